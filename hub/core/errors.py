@@ -1,0 +1,133 @@
+"""Errors, named by what the engine must do.
+
+    HubError
+      ConfigError               all errors of a configuration at once, each with file, path and hint
+        UnknownPlugin
+        InvalidMapping
+        InvalidRule
+      TranslationError          a raw item that its plugin cannot read: kept, shown, retried after a fix
+      ConnectorError            the only ones that a plugin may raise
+        Retryable               try again on the schedule
+          RateLimited           ... not before `retry_after` seconds
+          Unavailable
+        QuotaExhausted          park until `until`, burn no attempt
+        Unauthorised            pause the connection, burn no attempt
+        Rejected                dead letter with the vendor's reason and field
+        Uncertain               the bytes left and no answer came
+
+The docstring of a class is its default message.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+class HubError(Exception):
+    """Something in the hub went wrong."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a file: where, what, and the way out."""
+
+    file: str
+    path: str
+    message: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        place = f"{self.file}: {self.path}" if self.path else self.file
+        return f"{place}: {self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+class ConfigError(HubError):
+    """The configuration has errors."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(map(str, problems)))
+
+
+class UnknownPlugin(ConfigError):
+    """No installed package provides this plugin."""
+
+
+class InvalidMapping(ConfigError):
+    """A mapping file has errors."""
+
+
+class InvalidRule(ConfigError):
+    """A rules file has errors."""
+
+
+class TranslationError(HubError):
+    """The raw item does not have the form that its network promises."""
+
+
+class ConnectorError(HubError):
+    """A connector could not do its work.
+
+    `details` goes into the attempt record: short, JSON-able, free of secrets (the guard has redacted it).
+    """
+
+    def __init__(self, message: str = "", *, code: str = "", details: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.details = details or {}
+
+
+class Retryable(ConnectorError):
+    """The other side could not do it now; the same request may succeed later."""
+
+    def __init__(
+        self, message: str = "", *, retry_after: float | None = None, code: str = "", details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, code=code, details=details)
+        self.retry_after = retry_after
+
+
+class RateLimited(Retryable):
+    """Too many requests; `retry_after` holds the seconds that the vendor asked for."""
+
+
+class Unavailable(Retryable):
+    """The other side is down or unreachable."""
+
+
+class QuotaExhausted(ConnectorError):
+    """A quota is used up until `until` (aware UTC); None lets the engine choose."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        until: datetime | None = None,
+        code: str = "",
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__(message, code=code, details=details)
+        self.until = until
+
+
+class Unauthorised(ConnectorError):
+    """The credentials were refused: authorise the connection again."""
+
+
+class Rejected(ConnectorError):
+    """The vendor refused this record; `field` names the culprit where it is known."""
+
+    def __init__(
+        self, message: str = "", *, field: str | None = None, code: str = "", details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, code=code, details=details)
+        self.field = field
+
+
+class Uncertain(ConnectorError):
+    """The request was sent and no answer came: it may or may not have been done."""

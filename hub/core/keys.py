@@ -1,0 +1,33 @@
+"""Keys: short, ASCII, safe where case is ignored.
+
+Real native ids are URLs, differ by case only, or hold "/", ".." and "+", which break vendors' clients (vendors.md A1.8-4);
+so a key is a hash with the network's name before it, and the readable native id travels beside it.
+"""
+
+from __future__ import annotations
+
+from base64 import b32encode
+from hashlib import sha256
+
+_SEPARATOR = "\x1f"
+
+
+def digest(*parts: str) -> str:
+    """32 lower-case base32 characters of SHA-256 over the parts (lone surrogates are replaced first)."""
+    joined = _SEPARATOR.join(parts).encode("utf-8", "replace")
+    return b32encode(sha256(joined).digest()).decode("ascii").lower()[:32]
+
+
+def signal_key(network: str, native_id: str, realm: str = "") -> str:
+    """`network:` and the digest of realm and native id; realm is what the native id is unique within."""
+    return f"{network}:{digest(realm, native_id)}"
+
+
+def author_key(network: str, native_id: str, realm: str = "") -> str:
+    """The same rule over the network's immutable author id (a DID, a number, an actor's URI), never the handle."""
+    return signal_key(network, native_id, realm)
+
+
+def idempotency_key(destination: str, object_: str, record_key: str, operation: str, seq: int) -> str:
+    """One key for one delivery, the same for every attempt of it."""
+    return digest(destination, object_, record_key, operation, str(seq))

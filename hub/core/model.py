@@ -1,0 +1,220 @@
+"""The values that flow through the hub: frozen, typed, JSON both ways.
+
+Words are ActivityStreams 2.0's for what was said and by whom, schema.org's for reviews and counts. Times are UTC and aware,
+ids are strings, unknown is None (never 0 or ""). A step changes a value by copy: `msgspec.structs.replace(signal, lang="fr")`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+
+Kind = Literal["post", "comment", "reply", "repost", "quote", "mention", "message", "review", "question", "issue", "article"]
+Visibility = Literal["public", "unlisted", "followers", "direct", "internal"]
+SignalState = Literal["live", "edited", "deleted", "hidden", "expired"]
+Origin = Literal["source", "hub"]
+CanReply = Literal["yes", "no", "unknown"]
+LabelledBy = Literal["enricher", "person"]
+TombstoneReason = Literal["user_deleted", "account_deleted", "erasure", "expired"]
+
+
+class Value(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=False):
+    """The base of all values: defaults are left out of the JSON."""
+
+
+class RawItem(Value):
+    """What a network sent, as exact as it can be had; immutable, kept, and what replay reads.
+
+    `payload` is the item's exact bytes where obtainable, else canonical JSON. `external_id` tells items of a source apart
+    (not yet the signal's native id); `revision` is the network's version of the item where it has one (a CID, an edit time).
+    """
+
+    source: str
+    plugin: str
+    payload: bytes
+    received_at: datetime
+    external_id: str
+    realm: str = ""
+    revision: str = ""
+
+
+class Media(Value):
+    """An attachment: `kind` is image, video, audio, link or file."""
+
+    kind: str
+    url: str
+    alt: str | None = None
+    mime: str | None = None
+
+
+class Counts(Value):
+    """Interaction counts as the network gave them; None where it gives none."""
+
+    likes: int | None = None
+    replies: int | None = None
+    shares: int | None = None
+    quotes: int | None = None
+    views: int | None = None
+
+
+class Rating(Value):
+    """A review's rating on its own scale."""
+
+    value: float
+    best: float = 5.0
+    worst: float = 1.0
+
+
+class Provenance(Value):
+    """Where a signal came from: the source's name, its plugin, and the raw row (0 before it is stored)."""
+
+    source: str
+    plugin: str
+    raw_id: int = 0
+
+
+class Signal(Value):
+    """One thing that somebody said, on any network.
+
+    `published_at` is trusted (for networks whose authors claim the time: the claim unless it lies in the future of
+    `observed_at`); `claimed_at` keeps an untrusted claim. `content_hash` covers content only, never counts.
+    `conversation_key` is the root's key (its own where it is the root); None from translate means "the root is myself".
+    """
+
+    key: str
+    network: str
+    native_id: str
+    kind: Kind
+    text: str
+    author_key: str | None
+    published_at: datetime
+    observed_at: datetime
+    realm: str = ""
+    url: str | None = None
+    html: str | None = None
+    title: str | None = None
+    lang: str | None = None
+    claimed_at: datetime | None = None
+    updated_at: datetime | None = None
+    in_reply_to: str | None = None
+    conversation_key: str | None = None
+    quotes: str | None = None
+    mentions: tuple[str, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    media: tuple[Media, ...] = ()
+    visibility: Visibility = "public"
+    counts: Counts = Counts()
+    rating: Rating | None = None
+    can_reply: CanReply = "unknown"
+    state: SignalState = "live"
+    origin: Origin = "source"
+    revision: str = ""
+    content_hash: str = ""
+    provenance: Provenance | None = None
+
+
+class Author(Value):
+    """One account on one network; `key` comes from the immutable id, `handle` may change."""
+
+    key: str
+    network: str
+    native_id: str
+    realm: str = ""
+    handle: str | None = None
+    display_name: str | None = None
+    url: str | None = None
+    avatar_url: str | None = None
+    bio: str | None = None
+    followers: int | None = None
+    verified: bool | None = None
+    is_bot: bool | None = None
+    handle_history: tuple[str, ...] = ()
+
+
+class Tombstone(Value):
+    """A post that is gone: only the hashed key stays, so that a later crawl cannot bring it back."""
+
+    key: str
+    reason: TombstoneReason
+    at: datetime
+
+
+class Translated(Value):
+    """What a raw item says."""
+
+    signals: tuple[Signal, ...] = ()
+    authors: tuple[Author, ...] = ()
+    tombstones: tuple[Tombstone, ...] = ()
+
+
+class Ignored(Value):
+    """A raw item that is no signal (a like, a follow), with the reason."""
+
+    reason: str
+
+
+class Label(Value):
+    """A judgement of a signal; `score` in [-1, 1] or [0, 1] by name, `confidence` in [0, 1]."""
+
+    name: str
+    value: str
+    model: str
+    score: float | None = None
+    confidence: float | None = None
+    version: str = ""
+    by: LabelledBy = "enricher"
+
+
+class RemoteRef(Value):
+    """A record at a destination: its id there, and where a person can look at it."""
+
+    id: str
+    url: str | None = None
+
+
+class Record(Value):
+    """What a mapping made: the wish that `object` at `destination` holds `fields` under `key`.
+
+    `stable` is a hash over the fields that may cause a write (never counts). `provides` and `needs` order deliveries: one
+    waits while another of the same destination that provides what it needs is open. `key_field` is the destination's field
+    that holds `key`; `once` names fields that are written only when the record is made (a person may change them after).
+    """
+
+    destination: str
+    object: str
+    key: str
+    operation: str
+    fields: Mapping[str, Any]
+    mapping: str
+    mapping_version: str
+    stable: str
+    key_field: str = ""
+    once: tuple[str, ...] = ()
+    provides: str = ""
+    needs: tuple[str, ...] = ()
+
+
+class Delivery(Value):
+    """One row of the ledger, as a destination gets it.
+
+    `ref` is the record's own reference where an earlier delivery made it, `parents` maps what `needs` names by kind
+    ("author", "conversation") to the references that the destination gave. `first_sent_at` is set from the second attempt on.
+    """
+
+    id: int
+    destination: str
+    object: str
+    record_key: str
+    operation: str
+    seq: int
+    key: str
+    fields: Mapping[str, Any]
+    key_field: str = ""
+    attempt: int = 1
+    signal_key: str | None = None
+    ref: RemoteRef | None = None
+    parents: Mapping[str, RemoteRef] = {}
+    first_sent_at: datetime | None = None
