@@ -35,6 +35,7 @@ from hub.core.model import (
 )
 from hub.sdk.connectors import (
     Compliance,
+    ConfigPath,
     Connector,
     Context,
     Destination,
@@ -63,6 +64,7 @@ __all__ = [
     "Author",
     "Compliance",
     "ConfigError",
+    "ConfigPath",
     "Connector",
     "ConnectorError",
     "Context",

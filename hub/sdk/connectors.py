@@ -11,13 +11,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, Generic, TypeVar
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 from hub.core.errors import ConnectorError, TranslationError
 from hub.core.model import Delivery, Ignored, Label, RawItem, RemoteRef, Signal, Translated
+
+
+def _from_folder(path: Path, info: ValidationInfo) -> Path:
+    folder = (info.context or {}).get("folder")
+    return Path(folder) / path if folder else path
+
+
+ConfigPath = Annotated[Path, AfterValidator(_from_folder)]
+"""A path in options: a relative one starts at the configuration file's folder."""
 
 
 class Options(BaseModel):
@@ -90,7 +100,9 @@ class Context:
     http: Http
     now: Callable[[], datetime]
     state: State
-    log: logging.Logger | logging.LoggerAdapter[logging.Logger] = field(default_factory=lambda: logging.getLogger("hub.plugin"))
+    log: logging.Logger | logging.LoggerAdapter[logging.Logger] = field(
+        default_factory=lambda: logging.getLogger("hub.plugin")
+    )
     public_url: str | None = None
 
 
@@ -339,6 +351,7 @@ class Enricher(Connector[OptionsT]):
 
 __all__ = [
     "Compliance",
+    "ConfigPath",
     "Connector",
     "ConnectorError",
     "Context",

@@ -1,0 +1,1 @@
+"""TOML to settings: everything that people write, read with all its errors at once."""

@@ -1,0 +1,70 @@
+"""Secrets in options: written as `{ env = "NAME" }` or `{ file = "path" }`, never in the TOML itself."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, SecretStr, ValidationError
+
+from hub.config.settings import problems
+from hub.core.errors import ConfigError, Problem
+from hub.sdk.connectors import Options
+
+REFERENCES = ({"env"}, {"file"})
+
+
+def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, file: str, at: str) -> Options:
+    """A connection's options: secrets looked up, then checked by the plugin's model; raises ConfigError with all problems.
+
+    Relative paths in options start at the configuration's folder: models use `ConfigPath` for them.
+    """
+    found: list[Problem] = []
+    given = {name: _look_up(value, folder, Problem(file, f"{at}.{name}", ""), found) for name, value in raw.items()}
+    found += [
+        Problem(file, f"{at}.{name}", "a secret must not stand in this file", f'write {name} = {{ env = "NAME" }}')
+        for name in secret_fields(model)
+        if isinstance(raw.get(name), str)
+    ]
+    try:
+        options = model.model_validate(given, context={"folder": folder})
+    except ValidationError as error:
+        missing = {problem.path for problem in found}
+        found += [one for one in problems(error, file=file, model=model, at=at) if one.path not in missing]
+    if found:
+        raise ConfigError(found)
+    return options
+
+
+def secret_fields(model: type[BaseModel]) -> list[str]:
+    """The names of a model's secret fields."""
+    return [name for name, field in model.model_fields.items() if "SecretStr" in str(field.annotation)]
+
+
+def secret_values(options: BaseModel) -> Iterator[str]:
+    """The values of the secrets, for redaction."""
+    for name in type(options).model_fields:
+        value = getattr(options, name)
+        if isinstance(value, SecretStr) and value.get_secret_value():
+            yield value.get_secret_value()
+
+
+def _look_up(value: Any, folder: Path, place: Problem, found: list[Problem]) -> Any:
+    if not (isinstance(value, Mapping) and set(value) in REFERENCES):
+        return value
+    (kind, name), *_ = value.items()
+    if kind == "env" and name in os.environ:
+        return os.environ[name]
+    if kind == "file":
+        try:
+            return (folder / name).read_text("utf-8").strip()
+        except OSError as error:
+            found.append(
+                Problem(place.file, place.path, f"the secret's file cannot be read: {error.strerror}", str(name))
+            )
+            return None
+    hint = f"export {name}=... before starting the hub"
+    found.append(Problem(place.file, place.path, f"the environment has no variable {name}", hint))
+    return None

@@ -1,0 +1,206 @@
+"""The configuration file: settings with defaults; a plugin's options stay raw until the plugin's own model checks them."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from hub.core.errors import ConfigError, Problem
+
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
+
+
+def duration(value: Any) -> Any:
+    """A number of seconds, or text such as "500ms", "30s", "5m", "2h", "7d", as a timedelta."""
+    if isinstance(value, str):
+        found = _DURATION.fullmatch(value.strip())
+        if not found:
+            raise ValueError('a duration is a number of seconds or text such as "30s", "5m", "2h", "7d"')
+        return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
+    return timedelta(seconds=value) if isinstance(value, int | float) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
+
+
+class Section(BaseModel):
+    """A table of the file: a key that nobody knows is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HubSection(Section):
+    """`[hub]`: folders and what all steps share."""
+
+    data: Path = Path("data")
+    languages: tuple[str, ...] = ("en", "de", "fr", "es", "it", "pt", "nl")
+    uncertain_below: float = Field(default=0.55, ge=0, le=1)
+    private_rules: tuple[str, ...] = ()
+
+
+class FilesSection(Section):
+    """`[files]`: where rules, topics and own mappings are, relative to the configuration file."""
+
+    rules: Path = Path("rules.toml")
+    topics: Path = Path("topics.toml")
+    mappings: Path = Path("mappings")
+
+
+class WebSection(Section):
+    """`[web]`: where the page, the API and the inbound door listen."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8600, ge=0, le=65535)
+    public_url: str = ""
+    max_waiting_mb: int = Field(default=32, ge=1)
+
+
+class DatabaseSection(Section):
+    """`[database]`: empty is SQLite in the data folder."""
+
+    url: str = ""
+
+
+class RedisSection(Section):
+    """`[redis]`: empty is a private server under the data folder."""
+
+    url: str = ""
+
+
+class WorkersSection(Section):
+    """`[workers]`: how many processes `hub up` starts, and how much they take at once."""
+
+    process: int = Field(default=1, ge=0)
+    deliver: int = Field(default=1, ge=0)
+    batch: int = Field(default=500, ge=1, le=5000)
+
+
+class SandboxSection(Section):
+    """`[sandbox]`: vendors' look-alikes that `hub up` and `hub sandbox` start, the first on `port`, the next on the next."""
+
+    plugins: tuple[str, ...] = ()
+    port: int = Field(default=8701, ge=0, le=65535)
+    token: str = "sandbox"  # noqa: S105 - the look-alikes' public password, not a secret
+
+
+class ConnectionSection(Section):
+    """What all connections share; `options` belongs to the plugin."""
+
+    plugin: str
+    enabled: bool = True
+    timeout: Duration = timedelta(seconds=20)
+    proxy: str = ""
+    allow_private: bool | tuple[str, ...] = False
+    options: Mapping[str, Any] = {}
+
+
+class SourceSection(ConnectionSection):
+    """`[sources.NAME]`; `every` is the pause between two polls (the plugin's own where it is absent)."""
+
+    every: Duration | None = None
+
+
+class DestinationSection(ConnectionSection):
+    """`[destinations.NAME]`."""
+
+
+class EnricherSection(ConnectionSection):
+    """`[enrichers.NAME]`; they run in the file's order, and language comes first."""
+
+
+class Settings(Section):
+    """The whole file."""
+
+    hub: HubSection = HubSection()
+    files: FilesSection = FilesSection()
+    web: WebSection = WebSection()
+    database: DatabaseSection = DatabaseSection()
+    redis: RedisSection = RedisSection()
+    workers: WorkersSection = WorkersSection()
+    sandbox: SandboxSection = SandboxSection()
+    sources: Mapping[Name, SourceSection] = {}
+    destinations: Mapping[Name, DestinationSection] = {}
+    enrichers: Mapping[Name, EnricherSection] = {}
+    file: Path = Field(default=Path("config.toml"), exclude=True)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the configuration file: relative paths start here."""
+        return self.file.resolve().parent
+
+    @property
+    def data(self) -> Path:
+        """The data folder, absolute."""
+        return self.folder / self.hub.data
+
+    @property
+    def database_url(self) -> str:
+        """The database's URL, the default filled in."""
+        return self.database.url or f"sqlite:///{self.data / 'hubbub.db'}"
+
+    @property
+    def public_url(self) -> str:
+        """The URL under which the hub is reached."""
+        return (self.web.public_url or f"http://{self.web.host}:{self.web.port}").rstrip("/")
+
+
+def load_settings(file: Path) -> Settings:
+    """Read a configuration file. Raises ConfigError with all that is wrong in it, each with path and hint."""
+    raw = read_toml(file)
+    try:
+        return Settings.model_validate({**raw, "file": file})
+    except ValidationError as error:
+        raise ConfigError(problems(error, file=str(file), model=Settings)) from None
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """A TOML file as a dict. Raises ConfigError that names the file and the line."""
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        hint = "`hub init` writes one; -c FILE or HUBBUB_CONFIG names another"
+        raise ConfigError([Problem(str(file), "", "there is no such file", hint)]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError([Problem(str(file), "", str(error), "see https://toml.io for the syntax")]) from None
+
+
+def problems(error: ValidationError, *, file: str, model: type[BaseModel], at: str = "") -> list[Problem]:
+    """Pydantic's errors as problems: the path in the file, what is wrong, and the nearest known key."""
+    found = []
+    for one in error.errors(include_url=False, include_input=False):
+        path = ".".join(str(part) for part in (at, *one["loc"]) if part != "")
+        hint = _nearest(str(one["loc"][-1]), _known(model, one["loc"][:-1])) if one["type"] == "extra_forbidden" else ""
+        message = (
+            "this key is unknown" if one["type"] == "extra_forbidden" else one["msg"].removeprefix("Value error, ")
+        )
+        found.append(Problem(file, path, message, hint))
+    return found
+
+
+def _known(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> list[str]:
+    """The keys of the table at a place in the file."""
+    for part in loc:
+        field = model.model_fields.get(str(part)) if model else None
+        inner = field.annotation if field else None
+        if inner is None:
+            continue  # a connection's own name: the table below it is its section
+        model = next((one for one in (inner, *getattr(inner, "__args__", ())) if _is_model(one)), None)
+    return list(model.model_fields) if model else []
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = get_close_matches(word, known, n=1)
+    return f"did you mean '{near[0]}'?" if near else (f"known: {', '.join(known)}" if known else "")

@@ -1,0 +1,206 @@
+"""Due deliveries to destinations: claim, freeze, send, settle; a doubt is resolved before anything is sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from hub.core.delivery import Idempotency, LookUp, Resend, resolve, settle
+from hub.core.errors import (
+    ConnectorError,
+    HubError,
+    QuotaExhausted,
+    RateLimited,
+    Rejected,
+    Retryable,
+    Unauthorised,
+    Uncertain,
+)
+from hub.core.model import Delivery
+from hub.core.retry import decide
+from hub.flow.lease import kept
+from hub.runtime import Hub
+from hub.sdk import connectors
+from hub.sdk.connectors import Destination, Outcome
+from hub.store.deliveries import Claim, Settlement
+
+log = structlog.get_logger(__name__)
+PAUSE = timedelta(minutes=5)
+SHORTEST_PAUSE = timedelta(seconds=1)
+LOOK_AGAIN = timedelta(seconds=30)
+
+
+def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
+    """Send what is due at one destination until nothing is due or the time slice ends; returns how many were settled."""
+    end = monotonic() + slice_s
+    done = 0
+    while monotonic() < end:
+        sent = deliver_batch(hub, destination)
+        if not sent:
+            return done
+        done += sent
+    hub.bell.ring("deliver", destination)
+    return done
+
+
+def deliver_batch(hub: Hub, name: str) -> int:
+    """Claim, send and settle one batch; 0 where nothing is due, or the destination is unknown, off or paused."""
+    section = hub.settings.destinations.get(name)
+    if section is None or not section.enabled or name in hub.store.connections.paused(now=hub.now()):
+        return 0
+    destination = hub.destination(name)
+    claim = hub.store.deliveries.claim(name, size=destination.batch_size_of, now=hub.now())
+    if claim is None:
+        return 0
+    with kept(hub.store.deliveries, claim.token, hub.now):
+        settlements = work(hub, destination, claim)
+    if not hub.store.deliveries.settle(claim, settlements, now=hub.now()):
+        log.warning("a batch lost its lease before it was settled", destination=name, rows=len(settlements))
+    return len(claim.deliveries)
+
+
+def work(hub: Hub, destination: Destination[Any], claim: Claim) -> list[Settlement]:
+    """What becomes of each delivery of a claim: doubtful ones are resolved first, the rest is sent."""
+    settlements: list[Settlement] = []
+    ready: Sequence[Delivery] = claim.deliveries
+    if claim.doubtful:
+        kind = idempotency_of(destination, claim)
+        again: list[Delivery] = []
+        for delivery in claim.deliveries:
+            doubt = resolve_doubt(hub, destination, delivery, kind)
+            if doubt is None:
+                again.append(delivery)
+            else:
+                settlements.append(doubt)
+        ready = again
+    if ready:
+        outcomes = send(hub, destination, claim.destination, ready)
+        settlements += [settle_one(hub, delivery, outcomes[delivery.id]) for delivery in ready]
+        pause_if_asked(hub, claim.destination, outcomes.values())
+    return settlements
+
+
+def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Delivery]) -> dict[int, Outcome]:
+    """One outcome a delivery, whatever the plugin does: an error that it raises counts for those without an outcome."""
+    raised: Exception = Uncertain("the plugin gave no outcome for this record")
+    outcomes: dict[int, Outcome] = {}
+    try:
+        outcomes = {one.delivery_id: one for one in destination.deliver(hub.destination_context(name), list(batch))}
+    except ConnectorError as error:
+        raised = error
+    except Exception as error:
+        log.exception("a plugin failed to deliver", destination=name, deliveries=[one.id for one in batch])
+        raised = error
+    for delivery in batch:
+        if delivery.id not in outcomes:
+            shown = raised if isinstance(raised, ConnectorError) else Bug(f"{type(raised).__name__}: {raised}")
+            outcomes[delivery.id] = Outcome(delivery.id, error=shown)
+    return outcomes
+
+
+class Bug(ConnectorError):
+    """Something escaped a plugin that is no connector error."""
+
+
+def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
+    """The ledger's next state for one outcome."""
+    if outcome.error is None:
+        log.info("delivered", delivery=delivery.id, signal=delivery.signal_key, object=delivery.object)
+        return Settlement(delivery.id, "delivered", ref=outcome.ref)
+    decision = decide(outcome.error, attempt=delivery.attempt, now=hub.now(), jitter=hub.jitter())
+    settled = settle(decision)
+    due_at = hub.now() + PAUSE if settled.state == "blocked" else settled.due_at
+    log.warning(
+        "not delivered",
+        delivery=delivery.id,
+        signal=delivery.signal_key,
+        object=delivery.object,
+        state=settled.state,
+        error=str(outcome.error),
+    )
+    error = describe_error(outcome.error)
+    return Settlement(delivery.id, settled.state, due_at, outcome.ref, error, settled.burns_attempt)
+
+
+def describe_error(error: ConnectorError) -> dict[str, Any]:
+    """An error as the ledger keeps it: class, code, message, field, and the vendor's answer."""
+    field = error.field if isinstance(error, Rejected) else None
+    found = {
+        "class": type(error).__name__,
+        "code": error.code,
+        "message": str(error),
+        "field": field,
+        "details": error.details,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def resolve_doubt(hub: Hub, destination: Destination[Any], delivery: Delivery, kind: Idempotency) -> Settlement | None:
+    """What to do about a delivery that may have been done; None: send it (again)."""
+    sent_at = delivery.first_sent_at or hub.now()
+    step = resolve(kind, first_sent_at=sent_at, now=hub.now())
+    if isinstance(step, Resend):
+        return None
+    if isinstance(step, LookUp):
+        if step.at > hub.now():
+            return Settlement(delivery.id, "uncertain", step.at, burns=False)
+        return _look_up(hub, destination, delivery)
+    return Settlement(
+        delivery.id, "review", error={"message": "it may have been done, and nobody can tell"}, burns=False
+    )
+
+
+def _look_up(hub: Hub, destination: Destination[Any], delivery: Delivery) -> Settlement | None:
+    try:
+        ref = destination.lookup(hub.destination_context(delivery.destination), delivery)
+    except Uncertain as error:
+        return Settlement(delivery.id, "review", error=describe_error(error), burns=False)
+    except (Retryable, QuotaExhausted, Unauthorised) as error:
+        again = _again_at(hub.now(), error)
+        return Settlement(delivery.id, "uncertain", again, error=describe_error(error), burns=False)
+    except Exception as error:
+        log.exception("a plugin failed to look up", destination=delivery.destination, delivery=delivery.id)
+        return Settlement(delivery.id, "review", error={"message": f"{type(error).__name__}: {error}"}, burns=False)
+    return None if ref is None else Settlement(delivery.id, "delivered", ref=ref)
+
+
+def _again_at(now: datetime, error: HubError) -> datetime:
+    wait = getattr(error, "retry_after", None)
+    return now + (timedelta(seconds=wait) if wait else LOOK_AGAIN)
+
+
+def pause_if_asked(hub: Hub, name: str, outcomes: Any) -> None:
+    """Refused credentials and exceeded limits pause the whole connection: the next batch would fare no better."""
+    for outcome in outcomes:
+        until = _paused_until(hub.now(), outcome.error)
+        if until is not None:
+            hub.store.connections.pause(name, reason=str(outcome.error), until=until, now=hub.now())
+            return
+
+
+def _paused_until(now: datetime, error: ConnectorError | None) -> datetime | None:
+    if isinstance(error, Unauthorised):
+        return now + PAUSE
+    if isinstance(error, RateLimited):
+        return now + max(timedelta(seconds=error.retry_after or 0), SHORTEST_PAUSE)
+    if isinstance(error, QuotaExhausted):
+        return error.until or now + timedelta(hours=1)
+    return None
+
+
+def idempotency_of(destination: Destination[Any], claim: Claim) -> Idempotency:
+    """A destination's idempotency class in the core's words."""
+    found = destination.idempotency_of(claim.object, claim.operation)
+    match found:
+        case connectors.Upsert():
+            return ("upsert", None)
+        case connectors.Native(window):
+            return ("native", window)
+        case connectors.Lookup(lag):
+            return ("lookup", lag)
+        case _:
+            return ("none", None)

@@ -1,0 +1,69 @@
+"""Labels for a batch: enrichers in the configuration's order, language first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from msgspec.structs import replace
+
+from hub.core.model import Label, Signal
+from hub.runtime import Hub
+from hub.sdk.connectors import Enricher
+
+log = structlog.get_logger(__name__)
+Labels = tuple[Label, ...]
+
+
+def enrich(hub: Hub, signals: Sequence[Signal]) -> list[Labels]:
+    """The labels of each signal, in order. What a broken enricher would have said is missing, and loud in the log."""
+    given: list[Labels] = [() for _ in signals]
+    if not signals:
+        return given
+    names = [name for name, section in hub.settings.enrichers.items() if section.enabled]
+    names.sort(key=lambda name: hub.settings.enrichers[name].plugin != "language")
+    spoken = list(signals)
+    for name in names:
+        for index, labels in enumerate(_run(hub, name, spoken)):
+            given[index] += labels
+            spoken[index] = _with_language(spoken[index], labels)
+    return given
+
+
+def _with_language(signal: Signal, labels: Labels) -> Signal:
+    if signal.lang is None:
+        for label in labels:
+            if label.name == "language":
+                return replace(signal, lang=label.value)
+    return signal
+
+
+def _run(hub: Hub, name: str, signals: Sequence[Signal]) -> Sequence[Labels]:
+    enricher = ready(hub, name)
+    try:
+        labels = enricher.enrich(signals)
+    except Exception:  # a model's bug must not stop the batch: find the signals that it stumbles over
+        log.exception("an enricher failed", enricher=name)
+        return [_alone(enricher, name, signal) for signal in signals]
+    if len(labels) != len(signals):
+        log.error("an enricher gave the wrong number of labels", enricher=name, got=len(labels), want=len(signals))
+        return [() for _ in signals]
+    return labels
+
+
+def _alone(enricher: Enricher[Any], name: str, signal: Signal) -> Labels:
+    try:
+        return enricher.enrich([signal])[0]
+    except Exception:  # noqa: BLE001 - as above
+        log.warning("an enricher failed on a signal", enricher=name, signal=signal.key)
+        return ()
+
+
+def ready(hub: Hub, name: str) -> Enricher[Any]:
+    """An enricher with its models loaded, once in a process."""
+    enricher = hub.enricher(name)
+    if name not in hub.loaded:
+        enricher.load()
+        hub.loaded.add(name)
+    return enricher

@@ -1,0 +1,126 @@
+"""Items come in: polls, and documents from files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from hub.core.errors import ConnectorError, QuotaExhausted, Retryable
+from hub.core.model import RawItem
+from hub.flow.lease import kept
+from hub.runtime import Hub
+from hub.sdk.connectors import Page, PollingSource, Source
+from hub.store.connections import Cursors
+
+log = structlog.get_logger(__name__)
+SHORTEST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
+PAGE = 500
+
+
+def polling_sources(hub: Hub) -> list[str]:
+    """The enabled sources that are polled."""
+    enabled = (name for name, section in hub.settings.sources.items() if section.enabled)
+    return [name for name in enabled if isinstance(hub.source(name), PollingSource)]
+
+
+def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
+    """Ask a source for what is new, page by page; None where it is not due or somebody else polls it.
+
+    Each page and its cursor are committed together, so a kill between two pages loses nothing and repeats nothing.
+    """
+    source = hub.source(name)
+    if not isinstance(source, PollingSource):
+        raise ConnectorError(f"the source '{name}' is not polled: it calls us, or it is listened to")
+    leased = hub.store.cursors.claim(name, now=hub.now(), early=early)
+    if leased is None:
+        return None
+    token, cursor = leased
+    due_at, error, taken = hub.now() + _interval(hub, name, source), None, 0
+    try:
+        with kept(_Held(hub.store.cursors, name), token, hub.now):
+            for page in source.pull(hub.source_context(name), cursor):
+                taken += take(hub, name, page, token)
+    except ConnectorError as failure:
+        due_at, error = _again(hub, name, failure), f"{type(failure).__name__}: {failure}"
+        log.warning("a poll failed", source=name, error=error)
+    except Exception as failure:
+        due_at, error = hub.now() + LONGEST, f"bug: {type(failure).__name__}: {failure}"
+        log.exception("a plugin failed to poll", source=name)
+    hub.store.cursors.release(name, token, due_at=due_at, now=hub.now(), error=error)
+    return taken
+
+
+class _Held:
+    """A cursor's lease, renewable like a row's."""
+
+    def __init__(self, cursors: Cursors, source: str) -> None:
+        self.cursors = cursors
+        self.source = source
+
+    def renew(self, token: str, *, now: datetime) -> None:
+        """Push the end of the lease out."""
+        self.cursors.renew(self.source, token, now=now)
+
+
+def take(hub: Hub, name: str, page: Page, token: str) -> int:
+    """Store a page and its cursor in one transaction, then ring; returns how many items were new."""
+    with hub.store.database.write() as conn:
+        if not hub.store.cursors.advance(conn, name, token, page.cursor, now=hub.now()):
+            raise Retryable("another worker polls this source now")
+        taken = hub.store.inbox.add(page.items, conn=conn)
+    if taken:
+        hub.bell.ring("process")
+    return taken
+
+
+def import_document(hub: Hub, file: Path, source_name: str) -> Iterator[int]:
+    """Take a document's items in as if the source had given them; yields how many were new, page by page."""
+    source = hub.source(source_name)
+    items = read_document(source, file.read_bytes(), source_name=source_name, now=hub.now())
+    while part := list(islice(items, PAGE)):
+        taken = hub.store.inbox.add(part)
+        hub.bell.ring("process")
+        yield taken
+
+
+def read_document(
+    source: Source[Any], document: bytes, *, source_name: str, now: datetime, realm: str = ""
+) -> Iterator[RawItem]:
+    """A document's payloads as raw items of a source."""
+    for payload in source.unpack(document, realm):
+        yield raw_item(source, payload, source_name=source_name, now=now, realm=realm)
+
+
+def raw_item(source: Source[Any], payload: bytes, *, source_name: str, now: datetime, realm: str = "") -> RawItem:
+    """A payload as a raw item; its digest serves where the plugin cannot name it."""
+    external_id, revision = source.identify(payload)
+    return RawItem(
+        source=source_name,
+        plugin=source.name,
+        payload=payload,
+        received_at=now,
+        external_id=external_id or sha256(payload).hexdigest(),
+        realm=realm,
+        revision=revision,
+    )
+
+
+def _interval(hub: Hub, name: str, source: PollingSource[Any]) -> timedelta:
+    return hub.settings.sources[name].every or source.interval
+
+
+def _again(hub: Hub, name: str, failure: ConnectorError) -> datetime:
+    """When to poll again after a failure: doubling from the interval, never before the network said."""
+    until = failure.until if isinstance(failure, QuotaExhausted) else None
+    if until is not None:
+        return until
+    failures = next((row["failures"] for row in hub.store.cursors.list() if row["source"] == name), 0)
+    wait = min(SHORTEST * 2 ** min(int(failures), 10), LONGEST)
+    asked = timedelta(seconds=getattr(failure, "retry_after", None) or 0)
+    return hub.now() + max(wait, asked)

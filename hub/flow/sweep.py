@@ -1,0 +1,39 @@
+"""The sweep finds all that no bell told of: due rows, expired leases, due polls."""
+
+from __future__ import annotations
+
+import structlog
+
+from hub.flow.intake import polling_sources
+from hub.runtime import Hub, book_versions
+
+log = structlog.get_logger(__name__)
+
+
+def sweep(hub: Hub) -> None:
+    """Take back what lost workers held, then ring for everything that is due."""
+    now = hub.now()
+    lost = hub.store.inbox.expire(now=now) + hub.store.deliveries.expire(now=now)
+    if lost:
+        log.warning("leases were lost", rows=lost)
+    ring_due(hub)
+
+
+def ring_due(hub: Hub) -> None:
+    """Ring each lane that has something due."""
+    now = hub.now()
+    if hub.store.inbox.due(now=now):
+        hub.bell.ring("process")
+    paused = hub.store.connections.paused(now=now)
+    for destination in hub.store.deliveries.due(now=now):
+        if destination in hub.settings.destinations and destination not in paused:
+            hub.bell.ring("deliver", destination)
+    for source in hub.store.cursors.due(now=now):
+        if source in hub.settings.sources and hub.settings.sources[source].enabled:
+            hub.bell.ring("poll", source)
+
+
+def prepare(hub: Hub) -> None:
+    """What the scheduler does once at its start: cursors for the polled sources, versions of what is active."""
+    hub.store.cursors.declare(polling_sources(hub), now=hub.now())
+    hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())

@@ -1,0 +1,268 @@
+"""The composition root: one Hub out of a configuration file, and what it lends to plugins."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+
+from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
+from hub.config.secrets import read_options, secret_values
+from hub.config.settings import ConnectionSection, Settings, load_settings
+from hub.core.errors import ConfigError, Problem, UnknownPlugin
+from hub.core.mapping import CompiledMapping, compile_mapping
+from hub.core.pipeline import Rulebook, check_rulebook
+from hub.core.route import compile_rules
+from hub.core.spec import MappingSpec
+from hub.core.topics import compile_topics
+from hub.queue.bell import Bell, RedisBell
+from hub.queue.embedded import socket_url
+from hub.registry import Registry
+from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
+from hub.sdk.http import Guard, open_guard
+from hub.store import Store, open_store
+
+C = TypeVar("C", bound=Connector[Any])
+T = TypeVar("T")
+Clock = Callable[[], datetime]
+
+
+def system_clock() -> datetime:
+    """The time now, aware UTC: the only place that asks the machine."""
+    return datetime.now(UTC)  # noqa: TID251 - this is the clock
+
+
+@dataclass
+class Hub:
+    """Everything that a step needs, made once in a process. `jitter` gives numbers in [-1, 1]."""
+
+    settings: Settings
+    store: Store
+    bell: Bell
+    registry: Registry
+    clock: Clock = system_clock
+    jitter: Callable[[], float] = field(default=lambda: random.uniform(-1, 1))  # noqa: S311 - spreads retries, guards nothing
+    loaded: set[str] = field(default_factory=set)
+    _guards: dict[str, Guard] = field(default_factory=dict)
+    _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
+
+    def now(self) -> datetime:
+        """The time now, aware UTC."""
+        return self.clock()
+
+    @cached_property
+    def book(self) -> Rulebook:
+        """The rules, topics and mappings, compiled; raises ConfigError with all that is wrong in them."""
+        return read_book(self.settings, self.registry)
+
+    def source(self, name: str) -> Source[Any]:
+        """A configured source by its name."""
+        return self._connector("sources", name, self.settings.sources, self.registry.source)
+
+    def destination(self, name: str) -> Destination[Any]:
+        """A configured destination by its name."""
+        return self._connector("destinations", name, self.settings.destinations, self.registry.destination)
+
+    def enricher(self, name: str) -> Enricher[Any]:
+        """A configured enricher by its name; its models are loaded when it first works."""
+        return self._connector("enrichers", name, self.settings.enrichers, self.registry.enricher)
+
+    def reader(self, plugin: str, source: str = "") -> Source[Any]:
+        """The source that translates raw items of a plugin: the configured one, else one with default options."""
+        section = self.settings.sources.get(source)
+        if section is not None and section.plugin == plugin:
+            return self.source(source)
+        return plain_source(self.registry, plugin)
+
+    def context(self, name: str, connector: Connector[Any], section: ConnectionSection) -> Context:
+        """What a connector is lent for a call: its guarded HTTP, memory, clock and log."""
+        return Context(
+            connection=name,
+            http=self._guard(name, connector, section),
+            now=self.clock,
+            state=self.store.connections.memory(name),
+            log=logging.LoggerAdapter(logging.getLogger(f"hub.plugin.{section.plugin}"), {"connection": name}),
+            public_url=self.settings.public_url,
+        )
+
+    def source_context(self, name: str) -> Context:
+        """The context of a source."""
+        return self.context(name, self.source(name), self.settings.sources[name])
+
+    def destination_context(self, name: str) -> Context:
+        """The context of a destination."""
+        return self.context(name, self.destination(name), self.settings.destinations[name])
+
+    def close(self) -> None:
+        """Close connections to vendors and to the database."""
+        for guard in self._guards.values():
+            guard.close()
+        self.store.close()
+
+    def _guard(self, name: str, connector: Connector[Any], section: ConnectionSection) -> Guard:
+        if name not in self._guards:
+            self._guards[name] = open_guard(
+                connector.egress(),
+                allow_private=section.allow_private,
+                timeout=section.timeout.total_seconds(),
+                proxy=section.proxy or None,
+                secrets=tuple(secret_values(connector.options)),
+            )
+        return self._guards[name]
+
+    def _connector(
+        self, table: str, name: str, sections: Mapping[str, ConnectionSection], find: Callable[[str], type[C]]
+    ) -> C:
+        made = self._made.get((table, name))
+        if made is None:
+            if name not in sections:
+                known = ", ".join(sections) or "none"
+                raise UnknownPlugin(
+                    [Problem(str(self.settings.file), f"{table}.{name}", "is not configured", f"known: {known}")]
+                )
+            made = self._made[(table, name)] = make_connector(self.settings, table, name, find)
+        return made  # type: ignore[return-value]  # the key's table tells the class
+
+
+def make_connector(settings: Settings, table: str, name: str, find: Callable[[str], type[C]]) -> C:
+    """Construct a connection's connector with its checked options; raises ConfigError."""
+    section: ConnectionSection = getattr(settings, table)[name]
+    cls = find(section.plugin)
+    at = f"{table}.{name}.options"
+    raw = dict(section.options)
+    if "languages" in cls.Options.model_fields:
+        raw.setdefault("languages", list(settings.hub.languages))
+    return cls(read_options(cls.Options, raw, folder=settings.folder, file=str(settings.file), at=at))
+
+
+def plain_source(registry: Registry, plugin: str) -> Source[Any]:
+    """A source of a plugin for translating only: options without a default are left unset, since translate is pure."""
+    cls = registry.source(plugin)
+    missing = {name: None for name, field_ in cls.Options.model_fields.items() if field_.is_required()}
+    return cls(cls.Options.model_construct(**missing))
+
+
+def read_book(settings: Settings, registry: Registry) -> Rulebook:
+    """Compile rules, topics and mappings; raises ConfigError with all problems of all files."""
+    found: list[Problem] = []
+    rules_file, topics_file = settings.folder / settings.files.rules, settings.folder / settings.files.topics
+    labels = enricher_labels(settings, registry, found)
+    rules = _collect(found, lambda: compile_rules(read_rules(rules_file), file=str(rules_file), labels=labels))
+    topics = _collect(found, lambda: compile_topics(read_topics(topics_file)))
+    mappings = _read_mappings(settings, registry, found)
+    if found or rules is None or topics is None:
+        raise ConfigError(found)
+    private = frozenset(settings.hub.private_rules)
+    book = Rulebook(rules, topics, mappings, private, settings.hub.uncertain_below)
+    if unfit := check_rulebook(book):
+        raise ConfigError([Problem(str(rules_file), "", message) for message in unfit])
+    return book
+
+
+def enricher_labels(settings: Settings, registry: Registry, found: list[Problem]) -> tuple[str, ...]:
+    """The label names that the configured enrichers may give."""
+    names: list[str] = []
+    for section in settings.enrichers.values():
+        cls = _collect(found, partial(registry.enricher, section.plugin))
+        names += cls.labels if cls else ()
+    return tuple(dict.fromkeys(names))
+
+
+def book_versions(book: Rulebook) -> list[tuple[str, str, str, str]]:
+    """Hash, kind, name and content of all that is active, for the store to keep."""
+
+    def text(value: Any) -> str:
+        return msgspec.json.encode(value).decode()
+
+    entries = [(book.rules.version, "rules", "rules", text(book.rules.rules))]
+    entries.append((book.topics.version, "topics", "topics", text(book.topics.topics)))
+    entries += [(one.version, "mapping", "/".join(name), text(one.spec)) for name, one in book.mappings.items()]
+    return entries
+
+
+def _read_mappings(
+    settings: Settings, registry: Registry, found: list[Problem]
+) -> dict[tuple[str, str], CompiledMapping]:
+    compiled: dict[tuple[str, str], CompiledMapping] = {}
+    for name in settings.destinations:
+        for mapping, spec in mapping_specs(settings, registry, name, found).items():
+            make = partial(compile_mapping, spec, name=mapping, file=f"mappings/{name}/{mapping}.toml")
+            one = _collect(found, make)
+            if one is not None:
+                compiled[(name, mapping)] = one
+    return compiled
+
+
+def mapping_specs(settings: Settings, registry: Registry, name: str, found: list[Problem]) -> dict[str, MappingSpec]:
+    """A destination's mappings by name: those it ships, then the user's own for its plugin and for its name."""
+    plugin = settings.destinations[name].plugin
+    cls = _collect(found, partial(registry.destination, plugin))
+    if cls is None:
+        return {}
+    specs = dict(_collect(found, partial(default_mappings, cls.mappings)) or {})
+    own = settings.folder / settings.files.mappings
+    for folder in dict.fromkeys((own / plugin, own / name)):
+        specs.update(_collect(found, partial(own_mappings, folder)) or {})
+    return specs
+
+
+def _collect(found: list[Problem], attempt: Callable[[], T]) -> T | None:
+    try:
+        return attempt()
+    except ConfigError as error:
+        found += error.problems
+        return None
+
+
+def find_config(given: Path | None = None) -> Path:
+    """The configuration file: the one given, HUBBUB_CONFIG, or ./config.toml."""
+    return given or Path(os.environ.get("HUBBUB_CONFIG") or "config.toml")
+
+
+def open_hub(file: Path | None = None, *, bell: Bell | None = None, migrated: bool = True) -> Hub:
+    """A Hub of a configuration file. Raises ConfigError, and WrongRevision where the database needs `hub db upgrade`."""
+    settings = load_settings(find_config(file))
+    store = open_store(settings.database_url)
+    if migrated:
+        store.database.check_revision()
+    return Hub(settings, store, bell or RedisBell(redis_url(settings)), Registry())
+
+
+def redis_url(settings: Settings) -> str:
+    """The Redis to use: the configured one, else the embedded one's socket."""
+    return settings.redis.url or socket_url(settings.data)
+
+
+def set_up_logging(*, level: str = "INFO") -> None:
+    """Structured logs on stderr: pretty on a terminal, JSON otherwise."""
+    terminal = sys.stderr.isatty()
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    last = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=shared))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    for noisy in ("rq.worker", "httpx", "httpcore", "urllib3", "alembic"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+__all__ = ["Hub", "find_config", "open_hub", "read_book", "redis_url", "set_up_logging"]

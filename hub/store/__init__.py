@@ -1,0 +1,35 @@
+"""The truth: tables, migrations and named queries by noun. SQLAlchemy stays in this room."""
+
+from __future__ import annotations
+
+from hub.store.connections import Connections, Cursors
+from hub.store.database import Database, StoreUnavailable, WrongRevision, open_database
+from hub.store.deliveries import Deliveries
+from hub.store.inbox import Inbox
+from hub.store.outbox import Outbox
+from hub.store.signals import Signals
+
+
+class Store:
+    """One database and the nouns that live in it."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.inbox = Inbox(database)
+        self.signals = Signals(database)
+        self.outbox = Outbox(database)
+        self.deliveries = Deliveries(database)
+        self.cursors = Cursors(database)
+        self.connections = Connections(database)
+
+    def close(self) -> None:
+        """Close all connections to the database."""
+        self.database.close()
+
+
+def open_store(url: str) -> Store:
+    """The store at a database URL: `sqlite:///path` or `postgresql://...`."""
+    return Store(open_database(url))
+
+
+__all__ = ["Store", "StoreUnavailable", "WrongRevision", "open_store"]

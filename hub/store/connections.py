@@ -1,0 +1,155 @@
+"""What is known of connections: cursors, pauses, small memories, heartbeats, and versions of rules and mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, or_, select, update
+
+from hub.sdk.connectors import State
+from hub.store.database import Database, lease_token
+from hub.store.tables import connections, cursors, heartbeats, memories, versions
+
+LEASE = timedelta(seconds=30)
+
+
+class Cursors:
+    """Where each polling source stands; a cursor is leased like a row, so a source is polled by one worker at a time."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def declare(self, sources: Sequence[str], *, now: datetime) -> None:
+        """Make sure that each source has a cursor."""
+        rows = [{"source": name, "due_at": now} for name in sources]
+        if rows:
+            with self.database.write() as conn:
+                conn.execute(self.database.insert_new(cursors), rows)
+
+    def claim(self, source: str, *, now: datetime, early: bool = False) -> tuple[str, Any] | None:
+        """Lease a source's cursor: (token, value), None where it is not due or somebody else polls. `early` polls now."""
+        token = lease_token()
+        free = or_(cursors.c.lease_until.is_(None), cursors.c.lease_until < now)
+        due = cursors.c.due_at <= now if not early else cursors.c.source == source
+        query = (
+            update(cursors).where(cursors.c.source == source, free, due).values(lease=token, lease_until=now + LEASE)
+        )
+        with self.database.write() as conn:
+            row = conn.execute(query.returning(cursors.c.value)).first()
+        return None if row is None else (token, row.value)
+
+    def advance(self, conn: Connection, source: str, token: str, value: Any, *, now: datetime) -> bool:
+        """Move a cursor in the transaction that stores its items; False where the lease is no longer ours."""
+        query = update(cursors).where(cursors.c.source == source, cursors.c.lease == token)
+        return conn.execute(query.values(value=value, lease_until=now + LEASE)).rowcount == 1
+
+    def renew(self, source: str, token: str, *, now: datetime) -> None:
+        """Push the end of a lease out while its holder polls."""
+        query = update(cursors).where(cursors.c.source == source, cursors.c.lease == token)
+        with self.database.write() as conn:
+            conn.execute(query.values(lease_until=now + LEASE))
+
+    def release(self, source: str, token: str, *, due_at: datetime, now: datetime, error: str | None = None) -> None:
+        """Give the cursor back until `due_at`; failures in a row are counted."""
+        values = {
+            "lease": None,
+            "lease_until": None,
+            "due_at": due_at,
+            "polled_at": now,
+            "error": error,
+            "failures": cursors.c.failures + 1 if error else 0,
+        }
+        with self.database.write() as conn:
+            conn.execute(update(cursors).where(cursors.c.source == source, cursors.c.lease == token).values(values))
+
+    def due(self, *, now: datetime) -> list[str]:
+        """Sources whose time has come and that nobody polls."""
+        free = or_(cursors.c.lease_until.is_(None), cursors.c.lease_until < now)
+        with self.database.read() as conn:
+            return list(conn.scalars(select(cursors.c.source).where(cursors.c.due_at <= now, free)))
+
+    def list(self) -> list[dict[str, Any]]:
+        """All cursors."""
+        with self.database.read() as conn:
+            return [dict(row) for row in conn.execute(select(cursors).order_by(cursors.c.source)).mappings()]
+
+
+class Connections:
+    """Pauses, memories, heartbeats and versions."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def pause(self, name: str, *, reason: str, until: datetime, now: datetime) -> None:
+        """Pause a connection: nothing is sent over it before `until`."""
+        row = {"name": name, "state": "paused", "reason": reason, "paused_until": until, "at": now}
+        with self.database.write() as conn:
+            update = ["state", "reason", "paused_until", "at"]
+            conn.execute(self.database.upsert(connections, index=["name"], update=update), [row])
+
+    def resume(self, name: str, *, now: datetime) -> None:
+        """End a pause."""
+        row = {"name": name, "state": "ok", "reason": None, "paused_until": None, "at": now}
+        with self.database.write() as conn:
+            update = ["state", "reason", "paused_until", "at"]
+            conn.execute(self.database.upsert(connections, index=["name"], update=update), [row])
+
+    def paused(self, *, now: datetime) -> dict[str, str]:
+        """Connections that are paused now, with the reason."""
+        query = select(connections.c.name, connections.c.reason).where(connections.c.paused_until > now)
+        with self.database.read() as conn:
+            return {row.name: row.reason or "" for row in conn.execute(query)}
+
+    def memory(self, connection: str) -> State:
+        """A connection's durable memory."""
+        return Memory(self.database, connection)
+
+    def beat(self, name: str, role: str, *, now: datetime, detail: Any = None) -> None:
+        """Note that a process is alive."""
+        row = {"name": name, "role": role, "at": now, "detail": detail}
+        with self.database.write() as conn:
+            conn.execute(self.database.upsert(heartbeats, index=["name"], update=["at", "detail"]), [row])
+
+    def beats(self, *, since: datetime) -> list[dict[str, Any]]:
+        """Processes that were alive since then."""
+        with self.database.read() as conn:
+            query = select(heartbeats).where(heartbeats.c.at >= since).order_by(heartbeats.c.name)
+            return [dict(row) for row in conn.execute(query).mappings()]
+
+    def remember_versions(self, entries: Sequence[tuple[str, str, str, str]], *, now: datetime) -> None:
+        """Keep each version of rules, topics and mappings that was ever active: (hash, kind, name, content)."""
+        rows = [
+            {"hash": entry[0], "kind": entry[1], "name": entry[2], "content": entry[3], "active_from": now}
+            for entry in entries
+        ]
+        if rows:
+            with self.database.write() as conn:
+                conn.execute(self.database.insert_new(versions), rows)
+
+    def version(self, hash_: str) -> dict[str, Any] | None:
+        """A stored version by its hash."""
+        with self.database.read() as conn:
+            row = conn.execute(select(versions).where(versions.c.hash == hash_)).mappings().first()
+        return None if row is None else dict(row)
+
+
+class Memory(State):
+    """A connection's small durable memory in the database."""
+
+    def __init__(self, database: Database, connection: str) -> None:
+        self.database = database
+        self.connection = connection
+
+    def get(self, name: str) -> Any:
+        """The value, None where there is none."""
+        wanted = select(memories.c.value).where(memories.c.connection == self.connection, memories.c.name == name)
+        with self.database.read() as conn:
+            return conn.scalar(wanted)
+
+    def set(self, name: str, value: Any) -> None:
+        """Keep the value."""
+        row = {"connection": self.connection, "name": name, "value": value}
+        with self.database.write() as conn:
+            conn.execute(self.database.upsert(memories, index=["connection", "name"], update=["value"]), [row])

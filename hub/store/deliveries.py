@@ -1,0 +1,242 @@
+"""The ledger at work: claims with leases, order, and what became of each attempt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, not_, or_, select, update
+from sqlalchemy import insert as plain_insert
+
+from hub.core.model import Delivery, RemoteRef
+from hub.store.database import Database, chunks, holder_is_gone, lease_token
+from hub.store.tables import CLOSED_FOR_ORDER, DUE_STATES, OPEN_STATES, attempts, needs, refs
+from hub.store.tables import deliveries as T
+
+LEASE = timedelta(seconds=30)
+
+
+class Claim(NamedTuple):
+    """Leased rows of one object and operation; `doubtful` ones were sent before and nobody knows."""
+
+    token: str
+    destination: str
+    object: str
+    operation: str
+    doubtful: bool
+    deliveries: tuple[Delivery, ...]
+    provides: Mapping[int, str]
+
+
+class Settlement(NamedTuple):
+    """What became of a leased delivery; `error` is JSON-able, `burns` tells whether the attempt counts."""
+
+    id: int
+    state: str
+    due_at: datetime | None = None
+    ref: RemoteRef | None = None
+    error: dict[str, Any] | None = None
+    burns: bool = True
+
+
+class Deliveries:
+    """Queries over deliveries, attempts and remote references."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def claim(self, destination: str, *, size: Callable[[str, str], int], now: datetime) -> Claim | None:
+        """Lease the next batch of one destination: due rows of one object and operation that nothing holds back."""
+        token = lease_token()
+        with self.database.write() as conn:
+            head = conn.execute(self._due(destination, now).limit(1)).first()
+            if head is None:
+                return None
+            doubtful = head.state == "uncertain"
+            pick = self._due(destination, now).where(T.c.object == head.object, T.c.operation == head.operation)
+            pick = pick.where(T.c.state == "uncertain" if doubtful else T.c.state != "uncertain")
+            picked = pick.limit(size(head.object, head.operation)).with_for_update(skip_locked=True, of=T).cte("pick")
+            lease = {"state": "leased", "lease": token, "lease_until": now + LEASE, "attempts": T.c.attempts + 1}
+            lease["first_sent_at"] = func.coalesce(
+                T.c.first_sent_at, bindparam("sent", now, type_=T.c.first_sent_at.type)
+            )
+            rows = conn.execute(
+                update(T).where(T.c.id.in_(select(picked.c.id))).values(lease).returning(*_DELIVERY)
+            ).all()
+            if not rows:
+                return None
+            self._begin_attempts(conn, rows, token, now)
+            batch = self._deliveries(conn, sorted(rows, key=lambda row: row.id))
+        provides = {row.id: row.provides for row in rows}
+        return Claim(token, destination, head.object, head.operation, doubtful, batch, provides)
+
+    def _due(self, destination: str, now: datetime) -> Select[Any]:
+        earlier, provider = T.alias("earlier"), T.alias("provider")
+        unfinished = exists().where(
+            earlier.c.destination == T.c.destination,
+            earlier.c.object == T.c.object,
+            earlier.c.record_key == T.c.record_key,
+            earlier.c.operation == T.c.operation,
+            earlier.c.seq < T.c.seq,
+            earlier.c.state.in_(OPEN_STATES),
+        )
+        landed = exists().where(refs.c.destination == T.c.destination, refs.c.provides == needs.c.need)
+        coming = exists().where(
+            provider.c.destination == T.c.destination,
+            provider.c.provides == needs.c.need,
+            provider.c.state.not_in(CLOSED_FOR_ORDER),
+        )
+        held = exists().where(needs.c.delivery_id == T.c.id, not_(landed), coming)
+        due = and_(T.c.destination == destination, T.c.state.in_(DUE_STATES), T.c.due_at <= now)
+        columns = (T.c.id, T.c.object, T.c.operation, T.c.state)
+        return select(*columns).where(due, not_(unfinished), not_(held)).order_by(T.c.due_at, T.c.id)
+
+    def _begin_attempts(self, conn: Connection, rows: Sequence[Any], token: str, now: datetime) -> None:
+        begun = [{"delivery_id": row.id, "attempt": row.attempts, "lease": token, "started_at": now} for row in rows]
+        conn.execute(plain_insert(attempts), begun)
+
+    def _deliveries(self, conn: Connection, rows: Sequence[Any]) -> tuple[Delivery, ...]:
+        wanted: dict[int, list[str]] = {}
+        for part in chunks([row.id for row in rows]):
+            for delivery_id, need in conn.execute(select(needs).where(needs.c.delivery_id.in_(part))):
+                wanted.setdefault(delivery_id, []).append(need)
+        names = {need for need_list in wanted.values() for need in need_list} | {row.provides for row in rows}
+        found: dict[str, RemoteRef] = {}
+        for name_part in chunks(sorted(names)):
+            query = select(refs).where(refs.c.destination == rows[0].destination, refs.c.provides.in_(name_part))
+            found.update((ref.provides, RemoteRef(ref.remote_id, ref.url)) for ref in conn.execute(query))
+        return tuple(_delivery(row, wanted.get(row.id, []), found) for row in rows)
+
+    def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: datetime) -> bool:
+        """Record what became of a claimed batch in one transaction; False where the lease is no longer ours."""
+        with self.database.write() as conn:
+            held = conn.scalar(select(func.count()).where(T.c.lease == claim.token, T.c.state == "leased"))
+            if held != len(settlements):
+                return False
+            conn.execute(_SETTLE, [_settled(item, now) for item in settlements])
+            conn.execute(_FINISH, [_finished(item, claim.token, now) for item in settlements])
+            self._keep_refs(conn, claim, settlements)
+        return True
+
+    def _keep_refs(self, conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> None:
+        targets = {delivery.id: delivery for delivery in claim.deliveries}
+        rows = [
+            {
+                "destination": claim.destination,
+                "object": claim.object,
+                "record_key": targets[item.id].record_key,
+                "provides": claim.provides[item.id],
+                "remote_id": item.ref.id,
+                "url": item.ref.url,
+            }
+            for item in settlements
+            if item.ref is not None
+        ]
+        if rows:
+            index = ["destination", "object", "record_key"]
+            conn.execute(self.database.upsert(refs, index=index, update=["provides", "remote_id", "url"]), rows)
+
+    def renew(self, token: str, *, now: datetime) -> None:
+        """Push the end of a lease out while its holder works."""
+        with self.database.write() as conn:
+            conn.execute(update(T).where(T.c.lease == token).values(lease_until=now + LEASE))
+
+    def expire(self, *, now: datetime) -> int:
+        """Leases that ran out, or whose holder died, leave their deliveries uncertain: they may have been sent."""
+        values = {"state": "uncertain", "lease": None, "lease_until": None, "due_at": now}
+        with self.database.write() as conn:
+            held = conn.scalars(select(T.c.lease).where(T.c.state == "leased").distinct())
+            dead = [token for token in held if holder_is_gone(token)]
+            lost = and_(T.c.state == "leased", or_(T.c.lease_until < now, T.c.lease.in_(dead)))
+            over = and_(attempts.c.delivery_id.in_(select(T.c.id).where(lost)), attempts.c.finished_at.is_(None))
+            conn.execute(update(attempts).where(over).values(outcome="lost", finished_at=now))
+            return conn.execute(update(T).where(lost).values(values)).rowcount
+
+    def due(self, *, now: datetime) -> list[str]:
+        """The destinations that have something due."""
+        query = select(T.c.destination).where(T.c.state.in_(DUE_STATES), T.c.due_at <= now).distinct()
+        with self.database.read() as conn:
+            return list(conn.scalars(query))
+
+
+_DELIVERY = (
+    T.c.id,
+    T.c.destination,
+    T.c.object,
+    T.c.record_key,
+    T.c.operation,
+    T.c.seq,
+    T.c.key,
+    T.c.key_field,
+    T.c.fields,
+    T.c.once,
+    T.c.attempts,
+    T.c.signal_key,
+    T.c.first_sent_at,
+    T.c.provides,
+)
+_SETTLE = (
+    update(T)
+    .where(T.c.id == bindparam("this"))
+    .values(
+        state=bindparam("to"),
+        due_at=func.coalesce(bindparam("at", type_=T.c.due_at.type), T.c.due_at),
+        settled_at=bindparam("done", type_=T.c.settled_at.type),
+        attempts=T.c.attempts - bindparam("unburnt"),
+        error=bindparam("why", type_=T.c.error.type),
+        remote_id=func.coalesce(bindparam("rid"), T.c.remote_id),
+        remote_url=func.coalesce(bindparam("rurl"), T.c.remote_url),
+        lease=None,
+        lease_until=None,
+    )
+)
+_FINISH = (
+    update(attempts)
+    .where(attempts.c.delivery_id == bindparam("this"), attempts.c.lease == bindparam("token"))
+    .values(
+        outcome=bindparam("to"),
+        finished_at=bindparam("done", type_=attempts.c.finished_at.type),
+        error=bindparam("why", type_=attempts.c.error.type),
+    )
+)
+FINAL = ("delivered", "dead", "superseded", "discarded")
+
+
+def _settled(item: Settlement, now: datetime) -> dict[str, Any]:
+    return {
+        "this": item.id,
+        "to": item.state,
+        "at": item.due_at,
+        "done": now if item.state in FINAL else None,
+        "unburnt": 0 if item.burns else 1,
+        "why": item.error,
+        "rid": item.ref.id if item.ref else None,
+        "rurl": item.ref.url if item.ref else None,
+    }
+
+
+def _finished(item: Settlement, token: str, now: datetime) -> dict[str, Any]:
+    return {"this": item.id, "token": token, "to": item.state, "done": now, "why": item.error}
+
+
+def _delivery(row: Any, wanted: Sequence[str], found: Mapping[str, RemoteRef]) -> Delivery:
+    ref = found.get(row.provides)
+    # What is written only when the record is made must not undo what a person changed since.
+    fields = {name: value for name, value in row.fields.items() if name not in row.once} if ref else row.fields
+    return Delivery(
+        id=row.id,
+        destination=row.destination,
+        object=row.object,
+        record_key=row.record_key,
+        operation=row.operation,
+        seq=row.seq,
+        key=row.key,
+        fields=fields,
+        key_field=row.key_field,
+        attempt=row.attempts,
+        signal_key=row.signal_key,
+        ref=ref,
+        parents={need.split(":", 1)[0]: found[need] for need in wanted if need in found},
+        first_sent_at=row.first_sent_at,
+    )

@@ -1,0 +1,179 @@
+"""Raw rows: what came in, kept as it came; claims with leases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, and_, case, func, or_, select, update
+
+from hub.core.model import RawItem
+from hub.store.database import Database, holder_is_gone, lease_token
+from hub.store.tables import inbox as T
+
+LEASE = timedelta(seconds=30)
+ALONE_AFTER = 2
+QUARANTINE_AFTER = 3
+LOST = "its worker was lost"
+
+
+class InboxRow(NamedTuple):
+    """A claimed row: the raw item, its id, and whether it is a webhook's body that is not yet parsed."""
+
+    id: int
+    form: str
+    item: RawItem
+
+
+class Settled(NamedTuple):
+    """What became of a claimed row: `state` done, duplicate, ignored, failed or split, with the reason."""
+
+    id: int
+    state: str
+    note: str | None = None
+
+
+class Inbox:
+    """Queries over raw rows."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def add(self, items: Iterable[RawItem], *, form: str = "item", conn: Connection | None = None) -> int:
+        """Insert raw items in one transaction; what is there already (connection, external id, digest) is left alone."""
+        rows = [_row(item, form) for item in items]
+        if not rows:
+            return 0
+        if conn is not None:
+            return conn.execute(self.database.insert_new(T), rows).rowcount
+        with self.database.write() as own:
+            return own.execute(self.database.insert_new(T), rows).rowcount
+
+    def claim(self, *, limit: int, now: datetime) -> tuple[str, list[InboxRow]]:
+        """Lease up to `limit` due rows, oldest first; a row whose lease was lost twice comes alone. Returns (token, rows)."""
+        token = lease_token()
+        with self.database.write() as conn:
+            first = conn.execute(self._due(now).with_only_columns(T.c.id, T.c.losses).limit(1)).first()
+            if first is None:
+                return token, []
+            alone = first.losses >= ALONE_AFTER
+            pick = self._due(now).where(T.c.losses < ALONE_AFTER if not alone else T.c.id == first.id)
+            picked = pick.limit(1 if alone else limit).with_for_update(skip_locked=True).cte("pick")
+            claimed = conn.execute(
+                update(T)
+                .where(T.c.id.in_(select(picked.c.id)))
+                .values(state="leased", lease=token, lease_until=now + LEASE)
+                .returning(*_ITEM)
+            ).all()
+        return token, sorted((_item(row) for row in claimed), key=lambda row: row.id)
+
+    def settle(self, conn: Connection, token: str, rows: Sequence[Settled]) -> bool:
+        """Close claimed rows inside the caller's transaction; False where the lease is no longer ours (then roll back)."""
+        kept = conn.scalar(select(func.count()).where(T.c.lease == token, T.c.state == "leased"))
+        if kept != len(rows):
+            return False
+        by_outcome: dict[tuple[str, str | None], list[int]] = {}
+        for row in rows:
+            by_outcome.setdefault((row.state, row.note), []).append(row.id)
+        for (state, note), ids in by_outcome.items():
+            for start in range(0, len(ids), 500):
+                values = {"state": state, "note": note, "lease": None, "lease_until": None}
+                conn.execute(update(T).where(T.c.id.in_(ids[start : start + 500])).values(values))
+        return True
+
+    def renew(self, token: str, *, now: datetime) -> None:
+        """Push the end of a lease out while its holder works."""
+        with self.database.write() as conn:
+            conn.execute(update(T).where(T.c.lease == token).values(lease_until=now + LEASE))
+
+    def release(self, token: str) -> None:
+        """Give rows back that were claimed and not worked on."""
+        with self.database.write() as conn:
+            conn.execute(update(T).where(T.c.lease == token).values(state="new", lease=None, lease_until=None))
+
+    def expire(self, *, now: datetime) -> int:
+        """Take rows back whose lease ran out or whose holder died; the third loss quarantines a row. Returns how many."""
+        lost = case((T.c.losses + 1 >= QUARANTINE_AFTER, "quarantined"), else_="new")
+        values = {"state": lost, "losses": T.c.losses + 1, "lease": None, "lease_until": None, "note": LOST}
+        with self.database.write() as conn:
+            held = conn.scalars(select(T.c.lease).where(T.c.state == "leased").distinct())
+            dead = [token for token in held if holder_is_gone(token)]
+            over = or_(T.c.lease_until < now, T.c.lease.in_(dead))
+            return conn.execute(update(T).where(T.c.state == "leased", over).values(values)).rowcount
+
+    def due(self, *, now: datetime) -> bool:
+        """Whether a row waits."""
+        with self.database.read() as conn:
+            return conn.execute(self._due(now).with_only_columns(T.c.id).limit(1)).first() is not None
+
+    def retry(self, ids: Sequence[int] | None, *, now: datetime) -> int:
+        """Take failed and quarantined rows up again, all of them where `ids` is None; returns how many."""
+        failed = T.c.state.in_(("failed", "quarantined"))
+        wanted = failed if ids is None else and_(failed, T.c.id.in_(ids))
+        with self.database.write() as conn:
+            return conn.execute(update(T).where(wanted).values(state="new", losses=0, note=None, due_at=now)).rowcount
+
+    def failed(self, *, limit: int = 100) -> list[dict[str, Any]]:
+        """Rows that could not be translated, newest first, with the reason."""
+        columns = (T.c.id, T.c.connection, T.c.plugin, T.c.external_id, T.c.received_at, T.c.state, T.c.note)
+        query = select(*columns).where(T.c.state.in_(("failed", "quarantined"))).order_by(T.c.id.desc()).limit(limit)
+        with self.database.read() as conn:
+            return [dict(row) for row in conn.execute(query).mappings()]
+
+    def get(self, ids: Sequence[int]) -> dict[int, RawItem]:
+        """Raw items by row id."""
+        with self.database.read() as conn:
+            rows = conn.execute(select(*_ITEM).where(T.c.id.in_(ids))).all()
+        return {row.id: _item(row).item for row in rows}
+
+    def counts(self) -> dict[str, int]:
+        """How many rows are in each state."""
+        with self.database.read() as conn:
+            return {row[0]: row[1] for row in conn.execute(select(T.c.state, func.count()).group_by(T.c.state))}
+
+    def _due(self, now: datetime) -> Any:
+        return select(T.c.id).where(T.c.state == "new", T.c.due_at <= now).order_by(T.c.due_at, T.c.id)
+
+
+_ITEM = (
+    T.c.id,
+    T.c.form,
+    T.c.connection,
+    T.c.plugin,
+    T.c.payload,
+    T.c.received_at,
+    T.c.external_id,
+    T.c.realm,
+    T.c.revision,
+)
+
+
+def _row(item: RawItem, form: str) -> dict[str, Any]:
+    return {
+        "connection": item.source,
+        "plugin": item.plugin,
+        "external_id": item.external_id,
+        "digest": sha256(item.payload).hexdigest(),
+        "realm": item.realm,
+        "revision": item.revision,
+        "form": form,
+        "payload": item.payload,
+        "received_at": item.received_at,
+        "state": "new",
+        "due_at": item.received_at,
+    }
+
+
+def _item(row: Any) -> InboxRow:
+    item = RawItem(
+        source=row.connection,
+        plugin=row.plugin,
+        payload=bytes(row.payload),
+        received_at=row.received_at,
+        external_id=row.external_id,
+        realm=row.realm,
+        revision=row.revision,
+    )
+    return InboxRow(row.id, row.form, item)

@@ -1,0 +1,211 @@
+"""The ledger's beginning and what people do with it: outbox rows are planned, listed, retried, discarded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import insert as plain_insert
+
+from hub.core.keys import idempotency_key
+from hub.core.model import Record
+from hub.store.database import Database, chunks
+from hub.store.tables import DUE_STATES, attempts, needs
+from hub.store.tables import deliveries as T
+
+ONCE_ONLY = ("create", "comment")
+RETRYABLE = ("dead", "review", *DUE_STATES)
+DISCARDABLE = ("dead", "review")
+Target = tuple[str, str, str, str]
+
+
+class Planned(NamedTuple):
+    """A record that a signal asks for, with the rule that asked."""
+
+    record: Record
+    signal_key: str
+    rule: str
+
+
+class Outbox:
+    """Queries over the ledger's rows as a whole; `Deliveries` sends them."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def opened(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The destinations that have, or will have, a ticket for each conversation, with the signal that opened it."""
+        columns = (T.c.record_key, T.c.destination, T.c.signal_key)
+        query = select(*columns).where(T.c.operation == "create", T.c.state != "discarded")
+        found: dict[str, dict[str, str]] = {}
+        for part in chunks(conversation_keys):
+            for key, destination, signal_key in conn.execute(query.where(T.c.record_key.in_(part))):
+                found.setdefault(key, {})[destination] = signal_key or ""
+        return found
+
+    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> bool:
+        """Write the outbox rows of a batch; False where somebody else planned the same record meanwhile (then roll back).
+
+        Unchanged records cause nothing; a newer payload replaces an unsent one; a ticket or comment is planned once ever.
+        """
+        wanted = {_target(item.record): item for item in planned}
+        latest = self._latest(conn, {item.record.key for item in planned})
+        rows = [row for target, item in wanted.items() if (row := _new_row(item, latest.get(target), now))]
+        superseded = [latest[_row_target(row)].id for row in rows if _unsent(latest.get(_row_target(row)))]
+        for part in chunks(superseded):
+            conn.execute(update(T).where(T.c.id.in_(part)).values(state="superseded", settled_at=now))
+        return self._insert(conn, rows, {target: item.record for target, item in wanted.items()})
+
+    def _latest(self, conn: Connection, record_keys: set[str]) -> dict[Target, Any]:
+        columns = (
+            T.c.id,
+            T.c.destination,
+            T.c.object,
+            T.c.record_key,
+            T.c.operation,
+            T.c.seq,
+            T.c.state,
+            T.c.attempts,
+            T.c.stable,
+        )
+        latest: dict[Target, Any] = {}
+        for part in chunks(sorted(record_keys)):
+            for row in conn.execute(select(*columns).where(T.c.record_key.in_(part)).order_by(T.c.seq)):
+                latest[(row.destination, row.object, row.record_key, row.operation)] = row
+        return latest
+
+    def _insert(self, conn: Connection, rows: list[dict[str, Any]], records: Mapping[Target, Record]) -> bool:
+        if not rows:
+            return True
+        insert = self.database.insert(T).on_conflict_do_nothing()
+        columns = (T.c.id, T.c.destination, T.c.object, T.c.record_key, T.c.operation)
+        made = conn.execute(insert.returning(*columns), rows).all()
+        if len(made) != len(rows):
+            return False
+        wants = [
+            {"delivery_id": row[0], "need": need}
+            for row in made
+            for need in records[(row[1], row[2], row[3], row[4])].needs
+        ]
+        if wants:
+            conn.execute(plain_insert(needs), wants)
+        return True
+
+    def recent(self, *, limit: int = 50, before: int | None = None, **wanted: Any) -> list[dict[str, Any]]:
+        """Deliveries, newest first; `wanted` filters by column (destination, object, state, signal_key, ...)."""
+        query = select(*_LISTED).order_by(T.c.id.desc()).limit(limit)
+        for name, value in wanted.items():
+            query = query if value is None else query.where(T.c[name] == value)
+        with self.database.read() as conn:
+            return [
+                dict(row) for row in conn.execute(query if before is None else query.where(T.c.id < before)).mappings()
+            ]
+
+    def get(self, delivery_id: int) -> dict[str, Any] | None:
+        """One delivery, whole: its payload, what it needs, and its attempts."""
+        with self.database.read() as conn:
+            row = conn.execute(select(T).where(T.c.id == delivery_id)).mappings().first()
+            if row is None:
+                return None
+            tried = conn.execute(select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.id))
+            wants = conn.scalars(select(needs.c.need).where(needs.c.delivery_id == delivery_id))
+            return {**row, "tries": [dict(one) for one in tried.mappings()], "needs": list(wants)}
+
+    def retry(self, ids: Sequence[int] | None, *, now: datetime, **wanted: Any) -> int:
+        """Make deliveries due again under the same keys; dead ones start their schedule anew. Returns how many."""
+        return self._change(
+            ids, RETRYABLE, {"state": "pending", "due_at": now, "attempts": 0, "settled_at": None}, wanted
+        )
+
+    def discard(self, ids: Sequence[int], *, note: str, now: datetime) -> int:
+        """Give up dead deliveries, or those in review, for good, with a note that says why. Returns how many."""
+        return self._change(ids, DISCARDABLE, {"state": "discarded", "settled_at": now, "error": {"note": note}}, {})
+
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """How many deliveries are in each state, by destination."""
+        query: Select[Any] = select(T.c.destination, T.c.state, func.count()).group_by(T.c.destination, T.c.state)
+        found: dict[str, dict[str, int]] = {}
+        with self.database.read() as conn:
+            for destination, state, count in conn.execute(query):
+                found.setdefault(destination, {})[state] = count
+        return found
+
+    def _change(
+        self, ids: Sequence[int] | None, states: Sequence[str], values: Mapping[str, Any], wanted: Mapping[str, Any]
+    ) -> int:
+        query = update(T).where(T.c.state.in_(states))
+        # A doubtful delivery keeps its doubt: it is looked into again, never simply sent as if it were new.
+        keeps = query.where(T.c.state == "uncertain") if values.get("state") == "pending" else None
+        for name, value in wanted.items():
+            query = query if value is None else query.where(T.c[name] == value)
+        if ids is not None:
+            query = query.where(T.c.id.in_(ids))
+            keeps = keeps.where(T.c.id.in_(ids)) if keeps is not None else None
+        with self.database.write() as conn:
+            done = 0
+            if keeps is not None:
+                done += conn.execute(keeps.values(due_at=values["due_at"])).rowcount
+                query = query.where(T.c.state != "uncertain")
+            return done + conn.execute(query.values(dict(values))).rowcount
+
+
+_LISTED = (
+    T.c.id,
+    T.c.destination,
+    T.c.object,
+    T.c.operation,
+    T.c.record_key,
+    T.c.signal_key,
+    T.c.rule,
+    T.c.mapping,
+    T.c.state,
+    T.c.attempts,
+    T.c.due_at,
+    T.c.created_at,
+    T.c.settled_at,
+    T.c.remote_id,
+    T.c.remote_url,
+    T.c.error,
+)
+
+
+def _target(record: Record) -> Target:
+    return (record.destination, record.object, record.key, record.operation)
+
+
+def _row_target(row: Mapping[str, Any]) -> Target:
+    return (row["destination"], row["object"], row["record_key"], row["operation"])
+
+
+def _unsent(row: Any) -> bool:
+    return row is not None and row.state == "pending" and row.attempts == 0
+
+
+def _new_row(item: Planned, latest: Any, now: datetime) -> dict[str, Any] | None:
+    record = item.record
+    if latest is not None and (record.operation in ONCE_ONLY or latest.stable == record.stable):
+        return None
+    seq = 0 if latest is None else latest.seq + 1
+    target = _target(record)
+    return {
+        "destination": record.destination,
+        "object": record.object,
+        "record_key": record.key,
+        "operation": record.operation,
+        "seq": seq,
+        "key": idempotency_key(*target, seq),
+        "state": "pending",
+        "due_at": now,
+        "created_at": now,
+        "signal_key": item.signal_key,
+        "rule": item.rule,
+        "mapping": record.mapping,
+        "mapping_version": record.mapping_version,
+        "stable": record.stable,
+        "key_field": record.key_field,
+        "once": list(record.once),
+        "fields": record.fields,
+        "provides": record.provides,
+    }

@@ -1,0 +1,267 @@
+"""Signals, their labels and authors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, Select, and_, delete, func, or_, select, update
+
+from hub.core.model import Author, Label, RawItem, Signal, Tombstone
+from hub.store.database import Database, chunks
+from hub.store.tables import authors as A
+from hub.store.tables import inbox as I
+from hub.store.tables import labels as L
+from hub.store.tables import signals as S
+from hub.store.tables import tombstones as D
+
+_signal = msgspec.json.Decoder(Signal)
+_author = msgspec.json.Decoder(Author)
+
+
+class KnownSignal(NamedTuple):
+    """What dedupe needs to know of a stored signal."""
+
+    content_hash: str
+    state: str
+    revision: str
+    updated_at: datetime | None
+    raw_id: int
+
+
+class Judged(NamedTuple):
+    """A signal that is ready to be stored: with labels and trace (both as JSON values)."""
+
+    signal: Signal
+    labels: Sequence[Label]
+    trace: bytes
+    matched: bool
+
+
+class Stats(NamedTuple):
+    """An author's recent past: how many signals, how many of them have a sentiment, and the sum of its scores."""
+
+    signals: int = 0
+    scored: int = 0
+    total: float = 0.0
+
+    def plus(self, score: float | None) -> Stats:
+        """With one signal more."""
+        return Stats(self.signals + 1, self.scored + (score is not None), self.total + (score or 0.0))
+
+    @property
+    def mean(self) -> float | None:
+        """The mean sentiment, None where nothing was scored."""
+        return self.total / self.scored if self.scored else None
+
+
+class Signals:
+    """Queries over signals, labels, authors and tombstones."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def known(self, conn: Connection, keys: Sequence[str]) -> dict[str, KnownSignal]:
+        """Stored signals among the keys."""
+        columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, S.c.updated_at, S.c.raw_id)
+        rows = (row for part in chunks(keys) for row in conn.execute(select(*columns).where(S.c.key.in_(part))))
+        return {row[0]: KnownSignal(*row[1:]) for row in rows}
+
+    def tombstoned(self, conn: Connection, keys: Sequence[str]) -> frozenset[str]:
+        """Keys among these that were deleted at their network: they must not come back."""
+        return frozenset(
+            row[0] for part in chunks(keys) for row in conn.execute(select(D.c.key).where(D.c.key.in_(part)))
+        )
+
+    def conversations(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
+        """The conversation that each stored signal among the keys belongs to."""
+        query = select(S.c.key, S.c.conversation_key)
+        return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(S.c.key.in_(part)))}
+
+    def sizes(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, int]:
+        """How many signals each conversation holds."""
+        query = select(S.c.conversation_key, func.count()).group_by(S.c.conversation_key)
+        parts = chunks(conversation_keys)
+        return {row[0]: row[1] for part in parts for row in conn.execute(query.where(S.c.conversation_key.in_(part)))}
+
+    def stats(self, conn: Connection, author_keys: Sequence[str], *, since: datetime) -> dict[str, Stats]:
+        """Each author's signals since then, and their mean sentiment."""
+        join = S.outerjoin(L, and_(L.c.signal_key == S.c.key, L.c.name == "sentiment"))
+        query = select(
+            S.c.author_key, func.count(S.c.key.distinct()), func.count(L.c.score), func.sum(L.c.score)
+        ).select_from(join)
+        query = query.where(S.c.published_at >= since).group_by(S.c.author_key)
+        parts = chunks(author_keys)
+        rows = (row for part in parts for row in conn.execute(query.where(S.c.author_key.in_(part))))
+        return {row[0]: Stats(row[1], row[2], row[3] or 0.0) for row in rows}
+
+    def add(self, conn: Connection, judged: Sequence[Judged]) -> int:
+        """Insert new signals with their labels; returns how many were new (fewer than given: somebody was faster)."""
+        if not judged:
+            return 0
+        added = conn.execute(self.database.insert_new(S), [_row(item) for item in judged]).rowcount
+        self._label(conn, judged)
+        return added
+
+    def revise(self, conn: Connection, judged: Sequence[Judged]) -> None:
+        """Replace the content of signals that are there already."""
+        for item in judged:
+            row = _row(item)
+            key = row.pop("key")
+            conn.execute(update(S).where(S.c.key == key).values(row))
+        keys = [item.signal.key for item in judged]
+        for part in chunks(keys):
+            conn.execute(delete(L).where(L.c.signal_key.in_(part), L.c.by == "enricher"))
+        self._label(conn, judged)
+
+    def refresh(self, conn: Connection, pairs: Mapping[str, int]) -> None:
+        """A repeat in which only counts changed (key to its new raw row) takes the place of the older raw row."""
+        for key, raw_id in pairs.items():
+            old = conn.scalar(select(S.c.raw_id).where(S.c.key == key))
+            conn.execute(update(S).where(S.c.key == key).values(raw_id=raw_id))
+            conn.execute(delete(I).where(I.c.id == old, I.c.state == "done", I.c.id != raw_id))
+
+    def meet(self, conn: Connection, people: Iterable[Author], *, now: datetime) -> None:
+        """Remember authors: the newest face of each, with the handles it had before."""
+        met = {author.key: author for author in people}
+        known = {row.key: row for part in chunks(list(met)) for row in conn.execute(_KNOWN.where(A.c.key.in_(part)))}
+        rows = [_author_row(author, known.get(key), now) for key, author in met.items()]
+        if rows:
+            names = ["handle", "last_seen", "body"]
+            conn.execute(self.database.upsert(A, index=["key"], update=names), rows)
+
+    def bury(self, conn: Connection, tombstones: Iterable[Tombstone]) -> None:
+        """Keep tombstones and mark their signals deleted."""
+        rows = [{"key": stone.key, "reason": stone.reason, "at": stone.at} for stone in tombstones]
+        if rows:
+            conn.execute(self.database.insert_new(D), rows)
+            for part in chunks([row["key"] for row in rows]):
+                conn.execute(update(S).where(S.c.key.in_(part)).values(state="deleted"))
+
+    def recent(self, *, limit: int = 50, before: int | None = None, **wanted: Any) -> list[dict[str, Any]]:
+        """Signals, newest first, with labels; `wanted` filters by column (network, source, matched, author_key, ...)."""
+        query = select(S).order_by(S.c.id.desc()).limit(limit)
+        for name, value in wanted.items():
+            query = query if value is None else query.where(S.c[name] == value)
+        with self.database.read() as conn:
+            return self._whole(conn, query if before is None else query.where(S.c.id < before))
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """One signal by its key (or a beginning of it that is unambiguous), with labels, trace and author."""
+        query = (
+            select(S).where(or_(S.c.key == key, S.c.key.startswith(key, autoescape=True))).order_by(S.c.key).limit(2)
+        )
+        with self.database.read() as conn:
+            rows = self._whole(conn, query)
+        exact = [row for row in rows if row["key"] == key]
+        return exact[0] if exact else (rows[0] if len(rows) == 1 else None)
+
+    def authors(self, conn: Connection, keys: Sequence[str]) -> dict[str, Author]:
+        """Stored authors by key."""
+        rows = (row for part in chunks(keys) for row in conn.execute(_KNOWN.where(A.c.key.in_(part))))
+        return {row.key: _author.decode(row.body) for row in rows}
+
+    def labels_of(self, conn: Connection, keys: Sequence[str]) -> dict[str, list[Label]]:
+        """Labels of signals by key."""
+        found: dict[str, list[Label]] = {}
+        for part in chunks(keys):
+            for row in conn.execute(select(L).where(L.c.signal_key.in_(part)).order_by(L.c.name)):
+                found.setdefault(row.signal_key, []).append(_label(row))
+        return found
+
+    def count(self, *, matched: bool | None = None) -> int:
+        """How many signals there are."""
+        query = select(func.count()).select_from(S)
+        with self.database.read() as conn:
+            return conn.scalar(query if matched is None else query.where(S.c.matched == matched)) or 0
+
+    def raws(self, keys: Sequence[str]) -> dict[str, RawItem]:
+        """The raw items that signals were made of."""
+        columns = (I.c.connection, I.c.plugin, I.c.payload, I.c.received_at, I.c.external_id, I.c.realm, I.c.revision)
+        query = select(S.c.key, *columns).join(I, I.c.id == S.c.raw_id).where(S.c.key.in_(keys))
+        with self.database.read() as conn:
+            return {row[0]: RawItem(*row[1:]) for row in conn.execute(query)}
+
+    def _label(self, conn: Connection, judged: Sequence[Judged]) -> None:
+        rows = [_label_row(item.signal.key, label) for item in judged for label in item.labels]
+        if rows:
+            conn.execute(self.database.insert_new(L), rows)
+
+    def _whole(self, conn: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+        rows = [dict(row) for row in conn.execute(query).mappings()]
+        labels = self.labels_of(conn, [row["key"] for row in rows])
+        authors = self.authors(conn, [row["author_key"] for row in rows if row["author_key"]])
+        for row in rows:
+            row["signal"] = _signal.decode(row.pop("body"))
+            row["trace"] = msgspec.json.decode(row["trace"])
+            row["labels"] = labels.get(row["key"], [])
+            row["author"] = authors.get(row["author_key"] or "")
+        return rows
+
+
+_KNOWN = select(A.c.key, A.c.handle, A.c.first_seen, A.c.body)
+
+
+def month_before(now: datetime) -> datetime:
+    """The start of the window of an author's stats."""
+    return now - timedelta(days=30)
+
+
+def _row(item: Judged) -> dict[str, Any]:
+    signal = item.signal
+    return {
+        "key": signal.key,
+        "network": signal.network,
+        "source": signal.provenance.source if signal.provenance else "",
+        "kind": signal.kind,
+        "lang": signal.lang,
+        "author_key": signal.author_key,
+        "conversation_key": signal.conversation_key or signal.key,
+        "published_at": signal.published_at,
+        "observed_at": signal.observed_at,
+        "updated_at": signal.updated_at,
+        "state": signal.state,
+        "revision": signal.revision,
+        "content_hash": signal.content_hash,
+        "raw_id": signal.provenance.raw_id if signal.provenance else 0,
+        "matched": item.matched,
+        "body": msgspec.json.encode(signal).decode(),
+        "trace": item.trace.decode(),
+    }
+
+
+def _label_row(key: str, label: Label) -> dict[str, Any]:
+    return {
+        "signal_key": key,
+        "name": label.name,
+        "model": label.model,
+        "value": label.value,
+        "score": label.score,
+        "confidence": label.confidence,
+        "version": label.version,
+        "by": label.by,
+    }
+
+
+def _label(row: Any) -> Label:
+    return Label(row.name, row.value, row.model, row.score, row.confidence, row.version, row.by)
+
+
+def _author_row(author: Author, known: Any, now: datetime) -> dict[str, Any]:
+    history = author.handle_history
+    if known is not None:
+        old = _author.decode(known.body)
+        renamed = (old.handle,) if old.handle and old.handle != author.handle else ()
+        history = tuple(dict.fromkeys((*old.handle_history, *renamed, *history)))
+    body = msgspec.json.encode(msgspec.structs.replace(author, handle_history=history)).decode()
+    first = known.first_seen if known is not None else now
+    return {
+        "key": author.key,
+        "network": author.network,
+        "handle": author.handle,
+        "first_seen": first,
+        "last_seen": now,
+        "body": body,
+    }

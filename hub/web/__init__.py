@@ -1,0 +1,1 @@
+"""The HTTP doors: the inbound door, the API and the console."""

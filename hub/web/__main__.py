@@ -1,0 +1,56 @@
+"""`python -m hub.web -c FILE`: the web process, as `hub up` and `hub web` start it."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+import uvicorn
+
+from hub.core.errors import HubError
+from hub.runtime import open_hub, set_up_logging
+from hub.web.app import WebApp
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m hub.web", description=__doc__)
+    parser.add_argument("-c", "--config", type=Path)
+    parser.add_argument("--tied", action="store_true", help="end when standard input ends (the supervisor is gone)")
+    given = parser.parse_args(arguments)
+    set_up_logging()
+    try:
+        hub = open_hub(given.config)
+    except HubError as error:
+        print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
+        return 2
+    if given.tied:
+        threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    web = hub.settings.web
+    with contextlib.closing(hub):
+        uvicorn.run(
+            WebApp(hub),
+            host=web.host,
+            port=web.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+    return 0
+
+
+def _end_with_parent() -> None:
+    with contextlib.suppress(OSError, ValueError), os.fdopen(0, "rb", closefd=False) as stream:
+        while stream.read(1):
+            pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Any system: signed JSON in, signed batches of records out."""

@@ -1,0 +1,46 @@
+"""The webhook source: any system posts signed JSON to /in/NAME."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import ClassVar
+
+from hub import Compliance, Ignored, RawItem, Request, Translated, WebhookSource
+from plugins.webhook import signature
+from plugins.webhook.config import InboundOptions
+from plugins.webhook.translate import parse, translate
+
+
+class WebhookInbound(WebhookSource[InboundOptions]):
+    """Verifies over raw bytes, then reads the body by the mapping."""
+
+    name = "webhook"
+    Options = InboundOptions
+    network = "webhook"
+    # The system that posts decides about its own content; a deletion comes as a tombstone within a day.
+    compliance: ClassVar[Compliance] = Compliance(delete_within=timedelta(hours=24), terms="set by the sending system")
+
+    def verify(self, request: Request) -> bool:
+        """Whether the request is signed as the options say."""
+        options = self.options
+        secret = options.secret.get_secret_value() if options.secret else ""
+        if options.scheme == "standard":
+            return signature.is_standard(
+                secret, request.headers, request.body, now=request.received_at, tolerance_s=options.tolerance_s
+            )
+        if options.scheme == "hub256":
+            return signature.is_hub256(secret, request.headers, request.body)
+        return options.scheme == "none" or signature.is_shared(secret, request.headers, options.header)
+
+    def event_id(self, request: Request) -> str:
+        """Standard Webhooks' id: the same for each try of one event."""
+        return request.headers.get("webhook-id", "") if self.options.scheme == "standard" else ""
+
+    def parse(self, body: bytes) -> Sequence[bytes]:
+        """One object, or a list of them."""
+        return parse(body)
+
+    def translate(self, raw: RawItem) -> Translated | Ignored:
+        """The body's fields as a Signal with its Author."""
+        return translate(raw, self.options.reader, network=self.options.network)

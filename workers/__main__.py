@@ -1,0 +1,103 @@
+"""`python -m workers ROLE -c FILE`: process, deliver, schedule or listen, as `hub up` and `hub worker` start them."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+
+from hub.core.errors import HubError
+from hub.queue.bell import connect
+from hub.runtime import Hub, open_hub, redis_url, set_up_logging
+from workers import jobs, listen, schedule
+
+log = structlog.get_logger(__name__)
+GRACE_S = 20.0
+ROLES = {"process": ("process", "poll"), "deliver": ("deliver",), "all": ("process", "deliver", "poll")}
+
+
+class Worker(SimpleWorker):
+    """A worker without forks that ends calmly when Redis is gone."""
+
+    def set_shutdown_requested_date(self) -> None:
+        """Note the shutdown in Redis; a lost Redis must not raise inside the running job."""
+        with contextlib.suppress(RedisError, OSError):
+            super().set_shutdown_requested_date()  # type: ignore[no-untyped-call]  # RQ types it not
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one role until SIGTERM or SIGINT; 0 is a clean end."""
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser.add_argument("role", choices=[*ROLES, "schedule", "listen"])
+    parser.add_argument("-c", "--config", type=Path)
+    parser.add_argument("--tied", action="store_true", help="end when standard input ends (the supervisor is gone)")
+    given = parser.parse_args(arguments)
+    set_up_logging()
+    if given.tied:
+        tie_to_parent()
+    try:
+        hub = open_hub(given.config)
+    except HubError as error:
+        print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
+        return 2
+    with contextlib.closing(hub):
+        return work(hub, given.role)
+
+
+def work(hub: Hub, role: str) -> int:
+    """Run a role on an open hub."""
+    if role in ROLES:
+        return consume(hub, role)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    (schedule if role == "schedule" else listen).run(hub, stop)
+    return 0
+
+
+def consume(hub: Hub, role: str) -> int:
+    """Serve the role's queues with an RQ worker."""
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)
+    jobs.use(hub)
+    if role != "deliver":
+        hub.book  # noqa: B018 - compiled before the first job: errors of the configuration show at the start
+    redis = connect(redis_url(hub.settings))
+    queues = [Queue(name, connection=redis, serializer=JSONSerializer) for name in ROLES[role]]
+    hub.store.connections.beat(f"{role}-{os.getpid()}", role, now=hub.now())
+    try:
+        worker = Worker(queues, connection=redis, serializer=JSONSerializer)
+        worker.work(with_scheduler=False, logging_level="WARNING")
+    except (RedisError, OSError) as error:
+        log.warning("Redis is gone", error=str(error))
+        return 3
+    return 0
+
+
+def tie_to_parent() -> None:
+    """End when standard input ends: the supervisor holds the other end, so its kill -9 ends this process too."""
+
+    def watch(stream: Any) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            while stream.read(1):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, args=(os.fdopen(0, "rb", closefd=False),), name="parent", daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

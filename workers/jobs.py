@@ -1,0 +1,51 @@
+"""The jobs: each is a bell's stroke, one flow call. RQ finds them by dotted name; arguments are ids only."""
+
+from __future__ import annotations
+
+import structlog
+
+from hub.core.errors import HubError
+from hub.flow.deliver import deliver as deliver_due
+from hub.flow.intake import poll as poll_source
+from hub.flow.process import process as process_due
+from hub.runtime import Hub
+
+log = structlog.get_logger(__name__)
+_hub: list[Hub] = []
+
+
+def use(hub: Hub) -> None:
+    """The hub that this process's jobs work on."""
+    _hub[:] = [hub]
+
+
+def process(connection: str = "") -> None:
+    """Work on due raw rows."""
+    hub = _hub[0]
+    hub.bell.heard("process", connection)
+    _guarded("process", lambda: process_due(hub))
+
+
+def deliver(connection: str) -> None:
+    """Send what is due at one destination."""
+    hub = _hub[0]
+    hub.bell.heard("deliver", connection)
+    _guarded("deliver", lambda: deliver_due(hub, connection))
+
+
+def poll(connection: str) -> None:
+    """Poll one source."""
+    hub = _hub[0]
+    hub.bell.heard("poll", connection)
+    _guarded("poll", lambda: poll_source(hub, connection))
+
+
+def _guarded(step: str, work: object) -> None:
+    """A failed job is logged and left to the sweep: the rows are in the database, their leases run out."""
+    assert callable(work)
+    try:
+        work()
+    except HubError as error:
+        log.warning("a job could not be done now", step=step, error=str(error))
+    except Exception:
+        log.exception("a job failed", step=step)
