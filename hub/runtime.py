@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ from hub.queue.embedded import socket_url
 from hub.registry import Registry
 from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http import Guard, open_guard
-from hub.store import Store, open_store
+from hub.store import Store, StoreUnavailable, WrongRevision, open_store
 
 C = TypeVar("C", bound=Connector[Any])
 T = TypeVar("T")
@@ -229,13 +230,32 @@ def find_config(given: Path | None = None) -> Path:
     return given or Path(os.environ.get("HUBBUB_CONFIG") or "config.toml")
 
 
-def open_hub(file: Path | None = None, *, bell: Bell | None = None, migrated: bool = True) -> Hub:
-    """A Hub of a configuration file. Raises ConfigError, and WrongRevision where the database needs `hub db upgrade`."""
+def open_hub(
+    file: Path | None = None, *, bell: Bell | None = None, migrate: bool = False, patience_s: float = 0.0
+) -> Hub:
+    """A Hub of a configuration file; `migrate` brings the database to this program's revision first.
+
+    Raises ConfigError, and WrongRevision where the database needs `hub db upgrade` (and did not get it within `patience_s`:
+    beside `hub up` another process is at it).
+    """
     settings = load_settings(find_config(file))
     store = open_store(settings.database_url)
-    if migrated:
-        store.database.check_revision()
+    if migrate:
+        store.database.migrate()
+    await_revision(store, patience_s)
     return Hub(settings, store, bell or RedisBell(redis_url(settings)), Registry())
+
+
+def await_revision(store: Store, patience_s: float) -> None:
+    """Wait until the database has this program's revision; raises WrongRevision or StoreUnavailable in the end."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            return store.database.check_revision()
+        except (WrongRevision, StoreUnavailable):
+            if time.monotonic() >= end:
+                raise
+        time.sleep(0.05)
 
 
 def redis_url(settings: Settings) -> str:

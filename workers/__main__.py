@@ -25,6 +25,7 @@ from workers import jobs, listen, schedule
 
 log = structlog.get_logger(__name__)
 GRACE_S = 20.0
+PATIENCE_S = 60.0
 ROLES = {"process": ("process", "poll"), "deliver": ("deliver",), "all": ("process", "deliver", "poll")}
 
 
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.tied:
         tie_to_parent()
     try:
-        hub = open_hub(given.config)
+        hub = open_hub(given.config, patience_s=PATIENCE_S if given.tied else 0.0)
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
         return 2

@@ -86,7 +86,12 @@ class Retryable(ConnectorError):
     """The other side could not do it now; the same request may succeed later."""
 
     def __init__(
-        self, message: str = "", *, retry_after: float | None = None, code: str = "", details: dict[str, Any] | None = None
+        self,
+        message: str = "",
+        *,
+        retry_after: float | None = None,
+        code: str = "",
+        details: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(message, code=code, details=details)
         self.retry_after = retry_after

@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 import msgspec
 
-Kind = Literal["post", "comment", "reply", "repost", "quote", "mention", "message", "review", "question", "issue", "article"]
+Kind = Literal[
+    "post", "comment", "reply", "repost", "quote", "mention", "message", "review", "question", "issue", "article"
+]
 Visibility = Literal["public", "unlisted", "followers", "direct", "internal"]
 SignalState = Literal["live", "edited", "deleted", "hidden", "expired"]
 Origin = Literal["source", "hub"]
@@ -25,7 +27,7 @@ class Value(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     """The base of all values: defaults are left out of the JSON."""
 
 
-class RawItem(Value):
+class RawItem(Value, frozen=True):
     """What a network sent, as exact as it can be had; immutable, kept, and what replay reads.
 
     `payload` is the item's exact bytes where obtainable, else canonical JSON. `external_id` tells items of a source apart
@@ -41,7 +43,7 @@ class RawItem(Value):
     revision: str = ""
 
 
-class Media(Value):
+class Media(Value, frozen=True):
     """An attachment: `kind` is image, video, audio, link or file."""
 
     kind: str
@@ -50,7 +52,7 @@ class Media(Value):
     mime: str | None = None
 
 
-class Counts(Value):
+class Counts(Value, frozen=True):
     """Interaction counts as the network gave them; None where it gives none."""
 
     likes: int | None = None
@@ -60,7 +62,7 @@ class Counts(Value):
     views: int | None = None
 
 
-class Rating(Value):
+class Rating(Value, frozen=True):
     """A review's rating on its own scale."""
 
     value: float
@@ -68,7 +70,7 @@ class Rating(Value):
     worst: float = 1.0
 
 
-class Provenance(Value):
+class Provenance(Value, frozen=True):
     """Where a signal came from: the source's name, its plugin, and the raw row (0 before it is stored)."""
 
     source: str
@@ -76,7 +78,7 @@ class Provenance(Value):
     raw_id: int = 0
 
 
-class Signal(Value):
+class Signal(Value, frozen=True):
     """One thing that somebody said, on any network.
 
     `published_at` is trusted (for networks whose authors claim the time: the claim unless it lies in the future of
@@ -116,7 +118,7 @@ class Signal(Value):
     provenance: Provenance | None = None
 
 
-class Author(Value):
+class Author(Value, frozen=True):
     """One account on one network; `key` comes from the immutable id, `handle` may change."""
 
     key: str
@@ -134,7 +136,7 @@ class Author(Value):
     handle_history: tuple[str, ...] = ()
 
 
-class Tombstone(Value):
+class Tombstone(Value, frozen=True):
     """A post that is gone: only the hashed key stays, so that a later crawl cannot bring it back."""
 
     key: str
@@ -142,7 +144,7 @@ class Tombstone(Value):
     at: datetime
 
 
-class Translated(Value):
+class Translated(Value, frozen=True):
     """What a raw item says."""
 
     signals: tuple[Signal, ...] = ()
@@ -150,13 +152,13 @@ class Translated(Value):
     tombstones: tuple[Tombstone, ...] = ()
 
 
-class Ignored(Value):
+class Ignored(Value, frozen=True):
     """A raw item that is no signal (a like, a follow), with the reason."""
 
     reason: str
 
 
-class Label(Value):
+class Label(Value, frozen=True):
     """A judgement of a signal; `score` in [-1, 1] or [0, 1] by name, `confidence` in [0, 1]."""
 
     name: str
@@ -168,14 +170,14 @@ class Label(Value):
     by: LabelledBy = "enricher"
 
 
-class RemoteRef(Value):
+class RemoteRef(Value, frozen=True):
     """A record at a destination: its id there, and where a person can look at it."""
 
     id: str
     url: str | None = None
 
 
-class Record(Value):
+class Record(Value, frozen=True):
     """What a mapping made: the wish that `object` at `destination` holds `fields` under `key`.
 
     `stable` is a hash over the fields that may cause a write (never counts). `provides` and `needs` order deliveries: one
@@ -197,7 +199,7 @@ class Record(Value):
     needs: tuple[str, ...] = ()
 
 
-class Delivery(Value):
+class Delivery(Value, frozen=True):
     """One row of the ledger, as a destination gets it.
 
     `ref` is the record's own reference where an earlier delivery made it, `parents` maps what `needs` names by kind

@@ -121,6 +121,6 @@ def _again(hub: Hub, name: str, failure: ConnectorError) -> datetime:
     if until is not None:
         return until
     failures = next((row["failures"] for row in hub.store.cursors.list() if row["source"] == name), 0)
-    wait = min(SHORTEST * 2 ** min(int(failures), 10), LONGEST)
+    wait = min(SHORTEST * (1 << min(int(failures), 10)), LONGEST)
     asked = timedelta(seconds=getattr(failure, "retry_after", None) or 0)
     return hub.now() + max(wait, asked)

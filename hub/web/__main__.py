@@ -22,10 +22,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m hub.web", description=__doc__)
     parser.add_argument("-c", "--config", type=Path)
     parser.add_argument("--tied", action="store_true", help="end when standard input ends (the supervisor is gone)")
+    parser.add_argument("--migrate", action="store_true", help="bring the database to this program's revision first")
     given = parser.parse_args(arguments)
     set_up_logging()
     try:
-        hub = open_hub(given.config)
+        hub = open_hub(given.config, migrate=given.migrate)
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
         return 2

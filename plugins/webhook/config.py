@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import AnyHttpUrl, Field, PrivateAttr, SecretStr, model_validator
 
 from hub import ConfigPath, Options
-from plugins.webhook.signature import standard_key
+from plugins.webhook.client import standard_key
 from plugins.webhook.translate import BodyReader, compile_reader
 
 

@@ -21,7 +21,7 @@ from hub import (
 )
 from hub.sdk.http.errors import error_for
 from plugins.webhook.config import OutboundOptions
-from plugins.webhook.signature import sign_standard
+from plugins.webhook.client import sign_standard
 from plugins.webhook.translate import batch_id
 
 

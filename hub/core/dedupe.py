@@ -1,0 +1,66 @@
+"""Has the hub seen this already? A signal is compared with what is known under its key."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from hub.core.model import Signal
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What the hub keeps of the signal with this key: enough to compare."""
+
+    content_hash: str
+    state: str
+    revision: str = ""
+    updated_at: datetime | None = None
+
+
+class New(msgspec.Struct, frozen=True):
+    """Never seen."""
+
+
+class Revision(msgspec.Struct, frozen=True):
+    """A newer form of a known signal; `changed` holds "content", "state" or both."""
+
+    changed: tuple[str, ...]
+
+
+class Duplicate(msgspec.Struct, frozen=True):
+    """Nothing to do, and why."""
+
+    reason: str
+
+
+Comparison = New | Revision | Duplicate
+_GONE = frozenset({"deleted", "expired"})
+
+
+def compare(new: Signal, known: Known | None, *, tombstoned: bool = False) -> Comparison:
+    """Compare a normalised signal with what is known; `tombstoned` says that its key has a tombstone.
+
+    A post that is gone comes back only by a later edit time, never by a late crawl. A copy without an edit time is older
+    than one with it.
+    """
+    if tombstoned:
+        return Duplicate("tombstoned")
+    if known is None:
+        return New()
+    if new.content_hash == known.content_hash and new.state == known.state:
+        return Duplicate("same content")
+    if known.state in _GONE and new.state not in _GONE and not _is_newer(new.updated_at, known.updated_at):
+        return Duplicate(f"already {known.state}")
+    if new.state not in _GONE and _is_older(new.updated_at, known.updated_at):
+        return Duplicate("older revision")
+    changes = (("content", new.content_hash != known.content_hash), ("state", new.state != known.state))
+    return Revision(tuple(name for name, is_so in changes if is_so))
+
+
+def _is_newer(new: datetime | None, known: datetime | None) -> bool:
+    return new is not None and known is not None and new > known
+
+
+def _is_older(new: datetime | None, known: datetime | None) -> bool:
+    return known is not None and (new is None or new < known)

@@ -1,0 +1,261 @@
+"""One condition in CEL: read, checked against the facts that exist, compiled so that it is cheap and cannot hang.
+
+The evaluator takes no limits (three nested macros hold the process for seconds, deep nesting crashes it), so what could is
+refused before it sees it. Dotted paths become flat variables (`_f0`): only what is read is converted, once a signal.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import cel
+
+from hub.core.grammar.facts import LISTS, did_you_mean, leaf_hint, missing_name
+
+MAX_LENGTH = 4_000
+MAX_NESTING = 50
+FUNCTIONS = frozenset({"size", "int", "uint", "double", "string", "timestamp", "duration"})
+MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
+_CALENDAR = (
+    "FullYear",
+    "Month",
+    "Date",
+    "DayOfMonth",
+    "DayOfWeek",
+    "DayOfYear",
+    "Hours",
+    "Minutes",
+    "Seconds",
+    "Milliseconds",
+)
+METHODS = frozenset({"contains", "startsWith", "endsWith", "matches", "size", *(f"get{part}" for part in _CALENDAR)})
+_WORDS = frozenset({"true", "false", "null", "in"})
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|//[^\n]*)
+    |(?P<string>(?:[bB]?[rR]|[rR][bB])(?:'{3}.*?'{3}|"{3}.*?"{3}|'[^'\n]*'|"[^"\n]*")
+      |[bB]?(?:'{3}(?:\\.|[^\\])*?'{3}|"{3}(?:\\.|[^\\])*?"{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"))
+    |(?P<number>(?:0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)[uU]?)
+    |(?P<name>[A-Za-z_]\w*)
+    |(?P<mark>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_CEL_ERROR = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
+
+
+class Fault(NamedTuple):
+    """What is wrong with a condition, and the way out."""
+
+    message: str
+    hint: str = ""
+
+
+class Token(NamedTuple):
+    """A piece of source: its kind (string, number, name, mark), text and place."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+
+
+class Condition(NamedTuple):
+    """A compiled condition; `reads` maps the dotted paths that it reads to their variables."""
+
+    source: str
+    reads: Mapping[str, str]
+    program: Any
+
+
+def compile_condition(source: str, tree: Mapping[str, Any], variables: dict[str, str]) -> Condition | list[Fault]:
+    """Compile `source` against the tree of facts; new paths get a variable in `variables` (shared by many conditions)."""
+    tokens = _tokens(source)
+    fault = _too_big(source, tokens) or _syntax_fault(source)
+    if fault:
+        return [fault]
+    reading = _Reading(tokens, tree)
+    if reading.faults:
+        return reading.faults
+    for path in reading.paths.values():
+        variables.setdefault(path, f"_f{len(variables)}")
+    condition = Condition(
+        source,
+        {path: variables[path] for path in reading.paths.values()},
+        cel.compile(_flatten(source, reading.paths, variables)),
+    )
+    fault = _no_verdict(condition)
+    return [fault] if fault else condition
+
+
+def evaluate(program: Any, context: Any) -> bool | Exception:
+    """Run a program: its verdict, or the exception that says why there is none."""
+    try:
+        outcome = program.execute(context)
+    except Exception as error:  # noqa: BLE001 - the evaluator raises whatever fits; each is a verdict, none may escape
+        return error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # what a panic of the evaluator looks like from here
+            raise
+        return RuntimeError(f"the evaluator failed: {error}")
+    if outcome is True or outcome is False:
+        return bool(outcome)
+    return TypeError(f"gives {_kind(outcome)}, not true or false")
+
+
+def _kind(value: Any) -> str:
+    return "null" if value is None else f"a value of type {type(value).__name__}"
+
+
+def _tokens(source: str) -> list[Token]:
+    return [
+        Token(found.lastgroup or "", found[0], found.start(), found.end())
+        for found in _TOKEN.finditer(source)
+        if found.lastgroup != "space"
+    ]
+
+
+def _too_big(source: str, tokens: list[Token]) -> Fault | None:
+    if len(source) > MAX_LENGTH:
+        return Fault(f"longer than {MAX_LENGTH} characters", "split it: all conditions of `when` must hold")
+    depth = deepest = 0
+    for token in tokens:
+        depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
+        deepest = max(deepest, depth)
+    return Fault(f"more than {MAX_NESTING} brackets in each other") if deepest > MAX_NESTING else None
+
+
+def _syntax_fault(source: str) -> Fault | None:
+    try:
+        cel.compile(source)
+    except ValueError as error:
+        found = _CEL_ERROR.search(str(error))
+        if not found:
+            return Fault(str(error).splitlines()[0][:200])
+        line, column, said = found.groups()
+        where = f"column {column}" if line == "1" else f"line {line}, column {column}"
+        hint = "compare with ==" if "'= '" in said or "at: '='" in said else ""
+        return Fault(f"{where}: {said.split(' expecting ')[0]}", hint)
+    return None
+
+
+def _flatten(source: str, paths: Mapping[tuple[int, int], str], variables: Mapping[str, str]) -> str:
+    pieces: list[str] = []
+    done = 0
+    for (start, end), path in paths.items():
+        pieces += [source[done:start], variables[path]]
+        done = end
+    return "".join([*pieces, source[done:]])
+
+
+def _no_verdict(condition: Condition) -> Fault | None:
+    """Over nulls and empty lists a condition may fail, but what it gives must be a verdict."""
+    nothing: dict[str, Any] = {name: [] if path in LISTS else None for path, name in condition.reads.items()}
+    outcome = evaluate(condition.program, cel.Context(nothing))
+    if isinstance(outcome, TypeError) and str(outcome).startswith("gives "):
+        return Fault(f"{outcome}", "compare it with something")
+    return None
+
+
+class _Reading:
+    """One walk over the tokens: the paths that are read (by their span), and the faults."""
+
+    def __init__(self, tokens: list[Token], tree: Mapping[str, Any]) -> None:
+        self.tokens = tokens
+        self.tree = tree
+        self.paths: dict[tuple[int, int], str] = {}
+        self.faults: list[Fault] = []
+        self._open: list[str | None] = []  # for each open bracket: the variable of its macro, None for others
+        index = 0
+        while index < len(tokens):
+            index = self._step(index)
+
+    def _text(self, index: int) -> str:
+        return self.tokens[index].text if 0 <= index < len(self.tokens) else ""
+
+    def _kind(self, index: int) -> str:
+        return self.tokens[index].kind if 0 <= index < len(self.tokens) else ""
+
+    def _fault(self, message: str, hint: str = "") -> None:
+        self.faults.append(Fault(message, hint))
+
+    def _step(self, index: int) -> int:
+        token = self.tokens[index]
+        if token.text in {"(", "[", "{"}:
+            self._open.append(None)
+        elif token.text in {")", "]", "}"} and self._open:
+            self._open.pop()
+        elif token.kind == "name" and token.text not in _WORDS:
+            return self._name(index)
+        return index + 1
+
+    def _name(self, index: int) -> int:
+        name, is_call = self._text(index), self._text(index + 1) == "("
+        if self._text(index - 1) == ".":
+            return self._method(index) if is_call else index + 1
+        if is_call:
+            self._check_function(name)
+            return index + 1
+        return index + 1 if name in self._open else self._path(index)
+
+    def _check_function(self, name: str) -> None:
+        if name == "has":
+            self._fault("has() is true for a null too", "write path != null")
+        elif name not in FUNCTIONS:
+            self._fault(f"unknown function {name}()", did_you_mean(name, FUNCTIONS))
+
+    def _method(self, index: int) -> int:
+        name = self._text(index)
+        if name in MACROS:
+            return self._macro(index)
+        if name not in METHODS:
+            self._fault(f"unknown method .{name}()", did_you_mean(name, METHODS | MACROS))
+        elif name == "matches":
+            self._check_pattern(index)
+        return index + 1
+
+    def _macro(self, index: int) -> int:
+        name, variable = self._text(index), self._text(index + 2)
+        if any(self._open):
+            self._fault(
+                f".{name}() inside another macro", "nested macros may hold the hub for minutes; use two conditions"
+            )
+        if self._text(index + 3) != "," or self._kind(index + 2) != "name":
+            self._fault(f".{name}() takes a name and a condition", f"like topics.{name}(t, t == 'acme')")
+        elif variable in self.tree or variable.startswith("_"):
+            self._fault(f"{variable} cannot be a macro's name", "take another, like x")
+        self._open.append(variable)
+        return index + 3
+
+    def _check_pattern(self, index: int) -> None:
+        if self._kind(index + 2) != "string" or self._text(index + 3) != ")":
+            self._fault(".matches() takes a constant pattern in quotes")
+            return
+        try:
+            cel.compile(f"''.matches({self._text(index + 2)})").execute({})
+        except (ValueError, RuntimeError) as error:
+            said = str(error).strip().splitlines()[-1].removeprefix("error: ").split(". Check function")[0]
+            self._fault(f"bad pattern {self._text(index + 2)}: {said}")
+
+    def _path(self, index: int) -> int:
+        first, parts = index, [self._text(index)]
+        while True:
+            if self._text(index + 1) == "." and self._kind(index + 2) == "name" and self._text(index + 3) != "(":
+                parts.append(self._text(index + 2))
+                index += 2
+            elif self._text(index + 1) == "[" and self._kind(index + 2) == "string" and self._text(index + 3) == "]":
+                parts.append(self._text(index + 2).strip("\"'"))
+                index += 3
+            else:
+                break
+        self._take(".".join(parts), (self.tokens[first].start, self.tokens[index].end))
+        return index + 1
+
+    def _take(self, path: str, span: tuple[int, int]) -> None:
+        missing = missing_name(self.tree, path)
+        if missing:
+            self._fault(f"unknown name {missing[0]}", missing[1])
+        elif hint := leaf_hint(self.tree, path):
+            self._fault(f"{path} is {hint.partition(';')[0]}", hint.partition("; ")[2])
+        else:
+            self.paths[span] = path

@@ -1,0 +1,175 @@
+"""Signals and authors in one form: composed text without traps, safe URLs, base languages, and a hash of the content.
+
+Most texts are clean, so each check asks first and works only where there is something to do. Normalising twice changes
+nothing more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from unicodedata import is_normalized, normalize
+
+import msgspec
+from msgspec.structs import replace
+
+from hub.core.grammar.grapheme import cut
+from hub.core.model import Author, Media, Signal
+
+LONGEST_TEXT = 100_000
+LONGEST_LINE = 1_000
+LONGEST_URL = 8_000
+CLOCK_SKEW = timedelta(minutes=5)
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+# controls but \t and \n; embeddings, overrides and isolates, which can show a text in another order than it has
+_UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){3,}")
+_SPACES = re.compile(r"\s+")
+_HTTP = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
+_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{1,8})*\Z")
+_NO_LANGUAGE = frozenset({"und", "zxx", "mul", "mis"})
+_RENAMED = {
+    "iw": "he",
+    "in": "id",
+    "ji": "yi",
+    "jw": "jv",
+    "mo": "ro",
+}  # IANA language subtag registry, Preferred-Value
+
+
+def normalise(signal: Signal) -> Signal:
+    """The signal in the hub's form, with its content hash; the given one stays as it is."""
+    published_at, claimed_at = _trusted(signal)
+    tidy = replace(
+        signal,
+        text=clean_text(signal.text),
+        published_at=published_at,
+        claimed_at=claimed_at,
+        observed_at=_utc(signal.observed_at),
+        updated_at=_utc(signal.updated_at) if signal.updated_at else None,
+        url=_web_url(signal.url),
+        html=_clean_html(signal.html),
+        title=_clean_line(signal.title),
+        lang=base_language(signal.lang),
+        realm=_clean(signal.realm),
+        native_id=_clean(signal.native_id),
+        revision=_clean(signal.revision),
+        conversation_key=signal.conversation_key or signal.key,
+        hashtags=_tags(signal.hashtags) if signal.hashtags else (),
+        media=_web_media(signal.media) if signal.media else (),
+    )
+    return replace(tidy, content_hash=content_hash(tidy))
+
+
+def normalise_author(author: Author) -> Author:
+    """The author in the hub's form: names on one line, a handle without its @, web addresses or none."""
+    handle = _clean_line(author.handle)
+    return replace(
+        author,
+        native_id=_clean(author.native_id),
+        realm=_clean(author.realm),
+        handle=(handle.lstrip("@ ") or None) if handle else None,
+        display_name=_clean_line(author.display_name),
+        bio=clean_text(author.bio) or None if author.bio else None,
+        url=_web_url(author.url),
+        avatar_url=_web_url(author.avatar_url),
+        followers=author.followers if author.followers is None or author.followers >= 0 else None,
+    )
+
+
+def content_hash(signal: Signal) -> str:
+    """A digest of what the signal says; counts, times and where it came from do not count."""
+    rating = signal.rating and (float(signal.rating.value), float(signal.rating.best), float(signal.rating.worst))
+    content = (
+        signal.text,
+        signal.title,
+        signal.html,
+        signal.url,
+        signal.kind,
+        signal.lang,
+        [media.url for media in signal.media],
+        signal.quotes,
+        signal.in_reply_to,
+        rating,
+        signal.visibility,
+        signal.state,
+    )
+    return sha256(msgspec.json.encode(content)).hexdigest()[:32]
+
+
+def clean_text(text: str) -> str:
+    """NFC, no controls but tab and newline, no direction overrides, two blank lines at most, at most 100,000 characters."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = _clean(text)
+    if "\n" in text:
+        text = _BLANK_LINES.sub("\n\n\n", text)
+    return text if len(text) <= LONGEST_TEXT else cut(text, LONGEST_TEXT)
+
+
+def base_language(tag: str | None) -> str | None:
+    """The base of a BCP 47 tag in lower case (`pt-BR` is pt, `iw` is he); None for none, undetermined or private ones."""
+    found = _LANGUAGE.match(tag) if tag else None
+    if not found:
+        return None
+    base = found[1].lower()
+    if base in _NO_LANGUAGE or "qaa" <= base <= "qtz":
+        return None
+    return _RENAMED.get(base, base)
+
+
+def _clean(text: str) -> str:
+    """Composed, and without what no text may hold."""
+    if text.isascii():
+        return text if text.isprintable() else _UNWANTED.sub("", text)
+    text = _UNWANTED.sub("", _SURROGATE.sub("\ufffd", text))
+    return text if is_normalized("NFC", text) else normalize("NFC", text)
+
+
+def _clean_line(text: str | None) -> str | None:
+    if not text:
+        return None
+    line = _SPACES.sub(" ", _clean(_SPACES.sub(" ", text))).strip()
+    return cut(line, LONGEST_LINE).rstrip() or None
+
+
+def _clean_html(html: str | None) -> str | None:
+    return cut(_clean(html), LONGEST_TEXT) if html else None
+
+
+def _web_url(url: str | None) -> str | None:
+    """The URL where it is http(s), else None: a mailto: or javascript: is no place to look at a post."""
+    if not url:
+        return None
+    url = _clean(url).strip()
+    return url if _HTTP.match(url) and len(url) <= LONGEST_URL else None
+
+
+def _web_media(media: Iterable[Media]) -> tuple[Media, ...]:
+    found = ((one, _web_url(one.url)) for one in media)
+    return tuple(replace(one, url=url, alt=clean_text(one.alt) if one.alt else None) for one, url in found if url)
+
+
+def _tags(hashtags: Sequence[str]) -> tuple[str, ...]:
+    tags = (_clean(_clean_line(tag) or "").lower().lstrip("#＃ ") for tag in hashtags)
+    return tuple(dict.fromkeys(tag for tag in map(_clean, tags) if tag))
+
+
+def _trusted(signal: Signal) -> tuple[datetime, datetime | None]:
+    """The published and the claimed time: an author who claims the future is not believed."""
+    published, observed = _utc(signal.published_at), _utc(signal.observed_at)
+    if published - observed > CLOCK_SKEW:
+        return observed, published
+    return published, _utc(signal.claimed_at) if signal.claimed_at else None
+
+
+def _utc(time: datetime) -> datetime:
+    if time.tzinfo is UTC:
+        return time
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:  # the first and the last day of the calendar
+        return time.replace(tzinfo=UTC)

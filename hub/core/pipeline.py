@@ -1,0 +1,304 @@
+"""From a signal to records: the pure steps in their order, and the trace of what they decided.
+
+`facts` is what rules and mappings read; `plan` matches topics, decides the rules and applies the mappings. The same inputs
+give the same plan, so history can be explained, tried dry and replayed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from hub.core.grammar.facts import did_you_mean, facts
+from hub.core.mapping import CompiledMapping, Mapped, MappingFailed
+from hub.core.model import Author, Label, Record, Signal
+from hub.core.route import RuleSet
+from hub.core.spec import RecordNote, Rule, Trace
+from hub.core.topics import TopicIndex
+
+__all__ = ["Failure", "Memory", "Plan", "Rulebook", "check_rulebook", "facts", "plan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """All that decides about a signal. Mappings are found by (destination's name, mapping's name).
+
+    `private_rules` names the rules that may make records of direct, followers-only and internal signals. A label whose
+    confidence is below `uncertain_below` is marked uncertain.
+    """
+
+    rules: RuleSet
+    topics: TopicIndex
+    mappings: Mapping[tuple[str, str], CompiledMapping]
+    private_rules: frozenset[str] = frozenset()
+    uncertain_below: float = 0.55
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the hub knows beside the signal. `stats` and `conversation` hold the facts of these names, missing is null.
+
+    `opened` names the destinations where another signal has opened a ticket of this conversation; for the signal that
+    opened it the name must be absent, or a replay would comment on its own ticket. `url` is the signal's page in the hub.
+    """
+
+    stats: Mapping[str, Any] = field(default_factory=dict)
+    conversation: Mapping[str, Any] = field(default_factory=dict)
+    opened: frozenset[str] = frozenset()
+    person: Mapping[str, Any] | None = None
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A record that could not be made: the mapping's field and the reason, for a person to see."""
+
+    destination: str
+    mapping: str
+    rule: str
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done about a signal: records in sending order (what others need comes first).
+
+    `labels` are those that matching rules give, `assign` the assignee of the first matching rule that names one.
+    """
+
+    trace: Trace
+    topics: tuple[str, ...]
+    matched: tuple[str, ...]
+    records: tuple[Record, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    labels: tuple[Label, ...] = ()
+    assign: str | None = None
+
+
+def plan(signal: Signal, author: Author | None, labels: Sequence[Label], *, book: Rulebook, memory: Memory) -> Plan:
+    """Decide about one normalised signal. `labels` are the stored ones; a person's label outranks the models'."""
+    topics = book.topics.match(f"{signal.title}\n{signal.text}" if signal.title else signal.text, signal.hashtags)
+    known = facts(
+        signal,
+        author,
+        labels,
+        topics=topics,
+        stats=memory.stats,
+        conversation=memory.conversation,
+        person=memory.person,
+        uncertain_below=book.uncertain_below,
+        url=memory.url,
+    )
+    traces = book.rules.decide(known)
+    matched = tuple(trace.rule for trace in traces if trace.matched)
+    if not matched:
+        return Plan(Trace(book.rules.version, traces), topics, ())
+    rules = [book.rules.by_name[name] for name in matched]
+    making = _Making(signal, known, book, memory)
+    for rule in rules:
+        making.follow(rule)
+    return Plan(
+        Trace(book.rules.version, traces, matched, tuple(making.notes)),
+        topics,
+        matched,
+        tuple(making.records),
+        tuple(making.failures),
+        _rule_labels(rules, book.rules),
+        next((rule.assign for rule in rules if rule.assign), None),
+    )
+
+
+def check_rulebook(book: Rulebook) -> list[str]:
+    """What does not fit together: targets without a mapping, `requires` and `then` that name none or run in circles."""
+    found: list[str] = []
+    for rule in book.rules.rules:
+        for target in rule.deliver:
+            if (target.destination, target.mapping) not in book.mappings:
+                near = [mapping for destination, mapping in book.mappings if destination == target.destination]
+                hint = did_you_mean(target.mapping, near) if near else "is it configured?"
+                found.append(f'rule "{rule.name}": {target.destination} has no mapping {target.mapping} ({hint})')
+    for (destination, name), mapping in book.mappings.items():
+        found += (f"mapping {destination}/{name}: {message}" for message in _misfits(book, destination, mapping))
+    return found
+
+
+def _misfits(book: Rulebook, destination: str, mapping: CompiledMapping) -> Iterator[str]:
+    for other in mapping.spec.requires:
+        if (destination, other) not in book.mappings:
+            yield f"requires {other}, which is not there"
+        elif _reaches(book, destination, other, mapping.name):
+            yield f"requires {other}, which requires this one: a circle"
+    then = book.mappings.get((destination, mapping.spec.then or ""))
+    if mapping.spec.then and (then is None or then.spec.keyed_by != "signal"):
+        yield f"then is {mapping.spec.then}, but there is no such mapping keyed by signal"
+
+
+def _reaches(book: Rulebook, destination: str, start: str, goal: str) -> bool:
+    waiting, seen = [start], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name == goal:
+            return True
+        if name not in seen and (destination, name) in book.mappings:
+            seen.add(name)
+            waiting += book.mappings[destination, name].spec.requires
+    return False
+
+
+def _rule_labels(rules: Sequence[Rule], book: RuleSet) -> tuple[Label, ...]:
+    given: dict[str, Label] = {}
+    for rule in rules:
+        for name, value in rule.labels.items():
+            given.setdefault(name, Label(name, value, model=f"rule:{rule.name}", version=book.versions[rule.name]))
+    return tuple(given.values())
+
+
+# ------------------------------------------------------------------------------------------------------------- records
+
+_PRIVATE = frozenset({"direct", "followers", "internal"})
+_GONE = frozenset({"deleted", "expired"})
+
+
+class _Absent(msgspec.Struct, frozen=True):
+    """Nothing to make: what the mapping is keyed by does not exist (an author)."""
+
+
+class _Failed(msgspec.Struct, frozen=True):
+    """The mapping failed, so what requires it cannot be made."""
+
+
+class _Making:
+    """The records of one signal while they are made: each mapping of a destination once, what is required first."""
+
+    def __init__(self, signal: Signal, known: dict[str, Any], book: Rulebook, memory: Memory) -> None:
+        self.signal = signal
+        self.known = known
+        self.book = book
+        self.memory = memory
+        self.records: list[Record] = []
+        self.notes: list[RecordNote] = []
+        self.failures: list[Failure] = []
+        self._done: dict[tuple[str, str], str | _Absent | _Failed] = {}  # what a mapping provides
+        self._made: dict[tuple[str, str, str, str], str] = {}  # by which mapping a record was made
+        self._rule = ""
+
+    def follow(self, rule: Rule) -> None:
+        """Make what a matching rule asks for, or note why not."""
+        self._rule = rule.name
+        self.known["rule"] = {"name": rule.name, "version": self.book.rules.versions[rule.name]}
+        reason = self._forbidden(rule)
+        for target in rule.deliver:
+            if reason:
+                self._note(target.destination, target.mapping, reason)
+            else:
+                self._want(target.destination, target.mapping)
+
+    def _forbidden(self, rule: Rule) -> str:
+        if self.signal.origin == "hub":
+            return "the hub wrote it"
+        if self.signal.state in _GONE:
+            return f"the post is {self.signal.state}"
+        if self.signal.visibility in _PRIVATE and rule.name not in self.book.private_rules:
+            return "private: no policy allows it"
+        return ""
+
+    def _want(self, destination: str, name: str) -> None:
+        if (destination, name) in self._done:
+            self._note(destination, name, "another rule has asked for it")
+            return
+        mapping = self.book.mappings.get((destination, name))
+        if mapping and mapping.spec.then and self._is_open(mapping, destination):
+            self._done[destination, name] = f"conversation:{self._key('conversation')}"
+            if (destination, mapping.spec.then) not in self._done:
+                self._make(destination, mapping.spec.then, follows=True)
+        elif isinstance(self._make(destination, name), _Absent):
+            self._note(destination, name, "there is no author")
+
+    def _is_open(self, mapping: CompiledMapping, destination: str) -> bool:
+        return mapping.spec.keyed_by == "conversation" and destination in self.memory.opened
+
+    def _make(self, destination: str, name: str, *, follows: bool = False) -> str | _Absent | _Failed:
+        """What the mapping's record provides; it is made unless it is there already."""
+        done = self._done.get((destination, name))
+        if done is None:
+            self._done[destination, name] = _Failed()  # what it requires must not come back here
+            done = self._done[destination, name] = self._make_new(destination, name, follows=follows)
+        return done
+
+    def _make_new(self, destination: str, name: str, *, follows: bool) -> str | _Absent | _Failed:
+        mapping = self.book.mappings.get((destination, name))
+        if mapping is None:
+            return self._fail(destination, name, "", "there is no such mapping")
+        key = self._key(mapping.spec.keyed_by)
+        if key is None:
+            return _Absent()
+        if mapping.spec.operation == "create" and self._is_open(mapping, destination):
+            self._note(destination, name, "the conversation has its record there")
+            return f"conversation:{key}"
+        needs = self._required(destination, mapping)
+        if needs is None:
+            return self._fail(destination, name, "requires", "what it requires could not be made")
+        mapped = mapping.apply(self.known)
+        if isinstance(mapped, MappingFailed):
+            return self._fail(destination, name, mapped.field, mapped.reason)
+        if follows:
+            needs = dict.fromkeys((*needs, f"conversation:{self._key('conversation')}"))
+        return self._add(_record(destination, mapping, key, mapped=mapped, needs=tuple(needs)))
+
+    def _required(self, destination: str, mapping: CompiledMapping) -> dict[str, None] | None:
+        """What the required records provide; None where one of them failed. One without its author is not needed."""
+        provided = [self._make(destination, name) for name in mapping.spec.requires]
+        if any(isinstance(outcome, _Failed) for outcome in provided):
+            return None
+        return dict.fromkeys(outcome for outcome in provided if isinstance(outcome, str))
+
+    def _key(self, keyed_by: str) -> str | None:
+        if keyed_by == "author":
+            return self.signal.author_key
+        return (self.signal.conversation_key or self.signal.key) if keyed_by == "conversation" else self.signal.key
+
+    def _add(self, record: Record) -> str:
+        identity = (record.destination, record.object, record.key, record.operation)
+        earlier = self._made.setdefault(identity, record.mapping)
+        if earlier == record.mapping:
+            self.records.append(record)
+            self._note(record.destination, record.mapping, made=True)
+        else:
+            self._note(record.destination, record.mapping, f"mapping {earlier} makes this record")
+        return record.provides
+
+    def _note(self, destination: str, name: str, note: str = "", *, made: bool = False) -> None:
+        mapping = self.book.mappings.get((destination, name))
+        said = (
+            (mapping.spec.object, self._key(mapping.spec.keyed_by) or "", mapping.spec.operation)
+            if mapping
+            else ("", "", "")
+        )
+        version = mapping.version if mapping else ""
+        self.notes.append(RecordNote(destination, *said, name, version, self._rule, note, made))
+
+    def _fail(self, destination: str, name: str, field: str, reason: str) -> _Failed:
+        self.failures.append(Failure(destination, name, self._rule, field, reason))
+        return _Failed()
+
+
+def _record(destination: str, mapping: CompiledMapping, key: str, *, mapped: Mapped, needs: tuple[str, ...]) -> Record:
+    spec = mapping.spec
+    return Record(
+        destination=destination,
+        object=spec.object,
+        key=key,
+        operation=spec.operation,
+        fields=mapped.fields,
+        mapping=mapping.name,
+        mapping_version=mapping.version,
+        stable=mapped.stable,
+        key_field=spec.key_field,
+        once=mapping.once,
+        provides=f"{spec.keyed_by}:{key}",
+        needs=needs,
+    )

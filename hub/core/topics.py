@@ -1,0 +1,170 @@
+"""Topics: one pass over a text for all keywords, whatever their number.
+
+Case and accents of Latin, Greek and Cyrillic do not matter, widths and ligatures of no script do. A keyword ends where a word
+ends in scripts that space their words; Chinese, Japanese, Korean, Thai and the like have no such ends. `#AcmePay` says
+"acmepay" and "acme pay".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import accumulate
+from unicodedata import category, is_normalized, normalize
+
+from ahocorasick_rs import AhoCorasick
+
+from hub.core.keys import digest
+from hub.core.spec import Topic, version_of
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")  # one character at a time: four times as fast as a run
+_ODD_SPACE = re.compile("[\t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
+_SPACES = re.compile(r"\s+")
+_BREAK = "\x00"  # between text and hashtags: no text holds it
+_JOINER = "\u200d"
+_DROPPED = re.compile(
+    "[\u0300-\u036f\u00ad\u200b\ufe00-\ufe0f]"
+)  # accents; soft hyphen, zero-width space, variation selectors
+_ACCENTED = re.compile("[\u0041-\u024f\u0370-\u03ff\u0400-\u052f\u1e00-\u1fff\ufb00-\ufb06]")  # Latin, Greek, Cyrillic
+_NO_DECOMPOSITION = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe"})
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u312f\u3130-\u318f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u9fff"
+    "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
+)  # Thai, Lao, Burmese, Khmer, kana, bopomofo, Han; Hangul too: its particles follow the word without a space
+
+
+class _Fold(dict[int, str]):
+    """A table for str.translate that folds each character on its first meeting."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = folded = _fold_char(chr(code))
+        return folded
+
+
+_FOLD = _Fold()
+
+
+def _fold_char(char: str) -> str:
+    plain = normalize("NFKC", char).casefold()
+    if _ACCENTED.search(plain):
+        # NFKD takes accents off; for other scripts it would split what belongs together (Hangul)
+        plain = normalize("NFKD", plain).translate(_NO_DECOMPOSITION)
+    return _DROPPED.sub("", plain)
+
+
+def fold(text: str) -> str:
+    """The text without case and accents, on one line; what keywords and texts are compared in."""
+    return _fold_line(_line(text))
+
+
+def _line(text: str) -> str:
+    """The text on one line, composed, and without half surrogate pairs, which the automaton refuses."""
+    if "  " in text or _ODD_SPACE.search(text):
+        text = _SPACES.sub(" ", text)
+    if text.isascii():
+        return text
+    text = text.encode("utf-8", "replace").decode()
+    return text if is_normalized("NFC", text) else normalize("NFC", text)
+
+
+def _fold_line(line: str) -> str:
+    if line.isascii():
+        return line.lower()
+    # one call for each odd character, or a look at every character: what is less depends on the script
+    few = len(line.encode()) < len(line) * 1.25
+    return _NOT_ASCII.sub(_fold_found, line).lower() if few else line.translate(_FOLD).lower()
+
+
+def _fold_found(found: re.Match[str]) -> str:
+    return _FOLD[ord(found[0])]
+
+
+@lru_cache(maxsize=4096)
+def _is_word(char: str) -> bool:
+    """Whether the character is part of a word in a script that puts spaces between words."""
+    return (char.isalnum() or char == "_" or category(char)[0] == "M") and not _UNSPACED.match(char)
+
+
+class TopicIndex:
+    """Compiled topics; `version` is a digest, `topics` what was written."""
+
+    def __init__(self, topics: Sequence[Topic]) -> None:
+        self.topics = tuple(topics)
+        self.version = digest(*map(version_of, topics))
+        owners: dict[str, list[tuple[str, bool]]] = {}
+        for topic in topics:
+            for excludes, keywords in ((False, topic.keywords), (True, topic.exclude)):
+                for pattern in {pattern for keyword in keywords for pattern in _patterns(keyword)}:
+                    owners.setdefault(pattern, []).append((topic.name, excludes))
+        self._owners = tuple(tuple(names) for names in owners.values())
+        self._automaton = AhoCorasick(list(owners)) if owners else None
+
+    def match(self, text: str, hashtags: Sequence[str] = ()) -> tuple[str, ...]:
+        """The sorted names of the topics that the text (or one of the hashtags, without #) is about."""
+        if self._automaton is None:
+            return ()
+        if hashtags:
+            text = f"{text} {_BREAK} #{' #'.join(hashtags)}"
+        line = _line(text)
+        folded = _fold_line(line)
+        hits = self._automaton.find_matches_as_indexes(folded, overlapping=True)
+        return self._judge(hits, folded, line) if hits else ()
+
+    def _judge(self, hits: list[tuple[int, int, int]], folded: str, line: str) -> tuple[str, ...]:
+        starts = None if line.isascii() else _char_starts(line)
+        wanted: set[str] = set()
+        excluded: set[str] = set()
+        for pattern, start, end in hits:
+            if _stands_alone(folded, start, end) and (starts is None or (start in starts and end in starts)):
+                for name, excludes in self._owners[pattern]:
+                    (excluded if excludes else wanted).add(name)
+        return tuple(sorted(wanted - excluded))
+
+
+def compile_topics(topics: Sequence[Topic]) -> TopicIndex:
+    """Compile topics into one automaton. Keywords of nothing but accents or spaces match nothing."""
+    return TopicIndex(topics)
+
+
+def _patterns(keyword: str) -> Iterator[str]:
+    """The folded keyword; for a phrase also its hashtags, `#acmepay` and `#acme_pay`."""
+    folded = fold(keyword).strip()
+    if not folded or folded == "#":
+        return
+    yield folded
+    if " " in folded and not folded.startswith("#"):
+        yield "#" + folded.replace(" ", "")
+        yield "#" + folded.replace(" ", "_")
+
+
+def _char_starts(line: str) -> frozenset[int] | None:
+    """Where original characters begin in the folded text: a hit may not end inside one. None where each folds to one at most."""
+    if all(len(_FOLD[ord(char)]) <= 1 for char in _NOT_ASCII.findall(line)):
+        return None
+    return frozenset(accumulate((len(_FOLD[ord(char)]) for char in line), initial=0))
+
+
+def _stands_alone(folded: str, start: int, end: int) -> bool:
+    """Whether no word, joined emoji or flag goes on across an end of the hit."""
+    return not (_runs_on(folded, start) or _runs_on(folded, end))
+
+
+def _runs_on(folded: str, place: int) -> bool:
+    if not 0 < place < len(folded):
+        return False
+    before, after = folded[place - 1], folded[place]
+    if (_is_word(before) and _is_word(after)) or _JOINER in (before, after):
+        return True
+    return _is_flag_half(before) and _is_flag_half(after) and _flag_halves(folded, place) % 2 == 1
+
+
+def _is_flag_half(char: str) -> bool:
+    return "\U0001f1e6" <= char <= "\U0001f1ff"
+
+
+def _flag_halves(folded: str, place: int) -> int:
+    start = place
+    while start > 0 and _is_flag_half(folded[start - 1]):
+        start -= 1
+    return place - start

@@ -1,0 +1,124 @@
+"""Is the configuration right, and does each connection work? All errors at once, then each connection tried."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from hub.config.settings import Settings
+from hub.core.errors import ConfigError, ConnectorError, Problem
+from hub.core.mapping import CompiledMapping
+from hub.registry import Registry
+from hub.runtime import Hub, make_connector, read_book
+from hub.sdk.connectors import Destination, ObjectInfo
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A connection that was tried: what it said, or what is wrong."""
+
+    connection: str
+    fine: bool
+    message: str
+
+
+def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
+    """Everything that is wrong in the files, without touching the network or the database."""
+    found: list[Problem] = []
+    finders: dict[str, Any] = {
+        "sources": registry.source,
+        "destinations": registry.destination,
+        "enrichers": registry.enricher,
+    }
+    for table, find in finders.items():
+        for name in getattr(settings, table):
+            found += _problems(partial(make_connector, settings, table, name, find))
+    found += _problems(partial(read_book, settings, registry))
+    return list(dict.fromkeys(found))
+
+
+def _problems(attempt: Any) -> list[Problem]:
+    try:
+        attempt()
+    except ConfigError as error:
+        return error.problems
+    return []
+
+
+def try_connections(hub: Hub) -> Iterator[Tried]:
+    """Try each enabled source and destination; a destination's mappings are held against its fields."""
+    for name in (name for name, section in hub.settings.sources.items() if section.enabled):
+        yield _try(name, partial(_check_source, hub, name))
+    for name in (name for name, section in hub.settings.destinations.items() if section.enabled):
+        tried = _try(name, partial(_check_destination, hub, name))
+        yield tried
+        if tried.fine:
+            hub.store.connections.resume(name, now=hub.now())
+            yield from _try_mappings(hub, name, hub.destination(name))
+
+
+def _check_source(hub: Hub, name: str) -> str:
+    return hub.source(name).check(hub.source_context(name))
+
+
+def _check_destination(hub: Hub, name: str) -> str:
+    return hub.destination(name).check(hub.destination_context(name))
+
+
+def _try(name: str, attempt: Callable[[], str]) -> Tried:
+    try:
+        return Tried(name, fine=True, message=attempt())
+    except ConnectorError as error:
+        return Tried(name, fine=False, message=f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
+        return Tried(name, fine=False, message=f"bug: {type(error).__name__}: {error}")
+
+
+def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterator[Tried]:
+    used = used_mappings(hub, name)
+    if not used:
+        return
+    try:
+        objects = destination.describe(hub.destination_context(name))
+    except ConnectorError as error:
+        yield Tried(name, fine=False, message=f"its fields cannot be read: {error}")
+        return
+    for mapping in used:
+        for message in misfits(hub.book.mappings[(name, mapping)], objects):
+            yield Tried(f"{name}/{mapping}", fine=False, message=message)
+
+
+def used_mappings(hub: Hub, name: str) -> list[str]:
+    """The mappings of a destination that rules use, with those that they require or turn into."""
+    waiting = [target.mapping for rule in hub.book.rules.rules for target in rule.deliver if target.destination == name]
+    used: dict[str, None] = {}
+    while waiting:
+        mapping = waiting.pop(0)
+        if mapping not in used:
+            used[mapping] = None
+            spec = hub.book.mappings[(name, mapping)].spec
+            waiting += [*spec.requires, *([spec.then] if spec.then else [])]
+    return list(used)
+
+
+def misfits(mapping: CompiledMapping, objects: Any) -> Iterator[str]:
+    """Where a mapping does not fit the destination's object: unknown or read-only fields, required ones left out."""
+    spec = mapping.spec
+    info: ObjectInfo | None = objects.get(spec.object) or objects.get("*")
+    if info is None:
+        yield f"the destination has no object '{spec.object}'; it has: {', '.join(sorted(objects)) or 'none'}"
+        return
+    if info.open_fields:
+        return
+    written = {field.split(".")[0] for field in spec.fields}
+    for field in sorted({*written, *([spec.key_field] if spec.key_field else [])}):
+        known = info.fields.get(field)
+        if known is None:
+            yield f"'{spec.object}' has no field '{field}': make it there, or take it out of the mapping"
+        elif not known.writable:
+            yield f"'{spec.object}.{field}' cannot be written"
+    for field, known in info.fields.items():
+        if known.required and field not in written and field != spec.key_field:
+            yield f"'{spec.object}.{field}' is required there and the mapping does not fill it"

@@ -1,0 +1,74 @@
+"""Secrets taken out of what is logged, shown or raised."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+HIDDEN = "***"
+_SHORTEST = 4
+
+_NAMES = (
+    r"access_token|refresh_token|id_token|auth_token|token|api_?key|hapikey|client_secret|secret|password|passwd|passwort"
+    r"|session_?id|signature|sig|assertion|code_verifier|accessJwt|refreshJwt"
+)
+_PATTERNS = (
+    (re.compile(r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)[^\r\n\"',}]+"), r"\1" + HIDDEN),
+    (re.compile(r"(?i)\b((?:set-)?cookie[\"']?\s*:\s*[\"']?)[^\r\n\"'}]+"), r"\1" + HIDDEN),
+    (re.compile(r"(?i)\b(bearer|basic) +[a-z0-9._~+/=-]{4,}"), r"\1 " + HIDDEN),
+    (re.compile(rf"(?i)([?&;](?:{_NAMES})=)[^&#\s\"'<>]+"), r"\1" + HIDDEN),
+    (re.compile(rf"(?i)([\"'](?:{_NAMES})[\"']\s*:\s*[\"'])[^\"'\r\n]+"), r"\1" + HIDDEN),
+    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,20}://)[^/\s@:]{1,200}:[^/\s@]{1,200}@"), r"\1" + HIDDEN + "@"),
+)
+_SECRET_NAME = re.compile(f"(?i)authorization|{_NAMES}")
+_SECRET_HEADER = re.compile(r"(?i)authori[sz]ation|cookie|token|secret|password|signature|session|api-?key|^x-.*-key$")
+
+
+class Redactor:
+    """Knows the secrets of a connection; `learn` adds one that was got on the way (a session's token). Thread-safe."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._lock = threading.Lock()
+        self._forms: frozenset[str] = frozenset()
+        self._known: re.Pattern[str] | None = None
+        self.learn(*secrets)
+
+    def learn(self, *secrets: str) -> None:
+        """Hide these values from now on, as they are and as URLs and JSON write them; those under four characters are left."""
+        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
+        with self._lock:
+            self._forms |= forms
+            longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
+            self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+
+    def redact(self, text: str) -> str:
+        """`text` with known secrets, credentials in headers and URLs, and tokens in JSON replaced by three stars."""
+        if self._known is not None:
+            text = self._known.sub(HIDDEN, text)
+        for pattern, replacement in _PATTERNS:
+            text = pattern.sub(replacement, text)
+        return text
+
+    def redact_value(self, value: Any) -> Any:
+        """The same through lists and dicts of JSON; the value of a telling name is hidden whole."""
+        if isinstance(value, str):
+            return self.redact(value)
+        if isinstance(value, Mapping):
+            return {
+                key: HIDDEN if isinstance(item, str) and _SECRET_NAME.fullmatch(str(key)) else self.redact_value(item)
+                for key, item in value.items()
+            }
+        return [self.redact_value(item) for item in value] if isinstance(value, list | tuple) else value
+
+    def redact_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Headers fit for a log: the values of those that carry credentials are hidden."""
+        return {name: HIDDEN if _SECRET_HEADER.search(name) else self.redact(value) for name, value in headers.items()}
+
+
+def _forms(secret: str) -> Iterable[str]:
+    plain = secret.encode("utf-8", "replace").decode("utf-8")
+    return {plain, quote(plain, safe=""), quote(plain), quote_plus(plain), json.dumps(plain)[1:-1]}

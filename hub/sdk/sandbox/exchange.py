@@ -1,0 +1,74 @@
+"""What goes in and out of a handler: `Call` and `Answer`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs
+
+from hub.sdk.sandbox.faults import PartialFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler answers: dict, list and number become JSON, None an empty body, str and bytes stay."""
+
+    status: int
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def encode(self) -> tuple[bytes, str]:
+        """The bytes and their content type (a `content-type` among the headers wins)."""
+        if self.body is None:
+            return b"", ""
+        if isinstance(self.body, bytes):
+            return self.body, "application/octet-stream"
+        if isinstance(self.body, str):
+            return self.body.encode("utf-8", "replace"), "text/plain; charset=utf-8"
+        # ASCII escapes let lone surrogates through, as some vendors do: a client must stand that.
+        return json.dumps(self.body).encode(), "application/json;charset=utf-8"
+
+
+class Refused(Exception):
+    """Ends a handler with this answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(f"answer {answer.status}")
+        self.answer = answer
+
+
+@dataclass(slots=True)
+class Call:
+    """One HTTP request as a handler sees it; header names are lower case, `args` are the path's decoded segments."""
+
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    headers: Mapping[str, str]
+    body: bytes
+    base_url: str = ""
+    args: Mapping[str, str] = field(default_factory=dict)
+    object: str = ""
+    write: bool = False
+    partial: PartialFailure | None = None
+
+    def json(self) -> Any:
+        """The body as JSON; raises Refused with a 400 where it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise Refused(Answer(400, {"status": "error", "message": "the body is not JSON"})) from None
+
+    def form(self) -> dict[str, str]:
+        """The body as an urlencoded form, the last value of a repeated name."""
+        return {name: values[-1] for name, values in parse_qs(self.body.decode("utf-8", "replace")).items()}
+
+    def param(self, name: str, default: str = "") -> str:
+        """A query parameter's first value."""
+        return self.query.get(name, [default])[0]
+
+    def fails(self, index: int, total: int) -> bool:
+        """Whether item `index` of `total` is to fail by a `partial` fault."""
+        return self.partial is not None and self.partial.hits(index, total)

@@ -1,0 +1,161 @@
+"""Fault injection: what goes wrong, for which calls, how often.
+
+A fault as JSON (POST a list of them to /_sandbox/faults):
+
+    {"match": {"method": "POST", "path": "/batch/upsert$"},   optional; path: a regular expression, searched
+     "times": 3,                     how many matching calls it hits; null: all
+     "after": 0,                     how many matching calls it lets through first
+     and one of (several may be combined where that has a sense)
+     "latency_ms": 200               answer later
+     "status": 429, "headers": {"Retry-After": "1"}, "body": {...}      this answer instead of the handler's
+     "reset_before": true            the connection is reset, the handler never runs
+     "reset_after": true             the handler commits, then the connection is reset without an answer
+     "partial": 0.1 or [3, 7]        the share or the indexes of a batch's items that fail with the vendor's error
+     "expired_token": true           the vendor's 401
+     "rate_per_s": 5}                the vendor's 429 for calls above this rate
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from math import floor
+from time import monotonic
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PartialFailure:
+    """Which items of a batch fail: a share (spread evenly, the same ones each time) or indexes."""
+
+    share: float = 0.0
+    indexes: frozenset[int] = frozenset()
+
+    def hits(self, index: int, total: int) -> bool:
+        """Whether item `index` of `total` fails."""
+        if self.indexes:
+            return index in self.indexes
+        # Where the running sum of the share passes a whole number; the epsilon makes up for 0.29 * 100 < 29.
+        return index < total and floor((index + 1) * self.share + 1e-9) > floor(index * self.share + 1e-9)
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault, see the module's text; `times` counts down as it hits."""
+
+    match: Mapping[str, str] = field(default_factory=dict)
+    times: int | None = None
+    after: int = 0
+    latency_ms: float = 0
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    reset_before: bool = False
+    reset_after: bool = False
+    partial: float | Sequence[int] | None = None
+    expired_token: bool = False
+    rate_per_s: float | None = None
+    _recent: list[float] = field(default_factory=list, repr=False)
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Fault:
+        """A fault from JSON; raises ValueError for a name that does not exist or a bad pattern."""
+        known = {item.name for item in fields(cls) if not item.name.startswith("_")}
+        if unknown := set(data) - known:
+            raise ValueError(f"unknown in a fault: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
+        try:
+            re.compile(data.get("match", {}).get("path", ""))
+        except re.error as error:
+            raise ValueError(f"bad pattern: {error}") from None
+        return cls(**data)
+
+    def show(self) -> dict[str, Any]:
+        """The fault as JSON, with the `times` that are left."""
+        return {item.name: getattr(self, item.name) for item in fields(self) if not item.name.startswith("_")}
+
+    def meets(self, method: str, path: str) -> bool:
+        """Whether it is about this call and not yet used up."""
+        if self.times is not None and self.times <= 0:
+            return False
+        wanted = self.match.get("method", method)
+        return wanted.upper() == method and re.search(self.match.get("path", ""), path) is not None
+
+    def over_rate(self, now: float) -> bool:
+        """Whether this call comes faster than `rate_per_s` allows (a window of one second)."""
+        if self.rate_per_s is None:
+            return False
+        self._recent[:] = [moment for moment in self._recent if moment > now - 1.0]
+        if len(self._recent) >= self.rate_per_s:
+            return True
+        self._recent.append(now)
+        return False
+
+
+@dataclass(slots=True)
+class Trouble:
+    """What the faults together do to one call."""
+
+    latency_ms: float = 0
+    answer: Fault | None = None
+    reset_before: bool = False
+    reset_after: bool = False
+    partial: PartialFailure | None = None
+    expired_token: bool = False
+    limited: bool = False
+
+
+class Faults:
+    """The list of faults of a sandbox, thread safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._faults: list[Fault] = []
+
+    def set(self, faults: Sequence[Fault | Mapping[str, Any]]) -> None:
+        """Replace the list; raises ValueError where one is not understood."""
+        read = [item if isinstance(item, Fault) else Fault.read(item) for item in faults]
+        with self._lock:
+            self._faults = read
+
+    def show(self) -> list[dict[str, Any]]:
+        """The list as JSON."""
+        with self._lock:
+            return [fault.show() for fault in self._faults]
+
+    def draw(self, method: str, path: str) -> Trouble:
+        """What happens to this call; counts it."""
+        trouble = Trouble()
+        with self._lock:
+            for fault in self._faults:
+                if fault.meets(method, path):
+                    _strike(fault, trouble)
+        return trouble
+
+
+def _strike(fault: Fault, trouble: Trouble) -> None:
+    """Add one matching fault to the trouble of a call and use it up by one."""
+    if fault.after > 0:
+        fault.after -= 1
+        return
+    if fault.rate_per_s is not None:
+        trouble.limited = trouble.limited or fault.over_rate(monotonic())
+        return
+    if fault.times is not None:
+        fault.times -= 1
+    trouble.latency_ms += fault.latency_ms
+    trouble.reset_before = trouble.reset_before or fault.reset_before
+    trouble.reset_after = trouble.reset_after or fault.reset_after
+    trouble.expired_token = trouble.expired_token or fault.expired_token
+    if fault.status is not None and trouble.answer is None:
+        trouble.answer = fault
+    if fault.partial is not None:
+        trouble.partial = _partial(fault.partial)
+
+
+def _partial(wanted: float | Sequence[int]) -> PartialFailure:
+    """A share or indexes as one value."""
+    if isinstance(wanted, int | float):
+        return PartialFailure(share=float(wanted))
+    return PartialFailure(indexes=frozenset(wanted))

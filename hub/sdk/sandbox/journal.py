@@ -1,0 +1,105 @@
+"""The journal: what was written, and every HTTP call, countable by object."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change in the sandbox; `seq` grows by one over entries and calls."""
+
+    seq: int
+    at: str
+    kind: str
+    object: str
+    id: str
+    key: str
+    fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HttpCall:
+    """One HTTP call; `kind` is read or write, status 0 where the connection was reset instead of an answer."""
+
+    seq: int
+    at: str
+    kind: str
+    method: str
+    path: str
+    object: str
+    status: int
+
+
+class Journal:
+    """Entries and calls in memory, thread safe; `keep` is told each entry so that a store can persist it."""
+
+    def __init__(self, clock: Callable[[], datetime], keep: Callable[[Entry], None] | None = None) -> None:
+        self._clock = clock
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._seq = 0
+        self.entries: list[Entry] = []
+        self.calls: list[HttpCall] = []
+
+    def record(
+        self, kind: str, object_: str, id_: str, *, key: str = "", fields: Mapping[str, Any] | None = None
+    ) -> Entry:
+        """Note a change: kind is create, update, delete, ticket, comment, link ...; `fields` as written."""
+        with self._lock:
+            self._seq += 1
+            entry = Entry(self._seq, self._clock().isoformat(), kind, object_, id_, key, dict(fields or {}))
+            self.entries.append(entry)
+        if self._keep is not None:
+            self._keep(entry)
+        return entry
+
+    def note(self, *, write: bool, method: str, path: str, object_: str, status: int) -> None:
+        """Note an HTTP call (the server does this)."""
+        with self._lock:
+            self._seq += 1
+            kind = "write" if write else "read"
+            self.calls.append(HttpCall(self._seq, self._clock().isoformat(), kind, method, path, object_, status))
+
+    def restore(self, entries: list[Entry]) -> None:
+        """Take back the entries that a store kept."""
+        with self._lock:
+            self.entries = entries
+            self._seq = max((entry.seq for entry in entries), default=0)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self.entries, self.calls = [], []
+
+    def show(self, object_: str = "", since: int = 0) -> dict[str, list[dict[str, Any]]]:
+        """Entries and calls after sequence number `since`, of one object where it is named."""
+        with self._lock:
+            entries, calls = list(self.entries), list(self.calls)
+        return {
+            "entries": [asdict(item) for item in entries if item.seq > since and object_ in {"", item.object}],
+            "calls": [asdict(item) for item in calls if item.seq > since and object_ in {"", item.object}],
+        }
+
+    def counts(self) -> dict[str, Any]:
+        """How many of what: `writes` and `objects` count changes, `calls` and `calls_by_object` HTTP calls."""
+        with self._lock:
+            objects: defaultdict[str, Counter[str]] = defaultdict(Counter)
+            by_object: defaultdict[str, Counter[str]] = defaultdict(Counter)
+            for entry in self.entries:
+                objects[entry.object][entry.kind] += 1
+            for call in self.calls:
+                by_object[call.object][call.kind] += 1
+            writes = Counter(entry.kind for entry in self.entries)
+            calls = Counter(call.kind for call in self.calls)
+        return {
+            "writes": dict(writes),
+            "objects": {name: dict(kinds) for name, kinds in objects.items()},
+            "calls": {"read": calls["read"], "write": calls["write"]},
+            "calls_by_object": {name: dict(kinds) for name, kinds in by_object.items()},
+        }

@@ -1,0 +1,125 @@
+"""The page of a sandbox: what is in it, readable, escaped, no scripts."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from html import escape
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from hub.sdk.sandbox.exchange import Answer
+from hub.sdk.sandbox.journal import Journal
+from hub.sdk.sandbox.records import Store
+
+_NEWEST = 50
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #888; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; } a { color: inherit; }
+table { border-collapse: collapse; width: 100%; }
+td, th { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top; }
+th { color: var(--soft); font-weight: 500; }
+td { overflow-wrap: anywhere; white-space: pre-wrap; }
+.soft { color: var(--soft); }
+"""
+_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
+_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+class Shown(Protocol):
+    """What the page reads of a sandbox."""
+
+    store: Store
+    journal: Journal
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def violations(self) -> Sequence[object]: ...
+
+    def heading_of(self, object_: str, record: Mapping[str, Any]) -> str: ...
+
+
+def front_page(sandbox: Shown) -> Answer:
+    """Objects with their newest records, and the journal's counts."""
+    counts = sandbox.journal.counts()
+    names = [name for name in sandbox.store.names() if not name.startswith("_") and sandbox.store.count(name)]
+    parts = [f"<h1>{escape(sandbox.title)} sandbox</h1>", _counts(counts, len(sandbox.violations))]
+    parts += [_object(sandbox, name) for name in names]
+    parts += [] if names else ["<p>No records yet.</p>"]
+    return _page(f"{sandbox.title} sandbox", "".join(parts))
+
+
+def record_page(sandbox: Shown, object_: str, id_: str) -> Answer:
+    """One record with all its fields and what the journal says of it."""
+    record = sandbox.store.get(object_, id_)
+    if record is None:
+        return _page("Not found", "<h1>No such record</h1><p><a href='/'>All records</a></p>", status=404)
+    heading = sandbox.heading_of(object_, record) or f"{object_} {id_}"
+    history = [entry for entry in sandbox.journal.show(object_)["entries"] if entry["id"] == id_]
+    rows = "".join(_row([entry["at"], entry["kind"], _brief(entry["fields"])]) for entry in reversed(history))
+    return _page(
+        heading,
+        f"<p><a href='/'>{escape(sandbox.title)} sandbox</a> / {escape(object_)}</p><h1>{escape(heading)}</h1>"
+        f"<table>{''.join(_row([name, value]) for name, value in _flatten(record))}</table>"
+        f"<h2>History</h2><table>{rows}</table>",
+    )
+
+
+def _object(sandbox: Shown, name: str) -> str:
+    rows = "".join(
+        f"<tr><td><a href='/_sandbox/records/{quote(name, safe='')}/{quote(id_, safe='')}'>{escape(id_)}</a></td>"
+        f"<td>{escape(sandbox.heading_of(name, record) or _brief(record))}</td></tr>"
+        for id_, record in sandbox.store.newest(name, _NEWEST)
+    )
+    return f"<h2>{escape(name)} <span class='soft'>{sandbox.store.count(name)}</span></h2><table>{rows}</table>"
+
+
+def _counts(counts: Mapping[str, Any], violations: int) -> str:
+    rows = _row(["calls", f"{counts['calls']['write']} writes, {counts['calls']['read']} reads"])
+    rows += "".join(
+        _row([name or "(no object)", ", ".join(f"{number} {kind}" for kind, number in kinds.items())])
+        for name, kinds in counts["objects"].items()
+    )
+    return f"<table>{rows}{_row(['violations', str(violations)])}</table>"
+
+
+def _row(cells: list[str]) -> str:
+    first, *rest = cells
+    return f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in rest)}</tr>"
+
+
+def _flatten(record: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
+    """Fields as (dotted name, text)."""
+    rows: list[tuple[str, str]] = []
+    for name, value in record.items():
+        if isinstance(value, Mapping) and value:
+            rows += _flatten(value, f"{before}{name}.")
+        else:
+            rows.append((f"{before}{name}", value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)))
+    return rows
+
+
+def _brief(record: Mapping[str, Any]) -> str:
+    """A record in one line."""
+    text = " · ".join(f"{name}: {value}" for name, value in _flatten(record) if value)
+    return text if len(text) <= 240 else text[:239] + "…"
+
+
+def _page(title: str, body: str, status: int = 200) -> Answer:
+    html = (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        f"<meta name='viewport' content='width=device-width'><title>{escape(title)}</title><style>{_STYLE}</style></head>"
+        f"<body>{body}</body></html>"
+    )
+    return Answer(status, html.encode("utf-8", "replace"), _HEADERS)

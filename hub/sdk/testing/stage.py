@@ -1,0 +1,142 @@
+"""The stage of a destination's contract: a sandbox, a guard, a clock, and the engine's part played by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from pydantic import SecretStr
+
+from hub.core.errors import ConnectorError
+from hub.core.keys import idempotency_key, signal_key
+from hub.core.model import Delivery, RemoteRef
+from hub.sdk.connectors import Context, Destination, Http, HttpResponse, Lookup, NoIdempotency, Outcome
+from hub.sdk.http import Guard, open_guard
+from hub.sdk.sandbox import Sandbox
+from hub.sdk.testing.fakes import FakeClock, MemoryState, context
+
+_MADE = frozenset(("create", "ticket", "comment", "event", "record"))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A kind of write: `fields(n)` are those of record n.
+
+    `write` matches the calls that write (a fault's `match`), `partial` is a fault that fails one item of three; the defaults
+    suit a batch call that posts. `marks` are the kinds of journal entries that count as a record made.
+    """
+
+    object: str
+    operation: str
+    fields: Callable[[int], Mapping[str, Any]]
+    key_field: str = ""
+    write: Mapping[str, str] = field(default_factory=lambda: {"method": "POST"})
+    partial: Mapping[str, Any] = field(default_factory=lambda: {"partial": [1]})
+    marks: frozenset[str] = _MADE
+
+    @property
+    def name(self) -> str:
+        """As the test's id shows it."""
+        return f"{self.operation} {self.object}"
+
+
+class HastyHttp(Http):
+    """A guard that gives every call little time, so that a stalled server is met in a moment; counts calls."""
+
+    def __init__(self, http: Http, seconds: float) -> None:
+        self._http = http
+        self._seconds = seconds
+        self.calls = 0
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout: float | None = None,
+    ) -> HttpResponse:
+        """Send with the shorter of both times."""
+        self.calls += 1
+        wait = min(timeout or self._seconds, self._seconds)
+        return self._http.send(method, url, headers=headers, content=content, timeout=wait)
+
+
+class Stage:
+    """A destination, its sandbox and what the engine lends it."""
+
+    def __init__(self, destination: Destination[Any], sandbox: Sandbox, clock: FakeClock) -> None:
+        self.sandbox = sandbox
+        self.clock = clock
+        self.destination = destination
+        self.guard: Guard = open_guard(destination.egress(), allow_private=True, clock=self._seconds, sleep=clock.sleep)
+        self.ctx: Context = context(self.guard, clock=clock, state=MemoryState(), connection="contract")
+        values = [value for _, value in destination.options]
+        self.secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        self.parents: Mapping[str, RemoteRef] = {}
+
+    def _seconds(self) -> float:
+        return self.clock.at.timestamp()
+
+    def deliveries(self, sample: Sample, count: int, *, first: int = 1) -> list[Delivery]:
+        """`count` deliveries of a sample, as the ledger would give them."""
+        return [self._delivery(sample, number) for number in range(first, first + count)]
+
+    def _delivery(self, sample: Sample, number: int) -> Delivery:
+        name, key = self.destination.name, signal_key("mastodon", f"{sample.name} {number}")
+        return Delivery(
+            id=number,
+            destination=name,
+            object=sample.object,
+            record_key=key,
+            operation=sample.operation,
+            seq=1,
+            key=idempotency_key(name, sample.object, key, sample.operation, 1),
+            fields=sample.fields(number),
+            key_field=sample.key_field,
+            signal_key=key,
+            parents=self.parents,
+        )
+
+    def send(self, batch: Sequence[Delivery], *, over: Http | None = None) -> dict[int, Outcome]:
+        """Deliver in batches of the destination's size; checks that each item has one outcome, and no error a secret."""
+        ctx = self.ctx if over is None else context(over, clock=self.clock, state=self.ctx.state)
+        size = self.destination.batch_size_of(batch[0].object, batch[0].operation)
+        outcomes = [one for start in range(0, len(batch), size) for one in self._send(ctx, batch[start : start + size])]
+        assert sorted(one.delivery_id for one in outcomes) == sorted(item.id for item in batch), "one outcome an item"
+        for one in outcomes:
+            assert (one.error is None) or one.ref is None, "an outcome is a reference or an error"
+            self.assert_no_secrets(one.error)
+        return {one.delivery_id: one for one in outcomes}
+
+    def _send(self, ctx: Context, batch: Sequence[Delivery]) -> Sequence[Outcome]:
+        """One call; an error that is raised counts for each item, as in the engine."""
+        try:
+            return self.destination.deliver(ctx, batch)
+        except ConnectorError as error:
+            return [Outcome.failed(item, error) for item in batch]
+
+    def assert_no_secrets(self, error: ConnectorError | None) -> None:
+        """Neither in the message nor in the details, which go into the attempt's record."""
+        if error is not None:
+            told = f"{error} {error.code} {msgspec.json.encode(error.details).decode()}"
+            assert not any(secret in told for secret in self.secrets), "an error tells a secret"
+
+    def made(self, sample: Sample) -> int:
+        """How many records the sandbox has made, by its journal."""
+        return sum(entry.kind in sample.marks for entry in self.sandbox.journal.entries)
+
+    def resolve(self, item: Delivery, error: ConnectorError | None) -> Outcome:
+        """What the engine does after a doubt: send the same again, or look it up first."""
+        kind = self.destination.idempotency_of(item.object, item.operation)
+        again = msgspec.structs.replace(item, attempt=2, first_sent_at=self.clock.at)
+        if isinstance(kind, Lookup):
+            self.clock.advance(kind.lag.total_seconds() + 1)
+            found = self.destination.lookup(self.ctx, again)
+            if found is not None:
+                return Outcome.delivered(again, found)
+        assert not isinstance(kind, NoIdempotency), f"nobody can tell what became of it: {error}"
+        return self.send([again])[item.id]
