@@ -1,0 +1,1 @@
+"""HubSpot: social authors, social signals and contacts, written by batch upsert."""

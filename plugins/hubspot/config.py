@@ -1,0 +1,54 @@
+"""The options of a HubSpot connection."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from hub import Options
+
+_VERSION = re.compile(r"v\d|\d{4}-\d{2}")
+
+
+def _check_version(version: str) -> str:
+    if not _VERSION.fullmatch(version):
+        raise ValueError("an API version is v3 or a dated one such as 2026-03")
+    return version
+
+
+def _check_url(url: str) -> str:
+    if not url.startswith(("https://", "http://")):
+        raise ValueError("a URL begins with https:// (or http:// for a sandbox)")
+    return url.rstrip("/")
+
+
+class HubSpotOptions(Options):
+    """A HubSpot account, the token to write with, and how its custom objects are called there."""
+
+    token: SecretStr = Field(description="Service key, or the access token of a project app")
+    base_url: Annotated[str, AfterValidator(_check_url)] = Field(
+        "https://api.hubapi.com", description="Another one for a sandbox"
+    )
+    api_version: Annotated[str, AfterValidator(_check_version)] = Field(
+        "v3", description="v3, or a dated version of the API such as 2026-03"
+    )
+    object_types: dict[str, str] = Field(
+        default_factory=dict,
+        description="Object type ids by our names: social_signal = '2-123' or 'p123_social_signal'",
+    )
+    author_object: str = Field("social_author", description="The object that signals are associated with")
+    associate: bool = Field(True, description="Associate each signal with its author")
+    portal_id: str | None = Field(None, description="Account id for links; asked from HubSpot where it is not given")
+    app_url: str | None = Field(
+        None, description="Where people look at records; asked from HubSpot where it is not given"
+    )
+    time_zone: str | None = Field(
+        None, description="The account's zone (daily limits reset at its midnight); asked likewise"
+    )
+    timeout: float = Field(30.0, gt=0, le=120, description="Seconds for one call")
+
+    def type_of(self, object_: str) -> str:
+        """How the account calls an object."""
+        return self.object_types.get(object_, object_)

@@ -1,0 +1,47 @@
+"""HubSpot's destination under the contract of all destinations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hub.core.model import RemoteRef
+from hub.sdk.sandbox import SandboxOptions
+from hub.sdk.testing.destinations import DestinationContract, Sample, Stage
+from hub.sdk.testing.fakes import FakeClock
+from plugins.hubspot.destination import HubSpotDestination
+from tests.plugins.hubspot.conftest import contracts, signal
+
+WRITE = {"method": "POST", "path": "/batch/upsert$"}
+
+
+class TestHubSpotContract(DestinationContract):
+    """Signals with an author, authors and contacts."""
+
+    destination = HubSpotDestination
+    samples = (
+        Sample("social_author", "upsert", lambda n: {"name": f"Author {n}"}, "hub_author_key", write=WRITE),
+        Sample("social_signal", "upsert", lambda n: {"excerpt": f"text {n}"}, "hub_signal_key", write=WRITE),
+        Sample("contacts", "upsert", lambda n: {"firstname": f"Contact {n}"}, "hub_contact_key", write=WRITE),
+    )
+
+    @classmethod
+    def options(cls, url: str) -> Mapping[str, Any]:
+        """A connection to the sandbox."""
+        return {"token": "sandbox-token", "base_url": url}
+
+    @classmethod
+    def sandbox_options(cls, clock: FakeClock) -> SandboxOptions:
+        """Requests and answers are held to HubSpot's own document where it is at hand."""
+        return SandboxOptions(contracts=contracts(), clock=clock)
+
+    def prepare(self, stage: Stage, sample: Sample) -> Mapping[str, RemoteRef]:
+        """Signals hang on an author."""
+        if sample.object != "social_signal":
+            return {}
+        author = signal(
+            900, object="social_author", record_key="author", key_field="hub_author_key", fields={"name": "Anna"}
+        )
+        (made,) = stage.destination.deliver(stage.ctx, [author])
+        assert made.ref is not None
+        return {"author": made.ref}
