@@ -1,0 +1,1 @@
+"""Raw items from files of JSON lines."""

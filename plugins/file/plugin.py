@@ -1,0 +1,12 @@
+"""Registers the source."""
+
+from __future__ import annotations
+
+from hub import hookimpl
+from plugins.file.source import FileSource
+
+
+@hookimpl
+def register_sources() -> tuple[type[FileSource]]:
+    """The source class of this plugin."""
+    return (FileSource,)

@@ -1,0 +1,47 @@
+"""Options of the flair enricher."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from hub import ConfigPath, Options
+
+EMBEDDED_SHA256 = "d7a9c16d770cece9b675144281680b80b11110e94683a8e01e89d4e6888db64a"
+
+# The languages of its training texts; for others it was not measured, and in other scripts its answers are noise.
+EMBEDDED_LANGUAGES = ("ar", "de", "en", "es", "fr", "hi", "it", "nl", "pt")
+
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+Sum = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")]
+
+
+class FlairOptions(Options):
+    """`model` is "embedded" or the path of a flair file, which is opened only if its SHA-256 is `sha256`.
+
+    `languages` are those whose texts get a label, an empty list means all; unset, they are the embedded model's nine, or all
+    for another model. A text of unknown language is labelled, unless they are unset and its script is none of the nine's.
+    `threads` are those of one text: several workers share a machine better with one each. `max_windows` bounds the work on a
+    long text; a window is 126 pieces, some 90 words.
+    """
+
+    model: Literal["embedded"] | ConfigPath = "embedded"
+    sha256: Sum | None = None
+    languages: tuple[Code, ...] | None = None
+    threads: int = Field(default=1, ge=1, le=64)
+    max_windows: int = Field(default=8, ge=1, le=100)
+    mask: bool = True
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the model of the package is meant."""
+        return self.model == "embedded"
+
+    def reads(self, language: str | None, *, familiar: bool) -> bool:
+        """Whether to label a text of this language (an ISO 639-1 code or tag, None: unknown); `familiar` is its script."""
+        if self.languages is not None:
+            return not self.languages or not language or language[:2].lower() in self.languages
+        if not self.embedded:
+            return True
+        return language[:2].lower() in EMBEDDED_LANGUAGES if language else familiar

@@ -1,0 +1,24 @@
+"""Options of the language enricher."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from hub import Options
+
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+
+
+class LanguageOptions(Options):
+    """`languages` are ISO 639-1 codes that may be told apart; the fewer, the surer the answer.
+
+    `min_letters` is counted in UTF-8 bytes of letters (12: twelve Latin, six Arabic, four Chinese ones), because a letter of
+    a rarer script says more.
+    """
+
+    languages: tuple[Code, ...] = Field(default=("ar", "de", "en", "es", "fr", "hi", "it", "nl", "pt"), min_length=1)
+    min_confidence: float = Field(default=0.7, ge=0, le=1)
+    min_letters: int = Field(default=12, ge=1)
+    trust_network: bool = True

@@ -1,0 +1,63 @@
+"""Options of the Mastodon source."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+
+from hub import Options
+
+
+def _instance(url: str) -> str:
+    """The address without a path; raises ValueError where it is none."""
+    url = url.strip().rstrip("/")
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+        raise ValueError("the address of an instance, like https://mastodon.example")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _hashtag(name: str) -> str:
+    """The tag without `#`; raises ValueError where it is no hashtag."""
+    name = name.strip().removeprefix("#")
+    if not re.fullmatch(r"[\w·\u200c]+", name):
+        raise ValueError("a hashtag holds letters, digits and _ only")
+    return name
+
+
+class MastodonOptions(Options):
+    """Which instance is asked, as whom, and for what."""
+
+    instance: Annotated[str, AfterValidator(_instance)] = Field(description="Address, like https://mastodon.example")
+    token: SecretStr | None = Field(default=None, description="Access token; scopes read:statuses, read:notifications")
+    hashtags: tuple[Annotated[str, AfterValidator(_hashtag)], ...] = Field(default=(), description="Tags to follow")
+    public: bool = Field(default=False, description="The federated timeline")
+    local: bool = Field(default=False, description="The timeline of the instance's own accounts")
+    notifications: bool = Field(default=False, description="Mentions of the account of the token")
+    notification_types: tuple[str, ...] = Field(default=("mention",), description="Types of notifications to ask for")
+    conversations: bool = Field(default=False, description="Direct conversations of the account of the token")
+    own_account: str | None = Field(default=None, description="Our account: acct, address or id; its posts are ours")
+    backfill: int = Field(default=40, ge=0, le=4000, description="Items a stream taken at the first fetch")
+    timeout: float = Field(default=30.0, gt=0, le=300, description="Seconds for one request")
+
+    @model_validator(mode="after")
+    def _check(self) -> MastodonOptions:
+        if not self.streams():
+            raise ValueError("choose at least one of hashtags, public, local, notifications, conversations")
+        if (self.notifications or self.conversations) and not self.token:
+            raise ValueError("notifications and conversations belong to an account: a token is needed")
+        return self
+
+    def streams(self) -> tuple[str, ...]:
+        """The names of the chosen streams, as the cursor uses them; what is closest to us comes first."""
+        chosen = {
+            "notifications": self.notifications,
+            "conversations": self.conversations,
+            "local": self.local,
+            "public": self.public,
+        }
+        tags = tuple(f"tag:{name}" for name in dict.fromkeys(self.hashtags))
+        return tuple(name for name, wanted in chosen.items() if wanted) + tags

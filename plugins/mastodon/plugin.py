@@ -1,0 +1,12 @@
+"""Registers the source."""
+
+from __future__ import annotations
+
+from hub import hookimpl
+from plugins.mastodon.source import MastodonSource
+
+
+@hookimpl
+def register_sources() -> tuple[type[MastodonSource]]:
+    """The source class of this plugin."""
+    return (MastodonSource,)

@@ -1,0 +1,251 @@
+"""Feeds read from bytes (feedparser, JSON Feed) and fetched politely through the guard.
+
+feedparser never sees a URL, a path or plain bytes: whatever has no `.read` it tries as a file name first, so that a server
+answering `/etc/passwd` would make it read that file. Only a `BytesIO` is safe.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import struct_time
+from typing import Any
+from urllib.parse import urljoin
+
+import feedparser
+
+from hub import Context, HttpResponse, Rejected
+
+Json = dict[str, Any]
+
+_ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
+_MOST_REDIRECTS = 5
+_LARGEST = 16 * 1024 * 1024
+_MOST_SEARCHED = 20 * 10**9
+_PERMANENT, _REDIRECTS = frozenset((301, 308)), frozenset((301, 302, 303, 307, 308))
+# What a payload tells of its feed: who speaks when the entry names nobody. Nothing that changes from fetch to fetch.
+_FEED_FIELDS = ("title", "title_detail", "link", "id", "language", "image")
+_SINGLE_BYTE = re.compile(r"charset\s*=\s*[\"']?(?:iso-?8859|latin|windows-125|cp125|us-ascii|ascii)", re.IGNORECASE)
+# feedparser ends with these on documents that its authors did not think of.
+_GIVES_UP = (ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RecursionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a document holds: payloads in its own order; `version` is "" where it is no feed; `ttl` in minutes."""
+
+    payloads: tuple[bytes, ...] = ()
+    version: str = ""
+    ttl: float | None = None
+
+
+def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
+    """Read RSS, Atom, RDF, CDF or JSON Feed, well formed or not. Never raises: what nobody can read is no feed.
+
+    `headers` are the answer's, lower case: their charset counts unless it is wrong. The document's address is left out on
+    purpose: feedparser would make ids whole with it, and a feed that moves would come in anew.
+    """
+    if _is_costly(document):
+        return Document()
+    found = read_json_feed(document)
+    if found is None:
+        found = _parse(document, headers or {})
+    feed = {name: value for name in _FEED_FIELDS if (value := found["feed"].get(name))}
+    reused = _reused_ids(found["entries"])
+    payloads = []
+    for entry in found["entries"]:
+        marks = {"id_reused": True} if str(entry.get("id")) in reused else {}
+        payloads.append(_canonical({"entry": entry, "feed": feed, **marks}))
+    return Document(tuple(payloads), found["version"], _minutes(found["feed"].get("ttl")))
+
+
+def _is_costly(document: bytes) -> bool:
+    """Whether reading might take minutes: feedparser looks through all the rest for the end of each open comment."""
+    comments = document.count(b"<!--") + document.count(b"&lt;!--")
+    return len(document) > _LARGEST or comments * len(document) > _MOST_SEARCHED
+
+
+def _parse(document: bytes, headers: Mapping[str, str]) -> Json:
+    named = {name: headers[name] for name in ("content-type", "content-language") if headers.get(name)}
+    if _SINGLE_BYTE.search(named.get("content-type", "")) and _is_utf8(document):
+        named["content-type"] = f"{named['content-type'].partition(';')[0]}; charset=utf-8"
+    try:
+        parsed = feedparser.parse(io.BytesIO(document), response_headers=named)
+        # dict.items: asking a FeedParserDict for a name makes it look for others, with warnings.
+        entries = [_plain(entry) for entry in dict.get(parsed, "entries", ())]
+        return {"entries": entries, "feed": _plain(parsed["feed"]), "version": dict.get(parsed, "version") or ""}
+    except _GIVES_UP:
+        return {"entries": [], "feed": {}, "version": ""}
+
+
+def _is_utf8(document: bytes) -> bool:
+    """Whether it is UTF-8 beyond ASCII: no text in a single-byte charset is so by chance."""
+    try:
+        return not document.isascii() and bool(document.decode("utf-8"))
+    except UnicodeDecodeError:
+        return False
+
+
+def _plain(value: Any) -> Any:
+    """feedparser's values as JSON has them; a time is an ISO string."""
+    if isinstance(value, struct_time):
+        return "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}Z".format(*value[:6])
+    if isinstance(value, dict):
+        return {str(name): _plain(entry) for name, entry in dict.items(value)}
+    if isinstance(value, list | tuple):
+        return [_plain(entry) for entry in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
+def _canonical(value: Json) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
+
+
+def _reused_ids(entries: list[Json]) -> set[str]:
+    """Ids that entries with different links share: such an id tells nothing apart."""
+    links = defaultdict(set)
+    for entry in entries:
+        if entry.get("id"):
+            links[str(entry["id"])].add(str(entry.get("link")))
+    return {id_ for id_, found in links.items() if len(found) > 1}
+
+
+def _minutes(ttl: object) -> float | None:
+    text = ttl.strip() if isinstance(ttl, str) else ""
+    return float(text) if text.isdecimal() and len(text) < 7 else None
+
+
+# ------------------------------------------------------------------------------------------------- JSON Feed 1 and 1.1
+
+_JSON_FEED = "https://jsonfeed.org/version/"
+
+
+def read_json_feed(document: bytes) -> Json | None:
+    """A JSON Feed (jsonfeed.org) as feedparser would give it: `{"entries", "feed", "version"}`; None where it is none."""
+    if not document.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+        return None
+    try:
+        feed = json.loads(document)
+    except (ValueError, RecursionError):
+        return None
+    version, items = feed.get("version"), feed.get("items")
+    if not isinstance(version, str) or not isinstance(items, list):
+        return None
+    if not version.replace("http://", "https://").startswith(_JSON_FEED):
+        return None
+    return {
+        "entries": [_entry(item) for item in items if isinstance(item, dict)],
+        "feed": _feed(feed),
+        "version": "json" + version.rpartition("/")[2],
+    }
+
+
+def _feed(feed: Json) -> Json:
+    image = feed.get("icon") or feed.get("favicon")
+    found = {
+        "title": feed.get("title"),
+        "link": feed.get("home_page_url"),
+        "id": feed.get("feed_url"),
+        "language": feed.get("language"),
+        "image": {"href": image} if image else None,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _entry(item: Json) -> Json:
+    """An item under feedparser's names; the item itself stands under `json_feed`."""
+    authors = [_author(author) for author in _dicts(item.get("authors")) or _dicts([item.get("author")])]
+    language = item.get("language")
+    kinds = (("content_html", "text/html"), ("content_text", "text/plain"))
+    content = [{"type": kind, "value": item[name], "language": language} for name, kind in kinds if item.get(name)]
+    found = {
+        "id": _id(item.get("id")),
+        "link": item.get("url") or item.get("external_url"),
+        "title": item.get("title"),
+        "content": content,
+        "summary_detail": {"type": "text/plain", "value": item.get("summary")} if item.get("summary") else None,
+        "published": item.get("date_published"),
+        "published_parsed": item.get("date_published"),
+        "updated": item.get("date_modified"),
+        "updated_parsed": item.get("date_modified"),
+        "author_detail": authors[0] if authors else None,
+        "authors": authors,
+        "tags": [{"term": tag} for tag in _list(item.get("tags"))],
+        "links": [_enclosure(found) for found in _dicts(item.get("attachments"))],
+        "image": {"href": item["image"]} if item.get("image") else None,
+        "language": language,
+    }
+    return {name: value for name, value in found.items() if value} | {"json_feed": item}
+
+
+def _id(value: object) -> str | None:
+    """The specification wants a string and tells readers to take a number as one."""
+    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+
+
+def _author(author: Json) -> Json:
+    found = {"name": author.get("name"), "href": author.get("url"), "avatar": author.get("avatar")}
+    return {name: value for name, value in found.items() if isinstance(value, str) and value}
+
+
+def _enclosure(attachment: Json) -> Json:
+    return {"rel": "enclosure", "href": attachment.get("url"), "type": attachment.get("mime_type")}
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _dicts(value: object) -> list[Json]:
+    return [entry for entry in _list(value) if isinstance(entry, dict)]
+
+
+# --------------------------------------------------------------------------------------------------------------- fetching
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer for a feed; `moved` is its new address, `for_good` whether the network said so (301, 308)."""
+
+    response: HttpResponse
+    moved: str | None = None
+    for_good: bool = False
+
+
+def fetch(ctx: Context, url: str, *, conditions: Mapping[str, str] | None = None, timeout: float = 30.0) -> Fetched:
+    """Ask for a feed; `conditions` are headers that ask for it only if it has changed. Any status is an answer.
+
+    The guard follows redirects itself and does not tell their kind; those that it hands over are followed here.
+    """
+    headers = {"Accept": _ACCEPT, **(conditions or {})}
+    asked, permanent, for_good = url, url, True
+    for _ in range(_MOST_REDIRECTS + 1):
+        response = ctx.http.send("GET", asked, headers=headers, timeout=timeout)
+        if response.status not in _REDIRECTS:
+            return _moved(Fetched(response, permanent if permanent != url else None, for_good=permanent != url), asked)
+        asked = _target(asked, response)
+        for_good = for_good and response.status in _PERMANENT
+        permanent = asked if for_good else permanent
+    raise Rejected(f"more than {_MOST_REDIRECTS} redirects from {url}", code="redirects")
+
+
+def _target(asked: str, response: HttpResponse) -> str:
+    try:
+        target = urljoin(asked, response.headers.get("location", ""))
+    except ValueError:
+        target = ""
+    if not target.startswith(("https://", "http://")) or target == asked:
+        raise Rejected(f"a redirect from {asked} that leads nowhere", code="redirects")
+    return target
+
+
+def _moved(fetched: Fetched, asked: str) -> Fetched:
+    """A redirect that the guard followed shows in the answer's address alone: moved, but maybe only for now."""
+    landed = fetched.response.url
+    if fetched.moved or not landed or landed.rstrip("/") == asked.rstrip("/"):
+        return fetched
+    return Fetched(fetched.response, landed)

@@ -1,0 +1,1 @@
+"""Zendesk: authors and signals as custom object records, conversations as tickets, further signals as comments."""

@@ -1,0 +1,80 @@
+"""Options of a Zendesk connection."""
+
+from __future__ import annotations
+
+from typing import Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+
+from hub import Options
+
+OBJECTS = {"social_author": "social_author", "social_signal": "social_signal"}
+
+
+class ZendeskOptions(Options):
+    """How to reach an account, as whom, and which custom objects are ours there.
+
+    One way of authorising is given: an OAuth access `token`, a `client_id` with `client_secret` (client credentials), or
+    `email` with `api_token` (dying: Zendesk makes no new API tokens since 27 Oct 2026 and ends them on 30 Apr 2027).
+    `objects` maps a mapping's object to the custom object's key in the account; `author_field` is the lookup field of a
+    signal that points to its author. A job is asked for every `job_pause` seconds at first, `job_wait` seconds in all.
+    """
+
+    subdomain: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
+    token: SecretStr | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    scope: str = "read write"
+    email: str | None = None
+    api_token: SecretStr | None = None
+    base_url: str | None = None
+    objects: dict[str, str] = Field(default_factory=lambda: dict(OBJECTS))
+    author_field: str = Field(default="author", pattern=r"^\w*$")
+    public_comments: bool = True
+    open_jobs: int = Field(default=15, ge=1, le=30)
+    job_pause: float = Field(default=1.0, ge=0, le=30)
+    job_wait: float = Field(default=60.0, gt=0, le=600)
+    timeout: float = Field(default=60.0, gt=0, le=600)
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_origin(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/") or parts.query:
+            raise ValueError("must be the origin of a local server, such as http://127.0.0.1:8703")
+        return f"{parts.scheme}://{parts.netloc}"
+
+    @field_validator("objects")
+    @classmethod
+    def _are_keys(cls, value: dict[str, str]) -> dict[str, str]:
+        for key in value.values():
+            if not key.replace("_", "").isalnum() or not key.isascii():
+                raise ValueError(f"{key!r} is no key of a custom object: letters, digits and _ only")
+        return value
+
+    @model_validator(mode="after")
+    def _one_way_of_authorising(self) -> Self:
+        pairs = (self.client_id, self.client_secret), (self.email, self.api_token)
+        if any((one is None) != (other is None) for one, other in pairs):
+            raise ValueError("client_id goes with client_secret, email with api_token")
+        if sum(way is not None for way in (self.token, self.client_secret, self.api_token)) != 1:
+            raise ValueError("give one of: token, client_id with client_secret, email with api_token")
+        return self
+
+    @property
+    def origin(self) -> str:
+        """The account as Zendesk and zenpy know it."""
+        return f"https://{self.subdomain}.zendesk.com"
+
+    @property
+    def web(self) -> str:
+        """Where the account is really reached, by us and by an agent's browser."""
+        return self.base_url or self.origin
+
+    @property
+    def host(self) -> str:
+        """The host name, without port."""
+        return urlsplit(self.web).hostname or ""

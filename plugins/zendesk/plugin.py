@@ -1,0 +1,12 @@
+"""The hooks of the Zendesk plugin."""
+
+from __future__ import annotations
+
+from hub import hookimpl
+from plugins.zendesk.destination import ZendeskDestination
+
+
+@hookimpl
+def register_destinations() -> tuple[type[ZendeskDestination], ...]:
+    """Zendesk."""
+    return (ZendeskDestination,)

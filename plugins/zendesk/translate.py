@@ -1,0 +1,334 @@
+"""Zendesk's JSON and our values, both ways: records, tickets, comments, job results, errors, fields. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from hub.core.errors import ConnectorError, Rejected, Retryable
+from hub.core.keys import digest
+from hub.core.model import Delivery
+from hub.sdk.connectors import FieldInfo, ObjectInfo
+
+MARK = "hubbub_delivery"
+CLOSED = "closed prevents ticket update"
+
+_STANDARD = ("name",)
+_TYPES = {
+    "text": "string",
+    "regexp": "string",
+    "textarea": "text",
+    "checkbox": "boolean",
+    "date": "datetime",
+    "integer": "integer",
+    "decimal": "number",
+    "dropdown": "picklist",
+    "tagger": "picklist",
+    "multiselect": "picklist",
+    "lookup": "reference",
+}
+_SYSTEM = {"subject": "subject", "priority": "priority", "status": "status", "tickettype": "type"}
+_TICKET = (
+    FieldInfo("subject"),
+    FieldInfo("comment.body", "text", max_length=65_535),
+    FieldInfo("comment.html_body", "text", max_length=65_535),
+    FieldInfo("comment.public", "boolean"),
+    FieldInfo("requester.external_id"),
+    FieldInfo("requester.name"),
+    FieldInfo("tags"),
+    FieldInfo("type", "picklist", values=("problem", "incident", "question", "task")),
+    FieldInfo("priority", "picklist", values=("urgent", "high", "normal", "low")),
+    FieldInfo("status", "picklist", values=("new", "open", "pending", "hold", "solved")),
+    FieldInfo("due_at", "datetime"),
+    *(
+        FieldInfo(name, "reference")
+        for name in ("assignee_id", "brand_id", "group_id", "organization_id", "ticket_form_id")
+    ),
+)
+_ONCE_ONLY = (
+    "requester",
+    "subject",
+    "external_id",
+    "comment",
+    "custom_fields",
+)  # of a comment: not an update of the ticket
+# Errors of single items in a job that speak of the moment, not of the item.
+_PASSING = re.compile(r"conflict|timeout|too.?many|rate.?limit|lock|unavailable|internal|temporar", re.IGNORECASE)
+
+ItemT = TypeVar("ItemT")
+
+
+# ------------------------------------------------------------------------------------------------------------- records
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One custom object record to write, and the deliveries that ask for it: more than one where a batch repeats a key."""
+
+    key: str
+    item: Mapping[str, Any]
+    deliveries: tuple[Delivery, ...]
+
+
+def rows_of(batch: Iterable[Delivery], author_field: str) -> list[Row]:
+    """One row a key, because two items of one key in a job race; later `seq`s are laid over earlier ones."""
+    by_key: dict[str, list[Delivery]] = {}
+    for delivery in batch:
+        by_key.setdefault(delivery.record_key, []).append(delivery)
+    rows = []
+    for key, same in by_key.items():
+        fields: dict[str, Any] = {}
+        for delivery in sorted(same, key=lambda one: one.seq):
+            fields |= delivery.fields
+            if author_field and (author := delivery.parents.get("author")):
+                fields[author_field] = author.id
+        rows.append(Row(key, _item(key, fields), tuple(same)))
+    return rows
+
+
+def _item(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    plain = msgspec.to_builtins(fields)  # a datetime becomes RFC 3339 here; zenpy would cut it to its date
+    own = {name: plain[name] for name in _STANDARD if name in plain}
+    rest = {name: value for name, value in plain.items() if name not in (*_STANDARD, "external_id")}
+    return {"external_id": key, **own, "custom_object_fields": rest}
+
+
+def upsert_job(rows: Sequence[Row]) -> dict[str, Any]:
+    """The body of a custom object job for at most 100 rows."""
+    return {"job": {"action": "create_or_update_by_external_id", "items": [row.item for row in rows]}}
+
+
+def chunks(items: Sequence[ItemT], size: int = 100) -> Iterator[Sequence[ItemT]]:
+    """The items in runs of at most `size`."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a job did with one item: its id (None where the job does not say), or why not."""
+
+    id: str | None = None
+    error: ConnectorError | None = None
+
+
+def results_of(job: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Made]:
+    """What a completed job did, by key: `completed` says nothing about single items, so each result is read.
+
+    A result belongs to the item of its external id or `index` (ticket jobs answer out of order); those that name neither
+    take the items that are left, in order, and only where there are as many. A key without a result is absent.
+    """
+    given = job.get("results")
+    results = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
+    named = [(_key_of(one, keys), one) for one in results]
+    found = {key: _made(one) for key, one in named if key is not None}
+    rest = [one for key, one in named if key is None]
+    left = [key for key in keys if key not in found]
+    return found | {key: _made(one) for key, one in zip(left, rest, strict=True)} if len(rest) == len(left) else found
+
+
+def _key_of(result: Mapping[str, Any], keys: Sequence[str]) -> str | None:
+    if (external_id := result.get("external_id")) in keys:
+        return str(external_id)
+    index = result.get("index")
+    return keys[index] if isinstance(index, int) and 0 <= index < len(keys) else None
+
+
+def _made(result: Mapping[str, Any]) -> Made:
+    failed = result.get("success") is False or str(result.get("status", "")).lower() in ("failed", "error")
+    if failed or result.get("error") or result.get("errors"):
+        said = refusal(
+            {**result, "description": result.get("description") or result.get("details") or result.get("errors")}
+        )
+        message = said.message or "the job could not write this record"
+        if _PASSING.search(said.code):
+            return Made(error=Retryable(message, code=said.code))
+        return Made(error=Rejected(message, field=said.field, code=said.code))
+    id_ = result.get("id")
+    return Made(id=None if id_ in (None, "") else str(id_))
+
+
+# ------------------------------------------------------------------------------------------------- tickets and comments
+
+
+def requester_of(delivery: Delivery) -> dict[str, Any] | None:
+    """The user to create or find: `external_id` in lower case (Zendesk ignores its case) and a name that is never empty."""
+    given = delivery.fields.get("requester")
+    if not isinstance(given, Mapping) or not given.get("external_id"):
+        return None
+    user: dict[str, Any] = msgspec.to_builtins(given)
+    key = str(user["external_id"]).lower()
+    return {**user, "external_id": key, "name": str(user.get("name") or "").strip() or key}
+
+
+def ticket_body(delivery: Delivery, user_id: int | None) -> dict[str, Any]:
+    """The body that opens a ticket; the same delivery gives the same body, as the idempotency key demands."""
+    fields: dict[str, Any] = msgspec.to_builtins(delivery.fields)
+    ticket = {
+        name: value for name, value in fields.items() if name not in ("requester", "tags", "comment", "custom_fields")
+    }
+    ticket |= {"external_id": delivery.record_key, "metadata": {MARK: delivery.key}}
+    if user_id is not None:
+        ticket["requester_id"] = user_id
+    if "comment" in fields:
+        ticket["comment"] = _comment(fields["comment"], user_id, public=True)
+    if fields.get("tags"):
+        ticket["tags"] = tags_of(fields["tags"])
+    if custom := _custom_fields(fields):
+        ticket["custom_fields"] = custom
+    return {"ticket": ticket}
+
+
+def comment_body(delivery: Delivery, user_id: int | None, *, public: bool) -> dict[str, Any]:
+    """The update that adds a comment (written by the requester where we know who that is), marked in its audit's metadata.
+
+    Raises Rejected for `tags`: an update would replace those that agents and triggers have set.
+    """
+    fields: dict[str, Any] = msgspec.to_builtins(delivery.fields)
+    if "tags" in fields:
+        raise Rejected("a comment would replace all tags of its ticket: take 'tags' out of the mapping", field="tags")
+    if not fields.get("comment"):
+        raise Rejected("the mapping makes no comment", field="comment.body")
+    ticket = {name: value for name, value in fields.items() if name not in _ONCE_ONLY}
+    ticket |= {"comment": _comment(fields["comment"], user_id, public=public), "metadata": {MARK: delivery.key}}
+    if custom := _custom_fields(fields):
+        ticket["custom_fields"] = custom
+    return {"ticket": ticket}
+
+
+def follow_up_body(update: Mapping[str, Any], closed: Mapping[str, Any], user_id: int | None) -> dict[str, Any]:
+    """The ticket that goes on where a closed one ended: the comment becomes its first."""
+    subject = str(closed.get("subject") or "").strip()
+    ticket = {**update["ticket"], "via_followup_source_id": closed.get("id")}
+    ticket["subject"] = subject if subject.startswith("Re:") else f"Re: {subject}".strip()
+    if closed.get("external_id"):
+        ticket["external_id"] = closed["external_id"]
+    if (requester := user_id or closed.get("requester_id")) is not None:
+        ticket["requester_id"] = requester
+    return {"ticket": ticket}
+
+
+def follow_up_key(ticket_id: str) -> str:
+    """The idempotency key of a closed ticket's follow-up: of the ticket, not of the comment, so there is one only."""
+    return digest("follow-up", ticket_id)
+
+
+def _comment(given: Any, user_id: int | None, *, public: bool) -> dict[str, Any]:
+    comment = dict(given) if isinstance(given, Mapping) else {"body": given}
+    comment.setdefault("public", public)
+    if user_id is not None:
+        comment.setdefault("author_id", user_id)
+    return comment
+
+
+def tags_of(value: Any) -> list[str]:
+    """Tags from a list or from words in a string: lower case, each once, without what Zendesk takes for a separator."""
+    words = value.replace(",", " ").split() if isinstance(value, str) else [str(word) for word in value]
+    clean = (re.sub(r"[^\w/:.-]+", "_", word.strip().lower()).strip("_") for word in words)
+    return list(dict.fromkeys(tag for tag in clean if tag))
+
+
+def _custom_fields(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
+    given = fields.get("custom_fields")
+    if not isinstance(given, Mapping):
+        return list(given or ())
+    if strange := next((name for name in given if not str(name).isdecimal()), None):
+        raise Rejected("a custom ticket field is named by its id", field=f"custom_fields.{strange}")
+    return [{"id": int(name), "value": value} for name, value in given.items()]
+
+
+def marked_comment(audits: Iterable[Any], key: str) -> str | None:
+    """The id of the comment whose audit carries our delivery key (the audit's own id where it holds no comment)."""
+    for audit in audits:
+        metadata = audit.get("metadata") if isinstance(audit, Mapping) else None
+        custom = metadata.get("custom") if isinstance(metadata, Mapping) else None
+        if isinstance(custom, Mapping) and custom.get(MARK) == key:
+            return comment_of(audit)
+    return None
+
+
+def comment_of(audit: Mapping[str, Any]) -> str | None:
+    """The id of the comment that an audit tells of, else the audit's id."""
+    for event in audit.get("events") or ():
+        if isinstance(event, Mapping) and event.get("type") == "Comment" and event.get("id"):
+            return str(event["id"])
+    return str(audit["id"]) if audit.get("id") else None
+
+
+# -------------------------------------------------------------------------------------------------------------- errors
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What an error body says; all empty where it says nothing."""
+
+    code: str = ""
+    message: str = ""
+    field: str | None = None
+
+
+def refusal(body: Any) -> Refusal:
+    """Read Zendesk's error bodies: `error` + `description` + `details`, `error.title`, OAuth's, and JSON:API's `errors`."""
+    if not isinstance(body, Mapping):
+        return Refusal()
+    error, errors = body.get("error"), body.get("errors")
+    if isinstance(error, Mapping):
+        return Refusal(str(error.get("title") or ""), str(error.get("message") or error.get("title") or ""))
+    if not error and isinstance(errors, list) and errors and isinstance(errors[0], Mapping):
+        first = errors[0]
+        return Refusal(str(first.get("code") or ""), str(first.get("detail") or first.get("title") or ""))
+    field, message = _detail(body.get("details"))
+    message = message or str(body.get("description") or body.get("error_description") or error or "")
+    return Refusal(str(error or ""), message[:300], field)
+
+
+def _detail(details: Any) -> tuple[str | None, str]:
+    """The first field that `details` names, and what it says of it."""
+    if not isinstance(details, Mapping):
+        return None, ""
+    for field, said in details.items():
+        first = said[0] if isinstance(said, list) and said else said
+        message = first.get("description") if isinstance(first, Mapping) else first
+        return str(field), str(message or "")
+    return None, ""
+
+
+# -------------------------------------------------------------------------------------------------------------- fields
+
+
+def ticket_object(answer: Iterable[Any]) -> ObjectInfo:
+    """The ticket with the account's own fields: `custom_fields.<id>`, and the options of priority, status and type."""
+    fields = {field.name: field for field in _TICKET}
+    for item in answer:
+        if not isinstance(item, Mapping) or not item.get("active", True):
+            continue
+        kind = str(item.get("type"))
+        if (name := _SYSTEM.get(kind)) and (values := _values(item, "system_field_options")):
+            fields[name] = FieldInfo(name, "picklist", values=values)
+        elif kind in _TYPES and item.get("id"):
+            name = f"custom_fields.{item['id']}"
+            fields[name] = FieldInfo(name, _TYPES[kind], values=_values(item, "custom_field_options"))
+    return ObjectInfo("ticket", fields)
+
+
+def custom_object(name: str, answer: Mapping[str, Any], author_field: str) -> ObjectInfo:
+    """A custom object's fields; the lookup to the author is filled by us, the external id by the delivery's key."""
+    fields = {}
+    for item in answer.get("custom_object_fields") or ():
+        if isinstance(item, Mapping) and item.get("key") and item.get("active", True):
+            key = str(item["key"]).removeprefix("standard::")
+            ours = key == "external_id" or (key == author_field and item.get("type") == "lookup")
+            kind = _TYPES.get(str(item.get("type")), "string")
+            values = _values(item, "custom_field_options")
+            fields[key] = FieldInfo(key, kind, writable=not ours, unique=key == "external_id", values=values)
+    return ObjectInfo(name, fields)
+
+
+def _values(item: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    return tuple(
+        str(option["value"]) for option in item.get(name) or () if isinstance(option, Mapping) and option.get("value")
+    )

@@ -1,0 +1,12 @@
+"""The contract of all enrichers, kept by this one."""
+
+from __future__ import annotations
+
+from hub.sdk.testing.enrichers import EnricherContract
+from plugins.flair.enricher import FlairEnricher
+
+
+class TestFlairContract(EnricherContract):
+    """The embedded model; no tolerance, because each text has its own run."""
+
+    enricher = FlairEnricher

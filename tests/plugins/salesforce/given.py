@@ -1,0 +1,97 @@
+"""What the Salesforce tests are given: deliveries, connections, scripted answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from hub import Context, Delivery, RemoteRef
+from hub.sdk.connectors import HttpResponse
+from hub.sdk.http import open_guard
+from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
+from hub.sdk.testing.fakes import FakeHttp, answer, context
+from plugins.salesforce.config import SalesforceOptions
+from plugins.salesforce.destination import SalesforceDestination
+from plugins.salesforce.sandbox import build
+
+URL = "https://acme.my.salesforce.com"
+AUTHOR, AUTHOR_KEY = "Social_Author__c", "Author_Key__c"
+
+
+def delivery(number: int, **changes: Any) -> Delivery:
+    """An upsert of an author; `number` is its id and makes its key."""
+    given: dict[str, Any] = {
+        "id": number,
+        "destination": "crm",
+        "object": AUTHOR,
+        "record_key": f"mastodon:{number}",
+        "operation": "upsert",
+        "seq": 1,
+        "key": f"d{number}",
+        "fields": {"Name": f"Author {number}"},
+        "key_field": AUTHOR_KEY,
+    }
+    return Delivery(**(given | changes))
+
+
+def erasure(number: int, ref: RemoteRef | None = None, **changes: Any) -> Delivery:
+    """A tombstone for what `delivery(number)` wrote."""
+    return delivery(number, **({"operation": "tombstone", "seq": 2, "fields": {}, "ref": ref} | changes))
+
+
+def options(**changes: Any) -> SalesforceOptions:
+    """Options with a token that nobody renews."""
+    return SalesforceOptions.model_validate({"instance_url": URL, "access_token": "t0"} | changes)
+
+
+def client_credentials(**changes: Any) -> SalesforceOptions:
+    """Options that mint tokens without a key."""
+    return options(access_token=None, client_id="app", client_secret="s3cret", **changes)
+
+
+def destination(**changes: Any) -> SalesforceDestination:
+    """A destination with a fixed token."""
+    return SalesforceDestination(options(**changes))
+
+
+def done(number: int, **changes: Any) -> dict[str, Any]:
+    """A good result of a collection."""
+    return {"id": f"a00{number:015d}", "success": True, "errors": [], "created": True} | changes
+
+
+def failed(code: str, message: str = "no", *fields: str) -> dict[str, Any]:
+    """A bad result of a collection."""
+    return {"success": False, "errors": [{"statusCode": code, "message": message, "fields": list(fields)}]}
+
+
+def refused(status: int, code: str, message: str = "no") -> HttpResponse:
+    """A refusal of a whole request, as REST gives it."""
+    return answer(status, [{"errorCode": code, "message": message}])
+
+
+def results(*items: Mapping[str, Any], usage: str = "api-usage=18/5000") -> HttpResponse:
+    """An answer of a collections request."""
+    return answer(200, list(items), headers={"Sforce-Limit-Info": usage})
+
+
+def echo(judge: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Callable[..., HttpResponse]:
+    """Answers each collections request with `judge(record)` for each of its records."""
+
+    def reply(_method: str, _url: str, _headers: Mapping[str, str], content: bytes | None) -> HttpResponse:
+        return results(*(judge(record) for record in json.loads(content or b"{}")["records"]))
+
+    return reply
+
+
+def written(http: FakeHttp) -> list[list[str]]:
+    """The keys of each collections request that was sent."""
+    return [[record[AUTHOR_KEY] for record in sent.json()["records"]] for sent in http.requests]
+
+
+@contextmanager
+def running(**extra: Any) -> Iterator[tuple[RunningSandbox, Context, SalesforceDestination]]:
+    """A sandbox with a guard and a destination before it."""
+    with serve(build(SandboxOptions(extra=extra))) as sandbox, open_guard(("127.0.0.1",), allow_private=True) as http:
+        yield sandbox, context(http), destination(instance_url=sandbox.url, access_token="sandbox-token")
