@@ -54,6 +54,7 @@ class Hub:
     clock: Clock = system_clock
     jitter: Callable[[], float] = field(default=lambda: random.uniform(-1, 1))  # noqa: S311 - spreads retries, guards nothing
     loaded: set[str] = field(default_factory=set)
+    broken: dict[str, str] = field(default_factory=dict)
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
 

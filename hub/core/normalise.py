@@ -137,7 +137,7 @@ def _clean_line(text: str | None) -> str | None:
 
 
 def _clean_html(html: str | None) -> str | None:
-    return cut(_clean(html), LONGEST_TEXT) if html else None
+    return cut(_clean(html), LONGEST_TEXT) or None if html else None
 
 
 def _web_url(url: str | None) -> str | None:
@@ -150,7 +150,9 @@ def _web_url(url: str | None) -> str | None:
 
 def _web_media(media: Iterable[Media]) -> tuple[Media, ...]:
     found = ((one, _web_url(one.url)) for one in media)
-    return tuple(replace(one, url=url, alt=clean_text(one.alt) if one.alt else None) for one, url in found if url)
+    return tuple(
+        replace(one, url=url, alt=clean_text(one.alt) or None if one.alt else None) for one, url in found if url
+    )
 
 
 def _tags(hashtags: Sequence[str]) -> tuple[str, ...]:

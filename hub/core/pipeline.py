@@ -130,14 +130,14 @@ def _misfits(book: Rulebook, destination: str, mapping: CompiledMapping) -> Iter
     for other in mapping.spec.requires:
         if (destination, other) not in book.mappings:
             yield f"requires {other}, which is not there"
-        elif _reaches(book, destination, other, mapping.name):
+        elif _reaches(book, destination, start=other, goal=mapping.name):
             yield f"requires {other}, which requires this one: a circle"
     then = book.mappings.get((destination, mapping.spec.then or ""))
     if mapping.spec.then and (then is None or then.spec.keyed_by != "signal"):
         yield f"then is {mapping.spec.then}, but there is no such mapping keyed by signal"
 
 
-def _reaches(book: Rulebook, destination: str, start: str, goal: str) -> bool:
+def _reaches(book: Rulebook, destination: str, *, start: str, goal: str) -> bool:
     waiting, seen = [start], set[str]()
     while waiting:
         name = waiting.pop()
@@ -189,6 +189,7 @@ class _Making:
     def follow(self, rule: Rule) -> None:
         """Make what a matching rule asks for, or note why not."""
         self._rule = rule.name
+        # the facts are this plan's own, and a mapping reads the rule that asked for it first
         self.known["rule"] = {"name": rule.name, "version": self.book.rules.versions[rule.name]}
         reason = self._forbidden(rule)
         for target in rule.deliver:
@@ -207,8 +208,8 @@ class _Making:
         return ""
 
     def _want(self, destination: str, name: str) -> None:
-        if (destination, name) in self._done:
-            self._note(destination, name, "another rule has asked for it")
+        if not isinstance(self._done.get((destination, name), _Absent()), _Absent):
+            self._note(destination, name, "it has been asked for already")
             return
         mapping = self.book.mappings.get((destination, name))
         if mapping and mapping.spec.then and self._is_open(mapping, destination):
@@ -232,22 +233,42 @@ class _Making:
     def _make_new(self, destination: str, name: str, *, follows: bool) -> str | _Absent | _Failed:
         mapping = self.book.mappings.get((destination, name))
         if mapping is None:
-            return self._fail(destination, name, "", "there is no such mapping")
+            return self._fail(destination, name, field="", reason="there is no such mapping")
         key = self._key(mapping.spec.keyed_by)
         if key is None:
             return _Absent()
+        # one conversation, one ticket: a second create would open another
         if mapping.spec.operation == "create" and self._is_open(mapping, destination):
             self._note(destination, name, "the conversation has its record there")
             return f"conversation:{key}"
         needs = self._required(destination, mapping)
         if needs is None:
-            return self._fail(destination, name, "requires", "what it requires could not be made")
+            return self._fail(destination, name, field="requires", reason="what it requires could not be made")
         mapped = mapping.apply(self.known)
         if isinstance(mapped, MappingFailed):
-            return self._fail(destination, name, mapped.field, mapped.reason)
+            return self._fail(destination, name, field=mapped.field, reason=mapped.reason)
         if follows:
+            # the ticket is not in this plan: the ledger has it, and the comment waits there for its reference
             needs = dict.fromkeys((*needs, f"conversation:{self._key('conversation')}"))
-        return self._add(_record(destination, mapping, key, mapped=mapped, needs=tuple(needs)))
+        return self._add(self._record(destination, mapping, mapped=mapped, needs=tuple(needs)))
+
+    def _record(self, destination: str, mapping: CompiledMapping, *, mapped: Mapped, needs: tuple[str, ...]) -> Record:
+        spec = mapping.spec
+        key = self._key(spec.keyed_by) or ""
+        return Record(
+            destination=destination,
+            object=spec.object,
+            key=key,
+            operation=spec.operation,
+            fields=mapped.fields,
+            mapping=mapping.name,
+            mapping_version=mapping.version,
+            stable=mapped.stable,
+            key_field=spec.key_field,
+            once=mapping.once,
+            provides=f"{spec.keyed_by}:{key}",
+            needs=needs,
+        )
 
     def _required(self, destination: str, mapping: CompiledMapping) -> dict[str, None] | None:
         """What the required records provide; None where one of them failed. One without its author is not needed."""
@@ -281,24 +302,6 @@ class _Making:
         version = mapping.version if mapping else ""
         self.notes.append(RecordNote(destination, *said, name, version, self._rule, note, made))
 
-    def _fail(self, destination: str, name: str, field: str, reason: str) -> _Failed:
+    def _fail(self, destination: str, name: str, *, field: str, reason: str) -> _Failed:
         self.failures.append(Failure(destination, name, self._rule, field, reason))
         return _Failed()
-
-
-def _record(destination: str, mapping: CompiledMapping, key: str, *, mapped: Mapped, needs: tuple[str, ...]) -> Record:
-    spec = mapping.spec
-    return Record(
-        destination=destination,
-        object=spec.object,
-        key=key,
-        operation=spec.operation,
-        fields=mapped.fields,
-        mapping=mapping.name,
-        mapping_version=mapping.version,
-        stable=mapped.stable,
-        key_field=spec.key_field,
-        once=mapping.once,
-        provides=f"{spec.keyed_by}:{key}",
-        needs=needs,
-    )

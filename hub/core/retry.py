@@ -58,7 +58,7 @@ def decide(error: BaseException, *, attempt: int, now: datetime, jitter: float =
     """
     match error:
         case Retryable():
-            return _retry(error, attempt, now, jitter)
+            return _retry(error, attempt, now=now, jitter=jitter)
         case QuotaExhausted():
             return Park(max(error.until or now + PARKED_FOR, now), str(error))
         case Unauthorised():
@@ -71,9 +71,10 @@ def decide(error: BaseException, *, attempt: int, now: datetime, jitter: float =
             return GiveUp(f"bug: {type(error).__name__}: {error}")
 
 
-def _retry(error: Retryable, attempt: int, now: datetime, jitter: float) -> Decision:
+def _retry(error: Retryable, attempt: int, *, now: datetime, jitter: float) -> Decision:
     if attempt >= len(SCHEDULE):
         return GiveUp(f"gave up after {attempt} attempts: {error}")
+    # jitter spreads the retries of a batch that failed together; it never undercuts what the vendor asked for
     planned = SCHEDULE[max(attempt, 1)] * (1 + JITTER * min(max(jitter, -1.0), 1.0))
     wait = max(planned, _asked_for(error.retry_after))
     return RetryAt(now + timedelta(seconds=wait), str(error))

@@ -63,6 +63,7 @@ class RuleSet:
 
 def compile_rules(rules: Sequence[Rule], *, file: str = "rules.toml", labels: Iterable[str] = ()) -> RuleSet:
     """Compile rules; `labels` are label names beyond the usual. Raises InvalidRule with all problems at once."""
+    # what a rule's name or a record's page is, is known only after the rules
     tree = {root: below for root, below in skeleton(labels).items() if root not in MADE_LATER}
     variables: dict[str, str] = {}
     problems: list[Problem] = []

@@ -21,6 +21,7 @@ from hub.core.spec import Topic, version_of
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")  # one character at a time: four times as fast as a run
 _ODD_SPACE = re.compile("[\t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
 _SPACES = re.compile(r"\s+")
+_REMEMBERED = 20_000
 _BREAK = "\x00"  # between text and hashtags: no text holds it
 _JOINER = "\u200d"
 _DROPPED = re.compile(
@@ -38,7 +39,9 @@ class _Fold(dict[int, str]):
     """A table for str.translate that folds each character on its first meeting."""
 
     def __missing__(self, code: int) -> str:
-        self[code] = folded = _fold_char(chr(code))
+        folded = _fold_char(chr(code))
+        if len(self) < _REMEMBERED:  # texts that walk through all of Unicode must not fill the memory
+            self[code] = folded
         return folded
 
 
@@ -108,6 +111,7 @@ class TopicIndex:
             text = f"{text} {_BREAK} #{' #'.join(hashtags)}"
         line = _line(text)
         folded = _fold_line(line)
+        # overlapping: "acme" must be heard beside "acme pay", whichever is written first
         hits = self._automaton.find_matches_as_indexes(folded, overlapping=True)
         return self._judge(hits, folded, line) if hits else ()
 

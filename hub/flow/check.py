@@ -51,6 +51,8 @@ def try_connections(hub: Hub) -> Iterator[Tried]:
     """Try each enabled source and destination; a destination's mappings are held against its fields."""
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
         yield _try(name, partial(_check_source, hub, name))
+    for name in (name for name, section in hub.settings.enrichers.items() if section.enabled):
+        yield _try(name, partial(_check_enricher, hub, name))
     for name in (name for name, section in hub.settings.destinations.items() if section.enabled):
         tried = _try(name, partial(_check_destination, hub, name))
         yield tried
@@ -61,6 +63,10 @@ def try_connections(hub: Hub) -> Iterator[Tried]:
 
 def _check_source(hub: Hub, name: str) -> str:
     return hub.source(name).check(hub.source_context(name))
+
+
+def _check_enricher(hub: Hub, name: str) -> str:
+    return hub.enricher(name).check(hub.context(name, hub.enricher(name), hub.settings.enrichers[name]))
 
 
 def _check_destination(hub: Hub, name: str) -> str:

@@ -41,6 +41,8 @@ def _with_language(signal: Signal, labels: Labels) -> Signal:
 
 def _run(hub: Hub, name: str, signals: Sequence[Signal]) -> Sequence[Labels]:
     enricher = ready(hub, name)
+    if enricher is None:
+        return [() for _ in signals]
     try:
         labels = enricher.enrich(signals)
     except Exception:  # a model's bug must not stop the batch: find the signals that it stumbles over
@@ -60,10 +62,17 @@ def _alone(enricher: Enricher[Any], name: str, signal: Signal) -> Labels:
         return ()
 
 
-def ready(hub: Hub, name: str) -> Enricher[Any]:
-    """An enricher with its models loaded, once in a process."""
-    enricher = hub.enricher(name)
-    if name not in hub.loaded:
-        enricher.load()
-        hub.loaded.add(name)
+def ready(hub: Hub, name: str) -> Enricher[Any] | None:
+    """An enricher with its models loaded, once in a process; None where it cannot be had: told once, the rest runs on."""
+    if name in hub.broken:
+        return None
+    try:
+        enricher = hub.enricher(name)
+        if name not in hub.loaded:
+            enricher.load()
+            hub.loaded.add(name)
+    except Exception as error:  # whatever a plugin does, everything else runs on
+        hub.broken[name] = f"{type(error).__name__}: {error}"
+        log.exception("an enricher is quarantined: `hub check` says more", enricher=name)
+        return None
     return enricher

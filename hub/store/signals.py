@@ -101,9 +101,10 @@ class Signals:
         """Insert new signals with their labels; returns how many were new (fewer than given: somebody was faster)."""
         if not judged:
             return 0
-        added = conn.execute(self.database.insert_new(S), [_row(item) for item in judged]).rowcount
+        insert = self.database.insert_new(S).returning(S.c.id)
+        added = conn.execute(insert, [_row(item) for item in judged]).all()
         self._label(conn, judged)
-        return added
+        return len(added)
 
     def revise(self, conn: Connection, judged: Sequence[Judged]) -> None:
         """Replace the content of signals that are there already."""

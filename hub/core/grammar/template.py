@@ -40,11 +40,13 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
+        """A key of a dict before anything else."""
         if type(obj) is dict and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        """Numbers only: a text times a billion fills the memory before any cap sees it."""
         if not all(isinstance(side, int | float) and abs(side) < 1e9 for side in (left, right)) or operator == "**":
             raise SecurityError(f"{operator} works on plain numbers only")
         return super().call_binop(context, operator, left, right)
@@ -139,15 +141,16 @@ def template_faults(source: str, tree: Mapping[str, Any]) -> Iterator[tuple[str,
 
 def _unknown_facts(parsed: nodes.Template, tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     own = {name.name for name in parsed.find_all(nodes.Name) if name.ctx != "load"} | {"loop", "range"}
+    # each step of a chain is a node of its own: only the longest path from a name says what is asked for
     longest: dict[int, tuple[str, int]] = {}
     for node in parsed.find_all((nodes.Getattr, nodes.Getitem, nodes.Name)):
         path, root = _path(node)
         if root is not None and root.name not in own and len(path) > len(longest.get(id(root), ("", 0))[0]):
             longest[id(root)] = (path, node.lineno)
     for path, line in longest.values():
-        missing = missing_name(tree, path)
-        # a method of a leaf (signal.text.upper) is a call's business
-        if missing and not ("is a value" in missing[1] and path.rpartition(".")[2] in METHODS):
+        above, _, last = path.rpartition(".")
+        missing = missing_name(tree, above if last in METHODS and above else path)
+        if missing and missing_name(tree, path):
             yield f"line {line}: unknown fact {missing[0]}", missing[1]
 
 

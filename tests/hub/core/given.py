@@ -1,0 +1,51 @@
+"""Values for the tests of the core: a post, its author, and short ways to write specs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from hub.core.mapping import CompiledMapping, compile_mapping
+from hub.core.model import Author, Signal
+from hub.core.pipeline import facts
+from hub.core.route import RuleSet, compile_rules
+from hub.core.spec import MappingSpec, Rule
+
+NOW = datetime(2026, 5, 4, 10, 11, 12, tzinfo=UTC)
+
+
+def signal(text: str = "Acme is late again", **changes: Any) -> Signal:
+    """A public post of today."""
+    values: dict[str, Any] = {
+        "key": "mastodon:post",
+        "network": "mastodon",
+        "native_id": "https://social.example/1",
+        "kind": "post",
+        "author_key": "mastodon:ada",
+        "published_at": NOW,
+        "observed_at": NOW,
+    }
+    return Signal(**values | {"text": text} | changes)
+
+
+def author(**changes: Any) -> Author:
+    """The post's author."""
+    values: dict[str, Any] = {"key": "mastodon:ada", "network": "mastodon", "native_id": "1", "handle": "ada"}
+    return Author(**values | changes)
+
+
+def mapping(name: str = "signal", labels: tuple[str, ...] = (), **spec: Any) -> CompiledMapping:
+    """A compiled mapping from what its TOML says."""
+    return compile_mapping(msgspec.convert({"object": "Post"} | spec, MappingSpec), name=name, labels=labels)
+
+
+def rules(*when: str, labels: tuple[str, ...] = ()) -> RuleSet:
+    """One rule with these conditions."""
+    return compile_rules([Rule("rule", when)], labels=labels)
+
+
+def known(text: str = "Acme is late again", **changes: Any) -> dict[str, Any]:
+    """The facts of a post."""
+    return facts(signal(text, **changes), author(), [])

@@ -1,0 +1,161 @@
+"""Signals and authors in one form."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from hub.core.model import Counts, Media, Rating, Signal
+from hub.core.normalise import LONGEST_TEXT, base_language, clean_text, normalise, normalise_author
+from tests.hub.core.given import NOW, author, signal
+
+ODD = st.text(st.characters() | st.sampled_from("\r\n\t \x00\u202e\u2066\u0301\ud800\u1112\u1161#İ＃ﬁ"), max_size=30)
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("plain", "plain"),
+        ("e\u0301", "é"),
+        ("a\x00b\x07c\x85", "abc"),
+        ("tab\tand\nline", "tab\tand\nline"),
+        ("a\r\nb\rc", "a\nb\nc"),
+        ("half \ud83d pair", "half \ufffd pair"),
+        ("evil\u202egpj.exe\u202c", "evilgpj.exe"),
+        ("a\u2066b\u2069", "ab"),
+        ("a\n\n\n\n\n\nb", "a\n\n\nb"),
+        ("a\n \n\t\n \n\nb", "a\n\n\nb"),
+        ("a\n\n\nb", "a\n\n\nb"),
+        ("سلام\u200cها \u200d", "سلام\u200cها \u200d"),
+    ],
+)
+def test_a_text_loses_its_traps_and_nothing_else(raw: str, clean: str) -> None:
+    assert clean_text(raw) == clean
+
+
+def test_a_very_long_text_is_cut_between_graphemes() -> None:
+    text = "a" * (LONGEST_TEXT - 1) + "👍🏽" * 3
+    assert clean_text(text) == "a" * (LONGEST_TEXT - 1)
+
+
+@pytest.mark.parametrize(
+    ("tag", "base"),
+    [
+        ("en", "en"),
+        ("pt-BR", "pt"),
+        ("ZH_Hant_TW", "zh"),
+        ("iw", "he"),
+        ("yue", "yue"),
+        *((tag, None) for tag in ("und", "zxx", "qme", "english", "x1", "en\n", "", None)),
+    ],
+)
+def test_a_language_is_its_lower_case_base_or_none(tag: str | None, base: str | None) -> None:
+    assert base_language(tag) == base
+
+
+@pytest.mark.parametrize("url", ["javascript:alert(1)", "mailto:a@b.c", "//x.example", "", "https://", "ftp://x.y"])
+def test_a_url_that_is_not_http_is_dropped(url: str) -> None:
+    assert normalise(signal(url=url)).url is None
+
+
+def test_a_web_url_is_kept() -> None:
+    assert normalise(signal(url=" HTTPS://x.example/ä?b#c ")).url == "HTTPS://x.example/ä?b#c"
+
+
+def test_media_without_a_web_url_are_dropped() -> None:
+    media = (Media("image", "data:image/png;base64,x"), Media("image", "https://x.example/a.png", alt="a\x00b"))
+    assert normalise(signal(media=media)).media == (Media("image", "https://x.example/a.png", alt="ab"),)
+
+
+def test_hashtags_are_lower_case_without_their_sign_and_once() -> None:
+    assert normalise(signal(hashtags=("#Acme", "ACME", " acme ", "Ünï", "#"))).hashtags == ("acme", "ünï")
+
+
+def test_the_conversation_of_a_root_is_its_own_key() -> None:
+    assert normalise(signal()).conversation_key == "mastodon:post"
+    assert normalise(signal(conversation_key="mastodon:root")).conversation_key == "mastodon:root"
+
+
+def test_an_author_who_claims_the_future_is_not_believed() -> None:
+    claim = NOW + timedelta(minutes=6)
+    made = normalise(signal(published_at=claim))
+    assert (made.published_at, made.claimed_at) == (NOW, claim)
+
+
+def test_five_minutes_of_clock_skew_are_forgiven() -> None:
+    made = normalise(signal(published_at=NOW + timedelta(minutes=5)))
+    assert (made.published_at, made.claimed_at) == (NOW + timedelta(minutes=5), None)
+
+
+@pytest.mark.parametrize(
+    "time",
+    [datetime(1, 1, 1), datetime.max.replace(tzinfo=timezone(-timedelta(hours=9)))],  # noqa: DTZ001 - one without a zone
+)
+def test_the_ends_of_the_calendar_do_no_harm(time: datetime) -> None:
+    assert normalise(signal(published_at=time, updated_at=time)).published_at.tzinfo is UTC
+
+
+def test_times_become_utc() -> None:
+    berlin = timezone(timedelta(hours=2))
+    assert normalise(signal(updated_at=NOW.astimezone(berlin))).updated_at == NOW
+    assert normalise(signal(updated_at=NOW.astimezone(berlin))).updated_at.tzinfo is UTC
+
+
+CONTENT = [
+    {"text": "other"},
+    {"title": "other"},
+    {"html": "<p>other"},
+    {"url": "https://other.example"},
+    {"kind": "reply"},
+    {"lang": "fr"},
+    {"media": (Media("image", "https://other.example"),)},
+    {"quotes": "mastodon:other"},
+    {"in_reply_to": "mastodon:other"},
+    {"rating": Rating(2)},
+    {"visibility": "unlisted"},
+    {"state": "edited"},
+]
+
+
+@pytest.mark.parametrize("change", CONTENT, ids=lambda change: next(iter(change)))
+def test_a_change_of_content_changes_the_hash(change: dict[str, object]) -> None:
+    assert normalise(signal(**change)).content_hash != normalise(signal()).content_hash
+
+
+def test_counts_and_times_do_not_change_the_hash() -> None:
+    later = NOW + timedelta(hours=1)
+    changed = signal(counts=Counts(likes=9), observed_at=later, updated_at=later, revision="2")
+    assert normalise(changed).content_hash == normalise(signal()).content_hash
+
+
+def test_a_rating_hashes_the_same_after_a_trip_through_json() -> None:
+    made = normalise(signal(rating=Rating(5)))
+    assert normalise(msgspec.json.decode(msgspec.json.encode(made), type=Signal)).content_hash == made.content_hash
+
+
+@given(ODD, ODD, st.lists(ODD, max_size=3), st.none() | ODD)
+def test_normalising_twice_changes_nothing_more(text: str, title: str, tags: list[str], url: str | None) -> None:
+    once = normalise(signal(text, title=title, hashtags=tuple(tags), url=url, html=text, native_id=title or "1"))
+    assert normalise(once) == once
+
+
+@given(ODD)
+def test_whatever_comes_in_goes_into_json(text: str) -> None:
+    assert msgspec.json.encode(normalise(signal(text, title=text, realm=text, revision=text)))
+
+
+@given(ODD, ODD)
+def test_normalising_an_author_twice_changes_nothing_more(name: str, handle: str) -> None:
+    once = normalise_author(author(display_name=name, handle=handle, bio=name, native_id=handle))
+    assert normalise_author(once) == once
+    assert msgspec.json.encode(once)
+
+
+def test_an_author_has_names_on_one_line_and_no_at_sign() -> None:
+    made = normalise_author(author(handle="@ada ", display_name=" Ada\n Lovelace ", avatar_url="data:x", followers=-1))
+    assert made == replace(author(), handle="ada", display_name="Ada Lovelace")

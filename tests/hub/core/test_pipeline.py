@@ -1,0 +1,289 @@
+"""From a signal to records: what is made, in which order, and why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hub.core.grammar.facts import merge, skeleton
+from hub.core.model import Author, Counts, Label, Media, Provenance, Rating, Signal
+from hub.core.pipeline import Memory, Plan, Rulebook, check_rulebook, facts, plan
+from hub.core.route import compile_rules
+from hub.core.spec import DeliverTo, Rule, Topic, Trace
+from hub.core.topics import compile_topics
+from tests.hub.core.given import NOW, author, mapping, signal
+
+TEXT = {"Text": {"from": "signal.text"}}
+MAPPINGS: dict[str, dict[str, Any]] = {
+    "author": {
+        "object": "Author",
+        "keyed_by": "author",
+        "key_field": "K",
+        "fields": {"Name": {"from": "author.handle"}},
+    },
+    "post": {"object": "Post", "requires": ["author"], "key_field": "K", "fields": TEXT},
+    "copy": {"object": "Post", "fields": TEXT},
+    "ticket": {
+        "operation": "create",
+        "keyed_by": "conversation",
+        "then": "comment",
+        "requires": ["author"],
+        "fields": TEXT,
+    },
+    "comment": {"object": "Post", "operation": "comment", "fields": TEXT, "requires": ["author"]},
+    "case": {"object": "Case", "operation": "create", "keyed_by": "conversation", "fields": TEXT},
+    "broken": {"fields": {"Lang": {"from": "signal.lang", "required": True}}},
+    "needy": {"requires": ["broken"], "fields": TEXT},
+    "named": {"fields": {"Rule": {"from": "rule.name"}, "Url": {"from": "hub.url"}}},
+}
+
+
+def book(*rules: Rule, private: tuple[str, ...] = ()) -> Rulebook:
+    """A rulebook with one topic and all mappings at `crm`."""
+    made = {("crm", name): mapping(name, **spec) for name, spec in MAPPINGS.items()}
+    return Rulebook(compile_rules(rules), compile_topics([Topic("acme", ("acme",))]), made, frozenset(private))
+
+
+def rule(*mappings: str, when: str = "'acme' in topics", name: str = "rule", **more: Any) -> Rule:
+    """A rule that delivers to `crm` with these mappings."""
+    return Rule(name, (when,), tuple(DeliverTo("crm", mapping) for mapping in mappings), **more)
+
+
+def made(*rules: Rule, post: Signal | None = None, memory: Memory | None = None, private: tuple[str, ...] = ()) -> Plan:
+    """The plan for a post by these rules."""
+    return plan(post or signal(), author(), [], book=book(*rules, private=private), memory=memory or Memory())
+
+
+def names(made: Plan) -> list[str]:
+    return [record.mapping for record in made.records]
+
+
+def notes(made: Plan) -> list[str]:
+    return [note.note for note in made.trace.records if not note.made]
+
+
+def test_a_signal_that_no_rule_wants_makes_a_trace_and_nothing_else() -> None:
+    plan = made(rule("post"), post=signal("nothing to see"))
+    assert (plan.matched, plan.records, plan.topics) == ((), (), ())
+    assert [trace.matched for trace in plan.trace.rules] == [False]
+
+
+def test_what_a_record_requires_comes_before_it() -> None:
+    first, second = made(rule("post")).records
+    assert (first.mapping, first.provides, first.needs) == ("author", "author:mastodon:ada", ())
+    assert (second.provides, second.needs) == ("signal:mastodon:post", ("author:mastodon:ada",))
+
+
+def test_a_record_says_all_that_a_delivery_needs() -> None:
+    record = made(rule("post")).records[1]
+    assert (record.destination, record.object, record.key, record.operation) == (
+        "crm",
+        "Post",
+        "mastodon:post",
+        "upsert",
+    )
+    assert (record.fields, record.key_field, record.mapping) == ({"Text": "Acme is late again"}, "K", "post")
+    assert record.mapping_version
+    assert record.stable
+
+
+def test_a_mapping_of_a_destination_is_applied_once() -> None:
+    plan = made(rule("post"), rule("post", name="second"))
+    assert names(plan) == ["author", "post"]
+    assert notes(plan) == ["it has been asked for already"]
+
+
+def test_two_mappings_do_not_make_the_same_record() -> None:
+    plan = made(rule("copy", "post"))
+    assert names(plan) == ["copy", "author"]
+    assert notes(plan) == ["mapping copy makes this record"]
+
+
+def test_the_first_signal_of_a_conversation_opens_its_ticket() -> None:
+    plan = made(rule("ticket"), post=signal(conversation_key="mastodon:root"))
+    assert names(plan) == ["author", "ticket"]
+    assert plan.records[1].provides == "conversation:mastodon:root"
+
+
+def test_a_further_signal_of_a_conversation_is_a_comment() -> None:
+    plan = made(rule("ticket"), post=signal(conversation_key="mastodon:root"), memory=Memory(opened=frozenset({"crm"})))
+    assert names(plan) == ["author", "comment"]
+    assert plan.records[1].key == "mastodon:post"
+    assert plan.records[1].needs == ("author:mastodon:ada", "conversation:mastodon:root")
+
+
+def test_a_ticket_open_elsewhere_changes_nothing_here() -> None:
+    assert names(made(rule("ticket"), memory=Memory(opened=frozenset({"desk"})))) == ["author", "ticket"]
+
+
+def test_a_case_without_comments_is_opened_once() -> None:
+    plan = made(rule("case"), memory=Memory(opened=frozenset({"crm"})))
+    assert (names(plan), notes(plan)) == ([], ["the conversation has its record there"])
+
+
+@pytest.mark.parametrize("visibility", ["direct", "followers", "internal"])
+def test_a_private_post_goes_only_where_a_policy_allows_it(visibility: str) -> None:
+    post = signal(visibility=visibility)
+    refused = made(rule("post"), post=post)
+    assert (refused.matched, names(refused), notes(refused)) == (("rule",), [], ["private: no policy allows it"])
+    assert names(made(rule("post"), post=post, private=("rule",))) == ["author", "post"]
+
+
+@pytest.mark.parametrize(
+    ("change", "note"),
+    [
+        ({"origin": "hub"}, "the hub wrote it"),
+        ({"state": "deleted"}, "the post is deleted"),
+        ({"state": "expired"}, "the post is expired"),
+    ],
+)
+def test_what_must_not_go_out_makes_no_record(change: dict[str, Any], note: str) -> None:
+    plan = made(rule("post"), post=signal(**change), private=("rule",))
+    assert (names(plan), notes(plan)) == ([], [note])
+
+
+def test_a_required_field_without_a_value_is_a_failure_beside_the_others() -> None:
+    plan = made(rule("broken", "post"))
+    assert names(plan) == ["author", "post"]
+    assert [(failure.mapping, failure.field) for failure in plan.failures] == [("broken", "Lang")]
+
+
+def test_what_requires_a_failure_fails_too() -> None:
+    plan = made(rule("needy"))
+    assert plan.records == ()
+    assert [failure.mapping for failure in plan.failures] == ["broken", "needy"]
+
+
+def test_a_post_without_an_author_needs_none() -> None:
+    plan = made(rule("post", "author"), post=signal(author_key=None))
+    assert [(record.mapping, record.needs) for record in plan.records] == [("post", ())]
+    assert notes(plan) == ["there is no author"]
+
+
+def test_a_mapping_that_is_not_there_is_a_failure() -> None:
+    assert [failure.reason for failure in made(rule("nothing")).failures] == ["there is no such mapping"]
+
+
+def test_a_mapping_can_name_the_rule_and_the_page() -> None:
+    plan = made(rule("named", name="angry"), memory=Memory(url="https://hub.example/s/1"))
+    assert plan.records[0].fields == {"Rule": "angry", "Url": "https://hub.example/s/1"}
+
+
+def test_rules_give_labels_and_the_first_assignee() -> None:
+    plan = made(rule(name="a", labels={"urgency": "high"}), rule(name="b", labels={"urgency": "low"}, assign="ada"))
+    assert [(label.name, label.value, label.model) for label in plan.labels] == [("urgency", "high", "rule:a")]
+    assert plan.assign == "ada"
+
+
+def test_a_title_counts_for_topics() -> None:
+    assert made(rule(), post=signal("late", title="Acme")).topics == ("acme",)
+
+
+def test_the_trace_names_every_record_with_its_rule() -> None:
+    trace = made(rule("post")).trace
+    assert [(note.mapping, note.rule, note.made, note.key) for note in trace.records] == [
+        ("author", "rule", True, "mastodon:ada"),
+        ("post", "rule", True, "mastodon:post"),
+    ]
+    assert msgspec.json.decode(msgspec.json.encode(trace), type=Trace) == trace
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"post": {"requires": ["athor"]}}, "mapping crm/post: requires athor, which is not there"),
+    ({"author": {"requires": ["post"]}}, "mapping crm/author: requires post, which requires this one: a circle"),
+    (
+        {"ticket": {"then": "author"}},
+        "mapping crm/ticket: then is author, but there is no such mapping keyed by signal",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), WRONG)
+def test_mappings_that_do_not_fit_together_are_told(change: dict[str, Any], message: str) -> None:
+    specs = merge(change, MAPPINGS)
+    made = {("crm", name): mapping(name, **spec) for name, spec in specs.items()}
+    assert message in check_rulebook(Rulebook(compile_rules([]), compile_topics([]), made))
+
+
+def test_a_target_without_a_mapping_is_told_with_a_guess() -> None:
+    assert check_rulebook(book(rule("pots"))) == ['rule "rule": crm has no mapping pots (did you mean post?)']
+
+
+def test_mappings_that_require_each_other_fail_and_do_not_hang() -> None:
+    specs = {"a": {"requires": ["b"], "fields": TEXT}, "b": {"requires": ["a"], "fields": TEXT}}
+    made = {("crm", name): mapping(name, **spec) for name, spec in specs.items()}
+    circle = Rulebook(compile_rules([rule("a", when="true")]), compile_topics([]), made)
+    plan_ = plan(signal(), None, [], book=circle, memory=Memory())
+    assert (plan_.records, len(plan_.failures)) == ((), 2)
+
+
+FULL = signal(
+    rating=Rating(2),
+    counts=Counts(likes=3),
+    media=(Media("image", "https://x.example/1"),),
+    provenance=Provenance("source", "plugin", 7),
+    hashtags=("a",),
+)
+
+
+@pytest.mark.parametrize("post", [signal(), FULL], ids=["plain", "full"])
+@pytest.mark.parametrize("by", [None, author()], ids=["no author", "author"])
+def test_facts_have_every_name_of_the_skeleton(post: Signal, by: Author | None) -> None:
+    def shape(tree: dict[str, Any]) -> dict[str, Any]:
+        return {name: shape(below) if isinstance(below, dict) else None for name, below in tree.items()}
+
+    assert shape(facts(post, by, [])) == shape(skeleton())
+
+
+def test_facts_are_plain_values() -> None:
+    known = facts(FULL, author(), [], topics=("a",))["signal"]
+    assert (known["published_at"], known["rating"]["best"], known["counts"]["likes"]) == (
+        "2026-05-04T10:11:12Z",
+        5.0,
+        3,
+    )
+    assert (known["media"], known["hashtags"]) == (
+        [{"kind": "image", "url": "https://x.example/1", "alt": None, "mime": None}],
+        ["a"],
+    )
+
+
+def test_a_label_of_a_person_outranks_every_model() -> None:
+    said = [
+        Label("sentiment", "positive", "m"),
+        Label("sentiment", "negative", "ada", by="person"),
+        Label("sentiment", "neutral", "m2"),
+    ]
+    for labels in (said, said[::-1]):
+        assert facts(signal(), None, labels)["labels"]["sentiment"]["value"] == "negative"
+
+
+@pytest.mark.parametrize(
+    ("confidence", "by", "uncertain"), [(0.5, "enricher", True), (0.6, "enricher", False), (0.1, "person", False)]
+)
+def test_a_model_that_is_not_sure_is_uncertain(confidence: float, by: Any, uncertain: bool) -> None:
+    label = Label("sentiment", "negative", "m", confidence=confidence, by=by)
+    assert facts(signal(), None, [label])["labels"]["sentiment"]["uncertain"] is uncertain
+
+
+@given(
+    st.text(max_size=20),
+    st.sampled_from(["live", "deleted"]),
+    st.booleans(),
+    st.lists(st.sampled_from(list(MAPPINGS)), max_size=4),
+)
+def test_the_same_inputs_give_the_same_plan_and_order_holds(
+    text: str, state: Any, opened: bool, wanted: list[str]
+) -> None:
+    post = signal(f"acme {text}", state=state, lang="en", published_at=NOW)
+    memory = Memory(opened=frozenset({"crm"} if opened else ()))
+    one = made(rule(*wanted), post=post, memory=memory)
+    assert one == made(rule(*wanted), post=post, memory=memory)
+    provided = {"conversation:mastodon:post"} if opened else set()
+    for record in one.records:
+        assert set(record.needs) <= provided
+        provided.add(record.provides)
