@@ -20,7 +20,7 @@ import structlog
 from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings
-from hub.core.errors import ConfigError, Problem, UnknownPlugin
+from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook, check_rulebook
 from hub.core.route import compile_rules
@@ -105,6 +105,11 @@ class Hub:
         """The context of a destination."""
         return self.context(name, self.destination(name), self.settings.destinations[name])
 
+    def redact(self, name: str, error: ConnectorError) -> None:
+        """Take a connection's secrets out of an error, in place, before it is stored or logged."""
+        if name in self._guards:
+            self._guards[name].redact_error(error)
+
     def close(self) -> None:
         """Close connections to vendors and to the database."""
         for guard in self._guards.values():
@@ -161,7 +166,7 @@ def read_book(settings: Settings, registry: Registry) -> Rulebook:
     labels = enricher_labels(settings, registry, found)
     rules = _collect(found, lambda: compile_rules(read_rules(rules_file), file=str(rules_file), labels=labels))
     topics = _collect(found, lambda: compile_topics(read_topics(topics_file)))
-    mappings = _read_mappings(settings, registry, found)
+    mappings = _read_mappings(settings, registry, found, labels=labels)
     if found or rules is None or topics is None:
         raise ConfigError(found)
     private = frozenset(settings.hub.private_rules)
@@ -193,12 +198,13 @@ def book_versions(book: Rulebook) -> list[tuple[str, str, str, str]]:
 
 
 def _read_mappings(
-    settings: Settings, registry: Registry, found: list[Problem]
+    settings: Settings, registry: Registry, found: list[Problem], *, labels: tuple[str, ...]
 ) -> dict[tuple[str, str], CompiledMapping]:
     compiled: dict[tuple[str, str], CompiledMapping] = {}
     for name in settings.destinations:
         for mapping, spec in mapping_specs(settings, registry, name, found).items():
-            make = partial(compile_mapping, spec, name=mapping, file=f"mappings/{name}/{mapping}.toml")
+            file = f"mappings/{name}/{mapping}.toml"
+            make = partial(compile_mapping, spec, name=mapping, file=file, labels=labels)
             one = _collect(found, make)
             if one is not None:
                 compiled[(name, mapping)] = one

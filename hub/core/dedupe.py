@@ -50,6 +50,9 @@ def compare(new: Signal, known: Known | None, *, tombstoned: bool = False) -> Co
         return New()
     if new.content_hash == known.content_hash and new.state == known.state:
         return Duplicate("same content")
+    if new.revision and new.revision == known.revision and new.state == known.state:
+        # Views of one revision may differ in what is no content, such as a picture's address.
+        return Duplicate("same revision")
     if known.state in _GONE and new.state not in _GONE and not _is_newer(new.updated_at, known.updated_at):
         return Duplicate(f"already {known.state}")
     if new.state not in _GONE and _is_older(new.updated_at, known.updated_at):

@@ -213,16 +213,17 @@ class _Making:
             return
         mapping = self.book.mappings.get((destination, name))
         if mapping and mapping.spec.then and self._is_open(mapping, destination):
-            self._done[destination, name] = f"conversation:{self._key('conversation')}"
+            ticket = provided(mapping, self._key("conversation") or "")
+            self._done[destination, name] = ticket
             if (destination, mapping.spec.then) not in self._done:
-                self._make(destination, mapping.spec.then, follows=True)
+                self._make(destination, mapping.spec.then, follows=ticket)
         elif isinstance(self._make(destination, name), _Absent):
             self._note(destination, name, "there is no author")
 
     def _is_open(self, mapping: CompiledMapping, destination: str) -> bool:
         return mapping.spec.keyed_by == "conversation" and destination in self.memory.opened
 
-    def _make(self, destination: str, name: str, *, follows: bool = False) -> str | _Absent | _Failed:
+    def _make(self, destination: str, name: str, *, follows: str = "") -> str | _Absent | _Failed:
         """What the mapping's record provides; it is made unless it is there already."""
         done = self._done.get((destination, name))
         if done is None:
@@ -230,7 +231,7 @@ class _Making:
             done = self._done[destination, name] = self._make_new(destination, name, follows=follows)
         return done
 
-    def _make_new(self, destination: str, name: str, *, follows: bool) -> str | _Absent | _Failed:
+    def _make_new(self, destination: str, name: str, *, follows: str) -> str | _Absent | _Failed:
         mapping = self.book.mappings.get((destination, name))
         if mapping is None:
             return self._fail(destination, name, field="", reason="there is no such mapping")
@@ -240,7 +241,7 @@ class _Making:
         # one conversation, one ticket: a second create would open another
         if mapping.spec.operation == "create" and self._is_open(mapping, destination):
             self._note(destination, name, "the conversation has its record there")
-            return f"conversation:{key}"
+            return provided(mapping, key)
         needs = self._required(destination, mapping)
         if needs is None:
             return self._fail(destination, name, field="requires", reason="what it requires could not be made")
@@ -249,7 +250,7 @@ class _Making:
             return self._fail(destination, name, field=mapped.field, reason=mapped.reason)
         if follows:
             # the ticket is not in this plan: the ledger has it, and the comment waits there for its reference
-            needs = dict.fromkeys((*needs, f"conversation:{self._key('conversation')}"))
+            needs = dict.fromkeys((*needs, follows))
         return self._add(self._record(destination, mapping, mapped=mapped, needs=tuple(needs)))
 
     def _record(self, destination: str, mapping: CompiledMapping, *, mapped: Mapped, needs: tuple[str, ...]) -> Record:
@@ -266,7 +267,7 @@ class _Making:
             stable=mapped.stable,
             key_field=spec.key_field,
             once=mapping.once,
-            provides=f"{spec.keyed_by}:{key}",
+            provides=provided(mapping, key),
             needs=needs,
         )
 
@@ -305,3 +306,8 @@ class _Making:
     def _fail(self, destination: str, name: str, *, field: str, reason: str) -> _Failed:
         self.failures.append(Failure(destination, name, self._rule, field, reason))
         return _Failed()
+
+
+def provided(mapping: CompiledMapping, key: str) -> str:
+    """What a record provides for others that need it: `keyed_by:object:key`, since two objects may have the same key."""
+    return f"{mapping.spec.keyed_by}:{mapping.spec.object}:{key}"

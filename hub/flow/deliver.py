@@ -89,7 +89,8 @@ def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Del
     raised: Exception = Uncertain("the plugin gave no outcome for this record")
     outcomes: dict[int, Outcome] = {}
     try:
-        outcomes = {one.delivery_id: one for one in destination.deliver(hub.destination_context(name), list(batch))}
+        ctx = hub.destination_context(name)
+        outcomes = {one.delivery_id: one for one in destination.deliver(ctx, list(batch))}
     except ConnectorError as error:
         raised = error
     except Exception as error:
@@ -99,6 +100,9 @@ def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Del
         if delivery.id not in outcomes:
             shown = raised if isinstance(raised, ConnectorError) else Bug(f"{type(raised).__name__}: {raised}")
             outcomes[delivery.id] = Outcome(delivery.id, error=shown)
+    for outcome in outcomes.values():
+        if outcome.error is not None:
+            hub.redact(name, outcome.error)
     return outcomes
 
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import msgspec
 
-from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook, facts
 from hub.core.route import RuleSet, compile_rules
-from hub.core.spec import MappingSpec, Rule, RuleTrace
+from hub.core.spec import Rule, RuleTrace
 from hub.flow.decide import Kept
 from hub.runtime import Hub
 
@@ -73,14 +72,6 @@ def rules_of(hub: Hub, version: str) -> RuleSet:
     return compile_rules(
         msgspec.json.decode(stored["content"], type=tuple[Rule, ...]), file=f"rules {version}", labels=labels
     )
-
-
-def mapping_of(hub: Hub, version: str) -> CompiledMapping | None:
-    """A mapping by its version, None where it was never active here."""
-    stored = hub.store.connections.version(version)
-    if stored is None:
-        return None
-    return compile_mapping(msgspec.json.decode(stored["content"], type=MappingSpec), name=stored["name"])
 
 
 def shown_delivery(row: dict[str, Any]) -> dict[str, Any]:

@@ -102,6 +102,12 @@ class Connections:
         with self.database.read() as conn:
             return {row.name: row.reason or "" for row in conn.execute(query)}
 
+    def pauses(self, *, now: datetime) -> list[dict[str, Any]]:
+        """Connections that are paused now: name, reason, since when (`at`) and until when."""
+        query = select(connections).where(connections.c.paused_until > now).order_by(connections.c.name)
+        with self.database.read() as conn:
+            return [dict(row) for row in conn.execute(query).mappings()]
+
     def memory(self, connection: str) -> State:
         """A connection's durable memory."""
         return Memory(self.database, connection)

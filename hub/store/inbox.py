@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, case, func, or_, select, update
+from sqlalchemy import Connection, and_, case, func, or_, select, text, update
 
 from hub.core.model import RawItem
 from hub.store.database import Database, holder_is_gone, lease_token
@@ -116,10 +116,19 @@ class Inbox:
         with self.database.write() as conn:
             return conn.execute(update(T).where(wanted).values(state="new", losses=0, note=None, due_at=now)).rowcount
 
-    def failed(self, *, limit: int = 100) -> list[dict[str, Any]]:
+    def open_counts(self) -> tuple[int, int]:
+        """How many rows wait, and how many could not be translated."""
+        # Written out, not bound: SQLite uses a partial index only where it sees the index's own condition.
+        new, failed = text("state = 'new'"), text("state in ('failed','quarantined')")
+        with self.database.read() as conn:
+            waiting, broken = (conn.scalar(select(func.count()).select_from(T).where(one)) for one in (new, failed))
+        return waiting or 0, broken or 0
+
+    def failed(self, *, limit: int = 100, before: int | None = None) -> list[dict[str, Any]]:
         """Rows that could not be translated, newest first, with the reason."""
         columns = (T.c.id, T.c.connection, T.c.plugin, T.c.external_id, T.c.received_at, T.c.state, T.c.note)
         query = select(*columns).where(T.c.state.in_(("failed", "quarantined"))).order_by(T.c.id.desc()).limit(limit)
+        query = query if before is None else query.where(T.c.id < before)
         with self.database.read() as conn:
             return [dict(row) for row in conn.execute(query).mappings()]
 

@@ -93,9 +93,22 @@ class Outbox:
             conn.execute(plain_insert(needs), wants)
         return True
 
-    def recent(self, *, limit: int = 50, before: int | None = None, **wanted: Any) -> list[dict[str, Any]]:
-        """Deliveries, newest first; `wanted` filters by column (destination, object, state, signal_key, ...)."""
-        query = select(*_LISTED).order_by(T.c.id.desc()).limit(limit)
+    def of_signals(self, keys: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """The deliveries that each signal caused, oldest first."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        with self.database.read() as conn:
+            for part in chunks(keys):
+                query = select(*_LISTED).where(T.c.signal_key.in_(part)).order_by(T.c.id)
+                for row in conn.execute(query).mappings():
+                    found.setdefault(row["signal_key"], []).append(dict(row))
+        return found
+
+    def recent(
+        self, *, limit: int = 50, before: int | None = None, after: int | None = None, **wanted: Any
+    ) -> list[dict[str, Any]]:
+        """Deliveries, newest first (with `after`: oldest first from there on); `wanted` filters by column (state, ...)."""
+        query = select(*_LISTED).order_by(T.c.id.desc() if after is None else T.c.id).limit(limit)
+        query = query if after is None else query.where(T.c.id > after)
         for name, value in wanted.items():
             query = query if value is None else query.where(T.c[name] == value)
         with self.database.read() as conn:

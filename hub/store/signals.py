@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, exists, func, or_, select, update
 
 from hub.core.model import Author, Label, RawItem, Signal, Tombstone
 from hub.store.database import Database, chunks
@@ -55,6 +55,26 @@ class Stats(NamedTuple):
     def mean(self) -> float | None:
         """The mean sentiment, None where nothing was scored."""
         return self.total / self.scored if self.scored else None
+
+
+class Wanted(NamedTuple):
+    """Which signals a page holds: newest first, or, with `after`, oldest first from there on. None: any.
+
+    `sentiment` is a label's value, or "uncertain": a model's confidence is less than `unsure_below`. `text` is looked for in
+    the latest SEARCHED signals only.
+    """
+
+    network: str | None = None
+    matched: bool | None = None
+    sentiment: str | None = None
+    text: str | None = None
+    before: int | None = None
+    after: int | None = None
+    limit: int = 50
+    unsure_below: float = 0.0
+
+
+SEARCHED = 50_000
 
 
 class Signals:
@@ -149,6 +169,19 @@ class Signals:
         with self.database.read() as conn:
             return self._whole(conn, query if before is None else query.where(S.c.id < before))
 
+    def page(self, wanted: Wanted) -> list[dict[str, Any]]:
+        """One page of signals, whole."""
+        order = S.c.id.desc() if wanted.after is None else S.c.id
+        with self.database.read() as conn:
+            return self._whole(conn, select(S).where(*_filters(wanted)).order_by(order).limit(wanted.limit))
+
+    def totals(self) -> dict[str, tuple[int, int]]:
+        """By network: how many signals there are, and how many of them matched a rule. Reads the whole table."""
+        hits = func.count(case((S.c.matched, 1)))
+        query = select(S.c.network, func.count(), hits).group_by(S.c.network).order_by(S.c.network)
+        with self.database.read() as conn:
+            return {row[0]: (row[1], row[2]) for row in conn.execute(query)}
+
     def get(self, key: str) -> dict[str, Any] | None:
         """One signal by its key (or a beginning of it that is unambiguous), with labels, trace and author."""
         query = (
@@ -203,6 +236,25 @@ class Signals:
 
 
 _KNOWN = select(A.c.key, A.c.handle, A.c.first_seen, A.c.body)
+
+
+def _filters(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.network is not None:
+        yield S.c.network == wanted.network
+    if wanted.matched is not None:
+        yield S.c.matched == wanted.matched
+    if wanted.before is not None:
+        yield S.c.id < wanted.before
+    if wanted.after is not None:
+        yield S.c.id > wanted.after
+    if wanted.sentiment is not None:
+        unsure = and_(L.c.by == "enricher", L.c.confidence < wanted.unsure_below)
+        fits = unsure if wanted.sentiment == "uncertain" else L.c.value == wanted.sentiment
+        yield exists().where(L.c.signal_key == S.c.key, L.c.name == "sentiment", fits)
+    if wanted.text is not None:
+        newest = select(func.max(S.c.id)).scalar_subquery()
+        inside = msgspec.json.encode(wanted.text).decode()[1:-1]
+        yield and_(S.c.id > newest - SEARCHED, S.c.body.icontains(inside, autoescape=True))
 
 
 def month_before(now: datetime) -> datetime:

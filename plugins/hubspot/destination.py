@@ -28,6 +28,7 @@ from plugins.hubspot.config import HubSpotOptions
 from plugins.hubspot.translate import Answer, Input, Written
 
 BATCH = 100  # records of one call: HubSpot, "batch upsert"
+BATCHES = 10  # batches of one delivery: their associations go in one call (HubSpot takes 2,000)
 SPLITS = 30  # calls that may be spent to find what is wrong with a refused batch
 OBJECTS = ("social_author", "social_signal", "contacts")
 
@@ -59,7 +60,7 @@ class HubSpotDestination(Destination[HubSpotOptions]):
     name = "hubspot"
     Options = HubSpotOptions
     idempotency = Upsert()
-    batch_size = BATCH
+    batch_size = BATCH * BATCHES
     mappings = "mappings:hubspot"
     sandbox = "plugins.hubspot.sandbox:build"
     capabilities = frozenset({"records"})
@@ -93,7 +94,7 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         return translate.object_info(name, client.ask(client.path("properties", self.options.type_of(name)), ctx.now()))
 
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
-        """Upsert (operation `upsert`) or archive (`tombstone`) up to 100 records an object in one call each."""
+        """Upsert (operation `upsert`) or archive (`tombstone`) records, 100 a call."""
         outcomes: list[Outcome] = []
         ordered = sorted(batch, key=lambda item: (item.object, item.operation))
         for (object_, operation), group in groupby(ordered, key=lambda item: (item.object, item.operation)):
@@ -102,9 +103,11 @@ class HubSpotDestination(Destination[HubSpotOptions]):
                 error = Rejected(f"HubSpot records are upserted, there is no operation {operation!r}", code="operation")
                 outcomes += [Outcome.failed(item, error) for item in deliveries]
                 continue
-            send = self._upsert if operation == "upsert" else self._archive
+            if operation == "upsert":
+                outcomes += self._upsert(ctx, object_, deliveries)
+                continue
             for start in range(0, len(deliveries), BATCH):
-                outcomes += send(ctx, object_, deliveries[start : start + BATCH])
+                outcomes += self._archive(ctx, object_, deliveries[start : start + BATCH])
         return outcomes
 
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
@@ -117,9 +120,10 @@ class HubSpotDestination(Destination[HubSpotOptions]):
     def _upsert(self, ctx: Context, object_: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
         inputs, refused = translate.inputs_of(deliveries)
         work = _Work(ctx, self._client(ctx), object_)
-        if inputs:
-            self._send(work, inputs)
-            self._associate(work, inputs)
+        for start in range(0, len(inputs), BATCH):
+            work.splits = SPLITS
+            self._send(work, inputs[start : start + BATCH])
+        self._associate(work, inputs)
         site = self._site(ctx, object_) if work.written else None
         outcomes = [_outcome(work, item, delivery, site) for item in inputs for delivery in item.deliveries]
         return outcomes + [Outcome.failed(item, refused[item.id]) for item in deliveries if item.id in refused]

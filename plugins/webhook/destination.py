@@ -55,6 +55,8 @@ class WebhookDestination(Destination[OutboundOptions]):
 
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
         """One POST; the answer may hold `results`, a list of `{"key", "status", "error", "id", "url"}`."""
+        if not batch:
+            return []
         records = [record_of(delivery) for delivery in batch]
         response = self._post(ctx, {"records": records}, batch_id([delivery.key for delivery in batch]))
         if error := error_for(response):

@@ -74,8 +74,8 @@ def test_a_signal_that_no_rule_wants_makes_a_trace_and_nothing_else() -> None:
 
 def test_what_a_record_requires_comes_before_it() -> None:
     first, second = made(rule("post")).records
-    assert (first.mapping, first.provides, first.needs) == ("author", "author:mastodon:ada", ())
-    assert (second.provides, second.needs) == ("signal:mastodon:post", ("author:mastodon:ada",))
+    assert (first.mapping, first.provides, first.needs) == ("author", "author:Author:mastodon:ada", ())
+    assert (second.provides, second.needs) == ("signal:Post:mastodon:post", ("author:Author:mastodon:ada",))
 
 
 def test_a_record_says_all_that_a_delivery_needs() -> None:
@@ -106,14 +106,14 @@ def test_two_mappings_do_not_make_the_same_record() -> None:
 def test_the_first_signal_of_a_conversation_opens_its_ticket() -> None:
     plan = made(rule("ticket"), post=signal(conversation_key="mastodon:root"))
     assert names(plan) == ["author", "ticket"]
-    assert plan.records[1].provides == "conversation:mastodon:root"
+    assert plan.records[1].provides == "conversation:Post:mastodon:root"
 
 
 def test_a_further_signal_of_a_conversation_is_a_comment() -> None:
     plan = made(rule("ticket"), post=signal(conversation_key="mastodon:root"), memory=Memory(opened=frozenset({"crm"})))
     assert names(plan) == ["author", "comment"]
     assert plan.records[1].key == "mastodon:post"
-    assert plan.records[1].needs == ("author:mastodon:ada", "conversation:mastodon:root")
+    assert plan.records[1].needs == ("author:Author:mastodon:ada", "conversation:Post:mastodon:root")
 
 
 def test_a_ticket_open_elsewhere_changes_nothing_here() -> None:
@@ -283,7 +283,7 @@ def test_the_same_inputs_give_the_same_plan_and_order_holds(
     memory = Memory(opened=frozenset({"crm"} if opened else ()))
     one = made(rule(*wanted), post=post, memory=memory)
     assert one == made(rule(*wanted), post=post, memory=memory)
-    provided = {"conversation:mastodon:post"} if opened else set()
+    provided = {"conversation:Post:mastodon:post"} if opened else set()
     for record in one.records:
         assert set(record.needs) <= provided
         provided.add(record.provides)

@@ -1,0 +1,85 @@
+"""The parameters of listings, checked: what a person or a program may ask for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from hub.core.delivery import State
+from hub.store.signals import Wanted
+
+LARGEST_ID = 2**63 - 1
+LARGEST_PAGE = 200
+NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
+
+
+def _blank(value: Any) -> Any:
+    """An empty field of a form says nothing."""
+    return None if value == "" else value
+
+
+Blank = BeforeValidator(_blank)
+Id = Annotated[int | None, Blank, Field(ge=0, le=LARGEST_ID)]
+Limit = Annotated[int, Field(ge=1, le=LARGEST_PAGE)]
+Word = Annotated[str | None, Blank, Field(max_length=64, pattern=NO_CONTROLS)]
+Number = Annotated[int, Field(ge=0, le=LARGEST_ID)]
+
+
+class Paged(BaseModel):
+    """A page: newest first before `before`, or oldest first after `after`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    before: Id = None
+    after: Id = None
+    limit: Limit = 50
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Paged:
+        if self.before is not None and self.after is not None:
+            raise ValueError("give before or after, not both")
+        return self
+
+
+class SignalQuery(Paged):
+    """Which signals; `sentiment` is a label's value or "uncertain", `q` a text."""
+
+    network: Word = None
+    matched: Annotated[bool | None, Blank] = None
+    sentiment: Word = None
+    q: Annotated[str | None, Blank, Field(max_length=200, pattern=NO_CONTROLS)] = None
+
+    def wanted(self, unsure_below: float) -> Wanted:
+        """As the store takes it."""
+        return Wanted(
+            network=self.network,
+            matched=self.matched,
+            sentiment=self.sentiment,
+            text=self.q,
+            before=self.before,
+            after=self.after,
+            limit=self.limit,
+            unsure_below=unsure_below,
+        )
+
+
+class DeliveryQuery(Paged):
+    """Which deliveries."""
+
+    state: Annotated[State | None, Blank] = None
+    destination: Word = None
+    signal: Annotated[str | None, Blank, Field(max_length=96, pattern=NO_CONTROLS)] = None
+
+    def wanted(self) -> dict[str, Any]:
+        """As the store takes it."""
+        named = {"state": self.state, "destination": self.destination, "signal_key": self.signal}
+        return {**named, "before": self.before, "after": self.after, "limit": self.limit}
+
+
+class FailedQuery(BaseModel):
+    """Which raw items."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    before: Id = None
+    limit: Limit = 50
+    said: Literal["again", "all", ""] = ""

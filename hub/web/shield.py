@@ -1,0 +1,109 @@
+"""What stands before every page: which names the hub answers to, how large a form may be, and what a browser may do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from hub.config.settings import Settings
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Callable[[], Awaitable[Message]], Send], Awaitable[None]]
+
+LARGEST_FORM = 64 * 1024
+OPEN_PATHS = frozenset({"/healthz"})
+POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cache-control", b"private, no-cache"),
+)
+
+
+class Shield:
+    """An ASGI application around another: it refuses foreign hosts and large bodies, and adds the headers."""
+
+    def __init__(self, app: App, settings: Settings) -> None:
+        self.app = app
+        self.hosts = own_hosts(settings)
+        self.everywhere = settings.web.host in {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
+
+    async def __call__(self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Send) -> None:
+        """Hand the request on, or say why not."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_dressed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = dressed(message["headers"])
+            await send(message)
+
+        refused = self.refusal(scope)
+        if refused is None:
+            await self.app(scope, receive, send_dressed)
+            return
+        status, reason = refused
+        body = f'{{"error": "{reason}"}}'.encode()
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await send_dressed({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    def refusal(self, scope: Message) -> tuple[int, str] | None:
+        """Status and reason where a request may not go on."""
+        headers = scope["headers"]
+        named = [value.decode("latin-1") for name, value in headers if name == b"host"]
+        if scope["path"] not in OPEN_PATHS:
+            if len(named) != 1:
+                return 400, "one Host header is needed"
+            if not self.answers_to(host_of(named[0])):
+                return 421, "the hub does not answer to this host: set web.public_url to the address it is reached by"
+        if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
+            return None
+        lengths = [value for name, value in headers if name == b"content-length"]
+        if len(lengths) != 1 or not lengths[0].isdigit():
+            return 411, "a form needs a Content-Length"
+        return (413, "the form is too large") if int(lengths[0]) > LARGEST_FORM else None
+
+    def answers_to(self, host: str) -> bool:
+        """Whether a host is ours. Bound to all addresses, any address is: only a name can be made to point elsewhere."""
+        return host in self.hosts or (self.everywhere and is_address(host))
+
+
+def own_hosts(settings: Settings) -> frozenset[str]:
+    """The hosts that the hub is reached by: its own machine's, `web.host`, and that of `web.public_url`."""
+    named = {settings.web.host.lower(), urlsplit(settings.public_url).hostname or ""}
+    return frozenset({"localhost", "127.0.0.1", "::1", *named} - {""})
+
+
+def host_of(header: str) -> str:
+    """The host in a Host header, lower case, without port, brackets and the root's dot; "" where it is none."""
+    try:
+        return (urlsplit(f"//{header}").hostname or "").removesuffix(".") if header.strip() == header else ""
+    except ValueError:
+        return ""
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is an IP address rather than a name."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def dressed(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """An answer's headers with ours; what the answer says itself stays."""
+    given = list(headers)
+    said = {name.lower() for name, _ in given}
+    return [*given, *(one for one in HEADERS if one[0] not in said)]

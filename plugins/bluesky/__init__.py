@@ -1,0 +1,1 @@
+"""Bluesky: posts, replies and mentions over XRPC."""

@@ -1,0 +1,54 @@
+"""Options of a Bluesky connection."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
+
+from hub import Options
+
+
+def _check_service(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("must be the http(s) URL of a PDS, such as https://bsky.social")
+    return url.rstrip("/").removesuffix("/xrpc")
+
+
+# The page's URL is what people copy; the API takes the at-uri.
+_THREAD = re.compile(r"(?:at:/|https?://[^/]+/profile)/([^/]+)/(?:app\.bsky\.feed\.)?post/([^/?#]+)/?")
+
+
+def _check_thread(uri: str) -> str:
+    if found := _THREAD.fullmatch(uri):
+        return f"at://{found[1]}/app.bsky.feed.post/{found[2]}"
+    raise ValueError("must be a post: at://DID/app.bsky.feed.post/RKEY or https://bsky.app/profile/WHO/post/RKEY")
+
+
+Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+
+
+class BlueskyOptions(Options):
+    """Which account reads, and what it reads.
+
+    `backfill_hours` is how far the first poll of a search or of the notifications looks back; `max_pages` bounds one poll of
+    one of them, in pages of 100 posts, newest first.
+    """
+
+    service: Annotated[str, AfterValidator(_check_service)] = "https://bsky.social"
+    handle: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
+    app_password: SecretStr
+    mentions: bool = True
+    searches: tuple[Query, ...] = ()
+    threads: tuple[Annotated[str, AfterValidator(_check_thread)], ...] = ()
+    backfill_hours: Annotated[float, Field(ge=0, le=24 * 365)] = 24
+    max_pages: Annotated[int, Field(ge=1, le=500)] = 50
+
+    @model_validator(mode="after")
+    def _reads_something(self) -> Self:
+        if not (self.mentions or self.searches or self.threads):
+            raise ValueError("nothing to read: set mentions = true, or name searches or threads")
+        return self

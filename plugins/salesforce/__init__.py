@@ -1,0 +1,1 @@
+"""Salesforce: authors, signals and leads, upserted by external id in batches of 200."""

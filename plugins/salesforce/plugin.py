@@ -1,0 +1,12 @@
+"""The hooks of the Salesforce plugin."""
+
+from __future__ import annotations
+
+from hub import hookimpl
+from plugins.salesforce.destination import SalesforceDestination
+
+
+@hookimpl
+def register_destinations() -> tuple[type[SalesforceDestination], ...]:
+    """Salesforce."""
+    return (SalesforceDestination,)

@@ -1,0 +1,262 @@
+"""Salesforce's JSON and our values, both ways: records, answers, errors, describes. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from hub.core.errors import ConnectorError, QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
+from hub.core.keys import digest
+from hub.core.model import Delivery
+from hub.sdk.connectors import FieldInfo, ObjectInfo
+
+T = TypeVar("T")
+
+PARK = timedelta(minutes=15)  # the allowance is a rolling day, so it comes back little by little
+EXPIRED = "INVALID_SESSION_ID"
+DUPLICATE = "DUPLICATE_VALUE"
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
+_COLUMN = re.compile(r"No such column '(\w+)'")
+_MISSING = re.compile(r"missing: \[([\w, ]+)\]")
+_AGAIN = frozenset(
+    {"SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG", "INTERNAL_SERVER_ERROR"}
+)
+_COLLATERAL = frozenset({"PROCESSING_HALTED", "ALL_OR_NONE_OPERATION_ROLLED_BACK"})
+_REFUSED = frozenset(
+    {EXPIRED, "INVALID_AUTH_HEADER", "API_DISABLED_FOR_ORG", "API_CURRENTLY_DISABLED", "INVALID_LOGIN"}
+)
+_HINTS = {
+    "DUPLICATE_EXTERNAL_ID": "more than one record has this key: the external-id field must be unique",
+    DUPLICATE: "another record already holds a value that must be unique",
+    "DUPLICATES_DETECTED": "a duplicate rule refused it: merge by hand, or set duplicate_rules = 'save'",
+    "CANNOT_UPDATE_CONVERTED_LEAD": "the lead was converted: it takes no more changes",
+    "ENTITY_IS_DELETED": "the record lies in the recycle bin: restore or purge it",
+}
+# Salesforce object reference, "Text, Long Text Area": what a tombstone must leave nothing of.
+CONTENT = {
+    "Social_Signal__c": ("Text__c", "Title__c", "Url__c", "Native_Id__c", "Tags__c", "Hub_Url__c"),
+    "Social_Author__c": ("Display_Name__c", "Handle__c", "Profile_Url__c", "Avatar_Url__c", "Bio__c", "Native_Id__c"),
+    "Lead": ("Social_Handle__c", "Social_Profile_Url__c", "Social_Hub_Url__c"),
+}
+
+
+# ------------------------------------------------------------------------------------------------------------- records
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record to write, and the deliveries that ask for it: more than one where a batch repeats a key."""
+
+    key: str
+    fields: Mapping[str, Any]
+    deliveries: tuple[Delivery, ...]
+
+
+def is_name(name: str) -> bool:
+    """Whether this can be the API name of an object or a field (nothing else may enter a path or SOQL)."""
+    return _NAME.fullmatch(name) is not None
+
+
+def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """The items in slices of at most `size`."""
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def gather(batch: Iterable[Delivery]) -> list[Row]:
+    """One row a key: Salesforce refuses a key twice in one request.
+
+    Deliveries of a key are laid over each other by `seq`, as if each had been sent after the other.
+    """
+    by_key: dict[str, list[Delivery]] = {}
+    for delivery in batch:
+        by_key.setdefault(delivery.record_key, []).append(delivery)
+    rows = []
+    for key, same in by_key.items():
+        fields: dict[str, Any] = {}
+        for delivery in sorted(same, key=lambda one: one.seq):
+            fields |= delivery.fields
+        rows.append(Row(key, fields, tuple(same)))
+    return rows
+
+
+def record(object_: str, key_field: str, row: Row) -> dict[str, Any]:
+    """A record of a collections upsert; the key goes by the body, so no character of it can reach the path."""
+    return {**row.fields, "attributes": {"type": object_}, key_field: row.key}
+
+
+def erasure(object_: str, id_: str, known: Iterable[str]) -> dict[str, Any]:
+    """A record that blanks what a deleted post left behind; the row itself stays, as Cases may hang on it.
+
+    `known` are the object's writable fields. A plain delete would keep the text in the recycle bin for 15 days.
+    """
+    fields = set(known)
+    blanks: dict[str, Any] = dict.fromkeys((name for name in CONTENT.get(object_, ()) if name in fields), None)
+    if object_.endswith("__c"):
+        blanks |= dict.fromkeys(fields & {"State__c", "Name"}, "deleted")
+    return {"attributes": {"type": object_}, "Id": id_, **blanks}
+
+
+# -------------------------------------------------------------------------------------------------------------- errors
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One error of Salesforce: its code ("" where the body told none), message and field names."""
+
+    code: str
+    message: str
+    fields: tuple[str, ...] = ()
+
+
+def faults(content: Any) -> tuple[Fault, ...]:
+    """The errors in a body: a list from REST, one dict from OAuth, text or HTML from a proxy; never empty."""
+    items = content if isinstance(content, list) else [content]
+    found = tuple(_fault(item) for item in items if isinstance(item, dict))
+    return found or (Fault("", " ".join(str(content or "no reason given").split())[:200]),)
+
+
+def _fault(item: Mapping[str, Any]) -> Fault:
+    code = str(item.get("errorCode") or item.get("statusCode") or item.get("error") or "")
+    message = str(item.get("message") or item.get("error_description") or code or "no reason given")
+    named = item.get("fields")
+    fields = tuple(str(name) for name in named) if isinstance(named, list) else ()
+    if not fields and (found := _COLUMN.search(message) or _MISSING.search(message)):
+        fields = tuple(name.strip() for name in found[1].split(","))
+    return Fault(code, message[:300], fields)
+
+
+def error_of(found: Sequence[Fault], now: datetime, *, jitter: float = 0.5, status: int = 200) -> ConnectorError:
+    """What the engine must do about these errors ("Status codes and error responses", REST API guide).
+
+    `jitter` in [0, 1] spreads the retries of rows that fought for one lock; `status` is the answer's HTTP status.
+    """
+    fault = found[0]
+    details: dict[str, Any] = {"status": status, "fields": list(fault.fields)}
+    message, code = f"{fault.code}: {fault.message}".removeprefix(": "), fault.code
+    if code in {"REQUEST_LIMIT_EXCEEDED", "STORAGE_LIMIT_EXCEEDED"}:
+        return _limit(code, message, now, details)
+    if code in _REFUSED or status == 401:
+        return Unauthorised(message, code=code, details=details)
+    if code in _AGAIN or status >= 500:
+        return Unavailable(message, code=code, details=details)
+    if code in _COLLATERAL:
+        return Retryable(message, code=code, details={**details, "collateral": True})
+    if code == "UNABLE_TO_LOCK_ROW" or status == 429:
+        return (Retryable if status == 200 else RateLimited)(
+            message, retry_after=1 + 9 * jitter, code=code, details=details
+        )
+    return _rejection(fault, message, details)
+
+
+def _limit(code: str, message: str, now: datetime, details: dict[str, Any]) -> ConnectorError:
+    """Too many at once passes in seconds; a day's allowance does not. Salesforce sends no Retry-After for either."""
+    if "concurrent" in message.lower():
+        return RateLimited(message, retry_after=20, code=code, details=details)
+    return QuotaExhausted(message, until=now + PARK, code=code, details=details)
+
+
+def _rejection(fault: Fault, message: str, details: dict[str, Any]) -> Rejected:
+    code = "DUPLICATE_EXTERNAL_ID" if details["status"] == 300 else fault.code
+    hint = _HINTS.get(code, "")
+    if "Foreign key external ID" in fault.message:
+        hint = "the record it points to does not exist there"
+    named = [name for name in fault.fields if name not in message]
+    extra = "; ".join(filter(None, [", ".join(named), hint]))
+    return Rejected(
+        f"{message} ({extra})" if extra else message,
+        field=fault.fields[0] if fault.fields else None,
+        code=code,
+        details=details | ({"hint": hint} if hint else {}),
+    )
+
+
+def jitter_of(delivery: Delivery) -> float:
+    """A number in [0, 1) that differs between rows and attempts, and is the same each time it is asked for."""
+    return int.from_bytes(digest(delivery.key, str(delivery.attempt))[:8].encode("ascii")) % 997 / 997
+
+
+# ------------------------------------------------------------------------------------------------------------ describe
+
+_TYPES = {
+    "textarea": "text",
+    "double": "number",
+    "currency": "number",
+    "percent": "number",
+    "int": "integer",
+    "long": "integer",
+    "boolean": "boolean",
+    "date": "datetime",
+    "datetime": "datetime",
+    "url": "url",
+    "picklist": "picklist",
+    "multipicklist": "picklist",
+    "reference": "reference",
+}
+
+
+def fields_of(describe: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The fields of an sObject describe by API name."""
+    return {str(one.get("name")): one for one in describe.get("fields") or () if isinstance(one, dict)}
+
+
+def object_info(name: str, describes: Mapping[str, Mapping[str, Any]]) -> ObjectInfo:
+    """The object as mappings see it, with a field `Parent__r.Key__c` for each way to a parent by external id."""
+    fields = {field: field_info(one) for field, one in fields_of(describes[name]).items()}
+    for one in fields_of(describes[name]).values():
+        targets: list[str] = one.get("referenceTo") or []
+        if len(targets) == 1 and targets[0] in describes and one.get("relationshipName"):
+            for key in fields_of(describes[targets[0]]).values():
+                if key.get("externalId"):
+                    path = f"{one['relationshipName']}.{key['name']}"
+                    fields[path] = FieldInfo(path, "reference", max_length=key.get("length") or None)
+    return ObjectInfo(name, fields)
+
+
+def field_info(one: Mapping[str, Any]) -> FieldInfo:
+    """A described field. `values` are given for restricted picklists only: an open one takes any value."""
+    kind = str(one.get("type"))
+    picks = one.get("picklistValues") if one.get("restrictedPicklist") else ()
+    return FieldInfo(
+        str(one.get("name")),
+        _TYPES.get(kind, "string"),
+        max_length=int(one.get("length") or 0) or None,
+        required=bool(one.get("createable")) and not one.get("nillable") and not one.get("defaultedOnCreate"),
+        writable=bool(one.get("createable") or one.get("updateable")),
+        unique=bool(one.get("unique")),
+        values=tuple(str(pick["value"]) for pick in picks or () if pick.get("active", True)),
+    )
+
+
+def poisons(error: ConnectorError) -> bool:
+    """Whether one unreadable record may have made Salesforce refuse a whole request (a date that is none)."""
+    return isinstance(error, Rejected) and error.details.get("status") == 400
+
+
+def refusals(name: str, key_field: str, describe: Mapping[str, Any] | None) -> list[str]:
+    """Why we could not upsert into this object; empty where we can."""
+    if describe is None:
+        return [f"{name}: missing, or hidden from this user"]
+    field = fields_of(describe).get(key_field)
+    wrong = [f"{name}: no right to {verb}" for verb in ("create", "update") if not describe.get(f"{verb}able")]
+    if field is None:
+        return [*wrong, f"{name}.{key_field}: missing, or hidden from this user"]
+    if not field.get("externalId"):
+        wrong.append(f"{name}.{key_field}: not an external id")
+    if not field.get("unique"):
+        wrong.append(f"{name}.{key_field}: must be unique")
+    return wrong
+
+
+def hints(name: str, key_field: str, describe: Mapping[str, Any]) -> list[str]:
+    """What works and could be better: a key that ignores case, history that keeps deleted text."""
+    found = []
+    if not fields_of(describe).get(key_field, {}).get("caseSensitive"):
+        found.append(f"{name}.{key_field} should be case-sensitive")
+    children = {str(one.get("childSObject")) for one in describe.get("childRelationships") or ()}
+    if f"{name.removesuffix('__c')}__History" in children:  # a custom object has it only where tracking is on
+        found.append(f"{name} has field history: keep it off for text, a deleted post would stay in it")
+    return found
