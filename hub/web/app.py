@@ -6,24 +6,35 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Response
+from fastapi.staticfiles import StaticFiles
 
 from hub.core.errors import HubError
+from hub.flow import view
 from hub.runtime import Hub
+from hub.web import api as json_api
+from hub.web.console.actions import make_actions
+from hub.web.console.pages import make_pages
+from hub.web.console.render import FOLDER, Renderer
+from hub.web.counters import Counters
+from hub.web.failures import answer_failures
+from hub.web.forms import Forms
 from hub.web.inbound import PREFIX, InboundDoor, Receive, Scope, Send
+from hub.web.shield import Shield
 
 ALIVE = timedelta(seconds=45)
 
 
 class WebApp:
-    """An ASGI application: `/in/...` goes to the bare door, all else to FastAPI (with the process's lifespan)."""
+    """An ASGI application: `/in/...` goes to the bare door, all else through the shield to FastAPI (with the lifespan)."""
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.door = InboundDoor(hub)
-        self.api = make_api(hub, self.door)
+        self.api = Shield(make_api(hub, self.door), hub.settings)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request to its door."""
@@ -59,4 +70,17 @@ def make_api(hub: Hub, door: InboundDoor) -> FastAPI:
             return {"status": "unavailable", "reason": str(error)}
         return {"status": "ok", "alive": [beat["name"] for beat in beats]}
 
+    add_pages(api, hub)
     return api
+
+
+def add_pages(api: FastAPI, hub: Hub) -> None:
+    """The JSON API, the console and its files."""
+    counters = Counters(partial(view.totals, hub))
+    forms = Forms(hub.settings.public_url)
+    renderer = Renderer(forms)
+    api.include_router(json_api.make_api(hub, counters))
+    api.include_router(make_pages(hub, counters, renderer))
+    api.include_router(make_actions(hub, counters, forms))
+    api.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
+    answer_failures(api, renderer)

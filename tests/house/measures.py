@@ -98,9 +98,21 @@ def _undocumented(body: Iterable[ast.stmt], prefix: str) -> Iterator[Undocumente
 
 
 def comments(source: str) -> list[str]:
-    """The comments of a module, without tool directives (`noqa`, `type:`) and rules that only separate."""
+    """The comments of a module that say something: a tool's directive counts by the reason after it, a ruler not at all."""
     found = (token.string for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type == tokenize.COMMENT)
-    return [text for text in found if not re.match(r"#\s*(noqa|type:|!|-{5,})", text)]
+    return [said for text in found if (said := _DIRECTIVE.sub("", text).strip(" #-"))]
+
+
+_DIRECTIVE = re.compile(r"#\s*(?:noqa(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?|type:\s*ignore(?:\[[\w, -]+\])?)|-{5,}.*")
+
+
+def unreasoned(source: str) -> list[int]:
+    """The lines where a tool is told to look away and nobody says why."""
+    return [
+        token.start[0]
+        for token in tokenize.generate_tokens(io.StringIO(source).readline)
+        if token.type == tokenize.COMMENT and _DIRECTIVE.match(token.string) and not _DIRECTIVE.sub("", token.string).strip(" #-")
+    ]
 
 
 def imported(source: str) -> Iterator[str]:

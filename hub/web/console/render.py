@@ -1,0 +1,117 @@
+"""Templates to answers: autoescaped, with an ETag, so that a page that did not change costs nothing to ask for again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+from fastapi import Request, Response
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from hub.core.delivery import STATES
+from hub.web.forms import FIELD, Forms
+
+FOLDER = Path(__file__).parent.parent
+# What turns a line around, or hides in it: shown as \uXXXX where the exact text matters.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+MEANS: Mapping[str, str] = {
+    "pending": "waits to be sent",
+    "leased": "is being sent now",
+    "retry": "failed for now: it is tried again when due",
+    "delivered": "the destination has it",
+    "blocked": "waits until its connection is authorised again: run `hub check`",
+    "parked": "a quota is used up: it goes on when due",
+    "uncertain": "sent, and no answer came: looked into before anything is sent again",
+    "review": "it may have been done, and nobody can tell: a person decides",
+    "dead": "given up: refused by the destination, or out of attempts",
+    "discarded": "given up by a person",
+    "superseded": "a newer version took its place before it was sent",
+}
+assert set(MEANS) == set(STATES)
+
+
+class Renderer:
+    """Renders the templates; `forms` puts the token into those that hold a form."""
+
+    def __init__(self, forms: Forms) -> None:
+        self.forms = forms
+        self.env = Environment(
+            loader=FileSystemLoader(FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self.env.globals.update(MEANS=MEANS, FIELD=FIELD, link=link)
+        self.env.filters.update(
+            utc=utc, short=short, web_url=web_url, cut=cut, visible=visible, pretty=pretty, amount=amount, score=score
+        )
+
+    def show(self, request: Request, name: str, *, status: int = 200, **values: Any) -> Response:
+        """A page; 304 where the browser has it already."""
+        nonce = self.forms.nonce(request)
+        page = self.env.get_template(name)
+        body = page.render(token=self.forms.token(nonce), status=status, **values).encode("utf-8", "replace")
+        etag = f'"{sha256(body).hexdigest()[:32]}"'
+        same = status == 200 and request.headers.get("if-none-match") == etag
+        response = Response(b"" if same else body, 304 if same else status, {"etag": etag}, "text/html; charset=utf-8")
+        self.forms.give(response, nonce)
+        return response
+
+
+def utc(iso: str) -> str:
+    """A time in full."""
+    return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def short(iso: str) -> str:
+    """A time in a few characters; a script turns it into "5 min ago"."""
+    return f"{datetime.fromisoformat(iso):%d %b %H:%M}"
+
+
+def web_url(url: str | None) -> str:
+    """The URL where it is http(s) with a host, else nothing: no other scheme becomes a link."""
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return ""
+    return url or "" if parts.scheme in {"http", "https"} and parts.netloc else ""
+
+
+def cut(text: str | None, length: int) -> str:
+    """The beginning of a text."""
+    given = text or ""
+    return given if len(given) <= length else f"{given[:length].rstrip()}…"
+
+
+def visible(text: str) -> str:
+    """A text in which nothing hides: controls, zero-width and direction marks as `\\uXXXX`."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def pretty(value: Any) -> str:
+    """A value as indented JSON in which nothing hides."""
+    return visible(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def amount(number: int) -> str:
+    """A count with thousands apart."""
+    return f"{number:,}"
+
+
+def score(number: float | None) -> str:
+    """A score with its sign, as -0.62 (with a true minus)."""
+    return "" if number is None else f"{number:+.2f}".replace("-", "\u2212")
+
+
+def link(path: str, **query: Any) -> str:
+    """A path with the parameters that say something."""
+    said = {name: str(value).lower() if isinstance(value, bool) else value for name, value in query.items()}
+    text = urlencode({name: value for name, value in said.items() if value not in {None, ""}})
+    return f"{path}?{text}" if text else path
