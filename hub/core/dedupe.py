@@ -48,17 +48,24 @@ def compare(new: Signal, known: Known | None, *, tombstoned: bool = False) -> Co
         return Duplicate("tombstoned")
     if known is None:
         return New()
-    if new.content_hash == known.content_hash and new.state == known.state:
-        return Duplicate("same content")
-    if new.revision and new.revision == known.revision and new.state == known.state:
-        # Views of one revision may differ in what is no content, such as a picture's address.
-        return Duplicate("same revision")
-    if known.state in _GONE and new.state not in _GONE and not _is_newer(new.updated_at, known.updated_at):
-        return Duplicate(f"already {known.state}")
-    if new.state not in _GONE and _is_older(new.updated_at, known.updated_at):
-        return Duplicate("older revision")
+    if reason := _nothing_new(new, known):
+        return Duplicate(reason)
     changes = (("content", new.content_hash != known.content_hash), ("state", new.state != known.state))
     return Revision(tuple(name for name, is_so in changes if is_so))
+
+
+def _nothing_new(new: Signal, known: Known) -> str:
+    """Why a copy of a known signal says nothing new; empty where it does."""
+    if new.state == known.state and new.content_hash == known.content_hash:
+        return "same content"
+    if new.state == known.state and new.revision and new.revision == known.revision:
+        # Views of one revision may differ in what is no content, such as a picture's address.
+        return "same revision"
+    if known.state in _GONE and new.state not in _GONE and not _is_newer(new.updated_at, known.updated_at):
+        return f"already {known.state}"
+    if new.state not in _GONE and _is_older(new.updated_at, known.updated_at):
+        return "older revision"
+    return ""
 
 
 def _is_newer(new: datetime | None, known: datetime | None) -> bool:

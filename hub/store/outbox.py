@@ -208,7 +208,7 @@ def _new_row(item: Planned, latest: Any, now: datetime) -> dict[str, Any] | None
         "record_key": record.key,
         "operation": record.operation,
         "seq": seq,
-        "key": idempotency_key(*target, seq),
+        "key": idempotency_key(*target[:3], operation=record.operation, seq=seq),
         "state": "pending",
         "due_at": now,
         "created_at": now,

@@ -20,8 +20,8 @@ from hub import (
     Upsert,
 )
 from hub.sdk.http.errors import error_for
-from plugins.webhook.config import OutboundOptions
 from plugins.webhook.client import sign_standard
+from plugins.webhook.config import OutboundOptions
 from plugins.webhook.translate import batch_id
 
 

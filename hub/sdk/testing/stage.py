@@ -94,7 +94,7 @@ class Stage:
             record_key=key,
             operation=sample.operation,
             seq=1,
-            key=idempotency_key(name, sample.object, key, sample.operation, 1),
+            key=idempotency_key(name, sample.object, key, operation=sample.operation, seq=1),
             fields=sample.fields(number),
             key_field=sample.key_field,
             signal_key=key,
