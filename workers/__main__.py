@@ -30,7 +30,10 @@ ROLES = {"process": ("process", "poll"), "deliver": ("deliver",), "all": ("proce
 
 
 class Worker(SimpleWorker):
-    """A worker without forks that ends calmly when Redis is gone."""
+    """A worker without forks that ends calmly when Redis is gone, and keeps the name of its process."""
+
+    def procline(self, message: str) -> None:
+        """Leave the process's title alone: it says which part this is."""
 
     def set_shutdown_requested_date(self) -> None:
         """Note the shutdown in Redis; a lost Redis must not raise inside the running job."""

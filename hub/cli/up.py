@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from hub.cli.supervisor import Child, Forked, Spawned, Supervisor, Ties
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import HubError
 from hub.queue import embedded
-
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
-STEADY_S = 10.0
-GRACE_S = 15.0
-TICK_S = 0.05
 
 # Redis knows no supervisor: this guard starts it and ends it when standard input ends.
 GUARD = """
@@ -33,91 +22,8 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 sys.exit(child.wait())
 """
-
-
-@dataclass
-class Child:
-    """A process that the supervisor keeps alive; `rank` orders the stop: low ranks end first."""
-
-    name: str
-    command: Sequence[str]
-    rank: int
-    process: subprocess.Popen[bytes] | None = None
-    started: float = 0.0
-    pause: float = FIRST_PAUSE_S
-    again_at: float = 0.0
-
-    def start(self, env: dict[str, str]) -> None:
-        """Start in a process group of its own (Ctrl-C reaches the supervisor only), tied to us by a pipe."""
-        self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, env=env, process_group=0)  # noqa: S603 - our own commands
-        self.started = time.monotonic()
-
-    def look(self, now: float) -> int | None:
-        """The exit code of a child that has ended since the last look; its next start is set by then."""
-        if self.process is None or (code := self.process.poll()) is None:
-            return None
-        self.pause = FIRST_PAUSE_S if now - self.started > STEADY_S else min(self.pause * 2, LONGEST_PAUSE_S)
-        self.again_at = now + self.pause
-        self.process = None
-        return code
-
-    def signal(self, number: int) -> None:
-        """Send a signal if it lives."""
-        if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self.process.send_signal(number)
-
-
-@dataclass
-class Supervisor:
-    """Keeps children alive until told to stop; a second signal kills."""
-
-    children: list[Child]
-    env: dict[str, str]
-    stopping: threading.Event = field(default_factory=threading.Event)
-    signals: int = 0
-
-    def run(self) -> int:
-        """Until SIGTERM or SIGINT; 0 is a clean end."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._asked)
-        for child in self.children:
-            child.start(self.env)
-        while not self.stopping.wait(TICK_S):
-            self._look()
-        return self._stop()
-
-    def _asked(self, *_: object) -> None:
-        self.signals += 1
-        self.stopping.set()
-
-    def _look(self) -> None:
-        now = time.monotonic()
-        for child in self.children:
-            code = child.look(now)
-            if code is not None:
-                say(f"{child.name} ended ({code}); it starts again")
-            if child.process is None and now >= child.again_at and not self.stopping.is_set():
-                child.start(self.env)
-
-    def _stop(self) -> int:
-        clean = 0
-        for rank in sorted({child.rank for child in self.children}):
-            group = [child for child in self.children if child.rank == rank and child.process]
-            for child in group:
-                child.signal(signal.SIGTERM)
-            clean |= self._wait(group)
-        return clean
-
-    def _wait(self, group: Sequence[Child]) -> int:
-        end = time.monotonic() + GRACE_S
-        while any(child.process and child.process.poll() is None for child in group):
-            if time.monotonic() > end or self.signals > 1:
-                for child in group:
-                    child.signal(signal.SIGKILL)
-                return 1
-            time.sleep(TICK_S)
-        return 0
+# By import string: the terminal stands on the hub, and the hub knows no worker.
+WEB, WORKER = "hub.web.__main__:main", "workers.__main__:main"
 
 
 def supervise(file: Path) -> int:
@@ -135,30 +41,31 @@ def supervise(file: Path) -> int:
     env = {**os.environ, "HUBBUB_CONFIG": str(settings.file.resolve()), "PYTHONUNBUFFERED": "1"}
     with held:
         greet(settings)
-        return Supervisor(children, env).run()
+        return Supervisor(children, env, Ties(held.fileno()), say).run()
 
 
 def plan(settings: Settings) -> list[Child]:
     """The processes of one machine."""
-    python, config = sys.executable, ["-c", str(settings.file.resolve())]
+    config = ["-c", str(settings.file.resolve())]
     children: list[Child] = []
     if not settings.redis.url:
-        guarded = [python, "-S", "-E", "-c", GUARD, *embedded.server_command(settings.data)]
-        children.append(Child("redis", guarded, rank=3))
+        guarded = [sys.executable, "-S", "-E", "-c", GUARD, *embedded.server_command(settings.data)]
+        children.append(Child("redis", Spawned(guarded), rank=3))
     if settings.sandbox.plugins:
-        children.append(Child("sandbox", [python, "-m", "hub.cli", *config, "sandbox", "--tied"], rank=4))
-    children.append(Child("web", [python, "-m", "hub.web", *config, "--tied", "--migrate"], rank=0))
+        sandbox = [sys.executable, "-m", "hub.cli", *config, "sandbox", "--tied"]
+        children.append(Child("sandbox", Spawned(sandbox), rank=4))
+    children.append(Child("web", _part("hub.web", WEB, [*config, "--tied", "--migrate"]), rank=0))
     counts = {"process": settings.workers.process, "deliver": settings.workers.deliver}
     for role, count in counts.items():
         for number in range(count):
             name = role if count == 1 else f"{role}-{number + 1}"
-            children.append(Child(name, _worker(python, role, config), rank=1))
-    children.append(Child("scheduler", _worker(python, "schedule", config), rank=1))
+            children.append(Child(name, _part("workers", WORKER, [role, *config, "--tied"]), rank=1))
+    children.append(Child("scheduler", _part("workers", WORKER, ["schedule", *config, "--tied"]), rank=1))
     return children
 
 
-def _worker(python: str, role: str, config: list[str]) -> list[str]:
-    return [python, "-m", "workers", role, *config, "--tied"]
+def _part(module: str, target: str, arguments: list[str]) -> Forked:
+    return Forked(target, arguments, " ".join([sys.executable, "-m", module, *arguments]))
 
 
 def greet(settings: Settings) -> None:

@@ -12,11 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -25,6 +21,7 @@ from hub.core.errors import HubError
 
 T = TypeVar("T")
 _HOST = sha256(socket.gethostname().encode()).hexdigest()[:8]
+HEAD = "0001"
 PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
@@ -75,21 +72,28 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema to this program's revision; foreign keys are off meanwhile, or a table's rebuild deletes children."""
+        if self.revision() == HEAD:
+            return
+        from hub.store.migrations.run import upgrade  # noqa: PLC0415 - Alembic is heavy, and a start rarely migrates
+
         with self.engine.connect() as conn:
             self._pragma(conn, "foreign_keys=OFF")
-            config = _alembic()
-            config.attributes["connection"] = conn
             with conn.begin():
-                command.upgrade(config, "head")
+                upgrade(conn)
             self._pragma(conn, "foreign_keys=ON")
+
+    def revision(self) -> str | None:
+        """The revision that the schema has, None where there is no schema."""
+        with self.read() as conn:
+            if not inspect(conn).has_table("alembic_version"):
+                return None
+            found: str | None = conn.scalar(text("SELECT version_num FROM alembic_version"))
+            return found
 
     def check_revision(self) -> None:
         """Raise WrongRevision where the schema is not this program's."""
-        head = ScriptDirectory.from_config(_alembic()).get_current_head()
-        with self.read() as conn:
-            found = MigrationContext.configure(conn).get_current_revision()
-        if found != head:
-            raise WrongRevision(f"the database is at revision {found}, this program needs {head}: run `hub db upgrade`")
+        if (found := self.revision()) != HEAD:
+            raise WrongRevision(f"the database is at revision {found}, this program needs {HEAD}: run `hub db upgrade`")
 
     def close(self) -> None:
         """Close all connections."""
@@ -166,9 +170,3 @@ def _prepare_sqlite(dbapi: Any, _record: Any) -> None:
 
 def _begin_sqlite(conn: Connection) -> None:
     conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("writes") else "BEGIN")
-
-
-def _alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "hub.store:migrations")
-    return config

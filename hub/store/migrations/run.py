@@ -1,0 +1,26 @@
+"""Alembic, run on a connection that is already open."""
+
+from __future__ import annotations
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+
+
+def upgrade(conn: Connection) -> None:
+    """Bring the schema to the newest revision, inside the caller's transaction."""
+    command.upgrade(_config(conn), "head")
+
+
+def _config(conn: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", "hub.store:migrations")
+    config.attributes["connection"] = conn
+    return config
+
+
+def newest() -> str | None:
+    """The newest revision that the scripts know."""
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - only a test asks
+
+    return ScriptDirectory.from_config(_config()).get_current_head()
