@@ -196,12 +196,11 @@ class Supervisor:
             if isinstance(child.program, Spawned):
                 child.start(self.env, self.ties)
         for child in self.children:
-            child.program.preload()
-        # What is there now stays for ever: the collector must not touch it, or forks would copy its pages.
-        gc.collect()
-        gc.freeze()
-        for child in self.children:
-            if child.process is None:
+            if isinstance(child.program, Forked):
+                child.program.preload()
+                # What is there now stays for ever: the collector must not touch it, or forks would copy its pages.
+                gc.collect()
+                gc.freeze()
                 child.start(self.env, self.ties)
 
     def _asked(self, *_: object) -> None:

@@ -87,7 +87,7 @@ def delivery(hub: Hub, number: int) -> dict[str, Any] | None:
     if row is None:
         return None
     names = ("seq", "key", "fields", "mapping_version", "first_sent_at", "needs", "provides", "key_field", "once")
-    found = _dated(row) | msgspec.to_builtins({name: row[name] for name in names})
+    found: dict[str, Any] = _dated(row) | msgspec.to_builtins({name: row[name] for name in names})
     found["tries"] = msgspec.to_builtins([{**one, "lease": None} for one in row["tries"]])
     found["may_retry"], found["may_discard"] = row["state"] in RETRYABLE, row["state"] in DISCARDABLE
     return found
@@ -110,7 +110,9 @@ def totals(hub: Hub) -> dict[str, Any]:
             "networks": {name: total for name, (total, _) in networks.items()},
         },
         "raw": {"waiting": waiting, "failed": broken},
-        "deliveries": {name: dict(sorted(states.items())) for name, states in sorted(hub.store.outbox.counts().items())},
+        "deliveries": {
+            name: dict(sorted(states.items())) for name, states in sorted(hub.store.outbox.counts().items())
+        },
     }
 
 

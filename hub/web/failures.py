@@ -26,7 +26,8 @@ def answer_failures(api: FastAPI, renderer: Renderer) -> None:
     def say(request: Request, status: int, reason: str) -> Response:
         if request.url.path.startswith("/api/"):
             return Response(msgspec.json.encode({"error": reason}), status, media_type="application/json")
-        return renderer.show(request, "error.html", status=status, title=HTTPStatus(status).phrase, reason=reason)
+        values = {"title": HTTPStatus(status).phrase, "reason": reason}
+        return renderer.show(request, "error.html", values, status=status)
 
     def refused(request: Request, error: Exception) -> Response:
         return say(request, 403, (type(error).__doc__ or "").strip())
@@ -35,7 +36,9 @@ def answer_failures(api: FastAPI, renderer: Renderer) -> None:
         assert isinstance(error, HTTPException)
         known = {404: "There is no such page.", 405: "This address takes no such request."}
         plain = error.detail == HTTPStatus(error.status_code).phrase
-        response = say(request, error.status_code, known.get(error.status_code, error.detail) if plain else error.detail)
+        response = say(
+            request, error.status_code, known.get(error.status_code, error.detail) if plain else error.detail
+        )
         response.headers.update(error.headers or {})
         return response
 

@@ -13,15 +13,16 @@ from tests.acceptance import snac_network as snac
 from tests.acceptance.servers import Server, started
 
 FOLDER = "tests/acceptance"
+NETWORKS = {"bluesky_network", "snac_network"}
 _ASKED = "real servers are started only when asked for: pytest -m acceptance, or HUBBUB_ACCEPTANCE=1"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what stands in this folder, give it time to install, and skip it where nobody asked."""
+    """Mark what needs a real network, give it time to install, and skip it where nobody asked."""
     asked = "acceptance" in " ".join([*config.invocation_params.args, os.environ.get("HUBBUB_ACCEPTANCE", "")])
     asked = asked or os.environ.get("HUBBUB_ACCEPTANCE") == "1"
     for item in items:
-        if FOLDER in item.path.as_posix():
+        if FOLDER in item.path.as_posix() and NETWORKS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.acceptance)
             item.add_marker(pytest.mark.timeout(900))
             if not asked:

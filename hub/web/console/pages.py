@@ -29,33 +29,29 @@ def make_pages(hub: Hub, counters: Counters, renderer: Renderer) -> APIRouter:
     def signals(request: Request, query: Annotated[SignalQuery, Query()]) -> Response:
         """Signals as they arrive."""
         rows = view.signals(hub, query.wanted(hub.settings.hub.uncertain_below))
-        state = {"totals": counters(), "health": view.health(hub)}
-        older = older_link("/", rows, query)
-        return renderer.show(request, "signals.html", rows=rows, query=query, older=older, **state)
+        values = {"rows": rows, "query": query, "older": older_link("/", rows, query)}
+        return renderer.show(request, "signals.html", {**values, "totals": counters(), "health": view.health(hub)})
 
     @pages.get("/signals/{key}")
     def signal(request: Request, key: Key) -> Response:
         """One signal, whole."""
         row = known(view.signal(hub, key), "There is no signal with this key, or more than one key begins so.")
-        return renderer.show(request, "signal.html", signal=row)
+        return renderer.show(request, "signal.html", {"signal": row})
 
     @pages.get("/deliveries")
     def deliveries(request: Request, query: Annotated[DeliveryQuery, Query()]) -> Response:
         """What lands where."""
         rows = view.deliveries(hub, **query.wanted())
-        totals = counters()["deliveries"]
-        choices = {"states": STATES, "destinations": sorted({*hub.settings.destinations, *totals}), "totals": totals}
-        older = older_link("/deliveries", rows, query)
-        health = view.health(hub)
-        return renderer.show(
-            request, "deliveries.html", rows=rows, query=query, older=older, health=health, **choices
-        )
+        names = sorted({*hub.settings.destinations, *counters()["deliveries"]})
+        values = {"rows": rows, "query": query, "older": older_link("/deliveries", rows, query)}
+        choices = {"states": STATES, "destinations": names, "health": view.health(hub)}
+        return renderer.show(request, "deliveries.html", {**values, **choices})
 
     @pages.get("/deliveries/{number}")
     def delivery(request: Request, number: Number, said: str = "") -> Response:
         """One delivery, whole, with what a person may do about it."""
         row = known(view.delivery(hub, number), "There is no such delivery.")
-        return renderer.show(request, "delivery.html", row=row, said=SAID.get(said, ""))
+        return renderer.show(request, "delivery.html", {"row": row, "said": SAID.get(said, "")})
 
     @pages.get("/failed")
     def failed(request: Request, query: Annotated[FailedQuery, Query()]) -> Response:
@@ -63,13 +59,13 @@ def make_pages(hub: Hub, counters: Counters, renderer: Renderer) -> APIRouter:
         rows = view.failed(hub, limit=query.limit, before=query.before)
         older = older_link("/failed", rows, query)
         said = {"again": "It is taken up again.", "all": "All of them are taken up again."}.get(query.said, "")
-        return renderer.show(request, "failed.html", rows=rows, older=older, said=said)
+        return renderer.show(request, "failed.html", {"rows": rows, "older": older, "said": said})
 
     @pages.get("/failed/{number}")
     def raw(request: Request, number: Number) -> Response:
         """One raw item, as it came."""
         item = known(view.raw(hub, number), "There is no such raw item, or it was erased.")
-        return renderer.show(request, "raw.html", raw=item)
+        return renderer.show(request, "raw.html", {"raw": item})
 
     return pages
 

@@ -12,14 +12,16 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from fastapi import Request, Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader
 
 from hub.core.delivery import STATES
-from hub.web.forms import FIELD, Forms
+from hub.web.forms import COOKIE, FIELD, Forms
 
 FOLDER = Path(__file__).parent.parent
 # What turns a line around, or hides in it: shown as \uXXXX where the exact text matters.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
 MEANS: Mapping[str, str] = {
     "pending": "waits to be sent",
     "leased": "is being sent now",
@@ -44,7 +46,6 @@ class Renderer:
         self.env = Environment(
             loader=FileSystemLoader(FOLDER / "templates"),
             autoescape=True,
-            undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
@@ -53,15 +54,16 @@ class Renderer:
             utc=utc, short=short, web_url=web_url, cut=cut, visible=visible, pretty=pretty, amount=amount, score=score
         )
 
-    def show(self, request: Request, name: str, *, status: int = 200, **values: Any) -> Response:
+    def show(self, request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
         """A page; 304 where the browser has it already."""
         nonce = self.forms.nonce(request)
         page = self.env.get_template(name)
-        body = page.render(token=self.forms.token(nonce), status=status, **values).encode("utf-8", "replace")
+        body = page.render(values, token=self.forms.token(nonce), status=status).encode("utf-8", "replace")
         etag = f'"{sha256(body).hexdigest()[:32]}"'
         same = status == 200 and request.headers.get("if-none-match") == etag
         response = Response(b"" if same else body, 304 if same else status, {"etag": etag}, "text/html; charset=utf-8")
-        self.forms.give(response, nonce)
+        if COOKIE not in request.cookies:
+            self.forms.give(response, nonce)
         return response
 
 
@@ -107,7 +109,7 @@ def amount(number: int) -> str:
 
 def score(number: float | None) -> str:
     """A score with its sign, as -0.62 (with a true minus)."""
-    return "" if number is None else f"{number:+.2f}".replace("-", "\u2212")
+    return "" if number is None else f"{round(number, 2) + 0.0:+.2f}".replace("+0.00", "0.00").replace("-", "\u2212")
 
 
 def link(path: str, **query: Any) -> str:
