@@ -25,6 +25,7 @@ from workers import jobs, listen, schedule
 
 log = structlog.get_logger(__name__)
 GRACE_S = 20.0
+BEAT_S = 15.0
 PATIENCE_S = 60.0
 ROLES = {"process": ("process", "poll"), "deliver": ("deliver",), "all": ("process", "deliver", "poll")}
 
@@ -79,7 +80,7 @@ def consume(hub: Hub, role: str) -> int:
         hub.book  # noqa: B018 - compiled before the first job: errors of the configuration show at the start
     redis = connect(redis_url(hub.settings))
     queues = [Queue(name, connection=redis, serializer=JSONSerializer) for name in ROLES[role]]
-    hub.store.connections.beat(f"{role}-{os.getpid()}", role, now=hub.now())
+    threading.Thread(target=beat, args=(hub, role), name="heartbeat", daemon=True).start()
     try:
         worker = Worker(queues, connection=redis, serializer=JSONSerializer)
         worker.work(with_scheduler=False, logging_level="WARNING")
@@ -87,6 +88,14 @@ def consume(hub: Hub, role: str) -> int:
         log.warning("Redis is gone", error=str(error))
         return 3
     return 0
+
+
+def beat(hub: Hub, role: str) -> None:
+    """Note every few seconds that this process is alive."""
+    while True:
+        with contextlib.suppress(HubError):
+            hub.store.connections.beat(f"{role}-{os.getpid()}", role, now=hub.now())
+        time.sleep(BEAT_S)
 
 
 def tie_to_parent() -> None:

@@ -1,4 +1,4 @@
-"""The scheduler: a plain loop. Every second what is due is rung for, every ten seconds lost leases are taken back."""
+"""The scheduler: a plain loop. Every second lost leases are taken back, and what is due is rung for."""
 
 from __future__ import annotations
 
@@ -9,26 +9,24 @@ from time import monotonic
 import structlog
 
 from hub.core.errors import HubError
-from hub.flow.sweep import prepare, ring_due, sweep
+from hub.flow.sweep import prepare, sweep
 from hub.runtime import Hub
 
 log = structlog.get_logger(__name__)
 TICK_S = 1.0
-SWEEP_S = 10.0
+BEAT_S = 15.0
 
 
 def run(hub: Hub, stop: threading.Event) -> None:
     """Until `stop` is set. What cannot be done now (a locked database) is tried again at the next tick."""
     prepare(hub)
-    last = -SWEEP_S
+    last = -BEAT_S
     while not stop.is_set():
         try:
-            if monotonic() - last >= SWEEP_S:
-                sweep(hub)
+            sweep(hub)
+            if monotonic() - last >= BEAT_S:
                 last = monotonic()
                 hub.store.connections.beat(f"scheduler-{os.getpid()}", "scheduler", now=hub.now())
-            else:
-                ring_due(hub)
         except HubError as error:
             log.warning("the sweep could not be done now", error=str(error))
         stop.wait(TICK_S)

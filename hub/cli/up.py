@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
 
 from hub.cli.supervisor import Child, Forked, Spawned, Supervisor, Ties
 from hub.config.settings import Settings, load_settings
-from hub.core.errors import HubError
+from hub.core.errors import ConfigError, HubError
 from hub.queue import embedded
+from hub.registry import Registry
+from hub.sdk.connectors import StreamingSource
 
 # Redis knows no supervisor: this guard starts it and ends it when standard input ends.
 GUARD = """
@@ -60,8 +63,20 @@ def plan(settings: Settings) -> list[Child]:
         for number in range(count):
             name = role if count == 1 else f"{role}-{number + 1}"
             children.append(Child(name, _part("workers", WORKER, [role, *config, "--tied"]), rank=1))
+    if streams(settings):
+        children.append(Child("listener", _part("workers", WORKER, ["listen", *config, "--tied"]), rank=1))
     children.append(Child("scheduler", _part("workers", WORKER, ["schedule", *config, "--tied"]), rank=1))
     return children
+
+
+def streams(settings: Settings) -> bool:
+    """Whether a source is listened to; a plugin that cannot be had is told about by the parts that need it."""
+    registry = Registry()
+    for section in settings.sources.values():
+        with contextlib.suppress(ConfigError):
+            if section.enabled and issubclass(registry.source(section.plugin), StreamingSource):
+                return True
+    return False
 
 
 def _part(module: str, target: str, arguments: list[str]) -> Forked:

@@ -8,11 +8,12 @@ import secrets
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, func, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
@@ -94,6 +95,16 @@ class Database:
         """Raise WrongRevision where the schema is not this program's."""
         if (found := self.revision()) != HEAD:
             raise WrongRevision(f"the database is at revision {found}, this program needs {HEAD}: run `hub db upgrade`")
+
+    def lost_leases(self, table: Table, *, now: datetime) -> list[str]:
+        """The tokens of leased rows whose time has run out, or whose holder, a process of this machine, is no more."""
+        held = (
+            select(table.c.lease, func.min(table.c.lease_until))
+            .where(table.c.state == "leased")
+            .group_by(table.c.lease)
+        )
+        with self.read() as conn:
+            return [token for token, until in conn.execute(held) if until < now or holder_is_gone(token)]
 
     def close(self) -> None:
         """Close all connections."""

@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, case, func, or_, select, text, update
+from sqlalchemy import Connection, and_, case, func, select, text, update
 
 from hub.core.model import RawItem
-from hub.store.database import Database, holder_is_gone, lease_token
+from hub.store.database import Database, lease_token
 from hub.store.tables import inbox as T
 
 LEASE = timedelta(seconds=30)
@@ -42,7 +42,7 @@ class Inbox:
         self.database = database
 
     def add(self, items: Iterable[RawItem], *, form: str = "item", conn: Connection | None = None) -> int:
-        """Insert raw items in one transaction; what is there already (connection, external id, digest) is left alone."""
+        """Insert raw items in one transaction; what is there already (connection, external id, payload) is left alone."""
         rows = [_row(item, form) for item in items]
         if not rows:
             return 0
@@ -72,8 +72,9 @@ class Inbox:
 
     def settle(self, conn: Connection, token: str, rows: Sequence[Settled]) -> bool:
         """Close claimed rows inside the caller's transaction; False where the lease is no longer ours (then roll back)."""
-        kept = conn.scalar(select(func.count()).where(T.c.lease == token, T.c.state == "leased"))
-        if kept != len(rows):
+        # Locked, not only counted: a sweep must not take the rows back between this look and the writing.
+        kept = conn.scalars(select(T.c.id).where(T.c.lease == token, T.c.state == "leased").with_for_update()).all()
+        if len(kept) != len(rows):
             return False
         by_outcome: dict[tuple[str, str | None], list[int]] = {}
         for row in rows:
@@ -96,13 +97,13 @@ class Inbox:
 
     def expire(self, *, now: datetime) -> int:
         """Take rows back whose lease ran out or whose holder died; the third loss quarantines a row. Returns how many."""
-        lost = case((T.c.losses + 1 >= QUARANTINE_AFTER, "quarantined"), else_="new")
-        values = {"state": lost, "losses": T.c.losses + 1, "lease": None, "lease_until": None, "note": LOST}
+        lost = self.database.lost_leases(T, now=now)
+        if not lost:
+            return 0
+        after = case((T.c.losses + 1 >= QUARANTINE_AFTER, "quarantined"), else_="new")
+        values = {"state": after, "losses": T.c.losses + 1, "lease": None, "lease_until": None, "note": LOST}
         with self.database.write() as conn:
-            held = conn.scalars(select(T.c.lease).where(T.c.state == "leased").distinct())
-            dead = [token for token in held if holder_is_gone(token)]
-            over = or_(T.c.lease_until < now, T.c.lease.in_(dead))
-            return conn.execute(update(T).where(T.c.state == "leased", over).values(values)).rowcount
+            return conn.execute(update(T).where(T.c.state == "leased", T.c.lease.in_(lost)).values(values)).rowcount
 
     def due(self, *, now: datetime) -> bool:
         """Whether a row waits."""
@@ -165,7 +166,7 @@ def _row(item: RawItem, form: str) -> dict[str, Any]:
         "connection": item.source,
         "plugin": item.plugin,
         "external_id": item.external_id,
-        "digest": sha256(item.payload).hexdigest(),
+        "digest": sha256(item.external_id.encode("utf-8", "replace") + b"\x1f" + item.payload).hexdigest(),
         "realm": item.realm,
         "revision": item.revision,
         "form": form,
