@@ -147,8 +147,8 @@ def make_connector(settings: Settings, table: str, name: str, find: Callable[[st
     cls = find(section.plugin)
     at = f"{table}.{name}.options"
     raw = dict(section.options)
-    if "languages" in cls.Options.model_fields:
-        raw.setdefault("languages", list(settings.hub.languages))
+    for shared in cls.inherits:
+        raw.setdefault(shared, getattr(settings.hub, shared))
     return cls(read_options(cls.Options, raw, folder=settings.folder, file=str(settings.file), at=at))
 
 
@@ -246,11 +246,16 @@ def open_hub(
     beside `hub up` another process is at it).
     """
     settings = load_settings(find_config(file))
+    bell = bell or RedisBell(redis_url(settings))
     store = open_store(settings.database_url)
-    if migrate:
-        store.database.migrate()
-    await_revision(store, patience_s)
-    return Hub(settings, store, bell or RedisBell(redis_url(settings)), Registry())
+    try:
+        if migrate:
+            store.database.migrate()
+        await_revision(store, patience_s)
+    except BaseException:
+        store.close()
+        raise
+    return Hub(settings, store, bell, Registry())
 
 
 def await_revision(store: Store, patience_s: float) -> None:

@@ -72,7 +72,12 @@ def label_lines(
         signals = [found[1] for _, found in read if not isinstance(found, str)]
         labels = iter(_label(signals, enrichers))
         for number, found in read:
-            yield number, found if isinstance(found, str) else {**found[0], "labels": next(labels)}
+            yield number, found if isinstance(found, str) else {**found[0], "labels": [shown(label) for label in next(labels)]}
+
+
+def shown(label: Label) -> dict[str, Any]:
+    """A label with all its keys, null where it has no value."""
+    return {name: getattr(label, name) for name in ("name", "value", "score", "confidence", "model", "version")}
 
 
 def _label(signals: list[Signal], enrichers: list[Enricher[Any]]) -> list[list[Label]]:

@@ -126,12 +126,14 @@ class Connector(ABC, Generic[OptionsT]):
     """The base of sources, destinations and enrichers.
 
     `name` is the plugin's name in the configuration. `egress_hosts` are the hosts that the connector may reach: exact names,
-    `*.example.com`, or `*` for any public host; override `egress` where they depend on options.
+    `*.example.com`, or `*` for any public host; override `egress` where they depend on options. `inherits` names options
+    that take their default from the key of the same name in `[hub]` (such as `languages`).
     """
 
     name: ClassVar[str]
     Options: ClassVar[type[Options]] = Options
     egress_hosts: ClassVar[tuple[str, ...]] = ()
+    inherits: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options

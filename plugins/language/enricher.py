@@ -17,6 +17,7 @@ class LanguageEnricher(Enricher[LanguageOptions]):
     name = "language"
     Options = LanguageOptions
     labels: ClassVar[tuple[str, ...]] = ("language",)
+    inherits: ClassVar[tuple[str, ...]] = ("languages",)
     _rank: Rank | None = None
     _version = ""
 
