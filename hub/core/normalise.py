@@ -16,11 +16,12 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.core.grammar.grapheme import cut
-from hub.core.model import Author, Media, Signal
+from hub.core.model import Author, Counts, Media, Signal
 
 LONGEST_TEXT = 100_000
 LONGEST_LINE = 1_000
 LONGEST_URL = 8_000
+LARGEST_COUNT = 2**53 - 1  # what every JSON reader, CEL and a vendor's number field can hold
 CLOCK_SKEW = timedelta(minutes=5)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -31,6 +32,7 @@ _SPACES = re.compile(r"\s+")
 _HTTP = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{1,8})*\Z")
 _NO_LANGUAGE = frozenset({"und", "zxx", "mul", "mis"})
+_NO_COUNTS = Counts()
 _RENAMED = {
     "iw": "he",
     "in": "id",
@@ -54,12 +56,13 @@ def normalise(signal: Signal) -> Signal:
         html=_clean_html(signal.html),
         title=_clean_line(signal.title),
         lang=base_language(signal.lang),
-        realm=_clean(signal.realm),
-        native_id=_clean(signal.native_id),
-        revision=_clean(signal.revision),
+        realm=_clean_id(signal.realm),
+        native_id=_clean_id(signal.native_id),
+        revision=_clean_id(signal.revision),
         conversation_key=signal.conversation_key or signal.key,
         hashtags=_tags(signal.hashtags) if signal.hashtags else (),
         media=_web_media(signal.media) if signal.media else (),
+        counts=signal.counts if signal.counts == _NO_COUNTS else _clean_counts(signal.counts),
     )
     return replace(tidy, content_hash=content_hash(tidy))
 
@@ -69,14 +72,14 @@ def normalise_author(author: Author) -> Author:
     handle = _clean_line(author.handle)
     return replace(
         author,
-        native_id=_clean(author.native_id),
-        realm=_clean(author.realm),
+        native_id=_clean_id(author.native_id),
+        realm=_clean_id(author.realm),
         handle=(handle.lstrip("@ ") or None) if handle else None,
         display_name=_clean_line(author.display_name),
         bio=clean_text(author.bio) or None if author.bio else None,
         url=_web_url(author.url),
         avatar_url=_web_url(author.avatar_url),
-        followers=author.followers if author.followers is None or author.followers >= 0 else None,
+        followers=_clean_count(author.followers),
     )
 
 
@@ -136,6 +139,19 @@ def _clean_line(text: str | None) -> str | None:
     return cut(line, LONGEST_LINE).rstrip() or None
 
 
+def _clean_id(native: str) -> str:
+    """A network's own name for a thing, for people to read: the key is made of the whole one before."""
+    return _clean(native)[:LONGEST_URL]
+
+
+def _clean_counts(counts: Counts) -> Counts:
+    return Counts(*(_clean_count(getattr(counts, name)) for name in Counts.__struct_fields__))
+
+
+def _clean_count(count: int | None) -> int | None:
+    return count if count is not None and 0 <= count <= LARGEST_COUNT else None
+
+
 def _clean_html(html: str | None) -> str | None:
     return cut(_clean(html), LONGEST_TEXT) or None if html else None
 
@@ -151,7 +167,9 @@ def _web_url(url: str | None) -> str | None:
 def _web_media(media: Iterable[Media]) -> tuple[Media, ...]:
     found = ((one, _web_url(one.url)) for one in media)
     return tuple(
-        replace(one, url=url, alt=clean_text(one.alt) or None if one.alt else None) for one, url in found if url
+        replace(one, url=url, alt=clean_text(one.alt) or None if one.alt else None, mime=_clean_line(one.mime))
+        for one, url in found
+        if url
     )
 
 

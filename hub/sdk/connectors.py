@@ -57,6 +57,7 @@ class HttpResponse:
 
     @property
     def text(self) -> str:
+        """The body as text; bytes that are no UTF-8 become U+FFFD."""
         return self.content.decode("utf-8", "replace")
 
 
@@ -291,10 +292,12 @@ class Outcome:
 
     @classmethod
     def delivered(cls, delivery: Delivery, ref: RemoteRef | None = None) -> Outcome:
+        """It landed; `ref` is the record there where the vendor names it."""
         return cls(delivery.id, ref=ref)
 
     @classmethod
     def failed(cls, delivery: Delivery, error: ConnectorError) -> Outcome:
+        """It did not land, and the error says what to do."""
         return cls(delivery.id, error=error)
 
 

@@ -6,10 +6,12 @@ Everything here takes hostile input: nothing raises, and time grows with the len
 from __future__ import annotations
 
 import html as entities
+import json
 import math
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import nh3
 
@@ -27,6 +29,16 @@ def clean(text: str) -> str:
         text = _SURROGATE.sub("\ufffd", text)
     text = "\n".join(line.rstrip(" \t") for line in _CONTROL.sub("", text).split("\n"))
     return _BLANKS.sub("\n\n", text).strip()
+
+
+def excerpt(answer: Any, most: int = 2_000) -> str:
+    """What a vendor answered as it is kept beside a failure: its text, or its JSON as text, at most `most` characters."""
+    try:
+        text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False, default=str)
+    except (ValueError, RecursionError):
+        text = "(nested too deep to be shown)"
+    text = clean(text)
+    return text if len(text) <= most else text[: most - 1] + "…"
 
 
 # ---------------------------------------------------------------------------------------------------------------- HTML

@@ -15,6 +15,7 @@ import structlog
 
 from hub.core.errors import HubError
 from hub.core.model import RawItem
+from hub.flow.intake import usable_source
 from hub.runtime import Hub
 from hub.sdk.connectors import Request, WebhookSource
 
@@ -41,8 +42,8 @@ class InboundDoor:
         self.hub = hub
         self.sources = {
             name: source
-            for name, section in hub.settings.sources.items()
-            if section.enabled and isinstance(source := hub.source(name), WebhookSource)
+            for name in hub.settings.sources
+            if isinstance(source := usable_source(hub, name), WebhookSource)
         }
         self.writer = GroupWriter(hub)
 

@@ -20,10 +20,11 @@ def _blank(value: Any) -> Any:
 
 
 Blank = BeforeValidator(_blank)
-Id = Annotated[int | None, Blank, Field(ge=0, le=LARGEST_ID)]
 Limit = Annotated[int, Field(ge=1, le=LARGEST_PAGE)]
-Word = Annotated[str | None, Blank, Field(max_length=64, pattern=NO_CONTROLS)]
 Number = Annotated[int, Field(ge=0, le=LARGEST_ID)]
+Id = Annotated[Number | None, Blank]
+Word = Annotated[Annotated[str, Field(max_length=64, pattern=NO_CONTROLS)] | None, Blank]
+Text = Annotated[Annotated[str, Field(max_length=200, pattern=NO_CONTROLS)] | None, Blank]
 
 
 class Paged(BaseModel):
@@ -47,7 +48,7 @@ class SignalQuery(Paged):
     network: Word = None
     matched: Annotated[bool | None, Blank] = None
     sentiment: Word = None
-    q: Annotated[str | None, Blank, Field(max_length=200, pattern=NO_CONTROLS)] = None
+    q: Text = None
 
     def wanted(self, unsure_below: float) -> Wanted:
         """As the store takes it."""
@@ -68,7 +69,7 @@ class DeliveryQuery(Paged):
 
     state: Annotated[State | None, Blank] = None
     destination: Word = None
-    signal: Annotated[str | None, Blank, Field(max_length=96, pattern=NO_CONTROLS)] = None
+    signal: Text = None
 
     def wanted(self) -> dict[str, Any]:
         """As the store takes it."""

@@ -22,6 +22,7 @@ from hub import (
     Unauthorised,
     Unavailable,
 )
+from hub.sdk.text import excerpt
 
 STRING_LIMIT = 65_536  # characters of a text property: HubSpot, "property field types"
 
@@ -159,10 +160,9 @@ def culprits_of(body: Any, inputs: Sequence[Input]) -> dict[str, ConnectorError]
     names = {item.trace: item.trace for item in inputs} | {item.key: item.trace for item in inputs}
     found: dict[str, ConnectorError] = {}
     for error in _list(body, "errors"):
-        # What each detail lacks stands once at the top: the category.
-        found.update(
-            dict.fromkeys(_named(error, names), item_error({"category": _text(body.get("category")), **error}))
-        )
+        # What each detail lacks stands once at the top.
+        above = {name: _text(body.get(name)) for name in ("category", "correlationId")}
+        found.update(dict.fromkeys(_named(error, names), item_error({**above, **error})))
     return found
 
 
@@ -196,7 +196,9 @@ def ids_by_key(body: Any, key_field: str) -> dict[str, str]:
 def item_error(item: Mapping[str, Any]) -> ConnectorError:
     """What the error of one record means: passing troubles may be retried, anything else is refused for good."""
     category = _text(item.get("category")) or _text(item.get("code")) or "UNKNOWN"
-    message, details = _message(item), {"category": category}
+    correlation = _text(item.get("correlationId"))
+    message, details = _message(item), {"category": category, "body": excerpt(item)}
+    details |= {"correlation_id": correlation} if correlation else {}
     if any(word in category for word in _PASSING_CATEGORIES):
         return Unavailable(message, code=category, details=details)
     return Rejected(message, field=field_of(item), code=category, details=details)
@@ -210,7 +212,8 @@ def error_of(status: int, headers: Mapping[str, str], body: Any, midnight: datet
     body = body if isinstance(body, Mapping) else {}
     category = _text(body.get("category")) or _text(body.get("errorType")) or str(status)
     message = f"{status} {_message(body)}"
-    details = {"status": status, "category": category, "correlation_id": _text(body.get("correlationId"))}
+    correlation = _text(body.get("correlationId")) or headers.get("x-hubspot-correlation-id", "")
+    details = {"status": status, "category": category, "correlation_id": correlation, "body": excerpt(body)}
     wait = _seconds(headers)
     if status == 401:
         return Unauthorised(message, code=category, details=details)
@@ -227,7 +230,8 @@ def error_of(status: int, headers: Mapping[str, str], body: Any, midnight: datet
 def _limit_error(body: Mapping[str, Any], message: str, midnight: datetime, wait: float | None) -> ConnectorError:
     """A daily limit parks until midnight; a rolling one (ten seconds or one) waits for its window."""
     policy = _text(body.get("policyName"))
-    details = {"status": 429, "policy": policy, "correlation_id": _text(body.get("correlationId"))}
+    correlation = _text(body.get("correlationId"))
+    details = {"status": 429, "policy": policy, "correlation_id": correlation, "body": excerpt(body)}
     if policy.startswith("DAILY"):
         return QuotaExhausted(message, until=midnight, code=policy, details=details)
     window = 10.0 if policy.startswith("TEN") else 1.0

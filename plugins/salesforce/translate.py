@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -12,6 +12,7 @@ from hub.core.errors import ConnectorError, QuotaExhausted, RateLimited, Rejecte
 from hub.core.keys import digest
 from hub.core.model import Delivery
 from hub.sdk.connectors import FieldInfo, ObjectInfo
+from hub.sdk.text import excerpt
 
 T = TypeVar("T")
 
@@ -110,13 +111,14 @@ class Fault:
     code: str
     message: str
     fields: tuple[str, ...] = ()
+    body: str = field(default="", compare=False)
 
 
 def faults(content: Any) -> tuple[Fault, ...]:
     """The errors in a body: a list from REST, one dict from OAuth, text or HTML from a proxy; never empty."""
     items = content if isinstance(content, list) else [content]
     found = tuple(_fault(item) for item in items if isinstance(item, dict))
-    return found or (Fault("", " ".join(str(content or "no reason given").split())[:200]),)
+    return found or (Fault("", " ".join(str(content or "no reason given").split())[:200], body=excerpt(content)),)
 
 
 def _fault(item: Mapping[str, Any]) -> Fault:
@@ -126,7 +128,7 @@ def _fault(item: Mapping[str, Any]) -> Fault:
     fields = tuple(str(name) for name in named) if isinstance(named, list) else ()
     if not fields and (found := _COLUMN.search(message) or _MISSING.search(message)):
         fields = tuple(name.strip() for name in found[1].split(","))
-    return Fault(code, message[:300], fields)
+    return Fault(code, message[:300], fields, excerpt(item))
 
 
 def error_of(found: Sequence[Fault], now: datetime, *, jitter: float = 0.5, status: int = 200) -> ConnectorError:
@@ -135,7 +137,7 @@ def error_of(found: Sequence[Fault], now: datetime, *, jitter: float = 0.5, stat
     `jitter` in [0, 1] spreads the retries of rows that fought for one lock; `status` is the answer's HTTP status.
     """
     fault = found[0]
-    details: dict[str, Any] = {"status": status, "fields": list(fault.fields)}
+    details: dict[str, Any] = {"status": status, "fields": list(fault.fields), "body": fault.body}
     message, code = f"{fault.code}: {fault.message}".removeprefix(": "), fault.code
     if code in {"REQUEST_LIMIT_EXCEEDED", "STORAGE_LIMIT_EXCEEDED"}:
         return _limit(code, message, now, details)

@@ -23,7 +23,7 @@ class InboundOptions(Options):
     realm: str = ""
     network: str = "webhook"
     mapping: ConfigPath | None = None
-    _reader: BodyReader = PrivateAttr()
+    _reader: BodyReader = PrivateAttr(default_factory=lambda: compile_reader({}))
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -11,10 +11,11 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from hub.core.errors import TranslationError
 from hub.core.keys import author_key, digest, signal_key
-from hub.core.model import Author, Counts, Kind, RawItem, Signal, Translated
+from hub.core.model import Author, Counts, Kind, RawItem, Signal, Translated, Visibility
 from hub.sdk.text import html_to_text, parse_time
 
 KINDS = frozenset(get_args(Kind))
+VISIBILITIES = frozenset(get_args(Visibility))
 USUAL: dict[str, tuple[str, ...]] = {
     "native_id": ("id", "uri", "guid"),
     "network": ("network",),
@@ -147,7 +148,7 @@ def translate(raw: RawItem, reader: BodyReader, *, network: str) -> Translated:
         raise TranslationError("the item is not a JSON object")
     try:
         said = {name: read(body) for name, read in reader.items()}
-    except TemplateError as error:
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
         raise TranslationError(f"a template of the mapping failed: {error}") from None
     network = _text(said["network"]) or network
     if not network.isascii() or not network.replace("-", "").replace("_", "").isalnum() or len(network) > 32:
@@ -223,7 +224,7 @@ def _time(value: Any) -> Any:
 
 
 def _visibility(value: Any) -> str:
-    return value if value in {"public", "unlisted", "followers", "direct", "internal"} else "public"
+    return value if isinstance(value, str) and value in VISIBILITIES else "public"
 
 
 def batch_id(keys: list[str]) -> str:

@@ -13,6 +13,7 @@ from hub.core.errors import ConnectorError, Rejected, Retryable
 from hub.core.keys import digest
 from hub.core.model import Delivery
 from hub.sdk.connectors import FieldInfo, ObjectInfo
+from hub.sdk.text import excerpt
 
 MARK = "hubbub_delivery"
 CLOSED = "closed prevents ticket update"
@@ -145,9 +146,10 @@ def _made(result: Mapping[str, Any]) -> Made:
             {**result, "description": result.get("description") or result.get("details") or result.get("errors")}
         )
         message = said.message or "the job could not write this record"
+        details = {"body": excerpt(result)}
         if _PASSING.search(said.code):
-            return Made(error=Retryable(message, code=said.code))
-        return Made(error=Rejected(message, field=said.field, code=said.code))
+            return Made(error=Retryable(message, code=said.code, details=details))
+        return Made(error=Rejected(message, field=said.field, code=said.code, details=details))
     id_ = result.get("id")
     return Made(id=None if id_ in (None, "") else str(id_))
 

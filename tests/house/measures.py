@@ -99,8 +99,11 @@ def _undocumented(body: Iterable[ast.stmt], prefix: str) -> Iterator[Undocumente
 
 def comments(source: str) -> list[str]:
     """The comments of a module that say something: a tool's directive counts by the reason after it, a ruler not at all."""
-    found = (token.string for token in tokenize.generate_tokens(io.StringIO(source).readline) if token.type == tokenize.COMMENT)
-    return [said for text in found if (said := _DIRECTIVE.sub("", text).strip(" #-"))]
+    return [said for token in _comment_tokens(source) if (said := _DIRECTIVE.sub("", token.string).strip(" #-"))]
+
+
+def _comment_tokens(source: str) -> Iterator[tokenize.TokenInfo]:
+    yield from (one for one in tokenize.generate_tokens(io.StringIO(source).readline) if one.type == tokenize.COMMENT)
 
 
 _DIRECTIVE = re.compile(r"#\s*(?:noqa(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?|type:\s*ignore(?:\[[\w, -]+\])?)|-{5,}.*")
@@ -110,8 +113,8 @@ def unreasoned(source: str) -> list[int]:
     """The lines where a tool is told to look away and nobody says why."""
     return [
         token.start[0]
-        for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type == tokenize.COMMENT and _DIRECTIVE.match(token.string) and not _DIRECTIVE.sub("", token.string).strip(" #-")
+        for token in _comment_tokens(source)
+        if _DIRECTIVE.match(token.string) and not _DIRECTIVE.sub("", token.string).strip(" #-")
     ]
 
 
@@ -126,7 +129,7 @@ def imported(source: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block of a Markdown file: its language, its text, the line where it starts, and what stands in the fence after it."""
+    """A fenced block of a Markdown file: its language, text and first line, and what stands after the language."""
 
     language: str
     text: str

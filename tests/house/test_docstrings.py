@@ -9,7 +9,18 @@ import pytest
 import hub
 from tests.house.measures import name_of, python_files, undocumented
 
-VALUE = '"""A module."""\n\n\nclass Box:\n    """A box."""\n\n    def open(self):\n        return 1\n\n    def _shut(self):\n        return 2\n'
+VALUE = '''"""A module."""
+
+
+class Box:
+    """A box."""
+
+    def open(self):
+        return 1
+
+    def _shut(self):
+        return 2
+'''
 
 
 def silent(files: list[Path]) -> list[str]:
@@ -33,6 +44,8 @@ def test_the_api_is_what_it_says() -> None:
 
 @pytest.mark.parametrize("name", [name for name in hub.__all__ if name not in {"ConfigPath", "hookimpl"}])
 def test_every_name_of_the_api_is_told_of(name: str) -> None:
-    own = vars(getattr(hub, name)).get("__doc__") if isinstance(getattr(hub, name), type) else getattr(hub, name).__doc__
+    own = (
+        vars(getattr(hub, name)).get("__doc__") if isinstance(getattr(hub, name), type) else getattr(hub, name).__doc__
+    )
     assert own
     assert not own.startswith(f"{name}(")  # what dataclasses write where nobody wrote anything

@@ -19,11 +19,21 @@ PLUGINS = sorted(path.name for path in (ROOT / "plugins").iterdir() if (path / "
 
 TOP = {
     *("hub", "workers", "plugins", "mappings", "tests", "docs", ".ci"),
-    *("README.md", "CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "Makefile", "pyproject.toml", "config.example.toml", ".gitignore"),
+    *("README.md", "CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "Makefile", "pyproject.toml", "config.example.toml"),
+    ".gitignore",
 }
 NOT_PLUGINS = {"embedded": "a Redis server", "postgres": "a database driver", "all": "the sum", "dev": "tools"}
 FIXED = {
-    *("__init__.py", "plugin.py", "config.py", "client.py", "source.py", "destination.py", "enricher.py", "translate.py"),
+    *(
+        "__init__.py",
+        "plugin.py",
+        "config.py",
+        "client.py",
+        "source.py",
+        "destination.py",
+        "enricher.py",
+        "translate.py",
+    ),
     *("sandbox.py", "sandbox", "README.md", "schema.json", "MODEL_CARD.md", "models"),
 }
 OWN_FILES = {"flair/embeddings.py": "flair finds the class by its module's name when it opens the embedded model"}
@@ -53,7 +63,11 @@ def test_folders_are_entry_points() -> None:
 
 
 def test_the_installed_entry_points_are_those_of_the_project() -> None:
-    own = {point.name: point.value for point in entry_points(group="hub.plugins") if point.dist and point.dist.name == "hubbub"}
+    own = {
+        point.name: point.value
+        for point in entry_points(group="hub.plugins")
+        if point.dist and point.dist.name == "hubbub"
+    }
     assert own == POINTS
 
 
@@ -72,7 +86,9 @@ def test_files_in_a_plugin_have_fixed_names() -> None:
 
 
 def test_a_stranger_in_a_plugin_is_seen() -> None:
-    assert strangers(["acme/client.py", "acme/parser.py", "flair/embeddings.py", "acme/sandbox/desk.py"]) == {"acme/parser.py"}
+    assert strangers(["acme/client.py", "acme/parser.py", "flair/embeddings.py", "acme/sandbox/desk.py"]) == {
+        "acme/parser.py"
+    }
 
 
 def test_exceptions_are_still_there() -> None:
@@ -108,7 +124,9 @@ def other_than_hooks(source: str) -> list[int]:
     lines = []
     for node in ast.parse(source).body:
         is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        is_hook = isinstance(node, ast.FunctionDef) and [ast.unparse(one) for one in node.decorator_list] == ["hookimpl"]
+        is_hook = isinstance(node, ast.FunctionDef) and [ast.unparse(one) for one in node.decorator_list] == [
+            "hookimpl"
+        ]
         if not (is_text or is_hook or isinstance(node, ast.Import | ast.ImportFrom)):
             lines.append(node.lineno)
     return lines
@@ -123,7 +141,10 @@ def test_no_module_has_a_vague_name() -> None:
 
 
 def test_a_vague_name_is_seen() -> None:
-    assert vague(["hub/core/utils.py", "hub/helpers/text.py", "hub/based.py"]) == ["hub/core/utils.py", "hub/helpers/text.py"]
+    assert vague(["hub/core/utils.py", "hub/helpers/text.py", "hub/based.py"]) == [
+        "hub/core/utils.py",
+        "hub/helpers/text.py",
+    ]
 
 
 def test_every_folder_of_the_program_is_a_package() -> None:

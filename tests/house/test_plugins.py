@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hub.config.rulebook import default_mappings, parse_mapping
+from hub.config.rulebook import default_mappings, parse_mapping, read_mapping
 from hub.config.settings import Settings
 from hub.core.mapping import compile_mapping
 from hub.registry import Registry
 from hub.sdk.connectors import Connector, Destination
 from tests.house.measures import ROOT
 
-EXEMPT = {"FileSource": "other plugins translate its lines, so its test takes the part of the contract that all connectors share"}
+EXEMPT = {
+    "FileSource": "other plugins translate its lines, so its test takes the part of the contract that all connectors share"
+}
 REGISTRY = Registry()
 OWN = sorted(path.parent.name for path in ROOT.glob("plugins/*/plugin.py"))
 SUITES = {"source": "SourceContract", "destination": "DestinationContract", "enricher": "EnricherContract"}
@@ -30,7 +32,11 @@ def connectors() -> Iterator[tuple[str, str, type[Connector[Any]]]]:
     """Plugin, kind and class of every connector of this tree."""
     for name in OWN:
         plugin = REGISTRY.load(name)
-        for kind, classes in (("source", plugin.sources), ("destination", plugin.destinations), ("enricher", plugin.enrichers)):
+        for kind, classes in (
+            ("source", plugin.sources),
+            ("destination", plugin.destinations),
+            ("enricher", plugin.enrichers),
+        ):
             yield from ((name, kind, cls) for cls in classes.values())
 
 
@@ -122,7 +128,8 @@ def test_the_examples_of_a_readme_are_configuration(name: str) -> None:
 def test_an_example_with_options_in_the_wrong_table_is_seen() -> None:
     wrong = '[sources.a]\nplugin = "rss"\nfeeds = []\n'
     unknown = '[sources.a]\nplugin = "rss"\noptions = { fees = [] }\n'
-    assert [bool(misread(text)) for text in examples(f"Text\n\n    {wrong.replace(chr(10), chr(10) + '    ')}\n")] == [True]
+    indented = "".join(f"    {line}\n" for line in wrong.splitlines())
+    assert [bool(misread(text)) for text in examples(f"Text\n\n{indented}\nText\n")] == [True]
     assert misread(unknown) == ["fees"]
 
 
@@ -137,14 +144,18 @@ def test_a_destination_has_default_mappings(cls: type[Destination[Any]]) -> None
     assert default_mappings(cls.mappings)
 
 
-@pytest.mark.parametrize("path", sorted(ROOT.glob("mappings/*/*.toml")), ids=lambda path: f"{path.parent.name}-{path.stem}")
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("mappings/*/*.toml")), ids=lambda path: f"{path.parent.name}-{path.stem}"
+)
 def test_a_default_mapping_carries_tests_and_they_pass(path: Path) -> None:
-    compiled = compile_mapping(parse_mapping(tomllib.loads(path.read_text("utf-8")), file=str(path)), name=path.stem, file=str(path))
-    results = compiled.run_tests()
+    results = compile_mapping(read_mapping(path), name=path.stem, file=str(path)).run_tests()
     assert results
     assert [result for result in results if not result.passed] == []
 
 
 def test_a_failing_mapping_test_is_seen() -> None:
-    raw = {"object": "x", "fields": {"a": {"from": "signal.text"}}, "test": [{"name": "t", "given": {}, "expect": {"a": "b"}}]}
-    assert [result.passed for result in compile_mapping(parse_mapping(raw, file="x.toml"), name="x").run_tests()] == [False]
+    case = {"name": "t", "given": {}, "expect": {"a": "b"}}
+    raw = {"object": "x", "fields": {"a": {"from": "signal.text"}}, "test": [case]}
+    assert [result.passed for result in compile_mapping(parse_mapping(raw, file="x.toml"), name="x").run_tests()] == [
+        False
+    ]

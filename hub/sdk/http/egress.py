@@ -118,7 +118,8 @@ class Egress:
 
 
 def _refused(host: str) -> Rejected:
-    return Rejected(f"{host} stands for an address that is private, reserved or a metadata service", code="egress")
+    said = f"{host} stands for an address that is private, reserved or a metadata service"
+    return Rejected(f"{said} (allow_private of the connection may admit it)", code="egress")
 
 
 def _plain(host: str) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from hub.core.errors import ConnectorError, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
 from hub.sdk.connectors import HttpResponse
-from hub.sdk.text import parse_time
+from hub.sdk.text import excerpt, parse_time
 
-_SNIPPET = 300
+_REQUEST_IDS = ("x-request-id", "request-id", "x-zendesk-request-id", "x-hubspot-correlation-id")
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -42,13 +43,16 @@ def error_for(response: HttpResponse, now: datetime | None = None) -> ConnectorE
     """The generic meaning of a status, None below 400.
 
     401 Unauthorised; 429 RateLimited and 503 Unavailable with their Retry-After; 408, 425 and other 5xx Unavailable;
-    any other 4xx Rejected. `code` is the status, `details` hold it and the beginning of the body.
+    any other 4xx Rejected. `code` is the status, `details` hold it, the beginning of the body, and the name that the server
+    gave to the request, for its support.
     """
     status = response.status
     if status < 400:
         return None
     message = f"HTTP {status} from {_host(response.url)}"
-    details = {"status": status, "body": response.content[: _SNIPPET * 4].decode("utf-8", "replace")[:_SNIPPET]}
+    details: dict[str, Any] = {"status": status, "body": excerpt(response.content[:10_000].decode("utf-8", "replace"))}
+    if request_id := next((response.headers[name] for name in _REQUEST_IDS if response.headers.get(name)), None):
+        details["request_id"] = request_id[:200]
     if status == 401:
         return Unauthorised(message, code="401", details=details)
     if status == 429 or status in (408, 425) or status >= 500:

@@ -56,9 +56,9 @@ class Contract:
 
     def __init__(self, document: dict[str, Any], terms: Terms) -> None:
         # Imported here: a sandbox without a contract runs without jsonschema (a development dependency).
-        from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # noqa: PLC0415
-        from referencing import Registry, Resource  # noqa: PLC0415
-        from referencing.jsonschema import DRAFT202012  # noqa: PLC0415
+        from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # noqa: PLC0415 - as said; it has no types
+        from referencing import Registry, Resource  # noqa: PLC0415 - as said
+        from referencing.jsonschema import DRAFT202012  # noqa: PLC0415 - as said
 
         self.terms = terms
         self.document = _to_json_schema(document, nullable=terms.nullable_everywhere)

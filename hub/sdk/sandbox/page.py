@@ -42,12 +42,15 @@ class Shown(Protocol):
     journal: Journal
 
     @property
-    def title(self) -> str: ...
+    def title(self) -> str:
+        """The sandbox's name."""
 
     @property
-    def violations(self) -> Sequence[object]: ...
+    def violations(self) -> Sequence[object]:
+        """What broke the contract."""
 
-    def heading_of(self, object_: str, record: Mapping[str, Any]) -> str: ...
+    def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
+        """One line about a record."""
 
 
 def front_page(sandbox: Shown) -> Answer:

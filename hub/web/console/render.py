@@ -51,7 +51,15 @@ class Renderer:
         )
         self.env.globals.update(MEANS=MEANS, FIELD=FIELD, link=link)
         self.env.filters.update(
-            utc=utc, short=short, web_url=web_url, cut=cut, visible=visible, pretty=pretty, amount=amount, score=score
+            brief=brief,
+            utc=utc,
+            short=short,
+            web_url=web_url,
+            cut=cut,
+            visible=visible,
+            pretty=pretty,
+            amount=amount,
+            score=score,
         )
 
     def show(self, request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
@@ -100,6 +108,11 @@ def visible(text: str) -> str:
 def pretty(value: Any) -> str:
     """A value as indented JSON in which nothing hides."""
     return visible(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def brief(value: Any) -> str:
+    """A value as JSON on one line in which nothing hides."""
+    return visible(msgspec.json.encode(value).decode())
 
 
 def amount(number: int) -> str:

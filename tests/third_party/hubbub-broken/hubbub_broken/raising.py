@@ -1,0 +1,3 @@
+"""It fails while it is imported."""
+
+raise RuntimeError("the licence server did not answer")

@@ -1,0 +1,1 @@
+"""The echo plugin: a guest book that is read and written."""

@@ -1,0 +1,45 @@
+"""The guest book, read."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from hub import Compliance, Context, Page, PollingSource, RawItem, Translated
+from hub.sdk.http.errors import error_for
+from hubbub_echo.config import EchoOptions
+from hubbub_echo.translate import translate
+
+
+class EchoSource(PollingSource[EchoOptions]):
+    """Polls the entries after the last one that it knows."""
+
+    name = "echo"
+    network = "echo"
+    Options = EchoOptions
+    compliance = Compliance(delete_within=timedelta(days=7), terms="the guest book's house rules")
+
+    def egress(self) -> tuple[str, ...]:
+        """The guest book's host."""
+        return (self.options.url.partition("://")[2],)
+
+    def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
+        """Page by page, oldest first; the cursor is the last entry's number."""
+        headers = {"authorization": f"Bearer {self.options.token.get_secret_value()}"}
+        while True:
+            response = ctx.http.send("GET", f"{self.options.url}/entries?after={cursor or 0}", headers=headers)
+            if error := error_for(response, ctx.now()):
+                raise error
+            entries = response.json()
+            if not entries:
+                return
+            cursor = entries[-1]["id"]
+            yield Page(tuple(self._raw(ctx, entry) for entry in entries), cursor)
+
+    def translate(self, raw: RawItem) -> Translated:
+        """One entry, one signal."""
+        return translate(raw)
+
+    def _raw(self, ctx: Context, entry: dict[str, Any]) -> RawItem:
+        return RawItem(ctx.connection, self.name, msgspec.json.encode(entry), ctx.now(), str(entry["id"]))

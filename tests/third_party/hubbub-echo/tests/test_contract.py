@@ -1,0 +1,26 @@
+"""The contract, in a few lines: what the engine may rely on."""
+
+from typing import Any, ClassVar
+
+from hubbub_echo.destination import EchoDestination
+from hubbub_echo.source import EchoSource
+
+from hub.sdk.testing.contracts import DestinationContract, Sample, SourceContract
+
+
+class TestEchoSource(SourceContract):
+    source = EchoSource
+    options: ClassVar = {"url": "https://echo.example", "token": "sandbox-token"}
+
+    @classmethod
+    def samples(cls) -> list[bytes]:
+        return [b'{"id": 7, "name": "Ana", "text": "Lovely echo", "written": "2026-11-01T10:00:00Z"}']
+
+
+class TestEchoDestination(DestinationContract):
+    destination = EchoDestination
+    samples = (Sample("note", "upsert", lambda n: {"text": f"note {n}", "number": n}, write={"method": "PUT"}),)
+
+    @classmethod
+    def options(cls, url: str) -> dict[str, Any]:
+        return {"url": url, "token": "sandbox-token"}
