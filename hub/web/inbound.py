@@ -88,7 +88,7 @@ class InboundDoor:
 
 
 async def read_body(headers: MutableMapping[str, str], receive: Receive, limit: int) -> bytes | None:
-    """The whole body; None once it is larger than `limit`, whatever its header claims."""
+    """The whole body; None once it is larger than `limit`, whatever its header claims, or where it was cut off."""
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         return None
@@ -97,6 +97,8 @@ async def read_body(headers: MutableMapping[str, str], receive: Receive, limit: 
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         part = message.get("body", b"")
         size += len(part)
         if size > limit:
@@ -152,8 +154,10 @@ class GroupWriter:
                 if not self._waiting:
                     return
                 batch, self._waiting = self._waiting, []
-                self._bytes = 0
             self._write(batch)
+            with self._change:
+                # What is being written still takes memory: it counts until it is on the disk.
+                self._bytes -= sum(len(item.payload) for item, _ in batch)
 
     def _write(self, batch: list[tuple[RawItem, asyncio.Future[Answer]]]) -> None:
         try:
