@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -16,6 +16,7 @@ COLUMNS = {
     "id": "id",
     "destination": "destination",
     "object": "object",
+    "operation": "operation",
     "state": "state",
     "attempts": "tries",
     "signal": "signal",
@@ -23,38 +24,51 @@ COLUMNS = {
     "remote": "remote",
     "error": "error",
 }
+SPARE = ("operation", "tries", "rule", "remote")
 
 
 @app.command("list")
 def list_(
     context: typer.Context,
     *,
-    limit: Annotated[int, typer.Option(help="0: all")] = 50,
-    state: str | None = None,
-    destination: str | None = None,
-    object_: Annotated[str | None, typer.Option("--object")] = None,
-    signal: str | None = None,
+    limit: Annotated[int, typer.Option(min=0, help="0: all")] = 50,
+    state: Annotated[str | None, typer.Option(help="delivered, retry, dead, review, ...")] = None,
+    destination: Annotated[str | None, typer.Option(help="a destination's name in the configuration")] = None,
+    object_: Annotated[str | None, typer.Option("--object", help="Lead, ticket, ...")] = None,
+    signal: Annotated[str | None, typer.Option(help="a signal's key, or its beginning")] = None,
     as_json: Json = False,
 ) -> None:
     """Deliveries, newest first."""
     from hub.flow.explain import shown_delivery
 
     with opened(context.obj) as hub:
+        if signal is not None and (whole := hub.store.signals.get(signal)):
+            signal = str(whole["key"])
         found = hub.store.outbox.recent(
-            limit=limit or 10_000_000, state=state, destination=destination, object=object_, signal_key=signal
+            limit=limit or show.ALL, state=state, destination=destination, object=object_, signal_key=signal
         )
-    show.rows([shown_delivery(row) for row in found], COLUMNS, as_json=as_json, empty="no deliveries")
+    rows = [shown_delivery(row) for row in found]
+    listed = rows if as_json else [_brief(row) for row in rows]
+    show.rows(listed, COLUMNS, as_json=as_json, empty="no deliveries", spare=SPARE)
+
+
+def _brief(row: dict[str, Any]) -> dict[str, Any]:
+    remote, error = row["remote"] or {}, row["error"] or {}
+    said = error.get("message") or error.get("note") or error
+    return {**row, "signal": show.short(row["signal"]), "remote": remote.get("id"), "error": said}
 
 
 @app.command("show")
 def show_(context: typer.Context, delivery: int, *, as_json: Json = False) -> None:
     """One delivery, whole: payload, attempts, errors."""
+    from hub.flow.explain import shown_delivery
+
     with opened(context.obj) as hub:
         found = hub.store.outbox.get(delivery)
     if found is None:
         show.fail(f"there is no delivery {delivery}")
         raise typer.Exit(1)
-    value = msgspec.to_builtins(found)
+    value = msgspec.to_builtins({**found, **shown_delivery(found)})
     show.print_json([value] if as_json else value)
 
 
@@ -64,18 +78,24 @@ def retry(
     ids: Annotated[list[int] | None, typer.Argument(help="delivery ids")] = None,
     *,
     state: Annotated[str | None, typer.Option(help="all of a state: dead, review, retry, parked, blocked")] = None,
-    destination: str | None = None,
+    destination: Annotated[str | None, typer.Option(help="of this destination only")] = None,
 ) -> None:
     """Make deliveries due again, under the same keys."""
-    if not ids and not state:
-        raise typer.BadParameter("name deliveries, or a --state")
+    if not ids and not state and not destination:
+        raise typer.BadParameter("name deliveries, or a --state or --destination")
     with opened(context.obj) as hub:
+        if destination is not None and destination not in hub.settings.destinations:
+            known = ", ".join(hub.settings.destinations) or "none"
+            raise typer.BadParameter(f"there is no destination '{destination}'; configured: {known}")
         count = hub.store.outbox.retry(ids or None, now=hub.now(), state=state, destination=destination)
         for name in hub.settings.destinations:
             if name == destination or destination is None:
                 hub.store.connections.resume(name, now=hub.now())
                 hub.bell.ring("deliver", name)
-    show.console.print(f"{count} due again")
+    show.say(f"{count} due again")
+    if ids and count < len(set(ids)):
+        show.fail("the others are not there, or are done: only what is dead, in review or waiting can be tried again")
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -88,6 +108,7 @@ def discard(
     """Give deliveries up for good, with a note."""
     with opened(context.obj) as hub:
         count = hub.store.outbox.discard(ids, note=note, now=hub.now())
-    show.console.print(f"{count} discarded")
-    if count < len(ids):
+    show.say(f"{count} discarded")
+    if count < len(set(ids)):
+        show.fail("the others are not there, or are neither dead nor in review")
         raise typer.Exit(1)

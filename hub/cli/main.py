@@ -1,63 +1,95 @@
-"""`hub`: the commands and how they end.
-
-Exit codes: 0 done; 1 something that was asked about is wrong (a failed check, an item that cannot be read, nothing found);
-2 the configuration or the command line is wrong; 3 another hub runs on the data folder; 4 the database cannot be used now.
-"""
+"""`hub`: the commands and how they end."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from hub.core.errors import HubError
+from hub.cli import check, deliveries, plugins, read, run, setup, signals
+from hub.core.errors import ConfigError, HubError
 
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Hubbub: turn the hubbub into action.",
-)
+ABOUT = """Hubbub: turn the hubbub into action.
+
+A first look: `hub init --demo`, then `hub up`. For real use: `hub init`, edit config.toml, `hub check`, `hub up`."""
+EXITS = """Exit codes:
+
+0 done;
+
+1 something that was asked about is wrong (a failed check, an item that cannot be read, nothing found);
+
+2 the configuration or the command line is wrong;
+
+3 another hub runs on the data folder;
+
+4 the database is not there, cannot be used now, or needs `hub db upgrade`."""
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXITS)
 Config = Annotated[
-    Path | None,
-    typer.Option("-c", "--config", envvar="HUBBUB_CONFIG", help="the configuration file (default ./config.toml)"),
+    Path,
+    typer.Option("-c", "--config", envvar="HUBBUB_CONFIG", help="the configuration file"),
 ]
 
 
-@app.callback()
-def options(context: typer.Context, config: Config = None) -> None:
-    """Hubbub: turn the hubbub into action."""
-    context.obj = config or Path("config.toml")
+@app.callback(help=ABOUT)
+def options(context: typer.Context, config: Config = Path("config.toml")) -> None:
+    """What all commands share."""
+    context.obj = config
 
 
-def main() -> None:
+for _name, _command in {**setup.COMMANDS, **check.COMMANDS, **run.COMMANDS, **read.COMMANDS}.items():
+    app.command(_name)(_command)
+app.command()(signals.explain)
+app.add_typer(signals.app, name="signals")
+app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(plugins.plugins, name="plugins")
+app.add_typer(plugins.mappings, name="mappings")
+app.add_typer(plugins.rules, name="rules")
+app.add_typer(setup.config, name="config")
+app.add_typer(setup.db, name="db")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """The program: runs a command and turns the hub's errors into a message and an exit code."""
-    register()
+    given = config_first(sys.argv[1:] if arguments is None else arguments)
     try:
-        app()
-    except BrokenPipeError:
-        sys.exit(0)
+        app(args=given, prog_name="hub")
     except HubError as error:
         from hub.cli.show import fail
-        from hub.core.errors import ConfigError
 
         fail(str(error))
-        sys.exit(2 if isinstance(error, ConfigError) else 4)
+        sys.exit(code_of(error))
+    except OSError as error:  # a file that may not be read, a port that is taken: no bug of ours
+        from hub.cli.show import fail
+
+        fail(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        sys.exit(1)
 
 
-def register() -> None:
-    """Add the command groups; what a command needs it imports itself, so that `hub --help` is quick."""
-    from hub.cli import deliveries, parts, plugins, read, run, setup, signals
+def config_first(arguments: Sequence[str]) -> list[str]:
+    """The arguments with `-c FILE` before the command, wherever it was written."""
+    moved: list[str] = []
+    rest: list[str] = []
+    waiting = list(arguments)
+    while waiting and waiting[0] != "--":
+        word = waiting.pop(0)
+        if word in ("-c", "--config") and waiting:
+            moved += [word, waiting.pop(0)]
+        elif word.startswith("--config="):
+            moved.append(word)
+        else:
+            rest.append(word)
+    return [*moved, *rest, *waiting]
 
-    for name, command in {**setup.COMMANDS, **run.COMMANDS, **read.COMMANDS, **parts.COMMANDS}.items():
-        app.command(name)(command)
-    app.add_typer(setup.config, name="config")
-    app.add_typer(setup.db, name="db")
-    app.add_typer(signals.app, name="signals")
-    app.command()(signals.explain)
-    app.add_typer(deliveries.app, name="deliveries")
-    app.add_typer(plugins.plugins, name="plugins")
-    app.add_typer(plugins.mappings, name="mappings")
-    app.add_typer(plugins.rules, name="rules")
+
+def code_of(error: HubError) -> int:
+    """The exit code that tells an error's kind."""
+    from hub.cli.opened import NoDatabase
+    from hub.store import StoreUnavailable, WrongRevision
+
+    if isinstance(error, ConfigError):
+        return 2
+    return 4 if isinstance(error, NoDatabase | StoreUnavailable | WrongRevision) else 1

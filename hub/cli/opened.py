@@ -1,20 +1,51 @@
-"""A hub for one command."""
+"""A hub for one command. What is heavy is imported when it is needed, so that `hub --help` is quick."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from hub.runtime import Hub, find_config, open_hub, set_up_logging
+from hub.core.errors import HubError
+
+if TYPE_CHECKING:
+    from hub.config.settings import Settings
+    from hub.runtime import Hub
+
+
+class NoDatabase(HubError):
+    """There is no database yet: `hub up` makes it, and so does `hub db upgrade`."""
 
 
 @contextmanager
-def opened(file: Path | None, *, level: str = "WARNING") -> Iterator[Hub]:
-    """The hub of a configuration, closed at the end."""
-    set_up_logging(level=level)
-    hub = open_hub(find_config(file))
+def opened(file: Path, *, level: str = "WARNING", makes: bool = False) -> Iterator[Hub]:
+    """The hub of a configuration, closed at the end; `makes` makes a SQLite database that is not there.
+
+    Raises ConfigError, NoDatabase, and WrongRevision or StoreUnavailable where the database cannot be used.
+    """
+    from hub.config.settings import load_settings
+    from hub.runtime import open_hub
+
+    quieten(level)
+    is_new = _is_absent(load_settings(file))
+    if is_new and not makes:
+        raise NoDatabase
+    hub = open_hub(file, migrate=is_new)
     try:
         yield hub
     finally:
         hub.close()
+
+
+def quieten(level: str = "WARNING") -> None:
+    """Log to standard error, from a level on: standard output belongs to what the command says."""
+    from hub.runtime import set_up_logging
+
+    set_up_logging(level=level)
+
+
+def _is_absent(settings: Settings) -> bool:
+    """Whether this is SQLite and its file is not there: a command that only looks must not make an empty one."""
+    scheme, _, place = settings.database_url.partition(":///")
+    return scheme.startswith("sqlite") and place not in ("", ":memory:") and not Path(place.partition("?")[0]).exists()

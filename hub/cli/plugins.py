@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import typer
 
 from hub.cli import show
+from hub.cli.opened import quieten
 from hub.cli.signals import Json
-from hub.config.settings import load_settings
 from hub.core.errors import ConfigError, Problem
-from hub.registry import Registry
-from hub.runtime import find_config
+
+if TYPE_CHECKING:
+    from hub.core.mapping import CompiledMapping
+    from hub.core.pipeline import Rulebook
 
 plugins = typer.Typer(no_args_is_help=True, help="Installed connectors.")
 mappings = typer.Typer(no_args_is_help=True, help="How signals become records.")
@@ -23,6 +25,9 @@ rules = typer.Typer(no_args_is_help=True, help="What decides.")
 @plugins.command("list")
 def list_(*, as_json: Json = False) -> None:
     """All installed plugins: what they offer, and why one is quarantined."""
+    from hub.registry import Registry
+
+    quieten("ERROR")  # why a plugin is quarantined stands in the table
     registry = Registry()
     rows = []
     for name in registry.names:
@@ -38,31 +43,56 @@ def list_(*, as_json: Json = False) -> None:
             }
         )
     columns = {"name": "name", "offers": "offers", "distribution": "from", "version": "version", "state": "state"}
-    show.rows(rows, {**columns, "reason": "reason"}, as_json=as_json)
+    show.rows(rows, {**columns, "reason": "reason"}, as_json=as_json, spare=("version", "from"))
 
 
 @plugins.command("show")
-def show_(name: str, *, as_json: Json = False) -> None:
+def show_(name: Annotated[str, typer.Argument(help="a plugin's name")], *, as_json: Json = False) -> None:
     """One plugin: its options and what it declares."""
+    from hub.registry import Registry
+
+    quieten("ERROR")
     plugin = Registry().load(name)
     if plugin.reason:
         show.fail(f"{name} is quarantined: {plugin.reason}")
         raise typer.Exit(1)
-    found = [
+    kinds = {"source": plugin.sources, "destination": plugin.destinations, "enricher": plugin.enrichers}
+    found = [_described(kind, cls) for kind, classes in kinds.items() for cls in classes.values()]
+    if as_json:
+        show.print_json(found)
+        return
+    for one in found:
+        show.say(f"{one['kind']} {one['name']}", "bold")
+        show.say(f"{one['about']}\n")
+        show.rows(_options(one["options"]), OPTIONS, as_json=False, empty="no options")
+        show.say("")
+
+
+OPTIONS = {"name": "option", "type": "type", "default": "default", "about": "text"}
+
+
+def _described(kind: str, cls: Any) -> dict[str, Any]:
+    about = "\n".join(line.strip() for line in (cls.__doc__ or "").strip().splitlines())
+    return {"kind": kind, "name": cls.name, "about": about, "options": cls.Options.model_json_schema()}
+
+
+def _options(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    required = schema.get("required", [])
+    return [
         {
-            "kind": kind,
-            "name": cls.name,
-            "about": (cls.__doc__ or "").strip(),
-            "options": cls.Options.model_json_schema(),
+            "name": name,
+            "type": _type(one),
+            "default": "required" if name in required else msgspec.json.encode(one.get("default")).decode(),
+            "about": one.get("description"),
         }
-        for kind, classes in (
-            ("source", plugin.sources),
-            ("destination", plugin.destinations),
-            ("enricher", plugin.enrichers),
-        )
-        for cls in classes.values()
+        for name, one in schema.get("properties", {}).items()
     ]
-    show.print_json(found if as_json else {"plugin": name, "from": plugin.distribution, "offers": found})
+
+
+def _type(option: dict[str, Any]) -> str:
+    kinds = [one.get("type", "") for one in option.get("anyOf", [option])]
+    secret = any(one.get("format") == "password" for one in option.get("anyOf", [option]))
+    return "secret" if secret else " or ".join(kind for kind in kinds if kind and kind != "null")
 
 
 @mappings.command()
@@ -80,33 +110,49 @@ def test(
             if not result.passed:
                 failed += 1
                 show.fail(f"{name}: {result.name}: got {result.got!r}, want {result.want!r}")
-    show.console.print(f"{total - failed} of {total} mapping tests passed")
+    show.say(f"{total - failed} of {total} mapping tests passed")
     if failed or not total:
         raise typer.Exit(1)
 
 
 @mappings.command("show")
-def show_mapping(context: typer.Context, name: str, *, as_json: Json = False) -> None:
+def show_mapping(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="destination/name; none: list them")] = None,
+    *,
+    as_json: Json = False,
+) -> None:
     """A mapping, `destination/name`, as it is in force."""
-    found = dict(_compiled(context.obj, None)).get(name)
+    known = dict(_compiled(context.obj, None))
+    if name is None:
+        rows = [{"mapping": one, "object": made.spec.object, **_how(made)} for one, made in sorted(known.items())]
+        columns = {"mapping": "mapping", "object": "object", "operation": "operation", "keyed_by": "keyed by"}
+        show.rows(rows, {**columns, "version": "version"}, as_json=as_json)
+        return
+    found = known.get(name)
     if found is None:
-        show.fail(f"there is no mapping '{name}'")
+        show.fail(f"there is no mapping '{name}'; there are: {', '.join(sorted(known)) or 'none'}")
         raise typer.Exit(1)
     value = {"name": name, "version": found.version, **msgspec.to_builtins(found.spec)}
     show.print_json([value] if as_json else value)
 
 
-def _compiled(config: Path, files: list[Path] | None) -> list[tuple[str, Any]]:
-    from hub.config.rulebook import default_mappings, read_mapping
-    from hub.core.mapping import compile_mapping
-    from hub.runtime import read_book
+def _how(mapping: CompiledMapping) -> dict[str, Any]:
+    return {"operation": mapping.spec.operation, "keyed_by": mapping.spec.keyed_by, "version": mapping.version[:8]}
 
+
+def _compiled(config: Path, files: list[Path] | None) -> list[tuple[str, CompiledMapping]]:
+    """The mappings of files, else of the configuration, else (without one) those that the plugins ship."""
+    from hub.config.rulebook import default_mappings
+    from hub.core.mapping import compile_mapping
+    from hub.registry import Registry
+
+    quieten("ERROR")
     if files:
-        return [(str(file), compile_mapping(read_mapping(file), name=file.stem, file=str(file))) for file in files]
+        return _read_all(files)
+    if config.exists():
+        return [("/".join(name), compiled) for name, compiled in _book(config).mappings.items()]
     registry = Registry()
-    if find_config(config).exists():
-        book = read_book(load_settings(find_config(config)), registry)
-        return [("/".join(name), compiled) for name, compiled in book.mappings.items()]
     shipped = ((name, cls) for name in registry.names for cls in registry.load(name).destinations.values())
     return [
         (f"{name}/{mapping}", compile_mapping(spec, name=mapping, file=f"{name}/{mapping}.toml"))
@@ -115,23 +161,43 @@ def _compiled(config: Path, files: list[Path] | None) -> list[tuple[str, Any]]:
     ]
 
 
+def _read_all(files: list[Path]) -> list[tuple[str, CompiledMapping]]:
+    from hub.config.rulebook import read_mapping
+    from hub.core.mapping import compile_mapping
+
+    made: list[tuple[str, CompiledMapping]] = []
+    found: list[Problem] = []
+    for file in files:
+        try:
+            made.append((str(file), compile_mapping(read_mapping(file), name=file.stem, file=str(file))))
+        except ConfigError as error:
+            found += error.problems
+    if found:
+        raise ConfigError(found)
+    return made
+
+
+def _book(config: Path) -> Rulebook:
+    from hub.config.settings import load_settings
+    from hub.registry import Registry
+    from hub.runtime import read_book
+
+    return read_book(load_settings(config), Registry())
+
+
 @rules.command("test")
 def test_rules(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="JSON lines of facts, as {signal: {...}, author: {...}, labels: {...}}")],
+    file: Annotated[
+        Path, typer.Argument(help="JSON lines of facts: signal, author, labels ... as mapping tests have them")
+    ],
     *,
     as_json: Json = False,
 ) -> None:
-    """Say for each line which rules match, and why."""
-    from hub.runtime import read_book
-
-    book = read_book(load_settings(find_config(context.obj)), Registry())
-    traces = []
-    for number, line in enumerate(file.read_bytes().splitlines(), 1):
-        facts = _facts(file, number, line)
-        signal = facts.get("signal") or {}
-        facts.setdefault("topics", list(book.topics.match(signal.get("text") or "", signal.get("hashtags") or ())))
-        traces.append({"line": number, "topics": facts["topics"], "rules": book.rules.decide(facts)})
+    """Say for each line of facts which rules match, and why; topics are found in the text where none are given."""
+    quieten("ERROR")
+    book = _book(context.obj)
+    traces = [_trace(book, number, facts) for number, facts in _facts(file)]
     if as_json:
         show.print_json(traces)
         return
@@ -143,12 +209,30 @@ def test_rules(
     show.rows(rows, {"line": "line", "rule": "rule", "matched": "matched", "why": "reason"}, as_json=False)
 
 
-def _facts(file: Path, number: int, line: bytes) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(line, type=dict[str, Any])
-    except msgspec.DecodeError as error:
-        raise ConfigError([Problem(str(file), f"line {number}", str(error))]) from None
+def _trace(book: Rulebook, number: int, facts: dict[str, Any]) -> dict[str, Any]:
+    from hub.core.grammar.facts import merge, skeleton
+
+    signal = facts.get("signal") or {}
+    facts.setdefault("topics", list(book.topics.match(signal.get("text") or "", signal.get("hashtags") or ())))
+    return {"line": number, "topics": facts["topics"], "rules": book.rules.decide(merge(facts, skeleton()))}
+
+
+def _facts(file: Path) -> list[tuple[int, dict[str, Any]]]:
+    """The facts of a file's lines with their numbers. Raises ConfigError with all lines that are none."""
+    found: list[tuple[int, dict[str, Any]]] = []
+    problems: list[Problem] = []
+    if not file.is_file():
+        raise ConfigError([Problem(str(file), "", "there is no such file")])
+    for number, line in enumerate(file.read_bytes().split(b"\n"), 1):
+        try:
+            if line.strip():
+                found.append((number, msgspec.json.decode(line, type=dict[str, Any])))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            problems.append(Problem(str(file), f"line {number}", str(error)))
+    if problems:
+        raise ConfigError(problems)
+    return found
 
 
 def _why(rule: Any) -> str:
-    return "; ".join(f"{condition.source} -> {condition.verdict}" for condition in rule.conditions)
+    return "; ".join(f"{condition.verdict}: {condition.source}" for condition in rule.conditions)

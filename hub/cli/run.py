@@ -1,13 +1,28 @@
-"""`hub up`, and the same parts one by one for many machines: web, worker, scheduler, listen."""
+"""`hub up`, and the same parts one by one for many machines: web, worker, scheduler, listen; and the look-alikes."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable
-from typing import Annotated
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, cast
 
 import typer
+
+from hub.core.errors import ConfigError, Problem
+
+
+class Role(StrEnum):
+    """What a worker works on."""
+
+    PROCESS = "process"
+    DELIVER = "deliver"
+    ALL = "all"
 
 
 def up(context: typer.Context) -> None:
@@ -17,16 +32,23 @@ def up(context: typer.Context) -> None:
     sys.exit(supervise(context.obj))
 
 
-def web(context: typer.Context, *, migrate: bool = False) -> None:
+def web(
+    context: typer.Context,
+    *,
+    migrate: Annotated[
+        bool, typer.Option("--migrate", help="bring the database to this program's revision first")
+    ] = False,
+) -> None:
     """Serve the inbound door, the API and the page."""
     _become("hub.web", "-c", str(context.obj), *(["--migrate"] if migrate else []))
 
 
 def worker(
-    context: typer.Context, role: Annotated[str, typer.Argument(help="process (also polls), deliver, or all")] = "all"
+    context: typer.Context,
+    role: Annotated[Role, typer.Argument(help="process (also polls), deliver, or all")] = Role.ALL,
 ) -> None:
     """Work on what is due until stopped."""
-    _become("workers", role, "-c", str(context.obj))
+    _become("workers", role.value, "-c", str(context.obj))
 
 
 def scheduler(context: typer.Context) -> None:
@@ -44,10 +66,81 @@ def _become(module: str, *arguments: str) -> None:
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own modules
 
 
+def sandbox(
+    context: typer.Context,
+    plugins: Annotated[list[str] | None, typer.Argument(help="destination plugins; none: those of [sandbox]")] = None,
+    *,
+    port: Annotated[int | None, typer.Option(help="the first one's port; the next ones follow")] = None,
+    contracts: Annotated[
+        Path | None, typer.Option(help="a folder of vendors' contracts to check each request by")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option(help="where records are kept; none: the data folder, if there is one")
+    ] = None,
+    tied: Annotated[bool, typer.Option(help="end when standard input ends", hidden=True)] = False,
+) -> None:
+    """Serve stateful look-alikes of Salesforce, HubSpot, Zendesk and any destination that ships one."""
+    from hub.config.settings import Settings, load_settings
+    from hub.sdk.sandbox import SandboxOptions, serve
+
+    settings = load_settings(context.obj) if context.obj.exists() else Settings()
+    names = plugins or list(settings.sandbox.plugins) or _all_sandboxes()
+    keep = folder or (settings.data / "sandbox" if context.obj.exists() else None)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if tied:
+        threading.Thread(target=_end_with_parent, args=(stop,), daemon=True).start()
+    with contextlib.ExitStack() as stack:
+        first = settings.sandbox.port if port is None else port
+        for index, name in enumerate(names):
+            kept = keep / name if keep else None
+            made = _builder(name)(SandboxOptions(folder=kept, contracts=contracts, token=settings.sandbox.token))
+            running = stack.enter_context(serve(made, port=first + index if first else 0))
+            print(f"hub: {name} sandbox at {running.url}", file=sys.stderr, flush=True)
+        stop.wait()
+
+
+def _builder(name: str) -> Callable[[Any], Any]:
+    """What makes a plugin's look-alike: `build` beside its entry point, for which no vendor's library must be imported (they
+    take seconds); else what the destination's class names."""
+    from importlib import import_module
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    from hub.registry import GROUP, Registry
+
+    for point in entry_points(group=GROUP, name=name):
+        beside = f"{point.module.rpartition('.')[0]}.sandbox"
+        if not beside.startswith(".") and find_spec(beside) and hasattr(import_module(beside), "build"):
+            return cast(Callable[[Any], Any], import_module(beside).build)
+    where = Registry().destination(name).sandbox
+    if not where:
+        raise ConfigError([Problem("sandbox", name, "this destination ships no sandbox")])
+    module, _, function = where.partition(":")
+    return cast(Callable[[Any], Any], getattr(import_module(module), function))
+
+
+def _all_sandboxes() -> list[str]:
+    from hub.registry import Registry
+
+    registry = Registry()
+    return [name for name in registry.names for cls in registry.load(name).destinations.values() if cls.sandbox]
+
+
+def _end_with_parent(stop: threading.Event) -> None:
+    # Not by way of sys.stdin: a thread that waits in a buffered read makes the interpreter abort at its end.
+    with contextlib.suppress(OSError):
+        while os.read(0, 1024):
+            pass
+    stop.set()
+
+
 COMMANDS: dict[str, Callable[..., None]] = {
     "up": up,
     "web": web,
     "worker": worker,
     "scheduler": scheduler,
     "listen": listen,
+    "sandbox": sandbox,
 }

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.markup import escape
 
 from hub.cli import show
 from hub.cli.opened import opened
@@ -23,34 +22,33 @@ COLUMNS = {
     "text": "text",
     "key": "key",
 }
+SPARE = ("network", "kind", "rules", "author")  # a key begins with its network
+FAILED = {"id": "id", "connection": "source", "plugin": "plugin", "received_at": "received", "note": "reason"}
+SHOWN = 80
+NO_SUCH = "no signal, or more than one, has a key that begins with '{}'"
 
 
 @app.command("list")
 def list_(
     context: typer.Context,
     *,
-    limit: int = 50,
-    network: str | None = None,
-    source: str | None = None,
-    matched: Annotated[bool | None, typer.Option("--matched/--unmatched")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="0: all")] = 50,
+    network: Annotated[str | None, typer.Option(help="mastodon, bluesky, ...")] = None,
+    source: Annotated[str | None, typer.Option(help="a source's name in the configuration")] = None,
+    matched: Annotated[bool | None, typer.Option("--matched/--unmatched", help="whether a rule matched")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="raw items that could not be translated")] = False,
     as_json: Json = False,
 ) -> None:
-    """Signals, newest first; with --failed the raw items that wait for a fix."""
+    """Signals, the last to arrive first; with --failed the raw items that wait for a fix."""
+    limit = limit or show.ALL
     with opened(context.obj) as hub:
         if failed:
-            columns = {
-                "id": "id",
-                "connection": "source",
-                "plugin": "plugin",
-                "received_at": "received",
-                "note": "reason",
-            }
-            show.rows(hub.store.inbox.failed(limit=limit), columns, as_json=as_json, empty="nothing failed")
+            show.rows(hub.store.inbox.failed(limit=limit), FAILED, as_json=as_json, empty="nothing failed")
             return
         found = hub.store.signals.recent(limit=limit, network=network, source=source, matched=matched)
         rows = [shown(row) for row in found]
-    show.rows(rows if as_json else [_brief(row) for row in rows], COLUMNS, as_json=as_json, empty="no signals yet")
+    listed = rows if as_json else [_brief(row) for row in rows]
+    show.rows(listed, COLUMNS, as_json=as_json, empty="no signals yet", spare=SPARE)
 
 
 @app.command("show")
@@ -59,7 +57,7 @@ def show_(context: typer.Context, key: str, *, as_json: Json = False) -> None:
     with opened(context.obj) as hub:
         row = hub.store.signals.get(key)
         if row is None:
-            show.fail(f"no signal, or more than one, has a key that begins with '{key}'")
+            show.fail(NO_SUCH.format(key))
             raise typer.Exit(1)
         raw = hub.store.inbox.get([row["raw_id"]]).get(row["raw_id"])
         found = shown(row)
@@ -78,8 +76,9 @@ def retry(
     with opened(context.obj) as hub:
         count = hub.store.inbox.retry(ids or None, now=hub.now())
         hub.bell.ring("process")
-    show.console.print(f"{count} taken up again")
-    if ids and not count:
+    show.say(f"{count} taken up again")
+    if ids and count < len(set(ids)):
+        show.fail("the others are not there, or have not failed")
         raise typer.Exit(1)
 
 
@@ -90,7 +89,7 @@ def explain(context: typer.Context, key: str, *, as_json: Json = False) -> None:
     with opened(context.obj) as hub:
         found = explained(hub, key)
     if found is None:
-        show.fail(f"no signal, or more than one, has a key that begins with '{key}'")
+        show.fail(NO_SUCH.format(key))
         raise typer.Exit(1)
     if as_json:
         show.print_json([found])
@@ -112,25 +111,37 @@ def shown(row: dict[str, Any]) -> dict[str, Any]:
 def _brief(row: dict[str, Any]) -> dict[str, Any]:
     mood = next((label["value"] for label in row["labels"] if label["name"] == "sentiment"), "")
     author = row["author"] or {}
-    brief = {"published": row["published_at"][:19], "author": author.get("handle"), "sentiment": mood}
-    return {**row, **brief, "text": row["text"][:90], "key": row["key"][:24]}
+    name = author.get("handle") or author.get("display_name")
+    brief = {"published": row["published_at"][:16].replace("T", " "), "author": name, "sentiment": mood}
+    return {**row, **brief, "key": show.short(row["key"])}
 
 
 def _tell(found: Any) -> None:
-    out = show.console
-    out.print(f"[bold]{escape(show.safe(found.signal['text'])[:200])}[/bold]")
-    labels = ", ".join(f"{one['name']} {one['value']} {one.get('score') or ''}".strip() for one in found.labels)
-    out.print(f"{found.signal['key']}  topics: {', '.join(found.topics) or 'none'}  labels: {labels or 'none'}")
+    show.say(show.safe(found.signal["text"])[:200], "bold")
+    labels = ", ".join(_label(one) for one in found.labels)
+    show.say(f"{found.signal['key']}  topics: {', '.join(found.topics) or 'none'}  labels: {labels or 'none'}")
     for rule in found.rules:
-        mark = "[green]matched[/green]" if rule.matched else "[yellow]not matched[/yellow]"
-        out.print(f"\n{mark} {escape(rule.rule)} [dim]version {rule.version[:8]}[/dim]")
+        mark = show.paint("matched", "green") if rule.matched else show.paint("not matched", "yellow")
+        show.say(f"\n{mark} {show.safe(rule.rule)} {show.paint(f'version {rule.version[:8]}', 'dim')}")
         for condition in rule.conditions:
-            read = ", ".join(f"{path} = {value!r}" for path, value in condition.read.items())
-            out.print(f"  {condition.verdict:<7} {escape(condition.source)}  [dim]{escape(show.safe(read))}[/dim]")
+            read = ", ".join(f"{path} = {_value(value)}" for path, value in condition.read.items())
+            show.say(f"  {condition.verdict:<7} {show.safe(condition.source)}  {show.paint(read, 'dim')}")
+    show.say("" if found.deliveries or found.notes else "\nnothing was delivered")
     for note in found.notes:
-        out.print(f"[yellow]note[/yellow] {escape(note)}")
+        show.say(f"{show.paint('note', 'yellow')} {show.safe(note)}")
     for one in found.deliveries:
-        remote = (one["remote"] or {}).get("url") or (one["remote"] or {}).get("id") or ""
-        out.print(
-            f"[bold]{one['state']:<10}[/bold] {one['destination']}/{one['object']} by {one['rule']} {escape(str(remote))}"
-        )
+        remote = (one["remote"] or {}).get("url") or (one["remote"] or {}).get("id") or show.cell(one["error"])
+        what = f"{one['destination']}/{one['object']} {one['operation']} by {one['rule']}"
+        show.say(f"{show.paint(one['state'].ljust(10), 'bold')} {show.safe(what)}  {show.safe(str(remote))}")
+
+
+def _label(label: dict[str, Any]) -> str:
+    score = "" if label.get("score") is None else f" {label['score']:+.2f}"
+    sure = "" if label.get("confidence") is None else f" ({label['confidence']:.0%} sure)"
+    return show.safe(f"{label['name']} {label['value']}{score}{sure}")
+
+
+def _value(value: Any) -> str:
+    """A value as a condition would write it, a long text cut."""
+    text = show.safe(msgspec.json.encode(value).decode())
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Protocol
@@ -26,6 +26,8 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 STEADY_S = 10.0
 GRACE_S = 15.0
 TICK_S = 0.05
+PATIENCE = 5  # ends just after a start, in a row, before a person is told that it will not do
+ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Running(Protocol):
@@ -37,7 +39,7 @@ class Running(Protocol):
         """Its exit code, None while it lives."""
 
     def send_signal(self, number: int) -> None:
-        """Send a signal."""
+        """Send a signal if it still lives."""
 
 
 class Ties:
@@ -73,17 +75,30 @@ class Forked:
         run = self.preload()
         sys.stdout.flush()
         sys.stderr.flush()
-        pid = os.fork()
-        if pid == 0:
-            os._exit(self._run(run, env, ties))
+        # Held back until the child has forgotten our handlers: it would else swallow a signal that is meant for it.
+        masked = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                os._exit(self._run(run, env, ties, masked=masked))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         return ForkedProcess(pid)
 
-    def _run(self, run: Callable[[list[str]], int], env: dict[str, str], ties: Ties) -> int:
+    def _run(
+        self,
+        run: Callable[[list[str]], int],
+        env: dict[str, str],
+        ties: Ties,
+        *,
+        masked: Iterable[signal.Signals | int],
+    ) -> int:
         code = 1
         try:
             os.setpgid(0, 0)
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in ENDS:
                 signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, masked)
             ties.adopt()
             setproctitle(self.title)
             os.environ.update(env)
@@ -148,6 +163,7 @@ class Child:
     started: float = 0.0
     pause: float = FIRST_PAUSE_S
     again_at: float = 0.0
+    failures: int = 0
 
     def start(self, env: dict[str, str], ties: Ties) -> None:
         """Start, or start again."""
@@ -158,10 +174,24 @@ class Child:
         """The exit code of a child that has ended since the last look; its next start is set by then."""
         if self.process is None or (code := self.process.poll()) is None:
             return None
-        self.pause = FIRST_PAUSE_S if now - self.started > STEADY_S else min(self.pause * 2, LONGEST_PAUSE_S)
+        steady = now - self.started > STEADY_S
+        self.failures = 0 if steady else self.failures + 1
+        self.pause = FIRST_PAUSE_S if steady else min(self.pause * 2, LONGEST_PAUSE_S)
         self.again_at = now + self.pause
+        self._end_group()
         self.process = None
         return code
+
+    def kill(self) -> None:
+        """End it and all that it started."""
+        self.signal(signal.SIGKILL)
+        self._end_group()
+
+    def _end_group(self) -> None:
+        """End what it leaves behind: a guard that was killed cannot end its Redis."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
     def signal(self, number: int) -> None:
         """Send a signal if it lives."""
@@ -183,7 +213,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT; 0 is a clean end."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in ENDS:
             signal.signal(number, self._asked)
         self._start_all()
         while not self.stopping.wait(TICK_S):
@@ -211,8 +241,8 @@ class Supervisor:
         now = time.monotonic()
         for child in self.children:
             code = child.look(now)
-            if code is not None:
-                self.say(f"{child.name} ended ({code}); it starts again")
+            if code is not None and child.failures <= PATIENCE:
+                self.say(told(child, code))
             if child.process is None and now >= child.again_at and not self.stopping.is_set():
                 child.start(self.env, self.ties)
 
@@ -230,7 +260,17 @@ class Supervisor:
         while any(child.process and child.process.poll() is None for child in group):
             if time.monotonic() > end or self.signals > 1:
                 for child in group:
-                    child.signal(signal.SIGKILL)
+                    child.kill()
                 return 1
             time.sleep(TICK_S)
         return 0
+
+
+def told(child: Child, code: int) -> str:
+    """What to say of a child that ended; once it has ended too often just after its start, what to do about it."""
+    if child.failures < PATIENCE:
+        return f"{child.name} ended ({code}); it starts again"
+    return (
+        f"{child.name} cannot run: it ended {PATIENCE} times just after its start, with exit code {code}. "
+        f"Its own words above say why; it is tried every {LONGEST_PAUSE_S:g} s until it runs. Ctrl-C stops everything."
+    )

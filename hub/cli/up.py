@@ -4,25 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 from pathlib import Path
 
 from hub.cli.supervisor import Child, Forked, Spawned, Supervisor, Ties
 from hub.config.settings import Settings, load_settings
-from hub.core.errors import ConfigError, HubError
+from hub.core.errors import ConfigError, HubError, Problem
 from hub.queue import embedded
 from hub.registry import Registry
 from hub.sdk.connectors import StreamingSource
 
 # Redis knows no supervisor: this guard starts it and ends it when standard input ends.
 GUARD = """
-import subprocess, sys, threading, signal
+import os, subprocess, sys, threading, signal
+asked, child = [], None
+def end(*_):
+    asked.append(1)
+    if child: child.terminate()
+signal.signal(signal.SIGTERM, end)
 child = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
-signal.signal(signal.SIGTERM, lambda *_: child.terminate())
 def watch():
-    sys.stdin.buffer.read()
-    child.terminate()
+    while os.read(0, 64): pass  # not sys.stdin: Python aborts where a thread holds it at the end
+    end()
 threading.Thread(target=watch, daemon=True).start()
+if asked: end()
 sys.exit(child.wait())
 """
 # By import string: the terminal stands on the hub, and the hub knows no worker.
@@ -30,10 +36,11 @@ WEB, WORKER = "hub.web.__main__:main", "workers.__main__:main"
 
 
 def supervise(file: Path) -> int:
-    """Run everything that a configuration asks for; 2 where it cannot be read, 3 where another hub has the folder."""
+    """Run everything that a configuration asks for; 2 where it cannot be run so, 3 where another hub has the folder."""
     try:
         settings = load_settings(file)
         held = embedded.lock(settings.data)
+        check_ports(settings)
         children = plan(settings)
     except embedded.AlreadyRunning as error:
         say(str(error))
@@ -67,6 +74,35 @@ def plan(settings: Settings) -> list[Child]:
         children.append(Child("listener", _part("workers", WORKER, ["listen", *config, "--tied"]), rank=1))
     children.append(Child("scheduler", _part("workers", WORKER, ["schedule", *config, "--tied"]), rank=1))
     return children
+
+
+def check_ports(settings: Settings) -> None:
+    """Raise ConfigError for each port that cannot be had: its part would end and start again for ever."""
+    wanted = {"web.port": (settings.web.host, settings.web.port)}
+    if settings.sandbox.port:
+        for index, name in enumerate(settings.sandbox.plugins):
+            wanted[f"sandbox.port ({name})"] = ("127.0.0.1", settings.sandbox.port + index)
+    found = [
+        Problem(
+            str(settings.file), path, f"{host}:{port} cannot be had: {reason}", "end what listens there, or change it"
+        )
+        for path, (host, port) in wanted.items()
+        if (reason := _refused(host, port))
+    ]
+    if found:
+        raise ConfigError(found)
+
+
+def _refused(host: str, port: int) -> str:
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            probe.listen(1)
+    except (OSError, OverflowError) as error:
+        return getattr(error, "strerror", None) or str(error)
+    return ""
 
 
 def streams(settings: Settings) -> bool:

@@ -88,8 +88,9 @@ def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterato
         return
     try:
         objects = destination.describe(hub.destination_context(name))
-    except ConnectorError as error:
-        yield Tried(name, fine=False, message=f"its fields cannot be read: {error}")
+    except Exception as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
+        bug = "" if isinstance(error, ConnectorError) else f"bug: {type(error).__name__}: "
+        yield Tried(name, fine=False, message=f"its fields cannot be read: {bug}{error}")
         return
     for mapping in used:
         for message in misfits(hub.book.mappings[(name, mapping)], objects):
@@ -118,13 +119,15 @@ def misfits(mapping: CompiledMapping, objects: Any) -> Iterator[str]:
         return
     if info.open_fields:
         return
-    written = {field.split(".")[0] for field in spec.fields}
-    for field in sorted({*written, *([spec.key_field] if spec.key_field else [])}):
-        known = info.fields.get(field)
+    # A destination may describe a nested field whole ("Author__r.Key__c") or only its head ("tags").
+    named = {*spec.fields, *([spec.key_field] if spec.key_field else [])}
+    for field in sorted(named):
+        known = info.fields.get(field) or info.fields.get(field.split(".")[0])
         if known is None:
             yield f"'{spec.object}' has no field '{field}': make it there, or take it out of the mapping"
         elif not known.writable:
             yield f"'{spec.object}.{field}' cannot be written"
+    written = named | {field.split(".")[0] for field in named}
     for field, known in info.fields.items():
-        if known.required and field not in written and field != spec.key_field:
+        if known.required and field not in written:
             yield f"'{spec.object}.{field}' is required there and the mapping does not fill it"

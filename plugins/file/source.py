@@ -34,7 +34,7 @@ class FileSource(PollingSource[FileOptions]):
 
     def check(self, ctx: Context) -> str:
         """How many files there are; raises Unavailable where there is none."""
-        found = find(self.options.path, {})
+        found = find(str(self.options.path), {})
         if not found:
             raise Unavailable(f"no file matches {self.options.path}")
         ctx.log.debug("the first file is %s", found[0].path)
@@ -43,7 +43,7 @@ class FileSource(PollingSource[FileOptions]):
     def pull(self, ctx: Context, cursor: Any) -> Iterable[Page]:
         """All complete lines that were not given yet, in batches of 500; files oldest first, lines in their order."""
         known = _places(cursor)
-        found = find(self.options.path, known)
+        found = find(str(self.options.path), known)
         places = {str(file.path): file.place for file in found}
         for file in found:
             for lines, place in self._read(file):

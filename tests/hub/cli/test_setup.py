@@ -1,0 +1,94 @@
+"""`hub init`, `hub config show`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.hub.cli.conftest import Cli
+
+STARTERS = Path(__file__).resolve().parents[3] / "hub" / "cli" / "starters"
+
+
+def variables(folder: Path) -> set[str]:
+    """The environment variables that a configuration names."""
+    lines = (line for line in (folder / "config.toml").read_text("utf-8").splitlines() if not line.startswith("#"))
+    return {name for line in lines for name in re.findall(r'env = "(\w+)"', line.split("  #")[0])} - {"NAME"}
+
+
+def test_the_first_configuration_is_right_once_its_variables_exist(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("init").code == 0
+    assert cli("check", "--offline").code == 2
+    for name in variables(tmp_path):
+        monkeypatch.setenv(name, "something")
+    said = cli("check", "--offline")
+    assert (said.code, said.out.strip()) == (0, "the configuration is right")
+
+
+def test_each_missing_variable_is_one_problem(cli: Cli, tmp_path: Path) -> None:
+    cli("init")
+    problems = cli("check", "--offline", "--json").json
+    assert {one["message"].split()[-1] for one in problems} == variables(tmp_path)
+    assert len(problems) == len(variables(tmp_path))
+
+
+def test_the_demo_is_right_without_any_variable(cli: Cli) -> None:
+    assert cli("init", "--demo").code == 0
+    assert cli("check", "--offline").code == 0
+
+
+def test_init_keeps_what_is_there_unless_told_otherwise(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text("# mine")
+    said = cli("init")
+    assert "kept" in said.out
+    assert (tmp_path / "rules.toml").read_text() == "# mine"
+    assert cli("init", "--force").code == 0
+    assert (tmp_path / "rules.toml").read_text() != "# mine"
+
+
+def test_init_writes_the_configuration_under_the_name_that_was_asked_for(cli: Cli, tmp_path: Path) -> None:
+    assert cli("init", "-c", tmp_path / "etc" / "hub.toml").code == 0
+    assert sorted(file.name for file in (tmp_path / "etc").iterdir()) == ["hub.toml", "rules.toml", "topics.toml"]
+
+
+def test_config_show_fills_in_defaults_and_hides_secrets(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[database]\nurl = "postgresql://hub:hunter2@db.example/hub"\n'
+        '[sandbox]\ntoken = "hunter2"\n'
+        '[destinations.desk]\nplugin = "zendesk"\n'
+        'options = { subdomain = "x", token = "hunter2", client_secret = { env = "DESK" } }\n'
+    )
+    said = cli("config", "show")
+    assert "hunter2" not in said.out
+    shown = said.json
+    assert shown["database"]["url"] == "postgresql://hub:***@db.example/hub"
+    assert shown["destinations"]["desk"]["options"]["client_secret"] == {"env": "DESK"}
+    assert shown["web"]["port"] == 8600
+
+
+def test_config_show_as_json_is_one_array(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").touch()
+    assert [next(iter(one)) for one in cli("config", "show", "--json").json] == ["hub"]
+
+
+@pytest.mark.parametrize("starter", ["demo", "first"])
+def test_starters_name_no_real_company_but_the_networks(starter: str) -> None:
+    for file in (STARTERS / starter).rglob("*.json*"):
+        hosts = set(re.findall(r"https?://([\w.-]+)", file.read_text("utf-8")))
+        assert all(host.endswith((".example", ".invalid")) for host in hosts), file
+
+
+def test_the_sample_holds_three_hundred_posts_in_nine_languages() -> None:
+    items = [
+        json.loads(line)
+        for file in (STARTERS / "demo" / "demo" / "posts").glob("*.jsonl")
+        for line in file.read_text("utf-8").splitlines()
+    ]
+    languages = {one.get("language") or (one.get("record", {}).get("langs") or [None])[0] for one in items}
+    assert len(items) >= 300
+    assert languages >= {"en", "de", "fr", "es", "it", "pt", "nl", "ja", "ar"}

@@ -1,0 +1,104 @@
+"""Secrets in options: references only, looked up, never told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr, model_validator
+
+from hub.config.secrets import read_options, secret_fields, secret_values
+from hub.core.errors import ConfigError, Problem
+from hub.sdk.connectors import ConfigPath, Options
+
+
+class Door(Options):
+    """A key, perhaps another, and a few plain options."""
+
+    token: SecretStr
+    second: SecretStr | None = None
+    url: str = ""
+    file: ConfigPath | None = None
+    tries: int = 3
+
+    @model_validator(mode="after")
+    def _alike(self) -> Door:
+        if self.second and self.second == self.token:
+            raise ValueError("the two must differ")
+        return self
+
+
+def read(folder: Path, **raw: Any) -> Door:
+    found = read_options(Door, raw, folder=folder, file="config.toml", at="sources.a.options")
+    assert isinstance(found, Door)
+    return found
+
+
+def problems(folder: Path, **raw: Any) -> list[Problem]:
+    with pytest.raises(ConfigError) as caught:
+        read(folder, **raw)
+    return caught.value.problems
+
+
+def test_a_secret_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOOR_TOKEN", "open sesame")
+    assert read(tmp_path, token={"env": "DOOR_TOKEN"}).token.get_secret_value() == "open sesame"
+
+
+def test_a_secret_comes_from_a_file_beside_the_configuration_without_its_last_line_end(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("open sesame\n")
+    assert read(tmp_path, token={"file": "token"}).token.get_secret_value() == "open sesame"
+
+
+def test_a_secret_in_the_configuration_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, token="open sesame")
+    assert (problem.path, problem.hint) == ("sources.a.options.token", 'write token = { env = "NAME" }')
+    assert "open sesame" not in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("reference", "message", "hint"),
+    [
+        ({"env": "ABSENT_HERE"}, "the environment has no variable ABSENT_HERE", "export ABSENT_HERE=..."),
+        ({"file": "absent"}, "the secret's file cannot be read", "absent"),
+        ({"file": "."}, "the secret's file cannot be read", "."),
+    ],
+)
+def test_a_reference_that_leads_nowhere_is_one_problem(tmp_path: Path, reference: Any, message: str, hint: str) -> None:
+    (problem,) = problems(tmp_path, token=reference)
+    assert problem.path == "sources.a.options.token"
+    assert message in problem.message
+    assert hint in problem.hint
+
+
+def test_all_problems_of_options_are_told_at_once(tmp_path: Path) -> None:
+    found = problems(tmp_path, token={"env": "ABSENT_HERE"}, second="plain", tries="many", color="red")
+    assert [one.path.rpartition(".")[2] for one in found] == ["token", "second", "tries", "color"]
+
+
+def test_a_misspelt_option_gets_a_hint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOOR_TOKEN", "x")
+    (problem,) = problems(tmp_path, token={"env": "DOOR_TOKEN"}, trys=4)
+    assert (problem.path, problem.hint) == ("sources.a.options.trys", "did you mean 'tries'?")
+
+
+def test_options_that_do_not_fit_together_are_a_problem_of_the_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOOR_TOKEN", "x")
+    (problem,) = problems(tmp_path, token={"env": "DOOR_TOKEN"}, second={"env": "DOOR_TOKEN"})
+    assert (problem.path, problem.message) == ("sources.a.options", "the two must differ")
+
+
+def test_relative_paths_in_options_start_at_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOOR_TOKEN", "x")
+    assert read(tmp_path, token={"env": "DOOR_TOKEN"}, file="mapping.toml").file == tmp_path / "mapping.toml"
+
+
+def test_secrets_are_known_for_redaction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOOR_TOKEN", "open sesame")
+    options = read(tmp_path, token={"env": "DOOR_TOKEN"})
+    assert secret_fields(Door) == ["token", "second"]
+    assert list(secret_values(options)) == ["open sesame"]
+    assert "open sesame" not in repr(options)
