@@ -31,7 +31,7 @@ SPARE = ("operation", "tries", "rule", "remote")
 def list_(
     context: typer.Context,
     *,
-    limit: Annotated[int, typer.Option(min=0, help="0: all")] = 50,
+    limit: Annotated[int | None, typer.Option(min=0, help="0: all; unset: 50, with --json all")] = None,
     state: Annotated[str | None, typer.Option(help="delivered, retry, dead, review, ...")] = None,
     destination: Annotated[str | None, typer.Option(help="a destination's name in the configuration")] = None,
     object_: Annotated[str | None, typer.Option("--object", help="Lead, ticket, ...")] = None,
@@ -45,7 +45,11 @@ def list_(
         if signal is not None and (whole := hub.store.signals.get(signal)):
             signal = str(whole["key"])
         found = hub.store.outbox.recent(
-            limit=limit or show.ALL, state=state, destination=destination, object=object_, signal_key=signal
+            limit=show.how_many(limit, as_json=as_json),
+            state=state,
+            destination=destination,
+            object=object_,
+            signal_key=signal,
         )
     rows = [shown_delivery(row) for row in found]
     listed = rows if as_json else [_brief(row) for row in rows]

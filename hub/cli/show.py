@@ -13,6 +13,7 @@ import msgspec
 import typer
 
 ALL = 10_000_000  # what `--limit 0` means
+SCREENFUL = 50
 KEY_LETTERS = 7
 GAP = "  "
 WIDE = 240  # where nobody looks through a window: a file, a pipe
@@ -25,6 +26,13 @@ _HARMFUL = [*range(32), *range(127, 160), 0x061C, 0x200E, 0x200F, 0x2028, 0x2029
 _HARMFUL += range(0x2066, 0x206A)
 _BLANK = dict.fromkeys(_HARMFUL, " ")
 _ESCAPED = {code: f"\\u{code:04x}" for code in _HARMFUL if code >= 127}
+
+
+def how_many(limit: int | None, *, as_json: bool) -> int:
+    """How many rows a listing holds: what was asked for, else a screenful, and for a program all."""
+    if limit is None:
+        return ALL if as_json else SCREENFUL
+    return limit or ALL
 
 
 def say(line: str, style: str = "", *, end: str = "\n") -> None:

@@ -32,7 +32,7 @@ NO_SUCH = "no signal, or more than one, has a key that begins with '{}'"
 def list_(
     context: typer.Context,
     *,
-    limit: Annotated[int, typer.Option(min=0, help="0: all")] = 50,
+    limit: Annotated[int | None, typer.Option(min=0, help="0: all; unset: 50, with --json all")] = None,
     network: Annotated[str | None, typer.Option(help="mastodon, bluesky, ...")] = None,
     source: Annotated[str | None, typer.Option(help="a source's name in the configuration")] = None,
     matched: Annotated[bool | None, typer.Option("--matched/--unmatched", help="whether a rule matched")] = None,
@@ -40,7 +40,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Signals, the last to arrive first; with --failed the raw items that wait for a fix."""
-    limit = limit or show.ALL
+    limit = show.how_many(limit, as_json=as_json)
     with opened(context.obj) as hub:
         if failed:
             show.rows(hub.store.inbox.failed(limit=limit), FAILED, as_json=as_json, empty="nothing failed")
