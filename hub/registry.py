@@ -87,7 +87,8 @@ class Registry:
         classes = offers(plugin)
         if name not in classes:
             has = ", ".join(plugin.kinds) or "nothing"
-            raise UnknownPlugin([Problem("plugins", name, f"the plugin offers no {kind}", f"it offers: {has}")])
+            hint = f"its name must be '{name}', not {', '.join(map(repr, classes))}" if classes else f"it offers: {has}"
+            raise UnknownPlugin([Problem("plugins", name, f"the plugin offers no {kind}", hint)])
         return classes[name]
 
 
@@ -102,7 +103,9 @@ def _load(points: list[EntryPoint]) -> Plugin:
         return _register(plugin, point.load())
     except ModuleNotFoundError as error:
         return _quarantined(plugin, _missing(point, error))
-    except Exception as error:  # noqa: BLE001 - whatever a plugin does, everything else runs on
+    except KeyboardInterrupt:  # this is the person at the terminal, not the plugin
+        raise
+    except BaseException as error:  # noqa: BLE001 - whatever a plugin does (sys.exit() too), everything else runs on
         return _quarantined(plugin, f"{type(error).__name__}: {error}")
 
 
@@ -120,6 +123,8 @@ def _register(plugin: Plugin, module: object) -> Plugin:
         "register_enrichers": {},
     }
     for caller in callers:
+        if caller.name not in classes:
+            return _quarantined(plugin, f"there is no hook {caller.name}; there are: {', '.join(classes)}")
         for implementation in caller.get_hookimpls():
             if inspect.iscoroutinefunction(implementation.function):
                 return _quarantined(plugin, f"the hook {caller.name} is async; hooks are sync")
@@ -131,6 +136,8 @@ def _register(plugin: Plugin, module: object) -> Plugin:
 
 def _named(found: Iterable[type[Any]], hook: str) -> dict[str, type[Any]]:
     wanted = {"register_sources": Source, "register_destinations": Destination, "register_enrichers": Enricher}[hook]
+    if not isinstance(found, Iterable):
+        raise TypeError(f"{hook} returned {found!r}, which is no list of classes")
     named = {}
     for cls in found:
         if not (isinstance(cls, type) and issubclass(cls, wanted)):

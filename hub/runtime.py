@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Hub:
     registry: Registry
     clock: Clock = system_clock
     jitter: Callable[[], float] = field(default=lambda: random.uniform(-1, 1))  # noqa: S311 - spreads retries, guards nothing
+    stopping: threading.Event = field(default_factory=threading.Event)
     loaded: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
     _guards: dict[str, Guard] = field(default_factory=dict)

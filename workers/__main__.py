@@ -11,7 +11,6 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
@@ -20,7 +19,7 @@ from rq.serializers import JSONSerializer
 
 from hub.core.errors import HubError
 from hub.queue.bell import connect
-from hub.runtime import Hub, open_hub, redis_url, set_up_logging
+from hub.runtime import Hub, book_versions, open_hub, redis_url, set_up_logging
 from workers import jobs, listen, schedule
 
 log = structlog.get_logger(__name__)
@@ -37,7 +36,8 @@ class Worker(SimpleWorker):
         """Leave the process's title alone: it says which part this is."""
 
     def set_shutdown_requested_date(self) -> None:
-        """Note the shutdown in Redis; a lost Redis must not raise inside the running job."""
+        """End the running job's slice; note it in Redis, whose loss must not raise inside the job."""
+        jobs.stop()
         with contextlib.suppress(RedisError, OSError):
             super().set_shutdown_requested_date()  # type: ignore[no-untyped-call]  # RQ types it not
 
@@ -53,12 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
     if given.tied:
         tie_to_parent()
     try:
-        hub = open_hub(given.config, patience_s=PATIENCE_S if given.tied else 0.0)
+        with contextlib.closing(open_hub(given.config, patience_s=PATIENCE_S if given.tied else 0.0)) as hub:
+            return work(hub, given.role)
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
         return 2
-    with contextlib.closing(hub):
-        return work(hub, given.role)
 
 
 def work(hub: Hub, role: str) -> int:
@@ -68,7 +67,11 @@ def work(hub: Hub, role: str) -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    (schedule if role == "schedule" else listen).run(hub, stop)
+    if role == "schedule":
+        schedule.run(hub, stop)
+        return 0
+    threading.Thread(target=beat, args=(hub, role), name="heartbeat", daemon=True).start()
+    listen.run(hub, stop)
     return 0
 
 
@@ -77,7 +80,8 @@ def consume(hub: Hub, role: str) -> int:
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     jobs.use(hub)
     if role != "deliver":
-        hub.book  # noqa: B018 - compiled before the first job: errors of the configuration show at the start
+        # Compiled before the first job: errors of the configuration show at the start. Kept: explanations read them later.
+        hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())
     redis = connect(redis_url(hub.settings))
     queues = [Queue(name, connection=redis, serializer=JSONSerializer) for name in ROLES[role]]
     threading.Thread(target=beat, args=(hub, role), name="heartbeat", daemon=True).start()
@@ -101,15 +105,16 @@ def beat(hub: Hub, role: str) -> None:
 def tie_to_parent() -> None:
     """End when standard input ends: the supervisor holds the other end, so its kill -9 ends this process too."""
 
-    def watch(stream: Any) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            while stream.read(1):
+    def watch() -> None:
+        # Not through sys.stdin: Python aborts where a daemon thread holds its lock at the end.
+        with contextlib.suppress(OSError):
+            while os.read(0, 64):
                 pass
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(GRACE_S)
         os._exit(1)
 
-    threading.Thread(target=watch, args=(os.fdopen(0, "rb", closefd=False),), name="parent", daemon=True).start()
+    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 if __name__ == "__main__":

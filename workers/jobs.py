@@ -19,6 +19,12 @@ def use(hub: Hub) -> None:
     _hub[:] = [hub]
 
 
+def stop() -> None:
+    """End the time slice of the running job after its batch."""
+    for hub in _hub:
+        hub.stopping.set()
+
+
 def process(connection: str = "") -> None:
     """Work on due raw rows."""
     hub = _hub[0]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 
 import structlog
 
-from hub.core.errors import ConnectorError, HubError
-from hub.flow.intake import take
+from hub.core.errors import HubError
+from hub.flow.intake import held, take, usable_source
 from hub.runtime import Hub
 from hub.sdk.connectors import StreamingSource
 
@@ -17,8 +18,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
 
 def streaming_sources(hub: Hub) -> list[str]:
     """The enabled sources that are listened to."""
-    enabled = (name for name, section in hub.settings.sources.items() if section.enabled)
-    return [name for name in enabled if isinstance(hub.source(name), StreamingSource)]
+    return [name for name in hub.settings.sources if isinstance(usable_source(hub, name), StreamingSource)]
 
 
 def run(hub: Hub, stop: threading.Event) -> None:
@@ -34,34 +34,53 @@ def run(hub: Hub, stop: threading.Event) -> None:
 
 
 def _listen(hub: Hub, name: str, stop: threading.Event) -> None:
+    """Follow a stream again and again: at once after one that gave something, else after a doubling pause."""
     pause = FIRST_PAUSE_S
     while not stop.is_set():
+        followed = _Followed()
         try:
-            if _follow(hub, name, stop):
-                pause = FIRST_PAUSE_S
-        except (ConnectorError, HubError) as error:
-            log.warning("a stream was lost", source=name, error=str(error))
-        except Exception:
-            log.exception("a plugin failed to listen", source=name)
-        stop.wait(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_S)
+            _follow(hub, name, stop, followed)
+        except Exception as error:  # noqa: BLE001 - told; the other streams run on
+            followed.fail(name, error)
+        pause = FIRST_PAUSE_S if followed.came else min(pause * 2, LONGEST_PAUSE_S)
+        stop.wait(max(pause, min(followed.asked, LONGEST_PAUSE_S)))
 
 
-def _follow(hub: Hub, name: str, stop: threading.Event) -> bool:
-    """Follow a stream to its end; whether anything came."""
+@dataclass
+class _Followed:
+    """How following a stream went: whether anything came, how it failed, and the pause that the network asked for."""
+
+    came: bool = False
+    error: str | None = None
+    asked: float = 0.0
+
+    def fail(self, name: str, error: Exception) -> None:
+        """Tell of a loss, or of a plugin's bug."""
+        if isinstance(error, HubError):
+            self.error = f"{type(error).__name__}: {error}"
+            self.asked = getattr(error, "retry_after", None) or 0.0
+            log.warning("a stream was lost", source=name, error=self.error)
+        else:
+            self.error = f"bug: {type(error).__name__}: {error}"
+            log.error("a plugin failed to listen", source=name, exc_info=error)
+
+
+def _follow(hub: Hub, name: str, stop: threading.Event, followed: _Followed) -> None:
+    """Follow a stream to its end, page by page; nobody else listens meanwhile."""
     source = hub.source(name)
     assert isinstance(source, StreamingSource)
     leased = hub.store.cursors.claim(name, now=hub.now(), early=True)
     if leased is None:
-        return False
+        return
     token, cursor = leased
-    came = False
     try:
-        for page in source.stream(hub.source_context(name), cursor):
-            take(hub, name, page, token)
-            came = True
-            if stop.is_set():
-                break
+        with held(hub, name, token):
+            for page in source.stream(hub.source_context(name), cursor):
+                take(hub, name, page, token)
+                followed.came = True
+                if stop.is_set():
+                    return
+    except Exception as error:  # noqa: BLE001 - told below, and the cursor says why it stands
+        followed.fail(name, error)
     finally:
-        hub.store.cursors.release(name, token, due_at=hub.now(), now=hub.now())
-    return came
+        hub.store.cursors.release(name, token, due_at=hub.now(), now=hub.now(), error=followed.error)

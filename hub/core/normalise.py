@@ -29,7 +29,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){3,}")
 _SPACES = re.compile(r"\s+")
-_HTTP = re.compile(r"https?://[^\s/?#]", re.IGNORECASE)
+# The host holds no brackets, or is an IPv6 address: of anything else each reader of URLs makes something different.
+_HTTP = re.compile(r"https?://(?P<host>[^\s/?#\[\]\\]+|\[[0-9a-f:.]+\](?::\d*)?)(?:[/?#]\S*)?", re.IGNORECASE)
+_SEPARATOR = re.compile(r"[/?#@:\\\[\]]")
+_BREAKS = re.compile(r"[\t\n]")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{1,8})*\Z")
 _NO_LANGUAGE = frozenset({"und", "zxx", "mul", "mis"})
 _NO_COUNTS = Counts()
@@ -153,15 +156,23 @@ def _clean_count(count: int | None) -> int | None:
 
 
 def _clean_html(html: str | None) -> str | None:
-    return cut(_clean(html), LONGEST_TEXT) or None if html else None
+    # Not cut: inside a tag, what follows on a page would become part of it.
+    return _clean(html) or None if html and len(html) <= LONGEST_TEXT else None
 
 
 def _web_url(url: str | None) -> str | None:
     """The URL where it is http(s), else None: a mailto: or javascript: is no place to look at a post."""
     if not url:
         return None
-    url = _clean(url).strip()
-    return url if _HTTP.match(url) and len(url) <= LONGEST_URL else None
+    url = _BREAKS.sub("", _clean(url).strip())
+    url = url if url.isascii() and " " not in url else _SPACES.sub("%20", url)
+    found = _HTTP.fullmatch(url) if len(url) <= LONGEST_URL else None
+    return url if found and (url.isascii() or _is_honest(found["host"])) else None
+
+
+def _is_honest(host: str) -> bool:
+    """Whether no character of a host turns into a separator where it is composed (the sign for a/c becomes a, slash, c)."""
+    return all(char.isascii() or not _SEPARATOR.search(normalize("NFKC", char)) for char in host)
 
 
 def _web_media(media: Iterable[Media]) -> tuple[Media, ...]:

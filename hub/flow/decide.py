@@ -32,6 +32,8 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     size: int = 0
     opened: tuple[str, ...] = ()
     author: Author | None = None
+    labels: tuple[Label, ...] = ()
+    unsure_below: float = 0.55
     notes: tuple[str, ...] = ()
 
 
@@ -153,12 +155,12 @@ def judge(
     for record in made.records:
         if record.operation == "create":
             before.opened.setdefault(record.key, {})[record.destination] = signal.key
-    kept = keep(hub, made, memory, author)
-    judged = Judged(signal, (*labels, *made.labels), msgspec.json.encode(kept), bool(made.matched))
+    kept = keep(hub, made, memory, author=author, labels=labels)
+    judged = Judged(signal, (*labels, *made.labels), kept, bool(made.matched))
     return judged, _planned(signal, made)
 
 
-def keep(hub: Hub, made: Plan, memory: Memory, author: Author | None) -> Kept:
+def keep(hub: Hub, made: Plan, memory: Memory, *, author: Author | None, labels: Sequence[Label]) -> Kept:
     """The part of a plan's trace that cannot be computed again."""
     notes = tuple(f"{fail.destination}/{fail.mapping}: {fail.field}: {fail.reason}" for fail in made.failures)
     notes += tuple(f"{note.destination}/{note.mapping}: {note.note}" for note in made.trace.records if not note.made)
@@ -171,6 +173,8 @@ def keep(hub: Hub, made: Plan, memory: Memory, author: Author | None) -> Kept:
         size=int(memory.conversation["signals"]),
         opened=tuple(sorted(memory.opened)),
         author=author,
+        labels=tuple(labels),
+        unsure_below=hub.book.uncertain_below,
         notes=notes,
     )
 

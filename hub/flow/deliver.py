@@ -21,7 +21,8 @@ from hub.core.errors import (
     Uncertain,
 )
 from hub.core.model import Delivery
-from hub.core.retry import decide
+from hub.core.retry import Block, Decision, decide
+from hub.flow.bugs import tell
 from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.sdk import connectors
@@ -38,7 +39,7 @@ def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
     """Send what is due at one destination until nothing is due or the time slice ends; returns how many were settled."""
     end = monotonic() + slice_s
     done = 0
-    while monotonic() < end:
+    while monotonic() < end and not hub.stopping.is_set():
         sent = deliver_batch(hub, destination)
         if not sent:
             return done
@@ -86,28 +87,22 @@ def work(hub: Hub, destination: Destination[Any], claim: Claim) -> list[Settleme
 
 def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Delivery]) -> dict[int, Outcome]:
     """One outcome a delivery, whatever the plugin does: an error that it raises counts for those without an outcome."""
-    raised: Exception = Uncertain("the plugin gave no outcome for this record")
+    raised: ConnectorError = Uncertain("the plugin gave no outcome for this record")
     outcomes: dict[int, Outcome] = {}
     try:
         ctx = hub.destination_context(name)
         outcomes = {one.delivery_id: one for one in destination.deliver(ctx, list(batch))}
     except ConnectorError as error:
         raised = error
-    except Exception as error:
-        log.exception("a plugin failed to deliver", destination=name, deliveries=[one.id for one in batch])
-        raised = error
+    except Exception as error:  # noqa: BLE001 - told, and kept as a dead letter
+        raised = tell(hub, name, error, event="a plugin failed to deliver", deliveries=[one.id for one in batch])
     for delivery in batch:
         if delivery.id not in outcomes:
-            shown = raised if isinstance(raised, ConnectorError) else Bug(f"{type(raised).__name__}: {raised}")
-            outcomes[delivery.id] = Outcome(delivery.id, error=shown)
+            outcomes[delivery.id] = Outcome(delivery.id, error=raised)
     for outcome in outcomes.values():
         if outcome.error is not None:
             hub.redact(name, outcome.error)
     return outcomes
-
-
-class Bug(ConnectorError):
-    """Something escaped a plugin that is no connector error."""
 
 
 def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
@@ -115,7 +110,7 @@ def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
     if outcome.error is None:
         log.info("delivered", delivery=delivery.id, signal=delivery.signal_key, object=delivery.object)
         return Settlement(delivery.id, "delivered", ref=outcome.ref)
-    decision = decide(outcome.error, attempt=delivery.attempt, now=hub.now(), jitter=hub.jitter())
+    decision = decide_about(hub, delivery, outcome.error)
     settled = settle(decision)
     due_at = hub.now() + PAUSE if settled.state == "blocked" else settled.due_at
     log.warning(
@@ -128,6 +123,18 @@ def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
     )
     error = describe_error(outcome.error)
     return Settlement(delivery.id, settled.state, due_at, outcome.ref, error, settled.burns_attempt)
+
+
+def decide_about(hub: Hub, delivery: Delivery, error: ConnectorError) -> Decision:
+    """What to do about an error; where our own rules forbid the way out, the configuration is at fault, not the record."""
+    if is_closed_door(error):
+        return Block(str(error))
+    return decide(error, attempt=delivery.attempt, now=hub.now(), jitter=hub.jitter())
+
+
+def is_closed_door(error: ConnectorError | None) -> bool:
+    """Whether the guard refused to let the request out (`hub.sdk.http`, code "egress")."""
+    return isinstance(error, Rejected) and error.code == "egress"
 
 
 def describe_error(error: ConnectorError) -> dict[str, Any]:
@@ -161,14 +168,15 @@ def resolve_doubt(hub: Hub, destination: Destination[Any], delivery: Delivery, k
 def _look_up(hub: Hub, destination: Destination[Any], delivery: Delivery) -> Settlement | None:
     try:
         ref = destination.lookup(hub.destination_context(delivery.destination), delivery)
-    except Uncertain as error:
+    except ConnectorError as error:
+        hub.redact(delivery.destination, error)
+        if isinstance(error, Retryable | QuotaExhausted | Unauthorised) or is_closed_door(error):
+            again = _again_at(hub.now(), error)
+            return Settlement(delivery.id, "uncertain", again, error=describe_error(error), burns=False)
         return Settlement(delivery.id, "review", error=describe_error(error), burns=False)
-    except (Retryable, QuotaExhausted, Unauthorised) as error:
-        again = _again_at(hub.now(), error)
-        return Settlement(delivery.id, "uncertain", again, error=describe_error(error), burns=False)
-    except Exception as error:
-        log.exception("a plugin failed to look up", destination=delivery.destination, delivery=delivery.id)
-        return Settlement(delivery.id, "review", error={"message": f"{type(error).__name__}: {error}"}, burns=False)
+    except Exception as error:  # noqa: BLE001 - told, and left to a person
+        bug = tell(hub, delivery.destination, error, event="a plugin failed to look up", delivery=delivery.id)
+        return Settlement(delivery.id, "review", error=describe_error(bug), burns=False)
     return None if ref is None else Settlement(delivery.id, "delivered", ref=ref)
 
 
@@ -178,7 +186,7 @@ def _again_at(now: datetime, error: HubError) -> datetime:
 
 
 def pause_if_asked(hub: Hub, name: str, outcomes: Any) -> None:
-    """Refused credentials and exceeded limits pause the whole connection: the next batch would fare no better."""
+    """Refused credentials, a closed door and exceeded limits pause the whole connection: the next batch would fare no better."""
     for outcome in outcomes:
         until = _paused_until(hub.now(), outcome.error)
         if until is not None:
@@ -187,7 +195,7 @@ def pause_if_asked(hub: Hub, name: str, outcomes: Any) -> None:
 
 
 def _paused_until(now: datetime, error: ConnectorError | None) -> datetime | None:
-    if isinstance(error, Unauthorised):
+    if isinstance(error, Unauthorised) or is_closed_door(error):
         return now + PAUSE
     if isinstance(error, RateLimited):
         return now + max(timedelta(seconds=error.retry_after or 0), SHORTEST_PAUSE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from hub.core.route import RuleSet, compile_rules
 from hub.core.spec import Rule, RuleTrace
 from hub.flow.decide import Kept
 from hub.runtime import Hub
+
+_LABEL = re.compile(r"\blabels\s*\.\s*(\w+)")
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -32,7 +35,8 @@ def explain(hub: Hub, key: str) -> Explanation | None:
     if row is None:
         return None
     kept = msgspec.convert(row["trace"], Kept)
-    traces = rules_of(hub, kept.rules).decide(remembered(hub, row, kept))
+    rules = rules_of(hub, kept.rules)
+    unkept = () if rules.version == kept.rules else ("the rules of that day were not kept: these are today's",)
     deliveries = hub.store.outbox.recent(signal_key=row["key"], limit=200)
     return Explanation(
         signal=msgspec.to_builtins(row["signal"]),
@@ -40,9 +44,9 @@ def explain(hub: Hub, key: str) -> Explanation | None:
         topics=kept.about,
         rules_version=kept.rules,
         matched=kept.matched,
-        rules=traces,
+        rules=rules.decide(remembered(hub, row, kept)),
         deliveries=[shown_delivery(one) for one in reversed(deliveries)],
-        notes=kept.notes,
+        notes=(*kept.notes, *unkept),
     )
 
 
@@ -50,28 +54,28 @@ def remembered(hub: Hub, row: dict[str, Any], kept: Kept) -> dict[str, Any]:
     """The facts as they were when the signal was decided."""
     return facts(
         row["signal"],
-        kept.author or row["author"],
-        row["labels"],
+        kept.author,
+        kept.labels,
         topics=kept.about,
         stats=kept.stats,
         conversation={"key": row["conversation_key"], "signals": kept.size},
-        uncertain_below=hub.settings.hub.uncertain_below,
+        uncertain_below=kept.unsure_below,
         url=f"{hub.settings.public_url}/signals/{row['key']}",
     )
 
 
 def rules_of(hub: Hub, version: str) -> RuleSet:
-    """The rules of a version: today's, or those of its day."""
+    """The rules of a version: today's, those of its day, or, where they were not kept, today's again."""
     book: Rulebook = hub.book
     if book.rules.version == version:
         return book.rules
     stored = hub.store.connections.version(version)
     if stored is None:
         return book.rules
-    labels = tuple(label for name in hub.settings.enrichers for label in hub.enricher(name).labels)
-    return compile_rules(
-        msgspec.json.decode(stored["content"], type=tuple[Rule, ...]), file=f"rules {version}", labels=labels
-    )
+    rules = msgspec.json.decode(stored["content"], type=tuple[Rule, ...])
+    # They compiled on their day: what they call a label was one, though its enricher may be gone since.
+    labels = {name for rule in rules for when in rule.when for name in _LABEL.findall(when)}
+    return compile_rules(rules, file=f"rules {version}", labels=sorted(labels))
 
 
 def shown_delivery(row: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
@@ -11,8 +12,9 @@ from typing import Any
 
 import structlog
 
-from hub.core.errors import ConnectorError, QuotaExhausted, Retryable
+from hub.core.errors import ConfigError, ConnectorError, HubError, QuotaExhausted, Retryable, TranslationError
 from hub.core.model import RawItem
+from hub.flow.bugs import tell
 from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.sdk.connectors import Page, PollingSource, Source
@@ -20,13 +22,26 @@ from hub.store.connections import Cursors
 
 log = structlog.get_logger(__name__)
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
+LONGEST_ASKED_S = 86400.0
 PAGE = 500
 
 
 def polling_sources(hub: Hub) -> list[str]:
     """The enabled sources that are polled."""
-    enabled = (name for name, section in hub.settings.sources.items() if section.enabled)
-    return [name for name in enabled if isinstance(hub.source(name), PollingSource)]
+    return [name for name in hub.settings.sources if isinstance(usable_source(hub, name), PollingSource)]
+
+
+def usable_source(hub: Hub, name: str) -> Source[Any] | None:
+    """An enabled source; None where it is off or cannot be had: told once, the others run on."""
+    place = f"sources.{name}"
+    if not hub.settings.sources[name].enabled or place in hub.broken:
+        return None
+    try:
+        return hub.source(name)
+    except ConfigError as error:
+        hub.broken[place] = str(error)
+        log.error("a source is quarantined: `hub check` says more", source=name, error=str(error))  # noqa: TRY400 - it says why
+        return None
 
 
 def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
@@ -43,17 +58,23 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     token, cursor = leased
     due_at, error, taken = hub.now() + _interval(hub, name, source), None, 0
     try:
-        with kept(_Held(hub.store.cursors, name), token, hub.now):
+        with held(hub, name, token):
             for page in source.pull(hub.source_context(name), cursor):
                 taken += take(hub, name, page, token)
-    except ConnectorError as failure:
+    except HubError as failure:  # the network's trouble, or the database's
+        if isinstance(failure, ConnectorError):
+            hub.redact(name, failure)
         due_at, error = _again(hub, name, failure), f"{type(failure).__name__}: {failure}"
         log.warning("a poll failed", source=name, error=error)
-    except Exception as failure:
-        due_at, error = hub.now() + LONGEST, f"bug: {type(failure).__name__}: {failure}"
-        log.exception("a plugin failed to poll", source=name)
+    except Exception as failure:  # noqa: BLE001 - told, and tried again later
+        due_at, error = hub.now() + LONGEST, f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"
     hub.store.cursors.release(name, token, due_at=due_at, now=hub.now(), error=error)
     return taken
+
+
+def held(hub: Hub, name: str, token: str) -> AbstractContextManager[None]:
+    """Keep a source's cursor while its holder polls or listens."""
+    return kept(_Held(hub.store.cursors, name), token, hub.now)
 
 
 class _Held:
@@ -99,7 +120,11 @@ def read_document(
 
 def raw_item(source: Source[Any], payload: bytes, *, source_name: str, now: datetime, realm: str = "") -> RawItem:
     """A payload as a raw item; its digest serves where the plugin cannot name it."""
-    external_id, revision = source.identify(payload)
+    try:
+        external_id, revision = source.identify(payload)
+    except TranslationError:
+        # One broken item must not end the document: it is kept, and `translate` says what is wrong with it.
+        external_id, revision = "", ""
     return RawItem(
         source=source_name,
         plugin=source.name,
@@ -115,12 +140,12 @@ def _interval(hub: Hub, name: str, source: PollingSource[Any]) -> timedelta:
     return hub.settings.sources[name].every or source.interval
 
 
-def _again(hub: Hub, name: str, failure: ConnectorError) -> datetime:
-    """When to poll again after a failure: doubling from the interval, never before the network said."""
+def _again(hub: Hub, name: str, failure: HubError) -> datetime:
+    """When to poll again after a failure: doubling from five seconds to an hour, never before the network said."""
     until = failure.until if isinstance(failure, QuotaExhausted) else None
     if until is not None:
         return until
     failures = next((row["failures"] for row in hub.store.cursors.list() if row["source"] == name), 0)
     wait = min(SHORTEST * (1 << min(int(failures), 10)), LONGEST)
-    asked = timedelta(seconds=getattr(failure, "retry_after", None) or 0)
+    asked = timedelta(seconds=min(getattr(failure, "retry_after", None) or 0, LONGEST_ASKED_S))
     return hub.now() + max(wait, asked)

@@ -72,7 +72,10 @@ def label_lines(
         signals = [found[1] for _, found in read if not isinstance(found, str)]
         labels = iter(_label(signals, enrichers))
         for number, found in read:
-            yield number, found if isinstance(found, str) else {**found[0], "labels": [shown(label) for label in next(labels)]}
+            yield (
+                number,
+                found if isinstance(found, str) else {**found[0], "labels": [shown(label) for label in next(labels)]},
+            )
 
 
 def shown(label: Label) -> dict[str, Any]:

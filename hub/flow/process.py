@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from hub.core.errors import ConfigError, HubError, TranslationError
 from hub.core.model import Author, Ignored, Provenance, RawItem, Signal, Tombstone, Translated
-from hub.core.normalise import normalise, normalise_author
+from hub.core.normalise import clean_text, normalise, normalise_author
 from hub.flow.decide import Decision, decide_batch
 from hub.flow.lease import kept
 from hub.runtime import Hub
@@ -22,6 +22,7 @@ from hub.store.inbox import InboxRow, Settled
 
 log = structlog.get_logger(__name__)
 TRIES = 5
+LONGEST_NOTE = 500
 
 
 @dataclass
@@ -40,7 +41,7 @@ def process(hub: Hub, *, slice_s: float = 5.0) -> int:
     """Work on due raw rows until nothing is due or the time slice ends; returns how many rows were settled."""
     end = monotonic() + slice_s
     done = 0
-    while monotonic() < end:
+    while monotonic() < end and not hub.stopping.is_set():
         worked = process_batch(hub)
         if not worked:
             return done
@@ -49,11 +50,29 @@ def process(hub: Hub, *, slice_s: float = 5.0) -> int:
     return done
 
 
-def process_batch(hub: Hub) -> int:
-    """Claim one batch, work on it, commit it; returns how many rows it held."""
-    token, rows = hub.store.inbox.claim(limit=hub.settings.workers.batch, now=hub.now())
+def process_batch(hub: Hub, *, most: int | None = None) -> int:
+    """Claim one batch, work on it, commit it; returns how many rows it held.
+
+    Where the work itself fails, the rows go one by one, so that only the one at fault is marked and the others go on.
+    """
+    token, rows = hub.store.inbox.claim(limit=most or hub.settings.workers.batch, now=hub.now())
     if not rows:
         return 0
+    try:
+        return _work(hub, token, rows)
+    except HubError:  # the database is away, a file is wrong: no row is at fault
+        raise
+    except Exception as error:
+        log.exception("a batch failed", rows=len(rows))
+        if len(rows) == 1:
+            fault = Settled(rows[0].id, "failed", _note(f"bug: {type(error).__name__}: {error}"))
+            commit(hub, token, Read(settled=[fault]), Decision())
+            return 1
+        hub.store.inbox.release(token)
+        return sum(process_batch(hub, most=1) for _ in rows)
+
+
+def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
     with kept(hub.store.inbox, token, hub.now):
         read = read_rows(hub, rows)
         for _ in range(TRIES):
@@ -102,11 +121,16 @@ def read_rows(hub: Hub, rows: Sequence[InboxRow]) -> Read:
         try:
             _read_row(hub, row, read)
         except (TranslationError, ConfigError) as error:
-            read.settled.append(Settled(row.id, "failed", str(error)))
+            read.settled.append(Settled(row.id, "failed", _note(str(error))))
         except Exception as error:  # a plugin's bug must not stop the batch
             log.exception("a plugin failed to translate", plugin=row.item.plugin, raw=row.id)
-            read.settled.append(Settled(row.id, "failed", f"bug: {type(error).__name__}: {error}"))
+            read.settled.append(Settled(row.id, "failed", _note(f"bug: {type(error).__name__}: {error}")))
     return read
+
+
+def _note(reason: str) -> str:
+    """A reason as it is stored and shown: it may quote what a stranger sent."""
+    return clean_text(reason)[:LONGEST_NOTE]
 
 
 def _read_row(hub: Hub, row: InboxRow, read: Read) -> None:
@@ -119,7 +143,7 @@ def _read_row(hub: Hub, row: InboxRow, read: Read) -> None:
             return
     said = translate(source, row.item, row.id)
     if isinstance(said, Ignored):
-        read.settled.append(Settled(row.id, "ignored", said.reason))
+        read.settled.append(Settled(row.id, "ignored", _note(said.reason)))
         return
     read.signals += said.signals
     read.authors += said.authors

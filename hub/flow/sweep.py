@@ -28,8 +28,9 @@ def ring_due(hub: Hub) -> None:
     for destination in hub.store.deliveries.due(now=now):
         if destination in hub.settings.destinations and destination not in paused:
             hub.bell.ring("deliver", destination)
+    polled = frozenset(polling_sources(hub))
     for source in hub.store.cursors.due(now=now):
-        if source in hub.settings.sources and hub.settings.sources[source].enabled:
+        if source in polled:
             hub.bell.ring("poll", source)
 
 

@@ -118,13 +118,18 @@ def totals(hub: Hub) -> dict[str, Any]:
 
 def health(hub: Hub) -> dict[str, Any]:
     """Connections that are paused, sources whose last poll failed, and processes that are alive."""
-    now = hub.now()
+    now, known = hub.now(), {*hub.settings.sources, *hub.settings.destinations}
     paused = [
         {"connection": one["name"], "reason": one["reason"], "since": one["at"], "until": one["paused_until"]}
         for one in hub.store.connections.pauses(now=now)
+        if one["name"] in known
     ]
     names = ("source", "failures", "error", "polled_at", "due_at")
-    failing = [{name: row[name] for name in names} for row in hub.store.cursors.list() if row["error"]]
+    failing = [
+        {name: row[name] for name in names}
+        for row in hub.store.cursors.list()
+        if row["error"] and row["source"] in known
+    ]
     beats = hub.store.connections.beats(since=now - ALIVE)
     alive = [{"name": one["name"], "role": one["role"], "at": one["at"]} for one in beats]
     found: dict[str, Any] = msgspec.to_builtins(

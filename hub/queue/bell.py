@@ -13,6 +13,8 @@ from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from hub.core.errors import ConfigError, Problem
+
 log = structlog.get_logger(__name__)
 STEPS = ("process", "deliver", "poll")
 COALESCE_S = 15
@@ -55,8 +57,12 @@ class RedisBell(Bell):
 
 
 def connect(url: str, *, timeout: float | None = None) -> Redis:
-    """A Redis client without retries of its own."""
-    return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=timeout, socket_connect_timeout=timeout)
+    """A Redis client without retries of its own. Raises ConfigError where the URL is none of Redis."""
+    try:
+        return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=timeout, socket_connect_timeout=timeout)
+    except ValueError as error:
+        hint = "redis://HOST:6379/0, rediss://..., or unix:///path"
+        raise ConfigError([Problem("config.toml", "redis.url", str(error).splitlines()[0], hint)]) from None
 
 
 def _key(step: str, connection: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from hub.core.errors import ConfigError, HubError, Problem
+
+LONGEST_SOCKET = 103  # bytes: macOS takes 103, Linux 107
 
 
 class AlreadyRunning(HubError):
@@ -27,7 +30,9 @@ def socket_url(data: Path) -> str:
 def socket_path(data: Path) -> Path:
     """The socket, in a short private folder: a path over 107 bytes is cut silently by some servers."""
     digest = sha256(str(data.resolve()).encode()).hexdigest()[:12]
-    return Path(tempfile.gettempdir()) / f"hubbub-{os.getuid()}-{digest}" / "redis.sock"
+    name = Path(f"hubbub-{os.getuid()}-{digest}", "redis.sock")
+    wanted = Path(tempfile.gettempdir()) / name
+    return wanted if len(os.fsencode(wanted)) <= LONGEST_SOCKET else Path("/tmp") / name  # noqa: S108 - a private folder in it
 
 
 def server_command(data: Path) -> list[str]:
@@ -67,9 +72,16 @@ def find_server() -> str:
 
 
 def lock(data: Path) -> IO[str]:
-    """Hold the data folder: a second hub on it would steal the socket. Freed at exit, also by kill -9."""
-    data.mkdir(parents=True, exist_ok=True)
-    file = (data / "hub.lock").open("w")
+    """Hold the data folder: a second hub on it would steal the socket. Freed at exit, also by kill -9.
+
+    Raises AlreadyRunning, and ConfigError where the folder cannot be made or written.
+    """
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        file = (data / "hub.lock").open("w")
+    except OSError as error:
+        hint = "name a folder that this user may write"
+        raise ConfigError([Problem("config.toml", "hub.data", str(error), hint)]) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -79,7 +91,8 @@ def lock(data: Path) -> IO[str]:
 
 
 def _private_folder(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # whatever it is: looked at next
+        folder.mkdir(mode=0o700)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
         raise HubError(f"{folder} is not a private folder of this user: remove it")

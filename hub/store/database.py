@@ -15,14 +15,18 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, func, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
 
-from hub.core.errors import HubError
+from hub.core.errors import ConfigError, HubError, Problem
 
 T = TypeVar("T")
-_HOST = sha256(socket.gethostname().encode()).hexdigest()[:8]
 HEAD = "0001"
+OUTAGES = frozenset(
+    {"OperationalError", "InterfaceError", "DatabaseError"}
+)  # the last by itself: no database, or a broken one
+MIGRATION_LOCK = 0x48554242  # any number that no other program on this database uses
 PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
@@ -72,16 +76,26 @@ class Database:
         return insert.on_conflict_do_update(index_elements=index, set_={name: insert.excluded[name] for name in update})
 
     def migrate(self) -> None:
-        """Bring the schema to this program's revision; foreign keys are off meanwhile, or a table's rebuild deletes children."""
-        if self.revision() == HEAD:
+        """Bring the schema to this program's revision; foreign keys are off meanwhile, or a table's rebuild deletes children.
+
+        Raises WrongRevision where the schema is newer than this program. Several at once do no harm: one does it.
+        """
+        found = self.revision()
+        if found == HEAD:
             return
+        if found is not None and found > HEAD:
+            raise WrongRevision(f"the database is at revision {found}, which is newer than this program's {HEAD}")
         from hub.store.migrations.run import upgrade  # noqa: PLC0415 - Alembic is heavy, and a start rarely migrates
 
-        with self.engine.connect() as conn:
+        with unavailable(), self._writer.connect() as conn:
             self._pragma(conn, "foreign_keys=OFF")
-            with conn.begin():
-                upgrade(conn)
-            self._pragma(conn, "foreign_keys=ON")
+            try:
+                with conn.begin():
+                    if not self.is_sqlite:  # SQLite has begun IMMEDIATE: it is alone already
+                        conn.execute(text("SELECT pg_advisory_xact_lock(:this)"), {"this": MIGRATION_LOCK})
+                    upgrade(conn)
+            finally:
+                self._pragma(conn, "foreign_keys=ON")
 
     def revision(self) -> str | None:
         """The revision that the schema has, None where there is no schema."""
@@ -118,18 +132,39 @@ class Database:
 
 
 def open_database(url: str) -> Database:
-    """A database by its URL: `sqlite:///path` or `postgresql+psycopg://...`; the SQLite file's folder is made."""
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "sqlite":
-        if parsed.database and parsed.database != ":memory:":
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(parsed, pool_size=8, max_overflow=8)
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        return Database(engine)
-    if parsed.drivername == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    return Database(create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True))
+    """A database by its URL: `sqlite:///path` or `postgresql+psycopg://...`; the SQLite file's folder is made.
+
+    Raises ConfigError where the URL is none of these or its driver is not installed.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "sqlite":
+            return _open_sqlite(parsed)
+        if parsed.get_backend_name() != "postgresql":
+            raise _wrong_url("this is neither SQLite nor PostgreSQL")
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        return Database(create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True))
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise _wrong_url("this is no database URL") from None
+    except ModuleNotFoundError as error:
+        raise _wrong_url(f"it needs '{error.name}'", "pip install 'hubbub[postgres]'") from None
+
+
+def _open_sqlite(url: URL) -> Database:
+    try:
+        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(f"the database's folder cannot be made: {error}") from None
+    engine = create_engine(url, pool_size=8, max_overflow=8)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return Database(engine)
+
+
+def _wrong_url(message: str, hint: str = "sqlite:///FILE or postgresql://USER@HOST/NAME") -> ConfigError:
+    # The URL itself may hold a password.
+    return ConfigError([Problem("config.toml", "database.url", message, hint)])
 
 
 @contextmanager
@@ -137,9 +172,11 @@ def unavailable() -> Iterator[None]:
     """Turn the drivers' operational errors into StoreUnavailable; what is a bug stays as it is."""
     try:
         yield
+    except PoolExhausted as error:
+        raise StoreUnavailable(f"the database cannot take it now: {error}") from error
     except DBAPIError as error:
         text = str(error.orig)
-        if error.connection_invalidated or type(error).__name__ in {"OperationalError", "InterfaceError"}:
+        if error.connection_invalidated or type(error).__name__ in OUTAGES:
             raise StoreUnavailable(f"the database cannot take it now: {text}") from error
         raise
 
@@ -151,6 +188,17 @@ def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:
     """The keys in parts that one statement can take."""
     for start in range(0, len(keys), CHUNK):
         yield keys[start : start + CHUNK]
+
+
+def _place() -> str:
+    """Where process ids mean the same: this machine since its boot, and its namespace (two containers may share a name)."""
+    marks = [socket.gethostname()]
+    with contextlib.suppress(OSError):  # Linux only
+        marks += [Path("/proc/sys/kernel/random/boot_id").read_text("ascii"), str(Path("/proc/self/ns/pid").readlink())]
+    return sha256("\n".join(marks).encode()).hexdigest()[:8]
+
+
+_HOST = _place()
 
 
 def lease_token() -> str:

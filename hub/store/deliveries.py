@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, bindparam, exists, func, not_, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, exists, func, not_, select, update
 from sqlalchemy import insert as plain_insert
 
 from hub.core.model import Delivery, RemoteRef
-from hub.store.database import Database, chunks, holder_is_gone, lease_token
+from hub.store.database import Database, chunks, lease_token
 from hub.store.tables import CLOSED_FOR_ORDER, DUE_STATES, OPEN_STATES, attempts, needs, refs
 from hub.store.tables import deliveries as T
 
@@ -111,8 +111,9 @@ class Deliveries:
     def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: datetime) -> bool:
         """Record what became of a claimed batch in one transaction; False where the lease is no longer ours."""
         with self.database.write() as conn:
-            held = conn.scalar(select(func.count()).where(T.c.lease == claim.token, T.c.state == "leased"))
-            if held != len(settlements):
+            # Locked, not only counted: a sweep must not take the rows back between this look and the writing.
+            ours = select(T.c.id).where(T.c.lease == claim.token, T.c.state == "leased").with_for_update()
+            if len(conn.scalars(ours).all()) != len(settlements):
                 return False
             conn.execute(_SETTLE, [_settled(item, now) for item in settlements])
             conn.execute(_FINISH, [_finished(item, claim.token, now) for item in settlements])
@@ -134,8 +135,8 @@ class Deliveries:
             if item.ref is not None
         ]
         if rows:
-            index = ["destination", "object", "record_key"]
-            conn.execute(self.database.upsert(refs, index=index, update=["provides", "remote_id", "url"]), rows)
+            index = ["destination", "provides"]
+            conn.execute(self.database.upsert(refs, index=index, update=["remote_id", "url"]), rows)
 
     def renew(self, token: str, *, now: datetime) -> None:
         """Push the end of a lease out while its holder works."""
@@ -144,11 +145,12 @@ class Deliveries:
 
     def expire(self, *, now: datetime) -> int:
         """Leases that ran out, or whose holder died, leave their deliveries uncertain: they may have been sent."""
+        tokens = self.database.lost_leases(T, now=now)
+        if not tokens:
+            return 0
         values = {"state": "uncertain", "lease": None, "lease_until": None, "due_at": now}
+        lost = and_(T.c.state == "leased", T.c.lease.in_(tokens))
         with self.database.write() as conn:
-            held = conn.scalars(select(T.c.lease).where(T.c.state == "leased").distinct())
-            dead = [token for token in held if holder_is_gone(token)]
-            lost = and_(T.c.state == "leased", or_(T.c.lease_until < now, T.c.lease.in_(dead)))
             over = and_(attempts.c.delivery_id.in_(select(T.c.id).where(lost)), attempts.c.finished_at.is_(None))
             conn.execute(update(attempts).where(over).values(outcome="lost", finished_at=now))
             return conn.execute(update(T).where(lost).values(values)).rowcount
@@ -185,8 +187,8 @@ _SETTLE = (
         settled_at=bindparam("done", type_=T.c.settled_at.type),
         attempts=T.c.attempts - bindparam("unburnt"),
         error=bindparam("why", type_=T.c.error.type),
-        remote_id=func.coalesce(bindparam("rid"), T.c.remote_id),
-        remote_url=func.coalesce(bindparam("rurl"), T.c.remote_url),
+        remote_id=func.coalesce(bindparam("rid", type_=T.c.remote_id.type), T.c.remote_id),
+        remote_url=func.coalesce(bindparam("rurl", type_=T.c.remote_url.type), T.c.remote_url),
         lease=None,
         lease_until=None,
     )

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, case, func, select, text, update
+from sqlalchemy import Connection, and_, case, func, literal, select, text, update
 
 from hub.core.model import RawItem
 from hub.store.database import Database, lease_token
@@ -15,7 +15,9 @@ from hub.store.tables import inbox as T
 
 LEASE = timedelta(seconds=30)
 ALONE_AFTER = 2
-QUARANTINE_AFTER = 3
+QUARANTINE_AFTER = 5
+# A row that was lost alone waits before its next try: workers that are killed from outside must not meet the same row each time.
+PAUSES = {3: timedelta(seconds=10), 4: timedelta(minutes=1)}
 LOST = "its worker was lost"
 
 
@@ -96,12 +98,14 @@ class Inbox:
             conn.execute(update(T).where(T.c.lease == token).values(state="new", lease=None, lease_until=None))
 
     def expire(self, *, now: datetime) -> int:
-        """Take rows back whose lease ran out or whose holder died; the third loss quarantines a row. Returns how many."""
+        """Take rows back whose lease ran out or whose holder died; the fifth loss quarantines a row. Returns how many."""
         lost = self.database.lost_leases(T, now=now)
         if not lost:
             return 0
         after = case((T.c.losses + 1 >= QUARANTINE_AFTER, "quarantined"), else_="new")
+        waits = [(T.c.losses + 1 == losses, literal(now + pause, T.c.due_at.type)) for losses, pause in PAUSES.items()]
         values = {"state": after, "losses": T.c.losses + 1, "lease": None, "lease_until": None, "note": LOST}
+        values["due_at"] = case(*waits, else_=T.c.due_at)
         with self.database.write() as conn:
             return conn.execute(update(T).where(T.c.state == "leased", T.c.lease.in_(lost)).values(values)).rowcount
 
@@ -166,7 +170,9 @@ def _row(item: RawItem, form: str) -> dict[str, Any]:
         "connection": item.source,
         "plugin": item.plugin,
         "external_id": item.external_id,
-        "digest": sha256(item.external_id.encode("utf-8", "replace") + b"\x1f" + item.payload).hexdigest(),
+        "digest": sha256(
+            f"{item.realm}\x1f{item.external_id}\x1f".encode("utf-8", "replace") + item.payload
+        ).hexdigest(),
         "realm": item.realm,
         "revision": item.revision,
         "form": form,

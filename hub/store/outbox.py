@@ -46,7 +46,7 @@ class Outbox:
         return found
 
     def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> bool:
-        """Write the outbox rows of a batch; False where somebody else planned the same record meanwhile (then roll back).
+        """Write the outbox rows of a batch; False where somebody else planned or sends the same meanwhile (then roll back).
 
         Unchanged records cause nothing; a newer payload replaces an unsent one; a ticket or comment is planned once ever.
         """
@@ -55,7 +55,9 @@ class Outbox:
         rows = [row for target, item in wanted.items() if (row := _new_row(item, latest.get(target), now))]
         superseded = [latest[_row_target(row)].id for row in rows if _unsent(latest.get(_row_target(row)))]
         for part in chunks(superseded):
-            conn.execute(update(T).where(T.c.id.in_(part)).values(state="superseded", settled_at=now))
+            still = T.c.id.in_(part), T.c.state == "pending", T.c.attempts == 0
+            if conn.execute(update(T).where(*still).values(state="superseded", settled_at=now)).rowcount != len(part):
+                return False
         return self._insert(conn, rows, {target: item.record for target, item in wanted.items()})
 
     def _latest(self, conn: Connection, record_keys: set[str]) -> dict[Target, Any]:
@@ -149,17 +151,15 @@ class Outbox:
         self, ids: Sequence[int] | None, states: Sequence[str], values: Mapping[str, Any], wanted: Mapping[str, Any]
     ) -> int:
         query = update(T).where(T.c.state.in_(states))
-        # A doubtful delivery keeps its doubt: it is looked into again, never simply sent as if it were new.
-        keeps = query.where(T.c.state == "uncertain") if values.get("state") == "pending" else None
         for name, value in wanted.items():
             query = query if value is None else query.where(T.c[name] == value)
-        if ids is not None:
-            query = query.where(T.c.id.in_(ids))
-            keeps = keeps.where(T.c.id.in_(ids)) if keeps is not None else None
+        query = query if ids is None else query.where(T.c.id.in_(ids))
         with self.database.write() as conn:
             done = 0
-            if keeps is not None:
-                done += conn.execute(keeps.values(due_at=values["due_at"])).rowcount
+            if values.get("state") == "pending":
+                # A doubtful delivery keeps its doubt: it is looked into again, never simply sent as if it were new.
+                doubtful = query.where(T.c.state == "uncertain")
+                done = conn.execute(doubtful.values(due_at=values["due_at"])).rowcount
                 query = query.where(T.c.state != "uncertain")
             return done + conn.execute(query.values(dict(values))).rowcount
 

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, exists, func, not_, or_, select, update
 
 from hub.core.model import Author, Label, RawItem, Signal, Tombstone
 from hub.store.database import Database, chunks
 from hub.store.tables import authors as A
 from hub.store.tables import inbox as I
+from hub.store.tables import json_text
 from hub.store.tables import labels as L
 from hub.store.tables import signals as S
 from hub.store.tables import tombstones as D
@@ -32,11 +33,11 @@ class KnownSignal(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A signal that is ready to be stored: with labels and trace (both as JSON values)."""
+    """A signal that is ready to be stored: with labels and trace (a value that JSON can hold)."""
 
     signal: Signal
     labels: Sequence[Label]
-    trace: bytes
+    trace: Any
     matched: bool
 
 
@@ -138,17 +139,22 @@ class Signals:
         self._label(conn, judged)
 
     def refresh(self, conn: Connection, pairs: Mapping[str, int]) -> None:
-        """A repeat in which only counts changed (key to its new raw row) takes the place of the older raw row."""
+        """A repeat in which only counts changed (key to its new raw row) takes the place of the older raw row.
+
+        A raw row that another signal came from too (a repost holds its original) stays.
+        """
         for key, raw_id in pairs.items():
             old = conn.scalar(select(S.c.raw_id).where(S.c.key == key))
             conn.execute(update(S).where(S.c.key == key).values(raw_id=raw_id))
-            conn.execute(delete(I).where(I.c.id == old, I.c.state == "done", I.c.id != raw_id))
+            needed = exists().where(S.c.raw_id == old)
+            conn.execute(delete(I).where(I.c.id == old, I.c.state == "done", I.c.id != raw_id, not_(needed)))
 
     def meet(self, conn: Connection, people: Iterable[Author], *, now: datetime) -> None:
         """Remember authors: the newest face of each, with the handles it had before."""
         met = {author.key: author for author in people}
         known = {row.key: row for part in chunks(list(met)) for row in conn.execute(_KNOWN.where(A.c.key.in_(part)))}
-        rows = [_author_row(author, known.get(key), now) for key, author in met.items()]
+        # In one order everywhere: two batches that meet the same people would else wait for each other for ever.
+        rows = [_author_row(author, known.get(key), now) for key, author in sorted(met.items())]
         if rows:
             names = ["handle", "last_seen", "body"]
             conn.execute(self.database.upsert(A, index=["key"], update=names), rows)
@@ -253,7 +259,7 @@ def _filters(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield exists().where(L.c.signal_key == S.c.key, L.c.name == "sentiment", fits)
     if wanted.text is not None:
         newest = select(func.max(S.c.id)).scalar_subquery()
-        inside = msgspec.json.encode(wanted.text).decode()[1:-1]
+        inside = json_text(wanted.text)[1:-1]
         yield and_(S.c.id > newest - SEARCHED, S.c.body.icontains(inside, autoescape=True))
 
 
@@ -280,8 +286,8 @@ def _row(item: Judged) -> dict[str, Any]:
         "content_hash": signal.content_hash,
         "raw_id": signal.provenance.raw_id if signal.provenance else 0,
         "matched": item.matched,
-        "body": msgspec.json.encode(signal).decode(),
-        "trace": item.trace.decode(),
+        "body": json_text(signal),
+        "trace": json_text(item.trace),
     }
 
 
@@ -308,7 +314,7 @@ def _author_row(author: Author, known: Any, now: datetime) -> dict[str, Any]:
         old = _author.decode(known.body)
         renamed = (old.handle,) if old.handle and old.handle != author.handle else ()
         history = tuple(dict.fromkeys((*old.handle_history, *renamed, *history)))
-    body = msgspec.json.encode(msgspec.structs.replace(author, handle_history=history)).decode()
+    body = json_text(msgspec.structs.replace(author, handle_history=history))
     first = known.first_seen if known is not None else now
     return {
         "key": author.key,

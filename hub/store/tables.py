@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +18,6 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
     Text,
     UniqueConstraint,
@@ -27,6 +27,7 @@ from sqlalchemy.types import TypeDecorator
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class Time(TypeDecorator[datetime]):
@@ -36,10 +37,44 @@ class Time(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
+        """Microseconds since 1970."""
         return None if value is None else (value - EPOCH) // MICROSECOND
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Aware UTC."""
         return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+class Words(TypeDecorator[str]):
+    """Text of any length; NUL, which PostgreSQL refuses, and half surrogate pairs, which nobody takes, become U+FFFD."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Text that both databases take."""
+        return None if value is None else storable(value)
+
+
+def storable(text: str) -> str:
+    """Text that both databases take, and take alike."""
+    return text if text.isascii() and "\x00" not in text else _UNSTORABLE.sub("\ufffd", text)
+
+
+def json_text(value: Any) -> str:
+    """A value as JSON text, its strings storable."""
+    try:
+        return msgspec.json.encode(value).decode()
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_mended(msgspec.to_builtins(value))).decode()
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, dict):
+        return {_mended(key): _mended(inner) for key, inner in value.items()}
+    return [_mended(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 class Json(TypeDecorator[Any]):
@@ -49,9 +84,11 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else msgspec.json.encode(value).decode()
+        """JSON as text."""
+        return None if value is None else json_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        """Plain values."""
         return None if value is None else msgspec.json.decode(value)
 
 
@@ -69,24 +106,25 @@ inbox = Table(
     "inbox",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("connection", String(64), nullable=False),
-    Column("plugin", String(64), nullable=False),
-    Column("external_id", Text, nullable=False),
-    Column("digest", String(64), nullable=False),
-    Column("realm", Text, nullable=False, server_default=""),
-    Column("revision", Text, nullable=False, server_default=""),
-    Column("form", String(8), nullable=False, server_default="item"),  # item | body (a webhook's body, not yet parsed)
+    Column("connection", Words, nullable=False),
+    Column("plugin", Words, nullable=False),
+    Column("external_id", Words, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("realm", Words, nullable=False, server_default=""),
+    Column("revision", Words, nullable=False, server_default=""),
+    Column("form", Words, nullable=False, server_default="item"),  # item | body (a webhook's body, not yet parsed)
     Column("payload", LargeBinary, nullable=False),
     Column("received_at", Time, nullable=False),
-    Column("state", String(16), nullable=False, server_default="new"),
+    Column("state", Words, nullable=False, server_default="new"),
     Column("due_at", Time, nullable=False),
-    Column("lease", String(64)),
+    Column("lease", Words),
     Column("lease_until", Time),
     Column(
         "losses", Integer, nullable=False, server_default="0"
-    ),  # leases lost: twice runs alone, thrice is quarantined
-    Column("note", Text),
-    UniqueConstraint("connection", "external_id", "digest"),
+    ),  # leases lost: twice runs alone, five times is quarantined
+    Column("note", Words),
+    # The digest covers realm and external id too, which may be longer than an index of PostgreSQL takes (2,704 bytes).
+    UniqueConstraint("connection", "digest"),
 )
 OPEN_INBOX = ("new", "leased")
 Index(
@@ -113,20 +151,20 @@ signals = Table(
     "signals",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("key", String(96), nullable=False, unique=True),
-    Column("network", String(32), nullable=False),
-    Column("source", String(64), nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("lang", String(16)),
-    Column("author_key", String(96), index=True),
-    Column("conversation_key", String(96), nullable=False, index=True),
+    Column("key", Words, nullable=False, unique=True),
+    Column("network", Words, nullable=False),
+    Column("source", Words, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("lang", Words),
+    Column("author_key", Words, index=True),
+    Column("conversation_key", Words, nullable=False, index=True),
     Column("published_at", Time, nullable=False, index=True),
     Column("observed_at", Time, nullable=False),
     Column("updated_at", Time),
-    Column("state", String(16), nullable=False),
-    Column("revision", Text, nullable=False, server_default=""),
-    Column("content_hash", String(64), nullable=False),
-    Column("raw_id", Id, nullable=False),
+    Column("state", Words, nullable=False),
+    Column("revision", Words, nullable=False, server_default=""),
+    Column("content_hash", Words, nullable=False),
+    Column("raw_id", Id, nullable=False, index=True),
     Column("matched", Boolean, nullable=False),
     Column("body", Text, nullable=False),
     Column("trace", Text, nullable=False),
@@ -135,22 +173,22 @@ signals = Table(
 labels = Table(
     "labels",
     metadata,
-    Column("signal_key", String(96), primary_key=True),
-    Column("name", String(32), primary_key=True),
-    Column("model", String(64), primary_key=True),
-    Column("value", String(64), nullable=False),
+    Column("signal_key", Words, primary_key=True),
+    Column("name", Words, primary_key=True),
+    Column("model", Words, primary_key=True),
+    Column("value", Words, nullable=False),
     Column("score", Float),
     Column("confidence", Float),
-    Column("version", String(64), nullable=False, server_default=""),
-    Column("by", String(16), nullable=False, server_default="enricher"),
+    Column("version", Words, nullable=False, server_default=""),
+    Column("by", Words, nullable=False, server_default="enricher"),
 )
 
 authors = Table(
     "authors",
     metadata,
-    Column("key", String(96), primary_key=True),
-    Column("network", String(32), nullable=False),
-    Column("handle", Text),
+    Column("key", Words, primary_key=True),
+    Column("network", Words, nullable=False),
+    Column("handle", Words),
     Column("first_seen", Time, nullable=False),
     Column("last_seen", Time, nullable=False),
     Column("body", Text, nullable=False),
@@ -159,8 +197,8 @@ authors = Table(
 tombstones = Table(
     "tombstones",
     metadata,
-    Column("key", String(96), primary_key=True),
-    Column("reason", String(16), nullable=False),
+    Column("key", Words, primary_key=True),
+    Column("reason", Words, nullable=False),
     Column("at", Time, nullable=False),
 )
 
@@ -168,31 +206,31 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Id, primary_key=True),
-    Column("destination", String(64), nullable=False),
-    Column("object", String(96), nullable=False),
-    Column("record_key", String(96), nullable=False),
-    Column("operation", String(16), nullable=False),
+    Column("destination", Words, nullable=False),
+    Column("object", Words, nullable=False),
+    Column("record_key", Words, nullable=False),
+    Column("operation", Words, nullable=False),
     Column("seq", Integer, nullable=False),
-    Column("key", String(64), nullable=False),
-    Column("state", String(16), nullable=False, server_default="pending"),
+    Column("key", Words, nullable=False),
+    Column("state", Words, nullable=False, server_default="pending"),
     Column("due_at", Time, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
-    Column("lease", String(64)),
+    Column("lease", Words),
     Column("lease_until", Time),
     Column("first_sent_at", Time),
     Column("settled_at", Time),
     Column("created_at", Time, nullable=False),
-    Column("signal_key", String(96), index=True),
-    Column("rule", String(96)),
-    Column("mapping", String(96), nullable=False),
-    Column("mapping_version", String(64), nullable=False),
-    Column("stable", String(64), nullable=False),
-    Column("key_field", String(96), nullable=False, server_default=""),
+    Column("signal_key", Words, index=True),
+    Column("rule", Words),
+    Column("mapping", Words, nullable=False),
+    Column("mapping_version", Words, nullable=False),
+    Column("stable", Words, nullable=False),
+    Column("key_field", Words, nullable=False, server_default=""),
     Column("once", Json, nullable=False),
     Column("fields", Json, nullable=False),
-    Column("provides", String(240), nullable=False),
-    Column("remote_id", Text),
-    Column("remote_url", Text),
+    Column("provides", Words, nullable=False),
+    Column("remote_id", Words),
+    Column("remote_url", Words),
     Column("error", Json),
     UniqueConstraint("destination", "object", "record_key", "operation", "seq"),
 )
@@ -220,7 +258,7 @@ needs = Table(
     "delivery_needs",
     metadata,
     Column("delivery_id", Id, ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
-    Column("need", String(240), primary_key=True),
+    Column("need", Words, primary_key=True),
 )
 
 attempts = Table(
@@ -229,44 +267,43 @@ attempts = Table(
     Column("id", Id, primary_key=True),
     Column("delivery_id", Id, ForeignKey("deliveries.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("attempt", Integer, nullable=False),
-    Column("lease", String(64), nullable=False),
+    Column("lease", Words, nullable=False),
     Column("started_at", Time, nullable=False),
     Column("finished_at", Time),
-    Column("outcome", String(16)),
+    Column("outcome", Words),
     Column("error", Json),
 )
 
 refs = Table(
     "refs",
     metadata,
-    Column("destination", String(64), primary_key=True),
-    Column("object", String(96), primary_key=True),
-    Column("record_key", String(96), primary_key=True),
-    Column("provides", String(240), nullable=False),
-    Column("remote_id", Text, nullable=False),
-    Column("url", Text),
-    Index("ix_refs_provides", "destination", "provides"),
+    Column("destination", Words, primary_key=True),
+    Column("provides", Words, primary_key=True),  # a comment on a ticket and the ticket may share object and key
+    Column("object", Words, nullable=False),
+    Column("record_key", Words, nullable=False),
+    Column("remote_id", Words, nullable=False),
+    Column("url", Words),
 )
 
 cursors = Table(
     "cursors",
     metadata,
-    Column("source", String(64), primary_key=True),
+    Column("source", Words, primary_key=True),
     Column("value", Json),
     Column("due_at", Time, nullable=False),
-    Column("lease", String(64)),
+    Column("lease", Words),
     Column("lease_until", Time),
     Column("polled_at", Time),
-    Column("error", Text),
+    Column("error", Words),
     Column("failures", Integer, nullable=False, server_default="0"),
 )
 
 connections = Table(
     "connections",
     metadata,
-    Column("name", String(64), primary_key=True),
-    Column("state", String(16), nullable=False),
-    Column("reason", Text),
+    Column("name", Words, primary_key=True),
+    Column("state", Words, nullable=False),
+    Column("reason", Words),
     Column("paused_until", Time),
     Column("at", Time, nullable=False),
 )
@@ -274,17 +311,17 @@ connections = Table(
 memories = Table(
     "memories",
     metadata,
-    Column("connection", String(64), primary_key=True),
-    Column("name", String(64), primary_key=True),
+    Column("connection", Words, primary_key=True),
+    Column("name", Words, primary_key=True),
     Column("value", Json),
 )
 
 versions = Table(
     "versions",
     metadata,
-    Column("hash", String(64), primary_key=True),
-    Column("kind", String(16), nullable=False),
-    Column("name", String(128), nullable=False),
+    Column("hash", Words, primary_key=True),
+    Column("kind", Words, nullable=False),
+    Column("name", Words, nullable=False),
     Column("content", Text, nullable=False),
     Column("active_from", Time, nullable=False),
 )
@@ -292,8 +329,8 @@ versions = Table(
 heartbeats = Table(
     "heartbeats",
     metadata,
-    Column("name", String(96), primary_key=True),
-    Column("role", String(16), nullable=False),
+    Column("name", Words, primary_key=True),
+    Column("role", Words, nullable=False),
     Column("at", Time, nullable=False),
     Column("detail", Json),
 )

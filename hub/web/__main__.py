@@ -47,8 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _end_with_parent() -> None:
-    with contextlib.suppress(OSError, ValueError), os.fdopen(0, "rb", closefd=False) as stream:
-        while stream.read(1):
+    # Not through sys.stdin: Python aborts where a daemon thread holds its lock at the end.
+    with contextlib.suppress(OSError):
+        while os.read(0, 64):
             pass
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -151,8 +151,8 @@ def translate(raw: RawItem, reader: BodyReader, *, network: str) -> Translated:
     except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:
         raise TranslationError(f"a template of the mapping failed: {error}") from None
     network = _text(said["network"]) or network
-    if not network.isascii() or not network.replace("-", "").replace("_", "").isalnum() or len(network) > 32:
-        raise TranslationError(f"'{network[:40]}' is no name of a network (letters, digits, - and _, at most 32)")
+    if not network.isascii() or not network.replace("-", "").replace("_", "").isalnum() or len(network) > 31:
+        raise TranslationError(f"'{network[:40]}' is no name of a network (letters, digits, - and _, at most 31)")
     author = _author(said, network, raw.realm)
     return Translated((_signal(said, raw, network, author),), (author,) if author else ())
 

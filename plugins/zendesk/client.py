@@ -49,8 +49,10 @@ def error_of(answer: HttpResponse, method: str, now: datetime) -> ConnectorError
     if isinstance(generic, Retryable):
         if method == "PUT" and status >= 500 and status != 503:
             return Uncertain(text, code=code, details=details)
-        kept = {**details, "ticket_only": _one_ticket_only(answer.headers)}
-        return type(generic)(text, retry_after=generic.retry_after, code=code, details=kept)
+        one_ticket = _one_ticket_only(answer.headers)
+        kind = Retryable if one_ticket else type(generic)  # RateLimited would make the engine pause the whole connection
+        kept = {**details, "ticket_only": one_ticket}
+        return kind(text, retry_after=generic.retry_after, code=code, details=kept)
     return Rejected(text, field=said.field, code=code, details=details)
 
 

@@ -59,7 +59,9 @@ class Redactor:
             return self.redact(value)
         if isinstance(value, Mapping):
             return {
-                key: HIDDEN if isinstance(item, str) and _SECRET_NAME.fullmatch(str(key)) else self.redact_value(item)
+                self.redact(str(key)): HIDDEN
+                if isinstance(item, str) and _SECRET_NAME.fullmatch(str(key))
+                else self.redact_value(item)
                 for key, item in value.items()
             }
         return [self.redact_value(item) for item in value] if isinstance(value, list | tuple) else value

@@ -295,7 +295,7 @@ class Account(Sandbox):
         for name, value in fields.items():
             if (problem := self.problem(types.get(name), value)) is not None:
                 raise Refused(invalid(name, problem))
-        if not external_id or len(json.dumps(item).encode()) > RECORD_BYTES:
+        if not external_id or len(json.dumps(item, ensure_ascii=False).encode()) > RECORD_BYTES:
             raise Refused(
                 invalid("external_id" if not external_id else "base", "is missing or the record is over 32 KB")
             )

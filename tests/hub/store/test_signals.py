@@ -1,0 +1,217 @@
+"""Signals, labels, authors and tombstones."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from hub.core.model import Counts, Label, Media, Signal, Tombstone
+from hub.store import Store
+from hub.store.inbox import Settled
+from hub.store.signals import Judged, Stats, Wanted
+from tests.hub.store.given import HOSTILE, LATER, MENDED, NOON, author, judged, raw, signal
+
+
+def add(store: Store, *given: Signal | Judged) -> int:
+    with store.database.write() as conn:
+        return store.signals.add(conn, [one if isinstance(one, Judged) else judged(one) for one in given])
+
+
+def mood(value: str, score: float | None, **more: object) -> Label:
+    return Label("sentiment", value, "m", score, 0.9, "1", **more)  # type: ignore[arg-type]  # passed through
+
+
+def test_a_signal_comes_back_as_it_was_given(store: Store) -> None:
+    given = signal(counts=Counts(likes=3), media=(Media("image", "https://x/a.png"),), hashtags=("a", "ä"), text="Ä 🎉")
+    add(store, Judged(given, [mood("positive", 0.5)], {"rules": "v"}, matched=True))
+    row = store.signals.get("rss:1")
+    assert row is not None
+    assert (row["signal"], row["labels"], row["trace"]) == (given, [mood("positive", 0.5)], {"rules": "v"})
+
+
+def test_a_signal_that_is_there_already_is_not_added_again(store: Store) -> None:
+    assert (add(store, signal()), add(store, signal(text="other"), signal("rss:2"))) == (1, 1)
+
+
+@pytest.mark.parametrize("field", ["native_id", "realm", "revision", "text", "lang"])
+def test_nul_and_half_surrogates_do_not_stop_a_batch(store: Store, field: str) -> None:
+    assert add(store, signal(**{field: HOSTILE}), signal("rss:2")) == 2
+    row = store.signals.get("rss:1")
+    assert row is not None
+    assert getattr(row["signal"], field).replace("\x00", "\ufffd") == MENDED
+
+
+def test_a_hostile_mention_and_trace_are_kept_mended(store: Store) -> None:
+    add(store, Judged(signal(mentions=(HOSTILE,)), [], {"notes": [HOSTILE]}, matched=False))
+    row = store.signals.get("rss:1")
+    assert row is not None
+    assert (row["signal"].mentions, row["trace"]) == ((MENDED,), {"notes": [MENDED]})
+
+
+@pytest.mark.parametrize("field", ["name", "value", "model", "version"])
+def test_a_label_of_any_length_and_letters_is_kept(store: Store, field: str) -> None:
+    values = {"name": "n", "value": "v", "model": "m", field: "x" * 300 + HOSTILE}
+    add(store, judged(signal(), Label(**values)))
+    (label,) = store.signals.get("rss:1")["labels"]  # type: ignore[index]  # it is there
+    assert getattr(label, field) == "x" * 300 + MENDED
+
+
+def test_a_revision_replaces_content_and_models_labels_and_keeps_a_persons(store: Store) -> None:
+    persons = mood("negative", -1.0, by="person")
+    add(store, judged(signal(), Label("sentiment", "positive", "model"), Label("old", "x", "model"), persons))
+    with store.database.write() as conn:
+        store.signals.revise(conn, [judged(signal(text="new"), Label("sentiment", "neutral", "model"))])
+    row = store.signals.get("rss:1")
+    assert row is not None
+    assert row["signal"].text == "new"
+    assert sorted((one.name, one.value) for one in row["labels"]) == [
+        ("sentiment", "negative"),
+        ("sentiment", "neutral"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("rss:1", "rss:1"),
+        ("rss:12", "rss:12"),
+        ("rss:2", "rss:20"),
+        ("rss", None),
+        ("rss:9", None),
+        ("rss:_", None),
+        ("%", None),
+    ],
+)
+def test_a_signal_is_found_by_its_key_or_an_unambiguous_beginning(store: Store, asked: str, found: str | None) -> None:
+    add(store, signal("rss:1"), signal("rss:12"), signal("rss:20"))
+    row = store.signals.get(asked)
+    assert (row and row["key"]) == found
+
+
+@pytest.mark.parametrize("asked", [HOSTILE, "\x00", "\ud800"])
+def test_a_hostile_question_finds_nothing_and_breaks_nothing(store: Store, asked: str) -> None:
+    add(store, signal())
+    assert store.signals.get(asked) is None
+    assert store.signals.recent(network=asked) == []
+    assert store.signals.page(Wanted(text=asked)) == []
+    assert store.outbox.recent(state=asked) == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found"),
+    [
+        (Wanted(), ["c", "b", "a"]),
+        (Wanted(network="rss"), ["b", "a"]),
+        (Wanted(matched=True), ["c"]),
+        (Wanted(sentiment="positive"), ["a"]),
+        (Wanted(sentiment="uncertain", unsure_below=0.95), ["a"]),
+        (Wanted(text='say "ä"'), ["b"]),
+        (Wanted(text="100%"), []),
+        (Wanted(text="ACME"), ["c", "a"]),
+    ],
+)
+def test_a_page_holds_what_is_wanted(store: Store, wanted: Wanted, found: list[str]) -> None:
+    add(store, judged(signal("a"), mood("positive", 1.0)), signal("b", text='say "ä" 100'))
+    add(store, Judged(signal("c", network="lines"), [], {}, matched=True))
+    assert [row["key"] for row in store.signals.page(wanted)] == found
+
+
+# ------------------------------------------------------------------------------------------------------------- authors
+
+
+def meet(store: Store, *people: object, now: object = NOON) -> None:
+    with store.database.write() as conn:
+        store.signals.meet(conn, people, now=now)  # type: ignore[arg-type]  # passed through
+
+
+def known(store: Store, key: str = "rss:ada") -> object:
+    with store.database.read() as conn:
+        return store.signals.authors(conn, [key]).get(key)
+
+
+def test_an_author_keeps_the_handles_of_before(store: Store) -> None:
+    for handle in ("ada", "ada.l", "ada.l", "lovelace"):
+        meet(store, author(handle=handle))
+    assert known(store) == author(handle="lovelace", handle_history=("ada", "ada.l"))
+
+
+@pytest.mark.parametrize("handle", [HOSTILE, "x" * 9000])
+def test_a_handle_of_any_kind_is_kept(store: Store, handle: str) -> None:
+    meet(store, author(handle=handle))
+    assert getattr(known(store), "handle").replace("\x00", "\ufffd") == handle.replace(HOSTILE, MENDED)  # noqa: B009 - of any kind
+
+
+def test_two_batches_that_meet_the_same_people_in_other_orders_never_lock_each_other_out(postgres_store: Store) -> None:
+    people = [author(f"rss:{number}") for number in range(40)]
+    failed: list[Exception] = []
+
+    def work(ordered: list[object]) -> None:
+        try:
+            for _ in range(15):
+                meet(postgres_store, *ordered)
+        except Exception as error:  # noqa: BLE001 - told below
+            failed.append(error)
+
+    threads = [threading.Thread(target=work, args=(one,)) for one in (people, people[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+def test_the_stats_of_an_author_count_the_month_and_the_scored_ones(store: Store) -> None:
+    old = signal("rss:0", published_at=NOON - timedelta(days=31))
+    add(store, judged(old, mood("positive", 1.0)), judged(signal("rss:1"), mood("negative", -0.5)), signal("rss:2"))
+    with store.database.read() as conn:
+        found = store.signals.stats(conn, ["rss:ada", "rss:bo"], since=NOON - timedelta(days=30))
+    assert found == {"rss:ada": Stats(2, 1, -0.5)}
+
+
+# ------------------------------------------------------------------------------------------------ raw rows, tombstones
+
+
+def stored(store: Store, number: int) -> int:
+    """A raw row that is done; returns its id."""
+    store.inbox.add([raw(number)])
+    token, (row,) = store.inbox.claim(limit=1, now=NOON)
+    with store.database.write() as conn:
+        store.inbox.settle(conn, token, [Settled(row.id, "done")])
+    return row.id
+
+
+def test_a_repeat_takes_the_place_of_the_older_raw_row(store: Store) -> None:
+    old, new = stored(store, 1), stored(store, 2)
+    add(store, from_row(signal(), old))
+    with store.database.write() as conn:
+        store.signals.refresh(conn, {"rss:1": new})
+    assert (store.signals.raws(["rss:1"])["rss:1"].payload, store.inbox.get([old])) == (b"item 2", {})
+
+
+def from_row(one: Signal, number: int) -> Signal:
+    from msgspec.structs import replace
+
+    from hub.core.model import Provenance
+
+    return replace(one, provenance=Provenance("news", "rss", number))
+
+
+def test_a_raw_row_that_another_signal_came_from_too_stays(store: Store) -> None:
+    """A repost holds its original: only the original comes again, with new counts."""
+    old, new = stored(store, 1), stored(store, 2)
+    add(store, from_row(signal("rss:original"), old), from_row(signal("rss:repost"), old))
+    with store.database.write() as conn:
+        store.signals.refresh(conn, {"rss:original": new})
+    raws = store.signals.raws(["rss:original", "rss:repost"])
+    assert {key: item.payload for key, item in raws.items()} == {"rss:original": b"item 2", "rss:repost": b"item 1"}
+
+
+def test_a_tombstone_marks_its_signal_and_stays_where_there_is_none(store: Store) -> None:
+    add(store, signal())
+    with store.database.write() as conn:
+        store.signals.bury(conn, [Tombstone(key, "user_deleted", LATER) for key in ("rss:1", "rss:never")] * 2)
+    with store.database.read() as conn:
+        assert store.signals.tombstoned(conn, ["rss:1", "rss:2", "rss:never"]) == {"rss:1", "rss:never"}
+    assert store.signals.recent(state="deleted")[0]["key"] == "rss:1"

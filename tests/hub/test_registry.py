@@ -1,0 +1,198 @@
+"""The registry: plugins of made-up distributions, whole and broken in every way that a plugin can be."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import distributions
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from hub.core.errors import UnknownPlugin
+from hub.registry import Registry
+
+HEAD = """
+from datetime import timedelta
+from hub import Compliance, Source, hookimpl
+
+class Whole(Source):
+    name = "toy"
+    network = "toy"
+    compliance = Compliance(timedelta(hours=1))
+    def translate(self, raw):
+        return None
+"""
+WHOLE = HEAD + "\n@hookimpl\ndef register_sources():\n    return (Whole,)\n"
+
+
+class Shelf:
+    """A folder of installed distributions, one module each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.modules: list[str] = []
+
+    def install(self, source: str, *, plugin: str = "toy", dist: str = "toybox", metadata: str = "") -> str:
+        """Install a distribution whose entry point `plugin` is a module with this source; returns the module's name."""
+        module = f"shelved_{abs(hash((str(self.folder), plugin, dist)))}"
+        (self.folder / f"{module}.py").write_text(dedent(source))
+        info = self.folder / f"{dist}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.2\n{metadata}")
+        (info / "entry_points.txt").write_text(f"[hub.plugins]\n{plugin} = {module}\n")
+        self.modules.append(module)
+        return module
+
+    def registry(self) -> Registry:
+        """A registry that finds these distributions only."""
+        found = distributions(path=[str(self.folder)])
+        return Registry([point for dist in found for point in dist.entry_points])
+
+    def reason(self, source: str, **wanted: str) -> str:
+        """Why a plugin with this source is quarantined."""
+        self.install(source, **wanted)
+        return self.registry().load("toy").reason
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shelf]:
+    made = Shelf(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield made
+    for module in made.modules:
+        sys.modules.pop(module, None)
+
+
+def test_a_whole_plugin_gives_its_classes(shelf: Shelf) -> None:
+    shelf.install(WHOLE)
+    plugin = shelf.registry().load("toy")
+    assert (plugin.kinds, plugin.distribution, plugin.version, plugin.reason) == (("source",), "toybox", "1.2", "")
+    assert shelf.registry().source("toy").name == "toy"
+
+
+def test_only_what_is_asked_for_is_imported(shelf: Shelf) -> None:
+    asked, other = shelf.install(WHOLE), shelf.install(WHOLE, plugin="other", dist="otherbox")
+    registry = shelf.registry()
+    assert registry.names == ("other", "toy")
+    registry.load("toy")
+    assert (asked in sys.modules, other in sys.modules) == (True, False)
+
+
+def test_a_plugin_is_loaded_once(shelf: Shelf) -> None:
+    shelf.install(WHOLE)
+    registry = shelf.registry()
+    assert registry.load("toy") is registry.load("toy")
+
+
+BROKEN = {
+    "an import that fails": ("raise RuntimeError('boom')", "RuntimeError: boom"),
+    "a syntax error": ("def (", "SyntaxError"),
+    "a name that is not there": ("from hub import Nothing", "cannot import name 'Nothing'"),
+    "sys.exit() at import": ("import sys\nsys.exit(3)", "SystemExit: 3"),
+    "an exception of its own": ("class Odd(BaseException): pass\nraise Odd('odd')", "Odd: odd"),
+    "no hook at all": (HEAD + "\ndef register_sources():\n    return (Whole,)\n", "it implements no hook"),
+    "an unknown hook": (HEAD + "\n@hookimpl\ndef register_sinks():\n    return ()\n", "unknown hook 'register_sinks'"),
+    "an unknown optional hook": (
+        HEAD + "\n@hookimpl(optionalhook=True)\ndef register_sinks():\n    return ()\n",
+        "there is no hook register_sinks",
+    ),
+    "a wrong signature": (
+        HEAD + "\n@hookimpl\ndef register_sources(registry):\n    return ()\n",
+        "hookimpl definition: register_sources(registry)",
+    ),
+    "an async hook": (HEAD + "\n@hookimpl\nasync def register_sources():\n    return (Whole,)\n", "is async"),
+    "a hook that raises": (HEAD + "\n@hookimpl\ndef register_sources():\n    return 1 / 0\n", "ZeroDivisionError"),
+    "a hook that exits": (HEAD + "\n@hookimpl\ndef register_sources():\n    raise SystemExit\n", "SystemExit"),
+    "a hook that gives nothing": (HEAD + "\n@hookimpl\ndef register_sources():\n    pass\n", "no list of classes"),
+    "an instance, no class": (
+        HEAD + "\n@hookimpl\ndef register_sources():\n    return (Whole(None),)\n",
+        "which is no Source class",
+    ),
+    "a class of another kind": (
+        HEAD + "\n@hookimpl\ndef register_destinations():\n    return (Whole,)\n",
+        "which is no Destination class",
+    ),
+    "an abstract class": (
+        HEAD + "\nclass Half(Source):\n    name = 'toy'\n\n@hookimpl\ndef register_sources():\n    return (Half,)\n",
+        "Half lacks translate",
+    ),
+    "a class without a name": (
+        WHOLE.replace('    name = "toy"\n', ""),
+        "has no attribute 'name'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_broken_plugin_is_quarantined_with_its_reason(shelf: Shelf, case: str) -> None:
+    source, reason = BROKEN[case]
+    assert reason in shelf.reason(source)
+
+
+@pytest.mark.parametrize("case", ["sys.exit() at import", "a hook that raises", "an abstract class"])
+def test_a_broken_plugin_harms_no_other(shelf: Shelf, case: str) -> None:
+    shelf.install(BROKEN[case][0], plugin="other", dist="otherbox")
+    shelf.install(WHOLE)
+    registry = shelf.registry()
+    assert registry.load("other").reason
+    assert registry.source("toy").name == "toy"
+
+
+def test_ctrl_c_during_an_import_is_the_persons_not_the_plugins(shelf: Shelf) -> None:
+    shelf.install("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        shelf.registry().load("toy")
+
+
+def test_a_missing_extra_says_what_to_install(shelf: Shelf) -> None:
+    reason = shelf.reason("import no_such_client", metadata="Provides-Extra: toy\n")
+    assert reason == "plugin 'toy' needs 'no_such_client': pip install 'toybox[toy]'"
+
+
+def test_a_missing_package_without_an_extra_names_the_distribution(shelf: Shelf) -> None:
+    reason = shelf.reason("import no_such_client", metadata="Provides-Extra: other\n")
+    assert reason == "plugin 'toy' needs 'no_such_client': pip install 'toybox'"
+
+
+def test_one_name_from_two_distributions_is_refused_and_neither_is_imported(shelf: Shelf) -> None:
+    modules = shelf.install(WHOLE), shelf.install(WHOLE, dist="impostor")
+    plugin = shelf.registry().load("toy")
+    assert plugin.reason == "several distributions provide it: impostor, toybox; uninstall one"
+    assert not set(modules) & set(sys.modules)
+
+
+def problem(ask: Callable[[], object]) -> str:
+    with pytest.raises(UnknownPlugin) as caught:
+        ask()
+    return str(caught.value)
+
+
+def test_a_plugin_that_nobody_provides_is_told_with_what_there_is(shelf: Shelf) -> None:
+    shelf.install(WHOLE)
+    assert "no installed package provides this plugin (known: toy)" in problem(lambda: shelf.registry().source("tyo"))
+
+
+def test_without_any_plugin_that_is_said() -> None:
+    assert "none is installed" in problem(lambda: Registry([]).source("toy"))
+
+
+def test_asking_a_quarantined_plugin_for_a_class_tells_its_reason(shelf: Shelf) -> None:
+    shelf.install("1 / 0")
+    assert "quarantined: ZeroDivisionError" in problem(lambda: shelf.registry().source("toy"))
+
+
+def test_asking_for_a_kind_that_it_does_not_offer_says_what_it_offers(shelf: Shelf) -> None:
+    shelf.install(WHOLE)
+    assert "offers no enricher (it offers: source)" in problem(lambda: shelf.registry().enricher("toy"))
+
+
+def test_a_class_under_another_name_than_its_plugin_is_told(shelf: Shelf) -> None:
+    shelf.install(WHOLE.replace('name = "toy"', 'name = "tiy"'))
+    assert "its name must be 'toy', not 'tiy'" in problem(lambda: shelf.registry().source("toy"))
+
+
+def test_every_plugin_of_this_project_loads() -> None:
+    registry = Registry()
+    assert {name: registry.load(name).reason for name in registry.names} == dict.fromkeys(registry.names, "")
