@@ -295,6 +295,8 @@ def set_up_logging(*, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=shared))
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # A log that cannot be written would print the exception at hand, which nobody redacted.
+    logging.raiseExceptions = False
     for noisy in ("rq.worker", "httpx", "httpcore", "urllib3", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from hub.core.delivery import Idempotency, LookUp, Resend, resolve, settle
+from hub.core.delivery import Idempotency, LookUp, Resend, State, resolve, settle
 from hub.core.errors import (
     ConnectorError,
     HubError,
@@ -21,7 +21,7 @@ from hub.core.errors import (
     Uncertain,
 )
 from hub.core.model import Delivery
-from hub.core.retry import Block, Decision, decide
+from hub.core.retry import SCHEDULE, Block, Decision, decide
 from hub.flow.bugs import tell
 from hub.flow.lease import kept
 from hub.runtime import Hub
@@ -112,17 +112,28 @@ def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
         return Settlement(delivery.id, "delivered", ref=outcome.ref)
     decision = decide_about(hub, delivery, outcome.error)
     settled = settle(decision)
-    due_at = hub.now() + PAUSE if settled.state == "blocked" else settled.due_at
+    state, due_at = settled.state, hub.now() + PAUSE if settled.state == "blocked" else settled.due_at
+    if state == "uncertain":
+        state, due_at = in_doubt(hub, delivery)
     log.warning(
         "not delivered",
         delivery=delivery.id,
         signal=delivery.signal_key,
         object=delivery.object,
-        state=settled.state,
+        state=state,
         error=str(outcome.error),
     )
     error = describe_error(outcome.error)
-    return Settlement(delivery.id, settled.state, due_at, outcome.ref, error, settled.burns_attempt)
+    return Settlement(delivery.id, state, due_at, outcome.ref, error, settled.burns_attempt)
+
+
+def in_doubt(hub: Hub, delivery: Delivery) -> tuple[State, datetime]:
+    """When a doubt is looked into: at once the first time, then ever more slowly; in the end a person decides.
+
+    A vendor that drops every connection would else be asked without end and without a pause.
+    """
+    wait = 0 if delivery.attempt <= 1 else SCHEDULE[min(delivery.attempt, len(SCHEDULE)) - 1]
+    return "review" if delivery.attempt >= len(SCHEDULE) else "uncertain", hub.now() + timedelta(seconds=wait)
 
 
 def decide_about(hub: Hub, delivery: Delivery, error: ConnectorError) -> Decision:

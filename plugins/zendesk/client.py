@@ -50,7 +50,8 @@ def error_of(answer: HttpResponse, method: str, now: datetime) -> ConnectorError
         if method == "PUT" and status >= 500 and status != 503:
             return Uncertain(text, code=code, details=details)
         one_ticket = _one_ticket_only(answer.headers)
-        kind = Retryable if one_ticket else type(generic)  # RateLimited would make the engine pause the whole connection
+        # RateLimited would make the engine pause the whole connection.
+        kind = Retryable if one_ticket else type(generic)
         kept = {**details, "ticket_only": one_ticket}
         return kind(text, retry_after=generic.retry_after, code=code, details=kept)
     return Rejected(text, field=said.field, code=code, details=details)

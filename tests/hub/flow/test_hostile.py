@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from typer.testing import CliRunner
 
-from hub.cli.main import app
+from hub.core.errors import Uncertain
 from hub.core.model import Ignored, RawItem, Translated
 from hub.flow.check import try_connections
 from hub.flow.deliver import deliver
@@ -173,9 +174,8 @@ def test_the_terminal_shows_a_dead_letter_whole(
 ) -> None:
     with landing(tmp_path, database(tmp_path), vendors, targets=TARGETS) as hub:
         dead = refused(hub, vendor)
-    shown = CliRunner().invoke(app, ["-c", str(tmp_path / "config.toml"), "deliveries", "show", str(dead["id"])])
-    assert shown.exit_code == 0, shown.output
-    words = " ".join(shown.output.split())
+    program = [sys.executable, "-m", "hub.cli", "-c", tmp_path / "config.toml", "deliveries", "show", str(dead["id"])]
+    words = " ".join(subprocess.run(program, check=True, capture_output=True, text=True, timeout=60).stdout.split())
     for part in ("dead", FIELDS[vendor], "data value too large", "The app crashes again", "tries"):
         assert part in words
 
@@ -339,3 +339,29 @@ def test_a_root_that_is_heard_after_its_replies_leaves_them_their_ticket(tmp_pat
             hub.run()
         assert hub.states() == {"zendesk": {"delivered": 3}}
         assert len(hub.made("zendesk", "comment", "comment")) == 2
+
+
+# ------------------------------------------------------------------------------------------------------- endless doubts
+
+
+def test_a_vendor_that_drops_every_connection_is_asked_ever_more_slowly(new_hub: Callable[..., Made]) -> None:
+    made = new_hub()
+    made.memo.raises = Uncertain("dropped")
+    made.say({"id": "1", "text": "acme"})
+    made.run()
+    assert len(made.memo.got) == 2
+    assert made.states() == {"uncertain": 1}
+    made.clock.pass_(seconds=5)
+    made.run()
+    assert len(made.memo.got) == 3
+
+
+def test_a_doubt_that_nothing_resolves_goes_to_a_person_in_the_end(new_hub: Callable[..., Made]) -> None:
+    made = new_hub()
+    made.memo.raises = Uncertain("dropped")
+    made.say({"id": "1", "text": "acme"})
+    for _ in range(20):
+        made.run()
+        made.clock.pass_(hours=11)
+    assert made.states() == {"review": 1}
+    assert len(made.memo.got) == 8
