@@ -92,9 +92,9 @@ class Hub:
         """What a connector is lent for a call: its guarded HTTP, memory, clock and log."""
         return Context(
             connection=name,
-            http=self._guard(name, connector, section),
+            http=self._guard(place_of(name, connector), connector, section),
             now=self.clock,
-            state=self.store.connections.memory(name),
+            state=self.store.connections.memory(place_of(name, connector)),
             log=logging.LoggerAdapter(logging.getLogger(f"hub.plugin.{section.plugin}"), {"connection": name}),
             public_url=self.settings.public_url,
         )
@@ -109,8 +109,9 @@ class Hub:
 
     def redact(self, name: str, error: ConnectorError) -> None:
         """Take a connection's secrets out of an error, in place, before it is stored or logged."""
-        if name in self._guards:
-            self._guards[name].redact_error(error)
+        for place, guard in self._guards.items():
+            if place.rpartition("/")[2] == name:
+                guard.redact_error(error)
 
     def close(self) -> None:
         """Close connections to vendors and to the database."""
@@ -118,16 +119,16 @@ class Hub:
             guard.close()
         self.store.close()
 
-    def _guard(self, name: str, connector: Connector[Any], section: ConnectionSection) -> Guard:
-        if name not in self._guards:
-            self._guards[name] = open_guard(
+    def _guard(self, place: str, connector: Connector[Any], section: ConnectionSection) -> Guard:
+        if place not in self._guards:
+            self._guards[place] = open_guard(
                 connector.egress(),
                 allow_private=section.allow_private,
                 timeout=section.timeout.total_seconds(),
                 proxy=section.proxy or None,
                 secrets=tuple(secret_values(connector.options)),
             )
-        return self._guards[name]
+        return self._guards[place]
 
     def _connector(
         self, table: str, name: str, sections: Mapping[str, ConnectionSection], find: Callable[[str], type[C]]
@@ -141,6 +142,11 @@ class Hub:
                 )
             made = self._made[(table, name)] = make_connector(self.settings, table, name, find)
         return made  # type: ignore[return-value]  # the key's table tells the class
+
+
+def place_of(name: str, connector: Connector[Any]) -> str:
+    """What a connection's guard and memory are kept under: a source and a destination may have the same name."""
+    return f"sources/{name}" if isinstance(connector, Source) else name
 
 
 def make_connector(settings: Settings, table: str, name: str, find: Callable[[str], type[C]]) -> C:

@@ -56,7 +56,7 @@ def _look_up(value: Any, folder: Path, place: Problem, found: list[Problem]) -> 
         return value
     (kind, name), *_ = value.items()
     if kind == "env" and name in os.environ:
-        return os.environ[name]
+        return os.environ[name].strip()  # a pasted newline cannot stand in a header
     if kind == "file":
         try:
             return (folder / name).read_text("utf-8").strip()

@@ -224,7 +224,10 @@ def _time(value: Any) -> Any:
 
 
 def _visibility(value: Any) -> str:
-    return value if isinstance(value, str) and value in VISIBILITIES else "public"
+    if not value or not isinstance(value, str):
+        return "public"
+    # A word that we do not know may mean that few should see it: take the narrowest.
+    return value if value in VISIBILITIES else "direct"
 
 
 def batch_id(keys: list[str]) -> str:

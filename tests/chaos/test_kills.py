@@ -22,14 +22,15 @@ from tests.chaos.stage import PARTS, Stage, Wanted, doubled, listed, send_all, s
 MOMENTS = int(os.environ.get("HUBBUB_CHAOS_MOMENTS", "5"))
 SLOW = {"latency_ms": 25}
 SENDERS, PAUSE_S, PART = 2, 0.15, 2
+MOST_OPEN = 200
 HOLDERS = {"process", "deliver"}
 
 
 class Crowd:
-    """Senders that post a little at a time until they are told to stop; what they posted was accepted."""
+    """Senders that post a little at a time, while not too much is open, until they are told to stop; all of it was accepted."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, here: Stage) -> None:
+        self._here = here
         self._numbers = count()
         self._lock = threading.Lock()
         self._enough = threading.Event()
@@ -49,10 +50,12 @@ class Crowd:
 
     def _send(self) -> None:
         while not self._enough.wait(PAUSE_S):
+            if self._here.open_rows() > MOST_OPEN:
+                continue
             with self._lock:
                 first = next(self._numbers) * PART
             part = posts(("mastodon", "bluesky")[first // PART % 2], PART, first=first)
-            send_all(self._port, part)
+            send_all(self._here.port, part)
             with self._lock:
                 self.accepted += part
 
@@ -96,7 +99,7 @@ def test_a_kill_loses_nothing_and_doubles_nothing(
     with stage(tmp_path, wanted) as here, here.up():
         for running in here.sandboxes.values():
             running.sandbox.faults.set([SLOW])
-        crowd, killed = Crowd(here.port), []
+        crowd, killed = Crowd(here), []
         with crowd.posting():
             for _ in range(MOMENTS):
                 time.sleep(rng.uniform(0.05, 0.6))

@@ -137,6 +137,15 @@ def test_a_connection_that_is_not_configured_is_told_with_what_there_is(new_hub:
         getattr(new_hub().hub, kind)("nothing")
 
 
+def test_a_source_and_a_destination_of_one_name_share_neither_guard_nor_memory(new_hub: NewHub) -> None:
+    hub = new_hub().hub
+    heard = hub.context("twin", hub.source("lines"), hub.settings.sources["lines"])
+    sent = hub.context("twin", hub.destination("memo"), hub.settings.destinations["memo"])
+    heard.state.set("seen", [1])
+    assert heard.http is not sent.http
+    assert sent.state.get("seen") is None
+
+
 def test_a_context_lends_a_connection_its_name_clock_memory_and_guard(new_hub: NewHub) -> None:
     made = new_hub()
     context = made.hub.source_context("lines")
