@@ -58,11 +58,15 @@ class Ties:
 
 @dataclass
 class Forked:
-    """A function of a module, run in a fork. `target` is `module:function`, called with `arguments`, returns its exit code."""
+    """A function of a module, run in a fork. `target` is `module:function`, called with `arguments`, returns its exit code.
+
+    `nice` is added to the process's niceness: a part that may wait gives way to one that somebody waits for.
+    """
 
     target: str
     arguments: Sequence[str]
     title: str
+    nice: int = 0
 
     def preload(self) -> Callable[[list[str]], int]:
         """Import the module, in the supervisor: forks share it."""
@@ -96,6 +100,7 @@ class Forked:
         code = 1
         try:
             os.setpgid(0, 0)
+            os.nice(self.nice)
             for number in ENDS:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, masked)

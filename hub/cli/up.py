@@ -33,6 +33,8 @@ sys.exit(child.wait())
 """
 # By import string: the terminal stands on the hub, and the hub knows no worker.
 WEB, WORKER = "hub.web.__main__:main", "workers.__main__:main"
+# In a burst the door comes first: what it has accepted is safe, and the workers catch up when it is quiet again.
+WORK = 5
 
 
 def supervise(file: Path) -> int:
@@ -69,7 +71,7 @@ def plan(settings: Settings) -> list[Child]:
     for role, count in counts.items():
         for number in range(count):
             name = role if count == 1 else f"{role}-{number + 1}"
-            children.append(Child(name, _part("workers", WORKER, [role, *config, "--tied"]), rank=1))
+            children.append(Child(name, _part("workers", WORKER, [role, *config, "--tied"], nice=WORK), rank=1))
     if streams(settings):
         children.append(Child("listener", _part("workers", WORKER, ["listen", *config, "--tied"]), rank=1))
     children.append(Child("scheduler", _part("workers", WORKER, ["schedule", *config, "--tied"]), rank=1))
@@ -115,8 +117,8 @@ def streams(settings: Settings) -> bool:
     return False
 
 
-def _part(module: str, target: str, arguments: list[str]) -> Forked:
-    return Forked(target, arguments, " ".join([sys.executable, "-m", module, *arguments]))
+def _part(module: str, target: str, arguments: list[str], *, nice: int = 0) -> Forked:
+    return Forked(target, arguments, " ".join([sys.executable, "-m", module, *arguments]), nice)
 
 
 def greet(settings: Settings) -> None:

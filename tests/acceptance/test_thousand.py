@@ -84,6 +84,8 @@ def test_a_thousand_posts_make_each_record_once_in_three_systems(tmp_path: Path)
         assert sum(object_ == author for object_, _ in counts) == len(watched), destination
         assert doubled(counts) == [], destination
         assert here.sandboxes[destination].sandbox.violations == [], destination
+    links = Counter(entry.kind for entry in here.sandboxes["hubspot"].sandbox.journal.entries)["link"]
+    assert links == len(watched)
 
 
 @pytest.mark.timeout(240)
