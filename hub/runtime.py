@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -34,6 +36,7 @@ from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http import Guard, open_guard
 from hub.store import Store, StoreUnavailable, WrongRevision, open_store
 
+GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
 T = TypeVar("T")
 Clock = Callable[[], datetime]
@@ -283,6 +286,21 @@ def redis_url(settings: Settings) -> str:
     return settings.redis.url or socket_url(settings.data)
 
 
+def tie_to_parent() -> None:
+    """End when standard input ends: the supervisor holds the other end, so its kill -9 ends this process too."""
+
+    def watch() -> None:
+        # Not through sys.stdin: Python aborts where a daemon thread holds its lock at the end.
+        with contextlib.suppress(OSError):
+            while os.read(0, 64):
+                pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(GRACE_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
 def set_up_logging(*, level: str = "INFO") -> None:
     """Structured logs on stderr: pretty on a terminal, JSON otherwise."""
     terminal = sys.stderr.isatty()
@@ -307,4 +325,4 @@ def set_up_logging(*, level: str = "INFO") -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-__all__ = ["Hub", "find_config", "open_hub", "read_book", "redis_url", "set_up_logging"]
+__all__ = ["Hub", "find_config", "open_hub", "read_book", "redis_url", "set_up_logging", "tie_to_parent"]

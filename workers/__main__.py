@@ -19,11 +19,10 @@ from rq.serializers import JSONSerializer
 
 from hub.core.errors import HubError
 from hub.queue.bell import connect
-from hub.runtime import Hub, book_versions, open_hub, redis_url, set_up_logging
+from hub.runtime import Hub, book_versions, open_hub, redis_url, set_up_logging, tie_to_parent
 from workers import jobs, listen, schedule
 
 log = structlog.get_logger(__name__)
-GRACE_S = 20.0
 BEAT_S = 15.0
 PATIENCE_S = 60.0
 ROLES = {"process": ("process", "poll"), "deliver": ("deliver",), "all": ("process", "deliver", "poll")}
@@ -100,21 +99,6 @@ def beat(hub: Hub, role: str) -> None:
         with contextlib.suppress(HubError):
             hub.store.connections.beat(f"{role}-{os.getpid()}", role, now=hub.now())
         time.sleep(BEAT_S)
-
-
-def tie_to_parent() -> None:
-    """End when standard input ends: the supervisor holds the other end, so its kill -9 ends this process too."""
-
-    def watch() -> None:
-        # Not through sys.stdin: Python aborts where a daemon thread holds its lock at the end.
-        with contextlib.suppress(OSError):
-            while os.read(0, 64):
-                pass
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(GRACE_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
-import signal
 import sys
-import threading
 from pathlib import Path
 
 import uvicorn
 
 from hub.core.errors import HubError
-from hub.runtime import open_hub, set_up_logging
+from hub.runtime import open_hub, set_up_logging, tie_to_parent
 from hub.web.app import WebApp
 
 
@@ -31,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
         return 2
     if given.tied:
-        threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+        tie_to_parent()
     web = hub.settings.web
     with contextlib.closing(hub):
         uvicorn.run(
@@ -44,14 +41,6 @@ def main(arguments: list[str] | None = None) -> int:
             timeout_graceful_shutdown=1,
         )
     return 0
-
-
-def _end_with_parent() -> None:
-    # Not through sys.stdin: Python aborts where a daemon thread holds its lock at the end.
-    with contextlib.suppress(OSError):
-        while os.read(0, 64):
-            pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":
