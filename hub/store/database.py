@@ -6,6 +6,8 @@ import contextlib
 import os
 import secrets
 import socket
+import sqlite3
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -224,7 +226,20 @@ def _prepare_sqlite(dbapi: Any, _record: Any) -> None:
     dbapi.isolation_level = None
     for pragma in PRAGMAS:
         with contextlib.closing(dbapi.cursor()) as cursor:
-            cursor.execute(f"PRAGMA {pragma}")
+            _execute_patiently(cursor, f"PRAGMA {pragma}")
+
+
+def _execute_patiently(cursor: Any, statement: str) -> None:
+    # The change to WAL needs the whole file, and two that both hold a part of it are told "locked" at once, whatever
+    # busy_timeout says: https://www.sqlite.org/c3ref/busy_handler.html. Only a new file's first moments see it.
+    for pause in (*([0.02] * 250), None):
+        try:
+            cursor.execute(statement)
+            return
+        except sqlite3.OperationalError as error:
+            if pause is None or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+        time.sleep(pause)
 
 
 def _begin_sqlite(conn: Connection) -> None:
