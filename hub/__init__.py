@@ -21,6 +21,7 @@ from hub.core.errors import (
 from hub.core.keys import author_key, idempotency_key, signal_key
 from hub.core.model import (
     Author,
+    Change,
     Counts,
     Delivery,
     Ignored,
@@ -29,11 +30,13 @@ from hub.core.model import (
     Rating,
     RawItem,
     RemoteRef,
+    Reply,
     Signal,
     Tombstone,
     Translated,
 )
 from hub.sdk.connectors import (
+    ChangePage,
     Compliance,
     ConfigPath,
     Connector,
@@ -51,6 +54,7 @@ from hub.sdk.connectors import (
     Outcome,
     Page,
     PollingSource,
+    ReplyRules,
     Request,
     Source,
     State,
@@ -62,6 +66,8 @@ from hub.sdk.hookspecs import hookimpl
 
 __all__ = [
     "Author",
+    "Change",
+    "ChangePage",
     "Compliance",
     "ConfigError",
     "ConfigPath",
@@ -93,6 +99,8 @@ __all__ = [
     "RawItem",
     "Rejected",
     "RemoteRef",
+    "Reply",
+    "ReplyRules",
     "Request",
     "Retryable",
     "Signal",

@@ -20,6 +20,7 @@ SignalState = Literal["live", "edited", "deleted", "hidden", "expired"]
 Origin = Literal["source", "hub"]
 CanReply = Literal["yes", "no", "unknown"]
 LabelledBy = Literal["enricher", "person"]
+ChangeKind = Literal["reply", "note", "status", "assignee", "tags", "merged", "deleted", "field"]
 TombstoneReason = Literal["user_deleted", "account_deleted", "erasure", "expired"]
 
 
@@ -175,6 +176,45 @@ class RemoteRef(Value, frozen=True):
 
     id: str
     url: str | None = None
+
+
+class Change(Value, frozen=True):
+    """Something that was done to a record at a destination, by a person or a program there.
+
+    `object` is named as mappings do, `remote_id` is the record's id there. `event_id` is unique within the connection: each is
+    handled once. `part_id` is the id of what was added (a comment). `value` by kind: "status" and "assignee" a word, "tags" the
+    whole list, "merged" the winner's id, "field" names to values; "reply" (public) and "note" carry `text`, plain. `deleted`
+    has none. `ours` is true where the plugin can tell that the hub itself did it.
+    """
+
+    kind: ChangeKind
+    object: str
+    remote_id: str
+    event_id: str
+    at: datetime | None = None
+    actor_id: str = ""
+    actor: str = ""
+    value: Any = None
+    text: str = ""
+    part_id: str = ""
+    ours: bool = False
+
+
+class Reply(Value, frozen=True):
+    """What an agent wants to say to the author of a signal, as a source gets it.
+
+    `key` is the same for every attempt; `raw` is the item that `to` was made of (a network's local ids are in it);
+    `first_sent_at` is set from the second attempt on.
+    """
+
+    key: str
+    text: str
+    to: Signal
+    author: Author | None = None
+    raw: RawItem | None = None
+    agent: str = ""
+    attempt: int = 1
+    first_sent_at: datetime | None = None
 
 
 class Record(Value, frozen=True):

@@ -6,19 +6,29 @@ A connector is constructed once for each connection and process with its validat
 
 from __future__ import annotations
 
-import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
-from hub.core.errors import ConnectorError, TranslationError
-from hub.core.model import Delivery, Ignored, Label, RawItem, RemoteRef, Signal, Translated
+from hub.core.errors import ConnectorError, Rejected, TranslationError, Uncertain
+from hub.core.model import Change, Delivery, Ignored, Label, RawItem, RemoteRef, Reply, Signal, Tombstone, Translated
+from hub.sdk.context import Context, Http, HttpResponse, Request, State
+from hub.sdk.traits import (
+    Compliance,
+    FieldInfo,
+    Idempotency,
+    Lookup,
+    Native,
+    NoIdempotency,
+    ObjectInfo,
+    ReplyRules,
+    Upsert,
+)
 
 
 def _from_folder(path: Path, info: ValidationInfo) -> Path:
@@ -34,88 +44,6 @@ class Options(BaseModel):
     """The base of a connector's options: unknown keys are refused, values are frozen. Secrets are `SecretStr`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-# ---------------------------------------------------------------------------------------------------------------- HTTP
-
-
-@dataclass(frozen=True, slots=True)
-class HttpResponse:
-    """An answer, read whole within the size cap; header names are lower case."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-    url: str
-
-    def json(self) -> Any:
-        """The body as JSON, None where it is empty or no JSON (an HTML error page)."""
-        try:
-            return msgspec.json.decode(self.content) if self.content else None
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return None
-
-    @property
-    def text(self) -> str:
-        """The body as text; bytes that are no UTF-8 become U+FFFD."""
-        return self.content.decode("utf-8", "replace")
-
-
-class Http(ABC):
-    """The one door to the network: the guard of `hub.sdk.http` behind a narrow face (tests pass a fake)."""
-
-    @abstractmethod
-    def send(
-        self,
-        method: str,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        content: bytes | None = None,
-        timeout: float | None = None,
-    ) -> HttpResponse:
-        """Send one request under the policy of this connection.
-
-        Any status is an answer. Raises Unavailable where nothing was sent or the call only read, Uncertain where a write was
-        sent and no answer came, Rejected where egress rules or size caps forbid it. Never follows a redirect of a write.
-        """
-
-
-class State(ABC):
-    """A connection's small durable memory (a session, a capability learnt): JSON values by name."""
-
-    @abstractmethod
-    def get(self, name: str) -> Any:
-        """The value, None where there is none."""
-
-    @abstractmethod
-    def set(self, name: str, value: Any) -> None:
-        """Keep the value, committed before the call returns."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the engine lends a connector for a call."""
-
-    connection: str
-    http: Http
-    now: Callable[[], datetime]
-    state: State
-    log: logging.Logger | logging.LoggerAdapter[logging.Logger] = field(
-        default_factory=lambda: logging.getLogger("hub.plugin")
-    )
-    public_url: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """An inbound request, raw: header names are lower case, `url` is the public one, `body` the exact bytes."""
-
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
-    received_at: datetime
 
 
 # ---------------------------------------------------------------------------------------------------------- connectors
@@ -156,30 +84,49 @@ class Page:
     cursor: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Compliance:
-    """A network's duties: how soon a deletion must follow, how long content may be kept (None: no limit stated)."""
-
-    delete_within: timedelta
-    keep: timedelta | None = None
-    terms: str = ""
-
-
 class Source(Connector[OptionsT]):
     """A network, forum, feed or system that says things.
 
     `network` names where signals come from (also the prefix of their keys). `whole_documents` is True where a document holds
-    many items (a feed), False where it is one item a line.
+    many items (a feed), False where it is one item a line. A source that answers sets `reply_rules` and has `reply`; one that
+    can ask whether posts still exist sets `recheck_size` (posts a call) and has `recheck`.
     """
 
     network: ClassVar[str]
     capabilities: ClassVar[frozenset[str]] = frozenset()
     compliance: ClassVar[Compliance]
     whole_documents: ClassVar[bool] = False
+    reply_rules: ClassVar[ReplyRules | None] = None
+    reply_idempotency: ClassVar[Idempotency] = NoIdempotency()
+    recheck_size: ClassVar[int] = 0
 
     @abstractmethod
     def translate(self, raw: RawItem) -> Translated | Ignored:
         """Read a raw item: pure, the same answer for ever. Raises TranslationError where the item is broken."""
+
+    def measure(self, text: str) -> int:
+        """The length of a text as this network counts it, in the unit of `reply_rules.max_length`."""
+        return len(text)
+
+    def compose(self, reply: Reply) -> str:
+        """The text as it will be posted, with what the network needs around it (a mention of the author first): pure."""
+        return reply.text
+
+    def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
+        """Post the composed text as an answer to `reply.to`, under `reply.key` where the network keeps such keys.
+
+        The reference's id is the native id that a signal of this post would have, so that it is known when it comes back.
+        Raises Rejected where the network forbids it (the reason is shown to the agent), Uncertain where no answer came.
+        """
+        raise Rejected(f"{self.name} cannot reply", code="no_reply")
+
+    def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
+        """Find what an earlier attempt may have posted. Raises Uncertain where nobody can tell."""
+        raise Uncertain(f"{self.name} cannot look for a reply")
+
+    def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
+        """Of these signals, those that are gone at the network; what cannot be told is left out. At most `recheck_size`."""
+        return ()
 
     def unpack(self, document: bytes, realm: str = "") -> Iterator[bytes]:
         """The payloads of a document, as `translate` wants them; one line is one payload unless `whole_documents`."""
@@ -233,62 +180,17 @@ class StreamingSource(Source[OptionsT]):
 
 
 @dataclass(frozen=True, slots=True)
-class Upsert:
-    """Sending the same record again changes nothing: resend after a doubt."""
-
-
-@dataclass(frozen=True, slots=True)
-class Native:
-    """The vendor keeps our idempotency key for `window`: resend inside it, look up after it."""
-
-    window: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Lookup:
-    """No key at the vendor, but what was written can be found by our mark, `lag` after the write at the latest."""
-
-    lag: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class NoIdempotency:
-    """Nobody can tell: after a doubt a person decides."""
-
-
-Idempotency = Upsert | Native | Lookup | NoIdempotency
-
-
-@dataclass(frozen=True, slots=True)
-class FieldInfo:
-    """A field of a destination's object. `type`: string, text, number, integer, boolean, datetime, url, picklist, reference."""
-
-    name: str
-    type: str = "string"
-    max_length: int | None = None
-    required: bool = False
-    writable: bool = True
-    unique: bool = False
-    values: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectInfo:
-    """An object of a destination; `open_fields` is True where any field name is taken."""
-
-    name: str
-    fields: Mapping[str, FieldInfo] = field(default_factory=dict)
-    open_fields: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one delivery: a reference, or the error that the engine acts on."""
+    """What became of one delivery: a reference, or the error that the engine acts on.
+
+    `moved` tells where a parent is now, by kind, where the vendor sent us on: a closed ticket's follow-up, a merge's winner.
+    """
 
     delivery_id: int
     ref: RemoteRef | None = None
     error: ConnectorError | None = None
     response: Mapping[str, Any] | None = None
+    moved: Mapping[str, RemoteRef] = field(default_factory=dict)
 
     @classmethod
     def delivered(cls, delivery: Delivery, ref: RemoteRef | None = None) -> Outcome:
@@ -301,11 +203,24 @@ class Outcome:
         return cls(delivery.id, error=error)
 
 
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """Changes and the cursor that stands behind them: both are committed in one transaction."""
+
+    changes: tuple[Change, ...]
+    cursor: Any
+
+
 class Destination(Connector[OptionsT]):
     """A system where records land.
 
     `mappings` names the folder of default mappings as `package:folder`, `sandbox` the local look-alike as
-    `module:function` (see `hub.sdk.sandbox`).
+    `module:function` (see `hub.sdk.sandbox`). `capabilities` tells what the engine may ask beyond records:
+
+    - `tombstone`: operation "tombstone" leaves nothing of a record's text (its `fields` are empty, `ref` is the record's);
+    - `note`: operation "note" adds `fields["text"]` to the record `parents["conversation"]` for agents only, never in public;
+    - `inbound`: the vendor calls `/in/NAME`: `verify`, `event_id`, `acknowledge` and `parse` are there;
+    - `changes`: `changes` is there, and asked `every` so often.
     """
 
     idempotency: ClassVar[Idempotency] = NoIdempotency()
@@ -313,6 +228,8 @@ class Destination(Connector[OptionsT]):
     mappings: ClassVar[str] = ""
     sandbox: ClassVar[str] = ""
     capabilities: ClassVar[frozenset[str]] = frozenset()
+    max_body: ClassVar[int] = 2 * 1024 * 1024
+    every: ClassVar[timedelta] = timedelta(seconds=60)
 
     def idempotency_of(self, object_: str, operation: str) -> Idempotency:
         """The class of one kind of write; override where objects differ."""
@@ -332,6 +249,30 @@ class Destination(Connector[OptionsT]):
 
         An error that hits the whole request may be raised: it then counts for each item that has no outcome.
         """
+
+    def whoami(self, ctx: Context) -> str:
+        """Our own user's id there, "" where there is none: what this actor does never comes back as somebody's change."""
+        return ""
+
+    def verify(self, request: Request) -> bool:
+        """Whether an inbound request is genuine: signature over raw bytes, constant time, inside its time tolerance; pure."""
+        return False
+
+    def event_id(self, request: Request) -> str:
+        """The vendor's own id of a delivery of events, "" where the body's digest serves: the same one is stored once."""
+        return ""
+
+    def acknowledge(self, request: Request) -> tuple[str, bytes]:
+        """Content type and body of the answer once the request is stored (status 200)."""
+        return "application/json", b"{}"
+
+    def parse(self, body: bytes) -> Sequence[Change]:
+        """What a stored request says: pure, and the same for ever. Raises TranslationError where it is broken."""
+        return ()
+
+    def changes(self, ctx: Context, cursor: Any) -> Iterable[ChangePage]:
+        """What happened since the cursor (None at first: from now on), page by page; with overlap where stamps come late."""
+        return ()
 
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
         """Find what an earlier attempt may have written, by our mark. Raises Uncertain where nobody can tell."""
@@ -355,6 +296,8 @@ class Enricher(Connector[OptionsT]):
 
 
 __all__ = [
+    "Change",
+    "ChangePage",
     "Compliance",
     "ConfigPath",
     "Connector",
@@ -374,6 +317,8 @@ __all__ = [
     "Outcome",
     "Page",
     "PollingSource",
+    "Reply",
+    "ReplyRules",
     "Request",
     "Source",
     "State",

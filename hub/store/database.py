@@ -235,7 +235,7 @@ def _execute_patiently(cursor: Any, statement: str) -> None:
     for pause in (*([0.02] * 250), None):
         try:
             cursor.execute(statement)
-            return
+            break
         except sqlite3.OperationalError as error:
             if pause is None or error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                 raise

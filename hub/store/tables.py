@@ -284,6 +284,7 @@ refs = Table(
     Column("record_key", Words, nullable=False),
     Column("remote_id", Words, nullable=False),
     Column("url", Words),
+    Index("ix_refs_remote", "destination", "remote_id"),  # what comes back names the record by the vendor's id
 )
 
 cursors = Table(

@@ -33,6 +33,9 @@ FIXED = {
         "destination.py",
         "enricher.py",
         "translate.py",
+        "inbound.py",
+        "reply.py",
+        "erasure.py",
     ),
     *("sandbox.py", "sandbox", "README.md", "schema.json", "MODEL_CARD.md", "models"),
 }
