@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import check, deliveries, plugins, read, run, setup, signals
+from hub.cli import check, deliveries, people, plugins, read, run, setup, signals
 from hub.core.errors import ConfigError, HubError
 
 ABOUT = """Hubbub: turn the hubbub into action.
@@ -45,6 +45,8 @@ for _name, _command in {**setup.COMMANDS, **check.COMMANDS, **run.COMMANDS, **re
 app.command()(signals.explain)
 app.add_typer(signals.app, name="signals")
 app.add_typer(deliveries.app, name="deliveries")
+app.command()(people.audit)
+app.add_typer(people.app, name="people")
 app.add_typer(plugins.plugins, name="plugins")
 app.add_typer(plugins.mappings, name="mappings")
 app.add_typer(plugins.rules, name="rules")

@@ -21,6 +21,7 @@ Origin = Literal["source", "hub"]
 CanReply = Literal["yes", "no", "unknown"]
 LabelledBy = Literal["enricher", "person"]
 ChangeKind = Literal["reply", "note", "status", "assignee", "tags", "merged", "deleted", "field"]
+Basis = Literal["opt_in", "given_by_person", "public_self_link", "order_reference", "agent_decision"]
 TombstoneReason = Literal["user_deleted", "account_deleted", "erasure", "expired"]
 
 
@@ -85,6 +86,8 @@ class Signal(Value, frozen=True):
     `published_at` is trusted (for networks whose authors claim the time: the claim unless it lies in the future of
     `observed_at`); `claimed_at` keeps an untrusted claim. `content_hash` covers content only, never counts.
     `conversation_key` is the root's key (its own where it is the root); None from translate means "the root is myself".
+    `aliases` are further keys of this post: what a network calls it in some place only (an instance's local id);
+    `parent_alias` is such a key of the post answered, where the network names it by nothing else.
     """
 
     key: str
@@ -117,6 +120,8 @@ class Signal(Value, frozen=True):
     revision: str = ""
     content_hash: str = ""
     provenance: Provenance | None = None
+    aliases: tuple[str, ...] = ()
+    parent_alias: str | None = None
 
 
 class Author(Value, frozen=True):
@@ -135,6 +140,32 @@ class Author(Value, frozen=True):
     verified: bool | None = None
     is_bot: bool | None = None
     handle_history: tuple[str, ...] = ()
+
+
+class Person(Value, frozen=True):
+    """The hub's own: somebody behind one or more authors. `merged_into` names the person who took this one's place."""
+
+    key: str
+    display_name: str
+    emails: tuple[str, ...] = ()
+    owner: str | None = None
+    merged_into: str | None = None
+
+
+class IdentityLink(Value, frozen=True):
+    """Says that an author is a person, on what ground, and who says so.
+
+    `evidence` is for people: where the ground can be looked at (a message, an order, a profile page).
+    """
+
+    author_key: str
+    person_key: str
+    basis: Basis
+    evidence: str
+    by: str
+    at: datetime
+    confidence: float = 1.0
+    revoked_at: datetime | None = None
 
 
 class Tombstone(Value, frozen=True):

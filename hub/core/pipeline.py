@@ -43,6 +43,7 @@ class Memory:
 
     `opened` names the destinations where another signal has opened a ticket of this conversation; for the signal that
     opened it the name must be absent, or a replay would comment on its own ticket. `url` is the signal's page in the hub.
+    `joins` is the open conversation of the author's person that rules with `join` add to, `joins_opened` where it has a ticket.
     """
 
     stats: Mapping[str, Any] = field(default_factory=dict)
@@ -50,6 +51,8 @@ class Memory:
     opened: frozenset[str] = frozenset()
     person: Mapping[str, Any] | None = None
     url: str = ""
+    joins: str = ""
+    joins_opened: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +188,13 @@ class _Making:
         self._done: dict[tuple[str, str], str | _Absent | _Failed] = {}  # what a mapping provides
         self._made: dict[tuple[str, str, str, str], str] = {}  # by which mapping a record was made
         self._rule = ""
+        self._joined = False
 
     def follow(self, rule: Rule) -> None:
         """Make what a matching rule asks for, or note why not."""
         self._rule = rule.name
+        # A conversation that has its own ticket keeps it: two halves of one matter would else end in two places.
+        self._joined = rule.join == "person" and bool(self.memory.joins) and not self.memory.opened
         # the facts are this plan's own, and a mapping reads the rule that asked for it first
         self.known["rule"] = {"name": rule.name, "version": self.book.rules.versions[rule.name]}
         reason = self._forbidden(rule)
@@ -221,7 +227,8 @@ class _Making:
             self._note(destination, name, "there is no author")
 
     def _is_open(self, mapping: CompiledMapping, destination: str) -> bool:
-        return mapping.spec.keyed_by == "conversation" and destination in self.memory.opened
+        opened = self.memory.joins_opened if self._joined else self.memory.opened
+        return mapping.spec.keyed_by == "conversation" and destination in opened
 
     def _make(self, destination: str, name: str, *, follows: str = "") -> str | _Absent | _Failed:
         """What the mapping's record provides; it is made unless it is there already."""
@@ -281,7 +288,9 @@ class _Making:
     def _key(self, keyed_by: str) -> str | None:
         if keyed_by == "author":
             return self.signal.author_key
-        return (self.signal.conversation_key or self.signal.key) if keyed_by == "conversation" else self.signal.key
+        if keyed_by == "conversation":
+            return self.memory.joins if self._joined else self.signal.conversation_key or self.signal.key
+        return self.signal.key
 
     def _add(self, record: Record) -> str:
         identity = (record.destination, record.object, record.key, record.operation)

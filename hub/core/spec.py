@@ -49,21 +49,26 @@ class DeliverTo(Written, frozen=True):
 
 
 class Rule(Written, frozen=True):
-    """When all conditions of `when` (CEL) hold: deliver, label, assign. A rule without conditions always holds."""
+    """When all conditions of `when` (CEL) hold: deliver, label, assign. A rule without conditions always holds.
+
+    `join = "person"`: where the author is linked to a person who has an open conversation elsewhere, what this rule makes of
+    the conversation joins that one (one ticket for two channels).
+    """
 
     name: str
     when: tuple[str, ...] = ()
     deliver: tuple[DeliverTo, ...] = ()
     labels: Mapping[str, str] = {}
     assign: str | None = None
+    join: Literal["person"] | None = None
     enabled: bool = True
 
 
 class FieldSpec(Written, frozen=True, rename={"from_": "from"}):
     """How one field gets its value: exactly one of `from`, `value` and `template`; the rest shapes it.
 
-    `limit` counts characters (code points). `volatile`: a change of this field alone never causes a write. `once`: written
-    only when the record is made.
+    `limit` counts characters (code points). `volatile`: a change of this field alone never causes a write, unless its number
+    crosses one of `steps`. `once`: written only when the record is made.
     """
 
     from_: str | None = None
@@ -75,6 +80,7 @@ class FieldSpec(Written, frozen=True, rename={"from_": "from"}):
     limit: int | None = None
     html: bool = False
     volatile: bool = False
+    steps: tuple[float, ...] = ()
     once: bool = False
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from hub.store.audit import Audit
 from hub.store.connections import Connections, Cursors
 from hub.store.database import Database, StoreUnavailable, WrongRevision, open_database
 from hub.store.deliveries import Deliveries
 from hub.store.inbox import Inbox
 from hub.store.outbox import Outbox
+from hub.store.people import People
 from hub.store.signals import Signals
 
 
@@ -21,6 +23,8 @@ class Store:
         self.deliveries = Deliveries(database)
         self.cursors = Cursors(database)
         self.connections = Connections(database)
+        self.people = People(database)
+        self.audit = Audit(database)
 
     def close(self) -> None:
         """Close all connections to the database."""

@@ -120,6 +120,38 @@ def test_a_ticket_open_elsewhere_changes_nothing_here() -> None:
     assert names(made(rule("ticket"), memory=Memory(opened=frozenset({"desk"})))) == ["author", "ticket"]
 
 
+JOINS = Memory(joins="bluesky:root", joins_opened=frozenset({"crm"}))
+
+
+def test_by_a_joining_rule_a_second_channel_of_a_person_comments_on_the_open_ticket() -> None:
+    plan = made(rule("ticket", join="person"), memory=JOINS)
+    assert names(plan) == ["author", "comment"]
+    assert plan.records[1].needs == ("author:Author:mastodon:ada", "conversation:Post:bluesky:root")
+
+
+def test_without_a_joining_rule_each_channel_has_its_ticket() -> None:
+    assert names(made(rule("ticket"), memory=JOINS)) == ["author", "ticket"]
+
+
+def test_where_the_persons_conversation_has_no_ticket_there_it_is_opened_for_that_conversation() -> None:
+    plan = made(rule("ticket", join="person"), memory=Memory(joins="bluesky:root"))
+    assert [record.key for record in plan.records] == ["mastodon:ada", "bluesky:root"]
+
+
+def test_a_conversation_that_has_its_own_ticket_keeps_it() -> None:
+    memory = Memory(opened=frozenset({"crm"}), joins="bluesky:root", joins_opened=frozenset({"crm"}))
+    plan = made(rule("ticket", join="person"), memory=memory)
+    assert plan.records[1].needs[1] == "conversation:Post:mastodon:post"
+
+
+def test_a_rule_that_does_not_join_is_not_drawn_along_by_one_that_does() -> None:
+    plan = made(rule("ticket", join="person"), rule("case", name="other"), memory=JOINS)
+    assert [(record.mapping, record.key) for record in plan.records[1:]] == [
+        ("comment", "mastodon:post"),
+        ("case", "mastodon:post"),
+    ]
+
+
 def test_a_case_without_comments_is_opened_once() -> None:
     plan = made(rule("case"), memory=Memory(opened=frozenset({"crm"})))
     assert (names(plan), notes(plan)) == ([], ["the conversation has its record there"])

@@ -1,0 +1,57 @@
+"""The audit log: who changed what, and when. Rows are only ever added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import Column, Connection, Table, select
+from sqlalchemy import insert as plain_insert
+
+from hub.store.database import Database
+from hub.store.tables import Id, Json, Time, Words, metadata
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Time, nullable=False, index=True),
+    Column("actor", Words, nullable=False),
+    Column("action", Words, nullable=False),
+    Column("subject", Words, nullable=False),
+    Column("detail", Json),
+)
+
+
+class Entry(NamedTuple):
+    """What was done (`link`, `replay`, `discard` ...), to what, by whom; `detail` is JSON-able, without secrets."""
+
+    action: str
+    subject: str
+    actor: str
+    detail: Mapping[str, Any] | None = None
+
+
+class Audit:
+    """What people, and the hub on their behalf, changed."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def note(self, entry: Entry, *, now: datetime) -> None:
+        """Add an entry."""
+        with self.database.write() as conn:
+            self.note_in(conn, entry, now=now)
+
+    def note_in(self, conn: Connection, entry: Entry, *, now: datetime) -> None:
+        """Add an entry in the transaction that makes the change."""
+        conn.execute(plain_insert(audit), [{"at": now, **entry._asdict()}])
+
+    def recent(self, *, limit: int = 50, action: str | None = None, subject: str | None = None) -> list[dict[str, Any]]:
+        """Entries, newest first."""
+        query = select(audit).order_by(audit.c.id.desc()).limit(limit)
+        query = query if action is None else query.where(audit.c.action == action)
+        query = query if subject is None else query.where(audit.c.subject == subject)
+        with self.database.read() as conn:
+            return [dict(row) for row in conn.execute(query).mappings()]
