@@ -37,6 +37,11 @@ def test_any_mix_of_its_words_scores_the_same(text: str, mark: str) -> None:
     assert OURS.compound(said) == VADER.polarity_scores(said)["compound"]
 
 
+@given(st.lists(st.sampled_from([*VADER.emojis, *WORDS, "\u2019", " "]), max_size=8).map("".join))
+def test_emoji_between_words_score_the_same(text: str) -> None:
+    assert OURS.compound(text) == VADER.polarity_scores(text)["compound"]
+
+
 def test_two_thousand_tweets_score_the_same() -> None:
     with gzip.open(shared("data/sentiment/semeval_en_dev.jsonl.gz"), "rt", encoding="utf-8") as lines:
         texts = [json.loads(line)["text"] for line in lines]
