@@ -101,11 +101,16 @@ def _compile(name: str, rule: FieldRule) -> Read:
 
 
 def _first(paths: tuple[str, ...]) -> Read:
-    split = tuple(path.split(".") for path in paths)
+    """A reader of a dict: the first of the paths that leads to a value."""
+    split = tuple(
+        (first, rest.split(".") if rest else []) for first, _, rest in (path.partition(".") for path in paths)
+    )
 
     def read(body: Any) -> Any:
-        for path in split:
-            value = _get(body, path)
+        for first, rest in split:
+            value = body.get(first)
+            if rest:
+                value = _get(value, rest)
             if value is not None and not isinstance(value, dict):
                 return value
         return None
@@ -127,8 +132,6 @@ def _get(value: Any, path: list[str]) -> Any:
 def parse(body: bytes) -> list[bytes]:
     """The objects in a body: one, or a list of them. Raises TranslationError."""
     found = _load(body)
-    if isinstance(found, dict):
-        return [body]
     if isinstance(found, list):
         return [msgspec.json.encode(one) for one in found]
     raise TranslationError("the body is neither a JSON object nor a list of them")
