@@ -132,6 +132,8 @@ def _get(value: Any, path: list[str]) -> Any:
 def parse(body: bytes) -> list[bytes]:
     """The objects in a body: one, or a list of them. Raises TranslationError."""
     found = _load(body)
+    if isinstance(found, dict):
+        return [body]
     if isinstance(found, list):
         return [msgspec.json.encode(one) for one in found]
     raise TranslationError("the body is neither a JSON object nor a list of them")
