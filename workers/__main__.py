@@ -31,6 +31,9 @@ ROLES = {"process": ("process", "poll"), "deliver": ("deliver",), "all": ("proce
 class Worker(SimpleWorker):
     """A worker without forks that ends calmly when Redis is gone, and keeps the name of its process."""
 
+    # RQ doubles its wait for a lost Redis up to a minute, for which the worker would be deaf after Redis is back.
+    max_connection_wait_time = 1.0
+
     def procline(self, message: str) -> None:
         """Leave the process's title alone: it says which part this is."""
 

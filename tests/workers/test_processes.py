@@ -177,6 +177,18 @@ def test_a_worker_started_anew_takes_the_work_up(yard: Yard) -> None:
         wait_for(lambda: yard.store.inbox.counts() == {"done": 1})
 
 
+def test_an_idle_worker_is_not_deaf_for_long_after_redis_is_back(yard: Yard) -> None:
+    yard.go_on()
+    with started(yard.config, "process") as worker:
+        yard.wait_for(worker)
+        yard.end_redis()
+        sleep(8)  # by itself RQ would now wait for another eight seconds
+        yard.start_redis()
+        yard.store.inbox.add([RawItem("slow", "slow", b"one", NOON, "1")])
+        RedisBell(yard.redis).ring("process")
+        wait_for(lambda: yard.store.inbox.counts() == {"done": 1}, seconds=4)
+
+
 def test_without_redis_a_worker_says_so_and_ends(yard: Yard) -> None:
     yard.end_redis()
     with started(yard.config, "deliver") as worker:
