@@ -1,0 +1,1 @@
+"""Request Tracker: conversations as tickets, and what agents do there."""

@@ -1,0 +1,12 @@
+"""The hooks of the Request Tracker plugin."""
+
+from __future__ import annotations
+
+from hub import hookimpl
+from plugins.requesttracker.destination import RequestTrackerDestination
+
+
+@hookimpl
+def register_destinations() -> tuple[type[RequestTrackerDestination], ...]:
+    """Request Tracker."""
+    return (RequestTrackerDestination,)

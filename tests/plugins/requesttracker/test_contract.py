@@ -1,0 +1,92 @@
+"""Request Tracker's destination keeps the contract of all destinations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from hub import Delivery, RemoteRef
+from hub.sdk.testing.contracts import DestinationContract
+from hub.sdk.testing.returns import ReturnsContract, Said
+from hub.sdk.testing.stage import Sample, Stage
+from plugins.requesttracker.destination import RequestTrackerDestination
+from tests.plugins.requesttracker.conftest import TOKEN
+
+REFUSED = {"after": 1, "times": 1, "status": 400, "body": {"message": "Permission Denied"}}
+
+
+def ticket(number: int) -> dict[str, Any]:
+    return {
+        "Subject": f"Ticket {number}",
+        "Content": f"it broke {number}",
+        "Requestor": {"Name": f"mastodon:u{number}"},
+    }
+
+
+def comment(number: int) -> dict[str, Any]:
+    return {"Content": f"still broken {number}", "Requestor": {"Name": "mastodon:u1", "RealName": "Ann"}}
+
+
+class TestRequestTrackerContract(ReturnsContract, DestinationContract):
+    """Notes too. RT calls nobody and takes nothing back: those parts are left out, so that none of them is skipped."""
+
+    test_a_signed_request_is_genuine = None
+    test_a_request_that_was_changed_is_not_genuine = None
+    test_no_header_may_be_anything_but_what_was_sent = None
+    test_a_request_out_of_its_time_is_not_genuine = None
+    test_without_a_secret_nothing_is_genuine = None
+    test_bodies_say_what_they_say = None
+    test_changes_name_their_record_and_their_event = None
+    test_a_hostile_body_ends_in_a_translation_error_or_in_changes = None
+    test_a_stored_request_is_acknowledged = None
+    test_after_a_tombstone_no_word_is_left = None
+    test_a_tombstone_that_is_sent_again_is_delivered = None
+    test_a_tombstone_that_met_a_broken_server_is_done_later = None
+
+    note_write: ClassVar = {"method": "POST", "path": "/comment$"}
+    destination = RequestTrackerDestination
+    samples = (
+        Sample(
+            "ticket",
+            "create",
+            ticket,
+            write={"method": "POST", "path": "/ticket$"},
+            partial=REFUSED,
+            marks=frozenset({"ticket"}),
+        ),
+        Sample(
+            "ticket",
+            "comment",
+            comment,
+            write={"method": "POST", "path": "/correspond$"},
+            partial=REFUSED,
+            marks=frozenset({"comment"}),
+        ),
+        Sample(
+            "ticket",
+            "note",
+            lambda number: {"text": f"Posted {number}"},
+            write={"method": "POST", "path": "/comment$"},
+            partial=REFUSED,
+            marks=frozenset({"comment"}),
+        ),
+    )
+
+    @classmethod
+    def options(cls, url: str) -> dict[str, Any]:
+        return {"base_url": url, "token": TOKEN, "queue": "Social"}
+
+    def prepare(self, stage: Stage, sample: Sample) -> Mapping[str, RemoteRef]:
+        return {} if sample.operation == "create" else {"conversation": self.ticket(stage)}
+
+    def ticket(self, stage: Stage) -> RemoteRef:
+        opened = Delivery(900, "desk", "ticket", "mastodon:root", "create", 1, "opened", ticket(1))
+        (outcome,) = stage.destination.deliver(stage.ctx, [opened])
+        assert outcome.ref
+        return outcome.ref
+
+    def said(self, stage: Stage, ticket: RemoteRef) -> Sequence[Said]:
+        store = stage.sandbox.store
+        rows = [row for _, row in store.all("_attachment") if row["Ticket"] == ticket.id]
+        types = [(store.get("_transaction", row["TransactionId"]) or {}).get("Type") for row in rows]
+        return [Said(row["Content"], type_ != "Comment") for row, type_ in zip(rows, types, strict=True)]
