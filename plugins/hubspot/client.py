@@ -18,14 +18,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from hubspot import HubSpot
 from hubspot.crm.objects import (
     ApiException,
+    BatchInputSimplePublicObjectBatchInput,
     BatchInputSimplePublicObjectBatchInputUpsert,
+    SimplePublicObjectBatchInput,
     SimplePublicObjectBatchInputUpsert,
 )
 
-from hub import Http
+from hub import ConnectorError, Context, Http, Unauthorised
 from hub.sdk.http.adapters import PoolResponse, urllib3_pool
 from plugins.hubspot.config import HubSpotOptions
-from plugins.hubspot.translate import Input, error_of
+from plugins.hubspot.translate import Input, error_of, type_id_of
 
 # The dated API puts the version behind the name: /crm/objects/2026-03/contacts.
 _LEGACY = {
@@ -110,6 +112,20 @@ class HubSpotClient:
         ]
         return BatchInputSimplePublicObjectBatchInputUpsert(inputs=made, local_vars_configuration=settings)
 
+    def update_body(self, inputs: Iterable[Input]) -> BatchInputSimplePublicObjectBatchInput:
+        """A batch update's body: records by their ids."""
+        settings = self._api.configuration
+        made = [
+            SimplePublicObjectBatchInput(
+                id=item.id,
+                object_write_trace_id=item.trace,
+                properties=dict(item.properties),
+                local_vars_configuration=settings,
+            )
+            for item in inputs
+        ]
+        return BatchInputSimplePublicObjectBatchInput(inputs=made, local_vars_configuration=settings)
+
 
 def next_midnight(now: datetime, zone: str | None) -> datetime:
     """The account's next midnight as UTC (UTC's own where the zone is unknown): daily limits start anew then."""
@@ -119,6 +135,63 @@ def next_midnight(now: datetime, zone: str | None) -> datetime:
         place = ZoneInfo("UTC")
     day = now.astimezone(place).date() + timedelta(days=1)
     return datetime.combine(day, time(), place).astimezone(UTC)
+
+
+# ------------------------------------------------------------------------------------------------ account and links
+
+
+def zone_of(options: HubSpotOptions, ctx: Context) -> str | None:
+    """The account's time zone; what an earlier call learnt, never a call of its own (it may be over its limit)."""
+    return options.time_zone or (ctx.state.get("account") or {}).get("timeZone")
+
+
+def ask_account(client: HubSpotClient, ctx: Context) -> Mapping[str, Any]:
+    """The account's own words about itself, kept for later; raises Unauthorised where it says nothing."""
+    body = client.ask(client.path("account"), ctx.now())
+    if not isinstance(body, Mapping) or not body.get("portalId"):
+        raise Unauthorised("HubSpot did not say which account this token opens")
+    ctx.state.set("account", {name: body.get(name) for name in ("portalId", "timeZone", "uiDomain", "accountType")})
+    return body
+
+
+def site_of(client: HubSpotClient, ctx: Context, object_: str) -> str | None:
+    """The beginning of an object's record links; None where portal or object type id are unknown."""
+    options = client.options
+    account = {} if options.portal_id and options.app_url else _account(client, ctx)
+    portal = options.portal_id or account.get("portalId")
+    type_id = _type_id(client, ctx, options.type_of(object_))
+    if not portal or not type_id:
+        return None
+    local = options.base_url if options.base_url.startswith("http://") else None
+    site = options.app_url or local or f"https://{account.get('uiDomain') or 'app.hubspot.com'}"
+    return f"{site.rstrip('/')}/contacts/{portal}/record/{type_id}"
+
+
+def _account(client: HubSpotClient, ctx: Context) -> Mapping[str, Any]:
+    """The account's portal id, zone and domain; asked once, empty where the token may not know."""
+    known = ctx.state.get("account")
+    if known is None:
+        try:
+            known = ask_account(client, ctx)
+        except ConnectorError as error:
+            ctx.log.warning("HubSpot did not describe the account, links are left out: %s", error)
+            return {}
+    return dict(known)
+
+
+def _type_id(client: HubSpotClient, ctx: Context, type_: str) -> str | None:
+    """The numeric type id that links want; a custom object's is asked for once."""
+    known = ctx.state.get("type_ids") or {}
+    if (found := type_id_of(type_, known)) is not None:
+        return found
+    try:
+        body = client.ask(client.path("schemas", type_), ctx.now())
+    except ConnectorError as error:
+        ctx.log.warning("HubSpot did not tell the type id of %s, links are left out: %s", type_, error)
+        return None
+    known = {**known, type_: body.get("objectTypeId") if isinstance(body, Mapping) else None}
+    ctx.state.set("type_ids", known)
+    return type_id_of(type_, known)
 
 
 class _ReadablePool:

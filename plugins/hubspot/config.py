@@ -47,8 +47,15 @@ class HubSpotOptions(Options):
     time_zone: str | None = Field(
         None, description="The account's zone (daily limits reset at its midnight); asked likewise"
     )
+    client_secret: SecretStr | None = Field(None, description="The app's client secret: it signs what comes in")
+    app_id: str | None = Field(None, description="The app's id: what it changed itself does not come back")
     timeout: float = Field(30.0, gt=0, le=120, description="Seconds for one call")
 
     def type_of(self, object_: str) -> str:
         """How the account calls an object."""
         return self.object_types.get(object_, object_)
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Our names by the account's type ids ("2-123")."""
+        return {type_: name for name, type_ in self.object_types.items()}

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlsplit
 
 from hub import (
+    Change,
     ConnectorError,
     Context,
     Delivery,
     Destination,
+    Limit,
     ObjectInfo,
     Outcome,
     Rejected,
     RemoteRef,
-    Unauthorised,
+    Request,
     Unavailable,
     Uncertain,
     Upsert,
+    Usage,
 )
-from plugins.hubspot import translate
-from plugins.hubspot.client import HubSpotClient, Reply, next_midnight
+from hub.sdk.http.usage import count, usage_of
+from plugins.hubspot import erasure, inbound, translate
+from plugins.hubspot.client import HubSpotClient, Reply, ask_account, next_midnight, site_of, zone_of
 from plugins.hubspot.config import HubSpotOptions
 from plugins.hubspot.translate import Answer, Input, Written
 
@@ -31,6 +35,9 @@ BATCH = 100  # records of one call: HubSpot, "batch upsert"
 BATCHES = 10  # batches of one delivery: their associations go in one call (HubSpot takes 2,000)
 SPLITS = 30  # calls that may be spent to find what is wrong with a refused batch
 OBJECTS = ("social_author", "social_signal", "contacts")
+PEOPLES = frozenset({"contacts", "companies"})  # people merge and delete these: what is known is written by its id
+GONE = "OBJECT_NOT_FOUND"
+PATIENCE = 3  # attempts that wait for the index of merged records
 
 
 @dataclass(slots=True)
@@ -61,13 +68,18 @@ class HubSpotDestination(Destination[HubSpotOptions]):
     Options = HubSpotOptions
     idempotency = Upsert()
     batch_size = BATCH * BATCHES
+    limits = (Limit(100, 10),)  # the smallest plan's: HubSpot, "Usage guidelines"
     mappings = "mappings:hubspot"
     sandbox = "plugins.hubspot.sandbox:build"
-    capabilities = frozenset({"records"})
+    capabilities = frozenset({"records", "tombstone", "inbound"})
 
     def __init__(self, options: HubSpotOptions) -> None:
         super().__init__(options)
         self._held: HubSpotClient | None = None
+
+    def usage(self, headers: Mapping[str, str]) -> Usage | None:
+        """The window of ten seconds, or the day's where more of it is used."""
+        return tighter(headers)
 
     def egress(self) -> tuple[str, ...]:
         """The API's host."""
@@ -75,7 +87,7 @@ class HubSpotDestination(Destination[HubSpotOptions]):
 
     def check(self, ctx: Context) -> str:
         """Which account the token opens."""
-        account = self._ask_account(ctx)
+        account = ask_account(self._client(ctx), ctx)
         return f"account {account.get('portalId')} ({account.get('accountType')}, {account.get('timeZone')})"
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
@@ -113,35 +125,59 @@ class HubSpotDestination(Destination[HubSpotOptions]):
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
         """Find a record by its key: by the unique property, not by the search, whose index lags."""
         found = self._ids(ctx, delivery.object, [delivery]).get(delivery.record_key)
-        return None if found is None else _ref(found, self._site(ctx, delivery.object))
+        return None if found is None else _ref(found, site_of(self._client(ctx), ctx, delivery.object))
+
+    # ------------------------------------------------------------------------------------------------------- inbound
+
+    def whoami(self, ctx: Context) -> str:
+        """Our app's id, which events name as the source of what it changed."""
+        return self.options.app_id or ""
+
+    def verify(self, request: Request) -> bool:
+        """Signature v3 with the app's secret."""
+        secret = self.options.client_secret
+        return secret is not None and inbound.is_genuine(request, secret.get_secret_value())
+
+    def parse(self, body: bytes) -> Sequence[Change]:
+        """The changes in a list of webhook events."""
+        return inbound.changes_of(body, self.options.names)
 
     # ------------------------------------------------------------------------------------------------------- upserts
 
     def _upsert(self, ctx: Context, object_: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
         inputs, refused = translate.inputs_of(deliveries)
+        known, fresh = translate.known_of(inputs) if object_ in PEOPLES else ([], inputs)
         work = _Work(ctx, self._client(ctx), object_)
-        for start in range(0, len(inputs), BATCH):
+        for part in translate.parts(known, BATCH):
+            self._update(work, part)
+        for part in translate.parts(fresh, BATCH):
             work.splits = SPLITS
-            self._send(work, inputs[start : start + BATCH])
+            self._send_part(work, self._fill(work, part))
         self._associate(work, inputs)
-        site = self._site(ctx, object_) if work.written else None
+        site = site_of(self._client(ctx), ctx, object_) if work.written else None
         outcomes = [_outcome(work, item, delivery, site) for item in inputs for delivery in item.deliveries]
         return outcomes + [Outcome.failed(item, refused[item.id]) for item in deliveries if item.id in refused]
 
     def _send(self, work: _Work, inputs: Sequence[Input]) -> None:
         """Send inputs and note what became of each; a refused batch is taken apart."""
         try:
-            path = work.client.path("objects", self.options.type_of(work.object), "batch/upsert")
-            reply = work.client.call("POST", path, body=work.client.upsert_body(inputs))
+            reply = self._post(work, inputs)
         except ConnectorError as error:
             work.fail(inputs, error)
             return
         if reply.status in {200, 201, 207}:
             self._take(work, reply, inputs)
-        elif reply.status == 400:
+        elif reply.status == 400 or (reply.status == 404 and inputs[0].id):
             self._take_apart(work, reply, inputs)
         else:
             work.fail(inputs, self._error(work.ctx, reply))
+
+    def _post(self, work: _Work, inputs: Sequence[Input]) -> Reply:
+        """The call: by id where that is known, else by key."""
+        client = work.client
+        verb, body = ("update", client.update_body) if inputs[0].id else ("upsert", client.upsert_body)
+        path = client.path("objects", self.options.type_of(work.object), f"batch/{verb}")
+        return client.call("POST", path, body=body(inputs))
 
     def _take(self, work: _Work, reply: Reply, inputs: Sequence[Input]) -> None:
         """Read a good answer; one that is no JSON leaves it open what was written."""
@@ -173,6 +209,61 @@ class HubSpotDestination(Destination[HubSpotOptions]):
             return
         work.splits -= 1
         self._send(work, part)
+
+    # ------------------------------------------------------------------------------------------ what belongs to people
+
+    def _fill(self, work: _Work, part: Sequence[Input]) -> Sequence[Input]:
+        """What is written once fills only what is empty, where somebody had made the record before us."""
+        asked = [item for item in part if item.once]
+        if not asked:
+            return part
+        names = sorted({name for item in asked for name in item.once})
+        held: dict[str, Mapping[str, Any]] = {}
+        try:
+            for key_field in {item.key_field for item in asked}:
+                keys = [item.key for item in asked if item.key_field == key_field]
+                body = self._read(work.ctx, work.object, key_field, keys, properties=names)
+                held.update(translate.held_by_key(body, key_field))
+        except ConnectorError as error:
+            work.fail(part, error)
+            return ()
+        return [translate.filling(item, held.get(item.key, {})) for item in part]
+
+    def _update(self, work: _Work, inputs: Sequence[Input]) -> None:
+        """Write known records by their ids; one that is gone went into another, or was deleted."""
+        work.splits = SPLITS
+        self._send(work, inputs)
+        for item in inputs:
+            error = work.errors.get(item.trace)
+            if isinstance(error, Rejected) and error.code == GONE:
+                del work.errors[item.trace]
+                self._follow(work, item)
+
+    def _follow(self, work: _Work, item: Input) -> None:
+        """Write to the winner of a merge; what a person deleted is made anew under its key."""
+        try:
+            self._send(work, [replace(item, id=self._winner(work, item))])
+        except ConnectorError as error:
+            work.fail([item], error)
+
+    def _winner(self, work: _Work, item: Input) -> str | None:
+        """Where a record went: HubSpot forwards the ids of merged contacts, else a search knows them; None: deleted."""
+        client, type_ = work.client, self.options.type_of(work.object)
+        path = client.path("objects", type_, item.id or "")
+        reply = client.call("GET", path)
+        if reply.status == 200 and isinstance(reply.body, Mapping):
+            return str(reply.body.get("id") or item.id)
+        if reply.status != 404:
+            raise self._error(work.ctx, reply)
+        merged = {"propertyName": "hs_merged_object_ids", "operator": "CONTAINS_TOKEN", "value": item.id}
+        wanted = {"filterGroups": [{"filters": [merged]}], "properties": ["hs_merged_object_ids"], "limit": 1}
+        if found := translate.first_id(
+            client.ask(client.path("objects", type_, "search"), work.ctx.now(), body=wanted)
+        ):
+            return found
+        if client.call("GET", f"{path}?archived=true").status == 200 or item.deliveries[-1].attempt > PATIENCE:
+            return None
+        raise Unavailable("the record is gone, and the search knows no winner yet", retry_after=30, code=GONE)
 
     # -------------------------------------------------------------------------------------------------- associations
 
@@ -223,25 +314,43 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         ids = {item.id: item.ref.id if item.ref else known.get(item.record_key) for item in deliveries}
         gone = sorted({id_ for id_ in ids.values() if id_ is not None})
         if gone:
+            self._empty(ctx, object_, gone)
             path = client.path("objects", self.options.type_of(object_), "batch/archive")
-            client.ask(path, ctx.now(), body={"inputs": [{"id": id_} for id_ in gone]}, zone=self._zone(ctx))
+            client.ask(path, ctx.now(), body={"inputs": [{"id": id_} for id_ in gone]}, zone=zone_of(self.options, ctx))
         return [Outcome.delivered(item, item.ref) for item in deliveries]
+
+    def _empty(self, ctx: Context, object_: str, ids: Sequence[str]) -> None:
+        """Take the words out of records; those that are gone already, or lack a property, are archived as they are."""
+        body, client = erasure.blanks(object_, ids), self._client(ctx)
+        if body["inputs"]:
+            path = client.path("objects", self.options.type_of(object_), "batch/update")
+            try:
+                client.ask(path, ctx.now(), body=body, zone=zone_of(self.options, ctx))
+            except Rejected as error:
+                ctx.log.warning("records of %s are archived with their words: %s", object_, error)
 
     def _ids(self, ctx: Context, object_: str, deliveries: Sequence[Delivery]) -> dict[str, str]:
         """The ids of records by key; keys that do not exist are left out."""
-        client, found = self._client(ctx), {}
-        for key_field, group in groupby(
-            sorted(deliveries, key=lambda item: item.key_field), lambda item: item.key_field
-        ):
-            body = {
-                "idProperty": key_field,
-                "properties": [key_field],
-                "propertiesWithHistory": [],
-                "inputs": [{"id": item.record_key} for item in group],
-            }
-            path = client.path("objects", self.options.type_of(object_), "batch/read")
-            found.update(translate.ids_by_key(client.ask(path, ctx.now(), body=body, zone=self._zone(ctx)), key_field))
+        found = {}
+        by_field = sorted(deliveries, key=lambda item: item.key_field)
+        for key_field, group in groupby(by_field, lambda item: item.key_field):
+            body = self._read(ctx, object_, key_field, [item.record_key for item in group])
+            found.update(translate.ids_by_key(body, key_field))
         return found
+
+    def _read(
+        self, ctx: Context, object_: str, key_field: str, keys: Sequence[str], *, properties: Sequence[str] = ()
+    ) -> Any:
+        """A batch read of at most 100 records by key."""
+        client = self._client(ctx)
+        body = {
+            "idProperty": key_field,
+            "properties": [key_field, *properties],
+            "propertiesWithHistory": [],
+            "inputs": [{"id": key} for key in keys],
+        }
+        path = client.path("objects", self.options.type_of(object_), "batch/read")
+        return client.ask(path, ctx.now(), body=body, zone=zone_of(self.options, ctx))
 
     # -------------------------------------------------------------------------------------------- account and links
 
@@ -252,57 +361,9 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         return self._held
 
     def _error(self, ctx: Context, reply: Reply) -> ConnectorError:
-        return translate.error_of(reply.status, reply.headers, reply.body, next_midnight(ctx.now(), self._zone(ctx)))
-
-    def _zone(self, ctx: Context) -> str | None:
-        """The account's time zone; what an earlier call learnt, never a call of its own (it may be over its limit)."""
-        return self.options.time_zone or (ctx.state.get("account") or {}).get("timeZone")
-
-    def _ask_account(self, ctx: Context) -> Mapping[str, Any]:
-        client = self._client(ctx)
-        body = client.ask(client.path("account"), ctx.now())
-        if not isinstance(body, Mapping) or not body.get("portalId"):
-            raise Unauthorised("HubSpot did not say which account this token opens")
-        ctx.state.set("account", {name: body.get(name) for name in ("portalId", "timeZone", "uiDomain", "accountType")})
-        return body
-
-    def _account(self, ctx: Context) -> Mapping[str, Any]:
-        """The account's portal id, zone and domain; asked once, empty where the token may not know."""
-        known = ctx.state.get("account")
-        if known is None:
-            try:
-                known = self._ask_account(ctx)
-            except ConnectorError as error:
-                ctx.log.warning("HubSpot did not describe the account, links are left out: %s", error)
-                return {}
-        return dict(known)
-
-    def _site(self, ctx: Context, object_: str) -> str | None:
-        """The beginning of an object's record links; None where portal or object type id are unknown."""
-        options = self.options
-        account = {} if options.portal_id and options.app_url else self._account(ctx)
-        portal = options.portal_id or account.get("portalId")
-        type_id = self._type_id(ctx, options.type_of(object_))
-        if not portal or not type_id:
-            return None
-        local = options.base_url if options.base_url.startswith("http://") else None
-        site = options.app_url or local or f"https://{account.get('uiDomain') or 'app.hubspot.com'}"
-        return f"{site.rstrip('/')}/contacts/{portal}/record/{type_id}"
-
-    def _type_id(self, ctx: Context, type_: str) -> str | None:
-        """The numeric type id that links want; a custom object's is asked for once."""
-        known = ctx.state.get("type_ids") or {}
-        if (found := translate.type_id_of(type_, known)) is not None:
-            return found
-        client = self._client(ctx)
-        try:
-            body = client.ask(client.path("schemas", type_), ctx.now())
-        except ConnectorError as error:
-            ctx.log.warning("HubSpot did not tell the type id of %s, links are left out: %s", type_, error)
-            return None
-        known = {**known, type_: body.get("objectTypeId") if isinstance(body, Mapping) else None}
-        ctx.state.set("type_ids", known)
-        return translate.type_id_of(type_, known)
+        return translate.error_of(
+            reply.status, reply.headers, reply.body, next_midnight(ctx.now(), zone_of(self.options, ctx))
+        )
 
 
 def _ref(id_: str, site: str | None) -> RemoteRef:
@@ -313,3 +374,16 @@ def _outcome(work: _Work, item: Input, delivery: Delivery, site: str | None) -> 
     if (error := work.errors.get(item.trace)) is not None:
         return Outcome.failed(delivery, error)
     return Outcome.delivered(delivery, _ref(work.written[item.trace].id, site))
+
+
+def tighter(headers: Mapping[str, str]) -> Usage | None:
+    """What the `X-HubSpot-RateLimit-*` headers tell: the rolling window, or the day where more of it is used."""
+    told = {
+        name: headers.get(f"x-hubspot-ratelimit-{name}") for name in ("max", "remaining", "daily", "daily-remaining")
+    }
+    span = count(headers.get("x-hubspot-ratelimit-interval-milliseconds"))
+    window = usage_of(told["max"], told["remaining"], resets_in=(span or 10_000) / 1000)
+    day = usage_of(told["daily"], told["daily-remaining"])
+    if window is None or day is None:
+        return window or day
+    return day if day.left * window.limit < window.left * day.limit else window

@@ -41,12 +41,17 @@ _TYPES = {"string": "string", "number": "number", "bool": "boolean", "date": "da
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One record of a batch: the deliveries that it settles (several where they share a key), its key and properties."""
+    """One record of a batch: the deliveries that it settles (several where they share a key), its key and properties.
+
+    `once` names properties that only fill what is empty; with an `id` the record is written by that, not by its key.
+    """
 
     deliveries: tuple[Delivery, ...]
     key: str
     key_field: str
     properties: Mapping[str, str]
+    once: frozenset[str] = frozenset()
+    id: str | None = None
 
     @property
     def trace(self) -> str:
@@ -81,7 +86,30 @@ def _input_of(delivery: Delivery) -> Input:
         for name, value in delivery.fields.items()
         if name != delivery.key_field and (text := property_text(name, value)) is not None
     }
-    return Input((delivery,), delivery.record_key, delivery.key_field, properties)
+    return Input((delivery,), delivery.record_key, delivery.key_field, properties, frozenset(delivery.once))
+
+
+def known_of(inputs: Sequence[Input]) -> tuple[list[Input], list[Input]]:
+    """Inputs whose record HubSpot has named to us, with its id, and the others."""
+    named = [replace(item, id=item.deliveries[-1].ref.id) for item in inputs if item.deliveries[-1].ref]
+    return named, [item for item in inputs if item.deliveries[-1].ref is None]
+
+
+def parts(inputs: Sequence[Input], size: int) -> Iterator[Sequence[Input]]:
+    """Parts of at most `size`, no record twice in one: two authors may have become one contact."""
+    waiting = list(inputs)
+    while waiting:
+        once = {item.id or item.trace: item for item in reversed(waiting)}
+        part = [item for item in waiting if once[item.id or item.trace] is item][:size]
+        yield part
+        taken = {item.trace for item in part}
+        waiting = [item for item in waiting if item.trace not in taken]
+
+
+def filling(item: Input, held: Mapping[str, Any]) -> Input:
+    """The input without what somebody has filled in already."""
+    kept = {name: text for name, text in item.properties.items() if name not in item.once or not held.get(name)}
+    return replace(item, properties=kept)
 
 
 def property_text(name: str, value: Any) -> str | None:
@@ -131,11 +159,12 @@ def answer_of(body: Any, inputs: Sequence[Input]) -> Answer:
     An input that the answer says nothing about is Unavailable: an upsert may be sent again.
     """
     body = body if isinstance(body, Mapping) else {}
-    names = {item.trace: item.trace for item in inputs} | {item.key: item.trace for item in inputs}
+    names = _names(inputs)
     written = dict(_written(body, inputs, names))
     errors: dict[str, ConnectorError] = {}
     for error in _list(body, "errors"):
-        errors.update(dict.fromkeys(_named(error, names), item_error(error)))
+        errors.update(dict.fromkeys(_named(error, names, by_id=_by_id(inputs)), item_error(error)))
+    errors.update(missing_of(body, inputs))
     for item in inputs:
         if item.trace not in written and item.trace not in errors:
             errors[item.trace] = Unavailable("HubSpot's answer says nothing about this record", code="no_result")
@@ -146,30 +175,53 @@ def _written(
     body: Mapping[str, Any], inputs: Sequence[Input], names: Mapping[str, str]
 ) -> Iterator[tuple[str, Written]]:
     fields = {item.key_field for item in inputs}
+    ids = {item.id: item.trace for item in inputs if item.id}
     for result in _list(body, "results"):
         properties = result.get("properties")
         keys = [properties.get(name) for name in fields] if isinstance(properties, Mapping) else []
         called = (_text(name) for name in (result.get("objectWriteTraceId"), *keys))
-        found = next((names[name] for name in called if name in names), None)
+        found = next((names[name] for name in called if name in names), ids.get(_text(result.get("id"))))
         if found is not None and result.get("id"):
             yield found, Written(str(result["id"]), result.get("new") is True)
 
 
+def _names(inputs: Sequence[Input]) -> dict[str, str]:
+    """Traces by what an answer may call an input."""
+    return {item.trace: item.trace for item in inputs} | {item.key: item.trace for item in inputs if not item.id}
+
+
+def _by_id(inputs: Sequence[Input]) -> bool:
+    return any(item.id for item in inputs)
+
+
+def missing_of(body: Any, inputs: Sequence[Input]) -> dict[str, ConnectorError]:
+    """The inputs written by id whose record is no longer there, as the errors of a 207 name them."""
+    ids = {item.id: item.trace for item in inputs if item.id}
+    found: dict[str, ConnectorError] = {}
+    for error in _list(body, "errors"):
+        context = error.get("context")
+        named = _many(context.get("ids")) if isinstance(context, Mapping) else []
+        found.update({ids[_text(id_)]: item_error(error) for id_ in named if _text(id_) in ids})
+    return found
+
+
 def culprits_of(body: Any, inputs: Sequence[Input]) -> dict[str, ConnectorError]:
     """The inputs that a refused batch names (by trace id or key) in its errors' context, with their errors."""
-    names = {item.trace: item.trace for item in inputs} | {item.key: item.trace for item in inputs}
+    names = _names(inputs)
     found: dict[str, ConnectorError] = {}
     for error in _list(body, "errors"):
         # What each detail lacks stands once at the top.
         above = {name: _text(body.get(name)) for name in ("category", "correlationId")}
-        found.update(dict.fromkeys(_named(error, names), item_error({**above, **error})))
+        found.update(dict.fromkeys(_named(error, names, by_id=_by_id(inputs)), item_error({**above, **error})))
     return found
 
 
-def _named(error: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+def _named(error: Mapping[str, Any], names: Mapping[str, str], *, by_id: bool) -> list[str]:
     """The trace ids that an error's context points at, by themselves or by keys."""
     context = error.get("context")
-    values = [value for listed in context.values() for value in _many(listed)] if isinstance(context, Mapping) else []
+    context = context if isinstance(context, Mapping) else {}
+    # By id, "ids" are those of records, whose numbers may be traces of other deliveries: `missing_of` reads them.
+    values = [value for name, listed in context.items() if not (by_id and name == "ids") for value in _many(listed)]
     return list(dict.fromkeys(names[_text(value)] for value in values if _text(value) in names))
 
 
@@ -188,6 +240,17 @@ def ids_by_key(body: Any, key_field: str) -> dict[str, str]:
     results = _list(body, "results")
     pairs = ((result.get("properties"), result.get("id")) for result in results)
     return {_text(held.get(key_field)): _text(id_) for held, id_ in pairs if isinstance(held, Mapping) and _text(id_)}
+
+
+def held_by_key(body: Any, key_field: str) -> dict[str, Mapping[str, Any]]:
+    """What the records of a batch read hold, by the value of the unique property."""
+    found = (result.get("properties") for result in _list(body, "results"))
+    return {_text(held.get(key_field)): held for held in found if isinstance(held, Mapping)}
+
+
+def first_id(body: Any) -> str | None:
+    """The id of a search's first hit."""
+    return next((_text(result.get("id")) or None for result in _list(body, "results")), None)
 
 
 # ------------------------------------------------------------------------------------------------------------- errors

@@ -182,29 +182,77 @@ class Org:
             raise
         return found if isinstance(found, dict) else None
 
+    def whoami(self) -> str:
+        """Our user's id ("OpenID Connect user info"); "" where the token may not know it."""
+        self.call("GET", "limits")  # renews a spent token; what follows goes beside the client
+        headers = {"Authorization": f"Bearer {self._tokens.current(self._ctx)}"}
+        url = f"{self._options.instance_url}/services/oauth2/userinfo"
+        answer = self._ctx.http.send("GET", url, headers=headers, timeout=self._options.timeout)
+        body = answer.json() if answer.status == 200 else None
+        return str(body.get("user_id") or "") if isinstance(body, dict) else ""
+
     def query(self, soql: Sequence[str]) -> list[dict[str, Any]]:
-        """The records of up to five queries, one call; SOQL goes in a body, since a URL of 16 KB is refused."""
-        path = f"/services/data/v{self._options.version}/query?q="
-        parts = [{"method": "GET", "url": path + quote(one), "referenceId": f"q{i}"} for i, one in enumerate(soql)]
-        answer = self.call("POST", "composite", {"compositeRequest": parts})
-        answers = answer.get("compositeResponse") if isinstance(answer, dict) else None
+        """The records of up to five queries, one call; raises the error of the first that failed."""
         found: list[dict[str, Any]] = []
-        for one in answers or ():
-            status, body = one.get("httpStatusCode", 500), one.get("body")
-            if status != 200 or not isinstance(body, dict):
-                raise error_of(faults(body), self._ctx.now(), status=status)
+        for body in self.pages(soql):
+            if isinstance(body, ConnectorError):
+                raise body
             found.extend(body.get("records") or ())
         return found
 
+    def pages(self, soql: Sequence[str], resource: str = "query") -> list[dict[str, Any] | ConnectorError]:
+        """The first page, or the error, of each of up to five queries, one call; `queryAll` finds deleted records too.
+
+        SOQL goes in a body, since a URL of 16 KB is refused.
+        """
+        path = f"/services/data/v{self._options.version}/{resource}?q="
+        parts = [{"method": "GET", "url": path + quote(one), "referenceId": f"q{i}"} for i, one in enumerate(soql)]
+        answer = self.call("POST", "composite", {"compositeRequest": parts})
+        answers = answer.get("compositeResponse") if isinstance(answer, dict) else None
+        return [self._page(one) for one in answers or () if isinstance(one, dict)]
+
+    def _page(self, one: Mapping[str, Any]) -> dict[str, Any] | ConnectorError:
+        status, body = one.get("httpStatusCode", 500), one.get("body")
+        if status == 200 and isinstance(body, dict):
+            return body
+        return error_of(faults(body), self._ctx.now(), status=status)
+
+    def more(self, page: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The page after this one, None after the last."""
+        where = str(page.get("nextRecordsUrl") or "").partition(f"/v{self._options.version}/")[2]
+        found = self.call("GET", where) if where and page.get("done") is False else None
+        return found if isinstance(found, dict) else None
+
     def find(self, object_: str, key_field: str, keys: Iterable[str]) -> dict[str, str]:
-        """Record ids by key, of the keys that are there; no keys, no call (an empty `IN ()` is malformed)."""
-        if not (is_name(object_) and is_name(key_field)):
-            raise ValueError(f"no API names: {object_}.{key_field}")
-        select = f"SELECT Id, {key_field} FROM {object_} WHERE {key_field} "  # noqa: S608 - names are checked above, values quoted by format_soql
+        """Record ids by key, of the keys that are there."""
+        return {key: str(one["Id"]) for key, one in self.held(object_, key_field, keys).items()}
+
+    def masters(self, object_: str, ids: Iterable[str]) -> dict[str, str]:
+        """Where records went that were merged into others: the winner's id by theirs."""
+        gone = self.held(object_, "Id", ids, names=("MasterRecordId",), resource="queryAll")
+        return {id_: str(one["MasterRecordId"]) for id_, one in gone.items() if one.get("MasterRecordId")}
+
+    def held(
+        self,
+        object_: str,
+        key_field: str,
+        keys: Iterable[str],
+        *,
+        names: Iterable[str] = (),
+        resource: str = "query",
+    ) -> dict[str, dict[str, Any]]:
+        """Records with these fields by key, of the keys that are there; no keys, no call (an empty `IN ()` is malformed)."""
+        columns = list(dict.fromkeys(("Id", key_field, *names)))
+        if not all(map(is_name, (object_, *columns))):
+            raise ValueError(f"no API names: {object_}, {columns}")
+        select = f"SELECT {', '.join(columns)} FROM {object_} WHERE {key_field} "  # noqa: S608 - names are checked above, values quoted by format_soql
         soql = [format_soql(select + "IN {}", part) for part in chunks(list(keys), COLLECTION)]
-        found: dict[str, str] = {}
+        found: dict[str, dict[str, Any]] = {}
         for part in chunks(soql, QUERIES):
-            found |= {str(one[key_field]): str(one["Id"]) for one in self.query(part)}
+            for body in self.pages(part, resource):
+                if isinstance(body, ConnectorError):
+                    raise body
+                found |= {str(one[key_field]): one for one in body.get("records") or ()}
         return found
 
 

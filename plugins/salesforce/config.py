@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hub import Options
 
-OBJECTS = {"Social_Author__c": "Author_Key__c", "Social_Signal__c": "Signal_Key__c", "Lead": "Social_Author_Key__c"}
+OBJECTS = {
+    "Social_Author__c": "Author_Key__c",
+    "Social_Signal__c": "Signal_Key__c",
+    "Lead": "Social_Author_Key__c",
+    "Contact": "Social_Author_Key__c",
+}
 NAME = r"^[A-Za-z][A-Za-z0-9_]{0,79}$"
 
 
 class SalesforceOptions(Options):
-    """How to reach an org, as whom, and which objects are ours there.
+    """How to reach an org, as whom, which objects are ours there, and what may come back.
 
     One way of authorising is given: `client_id`, `username` and a private key (JWT bearer), `client_id` and
     `client_secret` (client credentials), or an `access_token` that nobody renews. `objects` maps an object to its
@@ -32,10 +37,13 @@ class SalesforceOptions(Options):
     client_secret: SecretStr | None = None
     access_token: SecretStr | None = None
     audience: str | None = None
-    objects: dict[str, str] = Field(default_factory=lambda: dict(OBJECTS))
+    objects: dict[Annotated[str, Field(pattern=NAME)], str] = Field(default_factory=lambda: dict(OBJECTS))
     duplicate_rules: Literal["obey", "save"] = "obey"
     park_above: float = Field(default=0.95, gt=0, le=1)
     timeout: float = Field(default=120, gt=0, le=600)
+    poll: bool = True
+    organization_id: str | None = Field(default=None, pattern=r"^00D[A-Za-z0-9]{12}([A-Za-z0-9]{3})?$")
+    inbound_secret: SecretStr | None = None
 
     @field_validator("instance_url")
     @classmethod

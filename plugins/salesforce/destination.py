@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from hub import (
+    Change,
+    ChangePage,
     ConnectorError,
     Context,
     Delivery,
@@ -16,18 +20,25 @@ from hub import (
     QuotaExhausted,
     Rejected,
     RemoteRef,
+    Request,
+    Retryable,
+    Unavailable,
     Upsert,
+    Usage,
 )
-from plugins.salesforce.client import COLLECTION, Org, Tokens
+from plugins.salesforce import inbound
+from plugins.salesforce.client import COLLECTION, QUERIES, Org, Tokens
 from plugins.salesforce.config import SalesforceOptions
 from plugins.salesforce.translate import (
     DUPLICATE,
     PARK,
     Row,
+    change,
     chunks,
     erasure,
     error_of,
     faults,
+    filling,
     gather,
     hints,
     is_name,
@@ -36,9 +47,15 @@ from plugins.salesforce.translate import (
     poisons,
     record,
     refusals,
+    rounds,
 )
 
 PARKED = "parked_until"
+_API_USAGE = re.compile(r"(?<![\w-])api-usage=(\d{1,12})/([1-9]\d{0,11})(?!\d)")
+GONE = frozenset({"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"})
+HOPS = 3  # merges of merges that are followed
+NOTICE = 180.0  # seconds in which a poll tells the hub of a deletion
+PATIENCE = 2  # attempts that wait for that
 SPLITS = 32  # calls of one batch after which a search for bad records ends
 Result = Mapping[str, Any] | ConnectorError
 Results = list[tuple[Row, Result]]
@@ -54,7 +71,8 @@ class SalesforceDestination(Destination[SalesforceOptions]):
     batch_size = COLLECTION
     mappings = "mappings:salesforce"
     sandbox = "plugins.salesforce.sandbox:build"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"tombstone"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"tombstone", "inbound", "changes"})
+    every = timedelta(minutes=2)
 
     def __init__(self, options: SalesforceOptions) -> None:
         super().__init__(options)
@@ -63,6 +81,11 @@ class SalesforceDestination(Destination[SalesforceOptions]):
     def egress(self) -> tuple[str, ...]:
         """The org's own host and no other: the token endpoint is on My Domain too."""
         return (self.options.host,)
+
+    def usage(self, headers: Mapping[str, str]) -> Usage | None:
+        """The org's calls of the last 24 hours, by `Sforce-Limit-Info: api-usage=18/5000`; the window slides."""
+        found = _API_USAGE.search(headers.get("sforce-limit-info", ""))
+        return Usage(int(found[1]), int(found[2])) if found else None
 
     def check(self, ctx: Context) -> str:
         """Sign in, read the organisation, look at each object's external id; raises Rejected with all that is wrong."""
@@ -108,6 +131,48 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         found = self._org(ctx).find(delivery.object, delivery.key_field, [delivery.record_key])
         return self._ref(delivery.object, found[delivery.record_key]) if delivery.record_key in found else None
 
+    # ------------------------------------------------------------------------------------------------- what comes back
+
+    def whoami(self, ctx: Context) -> str:
+        """The integration user's id, asked once."""
+        known = ctx.state.get("user_id")
+        if not isinstance(known, str):
+            known = self._org(ctx).whoami()
+            ctx.state.set("user_id", known)
+        return known
+
+    def verify(self, request: Request) -> bool:
+        """An Outbound Message of our organisation, with the secret."""
+        secret, organization = self.options.inbound_secret, self.options.organization_id
+        if secret is None or organization is None:
+            return False
+        return inbound.is_genuine(request, organization, secret.get_secret_value())
+
+    def acknowledge(self, request: Request) -> tuple[str, bytes]:
+        """`Ack` is true once the message is stored; Salesforce sends anything else again for a day."""
+        return "text/xml; charset=utf-8", inbound.ACK
+
+    def parse(self, body: bytes) -> Sequence[Change]:
+        """The changes of all notifications in a message."""
+        return inbound.changes_of(body)
+
+    def changes(self, ctx: Context, cursor: Any) -> Iterable[ChangePage]:
+        """Status, owner, deletion and merges since the cursor, one call for five objects; nothing while parked."""
+        stamps = inbound.stamps_of(cursor, self.options.objects, ctx.now())
+        if cursor is None:
+            yield ChangePage((), stamps)
+        if cursor is None or not self.options.poll or self._parked_until(ctx):
+            return
+        user, org = self.whoami(ctx), self._org(ctx)
+        for names in chunks(list(self.options.objects), QUERIES):
+            firsts = org.pages([inbound.poll_of(name, stamps[name]) for name in names], "queryAll")
+            for name, first in zip(names, firsts, strict=False):
+                for page in _all_pages(ctx, org, name, first):
+                    rows = inbound.rows_of(page)
+                    stamps = {**stamps, name: inbound.latest(rows, stamps[name])}
+                    found = tuple(one for row in rows for one in inbound.polled(name, row, user))
+                    yield ChangePage(found, stamps)
+
     def _org(self, ctx: Context) -> Org:
         return Org(self.options, self._tokens, ctx)
 
@@ -115,13 +180,20 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         """One chunk of one object and operation; an error of the request counts for the rows of this chunk only."""
         try:
             self._mind_quota(ctx)
-            results = self._erase(org, rows) if _operation(rows) == "tombstone" else self._upsert(org, rows)
+            results = self._erase(org, rows) if _operation(rows) == "tombstone" else self._upsert(ctx, org, rows)
         except ConnectorError as error:
             results = [(row, error) for row in rows]
         self._note_quota(ctx, org, results)
         return results
 
-    def _upsert(self, org: Org, rows: Sequence[Row]) -> Results:
+    def _upsert(self, ctx: Context, org: Org, rows: Sequence[Row]) -> Results:
+        """Records of our own objects by key; those of people by id once it is known, as a key does not follow a merge."""
+        first = rows[0].deliveries[0]
+        known = [] if first.object.endswith("__c") else [row for row in rows if row.id]
+        fresh = [row for row in rows if row not in known]
+        return [*self._update(ctx, org, known), *self._insert(org, _filled(org, fresh))]
+
+    def _insert(self, org: Org, rows: Sequence[Row]) -> Results:
         """Two workers that upsert one new key race: the loser's second try finds the record and updates it."""
         results = self._put(org, rows)
         raced = [row for row, result in results if _code(result) == DUPLICATE]
@@ -130,11 +202,36 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         again = {row.key: (row, result) for row, result in self._put(org, raced)}
         return [again.get(row.key, (row, result)) for row, result in results]
 
+    def _update(self, ctx: Context, org: Org, rows: Sequence[Row]) -> Results:
+        """By id; what is gone went into another record, or was deleted and is made anew."""
+        done: Results = []
+        for _ in range(HOPS):
+            results = [result for part in rounds(rows) for result in self._put(org, part)]
+            gone = [row for row, result in results if _code(result) in GONE]
+            done += [(row, result) for row, result in results if _code(result) not in GONE]
+            if not gone:
+                return done
+            winners = org.masters(gone[0].deliveries[0].object, [row.id or "" for row in gone])
+            rows = [replace(row, id=winners[row.id or ""]) for row in gone if row.id in winners]
+            done += self._renew(org, [row for row in gone if row.id not in winners])
+        return [*done, *((row, Unavailable("the record was merged again and again")) for row in rows)]
+
+    def _renew(self, org: Org, rows: Sequence[Row]) -> Results:
+        """Records that people deleted: a poll tells the hub so, which then sends them whole; do not wait for ever."""
+        soon = Retryable("the record was deleted there, the hub is about to notice", retry_after=NOTICE, code="gone")
+        waits = [row for row in rows if self.options.poll and row.deliveries[-1].attempt <= PATIENCE]
+        rest = [replace(row, id=None) for row in rows if row not in waits]
+        return [*((row, soon) for row in waits), *(self._insert(org, rest) if rest else ())]
+
     def _put(self, org: Org, rows: Sequence[Row]) -> Results:
         """One call, or more where one bad record hides among good ones: then the halves go by themselves."""
+        if not rows:
+            return []
         first = rows[0].deliveries[0]
-        records = [record(first.object, first.key_field, row) for row in rows]
         try:
+            if rows[0].id and not first.object.endswith("__c"):
+                return list(zip(rows, org.update([change(first.object, row) for row in rows]), strict=True))
+            records = [record(first.object, first.key_field, row) for row in rows]
             return list(zip(rows, org.upsert(first.object, first.key_field, records), strict=True))
         except ConnectorError as error:
             if not poisons(error) or len(rows) == 1 or org.calls >= SPLITS:
@@ -169,9 +266,12 @@ class SalesforceDestination(Destination[SalesforceOptions]):
 
     def _mind_quota(self, ctx: Context) -> None:
         """Send nothing while the org's allowance is spent; every worker reads the same memory."""
-        until = ctx.state.get(PARKED)
-        if until and (at := datetime.fromisoformat(until)) > ctx.now():
+        if at := self._parked_until(ctx):
             raise QuotaExhausted("the org's API calls of the day are nearly used up", until=at)
+
+    def _parked_until(self, ctx: Context) -> datetime | None:
+        until = ctx.state.get(PARKED)
+        return at if until and (at := datetime.fromisoformat(until)) > ctx.now() else None
 
     def _note_quota(self, ctx: Context, org: Org, results: Results) -> None:
         """Leave the rest of the day's calls to the org's people: the next batch waits."""
@@ -180,6 +280,30 @@ class SalesforceDestination(Destination[SalesforceOptions]):
             spent.append(ctx.now() + PARK)
         if spent:
             ctx.state.set(PARKED, max(spent).isoformat())
+
+
+def _all_pages(ctx: Context, org: Org, name: str, first: dict[str, Any] | ConnectorError) -> Iterator[dict[str, Any]]:
+    """The pages of one query; an object that the org lacks has none."""
+    if isinstance(first, Rejected):
+        ctx.log.warning("Salesforce does not let us poll %s: %s", name, first)
+        return
+    if isinstance(first, ConnectorError):
+        raise first
+    page: dict[str, Any] | None = first
+    while page is not None:
+        yield page
+        page = org.more(page)
+
+
+def _filled(org: Org, rows: Sequence[Row]) -> list[Row]:
+    """Rows whose `once` fields fill only what is empty, where somebody had made the record before us; one call more."""
+    asked = [row for row in rows if row.once]
+    if not asked:
+        return list(rows)
+    first = asked[0].deliveries[0]
+    names = sorted({name for row in asked for name in row.once})
+    held = org.held(first.object, first.key_field, [row.key for row in asked], names=names)
+    return [filling(row, held.get(row.key, {})) for row in rows]
 
 
 def _groups(batch: Sequence[Delivery]) -> list[list[Delivery]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -37,11 +37,13 @@ _HINTS = {
     "CANNOT_UPDATE_CONVERTED_LEAD": "the lead was converted: it takes no more changes",
     "ENTITY_IS_DELETED": "the record lies in the recycle bin: restore or purge it",
 }
+_PERSONS = ("Social_Handle__c", "Social_Profile_Url__c", "Social_Hub_Url__c", "Social_Last_Url__c")
 # Salesforce object reference, "Text, Long Text Area": what a tombstone must leave nothing of.
 CONTENT = {
     "Social_Signal__c": ("Text__c", "Title__c", "Url__c", "Native_Id__c", "Tags__c", "Hub_Url__c"),
     "Social_Author__c": ("Display_Name__c", "Handle__c", "Profile_Url__c", "Avatar_Url__c", "Bio__c", "Native_Id__c"),
-    "Lead": ("Social_Handle__c", "Social_Profile_Url__c", "Social_Hub_Url__c"),
+    "Lead": _PERSONS,
+    "Contact": _PERSONS,
 }
 
 
@@ -50,11 +52,16 @@ CONTENT = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record to write, and the deliveries that ask for it: more than one where a batch repeats a key."""
+    """One record to write, and the deliveries that ask for it: more than one where a batch repeats a key.
+
+    `once` names fields that only fill what is empty; `id` is the record's own id, where Salesforce has told it.
+    """
 
     key: str
     fields: Mapping[str, Any]
     deliveries: tuple[Delivery, ...]
+    once: frozenset[str] = frozenset()
+    id: str | None = None
 
 
 def is_name(name: str) -> bool:
@@ -80,13 +87,36 @@ def gather(batch: Iterable[Delivery]) -> list[Row]:
         fields: dict[str, Any] = {}
         for delivery in sorted(same, key=lambda one: one.seq):
             fields |= delivery.fields
-        rows.append(Row(key, fields, tuple(same)))
+        once = frozenset(name for delivery in same for name in delivery.once if is_name(name))
+        ref = next((delivery.ref for delivery in reversed(same) if delivery.ref), None)
+        rows.append(Row(key, fields, tuple(same), once, ref.id if ref else None))
     return rows
+
+
+def rounds(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    """Rows such that no record id stands twice in one part: two authors may have become one person there."""
+    waiting = list(rows)
+    while waiting:
+        first = {row.id: row for row in reversed(waiting)}
+        yield [row for row in waiting if first[row.id] is row]
+        waiting = [row for row in waiting if first[row.id] is not row]
+
+
+def filling(row: Row, held: Mapping[str, Any]) -> Row:
+    """The row without what somebody has filled in already."""
+    return replace(
+        row, fields={name: one for name, one in row.fields.items() if name not in row.once or not held.get(name)}
+    )
 
 
 def record(object_: str, key_field: str, row: Row) -> dict[str, Any]:
     """A record of a collections upsert; the key goes by the body, so no character of it can reach the path."""
     return {**row.fields, "attributes": {"type": object_}, key_field: row.key}
+
+
+def change(object_: str, row: Row) -> dict[str, Any]:
+    """A record of a collections update, by its id; its key stays what it is, as a merge's winner may have another."""
+    return {**row.fields, "attributes": {"type": object_}, "Id": row.id}
 
 
 def erasure(object_: str, id_: str, known: Iterable[str]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import tomllib
 import msgspec
 import pytest
 
-from hub.core.mapping import compile_mapping
+from hub.core.grammar.facts import merge, skeleton
+from hub.core.mapping import Mapped, compile_mapping
 from hub.core.spec import MappingSpec
 from tests.material import ROOT
 from tests.plugins.hubspot.conftest import Account, signal
@@ -51,6 +52,45 @@ def test_what_a_case_expects_is_taken_by_hubspot(account: Account, name: str) ->
     assert [item.error for item in account.destination.deliver(account.ctx, batch)] == [None] * len(cases)
 
 
-def test_what_a_person_may_type_on_a_contact_is_written_once() -> None:
-    once = {name for name, spec in read("contact").fields.items() if spec.once}
-    assert once == {name for name in read("contact").fields if not name.startswith("hub_")}
+@pytest.mark.parametrize("mapping", ["contact", "contact_linked"])
+def test_what_a_person_may_type_on_a_contact_is_written_once(mapping: str) -> None:
+    once = {name for name, spec in read(mapping).fields.items() if spec.once}
+    assert once == {name for name in read(mapping).fields if not name.startswith("hub_")}
+
+
+def test_the_linked_contact_differs_by_its_author_alone() -> None:
+    alone, linked = read("contact"), read("contact_linked")
+    assert linked == msgspec.structs.replace(alone, requires=("author",))
+
+
+def test_a_linked_contact_is_associated_with_its_author(account: Account) -> None:
+    author = signal(0, object="social_author", key_field="hub_author_key", fields={"name": "Bo"})
+    (made,) = account.destination.deliver(account.ctx, [author])
+    assert made.ref is not None
+    given = {"object": "contacts", "key_field": "hub_contact_key", "fields": {"firstname": "Bo"}}
+    (contact,) = account.destination.deliver(account.ctx, [signal(1, parents={"author": made.ref}, **given)])
+    assert contact.ref is not None
+    assert account.links() == [(contact.ref.id, made.ref.id)]
+
+
+def stable(followers: int | None, mean: float | None, signals: int = 4) -> str:
+    """What decides whether the contact of such an author is written again."""
+    known = {"author": {"handle": "bo", "followers": followers}, "stats": {"signals_30d": signals}}
+    given = merge(merge({"stats": {"sentiment_mean_30d": mean, "sentiment_trend_30d": mean}}, known), skeleton())
+    made = compile_mapping(read("contact"), name="contact").apply(given)
+    assert isinstance(made, Mapped)
+    return made.stable
+
+
+def test_counts_alone_cause_no_write() -> None:
+    assert stable(1200, -0.2) == stable(9800, 0.3, signals=99)
+
+
+@pytest.mark.parametrize(("followers", "mean"), [(10_000, -0.2), (999, -0.2), (1200, -0.4), (1200, 0.34), (None, -0.2)])
+def test_a_threshold_that_is_crossed_causes_a_write(followers: int | None, mean: float) -> None:
+    assert stable(1200, -0.2) != stable(followers, mean)
+
+
+def test_no_word_of_a_post_goes_onto_a_contact() -> None:
+    given = merge({"signal": {"text": "unmistakable", "title": "unmistakable"}, "author": {"handle": "bo"}}, skeleton())
+    assert "unmistakable" not in repr(compile_mapping(read("contact"), name="contact").apply(given))

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from hub import Context, Delivery, RemoteRef
+from hub import Change, Context, Delivery, RemoteRef
 from hub.sdk.connectors import HttpResponse
 from hub.sdk.http import open_guard
 from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
-from hub.sdk.testing.fakes import FakeHttp, answer, context
+from hub.sdk.testing.fakes import FakeClock, FakeHttp, answer, context
 from plugins.salesforce.config import SalesforceOptions
 from plugins.salesforce.destination import SalesforceDestination
-from plugins.salesforce.sandbox import build
+from plugins.salesforce.sandbox import SalesforceSandbox, build
 
 URL = "https://acme.my.salesforce.com"
 AUTHOR, AUTHOR_KEY = "Social_Author__c", "Author_Key__c"
@@ -95,3 +95,53 @@ def running(**extra: Any) -> Iterator[tuple[RunningSandbox, Context, SalesforceD
     """A sandbox with a guard and a destination before it."""
     with serve(build(SandboxOptions(extra=extra))) as sandbox, open_guard(("127.0.0.1",), allow_private=True) as http:
         yield sandbox, context(http), destination(instance_url=sandbox.url, access_token="sandbox-token")
+
+
+class Office:
+    """An org with people in it, a destination, and one clock for all."""
+
+    def __init__(self, running: RunningSandbox, org: SalesforceSandbox, ctx: Context, clock: FakeClock) -> None:
+        self.running, self.org, self.ctx, self.clock = running, org, ctx, clock
+        self.crm = destination(instance_url=running.url, access_token="sandbox-token")
+
+    def deliver(self, given: Delivery) -> RemoteRef:
+        """One delivery that lands."""
+        (outcome,) = self.crm.deliver(self.ctx, [given])
+        assert outcome.error is None, outcome.error
+        assert outcome.ref is not None
+        return outcome.ref
+
+    def poll(self, cursor: Any) -> tuple[list[Change], Any]:
+        """One tick: the changes and the cursor behind them."""
+        pages = list(self.crm.changes(self.ctx, cursor))
+        return [one for page in pages for one in page.changes], pages[-1].cursor if pages else cursor
+
+    def held(self, object_: str, ref: RemoteRef) -> dict[str, Any]:
+        """What a record holds."""
+        return self.org.existing(object_, ref.id)
+
+
+@contextmanager
+def office(**extra: Any) -> Iterator[Office]:
+    """An org with people in it."""
+    clock = FakeClock()
+    org = build(SandboxOptions(extra=extra, clock=clock))
+    with serve(org) as sandbox, open_guard(("127.0.0.1",), allow_private=True) as http:
+        yield Office(sandbox, org, context(http, clock=clock), clock)
+
+
+def person(number: int, object_: str = "Lead", **changes: Any) -> Delivery:
+    """A first delivery of a lead or contact: what people may type is marked `once`."""
+    company = {"Company": "Not provided"} if object_ == "Lead" else {}
+    typed = {"LastName": f"handle{number}", "LeadSource": "Social", **company}
+    fields = {**typed, "Social_Sentiment__c": "negative"}
+    once = tuple(typed)
+    return delivery(
+        number, **({"object": object_, "key_field": "Social_Author_Key__c", "fields": fields, "once": once} | changes)
+    )
+
+
+def again(number: int, ref: RemoteRef, object_: str = "Lead", **changes: Any) -> Delivery:
+    """A later delivery, as the ledger gives it: without what is written once."""
+    fields = {"Social_Sentiment__c": "positive"}
+    return person(number, object_, **({"fields": fields, "once": (), "ref": ref, "seq": 2} | changes))

@@ -15,13 +15,15 @@ from hypothesis import strategies as st
 from hub.core.grammar.facts import merge, skeleton
 from hub.core.mapping import CompiledMapping, Mapped, compile_mapping
 from hub.core.spec import MappingSpec
-from hub.sdk.sandbox import SandboxOptions
-from plugins.salesforce.sandbox import SalesforceSandbox
+from hub.sdk.http import open_guard
+from hub.sdk.sandbox import SandboxOptions, serve
+from hub.sdk.testing.fakes import context
+from plugins.salesforce.sandbox import SalesforceSandbox, build
 from plugins.salesforce.translate import object_info
-from tests.material import ROOT
-from tests.plugins.salesforce.given import delivery, running
+from tests.material import ROOT, shared
+from tests.plugins.salesforce.given import delivery, destination, running
 
-NAMES = ("author", "signal", "lead")
+NAMES = ("author", "signal", "lead", "contact")
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 
 
@@ -137,16 +139,53 @@ def test_a_signal_hangs_on_its_author_without_a_look_up() -> None:
     assert record["Author__c"] == author.id
 
 
-def test_what_people_at_the_desk_correct_is_written_once() -> None:
-    once = {name for name, how in mapping("lead").spec.fields.items() if how.once}
-    assert once == {"LastName", "Company", "LeadSource"}
+@pytest.mark.parametrize("name", ["lead", "contact"])
+def test_what_people_at_the_desk_correct_is_written_once(name: str) -> None:
+    once = {field for field, how in mapping(name).spec.fields.items() if how.once}
+    assert once == {field for field in mapping(name).spec.fields if not field.startswith("Social_")}
+
+
+def stable(name: str, followers: int | None, mean: float | None, signals: int = 4) -> str:
+    """What decides whether such an author is written again."""
+    given_facts = facts("hello")
+    given_facts["author"]["followers"] = followers
+    given_facts["stats"] |= {"signals_30d": signals, "sentiment_mean_30d": mean, "sentiment_trend_30d": mean}
+    given_facts["signal"]["counts"] = {"likes": signals, "replies": signals, "shares": signals}
+    made = mapping(name).apply(given_facts)
+    assert isinstance(made, Mapped)
+    return made.stable
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_counts_alone_cause_no_write(name: str) -> None:
-    quiet, loud = facts("hello"), facts("hello")
-    loud["signal"]["counts"] = {"likes": 9, "replies": 9, "shares": 9}
-    loud["author"]["followers"] = 10**6
-    loud["stats"] = {"signals_30d": 99, "sentiment_mean_30d": 0.5}
-    made = [mapping(name).apply(given_facts) for given_facts in (quiet, loud)]
-    assert len({one.stable for one in made if isinstance(one, Mapped)}) == 1
+    assert stable(name, 1200, -0.2) == stable(name, 9800, 0.3, signals=99)
+
+
+@pytest.mark.parametrize("name", ["author", "lead", "contact"])
+@pytest.mark.parametrize(("followers", "mean"), [(10_000, -0.2), (999, -0.2), (1200, -0.4), (1200, 0.34), (None, -0.2)])
+def test_a_threshold_that_is_crossed_causes_a_write(name: str, followers: int | None, mean: float) -> None:
+    assert stable(name, 1200, -0.2) != stable(name, followers, mean)
+
+
+@pytest.mark.parametrize("name", ["lead", "contact"])
+def test_what_people_see_fits_the_describe_of_a_real_org(name: str) -> None:
+    """Lengths, required fields and picklists as a real org describes them, with our fields added."""
+    contracts = shared(f"contracts/salesforce/describe.{name.title()}.json").parent.parent
+    spec = mapping(name).spec
+    with serve(build(SandboxOptions(contracts=contracts))) as sandbox, open_guard(allow_private=True) as http:
+        crm = destination(instance_url=sandbox.url, access_token="sandbox-token")
+        author = delivery(1, record_key="mastodon:1", fields=fields("author", facts("hello")))
+        person = delivery(
+            2, object=spec.object, key_field=spec.key_field, fields=fields(name, facts("x" * 5000, "n" * 300))
+        )
+        outcomes = [*crm.deliver(context(http), [author]), *crm.deliver(context(http), [person])]
+        [(_, held)] = sandbox.sandbox.store.all(spec.object)
+    assert [one.error for one in outcomes] == [None, None]
+    assert outcomes[0].ref is not None
+    assert held["Social_Author__c"] == outcomes[0].ref.id
+
+
+@pytest.mark.parametrize("name", ["lead", "contact"])
+def test_no_word_of_a_post_goes_onto_a_persons_record(name: str) -> None:
+    """Field history keeps old values: a link, the network and a time are all that it gets."""
+    assert "unmistakable" not in repr(fields(name, facts("unmistakable words")))

@@ -20,6 +20,7 @@ def test_the_sandbox_and_the_mappings_are_where_the_class_says() -> None:
     package, folder = SalesforceDestination.mappings.split(":")
     assert {one.name for one in files(package).joinpath(folder).iterdir()} == {
         "author.toml",
+        "contact.toml",
         "lead.toml",
         "signal.toml",
     }

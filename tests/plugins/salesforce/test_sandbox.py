@@ -56,7 +56,7 @@ def upserted(*given: dict[str, Any]) -> list[dict[str, Any]]:
     ("fields", "code"),
     [
         ({"Nope__c": "x"}, "INVALID_FIELD"),
-        ({"Id": "a00", "CreatedDate": "x"}, "INVALID_FIELD"),
+        ({"Id": "a00", "CreatedDate": "2026-01-02T03:04:05Z"}, "INVALID_FIELD_FOR_INSERT_UPDATE"),
         ({"Name": "n" * 81}, "STRING_TOO_LONG"),
         ({"Network__c": "Fax"}, "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST"),
         ({"Name": None}, "REQUIRED_FIELD_MISSING"),

@@ -1,9 +1,4 @@
-"""A local look-alike of a HubSpot account: objects, batches, properties, schemas, associations, a search that lags.
-
-`extra` knows `calls_per_10s` (the rolling limit; 0: none), `search_lag_s` (10), `strict_batches` (a bad record fails its whole
-batch with 400, as HubSpot does without trace ids). Answers of batches come in reverse order: HubSpot promises none.
-Not modelled: pipelines, owners, lists, associations with labels, merges, OAuth.
-"""
+"""HubSpot's API in a box: batches, single records, search, associations, properties, schemas, the account."""
 
 from __future__ import annotations
 
@@ -14,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from importlib.resources import files
 from typing import Any
-from uuid import uuid4
 
-from hub.sdk.sandbox import Answer, Call, Contract, Refused, Sandbox, SandboxOptions, Taken, Terms, route
+from hub.sdk.sandbox import Answer, Call, Contract, Refused, SandboxOptions, Terms, route
+from plugins.hubspot.sandbox.answers import batch, error, invalid, item_error, matches
+from plugins.hubspot.sandbox.people import PORTAL, People
 
-PORTAL = 1
 _DATED = re.compile(r"^/crm/(objects|properties|associations)/\d{4}-\d\d/")
 _FIELD_TYPES = {"text": "textarea", "number": "number", "bool": "booleancheckbox", "datetime": "date"}
 _FORMS = {"number": re.compile(r"|-?\d+(\.\d+)?"), "datetime": re.compile(r"|\d{13}|\d{4}-\d\d-\d\dT[\d:.]+Z")}
@@ -26,7 +21,7 @@ _ANY = re.compile(r".*", re.DOTALL)
 _SCHEMA = json.loads(files("plugins.hubspot").joinpath("schema.json").read_text("utf-8"))
 
 
-class HubSpotSandbox(Sandbox):
+class HubSpotSandbox(People):
     """HubSpot in a box."""
 
     title = "HubSpot"
@@ -94,7 +89,7 @@ class HubSpotSandbox(Sandbox):
     @route("POST", "/crm/objects/{version}/{type}/batch/upsert", object="{type}")
     def upsert(self, call: Call) -> Answer:
         """Records by a unique property; a multi-status where each input has a trace id, else all or nothing."""
-        object_ = self._object(call)
+        object_ = self.object_of(call)
         inputs = _inputs(call, 100)
         _refuse_repeats(inputs)
         troubles = {
@@ -106,18 +101,20 @@ class HubSpotSandbox(Sandbox):
         results, errors = [], []
         for index, item in enumerate(inputs):
             if index in troubles:
-                errors.append(_item_error(troubles[index], {"objectWriteTraceId": [item["objectWriteTraceId"]]}))
+                errors.append(item_error(troubles[index], {"objectWriteTraceId": [item["objectWriteTraceId"]]}))
             else:
                 results.append(self._upsert(object_, item))
-        return _batch(self.now().isoformat(), results[::-1], errors)
+        return batch(self.now().isoformat(), results[::-1], errors)
 
     def _trouble(self, call: Call, object_: str, inputs: Sequence[Mapping[str, Any]], index: int) -> str:
         """Why an input cannot be written, "" where it can."""
         item = inputs[index]
         if call.fails(index, len(inputs)):
-            return _invalid("hs_object_id", "REFUSED", "refused by the sandbox's fault")
+            return invalid("hs_object_id", "REFUSED", "refused by the sandbox's fault")
         key = item.get("idProperty") or "hs_object_id"
-        if not (self.store.get("_properties", f"{object_}.{key}") or {}).get("hasUniqueValue"):
+        if key != "hs_object_id" and not (self.store.get("_properties", f"{object_}.{key}") or {}).get(
+            "hasUniqueValue"
+        ):
             return f"Property {key} on {object_} is not a unique identifier property"
         return next(self._bad_values(object_, item.get("properties") or {}), "")
 
@@ -125,48 +122,73 @@ class HubSpotSandbox(Sandbox):
         for name, value in properties.items():
             known = self.store.get("_properties", f"{object_}.{name}")
             if known is None:
-                yield _invalid(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')
+                yield invalid(name, "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist')
             elif not isinstance(value, str):
-                yield _invalid(name, "INVALID_TYPE", f"{json.dumps(value)} was not a string")
+                yield invalid(name, "INVALID_TYPE", f"{json.dumps(value)} was not a string")
             elif known["type"] == "enumeration" and value not in {
                 "",
                 *(option["value"] for option in known["options"]),
             }:
-                yield _invalid(name, "INVALID_OPTION", f"{value} was not one of the allowed options")
+                yield invalid(name, "INVALID_OPTION", f"{value} was not one of the allowed options")
             elif not _FORMS.get(known["type"], _ANY).fullmatch(value):
-                yield _invalid(name, f"INVALID_{known['type'].upper()}", f"{value} was not a valid {known['type']}.")
+                yield invalid(name, f"INVALID_{known['type'].upper()}", f"{value} was not a valid {known['type']}.")
             elif len(value) > 65_536:
-                yield _invalid(name, "INVALID_LONG", "The value is longer than 65536 characters")
+                yield invalid(name, "INVALID_LONG", "The value is longer than 65536 characters")
 
     def _upsert(self, object_: str, item: Mapping[str, Any]) -> dict[str, Any]:
         key, id_property = item["id"], item["idProperty"]
         found = self.store.find(object_, f"properties.{id_property}", key)
         properties = {**(item.get("properties") or {}), id_property: key}
         id_ = found[0] if found else self.store.next_id("records", start=10_001)
-        record = self._write(object_, id_, found[1] if found else None, properties)
+        record = self.write(object_, id_, found[1] if found else None, properties)
         self.journal.record("update" if found else "create", object_, id_, key=key, fields=properties)
+        self._tell_written(object_, id_, found[1] if found else None, properties)
         trace = {"objectWriteTraceId": item["objectWriteTraceId"]} if item.get("objectWriteTraceId") else {}
         return {"id": id_, "new": not found, **record, **trace}
 
-    def _write(
+    @route("POST", "/crm/v3/objects/{type}/batch/update", object="{type}")
+    @route("POST", "/crm/objects/{version}/{type}/batch/update", object="{type}")
+    def update(self, call: Call) -> Answer:
+        """Records by id; what is gone, merged ones too, is an error of a 207."""
+        object_, inputs = self.object_of(call), _inputs(call, 100)
+        _refuse_repeats(inputs)
+        results, errors, missing = [], [], []
+        for index, item in enumerate(inputs):
+            record, trace = self.store.get(object_, item["id"]), {"objectWriteTraceId": [item["objectWriteTraceId"]]}
+            if record is None:
+                missing.append(item["id"])
+            elif trouble := self._trouble(call, object_, inputs, index):
+                errors.append(item_error(trouble, trace))
+            else:
+                results.append(self._updated(object_, item, record))
+        message = "Could not get some objects, they may be deleted or not exist. Check that ids are valid."
+        errors += [item_error(message, {"ids": missing}, "OBJECT_NOT_FOUND")] if missing else []
+        return batch(self.now().isoformat(), results[::-1], errors)
+
+    def _updated(self, object_: str, item: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+        properties = item.get("properties") or {}
+        record = self.write(object_, item["id"], old, properties)
+        self.journal.record("update", object_, item["id"], fields=properties)
+        self._tell_written(object_, item["id"], old, properties)
+        return {"id": item["id"], **record, "objectWriteTraceId": item["objectWriteTraceId"]}
+
+    def _tell_written(
         self, object_: str, id_: str, old: Mapping[str, Any] | None, properties: Mapping[str, str]
-    ) -> dict[str, Any]:
-        now = self.now().isoformat()
-        held = {**(old or {}).get("properties", {"createdate": now}), **properties}
-        held |= {"hs_object_id": id_, "hs_lastmodifieddate": now}
-        created = (old or {}).get("createdAt", now)
-        record = {"properties": held, "createdAt": created, "updatedAt": now, "archived": False}
-        try:
-            return self.store.put(object_, id_, record)
-        except Taken as taken:
-            name = taken.field.removeprefix("properties.")
-            raise Refused(error(409, "CONFLICT", f"{name} {taken.value} already exists: {taken.id}")) from None
+    ) -> None:
+        """What an app changes of people's records is told too, with the app as its source."""
+        if object_ not in {"contacts", "companies"}:
+            return
+        before = (old or {}).get("properties", {})
+        changed = {name: value for name, value in properties.items() if before.get(name, "") != value}
+        source = {"changeSource": "INTEGRATION", "sourceId": str(self.options.extra.get("app_id", 1))}
+        self.tell_changes(object_, id_, changed, **source)
+        self.webhooks.flush()
 
     @route("POST", "/crm/v3/objects/{type}/batch/read", object="{type}", write=False)
     @route("POST", "/crm/objects/{version}/{type}/batch/read", object="{type}", write=False)
     def read(self, call: Call) -> Answer:
         """Records by id or by a unique property; what does not exist is an error of a 207."""
-        object_, wanted = self._object(call), call.json()
+        object_, wanted = self.object_of(call), call.json()
         results, missing = [], []
         for item in _inputs(call, 100):
             found = self._find(object_, wanted.get("idProperty"), item["id"])
@@ -175,14 +197,14 @@ class HubSpotSandbox(Sandbox):
             else:
                 results.append({"id": found[0], **found[1]})
         message = "Could not get some objects, they may be deleted or not exist. Check that ids are valid."
-        errors = [_item_error(message, {"ids": missing}, "OBJECT_NOT_FOUND")] if missing else []
-        return _batch(self.now().isoformat(), results, errors)
+        errors = [item_error(message, {"ids": missing}, "OBJECT_NOT_FOUND")] if missing else []
+        return batch(self.now().isoformat(), results, errors)
 
     @route("POST", "/crm/v3/objects/{type}/batch/archive", object="{type}")
     @route("POST", "/crm/objects/{version}/{type}/batch/archive", object="{type}")
     def archive(self, call: Call) -> Answer:
-        """Records to the recycling bin, which this look-alike does not keep."""
-        object_ = self._object(call)
+        """Records to the recycling bin, which this look-alike keeps for what people delete only."""
+        object_ = self.object_of(call)
         for item in _inputs(call, 100):
             if self.store.remove(object_, item["id"]):
                 self.journal.record("delete", object_, item["id"])
@@ -192,33 +214,40 @@ class HubSpotSandbox(Sandbox):
     @route("POST", "/crm/objects/{version}/{type}", object="{type}")
     def create(self, call: Call) -> Answer:
         """One new record."""
-        object_, properties = self._object(call), call.json()["properties"]
+        object_, properties = self.object_of(call), call.json()["properties"]
         if trouble := next(self._bad_values(object_, properties), ""):
             raise Refused(error(400, "VALIDATION_ERROR", trouble))
         id_ = self.store.next_id("records", start=10_001)
-        record = self._write(object_, id_, None, properties)
+        record = self.write(object_, id_, None, properties)
         self.journal.record("create", object_, id_, fields=properties)
         return Answer(201, {"id": id_, **record})
 
     @route("GET", "/crm/v3/objects/{type}/{id}", object="{type}")
     @route("GET", "/crm/objects/{version}/{type}/{id}", object="{type}")
     def get_record(self, call: Call) -> Answer:
-        """One record by id or by `idProperty`."""
-        found = self._find(self._object(call), call.param("idProperty"), call.args["id"])
+        """One record by id or by `idProperty`; with `archived` one in the recycling bin."""
+        object_, id_ = self.object_of(call), call.args["id"]
+        if call.param("archived") == "true":
+            held = self.store.get("_archived", f"{object_}:{id_}")
+            return Answer(200, {"id": id_, **held}) if held else self.unknown(call)
+        if self.options.extra.get("forwards", True):
+            id_ = self.winner_of(object_, id_) or id_
+        found = self._find(object_, call.param("idProperty"), id_)
         return Answer(200, {"id": found[0], **found[1]}) if found else self.unknown(call)
 
     @route("PATCH", "/crm/v3/objects/{type}/{id}", object="{type}")
     @route("PATCH", "/crm/objects/{version}/{type}/{id}", object="{type}")
     def patch_record(self, call: Call) -> Answer:
         """A change of one record: also what a person does by hand."""
-        object_, properties = self._object(call), call.json()["properties"]
+        object_, properties = self.object_of(call), call.json()["properties"]
         if trouble := next(self._bad_values(object_, properties), ""):
             raise Refused(error(400, "VALIDATION_ERROR", trouble))
         found = self._find(object_, call.param("idProperty"), call.args["id"])
         if found is None:
             return self.unknown(call)
-        record = self._write(object_, found[0], found[1], properties)
+        record = self.write(object_, found[0], found[1], properties)
         self.journal.record("update", object_, found[0], fields=properties)
+        self._tell_written(object_, found[0], found[1], properties)
         return Answer(200, {"id": found[0], **record})
 
     @route("POST", "/crm/v3/objects/{type}/search", object="{type}", write=False)
@@ -228,8 +257,8 @@ class HubSpotSandbox(Sandbox):
         wanted, seen = call.json(), self.now() - timedelta(seconds=float(self.options.extra.get("search_lag_s", 10)))
         found = [
             {"id": id_, **record}
-            for id_, record in self.store.all(self._object(call))
-            if record["updatedAt"] <= seen.isoformat() and _matches(record["properties"], wanted)
+            for id_, record in self.store.all(self.object_of(call))
+            if record["updatedAt"] <= seen.isoformat() and matches(record["properties"], wanted)
         ]
         return Answer(200, {"total": len(found), "results": found[: min(int(wanted.get("limit", 10)), 200)]})
 
@@ -239,18 +268,18 @@ class HubSpotSandbox(Sandbox):
     @route("POST", "/crm/associations/{version}/{from}/{to}/batch/associate/default", object="association")
     def associate(self, call: Call) -> Answer:
         """Default associations; making one again changes nothing."""
-        from_, to = self._object(call, "from"), self._object(call, "to")
+        from_, to = self.object_of(call, "from"), self.object_of(call, "to")
         results, errors = [], []
         for item in _inputs(call, 2000):
             ends = item["from"]["id"], item["to"]["id"]
             if self.store.get(from_, ends[0]) is None or self.store.get(to, ends[1]) is None:
                 context = {"fromObjectId": [ends[0]], "toObjectId": [ends[1]]}
-                errors.append(_item_error(f"No record {ends[0]} or {ends[1]}", context, "OBJECT_NOT_FOUND"))
+                errors.append(item_error(f"No record {ends[0]} or {ends[1]}", context, "OBJECT_NOT_FOUND"))
                 continue
             self._link(from_, to, ends)
             spec = {"associationCategory": "USER_DEFINED", "associationTypeId": 1}
             results.append({"from": {"id": ends[0]}, "to": {"id": ends[1]}, "associationSpec": spec})
-        return Answer(200, _batch(self.now().isoformat(), results, errors).body)
+        return Answer(200, batch(self.now().isoformat(), results, errors).body)
 
     def _link(self, from_: str, to: str, ends: tuple[str, str]) -> None:
         id_ = f"{from_}:{ends[0]}>{to}:{ends[1]}"
@@ -261,7 +290,7 @@ class HubSpotSandbox(Sandbox):
     @route("GET", "/crm/v4/objects/{type}/{id}/associations/{to}", object="association")
     def associations(self, call: Call) -> Answer:
         """What a record is associated with."""
-        from_, to = self._object(call), self._object(call, "to")
+        from_, to = self.object_of(call), self.object_of(call, "to")
         links = [link for _, link in self.store.all("_associations") if link["from"] == [from_, call.args["id"]]]
         label = {"category": "USER_DEFINED", "typeId": 1}
         rows = [{"toObjectId": link["to"][1], "associationTypes": [label]} for link in links if link["to"][0] == to]
@@ -271,7 +300,7 @@ class HubSpotSandbox(Sandbox):
     @route("GET", "/crm/properties/{version}/{type}", object="property")
     def properties(self, call: Call) -> Answer:
         """An object's properties."""
-        object_ = self._object(call)
+        object_ = self.object_of(call)
         return Answer(200, {"results": self._properties(object_)})
 
     @route("POST", "/crm/v3/properties/{type}", object="property")
@@ -279,14 +308,14 @@ class HubSpotSandbox(Sandbox):
     def make_property(self, call: Call) -> Answer:
         """A new property."""
         given = {"options": [], "description": "", **call.json()}
-        self._make_property(self._object(call), given)
+        self._make_property(self.object_of(call), given)
         return Answer(201, given)
 
     @route("GET", "/crm-object-schemas/v3/schemas/{type}", object="schema")
     @route("GET", "/crm-object-schemas/{version}/schemas/{type}", object="schema", contract=False)
     def schema(self, call: Call) -> Answer:
         """A custom object's description."""
-        object_ = self._object(call)
+        object_ = self.object_of(call)
         type_id = (self.store.get("_objects", object_) or {})["objectTypeId"]
         names = {"name": object_, "fullyQualifiedName": f"p{PORTAL}_{object_}", "labels": {"singular": object_}}
         lists = {"requiredProperties": [], "associations": [], "properties": self._properties(object_)}
@@ -299,21 +328,7 @@ class HubSpotSandbox(Sandbox):
         held = {"portalId": PORTAL, "accountType": "SANDBOX", "timeZone": "Europe/Berlin", "uiDomain": host}
         return Answer(200, {**held, "companyCurrency": "EUR", "utcOffset": "+01:00", "dataHostingLocation": "local"})
 
-    @route("GET", "/contacts/{portal}/record/{type}/{id}", open=True, contract=False)
-    def page(self, call: Call) -> Answer:
-        """Where a link of a record leads."""
-        return self.show(self._object(call), call.args["id"])
-
     # ----------------------------------------------------------------------------------------------------- inside
-
-    def _object(self, call: Call, name: str = "type") -> str:
-        """The object's name for any way to call it; calls are counted under it."""
-        wanted = call.args[name].removeprefix(f"p{PORTAL}_").removeprefix("p_")
-        for object_, known in self.store.all("_objects"):
-            if wanted in {object_, known["objectTypeId"]}:
-                call.object = call.object if call.object in {"association", "property", "schema"} else object_
-                return object_
-        raise Refused(error(400, "VALIDATION_ERROR", f"Unable to infer object type from: {call.args[name]}"))
 
     def _find(self, object_: str, key: str | None, id_: str) -> tuple[str, dict[str, Any]] | None:
         if key and key != "hs_object_id":
@@ -332,16 +347,6 @@ class HubSpotSandbox(Sandbox):
         self.store.put("_properties", f"{object_}.{given['name']}", given)
         if given.get("hasUniqueValue"):
             self.store.declare(object_, unique=[f"properties.{given['name']}"])
-
-
-def build(options: SandboxOptions) -> Sandbox:
-    """A HubSpot account to try things on."""
-    return HubSpotSandbox(options)
-
-
-def error(status: int, category: str, message: str) -> Answer:
-    """A refusal in HubSpot's words."""
-    return Answer(status, {"status": "error", "message": message, "correlationId": str(uuid4()), "category": category})
 
 
 def _undated(path: str) -> str:
@@ -376,24 +381,3 @@ def _refuse_repeats(inputs: Sequence[Mapping[str, Any]]) -> None:
     if repeated:
         message = f"Duplicate IDs found in batch input: [{', '.join(repeated)}]. IDs must be unique"
         raise Refused(error(400, "VALIDATION_ERROR", message))
-
-
-def _invalid(name: str, code: str, message: str) -> str:
-    reason = {"isValid": False, "message": message, "error": code, "name": name, "localizedErrorMessage": message}
-    return f"Property values were not valid: {json.dumps([reason])}"
-
-
-def _item_error(message: str, context: Mapping[str, list[str]], category: str = "VALIDATION_ERROR") -> dict[str, Any]:
-    return {"status": "error", "category": category, "message": message, "context": context, "errors": [], "links": {}}
-
-
-def _batch(now: str, results: Sequence[Any], errors: Sequence[Any]) -> Answer:
-    body = {"status": "COMPLETE", "results": list(results), "startedAt": now, "completedAt": now}
-    return Answer(207, {**body, "numErrors": len(errors), "errors": list(errors)}) if errors else Answer(200, body)
-
-
-def _matches(properties: Mapping[str, str], wanted: Mapping[str, Any]) -> bool:
-    """Any group of filters whose equalities all hold, and the free text somewhere."""
-    groups = [group["filters"] for group in wanted.get("filterGroups", [])]
-    hit = not groups or any(all(properties.get(f["propertyName"]) == f.get("value") for f in group) for group in groups)
-    return hit and wanted.get("query", "").casefold() in " ".join(properties.values()).casefold()

@@ -1,9 +1,4 @@
-"""A local look-alike of an org: tokens, describes, collections, composite, SOQL in its simplest form, record pages.
-
-Objects and lengths come from schema.json; with contracts at hand, Lead is the recorded describe of a real org with our fields
-added. `extra` knows `daily_calls` (15000), `audience`, `client_id`, `client_secret`, `public_key` (PEM).
-Strings are counted in code points; counts, formulas, sharing and triggers are not modelled.
-"""
+"""Salesforce's API in a box: tokens, describes, collections, composite, queries, single records."""
 
 from __future__ import annotations
 
@@ -21,27 +16,17 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 
-from hub.sdk.sandbox import Answer, Call, Refused, Sandbox, SandboxOptions, Taken, route
+from hub.sdk.sandbox import Answer, Call, Refused, SandboxOptions, Taken, route
 from hub.sdk.sandbox.routes import find_route, routes_of
+from plugins.salesforce.sandbox import soql
+from plugins.salesforce.sandbox.fields import Problem, field_of, fit, is_readable
+from plugins.salesforce.sandbox.outbound import ORGANIZATION
+from plugins.salesforce.sandbox.people import INTEGRATION, People
 
 DATA = "/services/data/v{version}"
 _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_SOQL = re.compile(
-    r"\s*select\s+(?P<fields>[\w\s,]+?)\s+from\s+(?P<object>\w+)"
-    r"(?:\s+where\s+(?P<field>\w+)\s*(?:=|in)\s*\(?(?P<values>'.*')\)?)?\s*",
-    re.IGNORECASE | re.DOTALL,
-)
-_LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)'")
-_ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)")
 _LOCK = {"statusCode": "UNABLE_TO_LOCK_ROW", "message": "unable to obtain exclusive access", "fields": []}
 Record = dict[str, Any]
-
-
-class Problem(Exception):
-    """One row that Salesforce would refuse."""
-
-    def __init__(self, code: str, message: str, *fields: str) -> None:
-        self.item = {"statusCode": code, "message": message, "fields": list(fields)}
 
 
 def failed(status: int, code: str, message: str) -> Refused:
@@ -49,7 +34,7 @@ def failed(status: int, code: str, message: str) -> Refused:
     return Refused(Answer(status, [{"message": message, "errorCode": code}]))
 
 
-class SalesforceSandbox(Sandbox):
+class SalesforceSandbox(People):
     """Salesforce in a box."""
 
     title = "Salesforce"
@@ -57,13 +42,14 @@ class SalesforceSandbox(Sandbox):
     def __init__(self, options: SandboxOptions) -> None:
         self._tokens: set[str] = {options.token}
         self._calls: deque[datetime] = deque()
+        self._cursors: dict[str, list[Record]] = {}
         super().__init__(options)
 
     def seed(self) -> None:
         """The objects with their unique keys, and the organisation."""
         for name in self.objects:
             self.store.declare(name, unique=[key for key, one in self.fields(name).items() if one["unique"]])
-        self.store.insert("Organization", "00D000000000001EAA", {"Name": "Sandbox"})
+        self.store.insert("Organization", ORGANIZATION, {"Name": "Sandbox"})
 
     @cached_property
     def objects(self) -> dict[str, Record]:
@@ -74,9 +60,9 @@ class SalesforceSandbox(Sandbox):
     def _described(self, name: str, short: Mapping[str, Any], schema: Mapping[str, Any]) -> Record:
         path = (self.options.contracts or Path()) / f"salesforce/describe.{name}.json"
         real: Record = json.loads(path.read_text("utf-8")) if self.options.contracts and path.exists() else {}
-        own = [*(() if real else (schema["id"], *short["fields"])), *short.get("custom", ())]
+        own = [*(() if real else (schema["id"], *short["fields"], *schema["system"])), *short.get("custom", ())]
         plain = {"name": name, "label": short["label"], "keyPrefix": short["keyPrefix"], "childRelationships": []}
-        fields = [*real.get("fields", ()), *(_field(one, schema["field"]) for one in own)]
+        fields = [*real.get("fields", ()), *(field_of(one, schema["field"]) for one in own)]
         return {**plain, "createable": True, "updateable": True, "queryable": True, **real, "fields": fields}
 
     @cached_property
@@ -157,6 +143,11 @@ class SalesforceSandbox(Sandbox):
         known = claims.get("iss") == extra.get("client_id", claims.get("iss") or None) and claims.get("sub")
         return "" if known else "user hasn't approved this consumer"
 
+    @route("GET", "/services/oauth2/userinfo")
+    def user(self, call: Call) -> Answer:
+        """Who the token stands for."""
+        return Answer(200, {"user_id": INTEGRATION, "organization_id": ORGANIZATION})
+
     @route("GET", "/services/data", open=True)
     def versions(self, call: Call) -> Answer:
         """The API versions."""
@@ -175,21 +166,35 @@ class SalesforceSandbox(Sandbox):
 
     @route("GET", DATA + "/query")
     @route("GET", DATA + "/query/")
+    @route("GET", DATA + "/queryAll")
+    @route("GET", DATA + "/queryAll/")
     def query(self, call: Call) -> Answer:
-        """SELECT fields FROM object [WHERE field = '..' | IN ('..', '..')]."""
-        if (found := _SOQL.fullmatch(call.param("q"))) is None:
+        """The first page of a query; `queryAll` finds what lies in the recycle bin too."""
+        if (found := soql.read(call.param("q"))) is None:
             raise failed(400, "MALFORMED_QUERY", "unexpected token")
-        call.object = object_ = found["object"]
-        names = [name.strip() for name in found["fields"].split(",")]
-        for name in {*names, found["field"] or "Id"} - set(self.fields(object_)):
+        call.object = object_ = found.object
+        for name in found.fields - set(self.fields(object_)):
             raise failed(400, "INVALID_FIELD", f"No such column '{name}' on entity '{object_}'.")
-        wanted = {re.sub(r"\\(.)", r"\1", one) for one in _LITERAL.findall(found["values"] or "")}
-        rows = [
-            _shown(object_, id_, record, names)
-            for id_, record in self.store.all(object_)
-            if found["field"] is None or {"Id": id_, **record}.get(found["field"]) in wanted
-        ]
-        return Answer(200, {"totalSize": len(rows), "done": True, "records": rows})
+        gone = self.deleted(object_) if "queryAll" in call.path else []
+        rows = found.run({"Id": id_, **record} for id_, record in (*self.store.all(object_), *gone))
+        cursor = f"01g{self.store.next_id('_cursors'):0>12}AAA"
+        return self._page(cursor, [_shown(object_, str(row["Id"]), row, found.names) for row in rows])
+
+    @route("GET", DATA + "/query/{cursor}")
+    @route("GET", DATA + "/queryAll/{cursor}")
+    def next_page(self, call: Call) -> Answer:
+        """A later page."""
+        if (held := self._cursors.pop(call.args["cursor"], None)) is None:
+            raise failed(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        return self._page(call.args["cursor"], held)
+
+    def _page(self, cursor: str, rows: list[Record]) -> Answer:
+        size = int(self.options.extra.get("page_size", 2000))
+        body = {"totalSize": len(rows), "done": len(rows) <= size, "records": rows[:size]}
+        if not body["done"]:
+            self._cursors[cursor] = rows[size:]
+            body["nextRecordsUrl"] = f"/services/data/v67.0/query/{cursor}"
+        return Answer(200, body)
 
     @route("GET", DATA + "/sobjects/{sobject}/{id}", object="{sobject}")
     @route("GET", DATA + "/sobjects/{sobject}/{field}/{value}", object="{sobject}")
@@ -201,11 +206,6 @@ class SalesforceSandbox(Sandbox):
         if (record := self.store.get(object_, id_)) is None:
             raise failed(404, "NOT_FOUND", "The requested resource does not exist")
         return Answer(200, _shown(object_, id_, record, names))
-
-    @route("GET", "/lightning/r/{sobject}/{id}/view", open=True)
-    def page(self, call: Call) -> Answer:
-        """The record as a person would see it."""
-        return self.show(call.args["sobject"], call.args["id"])
 
     @route("PATCH", DATA + "/composite/sobjects/{sobject}/{field}", object="{sobject}")
     def upsert_many(self, call: Call) -> Answer:
@@ -293,7 +293,9 @@ class SalesforceSandbox(Sandbox):
 
     def _save(self, kind: str, object_: str, id_: str, changes: Record) -> Record:
         try:
-            self.store.put(object_, id_, {**(self.store.get(object_, id_) or {}), **changes})
+            stamps = self.stamps(INTEGRATION, new=kind == "create")
+            usual = {"Status": "Open - Not Contacted"} if kind == "create" and object_ == "Lead" else {}
+            self.store.put(object_, id_, {**usual, **(self.store.get(object_, id_) or {}), **stamps, **changes})
         except Taken as taken:
             message = f"duplicate value found: {taken.field} duplicates value on record with id: {taken.id}"
             raise Problem("DUPLICATE_VALUE", message, taken.field) from None
@@ -311,7 +313,7 @@ class SalesforceSandbox(Sandbox):
             raise failed(400, "EXCEEDED_ID_LIMIT", "record limit reached. cannot submit more than 200 records")
         for record in records:
             for name, field in self.fields(_type(record)).items():
-                if not _readable(field["type"], record.get(name)):
+                if not is_readable(field["type"], record.get(name)):
                     raise failed(400, "JSON_PARSER_ERROR", f"Cannot deserialize {field['type']} from {record[name]!r}")
         return records
 
@@ -346,7 +348,7 @@ class SalesforceSandbox(Sandbox):
             raise Problem("INVALID_FIELD", f"No such column '{name}' on sobject of type {object_}")
         if not field[right]:
             raise Problem("INVALID_FIELD_FOR_INSERT_UPDATE", f"Unable to create/update fields: {name}", name)
-        _fit(field, value)
+        fit(field, value)
         return name, value
 
     def _parent(self, object_: str, name: str, value: Mapping[str, Any]) -> tuple[str, str]:
@@ -363,30 +365,6 @@ class SalesforceSandbox(Sandbox):
         return link["name"], id_
 
 
-def _field(short: Mapping[str, Any], defaults: Mapping[str, Any]) -> Record:
-    """A field of schema.json as a describe gives it."""
-    picks = [{"active": True, "value": value, "label": value} for value in short.get("picklist", ())]
-    return {**defaults, "label": short["name"], "picklistValues": picks, **short}
-
-
-def _fit(field: Record, value: Any) -> None:
-    """Hold a text to its field."""
-    name, length = field["name"], field["length"]
-    if isinstance(value, str) and length and len(value) > length:
-        raise Problem("STRING_TOO_LONG", f"{name}: data value too large: {value[:20]} (max length={length})", name)
-    picks = [pick["value"] for pick in field["picklistValues"]]
-    if field["restrictedPicklist"] and value not in (*picks, "", None):
-        raise Problem("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", f"bad value for restricted picklist: {value}", name)
-
-
-def _readable(kind: str, value: Any) -> bool:
-    """Whether JSON's value can be a field of this type."""
-    if kind in {"double", "int", "currency", "percent", "boolean"}:
-        wanted: Any = bool if kind == "boolean" else (int, float)
-        return value is None or (isinstance(value, wanted) and isinstance(value, bool) == (kind == "boolean"))
-    return value is None or (isinstance(value, str) and (kind != "datetime" or _ZONED.fullmatch(value) is not None))
-
-
 def _type(record: Any) -> str:
     attributes = record.get("attributes") if isinstance(record, dict) else None
     return str(attributes.get("type") or "") if isinstance(attributes, dict) else ""
@@ -395,6 +373,3 @@ def _type(record: Any) -> str:
 def _shown(object_: str, id_: str, record: Mapping[str, Any], names: Iterable[str]) -> Record:
     attributes = {"type": object_, "url": f"/services/data/v67.0/sobjects/{object_}/{id_}"}
     return {"attributes": attributes, **{name: {"Id": id_, **record}.get(name) for name in names}}
-
-
-build = SalesforceSandbox

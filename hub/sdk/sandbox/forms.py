@@ -1,0 +1,80 @@
+"""A record as a page that a person can work on: change fields, merge, delete. What it posts, the vendor's look-alike handles."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from html import escape
+from urllib.parse import parse_qs
+
+from hub.sdk.sandbox.exchange import Answer, Call
+
+_STYLE = """
+:root { color-scheme: light dark; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
+label { display: grid; grid-template-columns: 16rem 1fr; gap: .6rem; margin: .3rem 0; overflow-wrap: anywhere; }
+input, select { font: inherit; padding: .2rem .4rem; } fieldset { margin: 1.5rem 0; border: 1px solid #8884; }
+"""
+_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
+_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+_HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": _POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def record_form(
+    heading: str,
+    fields: Mapping[str, object],
+    *,
+    fixed: Iterable[str] = (),
+    winners: Mapping[str, str] | None = None,
+) -> Answer:
+    """A record with a field for each value (`fixed` ones can only be read), merge into one of `winners` (id to name), delete.
+
+    It posts to its own address: `do` is edit, merge (with `into`) or delete, and each field by its name after "field.".
+    """
+    locked = set(fixed)
+    rows = "".join(_row(name, value, locked=name in locked) for name, value in fields.items())
+    merge = ""
+    if winners:
+        options = "".join(f"<option value='{escape(id_)}'>{escape(name)}</option>" for id_, name in winners.items())
+        merge = _form("merge", f"<label>Into <select name='into'>{options}</select></label>", "Merge")
+    body = (
+        f"<p><a href='/'>All records</a></p><h1>{escape(heading)}</h1>{_form('edit', rows, 'Save')}{merge}"
+        f"{_form('delete', '', 'Delete')}"
+    )
+    html = (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
+        f"<title>{escape(heading)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"
+    )
+    return Answer(200, html.encode("utf-8", "replace"), _HEADERS)
+
+
+def posted(call: Call) -> tuple[dict[str, str], dict[str, str]]:
+    """What a form said: `do` and `into`, and the fields of the record by their names (an empty one is "")."""
+    form = parse_qs(call.body.decode("utf-8", "replace"), keep_blank_values=True)
+    said = {name: values[-1] for name, values in form.items()}
+    fields = {name.removeprefix("field."): value for name, value in said.items() if name.startswith("field.")}
+    return said, fields
+
+
+def back_to(path: str) -> Answer:
+    """The answer after a form: show this page."""
+    return Answer(303, None, {"Location": path})
+
+
+def _row(name: str, value: object, *, locked: bool) -> str:
+    text = escape("" if value is None else str(value))
+    shown = f"<span>{text}</span>" if locked else f"<input name='field.{escape(name)}' value='{text}'>"
+    return f"<label>{escape(name)} {shown}</label>"
+
+
+def _form(do: str, inner: str, button: str) -> str:
+    return (
+        f"<form method='post'><fieldset>{inner}<input type='hidden' name='do' value='{do}'>"
+        f"<button>{button}</button></fieldset></form>"
+    )
