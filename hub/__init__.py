@@ -46,6 +46,7 @@ from hub.sdk.connectors import (
     FieldInfo,
     Http,
     HttpResponse,
+    Limit,
     Lookup,
     Native,
     NoIdempotency,
@@ -60,6 +61,7 @@ from hub.sdk.connectors import (
     State,
     StreamingSource,
     Upsert,
+    Usage,
     WebhookSource,
 )
 from hub.sdk.hookspecs import hookimpl
@@ -84,6 +86,7 @@ __all__ = [
     "HubError",
     "Ignored",
     "Label",
+    "Limit",
     "Lookup",
     "Media",
     "Native",
@@ -114,6 +117,7 @@ __all__ = [
     "Unavailable",
     "Uncertain",
     "Upsert",
+    "Usage",
     "WebhookSource",
     "author_key",
     "hookimpl",

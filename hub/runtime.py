@@ -31,6 +31,7 @@ from hub.core.spec import MappingSpec
 from hub.core.topics import compile_topics
 from hub.queue.bell import Bell, RedisBell
 from hub.queue.embedded import socket_url
+from hub.queue.pace import LocalPaces, Paces, RedisPaces
 from hub.registry import Registry
 from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http import Guard, open_guard
@@ -47,6 +48,10 @@ def system_clock() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - this is the clock
 
 
+def _seconds() -> float:
+    return system_clock().timestamp()
+
+
 @dataclass
 class Hub:
     """Everything that a step needs, made once in a process. `jitter` gives numbers in [-1, 1]."""
@@ -60,6 +65,7 @@ class Hub:
     stopping: threading.Event = field(default_factory=threading.Event)
     loaded: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
+    paces: Paces = field(default_factory=LocalPaces)
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
 
@@ -110,10 +116,22 @@ class Hub:
         """The context of a destination."""
         return self.context(name, self.destination(name), self.settings.destinations[name])
 
+    def too_early(self, name: str) -> float:
+        """Seconds until an outlet's pace lets a request out, 0.0 where a request may leave or waits but a moment.
+
+        An outlet is a destination, or `sources/NAME`: a source that answers.
+        """
+        plain = name.removeprefix("sources/")
+        if plain != name:
+            source = self.source(plain)
+            return self._guard(place_of(plain, source), source, self.settings.sources[plain]).too_early()
+        destination = self.destination(name)
+        return self._guard(place_of(name, destination), destination, self.settings.destinations[name]).too_early()
+
     def redact(self, name: str, error: ConnectorError) -> None:
         """Take a connection's secrets out of an error, in place, before it is stored or logged."""
         for place, guard in self._guards.items():
-            if place.rpartition("/")[2] == name:
+            if place.rpartition("/")[2] == name.rpartition("/")[2]:
                 guard.redact_error(error)
 
     def close(self) -> None:
@@ -124,13 +142,15 @@ class Hub:
 
     def _guard(self, place: str, connector: Connector[Any], section: ConnectionSection) -> Guard:
         if place not in self._guards:
-            self._guards[place] = open_guard(
+            guard = self._guards[place] = open_guard(
                 connector.egress(),
                 allow_private=section.allow_private,
                 timeout=section.timeout.total_seconds(),
                 proxy=section.proxy or None,
                 secrets=tuple(secret_values(connector.options)),
             )
+            limits = (section.rate,) if section.rate else connector.limits
+            guard.pace = self.paces.open(place, limits=limits, usage=connector.usage, throttled=connector.is_throttled)
         return self._guards[place]
 
     def _connector(
@@ -257,6 +277,8 @@ def open_hub(
     beside `hub up` another process is at it).
     """
     settings = load_settings(find_config(file))
+    # Who brings a bell of his own works alone.
+    paces = LocalPaces(_seconds) if bell else RedisPaces(redis_url(settings), _seconds)
     bell = bell or RedisBell(redis_url(settings))
     store = open_store(settings.database_url)
     try:
@@ -266,7 +288,7 @@ def open_hub(
     except BaseException:
         store.close()
         raise
-    return Hub(settings, store, bell, Registry())
+    return Hub(settings, store, bell, Registry(), paces=paces)
 
 
 def await_revision(store: Store, patience_s: float) -> None:

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from hub.core.errors import ConfigError, Problem
+from hub.core.exchange.change import ConversationState
+from hub.sdk.rates import Limit
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
@@ -28,7 +30,15 @@ def duration(value: Any) -> Any:
     return timedelta(seconds=value) if isinstance(value, int | float) else value
 
 
+def rate(value: Any) -> Any:
+    """Text such as "10/s", "100/m", "5000/h" as a limit."""
+    if isinstance(value, Limit):
+        return value
+    return Limit.parse(value if isinstance(value, str) else "")
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
+Rate = Annotated[Limit, BeforeValidator(rate)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
 
 
@@ -92,25 +102,51 @@ class SandboxSection(Section):
     token: str = "sandbox"  # noqa: S105 - the look-alikes' public password, not a secret
 
 
+Price = Annotated[float, Field(ge=0)]
+
+
+class PricesSection(Section):
+    """`[prices]`: what vendors ask, by connection: a destination's call, a source's item. What is not named has no price."""
+
+    currency: str = "EUR"
+    destinations: Mapping[Name, Price] = {}
+    sources: Mapping[Name, Price] = {}
+
+
 class ConnectionSection(Section):
-    """What all connections share; `options` belongs to the plugin."""
+    """What all connections share; `rate` takes the place of the plugin's own limits; `options` belongs to the plugin."""
 
     plugin: str
     enabled: bool = True
     timeout: Duration = timedelta(seconds=20)
+    rate: Rate | None = None
     proxy: str = ""
     allow_private: bool | tuple[str, ...] = False
     options: Mapping[str, Any] = {}
 
 
 class SourceSection(ConnectionSection):
-    """`[sources.NAME]`; `every` is the pause between two polls (the plugin's own where it is absent)."""
+    """`[sources.NAME]`; `every` is the pause between two polls (the plugin's own where it is absent).
+
+    `reply` tells what becomes of agents' public replies to what this source brought.
+    """
 
     every: Duration | None = None
+    reply: Literal["off", "approve", "send"] = "approve"
+
+
+class InboundSection(Section):
+    """`[destinations.NAME.inbound]`: what flows back. `status` says which of the vendor's words is which state of ours."""
+
+    status: Mapping[str, ConversationState] = {}
+    assignee: bool = False
+    tags: bool = False
 
 
 class DestinationSection(ConnectionSection):
     """`[destinations.NAME]`."""
+
+    inbound: InboundSection = InboundSection()
 
 
 class EnricherSection(ConnectionSection):
@@ -127,6 +163,7 @@ class Settings(Section):
     redis: RedisSection = RedisSection()
     workers: WorkersSection = WorkersSection()
     sandbox: SandboxSection = SandboxSection()
+    prices: PricesSection = PricesSection()
     sources: Mapping[Name, SourceSection] = {}
     destinations: Mapping[Name, DestinationSection] = {}
     enrichers: Mapping[Name, EnricherSection] = {}

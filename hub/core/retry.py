@@ -1,12 +1,23 @@
-"""What to do after a failed attempt: a value that the engine obeys."""
+"""What to do after a failed attempt, and with a connection that fails again and again: values that the engine obeys."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Literal
 
 import msgspec
 
-from hub.core.errors import QuotaExhausted, Rejected, Retryable, Unauthorised, Uncertain
+from hub.core.errors import (
+    ConnectorError,
+    QuotaExhausted,
+    RateLimited,
+    Rejected,
+    Retryable,
+    Unauthorised,
+    Unavailable,
+    Uncertain,
+)
 
 SCHEDULE = (0, 5, 300, 1800, 7200, 18000, 36000, 36000)
 """Seconds before each attempt: the first at once, the eighth ten hours after the seventh."""
@@ -14,6 +25,14 @@ SCHEDULE = (0, 5, 300, 1800, 7200, 18000, 36000, 36000)
 JITTER = 0.2
 LONGEST_WAIT = 24 * 3600.0
 PARKED_FOR = timedelta(hours=1)
+SHORTEST_WAIT = 1.0
+
+FAILURES = 5
+"""Batches in a row that found nobody there, after which the breaker opens."""
+
+OPEN_FOR, LONGEST_OPEN = timedelta(seconds=30), timedelta(minutes=15)
+PROBE_FOR = timedelta(minutes=2)
+"""How long a probe may take: after that another worker may try."""
 
 
 class RetryAt(msgspec.Struct, frozen=True):
@@ -72,12 +91,20 @@ def decide(error: BaseException, *, attempt: int, now: datetime, jitter: float =
 
 
 def _retry(error: Retryable, attempt: int, *, now: datetime, jitter: float) -> Decision:
+    if isinstance(error, RateLimited):
+        # Kept however often it happens: the vendor is there, and the connection's pace and pause slow down by themselves.
+        asked = max(_asked_for(error.retry_after), SHORTEST_WAIT) * (1 + JITTER * (1 + _bounded(jitter)) / 2)
+        return Park(now + timedelta(seconds=asked), str(error))
     if attempt >= len(SCHEDULE):
         return GiveUp(f"gave up after {attempt} attempts: {error}")
     # jitter spreads the retries of a batch that failed together; it never undercuts what the vendor asked for
-    planned = SCHEDULE[max(attempt, 1)] * (1 + JITTER * min(max(jitter, -1.0), 1.0))
+    planned = SCHEDULE[max(attempt, 1)] * (1 + JITTER * _bounded(jitter))
     wait = max(planned, _asked_for(error.retry_after))
     return RetryAt(now + timedelta(seconds=wait), str(error))
+
+
+def _bounded(jitter: float) -> float:
+    return min(max(jitter, -1.0), 1.0)
 
 
 def _asked_for(retry_after: float | None) -> float:
@@ -85,3 +112,66 @@ def _asked_for(retry_after: float | None) -> float:
     if retry_after is None or not retry_after > 0:  # a NaN fails this comparison too
         return 0.0
     return min(float(retry_after), LONGEST_WAIT)
+
+
+# ------------------------------------------------------------------------------------------------------- the breaker
+
+ConnectionState = Literal["ok", "paused", "open", "half-open"]
+Verdict = Literal["up", "down", "silent"]
+"""What a batch tells of the other side: it answered, it was not there, or it was not asked."""
+
+_OWN_REFUSALS = ("paced", "egress", "request")  # codes of what the guard did not let out
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """How a connection stands: nothing is sent before `until`; `failures` in a row, `openings` since it last answered."""
+
+    state: ConnectionState = "ok"
+    reason: str | None = None
+    until: datetime | None = None
+    failures: int = 0
+    openings: int = 0
+
+
+def judge(errors: Sequence[BaseException | None]) -> Verdict:
+    """What a batch's errors (None: delivered) tell of the other side: only a whole batch without an answer speaks against it."""
+    if any(error is None for error in errors):
+        return "up"
+    heard = [error for error in errors if isinstance(error, ConnectorError) and error.code not in _OWN_REFUSALS]
+    if any(isinstance(error, QuotaExhausted | Unauthorised | Rejected | RateLimited) for error in heard):
+        return "up"
+    if any(type(error) is Retryable for error in heard):  # it answered, and could not do this record now
+        return "up"
+    return "down" if errors and all(isinstance(error, Unavailable | Uncertain) for error in errors) else "silent"
+
+
+def after_batch(standing: Standing, verdict: Verdict, *, now: datetime, reason: str = "") -> Standing:
+    """How a connection stands after a batch: any answer closes the breaker, failures in a row or a failed probe open it."""
+    change = msgspec.structs.replace
+    if verdict == "silent":
+        return change(standing, state="open", until=now) if standing.state == "half-open" else standing
+    if verdict == "up":
+        pausing = standing.state == "paused" and admits(standing, now) == "none"
+        return change(standing, failures=0, openings=0) if pausing else Standing()
+    failed = change(standing, failures=standing.failures + 1)
+    if standing.state == "open" or (standing.state != "half-open" and failed.failures < FAILURES):
+        return failed
+    until = now + min(OPEN_FOR * 2 ** min(standing.openings, 10), LONGEST_OPEN)
+    if standing.state == "paused" and standing.until is not None:
+        until = max(until, standing.until)
+    said = f"{failed.failures} batches in a row failed: {reason}"
+    return change(failed, state="open", reason=said, until=until, openings=standing.openings + 1)
+
+
+def admits(standing: Standing, now: datetime) -> Literal["all", "probe", "none"]:
+    """What may be sent over a connection now: everything, one record to see whether anybody is there, or nothing."""
+    if standing.until is not None and now < standing.until:
+        return "none"
+    return "probe" if standing.state in ("open", "half-open") else "all"
+
+
+def begin_probe(standing: Standing, now: datetime) -> Standing:
+    """The breaker while one worker probes; the same standing where none is due (another worker was first)."""
+    if admits(standing, now) != "probe":
+        return standing
+    return msgspec.structs.replace(standing, state="half-open", until=now + PROBE_FOR)

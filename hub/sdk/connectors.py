@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 from hub.core.errors import ConnectorError, Rejected, TranslationError, Uncertain
 from hub.core.model import Change, Delivery, Ignored, Label, RawItem, RemoteRef, Reply, Signal, Tombstone, Translated
 from hub.sdk.context import Context, Http, HttpResponse, Request, State
+from hub.sdk.rates import Limit, Usage
 from hub.sdk.traits import (
     Compliance,
     FieldInfo,
@@ -56,13 +57,15 @@ class Connector(ABC, Generic[OptionsT]):
 
     `name` is the plugin's name in the configuration. `egress_hosts` are the hosts that the connector may reach: exact names,
     `*.example.com`, or `*` for any public host; override `egress` where they depend on options. `inherits` names options
-    that take their default from the key of the same name in `[hub]` (such as `languages`).
+    that take their default from the key of the same name in `[hub]` (such as `languages`). `limits` are what the vendor allows
+    a connection at least; `rate` in the configuration takes their place.
     """
 
     name: ClassVar[str]
     Options: ClassVar[type[Options]] = Options
     egress_hosts: ClassVar[tuple[str, ...]] = ()
     inherits: ClassVar[tuple[str, ...]] = ()
+    limits: ClassVar[tuple[Limit, ...]] = ()
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -70,6 +73,14 @@ class Connector(ABC, Generic[OptionsT]):
     def egress(self) -> tuple[str, ...]:
         """The hosts that this connection may reach."""
         return self.egress_hosts
+
+    def usage(self, headers: Mapping[str, str]) -> Usage | None:
+        """How much of a window an answer says is used; `RateLimit-Limit`, `-Remaining`, `-Reset` are read without it."""
+        return None
+
+    def is_throttled(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Whether an answer asks the whole connection to slow down; override where a 429 may be about one record only."""
+        return status == 429
 
     def check(self, ctx: Context) -> str:
         """Try the connection (credentials, rights) and say in a few words who we are there; raise a ConnectorError if not."""
@@ -309,6 +320,7 @@ __all__ = [
     "Http",
     "HttpResponse",
     "Idempotency",
+    "Limit",
     "Lookup",
     "Native",
     "NoIdempotency",
@@ -325,5 +337,6 @@ __all__ = [
     "StreamingSource",
     "TranslationError",
     "Upsert",
+    "Usage",
     "WebhookSource",
 ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 
+from hub.core.retry import Standing
 from hub.sdk.connectors import State
 from hub.store.database import Database, lease_token
 from hub.store.tables import connections, cursors, heartbeats, memories, versions
@@ -77,7 +78,7 @@ class Cursors:
 
 
 class Connections:
-    """Pauses, memories, heartbeats and versions."""
+    """Pauses and breakers, memories, heartbeats and versions."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -90,20 +91,44 @@ class Connections:
             conn.execute(self.database.upsert(connections, index=["name"], update=update), [row])
 
     def resume(self, name: str, *, now: datetime) -> None:
-        """End a pause."""
-        row = {"name": name, "state": "ok", "reason": None, "paused_until": None, "at": now}
+        """End a pause, close the breaker."""
+        self.change(name, lambda _: Standing(), now=now)
+
+    def standing(self, name: str) -> Standing:
+        """How a connection stands; one that never failed is fine."""
+        with self.database.read() as conn:
+            return _standing(conn.execute(select(connections).where(connections.c.name == name)).first())
+
+    def change(self, name: str, step: Callable[[Standing], Standing], *, now: datetime) -> bool:
+        """Take a step from a connection's standing to the next, alone; False where the step changes nothing."""
+        query = select(connections).where(connections.c.name == name).with_for_update()
         with self.database.write() as conn:
-            update = ["state", "reason", "paused_until", "at"]
-            conn.execute(self.database.upsert(connections, index=["name"], update=update), [row])
+            row = conn.execute(query).first()
+            old = _standing(row)
+            new = step(old)
+            if new == old:
+                return False
+            since = row.at if row is not None and new.state == old.state else now
+            update = {
+                "state": new.state,
+                "reason": new.reason,
+                "paused_until": new.until,
+                "at": since,
+                "failures": new.failures,
+                "openings": new.openings,
+            }
+            upsert = self.database.upsert(connections, index=["name"], update=list(update))
+            conn.execute(upsert, [{"name": name, **update}])
+        return True
 
     def paused(self, *, now: datetime) -> dict[str, str]:
-        """Connections that are paused now, with the reason."""
+        """Connections over which nothing is sent now (paused, or their breaker is open), with the reason."""
         query = select(connections.c.name, connections.c.reason).where(connections.c.paused_until > now)
         with self.database.read() as conn:
             return {row.name: row.reason or "" for row in conn.execute(query)}
 
     def pauses(self, *, now: datetime) -> list[dict[str, Any]]:
-        """Connections that are paused now: name, reason, since when (`at`) and until when."""
+        """Connections over which nothing is sent now: `name`, `state`, `reason`, since when (`at`) and until when."""
         query = select(connections).where(connections.c.paused_until > now).order_by(connections.c.name)
         with self.database.read() as conn:
             return [dict(row) for row in conn.execute(query).mappings()]
@@ -139,6 +164,12 @@ class Connections:
         with self.database.read() as conn:
             row = conn.execute(select(versions).where(versions.c.hash == hash_)).mappings().first()
         return None if row is None else dict(row)
+
+
+def _standing(row: Any) -> Standing:
+    if row is None:
+        return Standing()
+    return Standing(row.state, row.reason, row.paused_until, row.failures, row.openings)
 
 
 class Memory(State):

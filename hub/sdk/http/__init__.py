@@ -5,5 +5,6 @@ with open_guard(("*.example.com",)) as http:
 """
 
 from hub.sdk.http.guard import Guard, Policy, open_guard
+from hub.sdk.http.usage import window_usage
 
-__all__ = ["Guard", "Policy", "open_guard"]
+__all__ = ["Guard", "Policy", "open_guard", "window_usage"]

@@ -14,13 +14,14 @@ from typing import Any
 
 import httpcore
 
-from hub.core.errors import ConnectorError, Rejected, Unavailable, Uncertain
+from hub.core.errors import ConnectorError, RateLimited, Rejected, Unavailable, Uncertain
 from hub.sdk.connectors import Http, HttpResponse
 from hub.sdk.http.body import BrokenBody
 from hub.sdk.http.egress import Egress
 from hub.sdk.http.errors import retry_after
 from hub.sdk.http.message import Message, checked, parse_url, read_answer, redirected
 from hub.sdk.http.network import Deadline, GuardedBackend
+from hub.sdk.http.pace import Pace
 from hub.sdk.http.redaction import Redactor
 
 log = logging.getLogger("hub.http")
@@ -42,7 +43,8 @@ class Policy:
 
     `timeout`: seconds one exchange may last in all, `connect_timeout` the connecting; `max_bytes`: decoded size of a body;
     `retries`: further tries inside one call, begun within `retry_seconds`; `proxy`: URL of a plain forward proxy;
-    `tls`: another context than the public certificate authorities'.
+    `tls`: another context than the public certificate authorities'; `longest_pause`: seconds that a request waits here for its
+    turn; one that would have to wait longer is not sent.
     """
 
     timeout: float = 30.0
@@ -52,10 +54,14 @@ class Policy:
     retry_seconds: float = 10.0
     proxy: str | None = None
     tls: ssl.SSLContext | None = None
+    longest_pause: float = 2.0
 
 
 class Guard(Http):
-    """One connection's door to the network: keeps connections alive, may be used by many threads. Close it at the end."""
+    """One connection's door to the network: keeps connections alive, may be used by many threads. Close it at the end.
+
+    `pace`, where it is set, says when each request may leave.
+    """
 
     def __init__(
         self,
@@ -67,6 +73,7 @@ class Guard(Http):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.policy = policy
+        self.pace: Pace | None = None
         self._egress = egress
         self._redactor = redactor or Redactor()
         self._clock, self._sleep = clock, sleep
@@ -102,6 +109,11 @@ class Guard(Http):
     def learn_secret(self, *secrets: str) -> None:
         """Redact these too from now on: a token that was got on the way."""
         self._redactor.learn(*secrets)
+
+    def too_early(self) -> float:
+        """Seconds until the pace lets a request out; 0.0 where a request would simply wait its turn in `send`."""
+        ahead = self.pace.ahead() if self.pace else 0.0
+        return ahead if ahead > self.policy.longest_pause else 0.0
 
     def close(self) -> None:
         """Close the kept connections."""
@@ -170,6 +182,7 @@ class Guard(Http):
 
     def _exchange(self, message: Message, timeout: float) -> HttpResponse:
         """One request and its answer, or the error that says how much is known."""
+        self._await_turn(message)
         with self._lock:
             self._calls[message.method] += 1
         began = self._clock()
@@ -184,8 +197,24 @@ class Guard(Http):
             raise _unanswered(message, f"the connection broke ({error})", code="dropped") from error
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
             raise Rejected(_said(message, "not a request that can be sent", error), code="request") from error
+        if self.pace:
+            self.pace.tell(answer.status, answer.headers)
         log.debug("%s: %s in %.3f s", self.redact(message.where), answer.status, self._clock() - began)
         return answer
+
+    def _await_turn(self, message: Message) -> None:
+        """Sleep until the pace lets the request out; raises RateLimited (code "paced") where that would take too long."""
+        left = self.policy.longest_pause
+        while self.pace:
+            slot = self.pace.reserve(left)
+            if slot.wait > left:
+                said = f"{message.where}: not sent, its turn is in {slot.wait:.1f} s by the connection's pace"
+                raise RateLimited(said, retry_after=slot.wait, code="paced")
+            if slot.wait > 0:
+                self._sleep(slot.wait)
+            left -= slot.wait
+            if slot.kept:
+                return
 
     def _send_once(self, message: Message, timeout: float) -> HttpResponse:
         connect = min(timeout, self.policy.connect_timeout)

@@ -53,12 +53,31 @@ def test_eight_attempts_follow_the_schedule_and_the_last_gives_up() -> None:
 
 @pytest.mark.parametrize(("asked", "wait"), [(60, 60), (1, 5), (10**9, 86400), (float("inf"), 86400)])
 def test_retry_after_is_a_floor_with_a_cap(asked: float, wait: float) -> None:
-    assert decide(RateLimited("slow", retry_after=asked), attempt=1, now=NOW) == RetryAt(NOW + after(wait), "slow")
+    assert decide(Unavailable("slow", retry_after=asked), attempt=1, now=NOW) == RetryAt(NOW + after(wait), "slow")
 
 
 @pytest.mark.parametrize("asked", [0, -5, float("nan"), None])
 def test_a_retry_after_that_says_nothing_changes_nothing(asked: float | None) -> None:
-    assert decide(RateLimited("slow", retry_after=asked), attempt=1, now=NOW) == RetryAt(NOW + after(5), "slow")
+    assert decide(Unavailable("slow", retry_after=asked), attempt=1, now=NOW) == RetryAt(NOW + after(5), "slow")
+
+
+@pytest.mark.parametrize(
+    ("asked", "wait"),
+    [(60, 60), (0.2, 1), (0, 1), (-5, 1), (None, 1), (float("nan"), 1), (1e9, 86400), (float("inf"), 86400)],
+)
+def test_a_refused_call_waits_as_long_as_the_vendor_says_and_burns_nothing(asked: float | None, wait: float) -> None:
+    error = RateLimited("slow", retry_after=asked)
+    assert decide(error, attempt=1, now=NOW, jitter=-1) == Park(NOW + after(wait), "slow")
+
+
+@given(st.floats(allow_nan=False), st.floats(0, 1e7), st.integers(1, 10_000))
+def test_refused_calls_never_end_in_a_dead_letter_and_spread_over_a_fifth(
+    jitter: float, asked: float, attempt: int
+) -> None:
+    made = decide(RateLimited("x", retry_after=asked), attempt=attempt, now=NOW, jitter=jitter)
+    assert isinstance(made, Park)
+    floor = min(max(asked, 1.0), 86_400.0)
+    assert floor - 1e-6 <= (made.until - NOW).total_seconds() <= floor * 1.2 + 1e-6
 
 
 @given(st.floats(-3, 3), st.floats(0, 86_400), st.integers(1, 7))

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from hub.cli.up import GUARD
+from hub.cli.running.up import GUARD
 from hub.core.errors import ConfigError, HubError
 from hub.queue.embedded import (
     LONGEST_SOCKET,

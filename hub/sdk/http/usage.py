@@ -1,0 +1,46 @@
+"""Reading how much of a rate window is used: the three headers that many vendors send under different names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from hub.sdk.rates import Usage
+from hub.sdk.text import parse_time
+
+_EPOCH_FROM = 1e8  # a larger number of seconds is a time since 1970, a smaller one a span
+_LARGEST = 10**12
+
+
+def window_usage(headers: Mapping[str, str], prefix: str = "ratelimit-") -> Usage | None:
+    """Usage by `{prefix}limit`, `-remaining` and `-reset`, None where the first two are not there; any form of reset.
+
+    The reset is a span in seconds (Zendesk; draft-ietf-httpapi-ratelimit-headers-03), seconds since 1970 (Bluesky) or an ISO
+    time (Mastodon); times are read against the answer's own `Date`.
+    """
+    resets_in = _resets_in(headers.get(f"{prefix}reset", ""), headers.get("date", ""))
+    return usage_of(headers.get(f"{prefix}limit"), headers.get(f"{prefix}remaining"), resets_in=resets_in)
+
+
+def usage_of(limit: str | None, remaining: str | None, *, resets_in: float | None = None) -> Usage | None:
+    """Usage by two header values, None where one of them is no number."""
+    size, left = count(limit), count(remaining)
+    return Usage(max(0, size - left), size, resets_in) if size and left is not None else None
+
+
+def count(text: str | None) -> int | None:
+    """A whole number in a header (what follows a comma or semicolon is no part of it), None where it is none."""
+    first = (text or "").replace(";", ",").partition(",")[0].strip()
+    found = int(first) if first.isascii() and first.isdigit() and len(first) < 16 else None
+    return found if found is None or found < _LARGEST else None
+
+
+def _resets_in(text: str, date: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.inf
+    if seconds < _EPOCH_FROM:
+        return max(0.0, seconds)
+    at, now = parse_time(text), parse_time(date)
+    return max(0.0, (at - now).total_seconds()) if at and now else None

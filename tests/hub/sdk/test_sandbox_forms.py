@@ -1,0 +1,47 @@
+"""Records of a look-alike as pages that people work on."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest
+
+from hub.sdk.sandbox import Call
+from hub.sdk.sandbox.forms import back_to, posted, record_form
+
+
+def form(**values: str) -> Call:
+    return Call("POST", "/", {}, {}, urlencode(values).encode())
+
+
+def test_what_a_record_holds_is_shown_escaped() -> None:
+    page = record_form("<b>", {"Name": "it's <i>"}, winners={"'7'": "<u>"}).body.decode()
+    assert "<b>" not in page.partition("<h1>")[2]
+    assert "name='field.Name' value='it&#x27;s &lt;i&gt;'" in page
+    assert "&lt;u&gt;" in page
+
+
+def test_what_is_fixed_can_only_be_read() -> None:
+    page = record_form("A", {"Id": "1", "Name": None}, fixed=("Id",)).body.decode()
+    assert "field.Id" not in page
+    assert "name='field.Name' value=''" in page
+
+
+def test_without_others_there_is_nothing_to_merge_into() -> None:
+    assert "value='merge'" not in record_form("A", {}).body.decode()
+
+
+def test_no_script_runs_and_forms_stay_at_home() -> None:
+    policy = record_form("A", {}).headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "form-action 'self'" in policy
+
+
+@pytest.mark.parametrize("text", ["", "a&b=c", "ä\n"])
+def test_a_posted_field_comes_back_as_it_was_typed(text: str) -> None:
+    said, fields = posted(form(do="edit", **{"field.Name": text}))
+    assert (said["do"], fields) == ("edit", {"Name": text})
+
+
+def test_after_a_form_a_page_is_shown() -> None:
+    assert (back_to("/x").status, back_to("/x").headers["Location"]) == (303, "/x")
