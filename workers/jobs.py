@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 
 from hub.core.errors import HubError
+from hub.flow.back.poll import is_watch, poll_changes
+from hub.flow.back.recheck import is_recheck, recheck_due
 from hub.flow.deliver import deliver as deliver_due
 from hub.flow.intake import poll as poll_source
 from hub.flow.process import process as process_due
@@ -40,10 +44,13 @@ def deliver(connection: str) -> None:
 
 
 def poll(connection: str) -> None:
-    """Poll one source."""
+    """Poll one source, or a destination for what people did there; or look at a source's posts again."""
     hub = _hub[0]
     hub.bell.heard("poll", connection)
-    _guarded("poll", lambda: poll_source(hub, connection))
+    step: Callable[[Hub, str], object] = poll_changes if is_watch(connection) else poll_source
+    if is_recheck(connection):
+        step = recheck_due
+    _guarded("poll", lambda: step(hub, connection))
 
 
 def _guarded(step: str, work: object) -> None:

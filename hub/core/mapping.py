@@ -6,7 +6,8 @@ code and belongs into the destination's translate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any
 
@@ -46,13 +47,13 @@ class MappingTestResult(msgspec.Struct, frozen=True):
 
 
 class _Field(msgspec.Struct, frozen=True):
-    """A field ready to make: where it goes, how it gets its value."""
+    """A field ready to make: where it goes, how it gets its value, and what of the value may cause a write."""
 
     name: str
     parts: tuple[str, ...]
     get: Getter
     required: bool
-    is_stable: bool
+    weigh: Callable[[Any], Any] | None
 
 
 class CompiledMapping:
@@ -81,8 +82,8 @@ class CompiledMapping:
                 if value is None:
                     continue
             _put(fields, field.parts, value)
-            if field.is_stable:
-                stable.append((field.name, value))
+            if field.weigh is not None:
+                stable.append((field.name, field.weigh(value)))
         return Mapped(fields, sha256(msgspec.json.encode(stable, order="sorted")).hexdigest()[:32])
 
     def run_tests(self) -> tuple[MappingTestResult, ...]:
@@ -157,6 +158,10 @@ def _faults_of(how: FieldSpec, tree: Mapping[str, Any]) -> Iterator[Fault]:
         yield "html", "html escapes what a template inserts", "add template"
     if how.limit is not None and how.limit < 1:
         yield "limit", f"{how.limit} is no number of characters", ""
+    if how.steps and not how.volatile:
+        yield "steps", "steps say when a volatile number causes a write", "add volatile = true"
+    if list(how.steps) != sorted(set(how.steps)):
+        yield "steps", "they do not rise", "write each number once, the smallest first"
 
 
 def _origins(how: FieldSpec) -> tuple[tuple[str, bool], ...]:
@@ -189,7 +194,18 @@ def _test_faults(spec: MappingSpec, tree: Mapping[str, Any]) -> Iterator[Fault]:
 
 def _compile_field(name: str, how: FieldSpec) -> _Field:
     get = _shaped(_origin(how), how)
-    return _Field(name, tuple(name.split(".")), get, how.required, not (how.volatile or how.once))
+    return _Field(name, tuple(name.split(".")), get, how.required, _weight(how))
+
+
+def _weight(how: FieldSpec) -> Callable[[Any], Any] | None:
+    """What of a value counts when records are compared: the whole, the step that a number stands on, or nothing."""
+    if how.volatile and how.steps:
+        return lambda value: _step(how.steps, value)
+    return None if how.volatile or how.once else lambda value: value
+
+
+def _step(steps: Sequence[float], value: Any) -> int | None:
+    return bisect_right(steps, value) if isinstance(value, int | float) else None
 
 
 def _origin(how: FieldSpec) -> Getter:

@@ -275,6 +275,7 @@ class Delivery(Value, frozen=True):
 
     `ref` is the record's own reference where an earlier delivery made it, `parents` maps what `needs` names by kind
     ("author", "conversation") to the references that the destination gave. `first_sent_at` is set from the second attempt on.
+    `once` names the fields that may only fill what is empty, where the record turns out to be there already.
     """
 
     id: int
@@ -291,3 +292,4 @@ class Delivery(Value, frozen=True):
     ref: RemoteRef | None = None
     parents: Mapping[str, RemoteRef] = {}
     first_sent_at: datetime | None = None
+    once: tuple[str, ...] = ()

@@ -101,6 +101,10 @@ def plan(signal: Signal, author: Author | None, labels: Sequence[Label], *, book
     if not matched:
         return Plan(Trace(book.rules.version, traces), topics, ())
     rules = [book.rules.by_name[name] for name in matched]
+    assign = next((rule.assign for rule in rules if rule.assign), None)
+    if assign and known["conversation"]["assignee"] is None and known["conversation"]["signals"] in (None, 1):
+        # A new conversation is its assignee's from its first record on.
+        known["conversation"] = {**known["conversation"], "assignee": assign}
     making = _Making(signal, known, book, memory)
     for rule in rules:
         making.follow(rule)
@@ -111,7 +115,7 @@ def plan(signal: Signal, author: Author | None, labels: Sequence[Label], *, book
         tuple(making.records),
         tuple(making.failures),
         _rule_labels(rules, book.rules),
-        next((rule.assign for rule in rules if rule.assign), None),
+        assign,
     )
 
 

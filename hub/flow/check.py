@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from hub.config.settings import Settings
+from hub.config.settings import InboundSection, Settings
 from hub.core.errors import ConfigError, ConnectorError, Problem
 from hub.core.mapping import CompiledMapping
+from hub.flow.back.changes import learn_self
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
-from hub.sdk.connectors import Destination, ObjectInfo
+from hub.sdk.connectors import Destination, ObjectInfo, WebhookSource
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,31 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
         for name in getattr(settings, table):
             found += _problems(partial(make_connector, settings, table, name, find))
     found += _problems(partial(read_book, settings, registry))
+    found += ways_back(settings, registry)
     return list(dict.fromkeys(found))
+
+
+def ways_back(settings: Settings, registry: Registry) -> Iterator[Problem]:
+    """What flows back to nowhere: two connections behind one door, directions that nothing follows."""
+    for name, section in settings.destinations.items():
+        try:
+            able = registry.destination(section.plugin).capabilities
+        except ConfigError:  # told above
+            continue
+        at = f"destinations.{name}"
+        if "inbound" in able and name in settings.sources and _is_called(settings, registry, name):
+            message = f"a webhook source has the same name: /in/{name} is the source's"
+            yield Problem(str(settings.file), at, message, "give one of them another name")
+        if section.inbound != InboundSection() and not able & {"inbound", "changes"}:
+            message = f"'{section.plugin}' tells of no changes: nothing flows back"
+            yield Problem(str(settings.file), f"{at}.inbound", message, "take the table out")
+
+
+def _is_called(settings: Settings, registry: Registry, name: str) -> bool:
+    try:
+        return issubclass(registry.source(settings.sources[name].plugin), WebhookSource)
+    except ConfigError:  # told above
+        return False
 
 
 def _problems(attempt: Any) -> list[Problem]:
@@ -50,7 +75,10 @@ def _problems(attempt: Any) -> list[Problem]:
 def try_connections(hub: Hub) -> Iterator[Tried]:
     """Try each enabled source and destination; a destination's mappings are held against its fields."""
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
-        yield _try(name, partial(_check_source, hub, name))
+        tried = _try(name, partial(_check_source, hub, name))
+        yield tried
+        if tried.fine:
+            hub.store.connections.resume(f"sources/{name}", now=hub.now())
     for name in (name for name, section in hub.settings.enrichers.items() if section.enabled):
         yield _try(name, partial(_check_enricher, hub, name))
     for name in (name for name, section in hub.settings.destinations.items() if section.enabled):
@@ -70,7 +98,11 @@ def _check_enricher(hub: Hub, name: str) -> str:
 
 
 def _check_destination(hub: Hub, name: str) -> str:
-    return hub.destination(name).check(hub.destination_context(name))
+    destination, ctx = hub.destination(name), hub.destination_context(name)
+    said = destination.check(ctx)
+    if destination.capabilities & {"inbound", "changes"}:
+        learn_self(hub, name)
+    return said
 
 
 def _try(name: str, attempt: Callable[[], str]) -> Tried:

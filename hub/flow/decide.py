@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import structlog
@@ -12,13 +13,19 @@ from msgspec.structs import replace
 from hub.core.dedupe import Duplicate, Known, New, compare
 from hub.core.model import Author, Label, Signal
 from hub.core.pipeline import Memory, Plan, plan
+from hub.flow.back.ours import Ours, find_ours
+from hub.flow.back.people import Linked, find_linked
+from hub.flow.back.threads import Threads, keys_of, look_up_threads, reunite
 from hub.flow.enrich import enrich
 from hub.runtime import Hub
+from hub.store.conversations import VALUES
 from hub.store.inbox import Settled
 from hub.store.outbox import Planned
-from hub.store.signals import Judged, KnownSignal, Stats, month_before
+from hub.store.signals import Judged, KnownSignal, Stats, fortnight_before, month_before
+from hub.store.upkeep.threads import Dropped
 
 log = structlog.get_logger(__name__)
+TOMBSTONED = "tombstoned"
 
 
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -35,6 +42,10 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     labels: tuple[Label, ...] = ()
     unsure_below: float = 0.55
     notes: tuple[str, ...] = ()
+    conversation: dict[str, Any] = {}
+    person: dict[str, Any] | None = None
+    joins: str = ""
+    joins_opened: tuple[str, ...] = ()
 
 
 @dataclass
@@ -47,11 +58,20 @@ class Decision:
     authors: list[Author] = field(default_factory=list)
     planned: list[Planned] = field(default_factory=list)
     outcome: dict[int, tuple[str, str | None]] = field(default_factory=dict)
+    assigned: dict[str, str] = field(default_factory=dict)
+    threads: Threads = field(default_factory=Threads)
+    dropped: list[Dropped] = field(default_factory=list)
+    reached: list[str] = field(default_factory=list)
 
     @property
     def destinations(self) -> list[str]:
         """The destinations that get something."""
         return list(dict.fromkeys(item.record.destination for item in self.planned))
+
+    @property
+    def late(self) -> list[int]:
+        """Raw rows whose post is gone already: they bring its text back."""
+        return [raw_id for raw_id, (_, reason) in self.outcome.items() if reason == TOMBSTONED]
 
     def settle(self, raw_ids: Iterable[int]) -> list[Settled]:
         """How the rows end that waited for this decision."""
@@ -64,23 +84,31 @@ class Before:
 
     known: dict[str, KnownSignal]
     tombstoned: frozenset[str]
-    conversations: dict[str, str]
+    threads: Threads
     sizes: dict[str, int]
     opened: dict[str, dict[str, str]]
     stats: dict[str, Stats]
     authors: dict[str, Author]
+    tickets: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, dict[str, Any]] = field(default_factory=dict)
+    assigned: dict[str, str] = field(default_factory=dict)
+    ours: Ours = field(default_factory=Ours)
+    linked: Linked = field(default_factory=Linked)
 
 
 def decide_batch(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author]) -> Decision:
     """Decide about the signals of a batch in their order."""
-    decision = Decision(authors=list(authors))
     before = look_up(hub, signals, authors)
+    met = [author for author in authors if author.key not in before.tombstoned]
+    decision = Decision(authors=met, threads=before.threads)
     fresh = _fresh(signals, before, decision)
+    fresh += _reunited(hub, before, decision, {signal.key for signal, _ in fresh})
     labels = enrich(hub, [signal for signal, _ in fresh])
     for (signal, is_new), given in zip(fresh, labels, strict=True):
         judged, planned = judge(hub, _spoken(signal, given), given, before, is_new=is_new)
         (decision.new if is_new else decision.revised).append(judged)
         decision.planned += planned
+    decision.assigned = before.assigned
     return decision
 
 
@@ -88,21 +116,25 @@ def look_up(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author]) -> B
     """Read what the database knows of the signals, their conversations and authors: one short transaction."""
     store = hub.store
     keys = list(dict.fromkeys(signal.key for signal in signals))
-    parents = [key for signal in signals for key in (signal.in_reply_to,) if key]
+    reposted = [signal.quotes for signal in signals if signal.kind == "repost" and signal.quotes]
     people = list(dict.fromkeys(signal.author_key for signal in signals if signal.author_key))
     with store.database.read() as conn:
-        homes = store.signals.conversations(conn, list(dict.fromkeys(parents)))
-        threads = list(
-            dict.fromkeys([*homes.values(), *parents, *(signal.conversation_key or signal.key for signal in signals)])
-        )
+        woven = look_up_threads(store, conn, signals)
+        threads = keys_of(woven, signals)
+        sizes, opened = store.signals.sizes(conn, threads), woven.fold(store.outbox.opened(conn, threads))
+        woven.live.update(sizes)
         return Before(
             known=store.signals.known(conn, keys),
-            tombstoned=store.signals.tombstoned(conn, keys),
-            conversations=homes,
-            sizes=store.signals.sizes(conn, threads),
-            opened=store.outbox.opened(conn, threads),
-            stats=store.signals.stats(conn, people, since=month_before(hub.now())),
+            tombstoned=store.signals.tombstoned(conn, [*keys, *people, *reposted]),
+            threads=woven,
+            sizes=sizes,
+            opened=opened,
+            stats=store.signals.stats(conn, people, since=month_before(hub.now()), late=fortnight_before(hub.now())),
             authors=store.signals.authors(conn, people) | {author.key: author for author in authors},
+            tickets=woven.fold_flat(store.outbox.ticket_urls(conn, threads)) if opened else {},
+            kept=store.conversations.known(conn, threads),
+            ours=find_ours(hub, conn, signals),
+            linked=find_linked(hub, conn, people),
         )
 
 
@@ -110,11 +142,11 @@ def _fresh(signals: Sequence[Signal], before: Before, decision: Decision) -> lis
     """The signals that are new or changed, in order; duplicates are noted with their reason."""
     fresh: dict[str, tuple[Signal, bool]] = {}
     for given in signals:
-        signal = _at_home(given, before)
+        signal = before.ours.mark(before.threads.place(given))
         raw_id = signal.provenance.raw_id if signal.provenance else 0
         seen = before.known.get(signal.key)
         known = Known(seen.content_hash, seen.state, seen.revision, seen.updated_at) if seen else None
-        verdict = compare(signal, known, tombstoned=signal.key in before.tombstoned)
+        verdict = compare(signal, known, tombstoned=_is_gone(signal, before.tombstoned))
         if isinstance(verdict, Duplicate):
             decision.outcome[raw_id] = ("duplicate", verdict.reason)
             if seen and seen.raw_id and seen.raw_id != raw_id and signal.key not in fresh:
@@ -126,15 +158,28 @@ def _fresh(signals: Sequence[Signal], before: Before, decision: Decision) -> lis
         before.known[signal.key] = KnownSignal(
             signal.content_hash, signal.state, signal.revision, signal.updated_at, 0 if was_new else raw_id
         )
-        before.conversations[signal.key] = signal.conversation_key or signal.key
-    return list(fresh.values())
+    return [(before.threads.settled(signal), was_new) for signal, was_new in fresh.values()]
 
 
-def _at_home(signal: Signal, before: Before) -> Signal:
-    """A reply whose network does not tell the root joins its parent's conversation."""
-    if signal.in_reply_to and signal.conversation_key in (None, signal.key):
-        return replace(signal, conversation_key=before.conversations.get(signal.in_reply_to, signal.in_reply_to))
-    return signal
+def _reunited(hub: Hub, before: Before, decision: Decision, placed: set[str]) -> list[tuple[Signal, bool]]:
+    """Stored signals to judge again, since their conversation has joined one that has its ticket."""
+    found = reunite(hub.store, before.threads, before.opened, before.sizes)
+    decision.dropped = found.dropped
+    again = [signal for signal in found.again if signal.key not in placed]
+    people = [signal.author_key for signal in again if signal.author_key and signal.author_key not in before.authors]
+    if people:
+        now = hub.now()
+        with hub.store.database.read() as conn:
+            before.authors |= hub.store.signals.authors(conn, people)
+            since, late = month_before(now), fortnight_before(now)
+            before.stats = hub.store.signals.stats(conn, people, since=since, late=late) | before.stats
+    return [(signal, False) for signal in again]
+
+
+def _is_gone(signal: Signal, tombstoned: frozenset[str]) -> bool:
+    """Whether the post is gone, its author, or what it only repeats."""
+    repeated = signal.quotes if signal.kind == "repost" else None
+    return not tombstoned.isdisjoint((signal.key, signal.author_key or "", repeated or ""))
 
 
 def _spoken(signal: Signal, labels: Sequence[Label]) -> Signal:
@@ -155,9 +200,18 @@ def judge(
     for record in made.records:
         if record.operation == "create":
             before.opened.setdefault(record.key, {})[record.destination] = signal.key
+    if made.assign and is_new:
+        _assign(signal.conversation_key or signal.key, made.assign, before)
     kept = keep(hub, made, memory, author=author, labels=labels)
     judged = Judged(signal, (*labels, *made.labels), kept, bool(made.matched))
     return judged, _planned(signal, made)
+
+
+def _assign(thread: str, assignee: str, before: Before) -> None:
+    """A new conversation goes to whom its rule names; one that people know already stays with whom it is."""
+    if before.sizes.get(thread) == 1 and thread not in before.kept:
+        before.assigned[thread] = assignee
+        before.kept[thread] = {"assignee": assignee}
 
 
 def keep(hub: Hub, made: Plan, memory: Memory, *, author: Author | None, labels: Sequence[Label]) -> Kept:
@@ -176,6 +230,10 @@ def keep(hub: Hub, made: Plan, memory: Memory, *, author: Author | None, labels:
         labels=tuple(labels),
         unsure_below=hub.book.uncertain_below,
         notes=notes,
+        conversation={name: memory.conversation[name] for name in VALUES if memory.conversation.get(name)},
+        person=dict(memory.person) if memory.person else None,
+        joins=memory.joins,
+        joins_opened=tuple(sorted(memory.joins_opened)),
     )
 
 
@@ -184,16 +242,29 @@ def _memory(hub: Hub, signal: Signal, labels: Sequence[Label], before: Before, *
     thread, writer = signal.conversation_key or signal.key, signal.author_key or ""
     stats = before.stats.get(writer, Stats())
     if is_new:
-        stats = stats.plus(_sentiment(labels))
+        stats = stats.plus(_sentiment(labels), late=signal.published_at >= fortnight_before(hub.now()))
         before.stats[writer] = stats
         before.sizes[thread] = before.sizes.get(thread, 0) + 1
-    opened = before.opened.get(thread, {})
+    opened, home = before.opened.get(thread, {}), before.linked.home(writer, thread)
+    page = f"{hub.settings.public_url}/signals/{signal.key}"
     return Memory(
-        stats={"signals_30d": stats.signals, "sentiment_mean_30d": stats.mean},
-        conversation={"key": thread, "signals": before.sizes.get(thread, 1)},
+        stats={
+            "signals_30d": stats.signals,
+            "sentiment_mean_30d": stats.mean,
+            "sentiment_trend_30d": stats.trend,
+        },
+        conversation={
+            **before.kept.get(thread, {}),
+            "key": thread,
+            "signals": before.sizes.get(thread, 1),
+            "url": before.tickets.get(thread) or page,
+        },
         # The signal that opened a ticket must not comment on it when it is decided again.
         opened=frozenset(destination for destination, opener in opened.items() if opener != signal.key),
-        url=f"{hub.settings.public_url}/signals/{signal.key}",
+        url=page,
+        person=before.linked.facts(writer),
+        joins=home.key if home else "",
+        joins_opened=home.opened if home else frozenset(),
     )
 
 

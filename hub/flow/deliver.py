@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -18,10 +19,13 @@ from hub.core.errors import (
     Rejected,
     Retryable,
     Unauthorised,
+    Unavailable,
     Uncertain,
 )
 from hub.core.model import Delivery
-from hub.core.retry import SCHEDULE, Block, Decision, decide
+from hub.core.retry import SCHEDULE, Block, Decision, Standing, admits, after_batch, begin_probe, decide, judge
+from hub.flow.back.erase import forgotten
+from hub.flow.back.reply import close_claim, open_outlet, outlet_context, outlet_works
 from hub.flow.bugs import tell
 from hub.flow.lease import kept
 from hub.runtime import Hub
@@ -33,6 +37,8 @@ log = structlog.get_logger(__name__)
 PAUSE = timedelta(minutes=5)
 SHORTEST_PAUSE = timedelta(seconds=1)
 LOOK_AGAIN = timedelta(seconds=30)
+_FOR_ALL = (Unavailable, RateLimited, QuotaExhausted, Unauthorised)
+"""Errors of a look-up that the next one would meet too."""
 
 
 def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
@@ -48,41 +54,91 @@ def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
     return done
 
 
+class Worked(NamedTuple):
+    """What became of a claim, and how each call went (None: well)."""
+
+    settlements: list[Settlement]
+    errors: list[ConnectorError | None]
+
+
 def deliver_batch(hub: Hub, name: str) -> int:
-    """Claim, send and settle one batch; 0 where nothing is due, or the destination is unknown, off or paused."""
-    section = hub.settings.destinations.get(name)
-    if section is None or not section.enabled or name in hub.store.connections.paused(now=hub.now()):
+    """Claim, send and settle one batch; 0 where nothing is due, or the destination is unknown, off, paused or broken off."""
+    if not outlet_works(hub, name):
         return 0
-    destination = hub.destination(name)
-    claim = hub.store.deliveries.claim(name, size=destination.batch_size_of, now=hub.now())
+    standing = hub.store.connections.standing(name)
+    if not may_send(hub, name, standing):
+        return 0
+    destination, probing = open_outlet(hub, name), standing.state in ("open", "half-open")
+    size = one_record if probing else destination.batch_size_of
+    claim = hub.store.deliveries.claim(name, size=size, now=hub.now())
     if claim is None:
+        learn(hub, name, standing, [])
         return 0
     with kept(hub.store.deliveries, claim.token, hub.now):
-        settlements = work(hub, destination, claim)
-    if not hub.store.deliveries.settle(claim, settlements, now=hub.now()):
+        settlements, errors = work(hub, destination, claim)
+    learn(hub, name, standing, errors)
+    if not close_claim(hub, claim, settlements):
         log.warning("a batch lost its lease before it was settled", destination=name, rows=len(settlements))
     return len(claim.deliveries)
 
 
-def work(hub: Hub, destination: Destination[Any], claim: Claim) -> list[Settlement]:
+def one_record(_object: str, _operation: str) -> int:
+    """The size of a probe."""
+    return 1
+
+
+def may_send(hub: Hub, name: str, standing: Standing) -> bool:
+    """Whether a batch may be claimed now: no pause, a closed breaker or our turn to probe, and a pace that lets it out."""
+    now = hub.now()
+    admitted = admits(standing, now)
+    if admitted == "none":
+        return False
+    if wait := hub.too_early(name):
+        if admitted == "all":
+            until = now + timedelta(seconds=wait)
+            hub.store.connections.pause(name, reason=f"its pace: next in {wait:.0f} s", until=until, now=now)
+        return False
+    return admitted == "all" or hub.store.connections.change(name, partial(begin_probe, now=now), now=now)
+
+
+def learn(hub: Hub, name: str, standing: Standing, errors: Sequence[ConnectorError | None]) -> None:
+    """Let the breaker and the pause know how a batch went; where all is well and was well nothing is written."""
+    verdict = judge(errors)
+    if standing != Standing() or verdict == "down":
+        reason = next((str(error) for error in errors if error is not None), "")
+        step = partial(after_batch, verdict=verdict, now=hub.now(), reason=reason)
+        hub.store.connections.change(name, step, now=hub.now())
+    pause_if_asked(hub, name, errors)
+
+
+def work(hub: Hub, destination: Destination[Any], claim: Claim) -> Worked:
     """What becomes of each delivery of a claim: doubtful ones are resolved first, the rest is sent."""
-    settlements: list[Settlement] = []
-    ready: Sequence[Delivery] = claim.deliveries
-    if claim.doubtful:
-        kind = idempotency_of(destination, claim)
-        again: list[Delivery] = []
-        for delivery in claim.deliveries:
-            doubt = resolve_doubt(hub, destination, delivery, kind)
-            if doubt is None:
-                again.append(delivery)
-            else:
-                settlements.append(doubt)
-        ready = again
-    if ready:
+    ready, worked = resolve_doubts(hub, destination, claim) if claim.doubtful else (claim.deliveries, Worked([], []))
+    worked.settlements.extend(forgotten(hub, claim._replace(deliveries=tuple(ready))))
+    ended = {one.id for one in worked.settlements}
+    if ready := [one for one in ready if one.id not in ended]:
         outcomes = send(hub, destination, claim.destination, ready)
-        settlements += [settle_one(hub, delivery, outcomes[delivery.id]) for delivery in ready]
-        pause_if_asked(hub, claim.destination, outcomes.values())
-    return settlements
+        worked.settlements.extend(settle_one(hub, delivery, outcomes[delivery.id]) for delivery in ready)
+        worked.errors.extend(outcome.error for outcome in outcomes.values())
+    return worked
+
+
+def resolve_doubts(hub: Hub, destination: Destination[Any], claim: Claim) -> tuple[Sequence[Delivery], Worked]:
+    """The deliveries of a claim that are sent (again), and what became of the others.
+
+    Where nobody answers a look-up, or all look-ups are refused, the others are not asked for either.
+    """
+    kind, worked = idempotency_of(destination, claim), Worked([], [])
+    again: list[Delivery] = []
+    for delivery in claim.deliveries:
+        last = worked.errors[-1] if worked.errors else None
+        if last is not None and (isinstance(last, _FOR_ALL) or is_closed_door(last)):
+            worked.settlements.append(still_in_doubt(hub, delivery, last))
+        elif doubt := resolve_doubt(hub, destination, delivery, kind, errors=worked.errors):
+            worked.settlements.append(doubt)
+        else:
+            again.append(delivery)
+    return again, worked
 
 
 def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Delivery]) -> dict[int, Outcome]:
@@ -90,7 +146,7 @@ def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Del
     raised: ConnectorError = Uncertain("the plugin gave no outcome for this record")
     outcomes: dict[int, Outcome] = {}
     try:
-        ctx = hub.destination_context(name)
+        ctx = outlet_context(hub, name)
         outcomes = {one.delivery_id: one for one in destination.deliver(ctx, list(batch))}
     except ConnectorError as error:
         raised = error
@@ -109,7 +165,7 @@ def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
     """The ledger's next state for one outcome."""
     if outcome.error is None:
         log.info("delivered", delivery=delivery.id, signal=delivery.signal_key, object=delivery.object)
-        return Settlement(delivery.id, "delivered", ref=outcome.ref)
+        return Settlement(delivery.id, "delivered", ref=outcome.ref, moved=outcome.moved)
     decision = decide_about(hub, delivery, outcome.error)
     settled = settle(decision)
     state, due_at = settled.state, hub.now() + PAUSE if settled.state == "blocked" else settled.due_at
@@ -161,8 +217,15 @@ def describe_error(error: ConnectorError) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
-def resolve_doubt(hub: Hub, destination: Destination[Any], delivery: Delivery, kind: Idempotency) -> Settlement | None:
-    """What to do about a delivery that may have been done; None: send it (again)."""
+def resolve_doubt(
+    hub: Hub,
+    destination: Destination[Any],
+    delivery: Delivery,
+    kind: Idempotency,
+    *,
+    errors: list[ConnectorError | None],
+) -> Settlement | None:
+    """What to do about a delivery that may have been done; None: send it (again). How a look-up went is added to `errors`."""
     sent_at = delivery.first_sent_at or hub.now()
     step = resolve(kind, first_sent_at=sent_at, now=hub.now())
     if isinstance(step, Resend):
@@ -170,25 +233,34 @@ def resolve_doubt(hub: Hub, destination: Destination[Any], delivery: Delivery, k
     if isinstance(step, LookUp):
         if step.at > hub.now():
             return Settlement(delivery.id, "uncertain", step.at, burns=False)
-        return _look_up(hub, destination, delivery)
+        return _look_up(hub, destination, delivery, errors)
     return Settlement(
         delivery.id, "review", error={"message": "it may have been done, and nobody can tell"}, burns=False
     )
 
 
-def _look_up(hub: Hub, destination: Destination[Any], delivery: Delivery) -> Settlement | None:
+def _look_up(
+    hub: Hub, destination: Destination[Any], delivery: Delivery, errors: list[ConnectorError | None]
+) -> Settlement | None:
     try:
-        ref = destination.lookup(hub.destination_context(delivery.destination), delivery)
+        ref = destination.lookup(outlet_context(hub, delivery.destination), delivery)
     except ConnectorError as error:
         hub.redact(delivery.destination, error)
+        errors.append(error)
         if isinstance(error, Retryable | QuotaExhausted | Unauthorised) or is_closed_door(error):
-            again = _again_at(hub.now(), error)
-            return Settlement(delivery.id, "uncertain", again, error=describe_error(error), burns=False)
+            return still_in_doubt(hub, delivery, error)
         return Settlement(delivery.id, "review", error=describe_error(error), burns=False)
     except Exception as error:  # noqa: BLE001 - told, and left to a person
         bug = tell(hub, delivery.destination, error, event="a plugin failed to look up", delivery=delivery.id)
         return Settlement(delivery.id, "review", error=describe_error(bug), burns=False)
+    errors.append(None)
     return None if ref is None else Settlement(delivery.id, "delivered", ref=ref)
+
+
+def still_in_doubt(hub: Hub, delivery: Delivery, error: ConnectorError) -> Settlement:
+    """It could not be looked up now; it is tried again, and no attempt is burnt."""
+    again = _again_at(hub.now(), error)
+    return Settlement(delivery.id, "uncertain", again, error=describe_error(error), burns=False)
 
 
 def _again_at(now: datetime, error: HubError) -> datetime:
@@ -196,12 +268,12 @@ def _again_at(now: datetime, error: HubError) -> datetime:
     return now + (timedelta(seconds=wait) if wait else LOOK_AGAIN)
 
 
-def pause_if_asked(hub: Hub, name: str, outcomes: Any) -> None:
+def pause_if_asked(hub: Hub, name: str, errors: Sequence[ConnectorError | None]) -> None:
     """Refused credentials, a closed door and exceeded limits pause the whole connection: the next batch would fare no better."""
-    for outcome in outcomes:
-        until = _paused_until(hub.now(), outcome.error)
+    for error in errors:
+        until = _paused_until(hub.now(), error)
         if until is not None:
-            hub.store.connections.pause(name, reason=str(outcome.error), until=until, now=hub.now())
+            hub.store.connections.pause(name, reason=str(error), until=until, now=hub.now())
             return
 
 

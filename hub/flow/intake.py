@@ -17,7 +17,7 @@ from hub.core.model import RawItem
 from hub.flow.bugs import tell
 from hub.flow.lease import kept
 from hub.runtime import Hub
-from hub.sdk.connectors import Page, PollingSource, Source
+from hub.sdk.connectors import Destination, Page, PollingSource, Source
 from hub.store.connections import Cursors
 
 log = structlog.get_logger(__name__)
@@ -44,6 +44,19 @@ def usable_source(hub: Hub, name: str) -> Source[Any] | None:
         return None
 
 
+def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
+    """An enabled destination; None where it is off or cannot be had: told once, the others run on."""
+    place = f"destinations.{name}"
+    if not hub.settings.destinations[name].enabled or place in hub.broken:
+        return None
+    try:
+        return hub.destination(name)
+    except ConfigError as error:
+        hub.broken[place] = str(error)
+        log.error("a destination is quarantined: `hub check` says more", destination=name, error=str(error))  # noqa: TRY400 - it says why
+        return None
+
+
 def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     """Ask a source for what is new, page by page; None where it is not due or somebody else polls it.
 
@@ -64,7 +77,7 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     except HubError as failure:  # the network's trouble, or the database's
         if isinstance(failure, ConnectorError):
             hub.redact(name, failure)
-        due_at, error = _again(hub, name, failure), f"{type(failure).__name__}: {failure}"
+        due_at, error = next_try(hub, name, failure), f"{type(failure).__name__}: {failure}"
         log.warning("a poll failed", source=name, error=error)
     except Exception as failure:  # noqa: BLE001 - told, and tried again later
         due_at, error = hub.now() + LONGEST, f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"
@@ -140,7 +153,7 @@ def _interval(hub: Hub, name: str, source: PollingSource[Any]) -> timedelta:
     return hub.settings.sources[name].every or source.interval
 
 
-def _again(hub: Hub, name: str, failure: HubError) -> datetime:
+def next_try(hub: Hub, name: str, failure: HubError) -> datetime:
     """When to poll again after a failure: doubling from five seconds to an hour, never before the network said."""
     until = failure.until if isinstance(failure, QuotaExhausted) else None
     if until is not None:

@@ -14,6 +14,10 @@ from msgspec.structs import replace
 from hub.core.errors import ConfigError, HubError, TranslationError
 from hub.core.model import Author, Ignored, Provenance, RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import clean_text, normalise, normalise_author
+from hub.flow.back.changes import Heard, handle, hear
+from hub.flow.back.erase import take_back
+from hub.flow.back.reply import outlets, ring_outlets
+from hub.flow.back.upkeep import note_sightings, weave
 from hub.flow.decide import Decision, decide_batch
 from hub.flow.lease import kept
 from hub.runtime import Hub
@@ -23,6 +27,7 @@ from hub.store.inbox import InboxRow, Settled
 log = structlog.get_logger(__name__)
 TRIES = 5
 LONGEST_NOTE = 500
+FROM_DESTINATIONS = frozenset({"event", "change"})
 
 
 @dataclass
@@ -35,6 +40,7 @@ class Read:
     parts: list[RawItem] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     waiting: set[int] = field(default_factory=set)
+    heard: Heard = field(default_factory=Heard)
 
 
 def process(hub: Hub, *, slice_s: float = 5.0) -> int:
@@ -78,8 +84,10 @@ def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
         for _ in range(TRIES):
             decision = decide_batch(hub, read.signals, read.authors)
             if commit(hub, token, read, decision):
-                for destination in decision.destinations:
+                for destination in {*decision.destinations, *decision.reached}:
                     hub.bell.ring("deliver", destination)
+                if read.heard.changes:
+                    ring_outlets(hub, outlets(hub))
                 return len(rows)
     hub.store.inbox.release(token)
     raise HubError(f"a batch of {len(rows)} rows was overtaken {TRIES} times: is another hub at work on this database?")
@@ -90,15 +98,22 @@ def commit(hub: Hub, token: str, read: Read, decision: Decision) -> bool:
     now = hub.now()
     try:
         with hub.store.database.write() as conn:
-            settled = [*read.settled, *decision.settle(read.waiting)]
+            hub.store.threads.take_turns(conn, alone=bool(read.tombstones) or decision.threads.is_woven)
+            settled = [*read.settled, *decision.settle(read.waiting), *handle(hub, conn, read.heard)]
             _unless(hub.store.inbox.settle(conn, token, settled))
             hub.store.inbox.add(read.parts, conn=conn)
+            hub.store.inbox.add(read.heard.parts, form="change", conn=conn)
+            hub.store.conversations.assign(conn, decision.assigned, now=now)
+            note_sightings(hub, conn, read.signals, decision)
             _unless(hub.store.signals.add(conn, decision.new) == len(decision.new))
             hub.store.signals.revise(conn, decision.revised)
             hub.store.signals.refresh(conn, decision.refreshed)
             hub.store.signals.meet(conn, decision.authors, now=now)
-            hub.store.signals.bury(conn, read.tombstones)
+            _unless(weave(hub, conn, decision))
             _unless(hub.store.outbox.plan(conn, decision.planned, now=now))
+            reached = take_back(hub, conn, read.tombstones)
+            _unless(reached is not None)
+            decision.reached = reached or []
     except Overtaken:
         log.info("a batch was overtaken", rows=len(read.settled) + len(read.waiting))
         return False
@@ -116,8 +131,10 @@ def _unless(fine: bool) -> None:
 
 def read_rows(hub: Hub, rows: Sequence[InboxRow]) -> Read:
     """Translate claimed rows; what cannot be read is settled with its reason, and the batch goes on."""
-    read = Read()
+    read = Read(heard=hear(hub, [row for row in rows if row.form in FROM_DESTINATIONS]))
     for row in rows:
+        if row.form in FROM_DESTINATIONS:
+            continue
         try:
             _read_row(hub, row, read)
         except (TranslationError, ConfigError) as error:

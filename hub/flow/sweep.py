@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import structlog
 
+from hub.flow.back.erase import finish
+from hub.flow.back.poll import watched_destinations
+from hub.flow.back.recheck import recheck_lanes
+from hub.flow.back.reply import outlet_works
 from hub.flow.intake import polling_sources
 from hub.runtime import Hub, book_versions
 
@@ -16,6 +20,7 @@ def sweep(hub: Hub) -> None:
     lost = hub.store.inbox.expire(now=now) + hub.store.deliveries.expire(now=now)
     if lost:
         log.warning("leases were lost", rows=lost)
+    finish(hub)
     ring_due(hub)
 
 
@@ -25,10 +30,10 @@ def ring_due(hub: Hub) -> None:
     if hub.store.inbox.due(now=now):
         hub.bell.ring("process")
     paused = hub.store.connections.paused(now=now)
-    for destination in hub.store.deliveries.due(now=now):
-        if destination in hub.settings.destinations and destination not in paused:
-            hub.bell.ring("deliver", destination)
-    polled = frozenset(polling_sources(hub))
+    for outlet in hub.store.deliveries.due(now=now):
+        if outlet not in paused and outlet_works(hub, outlet):
+            hub.bell.ring("deliver", outlet)
+    polled = {*polling_sources(hub), *watched_destinations(hub), *recheck_lanes(hub)}
     for source in hub.store.cursors.due(now=now):
         if source in polled:
             hub.bell.ring("poll", source)
@@ -36,5 +41,6 @@ def ring_due(hub: Hub) -> None:
 
 def prepare(hub: Hub) -> None:
     """What the scheduler does once at its start: cursors for the polled sources, versions of what is active."""
-    hub.store.cursors.declare(polling_sources(hub), now=hub.now())
+    lanes = [*polling_sources(hub), *watched_destinations(hub), *recheck_lanes(hub)]
+    hub.store.cursors.declare(lanes, now=hub.now())
     hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())

@@ -10,8 +10,12 @@ import msgspec
 
 from hub.core.errors import HubError
 from hub.core.pipeline import facts
+from hub.flow.back.erase import receipts
+from hub.flow.back.poll import WATCH
+from hub.flow.back.reply import outlets
 from hub.flow.explain import explain, shown_delivery
 from hub.runtime import Hub
+from hub.store.conversations import VALUES
 from hub.store.outbox import DISCARDABLE, RETRYABLE
 from hub.store.signals import Wanted
 
@@ -41,7 +45,25 @@ def signal(hub: Hub, key: str) -> dict[str, Any] | None:
     found["explanation"], found["unexplained"] = _explained(hub, row["key"])
     ids = [one["id"] for one in reversed(hub.store.outbox.recent(signal_key=row["key"], limit=DELIVERIES_SHOWN))]
     found["deliveries"] = [one for one in (delivery(hub, number) for number in ids) if one]
+    found["conversation"] = conversation(hub, row["conversation_key"])
+    found["erasure"] = erasure(hub, row["key"])
     return found
+
+
+def erasure(hub: Hub, key: str) -> dict[str, Any] | None:
+    """When and why a signal was erased, with a receipt of each destination that had it; None where it was not."""
+    state = hub.store.erasures.status(key)
+    if state is None:
+        return None
+    found: dict[str, Any] = msgspec.to_builtins(state)
+    return {**found, "receipts": receipts(hub, key)}
+
+
+def conversation(hub: Hub, key: str) -> dict[str, Any]:
+    """A conversation as people keep it at a destination: what nobody has set is null."""
+    row = hub.store.conversations.get(key) or {}
+    found: dict[str, Any] = msgspec.to_builtins({name: row.get(name) for name in (*VALUES, "by", "updated_at")})
+    return {"key": key, **found}
 
 
 def shown_signal(hub: Hub, row: Mapping[str, Any], deliveries: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -118,7 +140,10 @@ def totals(hub: Hub) -> dict[str, Any]:
 
 def health(hub: Hub) -> dict[str, Any]:
     """Connections that are paused, sources whose last poll failed, and processes that are alive."""
-    now, known = hub.now(), {*hub.settings.sources, *hub.settings.destinations}
+    now, known = (
+        hub.now(),
+        {*hub.settings.sources, *outlets(hub), *(f"{WATCH}{name}" for name in hub.settings.destinations)},
+    )
     paused = [
         {"connection": one["name"], "reason": one["reason"], "since": one["at"], "until": one["paused_until"]}
         for one in hub.store.connections.pauses(now=now)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from sqlalchemy import Connection
+
 from hub.store.audit import Audit
 from hub.store.connections import Connections, Cursors
+from hub.store.conversations import Conversations
 from hub.store.database import Database, StoreUnavailable, WrongRevision, open_database
 from hub.store.deliveries import Deliveries
 from hub.store.inbox import Inbox
 from hub.store.outbox import Outbox
 from hub.store.people import People
 from hub.store.signals import Signals
+from hub.store.upkeep.erasure import Erasures
+from hub.store.upkeep.threads import Threads
+from hub.store.upkeep.watch import Watch
 
 
 class Store:
@@ -23,8 +29,12 @@ class Store:
         self.deliveries = Deliveries(database)
         self.cursors = Cursors(database)
         self.connections = Connections(database)
+        self.conversations = Conversations(database)
         self.people = People(database)
         self.audit = Audit(database)
+        self.threads = Threads(database)
+        self.erasures = Erasures(database)
+        self.watch = Watch(database)
 
     def close(self) -> None:
         """Close all connections to the database."""
@@ -36,4 +46,4 @@ def open_store(url: str) -> Store:
     return Store(open_database(url))
 
 
-__all__ = ["Store", "StoreUnavailable", "WrongRevision", "open_store"]
+__all__ = ["Connection", "Store", "StoreUnavailable", "WrongRevision", "open_store"]

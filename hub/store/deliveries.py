@@ -16,6 +16,7 @@ from sqlalchemy import (
     func,
     literal_column,
     not_,
+    or_,
     select,
     update,
 )
@@ -27,6 +28,7 @@ from hub.store.tables import CLOSED_FOR_ORDER, DUE_STATES, OPEN_STATES, attempts
 from hub.store.tables import deliveries as T
 
 LEASE = timedelta(seconds=30)
+Also = Callable[[Connection], None]
 
 
 class Claim(NamedTuple):
@@ -42,7 +44,10 @@ class Claim(NamedTuple):
 
 
 class Settlement(NamedTuple):
-    """What became of a leased delivery; `error` is JSON-able, `burns` tells whether the attempt counts."""
+    """What became of a leased delivery; `error` is JSON-able, `burns` tells whether the attempt counts.
+
+    `moved` tells where its parents are now, by kind, where the vendor sent us on.
+    """
 
     id: int
     state: str
@@ -50,6 +55,7 @@ class Settlement(NamedTuple):
     ref: RemoteRef | None = None
     error: dict[str, Any] | None = None
     burns: bool = True
+    moved: Mapping[str, RemoteRef] = {}
 
 
 class Deliveries:
@@ -89,8 +95,11 @@ class Deliveries:
             earlier.c.destination == T.c.destination,
             earlier.c.object == T.c.object,
             earlier.c.record_key == T.c.record_key,
-            earlier.c.operation == T.c.operation,
-            earlier.c.seq < T.c.seq,
+            or_(
+                and_(earlier.c.operation == T.c.operation, earlier.c.seq < T.c.seq),
+                # What is taken back must have ended before: else it would be written after.
+                and_(T.c.operation == "tombstone", earlier.c.operation != "tombstone", earlier.c.id < T.c.id),
+            ),
             earlier.c.state.in_(_written_out(OPEN_STATES)),
         )
         # The destination as a value: a reference to T would not reach it from two levels below, and any destination would do.
@@ -99,6 +108,8 @@ class Deliveries:
             provider.c.destination == destination,
             provider.c.provides == needs.c.need,
             provider.c.state.not_in(_written_out(CLOSED_FOR_ORDER)),
+            # A refused reply is told to its agent, who writes another: that one must not wait for it.
+            or_(provider.c.operation != "reply", provider.c.state != "dead"),
         )
         held = exists().where(needs.c.delivery_id == T.c.id, not_(landed), coming)
         due = and_(T.c.destination == destination, T.c.state.in_(_written_out(DUE_STATES)), T.c.due_at <= now)
@@ -121,16 +132,27 @@ class Deliveries:
             found.update((ref.provides, RemoteRef(ref.remote_id, ref.url)) for ref in conn.execute(query))
         return tuple(_delivery(row, wanted.get(row.id, []), found) for row in rows)
 
-    def settle(self, claim: Claim, settlements: Sequence[Settlement], *, now: datetime) -> bool:
-        """Record what became of a claimed batch in one transaction; False where the lease is no longer ours."""
+    def settle(
+        self, claim: Claim, settlements: Sequence[Settlement], *, now: datetime, also: Also | None = None
+    ) -> bool:
+        """Record what became of a claimed batch in one transaction; False where the lease is no longer ours.
+
+        `also` is called in the same transaction, after the rows are written.
+        """
         with self.database.write() as conn:
             # Locked, not only counted: a sweep must not take the rows back between this look and the writing.
-            ours = select(T.c.id).where(T.c.lease == claim.token, T.c.state == "leased").with_for_update()
-            if len(conn.scalars(ours).all()) != len(settlements):
+            ours = select(T.c.id, T.c.provides).where(T.c.lease == claim.token, T.c.state == "leased").with_for_update()
+            provides = {row.id: row.provides for row in conn.execute(ours)}
+            if len(provides) != len(settlements):
                 return False
+            # A conversation may have joined another meanwhile: its ticket stands for that one now.
+            claim = claim._replace(provides=provides)
             conn.execute(_SETTLE, [_settled(item, now) for item in settlements])
             conn.execute(_FINISH, [_finished(item, claim.token, now) for item in settlements])
             self._keep_refs(conn, claim, settlements)
+            self._move_parents(conn, claim, settlements)
+            if also is not None:
+                also(conn)
         return True
 
     def _keep_refs(self, conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> None:
@@ -141,6 +163,7 @@ class Deliveries:
                 "object": claim.object,
                 "record_key": targets[item.id].record_key,
                 "provides": claim.provides[item.id],
+                "operation": claim.operation,
                 "remote_id": item.ref.id,
                 "url": item.ref.url,
             }
@@ -150,6 +173,17 @@ class Deliveries:
         if rows:
             index = ["destination", "provides"]
             conn.execute(self.database.upsert(refs, index=index, update=["remote_id", "url"]), rows)
+
+    def _move_parents(self, conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> None:
+        """Where a parent is another record now, all that stood for the old one stands for the new one."""
+        targets = {delivery.id: delivery for delivery in claim.deliveries}
+        for item in settlements:
+            for kind, new in item.moved.items():
+                old = targets[item.id].parents.get(kind)
+                if old is not None and old.id != new.id:
+                    here = refs.c.destination == claim.destination, refs.c.remote_id == old.id
+                    of_kind = refs.c.provides.startswith(f"{kind}:", autoescape=True)
+                    conn.execute(update(refs).where(*here, of_kind).values(remote_id=new.id, url=new.url))
 
     def renew(self, token: str, *, now: datetime) -> None:
         """Push the end of a lease out while its holder works."""
@@ -259,4 +293,5 @@ def _delivery(row: Any, wanted: Sequence[str], found: Mapping[str, RemoteRef]) -
         ref=ref,
         parents={need.split(":", 1)[0]: found[need] for need in wanted if need in found},
         first_sent_at=row.first_sent_at,
+        once=tuple(name for name in row.once if name in fields),
     )

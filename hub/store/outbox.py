@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -15,18 +15,22 @@ from hub.store.database import Database, chunks
 from hub.store.tables import DUE_STATES, attempts, needs
 from hub.store.tables import deliveries as T
 
-ONCE_ONLY = ("create", "comment")
+ONCE_ONLY = ("create", "comment", "reply")
+GONE = ""  # in place of the hash: what was written is not there any more, and counts for nothing
 RETRYABLE = ("dead", "review", *DUE_STATES)
 DISCARDABLE = ("dead", "review")
 Target = tuple[str, str, str, str]
+Also = Callable[[Connection], None]
 
 
 class Planned(NamedTuple):
-    """A record that a signal asks for, with the rule that asked."""
+    """A record that a signal asks for, with the rule that asked; `state` dead or review tells why not in `error`."""
 
     record: Record
     signal_key: str
     rule: str
+    state: str = "pending"
+    error: dict[str, Any] | None = None
 
 
 class Outbox:
@@ -38,11 +42,20 @@ class Outbox:
     def opened(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, dict[str, str]]:
         """The destinations that have, or will have, a ticket for each conversation, with the signal that opened it."""
         columns = (T.c.record_key, T.c.destination, T.c.signal_key)
-        query = select(*columns).where(T.c.operation == "create", T.c.state != "discarded")
+        query = select(*columns).where(T.c.operation == "create", T.c.state != "discarded", T.c.stable != GONE)
         found: dict[str, dict[str, str]] = {}
         for part in chunks(conversation_keys):
             for key, destination, signal_key in conn.execute(query.where(T.c.record_key.in_(part))):
                 found.setdefault(key, {})[destination] = signal_key or ""
+        return found
+
+    def ticket_urls(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, str]:
+        """Where people look at each conversation's ticket, of those that have one with a link (the first that was opened)."""
+        query = select(T.c.record_key, T.c.remote_url).where(T.c.operation == "create", T.c.remote_url.is_not(None))
+        found: dict[str, str] = {}
+        for part in chunks(conversation_keys):
+            for key, url in conn.execute(query.where(T.c.record_key.in_(part)).order_by(T.c.id)):
+                found.setdefault(key, url)
         return found
 
     def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> bool:
@@ -134,9 +147,18 @@ class Outbox:
             ids, RETRYABLE, {"state": "pending", "due_at": now, "attempts": 0, "settled_at": None}, wanted
         )
 
-    def discard(self, ids: Sequence[int], *, note: str, now: datetime) -> int:
-        """Give up dead deliveries, or those in review, for good, with a note that says why. Returns how many."""
-        return self._change(ids, DISCARDABLE, {"state": "discarded", "settled_at": now, "error": {"note": note}}, {})
+    def discard(self, ids: Sequence[int], *, note: str, now: datetime, also: Also | None = None) -> int:
+        """Give up dead deliveries, or those in review, for good, with a note that says why. Returns how many.
+
+        `also` is called in the same transaction.
+        """
+        values = {"state": "discarded", "settled_at": now, "error": {"note": note}}
+        with self.database.write() as conn:
+            wanted = T.c.id.in_(ids), T.c.state.in_(DISCARDABLE)
+            done = conn.execute(update(T).where(*wanted).values(values)).rowcount
+            if also is not None:
+                also(conn)
+        return done
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
         """How many deliveries are in each state, by destination."""
@@ -198,7 +220,8 @@ def _unsent(row: Any) -> bool:
 
 def _new_row(item: Planned, latest: Any, now: datetime) -> dict[str, Any] | None:
     record = item.record
-    if latest is not None and (record.operation in ONCE_ONLY or latest.stable == record.stable):
+    is_there = latest is not None and latest.stable != GONE
+    if is_there and (record.operation in ONCE_ONLY or latest.stable == record.stable):
         return None
     seq = 0 if latest is None else latest.seq + 1
     target = _target(record)
@@ -209,9 +232,11 @@ def _new_row(item: Planned, latest: Any, now: datetime) -> dict[str, Any] | None
         "operation": record.operation,
         "seq": seq,
         "key": idempotency_key(*target[:3], operation=record.operation, seq=seq),
-        "state": "pending",
+        "state": item.state,
         "due_at": now,
         "created_at": now,
+        "settled_at": now if item.state == "dead" else None,
+        "error": item.error,
         "signal_key": item.signal_key,
         "rule": item.rule,
         "mapping": record.mapping,

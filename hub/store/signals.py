@@ -7,7 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, exists, func, not_, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    not_,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from hub.core.model import Author, Label, RawItem, Signal, Tombstone
 from hub.store.database import Database, chunks
@@ -42,20 +56,41 @@ class Judged(NamedTuple):
 
 
 class Stats(NamedTuple):
-    """An author's recent past: how many signals, how many of them have a sentiment, and the sum of its scores."""
+    """An author's recent past: how many signals, how many of them have a sentiment, and the sum of its scores.
+
+    `late_scored` and `late_total` are those of the window's later half.
+    """
 
     signals: int = 0
     scored: int = 0
     total: float = 0.0
+    late_scored: int = 0
+    late_total: float = 0.0
 
-    def plus(self, score: float | None) -> Stats:
-        """With one signal more."""
-        return Stats(self.signals + 1, self.scored + (score is not None), self.total + (score or 0.0))
+    def plus(self, score: float | None, *, late: bool = True) -> Stats:
+        """With one signal more; `late`: it lies in the later half."""
+        scored, gained = int(score is not None), score or 0.0
+        late_scored, late_gained = (scored, gained) if late else (0, 0.0)
+        return Stats(
+            self.signals + 1,
+            self.scored + scored,
+            self.total + gained,
+            self.late_scored + late_scored,
+            self.late_total + late_gained,
+        )
 
     @property
     def mean(self) -> float | None:
         """The mean sentiment, None where nothing was scored."""
         return self.total / self.scored if self.scored else None
+
+    @property
+    def trend(self) -> float | None:
+        """How much the mean of the later half lies above that of the earlier half; None where one of them has none."""
+        early = self.scored - self.late_scored
+        if early <= 0 or not self.late_scored:
+            return None
+        return self.late_total / self.late_scored - (self.total - self.late_total) / early
 
 
 class Wanted(NamedTuple):
@@ -101,22 +136,37 @@ class Signals:
         query = select(S.c.key, S.c.conversation_key)
         return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(S.c.key.in_(part)))}
 
+    def threads_of(self, conn: Connection, author_keys: Sequence[str], *, since: datetime, most: int = 20) -> list[str]:
+        """The conversations that these authors spoke in since then, the newest first."""
+        newest = func.max(S.c.published_at)
+        mine = S.c.author_key.in_(author_keys), S.c.published_at >= since
+        query = select(S.c.conversation_key).where(*mine).group_by(S.c.conversation_key)
+        return list(conn.scalars(query.order_by(newest.desc()).limit(most)))
+
     def sizes(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, int]:
         """How many signals each conversation holds."""
         query = select(S.c.conversation_key, func.count()).group_by(S.c.conversation_key)
         parts = chunks(conversation_keys)
         return {row[0]: row[1] for part in parts for row in conn.execute(query.where(S.c.conversation_key.in_(part)))}
 
-    def stats(self, conn: Connection, author_keys: Sequence[str], *, since: datetime) -> dict[str, Stats]:
-        """Each author's signals since then, and their mean sentiment."""
+    def stats(
+        self, conn: Connection, author_keys: Sequence[str], *, since: datetime, late: datetime | None = None
+    ) -> dict[str, Stats]:
+        """Each author's signals since then, and their mean sentiment; the window's later half begins at `late`."""
         join = S.outerjoin(L, and_(L.c.signal_key == S.c.key, L.c.name == "sentiment"))
+        score = case((S.c.published_at >= late, L.c.score)) if late is not None else null()
         query = select(
-            S.c.author_key, func.count(S.c.key.distinct()), func.count(L.c.score), func.sum(L.c.score)
+            S.c.author_key,
+            func.count(S.c.key.distinct()),
+            func.count(L.c.score),
+            func.sum(L.c.score),
+            func.count(score),
+            func.sum(score) if late is not None else null(),
         ).select_from(join)
         query = query.where(S.c.published_at >= since).group_by(S.c.author_key)
         parts = chunks(author_keys)
         rows = (row for part in parts for row in conn.execute(query.where(S.c.author_key.in_(part))))
-        return {row[0]: Stats(row[1], row[2], row[3] or 0.0) for row in rows}
+        return {row[0]: Stats(row[1], row[2], row[3] or 0.0, row[4], row[5] or 0.0) for row in rows}
 
     def add(self, conn: Connection, judged: Sequence[Judged]) -> int:
         """Insert new signals with their labels; returns how many were new (fewer than given: somebody was faster)."""
@@ -266,6 +316,11 @@ def _filters(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
 def month_before(now: datetime) -> datetime:
     """The start of the window of an author's stats."""
     return now - timedelta(days=30)
+
+
+def fortnight_before(now: datetime) -> datetime:
+    """The start of the later half of that window."""
+    return now - timedelta(days=15)
 
 
 def _row(item: Judged) -> dict[str, Any]:

@@ -112,7 +112,9 @@ inbox = Table(
     Column("digest", Words, nullable=False),
     Column("realm", Words, nullable=False, server_default=""),
     Column("revision", Words, nullable=False, server_default=""),
-    Column("form", Words, nullable=False, server_default="item"),  # item | body (a webhook's body, not yet parsed)
+    Column(
+        "form", Words, nullable=False, server_default="item"
+    ),  # item | body (a webhook's, not yet parsed) | event | change
     Column("payload", LargeBinary, nullable=False),
     Column("received_at", Time, nullable=False),
     Column("state", Words, nullable=False, server_default="new"),
@@ -261,6 +263,10 @@ needs = Table(
     Column("delivery_id", Id, ForeignKey("deliveries.id", ondelete="CASCADE"), primary_key=True),
     Column("need", Words, primary_key=True),
 )
+CONVERSATION_NEED = "substr(need, 1, 13) = 'conversation:'"
+# What was added to a ticket is asked for when its agent answers; the needs of other records are not worth an index.
+_of_conversation = text(CONVERSATION_NEED)
+Index("ix_needs_conversation", needs.c.need, sqlite_where=_of_conversation, postgresql_where=_of_conversation)
 
 attempts = Table(
     "attempts",
@@ -282,6 +288,9 @@ refs = Table(
     Column("provides", Words, primary_key=True),  # a comment on a ticket and the ticket may share object and key
     Column("object", Words, nullable=False),
     Column("record_key", Words, nullable=False),
+    Column(
+        "operation", Words, nullable=False, server_default="upsert"
+    ),  # what made it: a comment's id may be a ticket's
     Column("remote_id", Words, nullable=False),
     Column("url", Words),
     Index("ix_refs_remote", "destination", "remote_id"),  # what comes back names the record by the vendor's id
@@ -307,7 +316,9 @@ connections = Table(
     Column("state", Words, nullable=False),
     Column("reason", Words),
     Column("paused_until", Time),
-    Column("at", Time, nullable=False),
+    Column("at", Time, nullable=False),  # since when it is in this state
+    Column("failures", Integer, nullable=False, server_default="0"),  # batches in a row that found nobody there
+    Column("openings", Integer, nullable=False, server_default="0"),  # of the breaker since the last answer
 )
 
 memories = Table(

@@ -17,19 +17,23 @@ LABEL: dict[str, Any] = dict.fromkeys(("value", "score", "confidence", "model", 
 COUNTS: dict[str, Any] = dict.fromkeys(Counts.__struct_fields__)
 RATING: dict[str, Any] = dict.fromkeys(Rating.__struct_fields__)
 PROVENANCE: dict[str, Any] = {"source": None, "plugin": None}
-SIGNAL: dict[str, Any] = dict.fromkeys(Signal.__struct_fields__) | {
+_INNER = ("aliases", "parent_alias")  # keys for the engine's own use
+SIGNAL: dict[str, Any] = dict.fromkeys(name for name in Signal.__struct_fields__ if name not in _INNER) | {
     "counts": COUNTS,
     "rating": RATING,
     "provenance": PROVENANCE,
 }
 AUTHOR: dict[str, Any] = dict.fromkeys(Author.__struct_fields__)
 PERSON: dict[str, Any] = dict.fromkeys(("key", "display_name", "emails", "owner"))
-CONVERSATION: dict[str, Any] = dict.fromkeys(("key", "signals", "state", "assignee"))
-STATS: dict[str, Any] = dict.fromkeys(("signals_30d", "sentiment_mean_30d"))
+CONVERSATION: dict[str, Any] = dict.fromkeys(("key", "signals", "state", "assignee", "tags", "url"))
+STATS: dict[str, Any] = dict.fromkeys(("signals_30d", "sentiment_mean_30d", "sentiment_trend_30d"))
 RULE: dict[str, Any] = dict.fromkeys(("name", "version"))
 HUB: dict[str, Any] = {"url": None}
 LISTS = frozenset(
-    {"topics", "signal.hashtags", "signal.mentions", "signal.media", "author.handle_history", "person.emails"}
+    {
+        *("signal.hashtags", "signal.mentions", "signal.media", "author.handle_history"),
+        *("topics", "person.emails", "conversation.tags"),
+    }
 )
 MADE_LATER = frozenset({"rule", "hub"})
 """Roots that only mappings may read: conditions come before them."""
@@ -164,6 +168,8 @@ def _signal_facts(signal: Signal) -> dict[str, Any]:
         made["media"] = [{**_MEDIA, **one} for one in made["media"]]
     made["hashtags"] = list(signal.hashtags)
     made["mentions"] = list(signal.mentions)
+    for name in _INNER:
+        made.pop(name, None)
     return made
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
+from hub.flow.back.reply import discard as give_up
 from hub.runtime import Hub
 from hub.web.counters import Counters
 from hub.web.forms import Forms
@@ -37,7 +38,7 @@ def make_actions(hub: Hub, counters: Counters, forms: Forms) -> APIRouter:
         note = forms.read(request, form).get("note", "").strip()[:LONGEST_NOTE]
         if not note:
             raise HTTPException(400, "Say why: the note is kept with the delivery.")
-        done = hub.store.outbox.discard([number], note=note.replace("\x00", ""), now=hub.now())
+        done = give_up(hub, [number], note=note.replace("\x00", ""))
         return back(f"/deliveries/{number}?said={'discarded' if done else 'unchanged'}")
 
     @actions.post("/failed/{number}/retry")

@@ -30,7 +30,7 @@ MEANS: Mapping[str, str] = {
     "blocked": "waits until its connection is authorised again: run `hub check`",
     "parked": "a quota is used up: it goes on when due",
     "uncertain": "sent, and no answer came: looked into before anything is sent again",
-    "review": "it may have been done, and nobody can tell: a person decides",
+    "review": "a person decides: a reply waits for approval, or it may have been done and nobody can tell",
     "dead": "given up: refused by the destination, or out of attempts",
     "discarded": "given up by a person",
     "superseded": "a newer version took its place before it was sent",

@@ -35,6 +35,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"fields": {"F": {"value": 1, "table": {"a": 1}}}}, "fields.F.table: a table translates a fact"),
     ({"fields": {"F": {"value": 1, "html": True}}}, "fields.F.html: html escapes what a template inserts"),
     ({"fields": {"F": {"value": 1, "limit": 0}}}, "fields.F.limit: 0 is no number"),
+    ({"fields": {"F": {"value": 1, "steps": [1]}}}, "fields.F.steps: steps say when a volatile number causes a write"),
+    ({"fields": {"F": {"value": 1, "volatile": True, "steps": [2, 1]}}}, "fields.F.steps: they do not rise"),
+    ({"fields": {"F": {"value": 1, "volatile": True, "steps": [1, 1]}}}, "fields.F.steps: they do not rise"),
     ({"fields": {"a": {"value": 1}, "a.b": {"value": 1}}}, "fields.a.b: a is a field with a value"),
     ({"fields": {"a..b": {"value": 1}}}, "fields.a..b: an empty part"),
     ({"fields": {}}, "fields: a mapping needs at least one field"),
@@ -218,6 +221,30 @@ def test_volatile_and_once_fields_do_not_change_the_digest() -> None:
     one, other = author(followers=1, display_name="A"), author(followers=2, display_name="B")
     assert stable(facts(signal(), one, [])) == stable(facts(signal(), other, []))
     assert stable(facts(signal(), one, [])) != stable(facts(signal("other"), one, []))
+
+
+def stepped(value: Any, *steps: float) -> str:
+    """The digest of a mapping whose one field is a volatile number with steps."""
+    made = mapping(fields={"F": {"value": value, "volatile": True, "steps": steps}}).apply(known())
+    assert isinstance(made, Mapped)
+    return made.stable
+
+
+@pytest.mark.parametrize(("one", "other"), [(99, 100), (-0.34, -0.33), (0, 1000), (999, 1000.0), (100, "a lot")])
+def test_a_volatile_number_that_crosses_a_step_changes_the_digest(one: Any, other: Any) -> None:
+    assert stepped(one, -0.33, 100, 1000) != stepped(other, -0.33, 100, 1000)
+
+
+@pytest.mark.parametrize(("one", "other"), [(100, 999), (1000, 10**9), (-1, -0.34), ("a", "b")])
+def test_a_volatile_number_between_two_steps_does_not(one: Any, other: Any) -> None:
+    assert stepped(one, -0.33, 100, 1000) == stepped(other, -0.33, 100, 1000)
+
+
+@given(st.floats(allow_nan=False), st.floats(allow_nan=False), st.lists(st.integers(-9, 9), unique=True, min_size=1))
+def test_steps_tell_numbers_apart_exactly_where_one_lies_between(low: float, high: float, steps: list[int]) -> None:
+    low, high = sorted((low, high))
+    crossed = any(low < step <= high for step in steps)
+    assert (stepped(low, *sorted(steps)) != stepped(high, *sorted(steps))) == crossed
 
 
 def test_the_version_changes_with_the_fields_and_not_with_the_tests() -> None:

@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from hub.core.model import RemoteRef
 from hub.store import Store
 from hub.store.deliveries import Settlement
 from hub.store.outbox import Planned
@@ -96,6 +97,15 @@ def test_of_two_that_plan_the_same_ticket_at_once_one_must_decide_anew(postgres_
         assert other.is_alive()
     other.join()
     assert (done, states(store)) == ([False], {"pending": 1})
+
+
+def test_the_ticket_of_a_conversation_is_known_by_its_link_once_it_has_one(store: Store) -> None:
+    plan(store, record("talk", operation="create"), record("other", operation="create"))
+    with store.database.read() as conn:
+        assert store.outbox.ticket_urls(conn, ["talk"]) == {}
+    settle(store, must_claim(store), "delivered", ref=RemoteRef("7", "https://desk.example/7"))
+    with store.database.read() as conn:
+        assert set(store.outbox.ticket_urls(conn, ["talk", "nothing"]).values()) == {"https://desk.example/7"}
 
 
 def test_the_ticket_of_a_conversation_is_known_with_its_opener_until_it_is_discarded(store: Store) -> None:

@@ -170,6 +170,26 @@ def test_the_stats_of_an_author_count_the_month_and_the_scored_ones(store: Store
     assert found == {"rss:ada": Stats(2, 1, -0.5)}
 
 
+def test_the_trend_is_how_much_the_later_half_lies_above_the_earlier(store: Store) -> None:
+    late, month = NOON - timedelta(days=15), NOON - timedelta(days=30)
+    for number, (days, score) in enumerate([(20, -1.0), (16, 0.0), (15, 0.0), (1, 1.0), (40, 1.0)]):
+        said = signal(f"rss:{number}", published_at=NOON - timedelta(days=days))
+        add(store, judged(said, mood("neutral", score)))
+    with store.database.read() as conn:
+        found = store.signals.stats(conn, ["rss:ada"], since=month, late=late)["rss:ada"]
+    assert (found, found.trend) == (Stats(4, 4, 0.0, 2, 1.0), 1.0)
+
+
+@pytest.mark.parametrize("stats", [Stats(), Stats(3, 2, 1.0), Stats(3, 2, 1.0, 2, 1.0), Stats(1, 0, 0.0, 0, 0.0)])
+def test_there_is_no_trend_without_two_scored_halves(stats: Stats) -> None:
+    assert stats.trend is None
+
+
+def test_one_signal_more_counts_in_its_own_half() -> None:
+    stats = Stats().plus(-1.0, late=False).plus(0.5).plus(None)
+    assert (stats, stats.trend) == (Stats(3, 2, -0.5, 1, 0.5), 1.5)
+
+
 # ------------------------------------------------------------------------------------------------ raw rows, tombstones
 
 

@@ -1,0 +1,253 @@
+"""What people do at destinations: each change is handled once, in the transaction that closes its row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from hub.core.errors import ConfigError, ConnectorError, HubError, TranslationError
+from hub.core.exchange.answer import choose_answered, is_private
+from hub.core.exchange.change import (
+    Answer,
+    Directions,
+    Gone,
+    Merged,
+    Nothing,
+    Target,
+    Update,
+    echo_of,
+    read_change,
+    read_target,
+)
+from hub.core.exchange.wording import WAITS
+from hub.core.keys import digest, signal_key
+from hub.core.model import Change, RawItem, Record, RemoteRef
+from hub.core.normalise import clean_text
+from hub.flow.back.reply import answering_source, lane_of, make_reply, plan_notes, plan_surely, plan_unanswered, refusal
+from hub.flow.bugs import tell
+from hub.runtime import Hub
+from hub.sdk.connectors import Destination
+from hub.store import Connection, StoreUnavailable
+from hub.store.conversations import Said
+from hub.store.inbox import InboxRow, Settled
+from hub.store.outbox import Planned
+
+log = structlog.get_logger(__name__)
+AGAIN = timedelta(seconds=30)
+SELF = "self"
+LONGEST_NOTE = 500
+_change = msgspec.json.Decoder(Change)
+
+
+@dataclass
+class Heard:
+    """The rows of a batch that came from destinations: changes to handle, changes that events hold, and what is settled.
+
+    `selves` is our own user's id at each destination, "" where it has none, None where it is unknown now.
+    """
+
+    changes: list[tuple[InboxRow, Change]] = field(default_factory=list)
+    parts: list[RawItem] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
+    selves: dict[str, str | None] = field(default_factory=dict)
+
+
+class Context(NamedTuple):
+    """A change with all that is needed to handle it."""
+
+    name: str
+    destination: Destination[Any]
+    change: Change
+    row: InboxRow
+    targets: tuple[str, ...]
+
+
+def hear(hub: Hub, rows: Sequence[InboxRow]) -> Heard:
+    """Read claimed rows of destinations; an event becomes its changes, and what cannot be read is settled with its reason."""
+    heard = Heard()
+    for row in rows:
+        try:
+            _hear_row(hub, row, heard)
+        except (TranslationError, ConfigError, msgspec.DecodeError) as error:
+            heard.settled.append(Settled(row.id, "failed", clean_text(str(error))[:LONGEST_NOTE]))
+        except Exception as error:  # noqa: BLE001 - told; a plugin's bug must not stop the batch
+            bug = tell(hub, row.item.source, error, event="a plugin failed to parse", raw=row.id)
+            heard.settled.append(Settled(row.id, "failed", clean_text(f"bug: {bug}")[:LONGEST_NOTE]))
+    return heard
+
+
+def _hear_row(hub: Hub, row: InboxRow, heard: Heard) -> None:
+    name = row.item.source
+    if row.form == "event":
+        changes = hub.destination(name).parse(row.item.payload)
+        heard.parts += change_items(changes, like=row.item)
+        heard.settled.append(Settled(row.id, "split", f"{len(changes)} changes"))
+        return
+    if name not in heard.selves:
+        heard.selves[name] = _who_we_are(hub, name)
+    if heard.selves[name] is None:
+        heard.settled.append(Settled(row.id, "new", "waits: our own user there is unknown", hub.now() + AGAIN))
+    else:
+        heard.changes.append((row, _change.decode(row.item.payload)))
+
+
+def change_items(changes: Iterable[Change], *, like: RawItem) -> list[RawItem]:
+    """Changes as items of the inbox, told apart by their own ids."""
+    return [
+        replace(like, payload=msgspec.json.encode(one), external_id=one.event_id, realm="", revision="")
+        for one in changes
+    ]
+
+
+def _who_we_are(hub: Hub, name: str) -> str | None:
+    """Our own user's id, asked for once: a change that we made ourselves must never be taken for somebody else's."""
+    known = hub.destination_context(name).state.get(SELF)
+    if known is not None:
+        return str(known)
+    try:
+        return learn_self(hub, name)
+    except ConnectorError as error:
+        hub.redact(name, error)
+        log.warning("our own user there is unknown: changes wait", destination=name, error=str(error))
+        return None
+
+
+def learn_self(hub: Hub, name: str) -> str:
+    """Ask a destination who we are there, and keep it; `hub check` does so too, since credentials may be another's by now."""
+    ctx = hub.destination_context(name)
+    known = hub.destination(name).whoami(ctx)
+    ctx.state.set(SELF, known)
+    return known
+
+
+def handle(hub: Hub, conn: Connection, heard: Heard) -> list[Settled]:
+    """Handle changes in their order in the caller's transaction; each row says what followed."""
+    settled = list(heard.settled)
+    for row, change in heard.changes:
+        try:
+            self_id = heard.selves.get(row.item.source) or ""
+            settled.append(Settled(row.id, *_handle_one(hub, conn, row, change, self_id=self_id)))
+        except StoreUnavailable:
+            raise
+        except HubError as error:
+            settled.append(Settled(row.id, "failed", str(error)[:LONGEST_NOTE]))
+    return settled
+
+
+def _handle_one(hub: Hub, conn: Connection, row: InboxRow, change: Change, *, self_id: str) -> tuple[str, str]:
+    name, known = row.item.source, hub.store.conversations
+    part = bool(change.part_id) and known.has_part(conn, name, change.part_id)
+    if echo := echo_of(change, self_id=self_id, is_known_part=part):
+        return "ignored", echo
+    targets = tuple(known.targets(conn, name, change.object, change.remote_id))
+    if not targets:
+        return "ignored", "it is no record of the hub's"
+    effect = read_change(change, _directions(hub, name))
+    if isinstance(effect, Nothing):
+        return "ignored", effect.reason
+    return "done", _follow(hub, conn, Context(name, hub.destination(name), change, row, targets), effect)
+
+
+def _follow(hub: Hub, conn: Connection, found: Context, effect: Answer | Update | Merged | Gone) -> str:
+    """Do what a change asks for; returns what was done, for the row."""
+    match effect:
+        case Answer(text):
+            return _answer(hub, conn, found, text)
+        case Update(what, value):
+            return _update(hub, conn, found, {what: value})
+        case Merged(winner):
+            new, old = RemoteRef(winner), found.change.remote_id
+            moved = hub.store.conversations.move(conn, found.name, old=old, new=new, where=found.targets)
+            return f"{moved} references point to {winner} now"
+        case Gone():
+            hub.store.conversations.forget(conn, found.name, found.targets)
+            return "it counts as not there"
+
+
+def _directions(hub: Hub, name: str) -> Directions:
+    inbound = hub.settings.destinations[name].inbound
+    return Directions(inbound.status, inbound.assignee, inbound.tags)
+
+
+def _update(hub: Hub, conn: Connection, found: Context, values: Mapping[str, Any]) -> str:
+    at = min(found.change.at or found.row.item.received_at, hub.now())
+    by = f"{found.name}: {found.change.actor or found.change.actor_id or 'somebody'}"
+    keys = [target.key for target in _targets(found) if target.keyed_by == "conversation"]
+    changed = [key for key in keys if hub.store.conversations.put(conn, key, values, at=at, by=by)]
+    return f"{', '.join(values)} of {len(changed)} conversations" if changed else "nothing newer than what is known"
+
+
+def _targets(found: Context) -> list[Target]:
+    return [target for target in map(read_target, found.targets) if target]
+
+
+# ------------------------------------------------------------------------------------------------------------- replies
+
+
+def _answer(hub: Hub, conn: Connection, found: Context, text: str) -> str:
+    """Plan the reply, or its refusal, and the note that tells of it."""
+    change = found.change
+    said = _answered(hub, conn, found)
+    ticket = next((one.provides for one in _targets(found) if one.keyed_by == "conversation"), found.targets[0])
+    fields: dict[str, Any] = {"text": text, "agent": change.actor, "destination": found.name, "part_id": change.part_id}
+    fields |= {"ticket": ticket}
+    record_key = signal_key(found.destination.name, change.part_id or change.event_id, realm=found.name)
+    if said is None:
+        plan_unanswered(hub, conn, fields, reason="there is no post to answer", record_key=record_key)
+        return "there is no post to answer"
+    fields["signal"] = said.signal.key
+    state, error = _verdict(hub, conn, said, fields)
+    record = _record(hub, conn, said, fields=fields, record_key=record_key)
+    plan_surely(hub, conn, Planned(record, said.signal.key, "", state, error))
+    plan_notes(hub, conn, hub.store.conversations.ids_of(conn, record.destination, [record_key]))
+    return f"a reply to {said.signal.key}" + (f": {error['message']}" if error else "")
+
+
+def _answered(hub: Hub, conn: Connection, found: Context) -> Said | None:
+    """The signal that the agent answers: of those that the record shows, else of its conversations."""
+    store, allowed = hub.store.conversations, frozenset(hub.settings.hub.private_rules)
+    said = store.shown(conn, found.name, found.targets)
+    keys = [target.key for target in _targets(found) if target.keyed_by == "conversation"]
+    said = said or [one for key in keys for one in store.members(conn, key)]
+    # Who looks at the record has not seen a private post that no rule let out.
+    seen = {one.signal.key: one for one in said if not is_private(one.signal) or allowed & set(one.matched)}
+    chosen = choose_answered(one.signal for one in seen.values())
+    return seen[chosen.key] if chosen else None
+
+
+def _verdict(hub: Hub, conn: Connection, said: Said, fields: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:
+    """The state that a reply begins in, and why where it is not simply sent."""
+    source, reason = answering_source(hub, said.source)
+    reply = make_reply(hub, conn, fields)
+    refused = reason if source is None or reply is None else refusal(hub, source, reply)
+    if refused:
+        return "dead", {"class": "Rejected", "code": "reply_rules", "message": refused}
+    waits = hub.settings.sources[said.source].reply == "approve"
+    return ("review", {"message": WAITS}) if waits else ("pending", None)
+
+
+def _record(hub: Hub, conn: Connection, said: Said, *, fields: Mapping[str, Any], record_key: str) -> Record:
+    lane, signal = lane_of(said.signal, said.source), said.signal
+    thread = signal.conversation_key or signal.key
+    before = hub.store.conversations.last_reply(
+        conn, lane, [signal.key, *(one.signal.key for one in hub.store.conversations.members(conn, thread))]
+    )
+    provides = f"reply:{digest(thread)}:{record_key}"
+    return Record(
+        destination=lane,
+        object="reply",
+        key=record_key,
+        operation="reply",
+        fields=fields,
+        mapping="reply",
+        mapping_version="",
+        stable=digest(str(fields["text"])),
+        provides=provides,
+        needs=(before,) if before and before != provides else (),
+    )

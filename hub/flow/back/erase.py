@@ -1,0 +1,289 @@
+"""What is gone is taken back: from every destination that had it, each with a receipt, and from the hub itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from hub.core.errors import ConfigError, HubError
+from hub.core.exchange.erasure import gone_note, is_own, quoting, without, words_of
+from hub.core.keys import digest
+from hub.core.model import Delivery, Record, Signal, Tombstone, TombstoneReason
+from hub.flow.back.reply import plan_note
+from hub.runtime import Hub
+from hub.store import Connection
+from hub.store.deliveries import Claim, Settlement
+from hub.store.outbox import GONE, Planned
+from hub.store.upkeep.erasure import ERASED, RECORDS, STOPPABLE, Sent
+
+log = structlog.get_logger(__name__)
+TRIES = 5
+MAYBE_THERE = frozenset({"delivered", "leased", "uncertain", "review"})
+REMOVED = "(removed)"
+
+
+@dataclass
+class Fall:
+    """What falls with tombstones: each signal and author with its reason, what the signals said, and the ledger's rows."""
+
+    reasons: dict[str, TombstoneReason]
+    people: frozenset[str]
+    said: Mapping[str, Signal]
+    rows: Sequence[Sent] = ()
+    planned: list[Planned] = field(default_factory=list)
+
+    def words(self, key: str | None) -> tuple[str, ...]:
+        """What a signal said."""
+        signal = self.said.get(key or "")
+        return words_of(signal) if signal else ()
+
+    def why(self, row: Sent) -> TombstoneReason:
+        """The reason for which a row is taken back."""
+        return self.reasons.get(row.signal_key or "") or self.reasons[row.record_key]
+
+    def takes(self, row: Sent) -> bool:
+        """Whether the whole record goes, and not only what it quotes."""
+        is_theirs = row.provides.startswith("author:") and row.record_key in self.people
+        return is_theirs or is_own(row.provides, row.operation)
+
+
+def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone]) -> list[str] | None:
+    """Take back what tombstones name, in the caller's transaction (which took its turn, see `Threads.take_turns`).
+
+    Returns the destinations that have something to do; None where somebody sends one of the rows just now: roll back.
+    """
+    now, store = hub.now(), hub.store
+    stones = {stone.key: stone for stone in tombstones}
+    theirs = store.erasures.of_authors(conn, list(stones))
+    stones |= {key: replace(stones[author], key=key) for key, author in theirs.items() if key not in stones}
+    repeated = store.erasures.reposts(conn, list(stones))
+    stones |= {key: replace(stones[first], key=key) for key, first in repeated.items() if key not in stones}
+    store.signals.bury(conn, stones.values())
+    fall = _look_up(hub, conn, stones, frozenset(theirs.values()))
+    if not fall.said and not fall.people:
+        return []
+    own = [row for row in fall.rows if fall.takes(row)]
+    kept = _stop(hub, conn, fall, own, now=now)
+    _plan_tombstones(hub, fall, own)
+    _correct(hub, conn, fall, [row for row in fall.rows if not fall.takes(row)])
+    if not _plan(hub, conn, fall.planned, now=now):
+        return None
+    _tell(hub, conn, fall)
+    store.erasures.blank_ledger(conn, [row for row in own if row.id not in kept])
+    _blank(hub, conn, fall)
+    store.erasures.forget_authors(conn, sorted(fall.people))
+    store.watch.drop(conn, sorted(fall.said))
+    store.erasures.open(conn, [one for key, one in stones.items() if key in fall.said or key in fall.people], now=now)
+    return list(dict.fromkeys(item.record.destination for item in fall.planned if item.state == "pending"))
+
+
+def _look_up(hub: Hub, conn: Connection, stones: Mapping[str, Tombstone], writers: frozenset[str]) -> Fall:
+    said = hub.store.erasures.stored(conn, list(stones))
+    people = writers.union(hub.store.signals.authors(conn, list(stones)))
+    rows = hub.store.erasures.sent(conn, list(said), sorted(people))
+    return Fall({key: stone.reason for key, stone in stones.items()}, people, said, rows)
+
+
+# -------------------------------------------------------------------------------------------------------- destinations
+
+
+def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, now: datetime) -> set[int]:
+    """What was not sent yet is not sent any more; a ticket that others wait for opens without the words: it is returned."""
+    tickets, others, kept = list[int](), list[int](), set[int]()
+    for row in own:
+        if row.state not in STOPPABLE:
+            continue
+        if row.operation != "create":
+            others.append(row.id)
+        elif heir := hub.store.erasures.awaited(conn, row):
+            bare = without(row.fields, fall.words(row.signal_key), instead=REMOVED)
+            hub.store.erasures.hand_over(conn, row, heir, bare)
+            kept.add(row.id)
+        else:
+            tickets.append(row.id)
+    hub.store.erasures.stop(conn, others, values={"state": "superseded"}, now=now)
+    hub.store.erasures.stop(conn, tickets, values={"state": "discarded", "stable": GONE}, now=now)
+    return kept
+
+
+def _plan_tombstones(hub: Hub, fall: Fall, own: Sequence[Sent]) -> None:
+    """A tombstone for each record that is, or may be, at a destination."""
+    reasons: dict[str, str] = {}
+    seen: set[tuple[str, str, str, str]] = set()
+    for row in reversed(own):
+        target = (row.destination, row.object, row.record_key, row.operation)
+        if target in seen or not _may_be_there(row):
+            continue
+        seen.add(target)
+        if row.destination not in reasons:
+            reasons[row.destination] = cannot_take_back(hub, row.destination)
+        reason = reasons[row.destination]
+        item = Planned(_tombstone(row), row.signal_key or row.record_key, row.rule or "")
+        fall.planned.append(item._replace(state="dead", error={"message": reason}) if reason else item)
+
+
+def _may_be_there(row: Sent) -> bool:
+    """An upsert finds its record by key whatever became of the attempt; anything else may be there if nobody denied it."""
+    return row.state in MAYBE_THERE or (row.was_sent and row.operation == "upsert") or row.remote_id is not None
+
+
+def _tombstone(row: Sent) -> Record:
+    return Record(
+        destination=row.destination,
+        object=row.object,
+        key=row.record_key,
+        operation="tombstone",
+        fields={"operation": row.operation},
+        mapping=row.mapping,
+        mapping_version=row.mapping_version,
+        stable=f"{ERASED}:{row.operation}",
+        key_field=row.key_field,
+        provides=row.provides,
+        needs=row.needs,
+    )
+
+
+def cannot_take_back(hub: Hub, name: str) -> str:
+    """Why a destination cannot be asked to take something back; "" where it can."""
+    section = hub.settings.destinations.get(name)
+    if section is None:
+        return f"cannot be taken back there: the destination '{name}' is not configured any more"
+    try:
+        able = "tombstone" in hub.registry.destination(section.plugin).capabilities
+    except ConfigError:  # its plugin is broken now: the row waits like any other
+        return ""
+    return "" if able else f"cannot be taken back there: {section.plugin} cannot delete. Do it by hand"
+
+
+def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> None:
+    """Records of authors and conversations stay; what they hold of the words is emptied."""
+    records = {(row.destination, row.object, row.record_key): row for row in shared}
+    for last in records.values():
+        words = [one for row in shared if row.record_key == last.record_key for one in fall.words(row.signal_key)]
+        rows = hub.store.erasures.record(conn, last)
+        there: dict[str, Any] = {}
+        for row in rows:
+            there |= row.fields if row.was_sent else {}
+        empty = quoting(there, words)
+        hub.store.erasures.rewrite(
+            conn, {row.id: without(row.fields, words) for row in rows if quoting(row.fields, words)}
+        )
+        newest = rows[-1]
+        if empty and newest.state == "pending" and not newest.was_sent:
+            hub.store.erasures.rewrite(conn, {newest.id: empty | without(newest.fields, words)})
+        elif empty:
+            record = replace(_tombstone(newest), operation=newest.operation, fields=empty)
+            record = replace(record, stable=f"{ERASED}:{digest(newest.record_key, str(newest.seq))}")
+            fall.planned.append(Planned(record, last.signal_key or "", last.rule or ""))
+
+
+def _plan(hub: Hub, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> bool:
+    """One kind at a time: a ticket and a comment may have the same key, and each is taken back by itself."""
+    kinds = dict.fromkeys(str(item.record.fields.get("operation", "")) for item in planned)
+    groups = [[one for one in planned if str(one.record.fields.get("operation", "")) == kind] for kind in kinds]
+    return all(hub.store.outbox.plan(conn, group, now=now) for group in groups)
+
+
+def _tell(hub: Hub, conn: Connection, fall: Fall) -> None:
+    """Agents read on the ticket why its text is gone."""
+    for item in fall.planned:
+        record = item.record
+        tickets = [name for name in (record.provides, *record.needs) if name.startswith("conversation:")]
+        if record.operation == "tombstone" and record.fields["operation"] != "upsert" and tickets:
+            reason = fall.reasons.get(item.signal_key, "user_deleted")
+            text = gone_note(item.signal_key.partition(":")[0], reason)
+            fields = {"ticket": tickets[0], "destination": record.destination}
+            plan_note(hub, conn, fields, text=text, about=(item.signal_key, item.signal_key))
+
+
+# ---------------------------------------------------------------------------------------------------- the hub's own copy
+
+
+def _blank(hub: Hub, conn: Connection, fall: Fall) -> None:
+    expired = {key: one for key, one in fall.said.items() if fall.reasons[key] == "expired"}
+    deleted = {key: one for key, one in fall.said.items() if key not in expired}
+    hub.store.erasures.blank(conn, deleted, state="deleted")
+    hub.store.erasures.blank(conn, expired, state="expired")
+
+
+def finish(hub: Hub) -> int:
+    """Close erasures whose last receipt is in; what answers said meanwhile is emptied too. Returns how many."""
+    with hub.store.database.read() as conn:
+        keys = hub.store.erasures.settled(conn)
+    if keys:
+        with hub.store.database.write() as conn:
+            rows = [row for row in hub.store.erasures.sent(conn, keys, keys) if _is_gone(row, keys)]
+            hub.store.erasures.blank_ledger(conn, rows)
+            hub.store.erasures.finish(conn, keys, now=hub.now())
+    return len(keys)
+
+
+def _is_gone(row: Sent, keys: Sequence[str]) -> bool:
+    return row.record_key in keys or is_own(row.provides, row.operation)
+
+
+def forgotten(hub: Hub, claim: Claim) -> list[Settlement]:
+    """Of claimed rows, those whose signal or author is gone by now: they end here, and nothing of them is sent (again)."""
+    if claim.operation not in RECORDS:
+        return []
+    keys = {key for one in claim.deliveries for key in (one.signal_key, one.record_key) if key}
+    with hub.store.database.read() as conn:
+        gone = hub.store.signals.tombstoned(conn, sorted(keys))
+    if not gone:
+        return []
+    ids = [one.id for one in claim.deliveries if _is_forgotten(one, claim, gone)]
+    if claim.operation == "create":
+        hub.store.erasures.give_up_tickets(ids)
+        return [Settlement(id_, "discarded", burns=False) for id_ in ids]
+    return [Settlement(id_, "superseded", burns=False) for id_ in ids]
+
+
+def _is_forgotten(one: Delivery, claim: Claim, gone: frozenset[str]) -> bool:
+    provides = claim.provides[one.id]
+    if is_own(provides, claim.operation):
+        return one.signal_key in gone
+    return provides.startswith("author:") and one.record_key in gone
+
+
+# ------------------------------------------------------------------------------------------------------------- requests
+
+
+def erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
+    """Take back what these tombstones name, in a transaction of its own, and ring; returns the destinations asked.
+
+    Raises HubError where the rows were being sent each time that it tried.
+    """
+    for _ in range(TRIES):
+        reached = take_back_alone(hub, tombstones)
+        if reached is not None:
+            for name in reached:
+                hub.bell.ring("deliver", name)
+            return reached
+    raise HubError("what is to be erased is being sent just now: try again in a moment")
+
+
+def take_back_alone(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str] | None:
+    """One try of `erase`: None where a row was taken by a sender meanwhile, and nothing is changed then."""
+    with hub.store.database.write() as conn:
+        hub.store.threads.take_turns(conn, alone=True)
+        reached = take_back(hub, conn, tombstones)
+        if reached is None:
+            conn.rollback()
+    return reached
+
+
+def receipts(hub: Hub, key: str) -> list[dict[str, Any]]:
+    """What each destination was asked because a signal or an author is gone, and what came of it, oldest first."""
+    found: list[dict[str, Any]] = []
+    for row in hub.store.erasures.receipts(key):
+        remote = {"id": row["remote_id"], "url": row["remote_url"]} if row["remote_id"] else None
+        names = ("id", "destination", "object", "operation", "state", "created_at", "settled_at", "due_at", "error")
+        signal = {"signal": row["signal_key"], "record": row["record_key"], "remote": remote}
+        found.append(msgspec.to_builtins({name: row[name] for name in names} | signal))
+    return found

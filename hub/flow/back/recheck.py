@@ -1,0 +1,118 @@
+"""Posts are looked at again: whether they are still there, and whether they may be kept any longer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any, NamedTuple
+
+import structlog
+
+from hub.core.errors import ConnectorError, HubError
+from hub.core.model import Tombstone
+from hub.flow.back.erase import erase
+from hub.flow.back.upkeep import has_duty
+from hub.flow.bugs import tell
+from hub.flow.intake import held
+from hub.runtime import Hub
+from hub.sdk.connectors import Source
+
+log = structlog.get_logger(__name__)
+LANE = "recheck/"
+SLICE_S = 5.0
+PAGE = 500
+AFTER_FAILURE = timedelta(minutes=5)
+SHORTEST = timedelta(minutes=1)
+
+
+class Checked(NamedTuple):
+    """How many posts were looked for, how many of them are gone, and how many may not be kept any longer."""
+
+    asked: int = 0
+    gone: int = 0
+    expired: int = 0
+
+
+def recheck_lanes(hub: Hub) -> list[str]:
+    """The names under which the enabled sources' rechecks are scheduled."""
+    sources = hub.settings.sources
+    return [f"{LANE}{name}" for name, section in sources.items() if section.enabled and has_duty(hub, name)]
+
+
+def is_recheck(lane: str) -> bool:
+    """Whether a lane of the polls is a recheck."""
+    return lane.startswith(LANE)
+
+
+def recheck_due(hub: Hub, lane: str) -> Checked | None:
+    """Look at a source's posts whose turn it is; None where it is not due, or somebody else does it.
+
+    A post is looked for at the latest when half of the time has passed in which a deletion must follow.
+    """
+    name = lane.removeprefix(LANE)
+    leased = hub.store.cursors.claim(lane, now=hub.now())
+    if leased is None:
+        return None
+    token, done, error = leased[0], Checked(), None
+    within = hub.source(name).compliance.delete_within
+    pause = max(within / 24, SHORTEST)
+    try:
+        with held(hub, lane, token):
+            done = recheck(hub, name, before=hub.now() - (within / 2 - pause), slice_s=SLICE_S)
+    except ConnectorError as failure:
+        hub.redact(name, failure)
+        error, pause = f"{type(failure).__name__}: {failure}", AFTER_FAILURE
+        log.warning("posts could not be looked for", source=name, error=error)
+    except HubError as failure:
+        error, pause = str(failure), AFTER_FAILURE
+    except Exception as failure:  # noqa: BLE001 - told, and tried again later
+        bug = tell(hub, name, failure, event="a plugin failed to recheck")
+        error, pause = f"bug: {bug}", AFTER_FAILURE
+    hub.store.cursors.release(lane, token, due_at=hub.now() + pause, now=hub.now(), error=error)
+    return done
+
+
+def recheck(
+    hub: Hub, name: str, *, before: datetime, since: datetime | None = None, slice_s: float | None = None
+) -> Checked:
+    """Look for posts that nobody looked for since `before`, the longest unchecked first; what is gone is taken back.
+
+    `since` leaves out posts that came before. Raises the source's ConnectorError; what was done until then is kept.
+    """
+    source, end = hub.source(name), monotonic() + (slice_s or float("inf"))
+    asked, gone, expired = 0, 0, expire(hub, name)
+    while source.recheck_size > 0 and monotonic() < end and not hub.stopping.is_set():
+        keys = hub.store.watch.unchecked(name, before=before, limit=source.recheck_size, since=since)
+        if not keys:
+            break
+        found = _ask(hub, name, source, keys)
+        erase(hub, found)
+        with hub.store.database.write() as conn:
+            hub.store.watch.checked(conn, keys, now=hub.now())
+        asked, gone = asked + len(keys), gone + len(found)
+    if gone or expired:
+        log.info("posts are gone", source=name, gone=gone, expired=expired)
+    return Checked(asked, gone, expired)
+
+
+def _ask(hub: Hub, name: str, source: Source[Any], keys: Sequence[str]) -> list[Tombstone]:
+    """The tombstones of those that are gone; a source's word counts for what it was asked only."""
+    with hub.store.database.read() as conn:
+        signals = hub.store.threads.of(conn, keys)
+    found = source.recheck(hub.source_context(name), [signals[key] for key in keys if key in signals])
+    return [stone for stone in found if stone.key in keys]
+
+
+def expire(hub: Hub, name: str) -> int:
+    """Take back what a source's terms forbid to keep any longer; returns how many posts."""
+    keep = hub.source(name).compliance.keep
+    if keep is None:
+        return 0
+    done = 0
+    while keys := hub.store.watch.expired(name, before=hub.now() - keep, limit=PAGE):
+        erase(hub, [Tombstone(key, "expired", hub.now()) for key in keys])
+        with hub.store.database.write() as conn:
+            hub.store.watch.drop(conn, keys)
+        done += len(keys)
+    return done

@@ -1,0 +1,218 @@
+"""Public replies: each is a row of the ledger whose outlet is the source that its signal came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from hub.core.errors import ConfigError, ConnectorError, Rejected
+from hub.core.exchange.answer import may_reply
+from hub.core.exchange.change import read_target
+from hub.core.exchange.wording import reply_note, unanswered_note
+from hub.core.keys import digest
+from hub.core.model import Delivery, Record, RemoteRef, Reply, Signal
+from hub.flow.bugs import tell
+from hub.runtime import Hub
+from hub.sdk.connectors import Context, Destination, Idempotency, ObjectInfo, Options, Outcome, Source
+from hub.store import Connection
+from hub.store.deliveries import Claim, Settlement
+from hub.store.outbox import Planned
+
+LANE = "sources/"
+LONGEST_REASON = 500
+
+
+class ReplyOutlet(Destination[Options]):
+    """A source as the ledger sees it: what it is given are replies, and it posts them."""
+
+    name = "reply"
+    batch_size = 1  # one reply at a time: a lease is short, and a killed worker leaves a single doubt
+
+    def __init__(self, hub: Hub, source: Source[Any]) -> None:
+        super().__init__(Options())
+        self.hub = hub
+        self.source = source
+
+    def idempotency_of(self, object_: str, operation: str) -> Idempotency:
+        """As the source has it."""
+        return self.source.reply_idempotency
+
+    def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
+        """Mappings write no replies."""
+        return {}
+
+    def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
+        """Post each reply, if it still may be."""
+        return [self._post(ctx, delivery) for delivery in batch]
+
+    def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
+        """Find what an earlier attempt may have posted."""
+        return self.source.find_reply(ctx, self._reply(delivery))
+
+    def _post(self, ctx: Context, delivery: Delivery) -> Outcome:
+        try:
+            reply = self._reply(delivery)
+            # A repeat under the network's own key must stay the same, whatever the rules say by now.
+            if delivery.attempt == 1 and (reason := refusal(self.hub, self.source, reply)):
+                raise Rejected(reason, code="reply_rules")
+            return Outcome.delivered(delivery, self.source.reply(ctx, reply))
+        except ConnectorError as error:
+            return Outcome.failed(delivery, error)
+
+    def _reply(self, delivery: Delivery) -> Reply:
+        with self.hub.store.database.read() as conn:
+            reply = make_reply(self.hub, conn, delivery.fields)
+        if reply is None:
+            raise Rejected("the signal that it answers is gone", code="gone")
+        sent = delivery.first_sent_at if delivery.attempt > 1 else None
+        return Reply(delivery.key, reply.text, reply.to, reply.author, reply.raw, reply.agent, delivery.attempt, sent)
+
+
+def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> bool:
+    """Settle a claim; agents are told of their replies in the same transaction. False where the lease was lost."""
+    if claim.operation != "reply":
+        return hub.store.deliveries.settle(claim, settlements, now=hub.now())
+    ids = [one.id for one in settlements]
+    done = hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=lambda conn: plan_notes(hub, conn, ids))
+    ring_outlets(hub, hub.settings.destinations)
+    return done
+
+
+def is_lane(name: str) -> bool:
+    """Whether a name in the ledger is a source that answers."""
+    return name.startswith(LANE)
+
+
+def open_outlet(hub: Hub, name: str) -> Destination[Any]:
+    """What the ledger sends to: a destination, or a source that answers."""
+    return ReplyOutlet(hub, hub.source(name.removeprefix(LANE))) if is_lane(name) else hub.destination(name)
+
+
+def outlet_context(hub: Hub, name: str) -> Context:
+    """What such an outlet is lent."""
+    return hub.source_context(name.removeprefix(LANE)) if is_lane(name) else hub.destination_context(name)
+
+
+def outlet_works(hub: Hub, name: str) -> bool:
+    """Whether an outlet is configured, switched on, and, for a source, allowed to answer."""
+    if is_lane(name):
+        source = hub.settings.sources.get(name.removeprefix(LANE))
+        return source is not None and source.enabled and source.reply != "off"
+    section = hub.settings.destinations.get(name)
+    return section is not None and section.enabled
+
+
+def outlets(hub: Hub) -> list[str]:
+    """All names that the ledger may send to."""
+    return [*hub.settings.destinations, *(f"{LANE}{name}" for name in hub.settings.sources)]
+
+
+def make_reply(hub: Hub, conn: Connection, fields: Mapping[str, Any]) -> Reply | None:
+    """A reply by the fields of its row, without its key; None where its signal is not stored any more."""
+    found = hub.store.conversations.answered(conn, str(fields["signal"]))
+    if found is None:
+        return None
+    signal, author, raw = found
+    return Reply("", str(fields["text"]), signal, author, raw, str(fields.get("agent") or ""))
+
+
+def refusal(hub: Hub, source: Source[Any], reply: Reply) -> str | None:
+    """Why a reply may not be sent; None where it may. What a plugin raises here is a reason too."""
+    try:
+        length = source.measure(source.compose(reply))
+    except ConnectorError as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - told, and the agent reads that it was not posted
+        return f"bug: {tell(hub, source.name, error, event='a plugin failed to compose')}"
+    return may_reply(reply.to, source.reply_rules, now=hub.now(), length=length)
+
+
+def lane_of(signal: Signal, source: str) -> str:
+    """The lane of replies to a signal."""
+    return f"{LANE}{source or (signal.provenance.source if signal.provenance else '')}"
+
+
+def answering_source(hub: Hub, name: str) -> tuple[Source[Any] | None, str]:
+    """The source that posts replies, or None and why there is none."""
+    section = hub.settings.sources.get(name)
+    if section is None or not section.enabled:
+        return None, f"the source '{name}' is not there any more, or is off"
+    if section.reply == "off":
+        return None, f"replies through '{name}' are switched off"
+    try:
+        source = hub.source(name)
+    except ConfigError as error:
+        return None, f"the source '{name}' cannot be had: {error}"
+    return (source, "") if source.reply_rules is not None else (None, f"'{name}' cannot answer")
+
+
+# --------------------------------------------------------------------------------------------------------------- notes
+
+
+def plan_notes(hub: Hub, conn: Connection, ids: Iterable[int]) -> None:
+    """Tell the agents what became of these replies, in the transaction that says so: a kill loses no news."""
+    for row in hub.store.conversations.replies(conn, ids):
+        page = f"{hub.settings.public_url}/deliveries/{row['id']}"
+        network = str(row["fields"].get("signal", "")).partition(":")[0]
+        text = reply_note(network, state=row["state"], error=row["error"], links=(row["remote_url"], page))
+        if text:
+            plan_note(hub, conn, row["fields"], text=text, about=(row["record_key"], row["signal_key"]))
+
+
+def plan_unanswered(hub: Hub, conn: Connection, fields: Mapping[str, Any], *, reason: str, record_key: str) -> None:
+    """Tell the agents that there was nothing to answer."""
+    plan_note(hub, conn, fields, text=unanswered_note(reason), about=(record_key, ""))
+
+
+def plan_note(
+    hub: Hub, conn: Connection, fields: Mapping[str, Any], *, text: str, about: tuple[str, str | None]
+) -> None:
+    """A private note on the ticket where the agent wrote; a newer one replaces one that was not sent yet."""
+    target, destination = read_target(str(fields.get("ticket") or "")), str(fields["destination"])
+    if target is None or target.keyed_by != "conversation" or not takes_notes(hub, destination):
+        return
+    record_key, signal_key = about
+    note = Record(
+        destination=destination,
+        object=target.object,
+        key=record_key,
+        operation="note",
+        fields={"text": text[: LONGEST_REASON * 2]},
+        mapping="note",
+        mapping_version="",
+        stable=digest(text),
+        provides=f"note:{target.object}:{record_key}",
+        needs=(target.provides,),
+    )
+    plan_surely(hub, conn, Planned(note, signal_key or "", ""))
+
+
+def plan_surely(hub: Hub, conn: Connection, item: Planned) -> None:
+    """Plan one row; where the row that it replaces is being sent just now, it comes after it."""
+    for _ in range(3):
+        if hub.store.outbox.plan(conn, [item], now=hub.now()):
+            return
+
+
+def takes_notes(hub: Hub, name: str) -> bool:
+    """Whether a destination can tell its agents something."""
+    section = hub.settings.destinations.get(name)
+    if section is None or not section.enabled:
+        return False
+    try:
+        return "note" in hub.destination(name).capabilities
+    except ConfigError:
+        return False
+
+
+def ring_outlets(hub: Hub, names: Iterable[str]) -> None:
+    """Ring for each outlet once."""
+    for name in dict.fromkeys(names):
+        hub.bell.ring("deliver", name)
+
+
+def discard(hub: Hub, ids: Sequence[int], *, note: str) -> int:
+    """Give deliveries up for good; agents are told of refused replies in the same transaction. Returns how many."""
+    count = hub.store.outbox.discard(ids, note=note, now=hub.now(), also=lambda conn: plan_notes(hub, conn, ids))
+    ring_outlets(hub, hub.settings.destinations)
+    return count

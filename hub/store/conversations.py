@@ -1,0 +1,218 @@
+"""Conversations: their state as people keep it at a destination, and the records there that stand for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Column, Connection, Table, and_, delete, func, literal_column, or_, select, update
+
+from hub.core.model import Author, RawItem, RemoteRef, Signal
+from hub.store.database import Database, chunks
+from hub.store.outbox import GONE
+from hub.store.tables import CLOSED_FOR_ORDER, CONVERSATION_NEED, OPEN_STATES, Json, Time, Words, metadata, needs, refs
+from hub.store.tables import authors as A
+from hub.store.tables import deliveries as D
+from hub.store.tables import inbox as I
+from hub.store.tables import signals as S
+
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("state", Words),
+    Column("assignee", Words),
+    Column("tags", Json),
+    Column("updated_at", Time, nullable=False),
+    Column("by", Words, nullable=False),
+    Column(
+        "stamps", Json, nullable=False
+    ),  # by name of a value: when it was set, so that a late event does not undo it
+)
+retired = Table(
+    "retired_conversations",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("now", Words, nullable=False, index=True),  # the conversation that it turned out to be a part of
+)
+VALUES = ("state", "assignee", "tags")
+RECORDS = ("upsert", "create", "comment")
+PARTS = ("comment", "note")
+_signal = msgspec.json.Decoder(Signal)
+_author = msgspec.json.Decoder(Author)
+
+
+class Said(NamedTuple):
+    """A stored signal as an answer needs it: its source's name, and the rules that matched."""
+
+    signal: Signal
+    source: str
+    matched: tuple[str, ...]
+
+
+class Conversations:
+    """Queries over conversations and remote references."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def known(self, conn: Connection, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """State, assignee and tags of conversations that have any, by key."""
+        columns = (conversations.c.key, *(conversations.c[name] for name in VALUES))
+        found: dict[str, dict[str, Any]] = {}
+        for part in chunks(keys):
+            for row in conn.execute(select(*columns).where(conversations.c.key.in_(part))).mappings():
+                found[row["key"]] = {name: row[name] for name in VALUES}
+        return found
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        """One conversation, None where nothing was ever set."""
+        with self.database.read() as conn:
+            row = conn.execute(select(conversations).where(conversations.c.key == key)).mappings().first()
+        return None if row is None else dict(row)
+
+    def assign(self, conn: Connection, assignees: Mapping[str, str], *, now: datetime) -> None:
+        """Give new conversations (key to assignee) to whom a rule named; one that somebody has set is left alone."""
+        stamps = {"assignee": now.isoformat()}
+        rows = [
+            {"key": key, "assignee": name, "updated_at": now, "by": "rule", "stamps": stamps}
+            for key, name in sorted(assignees.items())
+        ]
+        if rows:
+            conn.execute(self.database.insert_new(conversations), rows)
+
+    def put(self, conn: Connection, key: str, values: Mapping[str, Any], *, at: datetime, by: str) -> bool:
+        """Set state, assignee or tags as of `at`; what was set later already stays. Returns whether anything changed."""
+        query = select(conversations).where(conversations.c.key == key).with_for_update()
+        row = conn.execute(query).mappings().first()
+        stamps = dict(row["stamps"]) if row else {}
+        newer = {name: value for name, value in values.items() if not _is_late(stamps.get(name), at)}
+        if not newer:
+            return False
+        stamps |= dict.fromkeys(newer, at.isoformat())
+        new = {"key": key, **newer, "updated_at": at, "by": by, "stamps": stamps}
+        names = [name for name in new if name != "key"]
+        conn.execute(self.database.upsert(conversations, index=["key"], update=names), [new])
+        return True
+
+    def targets(self, conn: Connection, destination: str, object_: str, remote_id: str) -> list[str]:
+        """What a record there stands for, as the ledger writes it; several where tickets were merged."""
+        whole = refs.c.object == object_, refs.c.operation.not_in(PARTS)
+        query = select(refs.c.provides).where(refs.c.destination == destination, refs.c.remote_id == remote_id, *whole)
+        return list(conn.scalars(query.order_by(refs.c.provides)))
+
+    def has_part(self, conn: Connection, destination: str, part_id: str) -> bool:
+        """Whether the hub itself wrote a part (a comment, a note) of a record there."""
+        part = refs.c.destination == destination, refs.c.remote_id == part_id, refs.c.operation.in_(PARTS)
+        return conn.execute(select(refs.c.provides).where(*part).limit(1)).first() is not None
+
+    def move(self, conn: Connection, destination: str, *, old: str, new: RemoteRef, where: Sequence[str]) -> int:
+        """Re-point what stands for these at a record there from one id to another; returns how many."""
+        moved = 0
+        for part in chunks(where):
+            wanted = (refs.c.destination == destination, refs.c.remote_id == old, refs.c.provides.in_(part))
+            moved += conn.execute(update(refs).where(*wanted).values(remote_id=new.id, url=new.url)).rowcount
+        return moved
+
+    def forget(self, conn: Connection, destination: str, provides: Sequence[str]) -> None:
+        """Count records as not there: a later signal makes them anew."""
+        for part in chunks(provides):
+            wanted = refs.c.destination == destination, refs.c.provides.in_(part)
+            rows = conn.execute(select(refs.c.object, refs.c.record_key).where(*wanted)).all()
+            for row in rows:
+                made = and_(D.c.destination == destination, D.c.object == row.object, D.c.record_key == row.record_key)
+                of_record = D.c.operation.in_(("upsert", "create"))
+                conn.execute(update(D).where(made, of_record, D.c.state == "delivered").values(stable=GONE))
+            conn.execute(delete(refs).where(*wanted))
+
+    def shown(self, conn: Connection, destination: str, provides: Sequence[str], *, limit: int = 200) -> list[Said]:
+        """The signals that were sent to a record there: what people see who look at it."""
+        keys: dict[str, None] = {}
+        for one in provides:
+            needing = select(needs.c.delivery_id).where(needs.c.need == one, literal_column(CONVERSATION_NEED))
+            for wanted in ((D.c.id.in_(needing), D.c.destination == destination), _of_record(destination, one)):
+                query = select(D.c.signal_key).where(*wanted, _SENT).order_by(D.c.id.desc()).limit(limit)
+                keys.update(dict.fromkeys(key for key in conn.scalars(query) if key))
+        query = select(S.c.body, S.c.state, S.c.source, S.c.trace)
+        return [_said(row) for part in chunks(list(keys)) for row in conn.execute(query.where(S.c.key.in_(part)))]
+
+    def members(self, conn: Connection, key: str, *, limit: int = 50) -> list[Said]:
+        """The newest signals of a conversation."""
+        query = select(S.c.body, S.c.state, S.c.source, S.c.trace).where(S.c.conversation_key == key)
+        return [_said(row) for row in conn.execute(query.order_by(S.c.published_at.desc()).limit(limit))]
+
+    def answered(self, conn: Connection, key: str) -> tuple[Signal, Author | None, RawItem | None] | None:
+        """A signal with its author and raw item, as a reply to it needs them."""
+        row = conn.execute(select(S.c.body, S.c.state, S.c.author_key, S.c.raw_id).where(S.c.key == key)).first()
+        if row is None:
+            return None
+        columns = (I.c.connection, I.c.plugin, I.c.payload, I.c.received_at, I.c.external_id, I.c.realm, I.c.revision)
+        raw = conn.execute(select(*columns).where(I.c.id == row.raw_id)).first()
+        author = conn.scalar(select(A.c.body).where(A.c.key == row.author_key))
+        item = RawItem(raw[0], raw[1], bytes(raw[2]), *raw[3:]) if raw else None
+        return _stored(row), _author.decode(author) if author else None, item
+
+    def last_reply(self, conn: Connection, lane: str, signal_keys: Sequence[str]) -> str | None:
+        """What the latest reply that is still on its way provides, among those to these signals."""
+        query = select(func.max(D.c.id)).where(
+            D.c.destination == lane, D.c.operation == "reply", _UNCLOSED, D.c.state.in_(OPEN_STATES)
+        )
+        latest = [conn.scalar(query.where(D.c.signal_key.in_(part))) or 0 for part in chunks(signal_keys)]
+        return conn.scalar(select(D.c.provides).where(D.c.id == max(latest, default=0)))
+
+    def our_posts(self, conn: Connection, lanes: Sequence[str], native_ids: Sequence[str]) -> frozenset[str]:
+        """Of these native ids, those of replies that the hub posted through sources."""
+        found: set[str] = set()
+        for part in chunks(native_ids):
+            posted = refs.c.destination.in_(lanes), refs.c.remote_id.in_(part)
+            found.update(conn.scalars(select(refs.c.remote_id).where(*posted)))
+        return frozenset(found)
+
+    def in_flight(self, conn: Connection, lanes: Sequence[str]) -> list[Mapping[str, Any]]:
+        """The fields of replies of which nobody knows yet whether they were posted."""
+        maybe = or_(D.c.state.in_(("leased", "uncertain")), and_(D.c.state == "review", D.c.attempts > 0))
+        here = D.c.destination.in_(lanes), D.c.operation == "reply", _UNCLOSED
+        return list(conn.scalars(select(D.c.fields).where(*here, maybe)))
+
+    def replies(self, conn: Connection, ids: Iterable[int]) -> list[dict[str, Any]]:
+        """Rows of the ledger that are replies, as notes about them need them."""
+        names = ("id", "destination", "record_key", "signal_key", "state", "fields", "error", "remote_url")
+        columns = [D.c[name] for name in names]
+        found: list[dict[str, Any]] = []
+        for part in chunks(sorted(ids)):
+            query = select(*columns).where(D.c.id.in_(part), D.c.operation == "reply").order_by(D.c.id)
+            found += [dict(row) for row in conn.execute(query).mappings()]
+        return found
+
+    def ids_of(self, conn: Connection, lane: str, record_keys: Sequence[str]) -> list[int]:
+        """The ids of replies by their record keys."""
+        query = select(D.c.id).where(D.c.destination == lane, D.c.operation == "reply")
+        return [one for part in chunks(record_keys) for one in conn.scalars(query.where(D.c.record_key.in_(part)))]
+
+
+# Written out, as the index of open rows has it: a database uses a partial index only where it sees its condition.
+_UNCLOSED = D.c.state.not_in([literal_column(f"'{state}'") for state in CLOSED_FOR_ORDER])
+_SENT = and_(D.c.operation.in_(RECORDS), D.c.state.in_(("delivered", "uncertain", "leased", "review")))
+
+
+def _is_late(stamp: str | None, at: datetime) -> bool:
+    return stamp is not None and datetime.fromisoformat(stamp) > at
+
+
+def _of_record(destination: str, provides: str) -> tuple[Any, ...]:
+    _, object_, key = provides.split(":", 2)
+    # A ticket keeps the key of the conversation that opened it, also where that has joined another.
+    its_keys = or_(D.c.record_key == key, D.c.record_key.in_(select(retired.c.key).where(retired.c.now == key)))
+    return its_keys, D.c.destination == destination, D.c.object == object_, D.c.provides == provides
+
+
+def _said(row: Any) -> Said:
+    trace = msgspec.json.decode(row.trace)
+    return Said(_stored(row), row.source, tuple(trace.get("matched") or ()))
+
+
+def _stored(row: Any) -> Signal:
+    """A signal as it is now: a deletion changes the row and leaves the body."""
+    return msgspec.structs.replace(_signal.decode(row.body), state=row.state)

@@ -1,0 +1,316 @@
+"""What is gone and must be forgotten: where its text stands in the hub, and the receipts of those who had it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import (
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Table,
+    and_,
+    delete,
+    exists,
+    or_,
+    select,
+    update,
+)
+
+from hub.core.model import Signal, Tombstone
+from hub.store.database import Database, chunks
+from hub.store.outbox import GONE
+from hub.store.tables import OPEN_STATES, Id, Time, Words, attempts, json_text, metadata, needs
+from hub.store.tables import authors as A
+from hub.store.tables import deliveries as T
+from hub.store.tables import inbox as I
+from hub.store.tables import signals as S
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("signal_key", Words, primary_key=True),
+    Column("raw_id", Id, ForeignKey("inbox.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("reason", Words, nullable=False),
+    Column("at", Time, nullable=False),
+    Column("finished_at", Time),
+)
+_unfinished = erasures.c.finished_at.is_(None)
+Index("ix_erasures_open", erasures.c.at, sqlite_where=_unfinished, postgresql_where=_unfinished)
+Index(
+    "ix_inbox_split",
+    I.c.connection,
+    I.c.received_at,
+    sqlite_where=I.c.state == "split",
+    postgresql_where=I.c.state == "split",
+)
+RECORDS = ("upsert", "create", "comment")
+STOPPABLE = ("pending", "retry", "blocked", "parked")
+ERASED = "erased"
+_signal = msgspec.json.Decoder(Signal)
+
+
+class Sent(NamedTuple):
+    """A row of the ledger that a signal or author caused, and what it needed."""
+
+    id: int
+    destination: str
+    object: str
+    record_key: str
+    operation: str
+    seq: int
+    state: str
+    signal_key: str | None
+    rule: str | None
+    mapping: str
+    mapping_version: str
+    key_field: str
+    provides: str
+    fields: Mapping[str, Any]
+    was_sent: bool
+    remote_id: str | None
+    needs: tuple[str, ...] = ()
+
+
+class Erasures:
+    """Queries over what is gone."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def sighted(self, conn: Connection, pairs: Sequence[tuple[str, int]], moved: Sequence[str]) -> None:
+        """Note raw rows that hold a signal's text beside its own; `moved` are keys whose raw row is about to be another."""
+        rows = [{"signal_key": key, "raw_id": raw_id} for key, raw_id in sorted(set(pairs)) if raw_id]
+        for part in chunks(moved):
+            old = select(S.c.key, S.c.raw_id).join(I, I.c.id == S.c.raw_id).where(S.c.key.in_(part))
+            rows += [{"signal_key": row.key, "raw_id": row.raw_id} for row in conn.execute(old)]
+        if rows:
+            conn.execute(self.database.insert_new(sightings), rows)
+
+    def of_authors(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
+        """The signals of the authors among the keys, each with its author's key."""
+        query = select(S.c.key, S.c.author_key)
+        return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(S.c.author_key.in_(part)))}
+
+    def reposts(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
+        """Stored reposts of the signals: their words are the signal's. Each with the key of what it repeats."""
+        found: dict[str, str] = {}
+        for part in chunks(keys):
+            held = select(sightings.c.raw_id).where(sightings.c.signal_key.in_(part))
+            for row in conn.execute(select(S.c.key, S.c.body).where(S.c.kind == "repost", S.c.raw_id.in_(held))):
+                quoted = _signal.decode(row.body).quotes
+                if quoted in part and row.key != quoted:
+                    found[row.key] = quoted or ""
+        return found
+
+    def stored(self, conn: Connection, keys: Sequence[str]) -> dict[str, Signal]:
+        """The signals among the keys that are stored and not yet blanked."""
+        found: dict[str, Signal] = {}
+        for part in chunks(keys):
+            fresh = select(S.c.key, S.c.body).where(S.c.key.in_(part), S.c.content_hash != ERASED)
+            found.update((row.key, _signal.decode(row.body)) for row in conn.execute(fresh))
+        return found
+
+    def sent(self, conn: Connection, signals: Sequence[str], people: Sequence[str] = ()) -> list[Sent]:
+        """All rows that wrote, or may write, records because of these signals, and these authors' own, oldest first."""
+        found: dict[int, Any] = {}
+        of_signals = (T.c.signal_key.in_(part) for part in chunks(signals))
+        of_people = (and_(T.c.record_key.in_(part), _OF_AUTHOR) for part in chunks(people))
+        for mine in (*of_signals, *of_people):
+            rows = conn.execute(select(*_SENT).where(mine, T.c.operation.in_(RECORDS)))
+            found.update((row.id, row) for row in rows)
+        wanted = self._needs(conn, sorted(found))
+        return [Sent._make((*found[id_], wanted.get(id_, ()))) for id_ in sorted(found)]
+
+    def record(self, conn: Connection, row: Sent) -> list[Sent]:
+        """All rows of one record, in the order of their sending."""
+        this = T.c.record_key == row.record_key, T.c.destination == row.destination, T.c.object == row.object
+        query = select(*_SENT).where(*this, T.c.operation == row.operation).order_by(T.c.seq)
+        return [Sent._make((*one, ())) for one in conn.execute(query)]
+
+    def _needs(self, conn: Connection, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
+        wanted: dict[int, tuple[str, ...]] = {}
+        for part in chunks(ids):
+            for id_, need in conn.execute(select(needs).where(needs.c.delivery_id.in_(part))):
+                wanted[id_] = (*wanted.get(id_, ()), need)
+        return wanted
+
+    def awaited(self, conn: Connection, row: Sent) -> str | None:
+        """The signal of another open delivery of this destination that waits for what this row provides."""
+        other = T.c.destination == row.destination, T.c.state.in_(OPEN_STATES), T.c.signal_key != row.signal_key
+        query = (
+            select(T.c.signal_key)
+            .join(needs, needs.c.delivery_id == T.c.id)
+            .where(*other, needs.c.need == row.provides)
+        )
+        return conn.scalar(query.order_by(T.c.id).limit(1))
+
+    def hand_over(self, conn: Connection, row: Sent, signal_key: str, fields: Mapping[str, Any]) -> None:
+        """Let a row that was not sent be another signal's, with another payload."""
+        conn.execute(update(T).where(T.c.id == row.id).values(signal_key=signal_key, fields=fields))
+
+    def stop(self, conn: Connection, ids: Sequence[int], *, values: Mapping[str, Any], now: datetime) -> None:
+        """Give up rows that nobody is sending now."""
+        for part in chunks(ids):
+            idle = T.c.id.in_(part), T.c.state.in_(STOPPABLE)
+            conn.execute(update(T).where(*idle).values({"settled_at": now, **values}))
+
+    def rewrite(self, conn: Connection, fields: Mapping[int, Mapping[str, Any]]) -> None:
+        """Replace payloads."""
+        for id_, payload in fields.items():
+            conn.execute(update(T).where(T.c.id == id_).values(fields=payload))
+
+    def give_up_tickets(self, ids: Sequence[int]) -> None:
+        """Let tickets that will not be sent count for nothing, so that a later signal of their conversation opens one."""
+        with self.database.write() as conn:
+            for part in chunks(ids):
+                conn.execute(update(T).where(T.c.id.in_(part)).values(stable=GONE))
+
+    def open(self, conn: Connection, stones: Sequence[Tombstone], *, now: datetime) -> None:
+        """Note erasures that have begun; `finish` ends them."""
+        rows = [{"key": stone.key, "reason": stone.reason, "at": now} for stone in stones]
+        if rows:
+            conn.execute(self.database.upsert(erasures, index=["key"], update=["reason", "finished_at"]), rows)
+
+    def blank(self, conn: Connection, signals: Mapping[str, Signal], *, state: str) -> None:
+        """Take what these signals say out of signals and raw rows; keys, times, labels and versions stay."""
+        for part in chunks(sorted(signals)):
+            raws = set(conn.scalars(select(sightings.c.raw_id).where(sightings.c.signal_key.in_(part))))
+            for row in conn.execute(select(S.c.key, S.c.raw_id, S.c.trace).where(S.c.key.in_(part))).all():
+                raws.add(row.raw_id)
+                bare = _bare(signals[row.key], state)
+                values = {"body": json_text(bare), "trace": _bare_trace(row.trace), "content_hash": ERASED}
+                conn.execute(update(S).where(S.c.key == row.key).values(**values, state=state, revision=""))
+            self.blank_raw(conn, sorted(raws))
+
+    def blank_raw(self, conn: Connection, ids: Sequence[int]) -> None:
+        """Empty raw rows, and the webhook bodies that they were parts of."""
+        empty = {"payload": b"", "external_id": "", "revision": "", "state": ERASED, "note": "its post is gone"}
+        for part in chunks(ids):
+            mine = select(I.c.connection, I.c.received_at).where(I.c.id.in_(part)).distinct()
+            for row in conn.execute(mine).all():
+                body = I.c.connection == row.connection, I.c.received_at == row.received_at, I.c.state == "split"
+                conn.execute(update(I).where(*body).values(payload=b""))
+            conn.execute(update(I).where(I.c.id.in_(part)).values(empty))
+
+    def blank_ledger(self, conn: Connection, rows: Sequence[Sent]) -> None:
+        """Take payloads and what vendors said of them out of the ledger; a failure keeps its class and code."""
+        for part in chunks([row.id for row in rows]):
+            conn.execute(update(T).where(T.c.id.in_(part)).values(fields={}))
+            failed = select(T.c.id, T.c.error).where(T.c.id.in_(part), T.c.error.is_not(None))
+            for row in conn.execute(failed).all():
+                conn.execute(update(T).where(T.c.id == row.id).values(error=_bare_error(row.error)))
+            tried = select(attempts.c.id, attempts.c.error).where(attempts.c.delivery_id.in_(part))
+            for row in conn.execute(tried.where(attempts.c.error.is_not(None))).all():
+                conn.execute(update(attempts).where(attempts.c.id == row.id).values(error=_bare_error(row.error)))
+
+    def forget_authors(self, conn: Connection, keys: Sequence[str]) -> int:
+        """Take authors out; returns how many there were."""
+        return sum(conn.execute(delete(A).where(A.c.key.in_(part))).rowcount for part in chunks(keys))
+
+    def settled(self, conn: Connection, *, limit: int = 100) -> list[str]:
+        """Erasures that are not finished although nothing of them is under way any more."""
+        mine = or_(T.c.signal_key == erasures.c.key, and_(T.c.record_key == erasures.c.key, _OF_AUTHOR))
+        busy = exists().where(mine, T.c.state.in_(OPEN_STATES), T.c.operation.in_((*RECORDS, "tombstone")))
+        return list(conn.scalars(select(erasures.c.key).where(_unfinished, ~busy).order_by(erasures.c.at).limit(limit)))
+
+    def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
+        """Close erasures."""
+        for part in chunks(keys):
+            conn.execute(update(erasures).where(erasures.c.key.in_(part)).values(finished_at=now))
+
+    def receipts(self, key: str) -> list[dict[str, Any]]:
+        """What was asked of the destinations because a signal or an author is gone, oldest first."""
+        mine = or_(T.c.signal_key == key, T.c.signal_key.in_(_signals_of(key)))
+        asked = or_(T.c.operation == "tombstone", T.c.stable.startswith(f"{ERASED}:"))
+        with self.database.read() as conn:
+            rows = conn.execute(select(*_RECEIPT).where(mine, asked).order_by(T.c.id)).mappings()
+            return [dict(row) for row in rows]
+
+    def status(self, key: str) -> dict[str, Any] | None:
+        """When and why a signal or author was erased, and when the last receipt was in; None where it was not."""
+        with self.database.read() as conn:
+            row = conn.execute(select(erasures).where(erasures.c.key == key)).mappings().first()
+        return None if row is None else dict(row)
+
+
+# A conversation's key is its root's key: only an author's records are found by the record's key.
+_OF_AUTHOR = T.c.provides.startswith("author:")
+_SENT = (
+    T.c.id,
+    T.c.destination,
+    T.c.object,
+    T.c.record_key,
+    T.c.operation,
+    T.c.seq,
+    T.c.state,
+    T.c.signal_key,
+    T.c.rule,
+    T.c.mapping,
+    T.c.mapping_version,
+    T.c.key_field,
+    T.c.provides,
+    T.c.fields,
+    T.c.first_sent_at.is_not(None).label("was_sent"),
+    T.c.remote_id,
+)
+_RECEIPT = (
+    T.c.id,
+    T.c.destination,
+    T.c.object,
+    T.c.operation,
+    T.c.record_key,
+    T.c.signal_key,
+    T.c.state,
+    T.c.created_at,
+    T.c.settled_at,
+    T.c.due_at,
+    T.c.remote_id,
+    T.c.remote_url,
+    T.c.error,
+)
+
+
+def _signals_of(author: str) -> Any:
+    return select(S.c.key).where(S.c.author_key == author)
+
+
+def _bare(signal: Signal, state: Any) -> Signal:
+    """What stays of a signal: keys, kind, times and where it came from."""
+    return Signal(
+        key=signal.key,
+        network=signal.network,
+        native_id="",
+        kind=signal.kind,
+        text="",
+        author_key=signal.author_key,
+        published_at=signal.published_at,
+        observed_at=signal.observed_at,
+        lang=signal.lang,
+        in_reply_to=signal.in_reply_to,
+        conversation_key=signal.conversation_key,
+        visibility=signal.visibility,
+        can_reply="no",
+        state=state,
+        origin=signal.origin,
+        provenance=signal.provenance,
+    )
+
+
+def _bare_trace(trace: str) -> str:
+    """The versions and what matched: the rest may quote the author."""
+    kept = msgspec.json.decode(trace)
+    return json_text({name: kept[name] for name in ("rules", "topics", "matched", "about", "size") if name in kept})
+
+
+def _bare_error(error: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: error[name] for name in ("class", "code", "field") if name in error} | {"note": ERASED}

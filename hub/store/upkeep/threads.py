@@ -1,0 +1,180 @@
+"""Conversations that turn out to be one: keys that a network uses in one place only, and parents that come late."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import Column, Connection, Table, delete, exists, not_, or_, select, text, update
+
+from hub.core.model import Signal
+from hub.store.conversations import conversations, retired
+from hub.store.database import Database, chunks
+from hub.store.outbox import GONE
+from hub.store.tables import CONVERSATION_NEED, Words, json_text, metadata, needs, refs
+from hub.store.tables import deliveries as T
+from hub.store.tables import signals as S
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("alias", Words, primary_key=True),
+    Column("key", Words, nullable=False),
+)
+ORDER_LOCK = 0x48554243  # any number that no other program on this database uses
+NO_TICKET = ("discarded", "superseded")
+_signal = msgspec.json.Decoder(Signal)
+
+
+class Move(NamedTuple):
+    """A conversation that is part of another: its key, and the key that both go by from now on."""
+
+    old: str
+    new: str
+
+
+class Dropped(NamedTuple):
+    """A ticket that was planned, and is not sent because its conversation has one: destination and conversation key."""
+
+    destination: str
+    key: str
+
+
+class Threads:
+    """Queries over aliases and conversations that were joined."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def take_turns(self, conn: Connection, *, alone: bool) -> None:
+        """Let what changes threads or erases be alone for the rest of the transaction; others go side by side.
+
+        Two transactions that cannot see each other's rows would else both overlook the other's post. SQLite has one writer.
+        """
+        if not self.database.is_sqlite:
+            name = "pg_advisory_xact_lock" if alone else "pg_advisory_xact_lock_shared"
+            conn.execute(text(f"SELECT {name}(:this)"), {"this": ORDER_LOCK})
+
+    def named(self, conn: Connection, names: Sequence[str]) -> dict[str, str]:
+        """The keys of the signals that aliases stand for."""
+        parts = chunks(names)
+        return {row.alias: row.key for part in parts for row in conn.execute(_ALIASES.where(aliases.c.alias.in_(part)))}
+
+    def homes(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
+        """Where the conversations among the keys are now, of those that were joined to another."""
+        parts = chunks(keys)
+        return {row.key: row.now for part in parts for row in conn.execute(_RETIRED.where(retired.c.key.in_(part)))}
+
+    def former(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
+        """The earlier keys of conversations, each with the key that it goes by now."""
+        parts = chunks(keys)
+        return {row.key: row.now for part in parts for row in conn.execute(_RETIRED.where(retired.c.now.in_(part)))}
+
+    def remember(self, conn: Connection, pairs: Mapping[str, str]) -> None:
+        """Keep what aliases stand for; the first one said stays."""
+        rows = [{"alias": alias, "key": key} for alias, key in sorted(pairs.items())]
+        if rows:
+            conn.execute(self.database.insert_new(aliases), rows)
+
+    def join(self, conn: Connection, moves: Sequence[Move], dropped: Sequence[Dropped], *, now: datetime) -> bool:
+        """Join conversations: signals, tickets and what waits for them. False where a ticket to drop is being sent."""
+        if not all(_drop(conn, ticket, now=now) for ticket in dropped):
+            return False
+        for move in moves:
+            names = [move.old, *self.former(conn, [move.old])]
+            conn.execute(update(retired).where(retired.c.now == move.old).values(now=move.new))
+            conn.execute(self.database.insert_new(retired), [{"key": move.old, "now": move.new}])
+            _move_signals(conn, move)
+            _move_tickets(conn, move, names)
+            _move_values(conn, move)
+        return True
+
+    def overlooked(self, conn: Connection, names: Iterable[str], homes: Iterable[str]) -> bool:
+        """Whether somebody stored meanwhile what belongs together: signals under `names`, or the end of `homes`.
+
+        `names` are further names of new signals that start no conversation of their own; `homes` the conversations chosen.
+        """
+        chosen = sorted(set(homes))
+        if self.homes(conn, chosen) or self.named(conn, chosen):
+            return True
+        strays = (select(S.c.id).where(S.c.conversation_key.in_(part)) for part in chunks(sorted(set(names))))
+        moved = (select(S.c.id).where(S.c.key.in_(part), S.c.conversation_key != S.c.key) for part in chunks(chosen))
+        return any(conn.execute(query.limit(1)).first() is not None for query in (*strays, *moved))
+
+    def unsent(self, conn: Connection, key: str, destination: str) -> str | None:
+        """The record key of a conversation's ticket that is planned and was not sent; None where there is none."""
+        keys = [key, *self.former(conn, [key])]
+        this = T.c.record_key.in_(keys), T.c.destination == destination, T.c.operation == "create"
+        query = select(T.c.record_key).where(*this, T.c.state == "pending", T.c.first_sent_at.is_(None))
+        return conn.scalar(query.limit(1))
+
+    def of(self, conn: Connection, keys: Sequence[str]) -> dict[str, Signal]:
+        """Stored signals by key, with the raw row that they are of now."""
+        found: dict[str, Signal] = {}
+        for part in chunks(keys):
+            for row in conn.execute(select(S.c.key, S.c.body, S.c.raw_id).where(S.c.key.in_(part))):
+                signal = _signal.decode(row.body)
+                origin = signal.provenance and msgspec.structs.replace(signal.provenance, raw_id=row.raw_id)
+                found[row.key] = msgspec.structs.replace(signal, provenance=origin)
+        return found
+
+
+_ALIASES = select(aliases.c.alias, aliases.c.key)
+_RETIRED = select(retired.c.key, retired.c.now)
+
+
+def _move_signals(conn: Connection, move: Move) -> None:
+    rows = conn.execute(select(S.c.id, S.c.key, S.c.body).where(S.c.conversation_key == move.old)).all()
+    for row in rows:
+        body = msgspec.structs.replace(_signal.decode(row.body), conversation_key=move.new)
+        conn.execute(update(S).where(S.c.id == row.id).values(conversation_key=move.new, body=json_text(body)))
+
+
+def _drop(conn: Connection, ticket: Dropped, *, now: datetime) -> bool:
+    this = T.c.destination == ticket.destination, T.c.record_key == ticket.key, T.c.operation == "create"
+    unsent = T.c.state == "pending", T.c.first_sent_at.is_(None)
+    values = {
+        "state": "discarded",
+        "stable": GONE,
+        "settled_at": now,
+        "error": {"note": "the conversation has a ticket"},
+    }
+    return conn.execute(update(T).where(*this, *unsent).values(values)).rowcount == 1
+
+
+def _move_tickets(conn: Connection, move: Move, names: Sequence[str]) -> None:
+    """What is known of the old conversation's tickets counts for the new one, unless that has a ticket of its own there.
+
+    A ticket's row keeps its record key (one of `names`), which is the vendor's mark of it.
+    """
+    columns = (T.c.id, T.c.destination, T.c.provides, T.c.state)
+    tickets = select(*columns).where(T.c.record_key.in_(names), T.c.operation == "create")
+    for row in conn.execute(tickets).all():
+        if not row.provides.endswith(f":{move.old}"):
+            continue
+        provides = f"{row.provides.removesuffix(move.old)}{move.new}"
+        if row.state not in NO_TICKET:
+            if _has_ticket(conn, row, provides):
+                continue
+            conn.execute(update(T).where(T.c.id == row.id).values(provides=provides))
+            ref = refs.c.destination == row.destination, refs.c.provides == row.provides
+            conn.execute(update(refs).where(*ref).values(provides=provides))
+        there = select(T.c.id).where(T.c.destination == row.destination)
+        waiting = needs.c.need == row.provides, text(CONVERSATION_NEED), needs.c.delivery_id.in_(there)
+        conn.execute(update(needs).where(*waiting).values(need=provides))
+
+
+def _move_values(conn: Connection, move: Move) -> None:
+    """State, assignee and tags go along, unless the other conversation has its own."""
+    has_own = select(conversations.c.key).where(conversations.c.key == move.new)
+    mine = conversations.c.key == move.old
+    conn.execute(update(conversations).where(mine, not_(has_own.exists())).values(key=move.new))
+    conn.execute(delete(conversations).where(mine))
+
+
+def _has_ticket(conn: Connection, row: Any, provides: str) -> bool:
+    landed = exists().where(refs.c.destination == row.destination, refs.c.provides == provides)
+    coming = exists().where(T.c.destination == row.destination, T.c.provides == provides, T.c.state.not_in(NO_TICKET))
+    return bool(conn.scalar(select(or_(landed, coming))))

@@ -1,0 +1,68 @@
+"""Stored posts under a duty: when each was last seen at its network, and last looked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Column, Connection, Index, Table, delete, func, select, update
+
+from hub.store.database import Database, chunks
+from hub.store.tables import Time, Words, metadata
+
+watched = Table(
+    "watched",
+    metadata,
+    Column("signal_key", Words, primary_key=True),
+    Column("source", Words, nullable=False),
+    Column("seen_at", Time, nullable=False),
+    Column("checked_at", Time, nullable=False),
+    Index("ix_watched_checked", "source", "checked_at"),
+    Index("ix_watched_seen", "source", "seen_at"),
+)
+
+
+class Watch:
+    """Queries over watched posts."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def add(self, conn: Connection, sources: Mapping[str, str], *, now: datetime) -> None:
+        """Watch signals (key to source), or note that they were seen again."""
+        rows = [
+            {"signal_key": key, "source": source, "seen_at": now, "checked_at": now}
+            for key, source in sorted(sources.items())
+        ]
+        if rows:
+            upsert = self.database.upsert(watched, index=["signal_key"], update=["seen_at", "checked_at"])
+            conn.execute(upsert, rows)
+
+    def drop(self, conn: Connection, keys: Sequence[str]) -> None:
+        """Watch no longer."""
+        for part in chunks(keys):
+            conn.execute(delete(watched).where(watched.c.signal_key.in_(part)))
+
+    def unchecked(self, source: str, *, before: datetime, limit: int, since: datetime | None = None) -> list[str]:
+        """Signals that were not looked for since `before`, the longest unchecked first; `since`: seen since then only."""
+        query = select(watched.c.signal_key).where(watched.c.source == source, watched.c.checked_at < before)
+        query = query if since is None else query.where(watched.c.seen_at >= since)
+        with self.database.read() as conn:
+            return list(conn.scalars(query.order_by(watched.c.checked_at, watched.c.signal_key).limit(limit)))
+
+    def checked(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
+        """Note that signals were looked for."""
+        for part in chunks(keys):
+            conn.execute(update(watched).where(watched.c.signal_key.in_(part)).values(checked_at=now))
+
+    def expired(self, source: str, *, before: datetime, limit: int) -> list[str]:
+        """Signals that were last seen before then, the oldest first."""
+        query = select(watched.c.signal_key).where(watched.c.source == source, watched.c.seen_at < before)
+        with self.database.read() as conn:
+            return list(conn.scalars(query.order_by(watched.c.seen_at).limit(limit)))
+
+    def count(self, source: str) -> int:
+        """How many signals of a source are watched."""
+        with self.database.read() as conn:
+            query = select(func.count()).select_from(watched).where(watched.c.source == source)
+            return conn.scalar(query) or 0

@@ -1,0 +1,250 @@
+"""What people do at the desk: states, merges and deletions flow back, each change once, and never the hub's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from hub.core.errors import Unavailable
+from hub.core.keys import signal_key
+from hub.core.model import Change, RemoteRef
+from hub.flow.back.poll import poll_changes, watched_destinations
+from hub.flow.decide import Kept
+from hub.flow.explain import explain
+from hub.flow.process import process
+from hub.flow.sweep import prepare, ring_due
+from hub.sdk.connectors import ChangePage, Outcome
+from tests.hub.flow.back.desk import OURS, Stage
+from tests.hubs import NOON, RULES
+
+NewStage = Callable[..., Stage]
+POST = {"id": "1", "text": "acme is down"}
+ASSIGNING = RULES.format(mapping="ticket") + 'assign = "team-red"\n'
+CLOSED = """
+[[rule]]
+name = "open"
+when = ['"acme" in topics', 'conversation.state != "closed"']
+deliver = [{ destination = "memo", mapping = "ticket" }]
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "known"),
+    [
+        ("status", "Solved", {"state": "closed"}),
+        ("status", "weird", {}),
+        ("assignee", "kim", {"assignee": "kim"}),
+        ("assignee", None, {}),
+        ("tags", ["vip", "vip", "", "ab"], {"tags": ["vip", "ab"]}),
+        ("tags", "vip", {}),
+        ("field", {"priority": "high"}, {}),
+    ],
+)
+def test_what_the_directions_name_flows_back(new_stage: NewStage, kind: str, value: Any, known: dict[str, Any]) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.change(kind, value=value, actor="Kim")
+    assert stage.conversation() == known
+
+
+def test_what_no_direction_names_stays_there(new_stage: NewStage) -> None:
+    stage = new_stage(inbound={})
+    stage.say(POST)
+    for kind, value in (("status", "solved"), ("assignee", "kim"), ("tags", ["vip"])):
+        stage.change(kind, value=value)
+    assert stage.conversation() == {}
+    assert {state for state, _ in stage.heard()} == {"ignored"}
+
+
+def test_a_change_that_comes_late_does_not_undo_a_newer_one(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.clock.pass_(hours=1)
+    stage.change("status", value="solved", at=NOON + timedelta(minutes=9))
+    stage.change("status", value="new", at=NOON + timedelta(minutes=5))
+    stage.change("assignee", value="kim", at=NOON + timedelta(minutes=5))
+    assert stage.conversation() == {"state": "closed", "assignee": "kim"}
+
+
+def test_a_change_from_the_future_does_not_block_those_that_follow(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.change("status", value="solved", at=NOON + timedelta(days=900))
+    stage.clock.pass_(minutes=1)
+    stage.change("status", value="new")
+    assert stage.conversation() == {"state": "open"}
+
+
+def test_the_hubs_own_changes_mean_nothing(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.change("status", value="solved", actor_id=OURS)
+    stage.change("status", value="solved", ours=True)
+    assert stage.conversation() == {}
+
+
+def test_a_record_that_is_not_the_hubs_is_left_alone(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.change("status", value="solved", remote_id="99")
+    stage.change("status", value="solved", object="invoice")
+    assert stage.heard() == [("ignored", "it is no record of the hub's")] * 2
+
+
+def test_while_our_own_user_is_unknown_changes_wait(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.desk.self_id = Unavailable()
+    stage.change("status", value="solved", actor_id=OURS)
+    assert (stage.conversation(), stage.heard()[0][0]) == ({}, "new")
+    stage.desk.self_id = OURS
+    process(stage.hub)
+    assert stage.heard()[0][0] == "new"
+    stage.clock.pass_(seconds=31)
+    process(stage.hub)
+    assert stage.heard()[0][0] == "ignored"
+
+
+def test_rules_read_the_state_and_an_explanation_says_what_they_read(new_stage: NewStage) -> None:
+    stage = new_stage(rules=CLOSED)
+    stage.say(POST)
+    stage.change("status", value="new")
+    stage.say({"id": "2", "text": "acme too", "re": "1"})
+    stage.change("status", value="solved")
+    stage.say({"id": "3", "text": "acme as well", "re": "1"})
+    assert [row["signal_key"] for row in stage.rows("comment")] == [signal_key("lines", "2")]
+    read = [explain(stage.hub, signal_key("lines", one)).rules[0].conditions[1].read for one in "123"]  # type: ignore[union-attr]  # all are stored
+    assert read == [{"conversation.state": state} for state in (None, "open", "closed")]
+
+
+def test_a_rule_assigns_a_new_conversation_and_no_old_one(new_stage: NewStage) -> None:
+    stage = new_stage(rules=ASSIGNING)
+    stage.say(POST)
+    assert stage.conversation() == {"assignee": "team-red"}
+    stage.clock.pass_(minutes=1)
+    stage.change("assignee", value="kim")
+    stage.say({"id": "2", "text": "acme too", "re": "1"})
+    assert stage.conversation() == {"assignee": "kim"}
+
+
+def test_an_assigned_conversation_is_kept_in_the_trace_of_what_follows(new_stage: NewStage) -> None:
+    import msgspec
+
+    stage = new_stage(rules=ASSIGNING)
+    stage.say(POST)
+    stage.say({"id": "2", "text": "acme too", "re": "1"})
+    row = stage.hub.store.signals.get(signal_key("lines", "2"))
+    assert row is not None
+    assert msgspec.convert(row["trace"], Kept).conversation == {"assignee": "team-red"}
+
+
+def test_comments_go_to_the_winner_of_a_merge(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.change("merged", value="winner-7")
+    stage.say({"id": "2", "text": "acme too", "re": "1"})
+    assert stage.desk.got[-1][0].parents["conversation"].id == "winner-7"
+    stage.change("status", value="solved", remote_id="winner-7")
+    assert stage.conversation() == {"state": "closed"}
+
+
+def test_a_reply_on_the_winner_answers_the_latest_of_both_conversations(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.say({"id": "9", "text": "acme elsewhere", "by": "bo", "at": 5})
+    first, second = (row["remote_id"] for row in stage.rows("create"))
+    stage.change("merged", remote_id=second, value=first)
+    stage.answer(remote_id=first)
+    assert stage.talk.posted[0].to.native_id == "9"
+
+
+def test_a_merge_that_names_no_winner_changes_nothing(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    for value in (None, "", {"id": 1}, stage.ticket):
+        stage.change("merged", value=value)
+    assert [state for state, _ in stage.heard()] == ["ignored"] * 4
+
+
+def test_after_a_deletion_the_next_post_makes_a_new_ticket(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.desk.answer = lambda one: RemoteRef("ticket-2") if one.operation == "create" else None
+    stage.change("deleted")
+    stage.say({"id": "2", "text": "acme too", "re": "1"})
+    stage.say({"id": "3", "text": "acme again", "re": "1"})
+    assert [(one["operation"], one["remote_id"]) for one in stage.rows("create")][1] == ("create", "ticket-2")
+    keys = [one.key for batch in stage.desk.got for one in batch if one.operation == "create"]
+    assert len(set(keys)) == 2
+    assert stage.desk.got[-1][0].parents["conversation"].id == "ticket-2"
+
+
+def test_a_destination_that_sends_us_on_moves_the_ticket(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+
+    def follow_up(one: Any) -> Outcome:
+        return Outcome(
+            one.id, RemoteRef("c-1"), moved={"conversation": RemoteRef("followup-3", "https://desk.example/3")}
+        )
+
+    deliver_once, stage.desk._one = stage.desk._one, lambda self, one: follow_up(one)  # type: ignore[method-assign, assignment]  # the fake's own way
+    stage.say({"id": "2", "text": "acme too", "re": "1"})
+    stage.desk._one = deliver_once  # type: ignore[method-assign]  # as it was
+    stage.say({"id": "3", "text": "acme again", "re": "1"})
+    assert stage.desk.got[-1][0].parents["conversation"] == RemoteRef("followup-3", "https://desk.example/3")
+
+
+def page(*changes: Change, cursor: Any = "next") -> ChangePage:
+    return ChangePage(changes, cursor)
+
+
+def test_changes_that_are_asked_for_are_handled_once_even_where_pages_overlap(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    prepare(stage.hub)
+    told = Change("reply", "ticket", stage.ticket, "e1", actor="Kim", text="hello", part_id="c1")
+    stage.desk.pages = [page(told), page(told, cursor="last")]
+    assert poll_changes(stage.hub, "destinations/desk") == 1
+    stage.clock.pass_(minutes=2)
+    assert poll_changes(stage.hub, "destinations/desk") == 0
+    stage.run()
+    assert (len(stage.talk.posted), stage.desk.asked) == (1, [None, "last"])
+
+
+def test_a_destination_is_asked_when_it_is_due(new_stage: NewStage) -> None:
+    stage = new_stage()
+    prepare(stage.hub)
+    stage.bell.rung.clear()
+    ring_due(stage.hub)
+    assert watched_destinations(stage.hub) == ["destinations/desk"]
+    assert ("poll", "destinations/desk") in stage.bell.rung
+    poll_changes(stage.hub, "destinations/desk")
+    assert poll_changes(stage.hub, "destinations/desk") is None
+
+
+def test_a_page_before_a_failure_is_kept_and_the_rest_is_asked_for_later(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    prepare(stage.hub)
+    told = Change("status", "ticket", stage.ticket, "e1", value="solved")
+    stage.desk.pages = [page(told, cursor="after-1"), Unavailable("down")]
+    poll_changes(stage.hub, "destinations/desk")
+    process(stage.hub)
+    cursor = next(row for row in stage.hub.store.cursors.list() if row["source"] == "destinations/desk")
+    assert (stage.conversation(), cursor["value"], cursor["failures"]) == ({"state": "closed"}, "after-1", 1)
+
+
+def test_an_event_is_taken_apart_and_a_repeat_of_it_does_nothing(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    told = Change("status", "ticket", stage.ticket, "e1", value="solved")
+    other = Change("tags", "ticket", stage.ticket, "e2", value=["vip"])
+    stage.tell(told, other, event="call-1")
+    stage.tell(told, other, event="call-1")
+    stage.tell(told, event="call-2")
+    process(stage.hub)
+    assert (stage.conversation(), len(stage.heard())) == ({"state": "closed", "tags": ["vip"]}, 2)
