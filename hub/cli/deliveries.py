@@ -33,7 +33,9 @@ def list_(
     *,
     limit: Annotated[int | None, typer.Option(min=0, help="0: all; unset: 50, with --json all")] = None,
     state: Annotated[str | None, typer.Option(help="delivered, retry, dead, review, ...")] = None,
-    destination: Annotated[str | None, typer.Option(help="a destination's name in the configuration")] = None,
+    destination: Annotated[
+        str | None, typer.Option(help="a destination's name in the configuration; replies: sources/NAME")
+    ] = None,
     object_: Annotated[str | None, typer.Option("--object", help="Lead, ticket, ...")] = None,
     signal: Annotated[str | None, typer.Option(help="a signal's key, or its beginning")] = None,
     as_json: Json = False,
@@ -84,15 +86,17 @@ def retry(
     state: Annotated[str | None, typer.Option(help="all of a state: dead, review, retry, parked, blocked")] = None,
     destination: Annotated[str | None, typer.Option(help="of this destination only")] = None,
 ) -> None:
-    """Make deliveries due again, under the same keys."""
+    """Make deliveries due again, under the same keys; a reply that waits for approval is sent."""
+    from hub.flow.back.reply import outlets
+
     if not ids and not state and not destination:
         raise typer.BadParameter("name deliveries, or a --state or --destination")
     with opened(context.obj) as hub:
-        if destination is not None and destination not in hub.settings.destinations:
-            known = ", ".join(hub.settings.destinations) or "none"
+        if destination is not None and destination not in outlets(hub):
+            known = ", ".join(outlets(hub)) or "none"
             raise typer.BadParameter(f"there is no destination '{destination}'; configured: {known}")
         count = hub.store.outbox.retry(ids or None, now=hub.now(), state=state, destination=destination)
-        for name in hub.settings.destinations:
+        for name in outlets(hub):
             if name == destination or destination is None:
                 hub.store.connections.resume(name, now=hub.now())
                 hub.bell.ring("deliver", name)
@@ -109,9 +113,11 @@ def discard(
     *,
     note: Annotated[str, typer.Option(help="why: it is kept")],
 ) -> None:
-    """Give deliveries up for good, with a note."""
+    """Give deliveries up for good, with a note; the agent of a reply is told."""
+    from hub.flow.back.reply import discard as give_up
+
     with opened(context.obj) as hub:
-        count = hub.store.outbox.discard(ids, note=note, now=hub.now())
+        count = give_up(hub, ids, note=note)
     show.say(f"{count} discarded")
     if count < len(set(ids)):
         show.fail("the others are not there, or are neither dead nor in review")

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import check, deliveries, people, plugins, read, run, setup, signals
+from hub.cli import check, deliveries, erase, history, people, plugins, read, setup, signals
+from hub.cli.running import run
 from hub.core.errors import ConfigError, HubError
 
 ABOUT = """Hubbub: turn the hubbub into action.
@@ -40,9 +41,17 @@ def options(context: typer.Context, config: Config = Path("config.toml")) -> Non
     context.obj = config
 
 
-for _name, _command in {**setup.COMMANDS, **check.COMMANDS, **run.COMMANDS, **read.COMMANDS}.items():
+for _name, _command in {
+    **setup.COMMANDS,
+    **check.COMMANDS,
+    **run.COMMANDS,
+    **read.COMMANDS,
+    **history.COMMANDS,
+}.items():
     app.command(_name)(_command)
 app.command()(signals.explain)
+app.command()(erase.erase)
+app.command()(erase.recheck)
 app.add_typer(signals.app, name="signals")
 app.add_typer(deliveries.app, name="deliveries")
 app.command()(people.audit)

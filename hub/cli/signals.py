@@ -131,7 +131,7 @@ def _tell(found: Any) -> None:
         show.say(f"{show.paint('note', 'yellow')} {show.safe(note)}")
     for one in found.deliveries:
         remote = (one["remote"] or {}).get("url") or (one["remote"] or {}).get("id") or show.cell(one["error"])
-        what = f"{one['destination']}/{one['object']} {one['operation']} by {one['rule']}"
+        what = f"{one['destination']}/{one['object']} {one['operation']} by {one['rule'] or one['mapping']}"
         show.say(f"{show.paint(one['state'].ljust(10), 'bold')} {show.safe(what)}  {show.safe(str(remote))}")
 
 

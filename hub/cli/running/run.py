@@ -27,7 +27,7 @@ class Role(StrEnum):
 
 def up(context: typer.Context) -> None:
     """Run everything on this machine until Ctrl-C."""
-    from hub.cli.up import supervise
+    from hub.cli.running.up import supervise
 
     sys.exit(supervise(context.obj))
 

@@ -8,7 +8,7 @@ import socket
 import sys
 from pathlib import Path
 
-from hub.cli.supervisor import Child, Forked, Spawned, Supervisor, Ties
+from hub.cli.running.supervisor import Child, Forked, Spawned, Supervisor, Ties
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError, HubError, Problem
 from hub.queue import embedded

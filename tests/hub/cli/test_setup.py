@@ -53,7 +53,12 @@ def test_init_keeps_what_is_there_unless_told_otherwise(cli: Cli, tmp_path: Path
 
 def test_init_writes_the_configuration_under_the_name_that_was_asked_for(cli: Cli, tmp_path: Path) -> None:
     assert cli("init", "-c", tmp_path / "etc" / "hub.toml").code == 0
-    assert sorted(file.name for file in (tmp_path / "etc").iterdir()) == ["hub.toml", "rules.toml", "topics.toml"]
+    assert sorted(file.name for file in (tmp_path / "etc").iterdir()) == [
+        "facts.jsonl",
+        "hub.toml",
+        "rules.toml",
+        "topics.toml",
+    ]
 
 
 def test_config_show_fills_in_defaults_and_hides_secrets(cli: Cli, tmp_path: Path) -> None:

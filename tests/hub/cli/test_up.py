@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from hub.cli.supervisor import PATIENCE, Child, Spawned, told
-from hub.cli.up import check_ports, plan
+from hub.cli.running.supervisor import PATIENCE, Child, Spawned, told
+from hub.cli.running.up import check_ports, plan
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError
 from hub.queue.embedded import socket_path

@@ -1,0 +1,1 @@
+"""`hub up` and the parts that it keeps alive."""
