@@ -35,7 +35,8 @@ class BlueskyOptions(Options):
     """Which account reads, and what it reads.
 
     `backfill_hours` is how far the first poll of a search or of the notifications looks back; `max_pages` bounds one poll of
-    one of them, in pages of 100 posts, newest first.
+    one of them, in pages of 100 posts, newest first. Answers go to those who tagged us, unless `reply_to_all`; `bot_label`
+    marks each of them as a bot's.
     """
 
     service: Annotated[str, AfterValidator(_check_service)] = "https://bsky.social"
@@ -46,6 +47,8 @@ class BlueskyOptions(Options):
     threads: tuple[Annotated[str, AfterValidator(_check_thread)], ...] = ()
     backfill_hours: Annotated[float, Field(ge=0, le=24 * 365)] = 24
     max_pages: Annotated[int, Field(ge=1, le=500)] = 50
+    reply_to_all: bool = False
+    bot_label: bool = False
 
     @model_validator(mode="after")
     def _reads_something(self) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,12 +11,30 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from hub import Compliance, Context, Ignored, Page, PollingSource, RawItem, Rejected, Translated
+from hub import (
+    Compliance,
+    Context,
+    Ignored,
+    Limit,
+    Page,
+    PollingSource,
+    RawItem,
+    Rejected,
+    RemoteRef,
+    Reply,
+    ReplyRules,
+    Signal,
+    Tombstone,
+    Translated,
+    Upsert,
+)
 from hub.core.keys import digest
 from hub.sdk.text import parse_time
 from plugins.bluesky import translate
-from plugins.bluesky.client import PAGE, BlueskyClient, ListAnswer, ThreadNode
+from plugins.bluesky.client import PAGE, POSTS_A_CALL, BlueskyClient, ListAnswer, ThreadNode
 from plugins.bluesky.config import BlueskyOptions
+from plugins.bluesky.erasure import find_gone
+from plugins.bluesky.reply import LONGEST, Answers, measure
 
 REASONS = ("mention", "reply", "quote")
 # Posts turn up in a search minutes after their time; what is read twice is dropped by its key.
@@ -55,6 +73,10 @@ class BlueskySource(PollingSource[BlueskyOptions]):
         delete_within=timedelta(hours=24), terms="https://docs.bsky.app/docs/support/developer-guidelines"
     )
     interval: ClassVar[timedelta] = timedelta(seconds=60)
+    limits = (Limit(3000, 300),)  # Bluesky docs, "Rate limits": a PDS counts by address
+    reply_rules = ReplyRules(max_length=LONGEST)
+    reply_idempotency = Upsert()  # the record's key is made of the reply's
+    recheck_size = POSTS_A_CALL
 
     def egress(self) -> tuple[str, ...]:
         """The service, and Bluesky's own PDS hosts, on one of which an account of bsky.social lives."""
@@ -89,6 +111,22 @@ class BlueskySource(PollingSource[BlueskyOptions]):
                 refused.append(error)
         if refused:
             raise refused[0]
+
+    def measure(self, text: str) -> int:
+        """Graphemes, or a tenth of the UTF-8 bytes where that is more: Bluesky takes 300 of the ones and 3,000 of the others."""
+        return measure(text)
+
+    def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
+        """Post under a record key that follows from the reply's: a repeat finds the post that is there."""
+        return Answers(ctx, self.options).post(reply)
+
+    def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
+        """The record under the reply's key."""
+        return Answers(ctx, self.options).find(reply)
+
+    def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
+        """Posts and reposts whose records are gone, though their authors are not merely suspended or away."""
+        return find_gone(ctx, self.options, signals)
 
     def _pull_stream(self, ctx: Context, marks: dict[str, str], *, name: str, read: _Read) -> Iterator[Page]:
         """Everything after the mark, oldest first; the mark moves page by page and never beyond this moment."""

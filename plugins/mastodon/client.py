@@ -7,9 +7,11 @@ be what the network sent. A hook of its session keeps each answer.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -18,13 +20,17 @@ import requests
 from mastodon import Mastodon
 from mastodon.errors import MastodonError
 
-from hub import ConnectorError, Context, HttpResponse, RateLimited, Unauthorised, Unavailable
+from hub import ConnectorError, Context, HttpResponse, RateLimited, Rejected, Unauthorised, Unavailable, Uncertain
 from hub.sdk.http.adapters import requests_session, unwrapped
 from hub.sdk.http.errors import error_for, retry_after
 from hub.sdk.text import parse_time
 from plugins.mastodon.config import MastodonOptions
 
 PAGE_SIZE = 40
+
+Json = dict[str, Any]
+_HINT = " (the token needs write:statuses)"
+_ID = re.compile(r"\w[\w.~-]*")  # of whatever kind of server; it becomes part of a path
 
 
 class _Head(msgspec.Struct):
@@ -77,6 +83,7 @@ class Instance:
 
     def __init__(self, ctx: Context, options: MastodonOptions) -> None:
         self._now = ctx.now
+        self._own_id = ""
         self._answers: list[HttpResponse] = []
         self._types = list(options.notification_types)
         session = requests_session(ctx.http)
@@ -113,6 +120,89 @@ class Instance:
         """The name that the instance gives itself."""
         found = self._ask(self._api.instance_v1).json()
         return str(found.get("title") or "") if isinstance(found, dict) else ""
+
+    # ------------------------------------------------------------------------------------------------- single statuses
+
+    def status(self, id_: str) -> Json | None:
+        """The status with this local id, None where the instance has none, or shows it to us no more."""
+        return self._find(lambda: self._api.status(id_)) if _ID.fullmatch(id_) else None
+
+    def is_gone(self, id_: str) -> bool:
+        """Whether the API itself says that it has no such status; some proxy's page for people does not count."""
+        return self.status(id_) is None and isinstance(self._answers[-1].json(), dict)
+
+    def statuses(self, ids: Sequence[str]) -> list[Json]:
+        """Those of these local ids that are there (Mastodon 4.3); raises Rejected where the server knows no such call."""
+        return self._list(lambda: self._api.statuses(list(ids)))
+
+    def resolve(self, uri: str) -> Json | None:
+        """The status with this `uri`, which the instance fetches where it does not have it."""
+        # With its default for `exclude_unreviewed` the library asks for the server's version, and may do so without end.
+        search = partial(self._api.search_v2, uri, result_type="statuses", exclude_unreviewed=False)
+        try:
+            found = self._object(search)
+        except Unauthorised as error:
+            if error.code != "403":
+                raise
+            raise Rejected("the token may not look up addresses (it needs read:search)", code="403") from error
+        return next((one for one in _dicts(found.get("statuses")) if one.get("uri") == uri), None)
+
+    def account_named(self, id_or_name: str) -> Json | None:
+        """An account of this instance by its id (digits) or its name, None where there is none."""
+        if id_or_name.isdigit():
+            return self._find(lambda: self._api.account(id_or_name))
+        return self._find(lambda: self._api.account_lookup(id_or_name))
+
+    def own_statuses(self, *, max_id: str | None = None) -> list[Json]:
+        """What our account wrote, newest first, replies and direct ones too, without boosts."""
+        if not self._own_id:
+            self._own_id = str(self._object(self._api.account_verify_credentials).get("id") or "")
+        paging: Json = {"limit": PAGE_SIZE, "max_id": max_id}
+        return self._list(lambda: self._api.account_statuses(self._own_id, exclude_reblogs=True, **paging))
+
+    def longest_status(self) -> int | None:
+        """The characters that a status may have here, None where the server does not say."""
+        for ask in (self._api.instance_v2, self._api.instance_v1):
+            about = self._find(ask) or {}
+            configured = (about.get("configuration") or {}).get("statuses") or {}
+            if isinstance(most := configured.get("max_characters") or about.get("max_toot_chars"), int):
+                return most
+        return None
+
+    def post(self, text: str, *, key: str, **more: Any) -> Json:
+        """Post a status under an idempotency key; the status as it now is.
+
+        `more` goes to the API by its names: in_reply_to_id, visibility, language. Raises Rejected with the server's reason,
+        Uncertain where the answer does not tell whether it was done.
+        """
+        try:
+            answer = self._ask(lambda: self._api.status_post(text, idempotency_key=key, **more))
+        except ConnectorError as error:
+            raise _refusal(error, self._answers[-1] if self._answers else None) from error
+        found = answer.json()
+        if not isinstance(found, dict) or not found.get("uri"):
+            raise Uncertain("the answer to the post names no status", code=str(answer.status))
+        return found
+
+    def _find(self, call: Callable[[], object]) -> Json | None:
+        try:
+            return self._object(call)
+        except Rejected as error:
+            if error.code in {"404", "410"}:
+                return None
+            raise
+
+    def _object(self, call: Callable[[], object]) -> Json:
+        answer = self._ask(call)
+        if not isinstance(found := answer.json(), dict):
+            raise Unavailable("the answer is no JSON object", code=str(answer.status))
+        return found
+
+    def _list(self, call: Callable[[], object]) -> list[Json]:
+        answer = self._ask(call)
+        if not isinstance(found := answer.json(), list):
+            raise Unavailable("the answer is no JSON list", code=str(answer.status))
+        return _dicts(found)
 
     def _call(self, stream: str, paging: dict[str, Any]) -> Callable[[], object]:
         name, _, tag = stream.partition(":")
@@ -163,6 +253,34 @@ def _meaning(answer: HttpResponse, now: datetime) -> ConnectorError | None:
         wait = _reset(answer, now) if wait is None else wait
         return RateLimited(str(error), retry_after=wait, code="429", details=error.details)
     return error
+
+
+def _refusal(error: ConnectorError, answer: HttpResponse | None) -> ConnectorError:
+    """What a failed post means: what the agent should read, and whether it may have been done all the same."""
+    status, said = (answer.status, _said(answer)) if answer else (0, "")
+    if status >= 500:
+        return Uncertain(f"the answer to the post was {status}", code=str(status), details=error.details)
+    if status == 401 or (
+        status == 422 and "authenticated user" in said
+    ):  # so says snac, and Mastodon of an app's token
+        return Unauthorised(f"{error}: {said}", code=str(status), details=error.details)
+    if status in {404, 410}:
+        return Rejected("the post is gone", code="gone", details=error.details)
+    # A token that may only read is no reason to stop reading; one whose account is locked out is.
+    if isinstance(error, Rejected) or (status == 403 and "login" not in said):
+        reason = f"the instance refused it: {said or error}"
+        return Rejected(reason + _HINT * ("scope" in said), code=str(status), details=error.details)
+    return error
+
+
+def _said(answer: HttpResponse) -> str:
+    """The server's own words, "" where it has none."""
+    body = answer.json()
+    return str(body.get("error") or "")[:500] if isinstance(body, dict) else ""
+
+
+def _dicts(found: object) -> list[Json]:
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
 
 
 def _reset(answer: HttpResponse, now: datetime) -> float | None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from hub import Options
+
+VISIBILITIES = ("public", "unlisted", "private", "direct")
+"""Mastodon's words for who may see a status, the widest first."""
 
 
 def _instance(url: str) -> str:
@@ -32,7 +35,7 @@ class MastodonOptions(Options):
     """Which instance is asked, as whom, and for what."""
 
     instance: Annotated[str, AfterValidator(_instance)] = Field(description="Address, like https://mastodon.example")
-    token: SecretStr | None = Field(default=None, description="Access token; scopes read:statuses, read:notifications")
+    token: SecretStr | None = Field(default=None, description="Access token; the README names its scopes")
     hashtags: tuple[Annotated[str, AfterValidator(_hashtag)], ...] = Field(default=(), description="Tags to follow")
     public: bool = Field(default=False, description="The federated timeline")
     local: bool = Field(default=False, description="The timeline of the instance's own accounts")
@@ -40,6 +43,10 @@ class MastodonOptions(Options):
     notification_types: tuple[str, ...] = Field(default=("mention",), description="Types of notifications to ask for")
     conversations: bool = Field(default=False, description="Direct conversations of the account of the token")
     own_account: str | None = Field(default=None, description="Our account: acct, address or id; its posts are ours")
+    reply_visibility: Literal["public", "unlisted", "private", "direct"] = Field(
+        default="public", description="Who may see an answer at most; never more than may see the post"
+    )
+    recheck_origins: bool = Field(default=False, description="Ask a post's own server whether it still exists")
     backfill: int = Field(default=40, ge=0, le=4000, description="Items a stream taken at the first fetch")
     timeout: float = Field(default=30.0, gt=0, le=300, description="Seconds for one request")
 

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from hub import Compliance, Context, Ignored, Page, PollingSource, RawItem, Rejected, Translated, TranslationError
+from hub import (
+    Compliance,
+    Context,
+    Ignored,
+    Limit,
+    Native,
+    Page,
+    PollingSource,
+    RawItem,
+    Rejected,
+    RemoteRef,
+    Reply,
+    ReplyRules,
+    Signal,
+    Tombstone,
+    Translated,
+    TranslationError,
+    Usage,
+)
 from hub.core.keys import digest
+from hub.sdk.http.usage import window_usage
 from plugins.mastodon.client import PAGE_SIZE, Instance, place_of
 from plugins.mastodon.config import MastodonOptions
+from plugins.mastodon.erasure import BATCH, find_gone
+from plugins.mastodon.reply import LONGEST, Answers, compose, measure
 from plugins.mastodon.translate import NETWORK, identify, translate
 
 # A pull asks at most this often for a stream; what is left comes with the next pull. Mastodon allows 300 requests in 5 minutes.
@@ -30,14 +51,23 @@ class MastodonSource(PollingSource[MastodonOptions]):
     network = NETWORK
     Options = MastodonOptions
     interval = timedelta(seconds=60)
+    limits = (Limit(300, 300),)  # Mastodon docs, "Rate limits": for an account and for an address
+    reply_rules = ReplyRules(max_length=LONGEST)
+    reply_idempotency = Native(timedelta(hours=1))
+    recheck_size = BATCH
     compliance = Compliance(
         delete_within=timedelta(hours=24),
         terms="Keep to each post's visibility; the instance's own rules apply. Deletions are not announced to a poll.",
     )
 
     def egress(self) -> tuple[str, ...]:
-        """The instance only."""
-        return (urlsplit(self.options.instance).hostname or "",)
+        """The instance only; with `recheck_origins` any public host."""
+        instance = urlsplit(self.options.instance).hostname or ""
+        return (instance, "*") if self.options.recheck_origins else (instance,)
+
+    def usage(self, headers: Mapping[str, str]) -> Usage | None:
+        """By `X-RateLimit-Limit`, `-Remaining` and `-Reset`."""
+        return window_usage(headers, "x-ratelimit-")
 
     def check(self, ctx: Context) -> str:
         """Who the token belongs to, or the instance's name where there is none."""
@@ -72,7 +102,8 @@ class MastodonSource(PollingSource[MastodonOptions]):
             external_id, revision = identify(item)
         except TranslationError:  # kept all the same: translate will show what is wrong with it
             external_id, revision = digest(item.decode("utf-8", "replace")), ""
-        return RawItem(ctx.connection, self.name, item, ctx.now(), external_id, revision=revision)
+        realm = urlsplit(self.options.instance).netloc  # local ids mean something there only
+        return RawItem(ctx.connection, self.name, item, ctx.now(), external_id, realm, revision)
 
     def translate(self, raw: RawItem) -> Translated | Ignored:
         """See `plugins.mastodon.translate`."""
@@ -81,6 +112,32 @@ class MastodonSource(PollingSource[MastodonOptions]):
     def identify(self, payload: bytes) -> tuple[str, str]:
         """The entity's form and local id, and its edit time."""
         return identify(payload)
+
+    def compose(self, reply: Reply) -> str:
+        """The text with the author's mention first."""
+        return compose(reply)
+
+    def measure(self, text: str) -> int:
+        """Characters as Mastodon counts them."""
+        return measure(text)
+
+    def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
+        """Post it under the idempotency key, visible to nobody who may not see the post that is answered."""
+        self._check_token()
+        return Answers(ctx, self.options).post(reply)
+
+    def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
+        """Our own post with these words in answer to that status."""
+        self._check_token()
+        return Answers(ctx, self.options).find(reply)
+
+    def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
+        """Posts of this instance by their ids; others at their own server where the options allow it."""
+        return find_gone(ctx, self.options, signals)
+
+    def _check_token(self) -> None:
+        if self.options.token is None:
+            raise Rejected("this connection has no token: it can only listen", code="no_token")
 
 
 def _forward(instance: Instance, stream: str, since: str) -> Iterator[Batch]:

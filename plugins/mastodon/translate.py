@@ -2,7 +2,7 @@
 
 Fields as the Mastodon documentation gives them (entities Status, Account, Notification, Conversation, Quote). A local id
 never enters a key: it means something on its own instance only. Hence `in_reply_to` stays empty: the API names a parent by
-its local id alone.
+its local id alone, so post and parent carry alias keys of their instance, by which the engine joins them.
 """
 
 from __future__ import annotations
@@ -61,13 +61,13 @@ def translate(raw: RawItem, own_account: str | None = None) -> Translated | Igno
     if shape == "deleted":
         return _tombstone(entity, raw.received_at)
     if shape == "notification":
-        return _notification(entity, raw.received_at, own_account)
+        return _notification(entity, raw, own_account)
     if shape == "conversation":
         status = entity.get("last_status")
         if not isinstance(status, dict):
             return Ignored("conversation without a status")
-        return _status(status, raw.received_at, own_account, kind="message")
-    return _status(entity, raw.received_at, own_account)
+        return _status(status, raw, own_account, kind="message")
+    return _status(entity, raw, own_account)
 
 
 def identify(payload: bytes) -> tuple[str, str]:
@@ -115,16 +115,16 @@ def _tombstone(entity: Json, observed_at: datetime) -> Translated:
     return Translated(tombstones=(Tombstone(signal_key(NETWORK, uri), "user_deleted", at),))
 
 
-def _notification(entity: Json, observed_at: datetime, own: str | None) -> Translated | Ignored:
+def _notification(entity: Json, raw: RawItem, own: str | None) -> Translated | Ignored:
     type_, status = entity["type"], entity.get("status")
     if type_ not in _TALKING:
         return Ignored(f"notification of type {type_[:40]}")
     if not isinstance(status, dict):
         return Ignored(f"notification of type {type_} without a status")
-    return _status(status, observed_at, own, kind="mention" if type_ == "mention" else None)
+    return _status(status, raw, own, kind="mention" if type_ == "mention" else None)
 
 
-def _status(status: Json, observed_at: datetime, own: str | None, *, kind: Kind | None = None) -> Translated:
+def _status(status: Json, raw: RawItem, own: str | None, *, kind: Kind | None = None) -> Translated:
     """The signal and author of a status; `kind` says how it came to us where that tells more than its form."""
     uri = _text(status.get("uri"))
     published = _time(status.get("created_at"))
@@ -145,7 +145,7 @@ def _status(status: Json, observed_at: datetime, own: str | None, *, kind: Kind 
         lang=_text(status.get("language")),
         author_key=author.key,
         published_at=published,
-        observed_at=observed_at,
+        observed_at=raw.received_at,
         updated_at=edited,
         state="edited" if edited else "live",
         revision=_text(status.get("edited_at")) or "",
@@ -158,8 +158,16 @@ def _status(status: Json, observed_at: datetime, own: str | None, *, kind: Kind 
         counts=_counts(status),
         can_reply=_can_reply(status),
         origin=_origin(_dict(status.get("account")), own),
+        aliases=tuple(_alias(status.get("id"), raw)),
+        parent_alias=next(_alias(status.get("in_reply_to_id"), raw), None),
     )
     return Translated((signal,), (author,))
+
+
+def _alias(local_id: object, raw: RawItem) -> Iterator[str]:
+    """The key of a local id, unique within its instance (where the raw item does not name it: within its source)."""
+    if (found := _text(str(local_id) if isinstance(local_id, int) else local_id)) is not None:
+        yield signal_key(NETWORK, found, raw.realm or f"source {raw.source}")
 
 
 def _kind(status: Json) -> Kind:

@@ -19,7 +19,7 @@ from tests.house.measures import ROOT
 FILE = ROOT / "config.example.toml"
 RAW = tomllib.loads(FILE.read_text("utf-8"))
 TABLES = ("sources", "destinations", "enrichers")
-CHOSEN = {"plugin", "options", "every"}
+CHOSEN = {"plugin", "options", "every", "rate"}
 """Keys of a connection whose value is an example, not a default."""
 
 
@@ -63,9 +63,12 @@ def test_a_missing_option_and_another_value_are_seen() -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_the_common_keys_of_connections_are_all_named(table: str) -> None:
-    assert {key for section in RAW[table].values() for key in section} | {"timeout", "proxy", "allow_private"} == set(
-        section_model(table).model_fields
-    )
+    assert {key for section in RAW[table].values() for key in section} | {
+        "timeout",
+        "rate",
+        "proxy",
+        "allow_private",
+    } == set(section_model(table).model_fields)
 
 
 def test_the_first_source_names_every_key_with_its_default() -> None:

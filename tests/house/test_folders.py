@@ -36,6 +36,9 @@ FIXED = {
         "inbound.py",
         "reply.py",
         "erasure.py",
+        "records.py",
+        "tickets.py",
+        "users.py",
     ),
     *("sandbox.py", "sandbox", "README.md", "schema.json", "MODEL_CARD.md", "models"),
 }

@@ -26,6 +26,7 @@ EXEMPT = {
 REGISTRY = Registry()
 OWN = sorted(path.parent.name for path in ROOT.glob("plugins/*/plugin.py"))
 SUITES = {"source": "SourceContract", "destination": "DestinationContract", "enricher": "EnricherContract"}
+WHOLE = {"ReturnsContract": "DestinationContract"}  # a suite that holds another
 
 
 def connectors() -> Iterator[tuple[str, str, type[Connector[Any]]]]:
@@ -50,6 +51,7 @@ def contracts(source: str) -> Iterator[tuple[str, str]]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef):
             bases = {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+            bases |= {whole for part, whole in WHOLE.items() if part in bases}
             for kind, suite in SUITES.items():
                 if suite in bases:
                     yield from ((suite, value) for name, value in _assigned(node) if name == kind)

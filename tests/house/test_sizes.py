@@ -31,8 +31,10 @@ POSITIONAL = {
 """Functions with more than four parameters by position, and why."""
 
 CONNECTORS = {
-    "bluesky": "posts, replies, quotes, reposts, notifications, threads and profiles are seven shapes to read",
-    "hubspot": "three objects, their associations and a refused batch taken apart record by record",
+    "bluesky": "seven shapes to read, and to answer under gates and blocks with byte-exact facets",
+    "mastodon": "five kinds of servers to read, to answer once though some keep no keys, and to ask whether posts are there",
+    "hubspot": "three objects, associations, a refused batch taken apart record by record, merges followed, signed events",
+    "salesforce": "three ways to sign in, writing by key and by id through merges, erasure, a poll and SOAP messages",
     "zendesk": "three kinds of writing (jobs, idempotent tickets, comments) with a look-up for each doubt",
 }
 """Connectors of more than 800 lines, and why."""

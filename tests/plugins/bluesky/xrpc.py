@@ -70,7 +70,8 @@ class Xrpc:
             return self._session() if token in self.refresh else (400, {"error": "ExpiredToken"}, {})
         if token not in self.valid:
             return 400, {"error": "ExpiredToken", "message": "Token has expired"}, {}
-        return 200, self._content(name, query), {}
+        found = self._content(name, query, request)
+        return (*found, {}) if isinstance(found, tuple) else (200, found, {})
 
     def _session(self) -> _Answer:
         number = sum(self.calls.values())
@@ -79,7 +80,8 @@ class Xrpc:
         self.refresh.add(refresh)
         return 200, {"did": DID, "handle": "brand.test", "accessJwt": access, "refreshJwt": refresh}, {}
 
-    def _content(self, name: str, query: dict[str, str]) -> Any:
+    def _content(self, name: str, query: dict[str, str], request: SentRequest) -> Any:
+        """The answer's body, or status and body of an error."""
         if name == "getSession":
             return {"did": DID, "handle": "brand.test"}
         if name == "getPostThread":

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from hub import (
     Author,
@@ -33,6 +34,12 @@ NOW = datetime(2026, 5, 1, tzinfo=UTC)
 def raw(entity: Any) -> RawItem:
     payload = entity if isinstance(entity, bytes) else json.dumps(entity).encode()
     return RawItem("m", "mastodon", payload, NOW, "x")
+
+
+def translated(item: RawItem) -> Translated:
+    found = translate(item)
+    assert isinstance(found, Translated)
+    return found
 
 
 def said(entity: Any, own: str | None = None) -> tuple[Signal, Author]:
@@ -94,6 +101,7 @@ def test_a_status_gives_all_that_the_network_says() -> None:
         ),
         counts=Counts(likes=3, replies=0, shares=2, quotes=1),
         can_reply="yes",
+        aliases=(signal_key("mastodon", "1", "source m"),),
     )
     assert author.key == signal.author_key
 
@@ -197,6 +205,14 @@ def test_a_quote_that_may_not_be_seen_names_nothing(state: str) -> None:
 def test_a_reply_names_no_parent_since_the_api_gives_a_local_id_only() -> None:
     signal = signal_of(in_reply_to_id="99", in_reply_to_account_id="7")
     assert (signal.kind, signal.in_reply_to, signal.conversation_key) == ("reply", None, None)
+
+
+def test_a_local_id_joins_posts_of_one_instance_only() -> None:
+    root, reply = status("99"), status("100", in_reply_to_id="99")
+    here, there = (replace(raw(reply), realm=host) for host in ("m.example", "x.example"))
+    (seen,) = translated(replace(raw(root), realm="m.example")).signals
+    assert translated(here).signals[0].parent_alias in seen.aliases
+    assert translated(there).signals[0].parent_alias not in seen.aliases
 
 
 @pytest.mark.parametrize(
