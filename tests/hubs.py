@@ -190,6 +190,11 @@ MAPPINGS: dict[str, MappingSpec] = {
         "ticket", {"text": FieldSpec(from_="signal.text")}, operation="create", keyed_by="conversation", then="comment"
     ),
     "comment": MappingSpec("comment", {"text": FieldSpec(from_="signal.text")}, operation="comment"),
+    "quoting": MappingSpec(
+        "person",
+        {"handle": FieldSpec(from_="author.handle"), "last": FieldSpec(from_="signal.text")},
+        keyed_by="author",
+    ),
 }
 RULES = '[[rule]]\nname = "brand"\nwhen = [\'"acme" in topics\']\ndeliver = [{{ destination = "memo", mapping = "{mapping}" }}]\n'
 TOPICS = '[[topic]]\nname = "acme"\nkeywords = ["acme"]\n'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from hub.core.route import RuleSet, compile_rules
 from hub.core.spec import Rule, RuleTrace
 from hub.flow.decide import Kept
 from hub.runtime import Hub
+from hub.store.history import History
+from hub.store.upkeep.erasure import ERASED
 
 _LABEL = re.compile(r"\blabels\s*\.\s*(\w+)")
 
@@ -26,6 +29,7 @@ class Explanation(msgspec.Struct, frozen=True):
     matched: tuple[str, ...]
     rules: tuple[RuleTrace, ...]
     deliveries: list[dict[str, Any]]
+    topics_version: str = ""
     notes: tuple[str, ...] = ()
 
 
@@ -37,6 +41,8 @@ def explain(hub: Hub, key: str) -> Explanation | None:
     kept = msgspec.convert(row["trace"], Kept)
     rules = rules_of(hub, kept.rules)
     unkept = () if rules.version == kept.rules else ("the rules of that day were not kept: these are today's",)
+    is_erased = row["content_hash"] == ERASED
+    gone = ("the post is gone and was erased: only versions, what matched and labels are kept",) if is_erased else ()
     deliveries = hub.store.outbox.recent(signal_key=row["key"], limit=200)
     return Explanation(
         signal=msgspec.to_builtins(row["signal"]),
@@ -44,9 +50,10 @@ def explain(hub: Hub, key: str) -> Explanation | None:
         topics=kept.about,
         rules_version=kept.rules,
         matched=kept.matched,
-        rules=rules.decide(remembered(hub, row, kept)),
-        deliveries=[shown_delivery(one) for one in reversed(deliveries)],
-        notes=(*kept.notes, *unkept),
+        rules=() if is_erased else rules.decide(remembered(hub, row, kept)),
+        deliveries=with_tries(hub, deliveries[::-1]),
+        topics_version=kept.topics,
+        notes=(*gone, *kept.notes, *unkept),
     )
 
 
@@ -58,7 +65,8 @@ def remembered(hub: Hub, row: dict[str, Any], kept: Kept) -> dict[str, Any]:
         kept.labels,
         topics=kept.about,
         stats=kept.stats,
-        conversation={"key": row["conversation_key"], "signals": kept.size},
+        conversation={**kept.conversation, "key": row["conversation_key"], "signals": kept.size},
+        person=kept.person,
         uncertain_below=kept.unsure_below,
         url=f"{hub.settings.public_url}/signals/{row['key']}",
     )
@@ -76,6 +84,17 @@ def rules_of(hub: Hub, version: str) -> RuleSet:
     # They compiled on their day: what they call a label was one, though its enricher may be gone since.
     labels = {name for rule in rules for when in rule.when for name in _LABEL.findall(when)}
     return compile_rules(rules, file=f"rules {version}", labels=sorted(labels))
+
+
+def with_tries(hub: Hub, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Deliveries as listings show them, each with its mapping's version and every attempt that was made."""
+    history = History(hub.store.database)
+    ids = [row["id"] for row in rows]
+    tries, versions = history.tries(ids), history.versions(ids)
+    return [
+        {**shown_delivery(row), "mapping_version": versions.get(row["id"], ""), "tries": tries.get(row["id"], [])}
+        for row in rows
+    ]
 
 
 def shown_delivery(row: dict[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class WebhookDestination(Destination[OutboundOptions]):
     idempotency = Upsert()
     mappings = "mappings:webhook"
     sandbox = "plugins.webhook.sandbox:build"
+    capabilities = frozenset({"tombstone"})
 
     def egress(self) -> tuple[str, ...]:
         """The host of the URL."""
@@ -78,6 +79,8 @@ class WebhookDestination(Destination[OutboundOptions]):
 def record_of(delivery: Delivery) -> dict[str, Any]:
     """A record as it is sent: the mapping's fields, and what tells records and repeats apart."""
     named = {delivery.key_field: delivery.record_key} if delivery.key_field else {}
+    if delivery.operation == "tombstone" and delivery.ref is not None:
+        named["_id"] = delivery.ref.id
     return {
         **named,
         **delivery.fields,

@@ -36,6 +36,8 @@ class WebhookSandbox(Sandbox):
             return {"key": record["_key"], "status": "refused", "error": "refused by the sandbox", "field": "text"}
         identity = f"{record['_object']}/{record.get('id') or record['_key']}"
         found = self.store.find("records", "_identity", identity)
+        if record["_operation"] == "tombstone":
+            return self._forget(record, found[0] if found else str(record.get("_id")))
         kind, id_ = ("update", found[0]) if found else ("create", self.store.next_id("records"))
         self.store.put("records", id_, {**record, "_identity": identity})
         self.journal.record(kind, "records", id_, key=identity, fields=record)
@@ -45,6 +47,12 @@ class WebhookSandbox(Sandbox):
             "id": id_,
             "url": f"{call.base_url}/_sandbox/records/records/{id_}",
         }
+
+    def _forget(self, record: dict[str, Any], id_: str) -> dict[str, Any]:
+        """Remove what a tombstone names; one that is not there is no error."""
+        if self.store.remove("records", id_):
+            self.journal.record("delete", "records", id_, key=record["_key"])
+        return {"key": record["_key"], "status": "ok", "id": id_}
 
 
 def build(options: SandboxOptions) -> Sandbox:

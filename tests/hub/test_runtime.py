@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -13,13 +14,15 @@ import structlog
 from pydantic import SecretStr
 
 from hub.config.settings import load_settings
-from hub.core.errors import ConfigError, Rejected, UnknownPlugin
+from hub.core.errors import ConfigError, ConnectorError, Rejected, UnknownPlugin
 from hub.core.route import compile_rules
 from hub.core.spec import Rule
 from hub.queue.embedded import socket_url
 from hub.queue.inprocess import InProcessBell
+from hub.queue.pace import LocalPaces, RedisPaces
 from hub.registry import Plugin
 from hub.runtime import (
+    Hub,
     book_versions,
     find_config,
     open_hub,
@@ -238,3 +241,37 @@ def test_logs_are_lines_of_json_on_standard_error(unlogged: None, capsys: pytest
     assert (out, len(lines)) == ("", 2)
     assert '"where": "here\\nthere"' in lines[0]
     assert '"level": "warning"' in lines[1]
+
+
+def opened_with(folder: Path, text: str) -> Hub:
+    (folder / "config.toml").write_text(text)
+    return open_hub(folder / "config.toml", bell=InProcessBell(), migrate=True)
+
+
+CRM = '[destinations.crm]\nplugin = "webhook"\noptions = { url = "http://127.0.0.1:9/x" }\n'
+
+
+@pytest.mark.parametrize(("rate", "early"), [("", 0.0), ('rate = "1/h"\n', 3600.0)])
+def test_a_configured_rate_is_the_connections_pace(tmp_path: Path, rate: str, early: float) -> None:
+    hub = opened_with(tmp_path, f"{CRM}{rate}allow_private = true\n")
+    with pytest.raises(ConnectorError):
+        hub.destination_context("crm").http.send("POST", "http://127.0.0.1:9/x")
+    assert hub.too_early("crm") == pytest.approx(early, abs=5)
+    hub.close()
+
+
+def test_a_source_and_a_destination_of_one_name_have_their_own_pace(tmp_path: Path) -> None:
+    source = '[sources.crm]\nplugin = "rss"\nrate = "1/h"\noptions = { feeds = ["https://example.com/feed.xml"] }\n'
+    hub = opened_with(tmp_path, CRM + source)
+    pace = hub.source_context("crm").http.pace  # type: ignore[attr-defined]  # a Guard
+    pace.reserve(0)
+    assert (pace.ahead() > 3500, hub.too_early("crm")) == (True, 0.0)
+    hub.close()
+
+
+def test_workers_share_their_paces_through_redis_and_a_lone_hub_keeps_its_own(config: Path) -> None:
+    kinds = []
+    for bell in (None, InProcessBell()):
+        with contextlib.closing(open_hub(config, bell=bell, migrate=True)) as hub:
+            kinds.append(type(hub.paces))
+    assert kinds == [RedisPaces, LocalPaces]

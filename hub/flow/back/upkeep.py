@@ -9,6 +9,7 @@ from hub.core.errors import ConfigError
 from hub.core.model import Signal
 from hub.flow.back.threads import Threads
 from hub.runtime import Hub
+from hub.sdk.connectors import Source
 from hub.store import Connection
 from hub.store.signals import Judged
 from hub.store.upkeep.threads import Dropped
@@ -65,7 +66,7 @@ def has_duty(hub: Hub, name: str) -> bool:
         source = hub.source(name)
     except ConfigError:  # told where the source is used
         return False
-    return source.recheck_size > 0 or source.compliance.keep is not None
+    return isinstance(source, Source) and (source.recheck_size > 0 or source.compliance.keep is not None)
 
 
 def weave(hub: Hub, conn: Connection, decision: Decision) -> bool:

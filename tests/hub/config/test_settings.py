@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from hub.config.settings import Settings, duration, load_settings
 from hub.core.errors import ConfigError
+from hub.sdk.rates import Limit
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -131,3 +132,15 @@ def test_relative_folders_start_at_the_file(tmp_path: Path, monkeypatch: pytest.
 )
 def test_the_public_url_is_the_one_given_without_a_slash(tmp_path: Path, written: str, url: str) -> None:
     assert load(tmp_path, f'[web]\nhost = "0.0.0.0"\nport = 80\npublic_url = "{written}"').public_url == url
+
+
+def test_a_connection_may_have_a_rate_of_its_own(tmp_path: Path) -> None:
+    settings = load(tmp_path, '[sources.a]\nplugin = "rss"\nrate = "100/m"\n[destinations.b]\nplugin = "webhook"\n')
+    assert (settings.sources["a"].rate, settings.destinations["b"].rate) == (Limit(100, 60), None)
+
+
+@pytest.mark.parametrize("written", ['"fast"', '"0/s"', "10", "true", '["10/s"]'])
+def test_what_is_no_rate_is_told_with_its_place_and_an_example(tmp_path: Path, written: str) -> None:
+    ((path, message, _),) = problems(tmp_path, f'[destinations.b]\nplugin = "webhook"\nrate = {written}\n')
+    assert path == "destinations.b.rate"
+    assert '"10/s", "100/m", "5000/h"' in message

@@ -36,7 +36,7 @@ def started(new_hub: NewHub, **wanted: object) -> Made:
     ("error", "state", "burnt"),
     [
         (Unavailable(), "retry", 1),
-        (RateLimited(retry_after=5), "retry", 1),
+        (RateLimited(retry_after=5), "parked", 0),
         (QuotaExhausted(), "parked", 0),
         (Unauthorised(), "blocked", 0),
         (Rejected("no such field", field="x"), "dead", 1),

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from hub import Delivery, Outcome, Rejected, Retryable
+from hub import Delivery, Outcome, Rejected, RemoteRef, Retryable
 from hub.core.errors import RateLimited, Unauthorised, Unavailable
 from hub.sdk.testing.fakes import FakeHttp, answer, context
 from plugins.webhook.client import is_standard
-from plugins.webhook.destination import WebhookDestination
+from plugins.webhook.destination import WebhookDestination, record_of
 from tests.plugins.webhook.given import SECRET
 
 
@@ -135,3 +135,10 @@ def test_only_the_receivers_host_may_be_reached() -> None:
 
 def test_a_batch_is_as_large_as_the_options_say() -> None:
     assert open_destination(batch=7).batch_size_of("record", "upsert") == 7
+
+
+def test_a_tombstone_names_what_to_remove_and_holds_no_text() -> None:
+    gone = delivery(1, operation="tombstone", fields={"operation": "upsert"}, ref=RemoteRef("r-7"))
+    sent = record_of(gone)
+    assert (sent["_operation"], sent["operation"], sent["_id"]) == ("tombstone", "upsert", "r-7")
+    assert "text" not in sent

@@ -1,0 +1,270 @@
+"""Stored signals decided again, in batches: read from their raw items, with the facts of their day, under any book."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from hub.core.errors import ConfigError, TranslationError
+from hub.core.model import Ignored, Label, RawItem, Signal
+from hub.core.pipeline import Memory, Plan, Rulebook, plan
+from hub.flow.decide import Kept
+from hub.flow.history.wishes import Asked, Failed, Wishes
+from hub.flow.process import translate
+from hub.runtime import Hub
+from hub.sdk.connectors import Source
+from hub.store.history import History, Made, Scope, Stored, Target
+
+log = structlog.get_logger(__name__)
+BATCH = 500
+REASONS = 20
+PRIVATE = frozenset({"direct", "followers", "internal"})
+Progress = Callable[[int], None]
+_kept = msgspec.json.Decoder(Kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which records a run is asked about; None is any. `mappings` holds a mapping and all that must land with it."""
+
+    source: str | None = None
+    rule: str | None = None
+    mappings: frozenset[tuple[str, str]] | None = None
+
+    def holds(self, *, source: str, rule: str, mapping: tuple[str, str]) -> bool:
+        """Whether a record is asked about: by its signal's source, the rule that asks, and (destination, mapping)."""
+        fits = self.source in (None, source) and self.rule in (None, rule)
+        return fits and (self.mappings is None or mapping in self.mappings)
+
+
+@dataclass
+class Gathered:
+    """How a run went: signals decided, those whose raw item could not be read any more, and those decided otherwise."""
+
+    signals: int = 0
+    unreadable: int = 0
+    otherwise: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Past:
+    """A signal with what was known on its day; `labels` are those of the models then, and what a person corrected."""
+
+    stored: Stored
+    signal: Signal
+    kept: Kept
+    labels: tuple[Label, ...]
+
+    @property
+    def decided_from(self) -> int:
+        """The raw row that it was decided from: a repeat with other counts takes its place, and is no decision."""
+        origin = self.stored.signal.provenance
+        return origin.raw_id if origin else self.stored.raw_id
+
+
+class Reader:
+    """Reads raw items again; a changed plugin shows, the moment of the first reading stays."""
+
+    def __init__(self, hub: Hub, gathered: Gathered) -> None:
+        self.hub = hub
+        self.gathered = gathered
+        self._sources: dict[tuple[str, str], Source[Any] | None] = {}
+
+    def read(self, stored: Stored) -> Past:
+        """The signal as the plugin reads it today; as it was stored where its raw item cannot be read any more."""
+        kept = _kept.decode(stored.trace)
+        signal = stored.signal
+        if stored.raw is not None:
+            fresh = self._again(stored.raw, stored)
+            signal = stored.signal if fresh is None else _of_its_day(fresh, stored)
+        return Past(stored, signal, kept, (*kept.labels, *stored.corrected))
+
+    def _again(self, raw: RawItem, stored: Stored) -> Signal | None:
+        try:
+            source = self._source(raw)
+            said = None if source is None else translate(source, raw, stored.raw_id)
+        except TranslationError as error:
+            return self._unread(f"{raw.plugin}: {error}")
+        except Exception as error:  # a plugin's bug must not end a run over all history
+            log.exception("a plugin failed to translate", plugin=raw.plugin, raw=stored.raw_id)
+            return self._unread(f"{raw.plugin}: bug: {type(error).__name__}")
+        if said is None:
+            return self._unread(f"{raw.plugin}: there is no such plugin")
+        signals = () if isinstance(said, Ignored) else said.signals
+        found = next((one for one in signals if one.key == stored.signal.key), None)
+        return found or self._unread(f"{raw.plugin}: it does not give this signal any more")
+
+    def _unread(self, reason: str) -> Signal | None:
+        """Nothing, counted with its reason (of the first REASONS ones)."""
+        self.gathered.unreadable += 1
+        reasons = self.gathered.reasons
+        if reason in reasons or len(reasons) < REASONS:
+            reasons[reason] = reasons.get(reason, 0) + 1
+        return None
+
+    def _source(self, raw: RawItem) -> Source[Any] | None:
+        place = (raw.plugin, raw.source)
+        if place not in self._sources:
+            try:
+                self._sources[place] = self.hub.reader(*place)
+            except ConfigError:
+                self._sources[place] = None
+        return self._sources[place]
+
+
+def _of_its_day(fresh: Signal, stored: Stored) -> Signal:
+    """A signal read again, with what belongs to the moment when it was decided, not to its raw item."""
+    then = stored.signal
+    moment = {
+        "conversation_key": then.conversation_key,
+        "lang": fresh.lang or then.lang,
+        "observed_at": then.observed_at,
+        "origin": then.origin,
+        "provenance": then.provenance,
+    }
+    if then.provenance is None or then.provenance.raw_id != stored.raw_id:
+        # The raw item was replaced by a repeat that says the same with other counts, which caused no decision.
+        names = ("published_at", "claimed_at", "updated_at", "counts", "revision")
+        moment |= {name: getattr(then, name) for name in names}
+    return replace(fresh, **moment)
+
+
+def remembered(hub: Hub, past: Past, opened: Iterable[str]) -> Memory:
+    """What was known beside the signal on its day; `opened` as the ledger and this run have it."""
+    key, page = past.signal.key, f"{hub.settings.public_url}/signals/{past.signal.key}"
+    thread = past.signal.conversation_key or key
+    return Memory(
+        stats=past.kept.stats,
+        conversation={"url": page, **past.kept.conversation, "key": thread, "signals": past.kept.size},
+        opened=frozenset(opened),
+        url=page,
+        person=past.kept.person,
+        joins=past.kept.joins,
+        joins_opened=frozenset(past.kept.joins_opened),
+    )
+
+
+@dataclass
+class Gathering:
+    """One run over history under a book; what it wants goes into `wishes`."""
+
+    hub: Hub
+    book: Rulebook
+    wishes: Wishes
+    scope: Scope
+    wanted: Wanted
+    keep_traces: bool = False
+    gathered: Gathered = field(default_factory=Gathered)
+
+    def run(self, progress: Progress = lambda _: None) -> Gathered:
+        """Decide all signals of the scope again, oldest first."""
+        reader, history = Reader(self.hub, self.gathered), History(self.hub.store.database)
+        for batch in _batches(history, self.scope):
+            pasts = [reader.read(stored) for stored in batch]
+            self._decide(history, pasts)
+            progress(len(batch))
+        return self.gathered
+
+    def _decide(self, history: History, pasts: Sequence[Past]) -> None:
+        threads = list(dict.fromkeys(one.signal.conversation_key or one.signal.key for one in pasts))
+        with self.hub.store.database.read() as conn:
+            in_ledger = self.hub.store.outbox.opened(conn, threads)
+        in_run = self.wishes.opened(threads)
+        self.wishes.begin()
+        for past in pasts:
+            thread = past.signal.conversation_key or past.signal.key
+            openers = {**in_run.get(thread, {}), **in_ledger.get(thread, {})}
+            others = (name for name, opener in openers.items() if opener != past.signal.key)
+            memory = remembered(self.hub, past, (*past.kept.opened, *others))
+            made = plan(past.signal, past.kept.author, past.labels, book=self.book, memory=memory)
+            self._keep(past, made, in_run)
+        self.wishes.was_made(_still_asked(self.hub.book, history, pasts))
+        self.wishes.end()
+        self.gathered.signals += len(pasts)
+
+    def _keep(self, past: Past, made: Plan, in_run: dict[str, dict[str, str]]) -> None:
+        key, source = past.signal.key, past.stored.source
+        rules = {(note.destination, note.mapping): note.rule for note in made.trace.records if note.made}
+        asked = []
+        for record in made.records:
+            mapping = (record.destination, record.mapping)
+            rule = rules.get(mapping, "")
+            is_wanted = self.wanted.holds(source=source, rule=rule, mapping=mapping)
+            asked.append(Asked(record, key, past.decided_from, source, rule, is_wanted))
+            if (
+                record.operation == "create"
+                and in_run.setdefault(record.key, {}).setdefault(record.destination, key) == key
+            ):
+                self.wishes.open(record.key, record.destination, key)
+        self.wishes.ask(asked)
+        self.wishes.fail(
+            Failed(fail.destination, fail.mapping, fail.rule, fail.field, fail.reason, 1, key)
+            for fail in made.failures
+            if self.wanted.holds(source=source, rule=fail.rule, mapping=(fail.destination, fail.mapping))
+        )
+        if (made.matched, made.topics) != (past.kept.matched, past.kept.about):
+            self.gathered.otherwise += 1
+            if self.keep_traces:
+                self.wishes.tell(key, past.stored.raw_id, self._trace(past, made), matched=bool(made.matched))
+
+    def _trace(self, past: Past, made: Plan) -> Kept:
+        notes = tuple(f"{fail.destination}/{fail.mapping}: {fail.field}: {fail.reason}" for fail in made.failures)
+        notes += tuple(
+            f"{note.destination}/{note.mapping}: {note.note}" for note in made.trace.records if not note.made
+        )
+        return replace(
+            past.kept,
+            rules=self.book.rules.version,
+            topics=self.book.topics.version,
+            matched=made.matched,
+            about=made.topics,
+            unsure_below=self.book.uncertain_below,
+            notes=notes,
+        )
+
+
+def _batches(history: History, scope: Scope) -> Iterator[list[Stored]]:
+    after = 0
+    while batch := history.signals(scope, after=after, limit=BATCH):
+        yield batch
+        after = batch[-1].id
+
+
+def _still_asked(book: Rulebook, history: History, pasts: Sequence[Past]) -> Iterator[tuple[Target, str]]:
+    """The records that the ledger has by these signals; not those which an edit had taken back or moved already."""
+    signals = {one.signal.key: one for one in pasts}
+    for made in history.made_by(list(signals)):
+        past = signals[made.signal]
+        if made.rule in past.kept.matched and _is_its(made, past.stored.signal, book):
+            yield made.target, made.signal
+
+
+def _is_its(made: Made, signal: Signal, book: Rulebook) -> bool:
+    """Whether a record is still one of the signal as it was decided last: under its key, and not forbidden since."""
+    keys = {"author": signal.author_key, "conversation": signal.conversation_key or signal.key}
+    if made.target.record_key != keys.get(made.keyed_by, signal.key):
+        return False
+    if made.target.operation == "comment" and made.created_at < signal.observed_at:
+        return False  # a later form may belong to another conversation
+    return signal.visibility not in PRIVATE or made.rule in book.private_rules
+
+
+def closure(book: Rulebook, mapping: str) -> frozenset[tuple[str, str]]:
+    """A mapping of any destination, what it requires, what follows it, and what it follows: none lands without the other."""
+    found: set[tuple[str, str]] = set()
+    waiting = [name for name in book.mappings if name[1] == mapping or "/".join(name) == mapping]
+    while waiting:
+        place = waiting.pop()
+        if place in found or place not in book.mappings:
+            continue
+        found.add(place)
+        spec = book.mappings[place].spec
+        waiting += [(place[0], name) for name in (*spec.requires, spec.then) if name]
+        waiting += [other for other, one in book.mappings.items() if other[0] == place[0] and one.spec.then == place[1]]
+    return frozenset(found)

@@ -1,0 +1,144 @@
+"""A run over history from end to end: under another book to look at, under the active one to send what differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from hub.core.errors import HubError
+from hub.core.pipeline import Rulebook
+from hub.flow.history.compare import SENT, Comparison, parts, planned
+from hub.flow.history.gather import Gathered, Gathering, Wanted
+from hub.flow.history.wishes import Wish, Wishes
+from hub.runtime import Hub, book_versions
+from hub.store.history import History, Scope, Span
+
+TRIES = 5
+
+
+class Progress(Protocol):
+    """Who is told how far a run is."""
+
+    def begin(self, step: str, total: int) -> None:
+        """A step of so many parts begins."""
+
+    def advance(self, done: int) -> None:
+        """So many more of them are done."""
+
+    def end(self) -> None:
+        """All is done, and can be looked at."""
+
+
+class Silent(Progress):
+    """Tells nobody."""
+
+    def begin(self, step: str, total: int) -> None:
+        """Nothing."""
+
+    def advance(self, done: int) -> None:
+        """Nothing."""
+
+    def end(self) -> None:
+        """Nothing."""
+
+
+@dataclass
+class Run:
+    """A finished run: what was read, how it differs, and, where it was sent, how many deliveries were planned."""
+
+    book: Rulebook
+    scope: Scope
+    span: Span
+    gathered: Gathered
+    wishes: Wishes
+    comparison: Comparison
+    planned: int = 0
+
+
+@contextmanager
+def run(
+    hub: Hub,
+    book: Rulebook,
+    *,
+    since: datetime | None = None,
+    wanted: Wanted | None = None,
+    show: int | None = 20,
+    send: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[Run]:
+    """Run history again under a book; the scratch file lives as long as the run is looked at.
+
+    With `send` what differs is planned into the outbox, under the keys that the records have; a run that was interrupted is
+    begun again and finds what it planned already in the ledger.
+    """
+    wanted, progress = wanted or Wanted(), progress or Silent()
+    history, began = History(hub.store.database), hub.now()
+    scope = Scope(since, history.last())
+    span = history.span(scope)
+    wishes = Wishes(hub.settings.data if hub.settings.data.is_dir() else None)
+    try:
+        gathering = Gathering(hub, book, wishes, scope, wanted, keep_traces=send)
+        progress.begin("signals", span.signals - span.gone)
+        gathered = gathering.run(progress.advance)
+        comparison = Comparison(hub, wishes, began, wanted, show)
+        progress.begin("records", wishes.count())
+        done = Run(book, scope, span, gathered, wishes, comparison)
+        if send:
+            _send(hub, done, progress.advance)
+        else:
+            comparison.look(progress.advance)
+        progress.end()
+        yield done
+    finally:
+        wishes.close()
+
+
+def _send(hub: Hub, run_: Run, progress: Callable[[int], None]) -> None:
+    hub.store.connections.remember_versions(book_versions(run_.book), now=hub.now())
+    for part in parts(run_.wishes):
+        destinations = _plan(hub, run_, part)
+        run_.planned += sum(destinations.values())
+        for name in destinations:
+            hub.bell.ring("deliver", name)
+        progress(len(part))
+    run_.comparison.note_gone()
+
+
+def _plan(hub: Hub, run_: Run, part: Sequence[Wish]) -> dict[str, int]:
+    """Plan what differs of a part in one transaction, with the traces that go with it; counts by destination."""
+    for _ in range(TRIES):
+        found = _try_to_plan(hub, run_, part)
+        if found is not None:
+            return found
+    raise HubError(f"a replay was overtaken {TRIES} times: run it again, it goes on where it stopped")
+
+
+def _try_to_plan(hub: Hub, run_: Run, part: Sequence[Wish]) -> dict[str, int] | None:
+    store, comparison = hub.store, run_.comparison
+    counts: dict[str, int] = {}
+    try:
+        with store.database.write() as conn:
+            # A post may have been deleted since this run read it.
+            alive = comparison.history.alive(conn, [wish.signal for wish in part])
+            judged = comparison.judge(conn, [wish for wish in part if wish.signal in alive])
+            sent = [wish for wish, kind, _ in judged if kind in SENT]
+            _unless(store.outbox.plan(conn, [planned(wish) for wish in sent], now=hub.now()))
+            comparison.history.retell(conn, run_.wishes.told(wish.signal for wish in sent))
+    except _Overtaken:
+        return None
+    comparison.note(judged)
+    for wish in sent:
+        counts[wish.record.destination] = counts.get(wish.record.destination, 0) + 1
+    return counts
+
+
+class _Overtaken(HubError):
+    """Somebody else planned the same records meanwhile."""
+
+
+def _unless(fine: bool) -> None:
+    if not fine:
+        raise _Overtaken
