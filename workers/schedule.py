@@ -10,6 +10,7 @@ import structlog
 
 from hub.core.errors import HubError
 from hub.flow.sweep import prepare, sweep
+from hub.flow.watch.rounds import start
 from hub.runtime import Hub
 
 log = structlog.get_logger(__name__)
@@ -20,6 +21,7 @@ BEAT_S = 15.0
 def run(hub: Hub, stop: threading.Event) -> None:
     """Until `stop` is set. What cannot be done now (a locked database) is tried again at the next tick."""
     prepare(hub)
+    start(hub, stop)
     last = -BEAT_S
     while not stop.is_set():
         try:

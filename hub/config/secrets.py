@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from hub.config.settings import problems
+from hub.config.settings import SecretReference, Settings, problems
 from hub.core.errors import ConfigError, Problem
 from hub.sdk.connectors import Options
 
@@ -36,6 +36,18 @@ def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, 
     if found:
         raise ConfigError(found)
     return options
+
+
+def read_secrets(settings: Settings, references: Sequence[SecretReference], *, at: str) -> list[SecretStr]:
+    """The secrets that a list of references names; raises ConfigError with all that cannot be read."""
+    found: list[Problem] = []
+    values = []
+    for index, one in enumerate(references):
+        raw = {"env": one.env} if one.env else {"file": one.file}
+        values.append(_look_up(raw, settings.folder, Problem(str(settings.file), f"{at}.{index}", ""), found))
+    if found:
+        raise ConfigError(found)
+    return [SecretStr(value) for value in values]
 
 
 def secret_fields(model: type[BaseModel]) -> list[str]:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from hub.core.errors import ConfigError, Problem
 from hub.core.exchange.change import ConversationState
@@ -102,6 +102,47 @@ class SandboxSection(Section):
     token: str = "sandbox"  # noqa: S105 - the look-alikes' public password, not a secret
 
 
+class SecretReference(Section):
+    """`{ env = "NAME" }` or `{ file = "path" }`: where a secret is read from."""
+
+    env: str = ""
+    file: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret_itself(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError('a secret must not stand in this file: write { env = "NAME" } or { file = "path" }')  # noqa: TRY004 - pydantic's way
+        return value
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SecretReference:
+        if bool(self.env) == bool(self.file):
+            raise ValueError('write { env = "NAME" } or { file = "path" }')
+        return self
+
+
+class AlertsSection(Section):
+    """`[alerts]`: who is told what is wrong, and from when on it is.
+
+    `quota` is a share of a vendor's window; `dead_letters` in an hour; a source is never silent before `silence` has passed.
+    """
+
+    urls: tuple[SecretReference, ...] = ()
+    cooldown: Duration = timedelta(hours=1)
+    repeat: Duration = timedelta(days=1)
+    quota: float = Field(default=0.8, gt=0, le=1)
+    dead_letters: int = Field(default=5, ge=1)
+    silence: Duration = timedelta(minutes=30)
+
+
+class DeliverySection(Section):
+    """`[delivery]`: how many may wait behind one record that does not land, and for how long, before they are let go."""
+
+    hold_most: int = Field(default=1000, ge=1)
+    hold_for: Duration = timedelta(hours=6)
+
+
 Price = Annotated[float, Field(ge=0)]
 
 
@@ -164,6 +205,8 @@ class Settings(Section):
     workers: WorkersSection = WorkersSection()
     sandbox: SandboxSection = SandboxSection()
     prices: PricesSection = PricesSection()
+    alerts: AlertsSection = AlertsSection()
+    delivery: DeliverySection = DeliverySection()
     sources: Mapping[Name, SourceSection] = {}
     destinations: Mapping[Name, DestinationSection] = {}
     enrichers: Mapping[Name, EnricherSection] = {}

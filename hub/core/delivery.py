@@ -28,11 +28,11 @@ State = Literal[
 STATES: tuple[State, ...] = get_args(State)
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
-    "pending": frozenset({"leased", "blocked", "parked", "superseded", "discarded"}),
+    "pending": frozenset({"leased", "blocked", "parked", "review", "superseded", "discarded"}),
     "leased": frozenset({"pending", "delivered", "retry", "blocked", "parked", "uncertain", "dead"}),
-    "retry": frozenset({"pending", "leased", "blocked", "parked", "discarded"}),
-    "blocked": frozenset({"pending", "leased", "discarded"}),
-    "parked": frozenset({"pending", "leased", "blocked", "discarded"}),
+    "retry": frozenset({"pending", "leased", "blocked", "parked", "review", "discarded"}),
+    "blocked": frozenset({"pending", "leased", "review", "discarded"}),
+    "parked": frozenset({"pending", "leased", "blocked", "review", "discarded"}),
     "uncertain": frozenset({"pending", "leased", "retry", "delivered", "review", "dead", "discarded"}),
     "review": frozenset({"pending", "delivered", "discarded"}),
     "dead": frozenset({"pending", "discarded"}),

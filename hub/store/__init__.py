@@ -13,8 +13,11 @@ from hub.store.inbox import Inbox
 from hub.store.outbox import Outbox
 from hub.store.people import People
 from hub.store.signals import Signals
+from hub.store.upkeep.alerts import Alerts
 from hub.store.upkeep.erasure import Erasures
+from hub.store.upkeep.figures import Figures
 from hub.store.upkeep.threads import Threads
+from hub.store.upkeep.valve import Valve
 from hub.store.upkeep.watch import Watch
 
 
@@ -35,6 +38,9 @@ class Store:
         self.threads = Threads(database)
         self.erasures = Erasures(database)
         self.watch = Watch(database)
+        self.alerts = Alerts(database)
+        self.figures = Figures(database)
+        self.valve = Valve(database)
 
     def close(self) -> None:
         """Close all connections to the database."""

@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, not_, select, text, update
 from sqlalchemy.sql import exists
 
 from hub.core.model import Label, RawItem, Signal
 from hub.store.database import Database, chunks
-from hub.store.tables import attempts, json_text
+from hub.store.tables import attempts, json_text, refs
 from hub.store.tables import deliveries as T
 from hub.store.tables import inbox as I
 from hub.store.tables import labels as L
@@ -165,6 +165,17 @@ class History:
             for part in chunks(sorted(set(record_keys)))
             for row in conn.execute(query.where(T.c.record_key.in_(part)))
         }
+
+    def provided(self, conn: Connection, names: Sequence[str]) -> frozenset[tuple[str, str]]:
+        """(destination, name) of what is provided already or soon, by its name of now: a joined conversation has another key."""
+        landed, coming = select(refs.c.destination, refs.c.provides), select(T.c.destination, T.c.provides)
+        open_ = text("state not in ('delivered','superseded','discarded')")  # as the partial index says it
+        return frozenset(
+            (row[0], row[1])
+            for part in chunks(names)
+            for query in (landed.where(refs.c.provides.in_(part)), coming.where(T.c.provides.in_(part), open_))
+            for row in conn.execute(query)
+        )
 
     def made_by(self, signal_keys: Sequence[str]) -> list[Made]:
         """The records that mappings made for these signals."""

@@ -131,6 +131,20 @@ class Outbox:
                 dict(row) for row in conn.execute(query if before is None else query.where(T.c.id < before)).mappings()
             ]
 
+    def matching(
+        self, states: Sequence[str], *, since: datetime | None = None, until: datetime | None = None, **wanted: Any
+    ) -> list[dict[str, Any]]:
+        """Deliveries in these states, oldest first, settled (or, unsettled, planned) in a span: id, destination, object, state,
+        error; `wanted` filters by column."""
+        at = func.coalesce(T.c.settled_at, T.c.created_at, type_=T.c.created_at.type)
+        query = select(T.c.id, T.c.destination, T.c.object, T.c.state, T.c.error).where(T.c.state.in_(states))
+        query = query if since is None else query.where(at >= since)
+        query = query if until is None else query.where(at < until)
+        for name, value in wanted.items():
+            query = query if value is None else query.where(T.c[name] == value)
+        with self.database.read() as conn:
+            return [dict(row) for row in conn.execute(query.order_by(T.c.id)).mappings()]
+
     def get(self, delivery_id: int) -> dict[str, Any] | None:
         """One delivery, whole: its payload, what it needs, and its attempts."""
         with self.database.read() as conn:

@@ -257,6 +257,16 @@ Index(
     postgresql_where=_unclosed,
 )
 
+_troubled = text("state in ('dead','review','retry','parked','blocked','uncertain')")
+Index(
+    "ix_deliveries_troubled",
+    deliveries.c.state,
+    deliveries.c.destination,
+    deliveries.c.settled_at,
+    sqlite_where=_troubled,
+    postgresql_where=_troubled,
+)
+
 needs = Table(
     "delivery_needs",
     metadata,

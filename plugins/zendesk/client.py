@@ -49,7 +49,7 @@ def error_of(answer: HttpResponse, method: str, now: datetime) -> ConnectorError
     if isinstance(generic, Retryable):
         if method == "PUT" and status >= 500 and status != 503:
             return Uncertain(text, code=code, details=details)
-        one_ticket = _one_ticket_only(answer.headers)
+        one_ticket = one_ticket_only(answer.headers)
         # RateLimited would make the engine pause the whole connection.
         kind = Retryable if one_ticket else type(generic)
         kept = {**details, "ticket_only": one_ticket}
@@ -57,7 +57,7 @@ def error_of(answer: HttpResponse, method: str, now: datetime) -> ConnectorError
     return Rejected(text, field=said.field, code=code, details=details)
 
 
-def _one_ticket_only(headers: Mapping[str, str]) -> bool:
+def one_ticket_only(headers: Mapping[str, str]) -> bool:
     """Whether a 429 is about one ticket (30 updates in 10 minutes), not about the account."""
     return "remaining=0" in headers.get("zendesk-ratelimit-per-ticket-updates", "").replace(" ", "")
 
@@ -176,6 +176,14 @@ class ZendeskClient:
         """Update."""
         return self._call("PUT", path, json=body)
 
+    def delete(self, path: str) -> None:
+        """Delete; what is not there is deleted already."""
+        try:
+            self._call("DELETE", path)
+        except Rejected as error:
+            if error.details.get("status") != 404:
+                raise
+
     def pages(self, path: str, name: str) -> Iterator[Any]:
         """All items of a list, by cursor. The next page is asked for here: zenpy would follow an absolute link to any host.
 
@@ -213,6 +221,8 @@ class ZendeskClient:
             body = None
         if isinstance(body, dict):
             return body
+        if method == "DELETE" and answer.status_code == 204:
+            return {}
         kind = Unavailable if method == "GET" else Uncertain
         raise kind(f"{method} {path} was answered without a JSON object")
 

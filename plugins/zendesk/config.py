@@ -19,6 +19,8 @@ class ZendeskOptions(Options):
     `email` with `api_token` (dying: Zendesk makes no new API tokens since 27 Oct 2026 and ends them on 30 Apr 2027).
     `objects` maps a mapping's object to the custom object's key in the account; `author_field` is the lookup field of a
     signal that points to its author. A job is asked for every `job_pause` seconds at first, `job_wait` seconds in all.
+    `webhook_secret` signs what Zendesk tells us. A post on a ticket solved less than `reopen_days` days ago reopens it.
+    `delete_tickets_to_erase` allows what no redaction can do: where a ticket's history keeps a deleted post's words.
     """
 
     subdomain: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
@@ -32,6 +34,9 @@ class ZendeskOptions(Options):
     objects: dict[str, str] = Field(default_factory=lambda: dict(OBJECTS))
     author_field: str = Field(default="author", pattern=r"^\w*$")
     public_comments: bool = True
+    webhook_secret: SecretStr | None = None
+    reopen_days: int = Field(default=14, ge=0, le=28)
+    delete_tickets_to_erase: bool = False
     open_jobs: int = Field(default=15, ge=1, le=30)
     job_pause: float = Field(default=1.0, ge=0, le=30)
     job_wait: float = Field(default=60.0, gt=0, le=600)

@@ -1,15 +1,13 @@
-"""Zendesk as a destination: what becomes of each delivery."""
+"""Zendesk as a destination: which way each delivery goes, and what Zendesk tells us."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from hub import (
-    ConnectorError,
+    Change,
     Context,
     Delivery,
     Destination,
@@ -17,31 +15,27 @@ from hub import (
     Native,
     ObjectInfo,
     Outcome,
-    QuotaExhausted,
-    RateLimited,
     Rejected,
     RemoteRef,
-    Retryable,
+    Request,
     Unauthorised,
-    Unavailable,
-    Uncertain,
     Upsert,
 )
 from hub.sdk.connectors import Idempotency
-from plugins.zendesk import translate
-from plugins.zendesk.client import Credentials, Jobs, ZendeskClient
+from plugins.zendesk import inbound, translate
+from plugins.zendesk.client import Credentials, ZendeskClient, one_ticket_only
 from plugins.zendesk.config import ZendeskOptions
-from plugins.zendesk.translate import Made, Row
-
-WINDOW = timedelta(hours=2)
-MARGIN = timedelta(minutes=10)  # a key about to be forgotten protects nothing
-BULK_USERS = "zendesk.bulk_users_refused_at"
-ASK_AGAIN = timedelta(days=7)
-FOLLOW_UPS = 5
+from plugins.zendesk.erasure import Eraser
+from plugins.zendesk.records import Records
+from plugins.zendesk.tickets import WINDOW, Remark, Tickets, line_of, one_by_one, ticket_of
+from plugins.zendesk.users import Requesters, user_of
 
 
 class ZendeskDestination(Destination[ZendeskOptions]):
-    """Authors and signals by custom object jobs, tickets one by one under an Idempotency-Key, comments one by one in order."""
+    """Authors and signals by custom object jobs, tickets one by one under an Idempotency-Key, comments one by one in order.
+
+    Back come agents' words and what becomes of tickets, by webhook; notes go to agents only; tombstones redact and delete.
+    """
 
     name = "zendesk"
     Options = ZendeskOptions
@@ -49,7 +43,7 @@ class ZendeskDestination(Destination[ZendeskOptions]):
     batch_size = 20
     mappings = "mappings:zendesk"
     sandbox = "plugins.zendesk.sandbox:build"
-    capabilities = frozenset({"records", "tickets", "comments"})
+    capabilities = frozenset({"records", "tickets", "comments", "inbound", "note", "tombstone"})
 
     def __init__(self, options: ZendeskOptions, *, pause: Callable[[float], None] = time.sleep) -> None:
         super().__init__(options)
@@ -60,9 +54,14 @@ class ZendeskDestination(Destination[ZendeskOptions]):
         """The account's host, or the local server's."""
         return (self.options.host,)
 
+    def is_throttled(self, status: int, headers: Mapping[str, str]) -> bool:
+        """A 429 about one ticket holds up no other."""
+        return status == 429 and not one_ticket_only(headers)
+
     def idempotency_of(self, object_: str, operation: str) -> Idempotency:
-        """Tickets: Zendesk keeps the key for about 2 h. Comments: the delivery key stands in the ticket's audits at once."""
-        kinds: Mapping[str, Idempotency] = {"create": Native(WINDOW), "comment": Lookup(timedelta(seconds=30))}
+        """Tickets: Zendesk keeps the key for about 2 h. Comments and notes: the delivery key stands in the audits at once."""
+        said = Lookup(timedelta(seconds=30))
+        kinds: Mapping[str, Idempotency] = {"create": Native(WINDOW), "comment": said, "note": said}
         return kinds.get(operation, self.idempotency)
 
     def batch_size_of(self, object_: str, operation: str) -> int:
@@ -71,14 +70,16 @@ class ZendeskDestination(Destination[ZendeskOptions]):
 
     def check(self, ctx: Context) -> str:
         """Who we are there; raises Unauthorised for the anonymous user that Zendesk answers to a bad token, and for end users."""
-        user = self._client(ctx).get("users/me").get("user") or {}
-        if not user.get("id"):
-            raise Unauthorised("Zendesk sees an anonymous user: the credentials are not valid there")
+        user = self._me(ctx)
         if user.get("role") not in ("agent", "admin"):
             raise Unauthorised(
                 f"{user.get('name')} is no agent: tickets and records need one", code=str(user.get("role"))
             )
         return f"{user.get('name')} ({user['role']}) at {self.options.subdomain}.zendesk.com"
+
+    def whoami(self, ctx: Context) -> str:
+        """Our agent's id: what it does comes back by webhook too, and is nobody's change."""
+        return str(self._me(ctx)["id"])
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
         """The ticket with its custom fields, and each custom object of the options that exists in the account."""
@@ -94,306 +95,84 @@ class ZendeskDestination(Destination[ZendeskOptions]):
             found[name] = translate.custom_object(name, answer, self.options.author_field)
         return found
 
+    # -------------------------------------------------------------------------------------------------------- there
+
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
         """Write a batch; see the class for how each operation goes."""
         if not batch:
             return []
-        ways = {"upsert": self._upsert, "create": self._create, "comment": self._comment}
+        client, options = self._client(ctx), self.options
+        ways: Mapping[str, Callable[[Sequence[Delivery]], list[Outcome]]] = {
+            "upsert": lambda some: Records(client, options, self._pause).upsert(some),
+            "create": lambda some: self._create(client, some),
+            "comment": lambda some: self._comment(client, some),
+            "note": lambda some: self._note(client, some),
+            "tombstone": lambda some: Eraser(client, options, self._pause).erase(some),
+        }
         way = ways.get(batch[0].operation)
         if way is None:
             error = Rejected(f"Zendesk has no operation {batch[0].operation!r}", code="operation")
             return [Outcome.failed(delivery, error) for delivery in batch]
-        return way(self._client(ctx), batch)
+        return way(batch)
 
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
         """Find a record by external id, a ticket by external id, a comment by the delivery key in the ticket's audits."""
         client = self._client(ctx)
         if delivery.operation == "create":
-            return self._find_ticket(client, delivery)
-        if delivery.operation == "comment":
-            return self._find_comment(client, delivery, _ticket_of(delivery))
-        return self._read_back(client, delivery.object, [delivery.record_key]).get(delivery.record_key)
+            return Tickets(client, self.options).find(delivery.record_key)
+        if delivery.operation in ("comment", "note"):
+            return Tickets(client, self.options).find_remark(ticket_of(delivery), delivery.key)
+        records = Records(client, self.options, self._pause)
+        return records.find(delivery.object, [delivery.record_key]).get(delivery.record_key)
+
+    def _create(self, client: ZendeskClient, batch: Sequence[Delivery]) -> list[Outcome]:
+        users = Requesters(client, self.options, self._pause).of(batch)
+        tickets = Tickets(client, self.options)
+        return one_by_one(batch, lambda one: Outcome.delivered(one, tickets.open(one, user_of(one, users))))
+
+    def _comment(self, client: ZendeskClient, batch: Sequence[Delivery]) -> list[Outcome]:
+        users = Requesters(client, self.options, self._pause).of(batch)
+        tickets = Tickets(client, self.options)
+        tickets.look_at(map(line_of, batch))
+
+        def add(delivery: Delivery) -> Outcome:
+            user = user_of(delivery, users)
+            body = translate.comment_body(delivery, user, public=self.options.public_comments)
+            return tickets.say(delivery, Remark(delivery.key, body, user))
+
+        return one_by_one(batch, add, line=line_of)
+
+    def _note(self, client: ZendeskClient, batch: Sequence[Delivery]) -> list[Outcome]:
+        tickets = Tickets(client, self.options)
+        tickets.look_at(map(line_of, batch))
+
+        def add(delivery: Delivery) -> Outcome:
+            return tickets.say(delivery, Remark(delivery.key, translate.note_body(delivery), note=True))
+
+        return one_by_one(batch, add, line=line_of)
+
+    # --------------------------------------------------------------------------------------------------- and back again
+
+    def verify(self, request: Request) -> bool:
+        """Whether Zendesk signed this with our webhook's secret within five minutes; without a secret nothing is genuine."""
+        secret = self.options.webhook_secret
+        return secret is not None and inbound.is_genuine(request, secret.get_secret_value())
+
+    def event_id(self, request: Request) -> str:
+        """The invocation's id: a retry carries the same."""
+        return request.headers.get(inbound.INVOCATION, "")
+
+    def parse(self, body: bytes) -> Sequence[Change]:
+        """What agents said and did; see `inbound.read`."""
+        return inbound.read(body)
+
+    # ----------------------------------------------------------------------------------------------------------- details
 
     def _client(self, ctx: Context) -> ZendeskClient:
         return ZendeskClient(self.options, ctx, self._credentials)
 
-    # --------------------------------------------------------------------------------------------------------- records
-
-    def _upsert(self, client: ZendeskClient, batch: Sequence[Delivery]) -> list[Outcome]:
-        rows = translate.rows_of(batch, self.options.author_field)
-        object_ = batch[0].object
-        made = self._run(client, object_, [list(chunk) for chunk in translate.chunks(rows)])
-        unnamed = [key for key, one in made.items() if one.error is None and one.id is None]
-        refs = {key: RemoteRef(one.id) for key, one in made.items() if one.id is not None}
-        if unnamed:
-            try:
-                refs |= self._read_back(client, object_, unnamed)
-            except ConnectorError as error:
-                made |= {key: Made(error=Uncertain(f"written, but not to be read back: {error}")) for key in unnamed}
-        return [_outcome(one, made.get(row.key), refs.get(row.key)) for row in rows for one in row.deliveries]
-
-    def _run(self, client: ZendeskClient, object_: str, parts: list[list[Row]]) -> dict[str, Made]:
-        """Write the parts by jobs. A part that is refused as a whole is halved, so that one bad record fails alone."""
-        path = f"custom_objects/{self.options.objects.get(object_, object_)}/jobs"
-        jobs = Jobs(client, self.options, self._pause).run(path, [translate.upsert_job(part) for part in parts])
-        made: dict[str, Made] = {}
-        halves: list[list[Row]] = []
-        for part, job in zip(parts, jobs, strict=True):
-            if isinstance(job, Rejected) and len(part) > 1 and job.details.get("status") in (400, 413, 422):
-                halves += [part[: len(part) // 2], part[len(part) // 2 :]]
-            elif isinstance(job, ConnectorError):
-                made |= {row.key: Made(error=job) for row in part}
-            else:
-                made |= translate.results_of(job, [row.key for row in part])
-        return made | (self._run(client, object_, halves) if halves else {})
-
-    def _read_back(self, client: ZendeskClient, object_: str, keys: Sequence[str]) -> dict[str, RemoteRef]:
-        path = f"custom_objects/{self.options.objects.get(object_, object_)}/records"
-        found: dict[str, RemoteRef] = {}
-        for part in translate.chunks(keys):
-            answer = client.get(path, **{"filter[external_ids]": ",".join(part), "page[size]": "100"})
-            records = [one for one in answer.get("custom_object_records") or () if isinstance(one, Mapping)]
-            found |= {str(one.get("external_id")): RemoteRef(str(one["id"])) for one in records if one.get("id")}
-        return found
-
-    # --------------------------------------------------------------------------------------------------------- tickets
-
-    def _create(self, client: ZendeskClient, batch: Sequence[Delivery]) -> list[Outcome]:
-        users = self._users(client, batch)
-        return _one_by_one(batch, lambda delivery: self._open(client, delivery, users))
-
-    def _open(self, client: ZendeskClient, delivery: Delivery, users: Users) -> RemoteRef:
-        if delivery.ref is not None:  # the conversation has its ticket: never a second one
-            return delivery.ref
-        # Past the window the key may be forgotten, so the external id is asked first.
-        if delivery.first_sent_at and client.ctx.now() - delivery.first_sent_at >= WINDOW - MARGIN:
-            found = self._find_ticket(client, delivery)
-            if found is not None:
-                return found
-        body = translate.ticket_body(delivery, _user_of(delivery, users))
-        try:
-            answer = client.post("tickets", body, key=delivery.key)
-        except Rejected as error:
-            found = self._find_ticket(client, delivery) if error.code == "IdempotentRequestError" else None
-            if found is None:
-                raise
-            return found
-        return self._ticket_ref(answer)
-
-    def _find_ticket(self, client: ZendeskClient, delivery: Delivery) -> RemoteRef | None:
-        """The oldest ticket of this external id: a follow-up carries the id of the one it follows."""
-        answer = client.get("tickets", external_id=delivery.record_key)
-        tickets = [one for one in answer.get("tickets") or () if isinstance(one, Mapping)]
-        same = [one["id"] for one in tickets if one.get("external_id") == delivery.record_key and _is_id(one.get("id"))]
-        return self._ticket_ref({"ticket": {"id": min(same)}}) if same else None
-
-    def _ticket_ref(self, answer: Mapping[str, Any]) -> RemoteRef:
-        ticket = answer.get("ticket")
-        if not isinstance(ticket, Mapping) or not ticket.get("id"):
-            raise Uncertain("Zendesk's answer names no ticket")
-        return RemoteRef(str(ticket["id"]), self._page(str(ticket["id"])))
-
-    def _page(self, ticket_id: str) -> str:
-        return f"{self.options.web}/agent/tickets/{ticket_id}"
-
-    # -------------------------------------------------------------------------------------------------------- comments
-
-    def _comment(self, client: ZendeskClient, batch: Sequence[Delivery]) -> list[Outcome]:
-        users = self._users(client, batch)
-
-        def add(delivery: Delivery) -> RemoteRef:
-            user = _user_of(delivery, users)
-            body = translate.comment_body(delivery, user, public=self.options.public_comments)
-            return self._add(client, _ticket_of(delivery), Remark(delivery.key, body, user))
-
-        return _one_by_one(batch, add, line=_line_of)
-
-    def _add(self, client: ZendeskClient, ticket_id: str, remark: Remark, *, depth: int = 0) -> RemoteRef:
-        try:
-            answer = client.put(f"tickets/{ticket_id}", remark.body)
-        except Rejected as error:
-            if translate.CLOSED not in str(error) or depth >= FOLLOW_UPS:
-                raise
-            return self._follow_up(client, ticket_id, remark, depth=depth + 1)
-        audit = answer.get("audit")
-        id_ = translate.comment_of(audit) if isinstance(audit, Mapping) else None
-        if id_ is None:
-            raise Uncertain("Zendesk's answer holds no audit of the comment")
-        return RemoteRef(id_, self._page(ticket_id))
-
-    def _follow_up(self, client: ZendeskClient, ticket_id: str, remark: Remark, *, depth: int) -> RemoteRef:
-        """Go on in the closed ticket's follow-up; open it where there is none yet. One only: its key is made of the ticket."""
-        closed = _ticket(client, ticket_id)
-        if newest := _newest_follow_up(closed):
-            # An earlier attempt may have opened it with these very words.
-            found = self._marked(client, newest, remark.key)
-            return found or self._add(client, newest, remark, depth=depth)
-        body = translate.follow_up_body(remark.body, closed, remark.user)
-        try:
-            answer = client.post("tickets", body, key=translate.follow_up_key(ticket_id))
-        except Rejected as error:
-            if error.code != "IdempotentRequestError":
-                raise
-            raise Retryable("another comment has just opened the follow-up ticket", retry_after=5) from error
-        page = self._ticket_ref(answer)
-        audit = answer.get("audit")
-        id_ = translate.comment_of(audit) if isinstance(audit, Mapping) else None
-        return RemoteRef(id_ or page.id, page.url)
-
-    def _find_comment(self, client: ZendeskClient, delivery: Delivery, ticket_id: str) -> RemoteRef | None:
-        for _ in range(FOLLOW_UPS):
-            if found := self._marked(client, ticket_id, delivery.key):
-                return found
-            newest = _newest_follow_up(_ticket(client, ticket_id))
-            if newest is None:
-                return None
-            ticket_id = newest
-        raise Uncertain("the chain of follow-up tickets is longer than we read")
-
-    def _marked(self, client: ZendeskClient, ticket_id: str, key: str) -> RemoteRef | None:
-        id_ = translate.marked_comment(client.pages(f"tickets/{ticket_id}/audits", "audits"), key)
-        return RemoteRef(id_, self._page(ticket_id)) if id_ else None
-
-    # ----------------------------------------------------------------------------------------------------------- users
-
-    def _users(self, client: ZendeskClient, batch: Sequence[Delivery]) -> Users:
-        """The id of each requester by external id, or the error that kept it from having one.
-
-        Those who exist are only read: a user may be updated 5 times a minute, and an agent may have corrected the name.
-        """
-        wanted = {user["external_id"]: user for user in map(translate.requester_of, batch) if user is not None}
-        users: Users = dict(_known_users(client, list(wanted)))
-        missing = [key for key in wanted if key not in users]
-        if len(missing) > 1 and self._make_many(client, [wanted[key] for key in missing]):
-            users |= _known_users(client, missing)
-        for key in missing:
-            if key not in users:
-                users[key] = _make_user(client, wanted[key])
-        return users
-
-    def _make_many(self, client: ZendeskClient, users: list[dict[str, Any]]) -> bool:
-        """Try the bulk import of users, which most accounts have not enabled: a 403 is remembered for a week."""
-        refused = client.ctx.state.get(BULK_USERS)
-        if refused and client.ctx.now() < datetime.fromisoformat(refused) + ASK_AGAIN:
-            return False
-        bodies = [{"users": list(part)} for part in translate.chunks(users)]
-        for answer in Jobs(client, self.options, self._pause).run("users/create_or_update_many", bodies):
-            if isinstance(answer, Rejected) and answer.details.get("status") == 403:
-                client.ctx.state.set(BULK_USERS, client.ctx.now().isoformat())
-                return False
-            if isinstance(answer, _FOR_ALL):
-                raise answer
-        return True
-
-
-# ------------------------------------------------------------------------------------------------------------- details
-
-Users = dict[str, int | ConnectorError]
-_FOR_ALL = (Unauthorised, QuotaExhausted, RateLimited, Unavailable)  # about the account, not about one record
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """A comment on its way: our mark, the update that adds it, and its author there."""
-
-    key: str
-    body: dict[str, Any]
-    user: int | None
-
-
-def _one_by_one(
-    batch: Sequence[Delivery], write: Callable[[Delivery], RemoteRef], *, line: Callable[[Delivery], str] | None = None
-) -> list[Outcome]:
-    """Write each by itself. Deliveries of one `line` keep their order: none goes after one that may come again.
-
-    An error about the account ends the batch: it is given to all that were not sent.
-    """
-    outcomes: list[Outcome] = []
-    stop: ConnectorError | None = None
-    held: dict[str, ConnectorError] = {}
-    for delivery in batch:
-        name = line(delivery) if line else ""
-        try:
-            if (waits := stop or held.get(name)) is not None:
-                raise waits
-            outcomes.append(Outcome.delivered(delivery, write(delivery)))
-        except ConnectorError as error:
-            outcomes.append(Outcome.failed(delivery, error))
-            if isinstance(error, _FOR_ALL) and not error.details.get("ticket_only"):
-                stop = error
-            elif line and name not in held and not isinstance(error, Rejected):
-                seconds = error.retry_after if isinstance(error, Retryable) else None
-                held[name] = Retryable(f"waits for an earlier comment: {error}", retry_after=seconds or 60)
-    return outcomes
-
-
-def _outcome(delivery: Delivery, made: Made | None, ref: RemoteRef | None) -> Outcome:
-    if made is not None and made.error is not None:
-        return Outcome.failed(delivery, made.error)
-    if ref is None:
-        return Outcome.failed(delivery, Uncertain("the job ended and says nothing of this record"))
-    return Outcome.delivered(delivery, ref)
-
-
-def _ticket_of(delivery: Delivery) -> str:
-    """The id of the conversation's ticket; raises Rejected where the delivery came without."""
-    parent = delivery.parents.get("conversation")
-    if parent is None or not parent.id.isdecimal():
-        raise Rejected("a comment needs the ticket of its conversation", field="conversation")
-    return parent.id
-
-
-def _line_of(delivery: Delivery) -> str:
-    """What a comment may not overtake another in."""
-    parent = delivery.parents.get("conversation")
-    return parent.id if parent else ""
-
-
-def _user_of(delivery: Delivery, users: Users) -> int | None:
-    """The requester's id, None where the mapping names none; raises the error that kept it from having one."""
-    requester = translate.requester_of(delivery)
-    found = users[requester["external_id"]] if requester else None
-    if isinstance(found, ConnectorError):
-        raise found
-    return found
-
-
-def _known_users(client: ZendeskClient, keys: Sequence[str]) -> dict[str, int]:
-    known: dict[str, int] = {}
-    for part in translate.chunks(keys):
-        answer = client.get("users/show_many", external_ids=",".join(part))
-        users = [one for one in answer.get("users") or () if isinstance(one, Mapping)]
-        known |= {
-            str(one["external_id"]).lower(): int(one["id"]) for one in users if one.get("external_id") and one.get("id")
-        }
-    return known
-
-
-def _make_user(client: ZendeskClient, user: dict[str, Any]) -> int | ConnectorError:
-    """Create or update one user; a Rejected or a doubt is about this one, anything else is raised."""
-    try:
-        answer = client.post("users/create_or_update", {"user": user}).get("user")
-    except (Rejected, Uncertain) as error:
-        # Sending it again does no harm, so a doubt is no doubt for the ticket that was not yet sent.
-        return error if isinstance(error, Rejected) else Retryable(f"user not yet there: {error}")
-    if not isinstance(answer, Mapping) or not _is_id(answer.get("id")):
-        return Retryable("Zendesk's answer names no user")
-    id_: int = answer["id"]
-    return id_
-
-
-def _ticket(client: ZendeskClient, ticket_id: str) -> Mapping[str, Any]:
-    ticket = client.get(f"tickets/{ticket_id}").get("ticket")
-    if not isinstance(ticket, Mapping):
-        raise Retryable("Zendesk's answer names no ticket")
-    return ticket
-
-
-def _newest_follow_up(ticket: Mapping[str, Any]) -> str | None:
-    ids = [id_ for id_ in ticket.get("followup_ids") or () if _is_id(id_)]
-    return str(max(ids)) if ids else None
-
-
-def _is_id(value: Any) -> bool:
-    """Whether this can be the id of a user or a ticket: a whole number."""
-    return isinstance(value, int) and value > 0
+    def _me(self, ctx: Context) -> Mapping[str, object]:
+        user: Mapping[str, object] = self._client(ctx).get("users/me").get("user") or {}
+        if not user.get("id"):
+            raise Unauthorised("Zendesk sees an anonymous user: the credentials are not valid there")
+        return user

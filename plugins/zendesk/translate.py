@@ -18,6 +18,7 @@ from hub.sdk.text import excerpt
 MARK = "hubbub_delivery"
 CLOSED = "closed prevents ticket update"
 
+_NOTE = 16_000  # characters of any script stay below Zendesk's 64 KB
 _STANDARD = ("name",)
 _TYPES = {
     "text": "string",
@@ -217,6 +218,37 @@ def follow_up_body(update: Mapping[str, Any], closed: Mapping[str, Any], user_id
 def follow_up_key(ticket_id: str) -> str:
     """The idempotency key of a closed ticket's follow-up: of the ticket, not of the comment, so there is one only."""
     return digest("follow-up", ticket_id)
+
+
+def note_body(delivery: Delivery) -> dict[str, Any]:
+    """The update that adds a note for agents, marked like a comment; raises Rejected where there is no text."""
+    text = str(delivery.fields.get("text") or "").strip()
+    if not text:
+        raise Rejected("a note needs a text", field="text")
+    return {"ticket": {"comment": {"body": text[:_NOTE], "public": False}, "metadata": {MARK: delivery.key}}}
+
+
+def newest_follow_up(ticket: Mapping[str, Any]) -> str | None:
+    """The id of a closed ticket's newest follow-up."""
+    ids = [id_ for id_ in ticket.get("followup_ids") or () if is_id(id_)]
+    return str(max(ids)) if ids else None
+
+
+def is_merged(ticket: Mapping[str, Any]) -> bool:
+    """Whether a ticket was closed because it was merged into another: Zendesk tags it so."""
+    return "closed_by_merge" in (ticket.get("tags") or ())
+
+
+def winner_of(ticket_id: str, comments: Sequence[Mapping[str, Any]]) -> str | None:
+    """The ticket that a merged one went into: its last comment says "merged into request #12", in the account's language."""
+    last = comments[-1] if comments else {}
+    found = re.search(r"#(\d{1,19})\b", str(last.get("plain_body") or last.get("body") or ""))
+    return found[1] if found and found[1] != ticket_id else None
+
+
+def is_id(value: Any) -> bool:
+    """Whether this can be the id of a user or a ticket: a whole number."""
+    return isinstance(value, int) and value > 0
 
 
 def _comment(given: Any, user_id: int | None, *, public: bool) -> dict[str, Any]:

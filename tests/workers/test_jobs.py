@@ -92,10 +92,10 @@ def test_the_lane_is_free_again_before_the_first_claim(made: Made, monkeypatch: 
 def test_a_job_that_fails_is_logged_and_not_fatal(
     made: Made, logged: list[structlog.typing.EventDict], error: Exception, level: str
 ) -> None:
-    def fail(**_: object) -> None:
+    def fail(*_: object) -> None:
         raise error
 
-    made.hub.store.connections.paused = fail  # type: ignore[method-assign]  # the first thing that a delivery asks
+    made.hub.store.connections.standing = fail  # type: ignore[method-assign]  # the first thing that a delivery asks
     jobs.deliver("memo")
     assert [entry["log_level"] for entry in logged] == [level]
 

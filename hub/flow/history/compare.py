@@ -78,7 +78,15 @@ class Comparison:
     def judge(self, conn: Any, part: Sequence[Wish]) -> list[tuple[Wish, Kind, Latest | None]]:
         """What each wish is beside the ledger's newest row of its record, in the caller's transaction."""
         latest = self.history.latest(conn, [wish.record.key for wish in part])
-        return [(wish, self._kind(wish, latest.get(wish.target)), latest.get(wish.target)) for wish in part]
+        names = [wish.record.provides for wish in part if wish.record.operation == "create"]
+        there = self.history.provided(conn, names)
+        judged: list[tuple[Wish, Kind, Latest | None]] = []
+        for wish in part:
+            row = latest.get(wish.target)
+            # A ticket of a conversation that has joined another one stands in the ledger under its earlier key.
+            joined = row is None and (wish.record.destination, wish.record.provides) in there
+            judged.append((wish, "same" if joined else self._kind(wish, row), row))
+        return judged
 
     def _kind(self, wish: Wish, row: Latest | None) -> Kind:
         if row is None:

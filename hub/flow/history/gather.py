@@ -119,10 +119,11 @@ class Reader:
 
 
 def _of_its_day(fresh: Signal, stored: Stored) -> Signal:
-    """A signal read again, with what belongs to the moment when it was decided, not to its raw item."""
+    """A signal read again, with what belongs to the moment when it was decided, and what the hub found out about it."""
     then = stored.signal
     moment = {
         "conversation_key": then.conversation_key,
+        "in_reply_to": fresh.in_reply_to or then.in_reply_to,  # found by the network's other name for it
         "lang": fresh.lang or then.lang,
         "observed_at": then.observed_at,
         "origin": then.origin,

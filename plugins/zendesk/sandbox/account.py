@@ -43,9 +43,11 @@ OBJECTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 AGENT = 26_155_588_900_001
+PERSON = 26_155_588_900_000  # who sits before the agent's pages; AGENT is whom the token stands for
 MOST_JOBS = 30
 JOB_ENDS = timedelta(seconds=10)  # a job that nobody looks at ends too
 RECORD_BYTES = 32 * 1024
+_REDACT_STRING = "/api/v2/tickets/{ticket_id}/comments/{ticket_comment_id}/redact"
 
 
 def invalid(field: str, said: str) -> Answer:
@@ -91,12 +93,14 @@ class Account(Sandbox):
         super().__init__(options)
 
     def seed(self) -> None:
-        """An agent, the account's custom objects and nothing else."""
+        """The hub's agent, a person's, the account's custom objects and nothing else."""
         self.store.declare("user", unique=("external_id", "email"), fold=True)
         for key in self.objects:
             self.store.declare(key, unique=("external_id",))
         agent = {"name": "Ada Agent", "email": "agent@example.com", "role": "admin", "external_id": None}
         self.store.put("user", str(AGENT), agent)
+        person = {"name": "Bea Berg", "email": "bea@example.com", "role": "agent", "external_id": None}
+        self.store.put("user", str(PERSON), person)
 
     @property
     def objects(self) -> Mapping[str, Mapping[str, str]]:
@@ -115,6 +119,10 @@ class Account(Sandbox):
         custom["items"] = {"type": "object", "required": ["id", "value"]}
         # It says "list or object, numeric ids"; recorded jobs give a list or null, custom objects have ids of letters.
         schemas["JobStatusObject"]["properties"]["results"] = {}
+        # Its texts ask for these bodies, its schemas leave them out: redactions, and deletions by external id.
+        for redaction in ("/api/v2/comment_redactions/{ticket_comment_id}", _REDACT_STRING):
+            document["paths"][redaction]["put"]["requestBody"] = {"content": {"application/json": {"schema": {}}}}
+        schemas["CustomObjectRecordsBulkCreateRequest"]["properties"]["job"]["properties"]["items"]["items"] = {}
         query = frozenset({"page", "sort", "filter", "include_standard_fields"})
         return Contract(document, Terms(nullable_everywhere=True, json_twin=True, answers=True, free_query=query))
 
@@ -188,8 +196,8 @@ class Account(Sandbox):
 
     def attempt(self, call: Call, place: int, item: Any, work: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
         """One item: what became of it, or why not; the others of the job go on."""
-        total = len(call.json().get("job", {}).get("items", ())) or 1
-        if call.fails(place, total):
+        total = len(call.json().get("job", {}).get("items", ())) if call.body else 1
+        if call.fails(place, total or 1):
             return {
                 "index": place,
                 "status": "Failed",

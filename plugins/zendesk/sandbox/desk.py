@@ -1,292 +1,203 @@
-"""Users, tickets, comments and audits of the look-alike."""
+"""The agent's desk of the look-alike: tickets to read, answer, set, merge and delete, and where its webhook points to."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
-from hub.sdk.sandbox import Answer, Call, Refused, Taken, route
-from plugins.zendesk.sandbox.account import AGENT, Account, invalid, listed, not_found, paged
+from hub.sdk.sandbox import Answer, Call, Refused, route
+from plugins.zendesk.sandbox.account import AGENT, PERSON
+from plugins.zendesk.sandbox.erasures import BLACK, Erasures
 
-KEY_LIVES = timedelta(hours=2)
-_VIA = {"channel": "api", "source": {"from": {}, "to": {}, "rel": None}}
+STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
 _HTML = {
     "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
 }
+_STYLE = """:root{color-scheme:light dark;--line:#8884}
+body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}
+article,form{border:1px solid var(--line);border-radius:.5rem;padding:.5rem 1rem;margin:1rem 0}
+article.note{background:#fc02}article h2{font-size:1rem;margin:0}p{white-space:pre-wrap;overflow-wrap:anywhere}
+label{display:block;margin:.4rem 0}textarea,input[type=text],input[type=url]{width:100%;font:inherit;box-sizing:border-box}
+button,select{font:inherit}table{border-collapse:collapse}td,th{border-bottom:1px solid var(--line);padding:.2rem .6rem;
+text-align:left}"""
 
 
-class ZendeskSandbox(Account):
-    """The whole account."""
+class ZendeskSandbox(Erasures):
+    """The whole account, with a person before it."""
 
-    # ----------------------------------------------------------------------------------------------------------- users
-
-    @route("POST", "/oauth/tokens", object="token", write=False, open=True, contract=False)
-    def grant(self, call: Call) -> Answer:
-        """An access token by client credentials; the secret is the sandbox's token."""
-        asked = call.json()
-        if asked.get("grant_type") != "client_credentials" or asked.get("client_secret") != self.options.token:
-            return Answer(401, {"error": "invalid_client", "error_description": "Client authentication failed"})
-        lasts = {"expires_in": 7200, "token_type": "bearer", "scope": asked.get("scope", "read write")}
-        return Answer(200, {"access_token": self.options.token, **lasts})
-
-    @route("GET", "/api/v2/users/me", object="user", open=True)
-    def me(self, call: Call) -> Answer:
-        """The caller; without credentials the anonymous user, not a 401."""
-        if "authorization" not in call.headers:
-            user = {"id": None, "name": "Anonymous user", "email": "invalid@example.com", "role": "end-user"}
-            return Answer(200, {"user": user})
-        refused = self.authenticate(call)
-        return refused or Answer(200, {"user": self.user(str(AGENT))})
-
-    @route("GET", "/api/v2/users/show_many", object="user")
-    def show_users(self, call: Call) -> Answer:
-        """Users by ids or external ids, at most 100; the unknown are left out."""
-        by_key = [self.store.find("user", "external_id", key) for key in listed(call, "external_ids")]
-        ids = listed(call, "ids") + [found[0] for found in by_key if found]
-        users = [self.user(id_) for id_ in ids if self.store.get("user", id_)]
-        return Answer(200, {"users": users, "next_page": None, "previous_page": None, "count": len(users)})
-
-    @route("GET", "/api/v2/users/{id}", object="user")
-    def show_user(self, call: Call) -> Answer:
-        """One user."""
-        found = self.store.get("user", call.args["id"])
-        return Answer(200, {"user": self.user(call.args["id"])}) if found else not_found()
-
-    @route("POST", "/api/v2/users/create_or_update", object="user")
-    def put_user(self, call: Call) -> Answer:
-        """One user by external id or e-mail address: 200 where it was there, 201 where it is new."""
-        id_, new = self.save_user(call.json().get("user") or {})
-        return Answer(201 if new else 200, {"user": self.user(id_)})
-
-    @route("POST", "/api/v2/users/create_or_update_many", object="user")
-    def put_users(self, call: Call) -> Answer:
-        """Up to 100 users as a job, where the account has bulk imports enabled."""
-        if not self.options.extra.get("bulk_users", False):
-            said = "Bulk user imports are not enabled for this account"
-            return Answer(403, {"error": {"title": "Forbidden", "message": said}})
-        return Answer(200, self.queue(call, call.json().get("users") or [], self.bulk_user))
-
-    def bulk_user(self, user: Any) -> dict[str, Any]:
-        """One item of a bulk import."""
-        id_, new = self.save_user(user)
-        done = {"status": "Created" if new else "Updated", "success": True}
-        return {**done, "id": int(id_), "external_id": user.get("external_id"), "email": user.get("email")}
-
-    def save_user(self, given: Mapping[str, Any]) -> tuple[str, bool]:
-        """Create or update; `(id, whether it is new)`. Another user's e-mail address is refused, as at Zendesk."""
-        found = self.store.find("user", "external_id", given.get("external_id"))
-        if found is None and not str(given.get("name") or "").strip():
-            raise Refused(invalid("name", "is too short (minimum is 1 character)"))
-        id_ = found[0] if found else self.store.next_id("user", AGENT + 1)
-        try:
-            base = found[1] if found else {"role": "end-user", "email": None, "external_id": None}
-            self.store.put("user", id_, {**base, **given})
-        except Taken as taken:
-            raise Refused(invalid(taken.field, f"{taken.value} is already being used by another user")) from None
-        key = str(given.get("external_id") or "")
-        self.journal.record("update" if found else "create", "user", id_, key=key, fields=given)
-        return id_, found is None
-
-    def user(self, id_: str) -> dict[str, Any]:
-        """A user as Zendesk shows it."""
-        return {
-            "id": int(id_),
-            "url": f"/api/v2/users/{id_}.json",
-            "active": True,
-            **(self.store.get("user", id_) or {}),
-        }
-
-    # --------------------------------------------------------------------------------------------------------- tickets
-
-    @route("GET", "/api/v2/ticket_fields", object="ticket_field")
-    def ticket_fields(self, call: Call) -> Answer:
-        """The system fields that matter and one custom field."""
-        options = [{"name": name.capitalize(), "value": name} for name in ("low", "normal", "high", "urgent")]
-        fields = [
-            {"id": 1, "type": "subject", "title": "Subject", "active": True},
-            {"id": 2, "type": "priority", "title": "Priority", "active": True, "system_field_options": options},
-            {"id": 360001, "type": "text", "title": "Network", "active": True},
-        ]
-        return paged(call, "ticket_fields", fields)
-
-    @route("POST", "/api/v2/tickets", object="ticket")
-    def open_ticket(self, call: Call) -> Answer:
-        """A ticket; an Idempotency-Key is kept for two hours, and the same key with another body is refused."""
-        key, body = call.headers.get("idempotency-key", ""), json.dumps(call.json(), sort_keys=True)
-        kept = self.store.get("_keys", key) if key else None
-        if kept and self.now() - datetime.fromisoformat(kept["at"]) < KEY_LIVES:
-            if kept["body"] != body:
-                said = "The idempotency key was used with other parameters"
-                return Answer(400, {"error": "IdempotentRequestError", "description": said})
-            return Answer(201, kept["answer"], {"x-idempotency-lookup": "hit"})
-        answer = self.make_ticket(call.json().get("ticket") or {})
-        if key:
-            self.store.put("_keys", key, {"at": self.now().isoformat(), "body": body, "answer": answer})
-        return Answer(201, answer, {"x-idempotency-lookup": "miss"} if key else {})
-
-    def make_ticket(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Open a ticket with its first comment; a follow-up needs a closed ticket."""
-        fields = {name: value for name, value in given.items() if name not in ("comment", "metadata")}
-        requester = str(given.get("requester_id") or AGENT)
-        if self.store.get("user", requester) is None:
-            raise Refused(invalid("requester", "is invalid"))
-        source = given.get("via_followup_source_id")
-        closed = self.store.get("ticket", str(source)) or {}
-        if source and closed.get("status") != "closed":
-            raise Refused(invalid("base", "Ticket for follow-up is not closed"))
-        id_ = self.store.next_id("ticket")
-        ticket = {"subject": None, "external_id": None, "priority": None, "tags": [], "status": "new", **fields}
-        times = {"created_at": self.stamp(), "updated_at": self.stamp()}
-        self.store.insert("ticket", id_, {**ticket, "requester_id": int(requester), "followup_ids": [], **times})
-        if source:
-            self.store.update("ticket", str(source), {"followup_ids": [*closed["followup_ids"], int(id_)]})
-        self.journal.record("ticket", "ticket", id_, key=str(given.get("external_id") or ""), fields=given)
-        return {"ticket": self.ticket(id_), "audit": self.audit(id_, given, "Create")}
-
-    @route("GET", "/api/v2/tickets", object="ticket")
-    def list_tickets(self, call: Call) -> Answer:
-        """Tickets, by external id where one is asked for (which need not be unique)."""
-        wanted = call.param("external_id")
-        found = [id_ for id_, one in self.store.all("ticket") if not wanted or one["external_id"] == wanted]
-        return paged(call, "tickets", [self.ticket(id_) for id_ in found])
-
-    @route("GET", "/api/v2/tickets/show_many", object="ticket")
-    def show_tickets(self, call: Call) -> Answer:
-        """Tickets by ids."""
-        found = [self.ticket(id_) for id_ in listed(call, "ids") if self.store.get("ticket", id_)]
-        return Answer(200, {"tickets": found, "count": len(found), "next_page": None, "previous_page": None})
-
-    @route("GET", "/api/v2/search", object="search", contract=False)
-    def search(self, call: Call) -> Answer:
-        """Tickets by `external_id:KEY`; the index lags, so a new one is not found for a while."""
-        wanted = [word.removeprefix("external_id:") for word in call.param("query").split() if "external_id:" in word]
-        before = (self.now() - timedelta(seconds=self.options.extra.get("search_lag_s", 60))).strftime(
-            "%Y-%m-%dT%H:%M:%SZ"
+    @route("GET", "/agent/tickets", open=True, contract=False)
+    def list_page(self, call: Call) -> Answer:
+        """All tickets, newest first."""
+        rows = "".join(
+            f"<tr><td><a href='/agent/tickets/{escape(id_)}'>#{escape(id_)}</a></td><td>{_said(one['status'])}</td>"
+            f"<td>{_said(one['subject'])}</td><td>{_said(self.name_of(one['requester_id']))}</td></tr>"
+            for id_, one in reversed(self.store.all("ticket"))
         )
-        tickets = [(id_, one) for id_, one in self.store.all("ticket") if one["external_id"] in wanted]
-        found = [self.ticket(id_) for id_, one in tickets if one["created_at"] <= before]
-        return Answer(200, {"results": found, "count": len(found), "next_page": None})
-
-    @route("GET", "/api/v2/tickets/{id}", object="ticket")
-    def show_ticket(self, call: Call) -> Answer:
-        """One ticket."""
-        found = self.store.get("ticket", call.args["id"])
-        return Answer(200, {"ticket": self.ticket(call.args["id"])}) if found else not_found()
-
-    @route("PUT", "/api/v2/tickets/{id}", object="ticket")
-    def update_ticket(self, call: Call) -> Answer:
-        """Change a ticket or add a comment; a closed ticket takes neither, and 30 updates in ten minutes are enough."""
-        id_, given = call.args["id"], call.json().get("ticket") or {}
-        ticket = self.store.get("ticket", id_)
-        if ticket is None:
-            return not_found()
-        if ticket["status"] == "closed":
-            return invalid("status", "closed prevents ticket update")
-        self.count_update(id_)
-        fields = {name: value for name, value in given.items() if name not in ("comment", "metadata")}
-        self.store.update("ticket", id_, {**fields, "updated_at": self.stamp()})
-        if given.get("comment"):
-            call.object = "comment"
-        else:
-            self.journal.record("update", "ticket", id_, key=str(ticket["external_id"] or ""), fields=given)
-        return Answer(200, {"ticket": self.ticket(id_), "audit": self.audit(id_, given, "Change")})
-
-    def count_update(self, id_: str) -> None:
-        """Zendesk's limit for one ticket."""
-        most, span = self.options.extra.get("updates_per_ticket", 30), timedelta(minutes=10)
-        kept = (self.store.get("_updates", id_) or {"at": []})["at"]
-        recent = [at for at in kept if self.now() - datetime.fromisoformat(at) < span]
-        if len(recent) >= most:
-            left = int((datetime.fromisoformat(recent[0]) + span - self.now()).total_seconds()) + 1
-            name = "zendesk-ratelimit-per-ticket-updates"
-            headers = {"Retry-After": str(left), name: f"total={most}; remaining=0; resets={left}"}
-            raise Refused(
-                Answer(429, {"error": "TooManyUpdates", "description": "Too many updates to this ticket"}, headers)
-            )
-        self.store.put("_updates", id_, {"at": [*recent, self.now().isoformat()]})
-
-    def ticket(self, id_: str) -> dict[str, Any]:
-        """A ticket as Zendesk shows it; follow-ups are visible once it is closed."""
-        held = dict(self.store.get("ticket", id_) or {})
-        held["followup_ids"] = held["followup_ids"] if held["status"] == "closed" else []
-        return {"id": int(id_), "url": f"/api/v2/tickets/{id_}.json", "via": _VIA, **held}
-
-    def audit(self, ticket_id: str, given: Mapping[str, Any], kind: str) -> dict[str, Any]:
-        """Write the audit of a change, and its comment; the request's metadata becomes the audit's custom metadata."""
-        audit_id, mark = self.fresh_id(), next(iter((given.get("metadata") or {}).values()), "")
-        base = {"ticket_id": int(ticket_id), "created_at": self.stamp(), "via": _VIA}
-        events = [
-            {"id": self.fresh_id(), "type": kind, "field_name": name, "value": given[name]}
-            for name in ("subject", "status", "priority")
-            if name in given
-        ]
-        if given.get("comment"):
-            said = {"type": "Comment", "author_id": AGENT, "attachments": [], "public": True, **given["comment"]}
-            said["id"] = self.fresh_id()
-            self.store.insert("comment", str(said["id"]), {**said, **base, "audit_id": audit_id})
-            if kind == "Change":
-                self.journal.record("comment", "comment", str(said["id"]), key=str(mark), fields={**said, **base})
-            events.insert(0, said)
-        author = events[0].get("author_id", AGENT) if events else AGENT
-        metadata = {"custom": given.get("metadata") or {}, "system": {"client": "sandbox"}}
-        made = {"id": audit_id, **base, "author_id": author, "metadata": metadata, "events": events}
-        return self.store.insert("_audit", str(audit_id), made)
-
-    def fresh_id(self) -> int:
-        """An id that nothing else in the account has."""
-        return int(self.store.next_id("user", AGENT + 1))
-
-    @route("GET", "/api/v2/tickets/{id}/audits", object="audit")
-    def audits(self, call: Call) -> Answer:
-        """A ticket's audits, oldest first."""
-        return self.parts(call, "audits", "_audit")
-
-    @route("GET", "/api/v2/tickets/{id}/comments", object="comment")
-    def comments(self, call: Call) -> Answer:
-        """A ticket's comments, oldest first."""
-        return self.parts(call, "comments", "comment")
-
-    def parts(self, call: Call, name: str, collection: str) -> Answer:
-        """What belongs to a ticket."""
-        if self.store.get("ticket", call.args["id"]) is None:
-            return not_found()
-        return paged(
-            call, name, [one for _, one in self.store.all(collection) if str(one["ticket_id"]) == call.args["id"]]
-        )
+        return _page("Tickets", f"<h1>Tickets</h1><table>{rows}</table><p><a href='/agent/webhook'>Webhook</a></p>")
 
     @route("GET", "/agent/tickets/{id}", open=True, contract=False)
     def agent_page(self, call: Call) -> Answer:
-        """The ticket as an agent sees it."""
-        ticket = self.store.get("ticket", call.args["id"])
+        """The ticket as an agent sees it, with forms to answer it and to change it."""
+        id_ = call.args["id"]
+        ticket = self.held(id_)
         if ticket is None:
             return Answer(404, "<p>No such ticket</p>", _HTML)
-        comments = [one for _, one in self.store.all("comment") if str(one["ticket_id"]) == call.args["id"]]
-        return Answer(200, _agent_page(call.args["id"], ticket, [(self.name_of(one), one) for one in comments]), _HTML)
+        subject = _said(ticket["subject"] or "(no subject)")
+        said = "".join(self._comment(one) for _, one in self.said_in(id_))
+        top = f"<p><a href='/agent/tickets'>Tickets</a> / #{escape(id_)}</p><h1>{subject}</h1>{self._facts(ticket)}"
+        forms = "<p>This ticket is closed.</p>" if ticket["status"] == "closed" else self._forms(id_, ticket)
+        return _page(str(ticket["subject"]), f"{top}{said}{forms}{_delete_form(id_)}")
 
-    def name_of(self, comment: Mapping[str, Any]) -> str:
-        """A comment's author."""
-        return str((self.store.get("user", str(comment["author_id"])) or {}).get("name", "?"))
+    def _facts(self, ticket: Mapping[str, Any]) -> str:
+        named = {name: ticket[name] for name in ("status", "priority", "external_id")}
+        named |= {"requester": self.name_of(ticket["requester_id"]), "tags": " ".join(ticket["tags"])}
+        named |= {"follow-ups": ", ".join(f"#{one}" for one in ticket["followup_ids"])}
+        rows = "".join(f"<tr><th>{name}</th><td>{_said(value)}</td></tr>" for name, value in named.items() if value)
+        return f"<table>{rows}</table>"
+
+    def _comment(self, comment: Mapping[str, Any]) -> str:
+        text = str(comment["plain_body"])
+        marks = [
+            word for word, is_so in (("internal note", not comment["public"]), ("redacted", BLACK in text)) if is_so
+        ]
+        told = f" ({', '.join(marks)})" if marks else ""
+        kind = "public" if comment["public"] else "note"
+        return f"<article class='{kind}'><h2>{_said(self.name_of(comment['author_id']))}{told}</h2><p>{_said(text)}</p></article>"
+
+    def _forms(self, id_: str, ticket: Mapping[str, Any]) -> str:
+        statuses = _options(((one, one) for one in STATUSES), ticket["status"])
+        agents = [("", "nobody"), *((str(one), self.name_of(one)) for one in (PERSON, AGENT))]
+        assignee = _options(agents, str(ticket["assignee_id"] or ""))
+        say = (
+            "<label>Words<textarea name='text' rows='4' required></textarea></label>"
+            "<label><input type='radio' name='public' value='yes' checked> public reply</label>"
+            "<label><input type='radio' name='public' value='no'> internal note</label><button>Submit</button>"
+        )
+        change = (
+            f"<label>Status <select name='status'>{statuses}</select></label>"
+            f"<label>Assignee <select name='assignee'>{assignee}</select></label>"
+            f"<label>Tags<input type='text' name='tags' value='{_said(' '.join(ticket['tags']))}'></label><button>Set</button>"
+        )
+        merge = "<label>Merge into ticket number<input type='text' name='into' required></label><button>Merge</button>"
+        return "".join(
+            _form(f"/agent/tickets/{id_}/{what}", body)
+            for what, body in (("say", say), ("set", change), ("merge", merge))
+        )
+
+    # ------------------------------------------------------------------------------------------------------------ orders
+
+    @route("POST", "/agent/tickets/{id}/say", object="comment", open=True, contract=False)
+    def say(self, call: Call) -> Answer:
+        """Reply in public, or note for agents."""
+        form = call.form()
+        comment = {"body": form.get("text", "").replace("\r\n", "\n"), "public": form.get("public") == "yes"}
+        return self._obey(call, lambda id_: self.change(id_, {"comment": comment}, PERSON))
+
+    @route("POST", "/agent/tickets/{id}/set", object="ticket", open=True, contract=False)
+    def set(self, call: Call) -> Answer:
+        """Set status, assignee and tags, each where it is given."""
+        form = {name: value[-1] for name, value in _fields(call).items()}
+        given: dict[str, Any] = {}
+        if form.get("status") in STATUSES:
+            given["status"] = form["status"]
+        if "assignee" in form:
+            given["assignee_id"] = int(form["assignee"]) if form["assignee"].isdecimal() else None
+        if "tags" in form:
+            given["tags"] = form["tags"].split()
+        return self._obey(call, lambda id_: self.change(id_, given, PERSON))
+
+    @route("POST", "/agent/tickets/{id}/merge", object="ticket", open=True, contract=False)
+    def merge_here(self, call: Call) -> Answer:
+        """Merge this ticket into another, and go there."""
+        into = call.form().get("into", "").strip().lstrip("#")
+        return self._obey(call, lambda id_: self.merge(id_, into, PERSON), then=f"/agent/tickets/{into}")
+
+    @route("POST", "/agent/tickets/{id}/delete", object="ticket", open=True, contract=False)
+    def delete_here(self, call: Call) -> Answer:
+        """Delete this ticket."""
+        return self._obey(call, lambda id_: self.bury(id_, PERSON), then="/agent/tickets")
+
+    def _obey(self, call: Call, act: Callable[[str], Any], then: str = "") -> Answer:
+        """Do it and show what came of it; orders come from this sandbox's own pages and from programs only."""
+        id_ = call.args["id"]
+        if _is_foreign(call):
+            return Answer(403, "<p>This order comes from another site</p>", _HTML)
+        if self.held(id_) is None:
+            return Answer(404, "<p>No such ticket</p>", _HTML)
+        try:
+            act(id_)
+        except Refused as refused:
+            return Answer(refused.answer.status, f"<p>{_said(refused.answer.body)}</p>", _HTML)
+        return Answer(303, None, {"Location": then or f"/agent/tickets/{id_}"})
+
+    # ----------------------------------------------------------------------------------------------------------- webhook
+
+    @route("GET", "/agent/webhook", open=True, contract=False)
+    def webhook_page(self, call: Call) -> Answer:
+        """Where events go, and what came of the last ones; the secret is not shown again."""
+        held = self.store.get("_webhook", "target") or self.options.extra.get("webhook") or {}
+        tried = [(one.at, one.kind, one.number, one.status or "no answer") for one in reversed(self.webhooks.attempts)]
+        rows = "".join(f"<tr>{''.join(f'<td>{_said(cell)}</td>' for cell in row)}</tr>" for row in tried)
+        form = (
+            f"<label>Endpoint URL<input type='url' name='url' value='{_said(held.get('url'))}' required></label>"
+            "<label>Signing secret<input type='text' name='secret' required></label><button>Set</button>"
+        )
+        head = "<p><a href='/agent/tickets'>Tickets</a></p><h1>Webhook</h1>"
+        table = f"<h2>Last attempts</h2><table><tr><th>at<th>event<th>attempt<th>status</tr>{rows}</table>"
+        return _page("Webhook", f"{head}{_form('/agent/webhook', form)}{table}")
+
+    @route("POST", "/agent/webhook", object="webhook", open=True, contract=False)
+    def set_webhook(self, call: Call) -> Answer:
+        """Set where all ticket events go; by form, or by JSON `{"url", "secret"}`."""
+        is_json = call.headers.get("content-type", "").startswith("application/json")
+        given = call.json() if is_json else call.form()
+        url, secret = (str(given.get(name, "")).strip() for name in ("url", "secret"))
+        if _is_foreign(call) or urlsplit(url).scheme not in ("http", "https") or not secret:
+            return Answer(400, {"error": "InvalidWebhook", "description": "an http(s) url and a secret are needed"})
+        self.store.put("_webhook", "target", {"url": url, "secret": secret})
+        return (
+            Answer(200, {"webhook": {"endpoint": url}})
+            if is_json
+            else Answer(303, None, {"Location": "/agent/webhook"})
+        )
 
 
-_STYLE = (
-    "body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}p{white-space:pre-wrap}"
-)
+def _fields(call: Call) -> Mapping[str, list[str]]:
+    """A form with its empty values, which `Call.form` leaves out."""
+    return parse_qs(call.body.decode("utf-8", "replace"), keep_blank_values=True)
 
 
-def _agent_page(id_: str, ticket: Mapping[str, Any], comments: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
-    """A ticket with its comments: names and texts from outside are escaped."""
-    facts = " &middot; ".join(escape(str(ticket[name] or "no " + name)) for name in ("status", "priority"))
-    tags = escape(" ".join(ticket["tags"]))
-    said = "".join(
-        f"<article><h2>{escape(name)}{'' if one['public'] else ' (internal note)'}</h2>"
-        f"<p>{escape(str(one.get('body') or one.get('html_body') or ''))}</p></article>"
-        for name, one in comments
+def _is_foreign(call: Call) -> bool:
+    """Whether a browser sends this from another site's page."""
+    origin = call.headers.get("origin")
+    return origin is not None and origin != call.base_url
+
+
+def _said(value: Any) -> str:
+    return "" if value is None else escape(str(value))
+
+
+def _options(choices: Iterable[tuple[str, str]], chosen: str) -> str:
+    return "".join(
+        f"<option value='{_said(value)}'{' selected' if value == chosen else ''}>{_said(name)}</option>"
+        for value, name in choices
     )
-    subject = escape(str(ticket["subject"] or "(no subject)"))
-    head = f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{subject}</title><style>{_STYLE}</style></head>"
-    top = f"<p><a href='/'>Zendesk sandbox</a> / #{escape(id_)}</p><h1>{subject}</h1><p>{facts}</p><p>{tags}</p>"
-    return f"{head}<body>{top}{said}</body></html>"
+
+
+def _form(action: str, body: str) -> str:
+    return f"<form method='post' action='{_said(action)}'>{body}</form>"
+
+
+def _delete_form(id_: str) -> str:
+    return _form(f"/agent/tickets/{id_}/delete", "<button>Delete this ticket</button>")
+
+
+def _page(title: str, body: str) -> Answer:
+    head = f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{_said(title)}</title>"
+    style = f"<meta name='viewport' content='width=device-width'><style>{_STYLE}</style></head>"
+    return Answer(200, f"{head}{style}<body>{body}</body></html>", _HTML)

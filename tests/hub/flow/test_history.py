@@ -220,6 +220,13 @@ def test_a_ticket_is_made_once_however_its_mapping_changes(new_hub: NewHub) -> N
         assert totals(report(made.hub, done)) == {"kept": 1, "same": 2}
 
 
+def test_a_ticket_under_an_earlier_key_of_its_conversation_is_not_opened_again(new_hub: NewHub) -> None:
+    made = said(new_hub(mapping="ticket"), TALK[0])
+    with made.hub.store.database.write() as conn:
+        conn.exec_driver_sql("UPDATE deliveries SET record_key = 'lines:earlier' WHERE operation = 'create'")
+    assert told(made, send=True).planned == 0
+
+
 def test_a_record_that_cannot_be_made_is_told_with_its_reason(new_hub: NewHub) -> None:
     made = said(new_hub(), *TALK)
     folder = made.hub.settings.folder / "try" / "memo"

@@ -26,7 +26,7 @@ from hub.core.errors import (
     Unavailable,
     Uncertain,
 )
-from hub.core.model import Delivery, RemoteRef, Reply
+from hub.core.model import Delivery, RawItem, RemoteRef, Reply
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Plugin
 from hub.runtime import Hub
@@ -87,7 +87,8 @@ class Vendor:
     there: list[There] = field(default_factory=list)
     made: Counter[Mark] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
-    watch: Callable[[str, Sequence[int]], None] = field(default=lambda lane, ids: None)
+    asked: Callable[[str, Sequence[int]], None] = field(default=lambda lane, ids: None)
+    dying: bool = False
 
     def step(self, write: Callable[[], RemoteRef], known: There | None) -> RemoteRef:
         """One write, as the script says; what is known by its key is answered, never refused."""
@@ -155,7 +156,7 @@ class Shop(Desk):
         return Upsert() if operation == "tombstone" else CLASSES[self.vendor.kind]
 
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
-        self.vendor.watch("desk", [one.id for one in batch])
+        self.vendor.asked("desk", [one.id for one in batch])
         outcomes: list[Outcome] = []
         for delivery in batch:
             try:
@@ -195,8 +196,14 @@ class Street(Talk):
 
     vendor: ClassVar[Vendor]
 
+    def translate(self, raw: RawItem) -> Any:
+        if self.vendor.dying:
+            raise Killed
+        return super().translate(raw)
+
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
         vendor, mark = self.vendor, ("reply", "reply", reply.key)
+        vendor.asked("sources/talk", [])
         known = vendor.known(vendor.kind, reply.key, mark)
         return vendor.step(lambda: vendor.put(known, reply.key, mark, {"text": reply.text}), known)
 

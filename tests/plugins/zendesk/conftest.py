@@ -26,7 +26,7 @@ TICKET = {
 
 
 def delivery(number: int, operation: str = "upsert", **changes: Any) -> Delivery:
-    """A delivery of one of the three operations."""
+    """A delivery, with fields where the operation is one of the three that mappings make."""
     object_ = "social_signal" if operation == "upsert" else "ticket"
     fields = {"upsert": {"name": f"Signal {number}", "text": "it broke"}, "create": TICKET}
     fields["comment"] = {"comment": {"body": f"word {number}"}, "requester": REQUESTER}
@@ -38,7 +38,7 @@ def delivery(number: int, operation: str = "upsert", **changes: Any) -> Delivery
         "operation": operation,
         "seq": 1,
         "key": f"delivery{number}",
-        "fields": fields[operation],
+        "fields": fields.get(operation, {}),
         "parents": {"conversation": RemoteRef("1")} if operation == "comment" else {},
     }
     return Delivery(**{**given, **changes})
@@ -64,6 +64,10 @@ class Stand:
     def calls(self, method: str, path: str) -> int:
         """How many calls of a method had this in their path."""
         return sum(call.method == method and path in call.path for call in self.sandbox.journal.calls)
+
+    def authors(self) -> int:
+        """How many users are no agents."""
+        return sum(user["role"] == "end-user" for _, user in self.sandbox.store.all("user"))
 
     def close_ticket(self, id_: str) -> None:
         """What Zendesk does to a solved ticket after some days."""

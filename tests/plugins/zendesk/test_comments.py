@@ -26,7 +26,7 @@ def test_comments_keep_their_order_and_are_the_authors_own_words(open_ticket: St
     last = open_ticket.sandbox.store.get("comment", outcomes[2].ref.id)
     assert words(open_ticket) == ["it broke", "word 2", "word 3", "word 4"]
     assert last["public"] is True
-    assert open_ticket.sandbox.name_of(last) == "Ann"
+    assert open_ticket.sandbox.name_of(last["author_id"]) == "Ann"
     assert outcomes[2].ref.url == f"{open_ticket.url}/agent/tickets/1"
 
 
@@ -160,7 +160,7 @@ def test_tags_in_a_comment_are_refused_because_they_would_replace_the_tickets(op
 def test_a_comment_far_back_in_the_audits_is_found_page_by_page(open_ticket: Stand) -> None:
     (wanted,) = open_ticket.deliver(delivery(2, "comment"))
     for number in range(250):
-        open_ticket.sandbox.audit("1", {"priority": "low", "metadata": {"other": str(number)}}, "Change")
+        open_ticket.sandbox.audit("1", {"priority": "low", "metadata": {"other": str(number)}}, "Change", before={})
     assert open_ticket.destination.lookup(open_ticket.ctx, delivery(2, "comment")) == wanted.ref
     assert open_ticket.destination.lookup(open_ticket.ctx, delivery(3, "comment")) is None
     assert open_ticket.calls("GET", "/audits") == 1 + 3

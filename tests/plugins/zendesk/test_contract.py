@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from hub import Delivery, Destination, RemoteRef
+from hub import Delivery, Destination, RemoteRef, Request
 from hub.sdk.testing.contracts import DestinationContract
 from hub.sdk.testing.fakes import FakeClock
+from hub.sdk.testing.returns import ReturnsContract, Said
 from hub.sdk.testing.stage import Sample, Stage
 from plugins.zendesk.destination import ZendeskDestination
+from tests.plugins.zendesk import told
 
 REFUSED = {"error": "RecordInvalid", "details": {"comment": [{"description": "Comment: is refused"}]}}
 ONE_REFUSED = {"after": 1, "times": 1, "status": 422, "body": REFUSED}
@@ -37,8 +41,10 @@ def comment(number: int) -> dict[str, Any]:
     return {"comment": {"body": f"still broken {number}"}, "requester": {"external_id": "mastodon:u1", "name": "Ann"}}
 
 
-class TestZendeskContract(DestinationContract):
+class TestZendeskContract(ReturnsContract, DestinationContract):
     destination = ZendeskDestination
+    told = told.BODIES
+    note_write = {"method": "PUT"}  # noqa: RUF012 - the contract declares it
     samples = (
         Sample("social_author", "upsert", author, write={"path": "/jobs$"}),
         Sample("social_signal", "upsert", signal, write={"path": "/jobs$"}),
@@ -57,7 +63,7 @@ class TestZendeskContract(DestinationContract):
 
     @classmethod
     def options(cls, url: str) -> dict[str, Any]:
-        return {"subdomain": "acme", "token": "sandbox-token", "base_url": url}
+        return {"subdomain": "acme", "token": "sandbox-token", "base_url": url, "webhook_secret": told.SECRET}
 
     def make(self, options: Any, clock: FakeClock) -> Destination[Any]:
         return ZendeskDestination(options, pause=clock.sleep)
@@ -69,3 +75,23 @@ class TestZendeskContract(DestinationContract):
         (outcome,) = stage.destination.deliver(stage.ctx, [opened])
         assert outcome.ref
         return {"conversation": outcome.ref}
+
+    def sign(self, body: bytes, at: datetime) -> Request:
+        return told.sign(body, at)
+
+    def ticket(self, stage: Stage) -> RemoteRef:
+        return self.prepare(stage, self.samples[-1])["conversation"]
+
+    def said(self, stage: Stage, ticket: RemoteRef) -> Sequence[Said]:
+        comments = [one for _, one in stage.sandbox.store.all("comment") if str(one["ticket_id"]) == ticket.id]
+        return [Said(one["body"], one["public"]) for one in comments]
+
+    def words(self, sample: Sample, number: int) -> Sequence[str]:
+        if sample.object == "social_author":
+            return (f"Ann {number}", f"ann{number}")
+        return (f"it broke {number}",) if sample.operation != "comment" else (f"still broken {number}",)
+
+    def kept(self, stage: Stage) -> str:
+        store = stage.sandbox.store
+        hidden = [store.all(name) for name in ("_audit", "_deleted")]
+        return super().kept(stage) + json.dumps(hidden, ensure_ascii=False)

@@ -44,6 +44,7 @@ FACTS: dict[str, Any] = {
     "rule": {"name": "complaints"},
     "hub": {"url": "https://hub.example/s/1"},
     "conversation": {},
+    "stats": {"signals_30d": 3, "sentiment_mean_30d": -0.4},
 }
 
 

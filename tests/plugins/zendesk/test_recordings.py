@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 
 from hub import ConnectorError, Rejected
 from hub.sdk.testing.fakes import FakeHttp, answer, context
-from plugins.zendesk import translate
+from hub.sdk.text import html_to_text
+from plugins.zendesk import erasure, translate
 from plugins.zendesk.client import Credentials, ZendeskClient, error_of
 from plugins.zendesk.config import ZendeskOptions
 from plugins.zendesk.destination import ZendeskDestination
@@ -70,7 +72,8 @@ def test_a_recorded_ticket_gives_its_reference(exchanges: list[dict[str, Any]]) 
 
 def test_a_recorded_update_of_a_missing_ticket_rejects_the_comment(exchanges: list[dict[str, Any]]) -> None:
     missing = next(one for one in pick(exchanges, "PUT", "/tickets/") if one["response"]["status"] == 404)
-    http = FakeHttp([played(missing)])
+    seen = answer(200, json={"tickets": [{"id": 1, "status": "open"}]})
+    http = FakeHttp([seen, played(missing)])
     (outcome,) = ZendeskDestination(OPTIONS).deliver(context(http), [delivery(1, "comment", fields={"comment": "x"})])
     assert isinstance(outcome.error, Rejected)
     assert outcome.error.code == "RecordNotFound"
@@ -147,3 +150,29 @@ def test_the_recorded_limit_of_one_ticket_is_told_from_the_accounts(exchanges: l
         error_of(answer(429, headers={name: value}), "PUT", context().now()) for value in (recorded, spent)
     ]
     assert [error.details["ticket_only"] for error in errors] == [False, True]
+
+
+def test_recorded_comments_are_made_black_whatever_their_html(exchanges: list[dict[str, Any]]) -> None:
+    bodies = [json.loads(one["response"]["body"]) for one in pick(exchanges, "GET", "/comments")]
+    comments = [said for body in bodies for said in body.get("comments", ())]
+    for said in comments:
+        marked = erasure.blacken(erasure.html_of(said))
+        assert erasure.is_black(html_to_text(re.sub(r"<redact>.*?</redact>", "", marked, flags=re.DOTALL)))
+    assert comments
+
+
+def test_recorded_deletions_are_done_and_absent_tickets_too(exchanges: list[dict[str, Any]]) -> None:
+    found = [*pick(exchanges, "DELETE", "/api/v2/tickets/"), *pick(exchanges, "DELETE", "/deleted_tickets/")]
+    single = [one for one in found if "destroy_many" not in one["request"]["uri"]]
+    ctx = context(FakeHttp([played(one) for one in single]))
+    client = ZendeskClient(OPTIONS, ctx, Credentials(OPTIONS))
+    assert [client.delete("tickets/1") for _ in single] == [None] * len(single)
+    assert {one["response"]["status"] for one in single} >= {200, 204}
+
+
+def test_every_recorded_ticket_tells_where_it_goes_on_or_that_it_does_not(exchanges: list[dict[str, Any]]) -> None:
+    bodies = [json.loads(one["response"]["body"]) for one in pick(exchanges, "GET", "/api/v2/tickets.json")]
+    tickets = [ticket for body in bodies for ticket in body.get("tickets", ())]
+    assert {translate.newest_follow_up(ticket) for ticket in tickets} == {None}
+    assert not any(translate.is_merged(ticket) for ticket in tickets)
+    assert tickets

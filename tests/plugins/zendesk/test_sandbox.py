@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub import Context, RemoteRef
 from hub.sdk.http import open_guard
 from hub.sdk.sandbox import SandboxOptions, serve
 from hub.sdk.testing.fakes import FakeClock, context
@@ -104,6 +105,18 @@ def test_the_journal_tells_tickets_comments_and_records_apart(stand: Stand) -> N
     assert stand.sandbox.journal.entries[2].key == "delivery2"
 
 
+def _take_back(destination: ZendeskDestination, ctx: Context) -> None:
+    """A note, and the tombstones of a record, a ticket and a comment."""
+    ticket = {"conversation": RemoteRef("2")}
+    destination.deliver(ctx, [delivery(9, "note", object="ticket", fields={"text": "Posted"}, parents=ticket)])
+    destination.deliver(ctx, [delivery(3, "tombstone", object="social_signal", fields={"operation": "upsert"})])
+    (said,) = destination.deliver(ctx, [delivery(10, "comment", parents=ticket)])
+    for ref, operation in ((RemoteRef("2"), "create"), (said.ref, "comment")):
+        gone = delivery(11, "tombstone", object="ticket", ref=ref, fields={"operation": operation})
+        (outcome,) = destination.deliver(ctx, [gone])
+        assert outcome.error is None
+
+
 def test_all_that_we_send_and_all_that_it_answers_keep_to_the_contract() -> None:
     clock = FakeClock()
     sandbox = build(SandboxOptions(contracts=shared("contracts"), clock=clock, extra={"bulk_users": True}))
@@ -121,6 +134,7 @@ def test_all_that_we_send_and_all_that_it_answers_keep_to_the_contract() -> None
             destination.deliver(ctx, batch)
         sandbox.store.update("ticket", "1", {"status": "closed"})
         destination.deliver(ctx, [delivery(8, "comment")])
+        _take_back(destination, ctx)
         for one in (delivery(2), delivery(4, "create"), delivery(8, "comment")):
             assert destination.lookup(ctx, one)
     assert [violation.message for violation in sandbox.violations] == []

@@ -1,0 +1,95 @@
+"""Dead letters in bulk: found by what they have in common, retried under their keys, or given up with a note."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from hub.flow.back.reply import discard as give_up
+from hub.flow.back.reply import outlets, ring_outlets
+from hub.runtime import Hub
+from hub.store.audit import Entry
+from hub.store.database import chunks
+from hub.store.outbox import DISCARDABLE, RETRYABLE
+
+
+class Letters(msgspec.Struct, frozen=True):
+    """Which deliveries: None means any. `error` is the error's code, field or class; `since` and `until` are of the settling,
+    or where it is not settled of the planning."""
+
+    state: str | None = None
+    destination: str | None = None
+    object: str | None = None
+    rule: str | None = None
+    error: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def named(self) -> dict[str, str]:
+        """What was asked for, as text."""
+        return {name: str(value) for name, value in msgspec.structs.asdict(self).items() if value is not None}
+
+
+def find(hub: Hub, wanted: Letters, *, states: Sequence[str]) -> list[dict[str, Any]]:
+    """Deliveries that match, oldest first: id, destination, object, state, error."""
+    columns = {"destination": wanted.destination, "object": wanted.object, "rule": wanted.rule}
+    chosen = [wanted.state] if wanted.state in states else [] if wanted.state else list(states)
+    rows = hub.store.outbox.matching(chosen, since=wanted.since, until=wanted.until, **columns)
+    return [row for row in rows if wanted.error is None or wanted.error in _marks(row["error"])]
+
+
+def _marks(error: Mapping[str, Any] | None) -> tuple[str, ...]:
+    return tuple(str((error or {}).get(name, "")) for name in ("code", "field", "class"))
+
+
+def groups(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """How many there are of each kind, the most frequent first."""
+
+    def kind(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
+        error = row["error"] or {}
+        return row["destination"], row["object"], row["state"], str(error.get("code") or error.get("class") or "")
+
+    names = ("destination", "object", "state", "error")
+    return [
+        dict(zip(names, key, strict=True)) | {"count": count} for key, count in Counter(map(kind, rows)).most_common()
+    ]
+
+
+def retry(hub: Hub, rows: Sequence[Mapping[str, Any]], *, actor: str, wanted: Letters) -> int:
+    """Make deliveries due again under the same keys, and end their connections' pauses. Returns how many."""
+    done = sum(hub.store.outbox.retry(part, now=hub.now()) for part in chunks([row["id"] for row in rows]))
+    names = [name for name in outlets(hub) if name in {row["destination"] for row in rows}]
+    for name in names:
+        hub.store.connections.resume(name, now=hub.now())
+    ring_outlets(hub, names)
+    note(hub, "retry", actor, wanted, {"count": done})
+    return done
+
+
+def discard(hub: Hub, rows: Sequence[Mapping[str, Any]], *, actor: str, note_: str, wanted: Letters) -> int:
+    """Give deliveries up for good, with a note; the agents of replies are told. Returns how many."""
+    done = sum(give_up(hub, part, note=note_) for part in chunks([row["id"] for row in rows]))
+    note(hub, "discard", actor, wanted, {"count": done, "note": note_})
+    return done
+
+
+def retryable(hub: Hub, wanted: Letters) -> list[dict[str, Any]]:
+    """What of that can be retried."""
+    return find(hub, wanted, states=RETRYABLE)
+
+
+def discardable(hub: Hub, wanted: Letters) -> list[dict[str, Any]]:
+    """What of that can be given up."""
+    return find(hub, wanted, states=DISCARDABLE)
+
+
+def note(hub: Hub, action: str, actor: str, wanted: Letters, detail: Mapping[str, Any]) -> None:
+    """An entry in the audit log, where something was done."""
+    if detail["count"]:
+        subject = wanted.destination or "deliveries"
+        hub.store.audit.note(Entry(action, subject, actor, {**wanted.named, **detail}), now=hub.now())

@@ -1,0 +1,126 @@
+"""What waits behind a delivery that does not move, and the ways to let it go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, literal_column, select, update
+
+from hub.store.audit import Audit, Entry
+from hub.store.database import Database, chunks
+from hub.store.tables import DUE_STATES, Time, needs, refs
+from hub.store.tables import deliveries as T
+
+STUCK_STATES = ("dead", "review", "retry", "parked", "blocked", "uncertain")
+GIVES_WAY = ("retry", "parked", "blocked", "review")
+
+
+class Head(NamedTuple):
+    """A delivery that others wait for: how many are due behind it, the oldest of them since when."""
+
+    id: int
+    state: str
+    provides: str
+    waiting: int
+    since: datetime
+
+
+class Waiting(NamedTuple):
+    """A delivery that waits behind a head."""
+
+    id: int
+    operation: str
+
+
+class Valve:
+    """Queries over what is held back. States are written out, so that partial indexes serve."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def heads(self, destination: str, *, now: datetime) -> list[Head]:
+        """The deliveries that were tried, have not landed, and hold others back; the longest waited for first."""
+        with self.database.read() as conn:
+            stuck = select(T.c.id).where(T.c.destination == destination, T.c.state.in_(_written_out(STUCK_STATES)))
+            if conn.execute(stuck.limit(1)).first() is None:
+                return []  # the rule: nothing else is read then
+            head = T.alias("head")
+            behind = _behind(destination, now).join(head, _holds(head, destination))
+            oldest = func.min(T.c.due_at, type_=Time)
+            query = behind.with_only_columns(head.c.id, head.c.state, head.c.provides, func.count(), oldest)
+            query = query.group_by(head.c.id, head.c.state, head.c.provides).order_by(oldest, head.c.id)
+            return [Head(*row) for row in conn.execute(query)]
+
+    def behind(self, destination: str, provides: str, *, before: datetime) -> list[Waiting]:
+        """What waits for one record, due since `before` or longer."""
+        query = _behind(destination, before).where(needs.c.need == provides)
+        with self.database.read() as conn:
+            return [Waiting(*row) for row in conn.execute(query.with_only_columns(T.c.id, T.c.operation))]
+
+    def release(self, ids: Sequence[int], provides: str, *, entry: Entry, now: datetime) -> int:
+        """Let deliveries go without the record that they wait for. Returns how many."""
+        done = 0
+        with self.database.write() as conn:
+            for part in chunks(ids):
+                wanted = needs.c.delivery_id.in_(part), needs.c.need == provides
+                done += conn.execute(delete(needs).where(*wanted)).rowcount
+            self._note(conn, entry, done, now)
+        return done
+
+    def review(self, ids: Sequence[int], error: dict[str, Any], *, entry: Entry, now: datetime) -> int:
+        """Leave waiting deliveries to a person, with the reason. Returns how many."""
+        done = 0
+        with self.database.write() as conn:
+            for part in chunks(ids):
+                still = T.c.id.in_(part), T.c.state.in_(DUE_STATES)
+                done += conn.execute(update(T).where(*still).values(state="review", error=error)).rowcount
+            self._note(conn, entry, done, now)
+        return done
+
+    def give_way(self, destination: str, *, before: datetime, now: datetime) -> list[int]:
+        """Give up writes that failed where a newer version of the same record waits since `before`. Returns their ids."""
+        newer = T.alias("newer")
+        later = exists().where(
+            newer.c.destination == destination,
+            newer.c.object == T.c.object,
+            newer.c.record_key == T.c.record_key,
+            newer.c.operation == "upsert",
+            newer.c.seq > T.c.seq,
+            newer.c.state.in_(_written_out(DUE_STATES)),
+            newer.c.due_at <= before,
+        )
+        failed = T.c.destination == destination, T.c.state.in_(_written_out(GIVES_WAY)), T.c.operation == "upsert"
+        query = select(T.c.id).where(*failed, later)
+        error = {"note": "a newer version of the record waited behind it for too long", "code": "held"}
+        with self.database.read() as conn:
+            ids = list(conn.scalars(query))
+        if ids:
+            with self.database.write() as conn:
+                values = {"state": "discarded", "settled_at": now, "error": error}
+                ids = list(conn.scalars(update(T).where(T.c.id.in_(ids), *failed).values(values).returning(T.c.id)))
+        return ids
+
+    def _note(self, conn: Connection, entry: Entry, count: int, now: datetime) -> None:
+        if count:
+            noted = entry._replace(detail={**(entry.detail or {}), "count": count})
+            Audit(self.database).note_in(conn, noted, now=now)
+
+
+def _behind(destination: str, before: datetime) -> Select[Any]:
+    landed = exists().where(refs.c.destination == destination, refs.c.provides == needs.c.need)
+    due = T.c.destination == destination, T.c.state.in_(_written_out(DUE_STATES)), T.c.due_at <= before
+    return select(T.c.id).join(needs, needs.c.delivery_id == T.c.id).where(*due, ~landed)
+
+
+def _holds(head: Any, destination: str) -> ColumnElement[bool]:
+    return and_(
+        head.c.destination == destination,
+        head.c.provides == needs.c.need,
+        head.c.state.in_(_written_out(STUCK_STATES)),
+    )
+
+
+def _written_out(states: Sequence[str]) -> list[ColumnElement[str]]:
+    return [literal_column(f"'{state}'") for state in states]
