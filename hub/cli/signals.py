@@ -133,6 +133,9 @@ def _tell(found: Any) -> None:
         remote = (one["remote"] or {}).get("url") or (one["remote"] or {}).get("id") or show.cell(one["error"])
         what = f"{one['destination']}/{one['object']} {one['operation']} by {one['rule'] or one['mapping']}"
         show.say(f"{show.paint(one['state'].ljust(10), 'bold')} {show.safe(what)}  {show.safe(str(remote))}")
+        for tried in one["tries"]:
+            ended = f"{tried['outcome'] or 'under way'} {show.cell(tried['error']) if tried['error'] else ''}".strip()
+            show.say(f"  try {tried['attempt']} {show.cell(tried['started_at'])} {show.safe(ended)}", "dim")
 
 
 def _label(label: dict[str, Any]) -> str:

@@ -26,6 +26,7 @@ from hub.store.upkeep.threads import Dropped
 
 log = structlog.get_logger(__name__)
 TOMBSTONED = "tombstoned"
+LASTING = (*VALUES, "url")
 
 
 class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -230,7 +231,11 @@ def keep(hub: Hub, made: Plan, memory: Memory, *, author: Author | None, labels:
         labels=tuple(labels),
         unsure_below=hub.book.uncertain_below,
         notes=notes,
-        conversation={name: memory.conversation[name] for name in VALUES if memory.conversation.get(name)},
+        conversation={
+            name: memory.conversation[name]
+            for name in LASTING
+            if memory.conversation.get(name) and memory.conversation[name] != memory.url
+        },
         person=dict(memory.person) if memory.person else None,
         joins=memory.joins,
         joins_opened=tuple(sorted(memory.joins_opened)),

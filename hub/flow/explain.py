@@ -59,16 +59,17 @@ def explain(hub: Hub, key: str) -> Explanation | None:
 
 def remembered(hub: Hub, row: dict[str, Any], kept: Kept) -> dict[str, Any]:
     """The facts as they were when the signal was decided."""
+    page = f"{hub.settings.public_url}/signals/{row['key']}"
     return facts(
         row["signal"],
         kept.author,
         kept.labels,
         topics=kept.about,
         stats=kept.stats,
-        conversation={**kept.conversation, "key": row["conversation_key"], "signals": kept.size},
+        conversation={"url": page, **kept.conversation, "key": row["conversation_key"], "signals": kept.size},
         person=kept.person,
         uncertain_below=kept.unsure_below,
-        url=f"{hub.settings.public_url}/signals/{row['key']}",
+        url=page,
     )
 
 

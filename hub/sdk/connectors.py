@@ -98,8 +98,9 @@ class Page:
 class Source(Connector[OptionsT]):
     """A network, forum, feed or system that says things.
 
-    `network` names where signals come from (also the prefix of their keys). `whole_documents` is True where a document holds
-    many items (a feed), False where it is one item a line. A source that answers sets `reply_rules` and has `reply`; one that
+    `network` names where signals come from (also the prefix of their keys); `sandbox` is a local look-alike of it as
+    `module:function` (see `hub.sdk.sandbox`). `whole_documents` is True where a document holds many items (a feed), False
+    where it is one item a line. A source that answers sets `reply_rules` and has `reply`; one that
     can ask whether posts still exist sets `recheck_size` (posts a call) and has `recheck`.
     """
 
@@ -107,6 +108,7 @@ class Source(Connector[OptionsT]):
     capabilities: ClassVar[frozenset[str]] = frozenset()
     compliance: ClassVar[Compliance]
     whole_documents: ClassVar[bool] = False
+    sandbox: ClassVar[str] = ""
     reply_rules: ClassVar[ReplyRules | None] = None
     reply_idempotency: ClassVar[Idempotency] = NoIdempotency()
     recheck_size: ClassVar[int] = 0
@@ -249,6 +251,10 @@ class Destination(Connector[OptionsT]):
     def batch_size_of(self, object_: str, operation: str) -> int:
         """How many records `deliver` takes at once."""
         return self.batch_size
+
+    def calls_of(self, object_: str, operation: str, count: int) -> int:
+        """How many calls `deliver` makes for so many records in full batches, for a forecast; override where they differ."""
+        return -(-count // max(self.batch_size_of(object_, operation), 1))
 
     @abstractmethod
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:

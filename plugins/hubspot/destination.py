@@ -85,6 +85,12 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         """The API's host."""
         return (urlsplit(self.options.base_url).hostname or "",)
 
+    def calls_of(self, object_: str, operation: str, count: int) -> int:
+        """100 records a call, and one call for the associations of each delivery."""
+        joins = self.options.associate and operation == "upsert" and object_ != self.options.author_object
+        joined = -(-count // self.batch_size) if joins else 0
+        return -(-count // BATCH) + joined
+
     def check(self, ctx: Context) -> str:
         """Which account the token opens."""
         account = ask_account(self._client(ctx), ctx)

@@ -69,6 +69,10 @@ class RequestTrackerDestination(Destination[RequestTrackerOptions]):
             raise Unauthorised("the token names no user that we may see: is it a whole authentication token of RT?")
         return str(user["Name"])
 
+    def calls_of(self, object_: str, operation: str, count: int) -> int:
+        """Each is a call of its own."""
+        return count
+
     def check(self, ctx: Context) -> str:
         """Who we are there; raises Unauthorised where the queue or the key field is not open to us, with the missing right."""
         client, options = self._client(ctx), self.options

@@ -68,6 +68,10 @@ class ZendeskDestination(Destination[ZendeskOptions]):
         """1,000 records are ten jobs; tickets and comments are single calls, so few at a time keep a lease short."""
         return 1000 if operation == "upsert" else self.batch_size
 
+    def calls_of(self, object_: str, operation: str, count: int) -> int:
+        """A job for 100 records; tickets, comments and notes one by one."""
+        return -(-count // 100) if operation == "upsert" else count
+
     def check(self, ctx: Context) -> str:
         """Who we are there; raises Unauthorised for the anonymous user that Zendesk answers to a bad token, and for end users."""
         user = self._me(ctx)

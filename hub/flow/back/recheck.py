@@ -46,20 +46,16 @@ def is_recheck(lane: str) -> bool:
 
 
 def recheck_due(hub: Hub, lane: str) -> Checked | None:
-    """Look at a source's posts whose turn it is; None where it is not due, or somebody else does it.
-
-    A post is looked for at the latest when half of the time has passed in which a deletion must follow.
-    """
+    """Look at a source's posts whose turn it is; None where it is not due, or somebody else does it."""
     name = lane.removeprefix(LANE)
     leased = hub.store.cursors.claim(lane, now=hub.now())
     if leased is None:
         return None
     token, done, error = leased[0], Checked(), None
-    within = hub.source(name).compliance.delete_within
-    pause = max(within / 24, SHORTEST)
+    pause, age = _pace(hub, name)
     try:
         with held(hub, lane, token):
-            done = recheck(hub, name, before=hub.now() - (within / 2 - pause), slice_s=SLICE_S)
+            done = recheck(hub, name, before=hub.now() - age, slice_s=SLICE_S)
     except ConnectorError as failure:
         hub.redact(name, failure)
         error, pause = f"{type(failure).__name__}: {failure}", AFTER_FAILURE
@@ -71,6 +67,18 @@ def recheck_due(hub: Hub, lane: str) -> Checked | None:
         error, pause = f"bug: {bug}", AFTER_FAILURE
     hub.store.cursors.release(lane, token, due_at=hub.now() + pause, now=hub.now(), error=error)
     return done
+
+
+def _pace(hub: Hub, name: str) -> tuple[timedelta, timedelta]:
+    """The pause between two rechecks, and how long ago a post was looked for whose turn it is.
+
+    A post is looked for at the latest when half of the time has passed in which a deletion must follow.
+    """
+    if (every := hub.settings.sources[name].recheck_every) is not None:
+        return every, every / 2
+    within = hub.source(name).compliance.delete_within
+    pause = max(within / 24, SHORTEST)
+    return pause, within / 2 - pause
 
 
 def recheck(

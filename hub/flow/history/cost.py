@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
 from typing import Any
 
 import msgspec
@@ -93,10 +92,7 @@ def calls_of(hub: Hub, destination: str, object_: str, operation: str, *, count:
         made = hub.destination(destination)
     except ConfigError:  # a secret that is not here does not keep anybody from counting
         return count
-    declared = getattr(made, "calls_of", None)
-    if declared is not None:
-        return int(declared(object_, operation, count))
-    return ceil(count / max(made.batch_size_of(object_, operation), 1))
+    return made.calls_of(object_, operation, count)
 
 
 def cost_of_run(hub: Hub, run: Run) -> Cost:

@@ -16,10 +16,14 @@ from hub.store.audit import Entry
 from hub.store.database import chunks
 from hub.store.outbox import DISCARDABLE, RETRYABLE
 
+TROUBLED = ("dead", "retry", "blocked", "parked", "uncertain")
+
 
 class Letters(msgspec.Struct, frozen=True):
-    """Which deliveries: None means any. `error` is the error's code, field or class; `since` and `until` are of the settling,
-    or where it is not settled of the planning."""
+    """Which deliveries: None means any.
+
+    `error` is the error's code, field or class; `since` and `until` are of the settling, else of the planning.
+    """
 
     state: str | None = None
     destination: str | None = None
@@ -34,13 +38,34 @@ class Letters(msgspec.Struct, frozen=True):
         """What was asked for, as text."""
         return {name: str(value) for name, value in msgspec.structs.asdict(self).items() if value is not None}
 
+    @property
+    def subject(self) -> str:
+        """What the audit log calls it."""
+        return self.destination or "deliveries"
 
-def find(hub: Hub, wanted: Letters, *, states: Sequence[str]) -> list[dict[str, Any]]:
-    """Deliveries that match, oldest first: id, destination, object, state, error."""
+
+def retryable(hub: Hub, wanted: Letters, ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    """Deliveries that match and can be retried, oldest first: id, destination, object, state, error.
+
+    Where neither a state nor ids are named, those in review are left out: each waits for a word of its own.
+    """
+    return _find(hub, wanted, ids, states=RETRYABLE if ids or wanted.state else TROUBLED)
+
+
+def discardable(hub: Hub, wanted: Letters, ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
+    """The same for what can be given up: dead ones, where neither a state nor ids are named."""
+    return _find(hub, wanted, ids, states=DISCARDABLE if ids or wanted.state else ("dead",))
+
+
+def _find(hub: Hub, wanted: Letters, ids: Sequence[int] | None, *, states: Sequence[str]) -> list[dict[str, Any]]:
     columns = {"destination": wanted.destination, "object": wanted.object, "rule": wanted.rule}
-    chosen = [wanted.state] if wanted.state in states else [] if wanted.state else list(states)
-    rows = hub.store.outbox.matching(chosen, since=wanted.since, until=wanted.until, **columns)
-    return [row for row in rows if wanted.error is None or wanted.error in _marks(row["error"])]
+    chosen = [state for state in states if wanted.state in (None, state)]
+    rows = hub.store.outbox.matching(chosen, ids=ids, since=wanted.since, until=wanted.until, **columns)
+    return [row for row in rows if _has(row, wanted.error)]
+
+
+def _has(row: Mapping[str, Any], mark: str | None) -> bool:
+    return mark is None or mark in _marks(row["error"])
 
 
 def _marks(error: Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -63,33 +88,24 @@ def groups(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 def retry(hub: Hub, rows: Sequence[Mapping[str, Any]], *, actor: str, wanted: Letters) -> int:
     """Make deliveries due again under the same keys, and end their connections' pauses. Returns how many."""
     done = sum(hub.store.outbox.retry(part, now=hub.now()) for part in chunks([row["id"] for row in rows]))
-    names = [name for name in outlets(hub) if name in {row["destination"] for row in rows}]
+    touched = {wanted.destination, *(row["destination"] for row in rows)}
+    names = [name for name in outlets(hub) if name in touched]
     for name in names:
         hub.store.connections.resume(name, now=hub.now())
     ring_outlets(hub, names)
-    note(hub, "retry", actor, wanted, {"count": done})
+    note(hub, wanted, Entry("retry", wanted.subject, actor, {"count": done}))
     return done
 
 
 def discard(hub: Hub, rows: Sequence[Mapping[str, Any]], *, actor: str, note_: str, wanted: Letters) -> int:
     """Give deliveries up for good, with a note; the agents of replies are told. Returns how many."""
     done = sum(give_up(hub, part, note=note_) for part in chunks([row["id"] for row in rows]))
-    note(hub, "discard", actor, wanted, {"count": done, "note": note_})
+    note(hub, wanted, Entry("discard", wanted.subject, actor, {"count": done, "note": note_}))
     return done
 
 
-def retryable(hub: Hub, wanted: Letters) -> list[dict[str, Any]]:
-    """What of that can be retried."""
-    return find(hub, wanted, states=RETRYABLE)
-
-
-def discardable(hub: Hub, wanted: Letters) -> list[dict[str, Any]]:
-    """What of that can be given up."""
-    return find(hub, wanted, states=DISCARDABLE)
-
-
-def note(hub: Hub, action: str, actor: str, wanted: Letters, detail: Mapping[str, Any]) -> None:
-    """An entry in the audit log, where something was done."""
-    if detail["count"]:
-        subject = wanted.destination or "deliveries"
-        hub.store.audit.note(Entry(action, subject, actor, {**wanted.named, **detail}), now=hub.now())
+def note(hub: Hub, wanted: Letters, entry: Entry) -> None:
+    """An entry in the audit log, where something was done, with what was asked for."""
+    detail = {**wanted.named, **(entry.detail or {})}
+    if detail.get("count"):
+        hub.store.audit.note(entry._replace(detail=detail), now=hub.now())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 
 from hub.flow.watch.judge import Alert
 from hub.store.upkeep.alerts import Book, Kept
@@ -51,17 +52,19 @@ def take(book: Book, *, now: datetime) -> tuple[Book, list[Kept]]:
 
 def settle(book: Book, sent: Iterable[Kept], *, fine: bool, now: datetime, repeat: timedelta) -> Book:
     """The book after words were sent, or could not be; what has changed meanwhile is told next."""
-    changed = {kept.key: _settled(book.get(kept.key), kept, fine, now, repeat) for kept in sent}
+    after = partial(_heard, now=now, repeat=repeat) if fine else partial(_unheard, now=now)
+    changed = {kept.key: after(book.get(kept.key), kept) for kept in sent}
     return {**book, **{key: kept for key, kept in changed.items() if kept is not None}}
 
 
-def _settled(kept: Kept | None, sent: Kept, fine: bool, now: datetime, repeat: timedelta) -> Kept | None:
-    if not fine:
-        wait = min(SOON * 2 ** min(sent.failures, 10), LATE)
-        return kept and kept._replace(failures=sent.failures + 1, due_at=now + wait)
+def _unheard(kept: Kept | None, sent: Kept, *, now: datetime) -> Kept | None:
+    wait = min(SOON * 2 ** min(sent.failures, 10), LATE)
+    return kept and kept._replace(failures=sent.failures + 1, due_at=now + wait)
+
+
+def _heard(kept: Kept | None, sent: Kept, *, now: datetime, repeat: timedelta) -> Kept | None:
     current = kept or sent._replace(is_open=False)
-    told_at = now if sent.is_open else current.told_at
-    known = current._replace(is_known=sent.is_open, told_at=told_at, failures=0)
     if sent.is_open:
-        return known._replace(due_at=now + repeat if current.is_open else now)
-    return known._replace(due_at=current.due_at if current.is_open else None)
+        due_at = now + repeat if current.is_open else now
+        return current._replace(is_known=True, told_at=now, due_at=due_at, failures=0)
+    return current._replace(is_known=False, due_at=current.due_at if current.is_open else None, failures=0)

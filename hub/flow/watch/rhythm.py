@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 SLOT = timedelta(minutes=5)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -33,7 +34,7 @@ def is_silent(slots: Sequence[int], last: datetime, now: datetime, *, floor: tim
 
 def usual_pause(slots: Sequence[int]) -> timedelta:
     """The pause that 99 of 100 pauses do not exceed."""
-    gaps = sorted(later - earlier for earlier, later in zip(slots, slots[1:], strict=False))
+    gaps = sorted(later - earlier for earlier, later in pairwise(slots))
     return SLOT * gaps[math.ceil(0.99 * len(gaps)) - 1] if gaps else timedelta()
 
 

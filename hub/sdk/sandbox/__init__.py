@@ -37,7 +37,8 @@ What a handler has
     journal   `record(kind, object, id, key="", fields=None)`: kind is create, update, delete, ticket, comment, link ...;
               HTTP calls are noted by the server.
     now()     the sandbox's clock (options.clock), aware UTC.
-    options   `.token` is the credential to expect, `.extra` the vendor's own settings.
+    options   `.token` is the credential to expect, `.extra` the vendor's own settings (`[sandbox.options.NAME]`).
+    url       where it is served; `call.is_foreign`: a browser sends the call from another site's page.
 Handlers run one at a time (one lock a sandbox), so read-then-write is atomic; latency faults sleep outside the lock.
 
 What a vendor overrides
@@ -50,6 +51,8 @@ What a vendor overrides
     malformed(call, problems)  None (record only), or the vendor's answer to a request that breaks the contract
     broken(call, message)      the vendor's 500
     heading_of(object, record) one line about a record, for the page
+    address_of(object, id)     the path of the page on which people work with a record, where there is one
+    home = ("the desk", "/d")  what people call their own page, and its path; the front page and `hub up` lead there
     json_twin = True           every route also answers with ".json" at its end
     contract()                 the `Contract` of the requests, e.g. `Contract.read(self.options.contracts / "x/y.json.xz",
                                Terms(nullable_everywhere=True, json_twin=True))`; called only where contracts are given

@@ -16,7 +16,7 @@ def answer(sandbox: Sandbox, call: Call) -> Answer:
     """Answer a call to `/` or `/_sandbox/...`; nothing here is counted, checked or disturbed by faults."""
     if call.method == "GET":
         return _read(sandbox, call)
-    if call.method == "POST" and _foreign(call):
+    if call.method == "POST" and call.is_foreign:
         return Answer(403, {"message": "this sandbox takes orders from its own page and from programs only"})
     try:
         return _order(sandbox, call)
@@ -62,12 +62,6 @@ def _order(sandbox: Sandbox, call: Call) -> Answer:
 def counts(sandbox: Sandbox) -> dict[str, Any]:
     """The journal's counts with connections and violations."""
     return {**sandbox.journal.counts(), "connections": sandbox.connections, "violations": len(sandbox.violations)}
-
-
-def _foreign(call: Call) -> bool:
-    """Whether a browser sends this from another site's page."""
-    origin = call.headers.get("origin")
-    return origin is not None and origin != call.base_url
 
 
 def _number(text: str) -> int:

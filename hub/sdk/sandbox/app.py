@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from time import sleep
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 from hub.sdk.sandbox import page
 from hub.sdk.sandbox.clock import utc_now
@@ -51,13 +52,18 @@ class Reset(Exception):
 
 
 class Sandbox:
-    """A vendor's look-alike: routes are methods marked with `route`; the package's text lists what to override."""
+    """A vendor's look-alike: routes are methods marked with `route`; the package's text lists what to override.
+
+    `home` is what its people call their page, and its path; `url` is where it is served, "" before.
+    """
 
     title: ClassVar[str] = "Sandbox"
+    home: ClassVar[tuple[str, str]] = ("", "/")
     json_twin: ClassVar[bool] = False
 
     def __init__(self, options: SandboxOptions) -> None:
         self.options = options
+        self.url = ""
         self.lock = threading.RLock()
         self.store = Store(options.folder)
         self.journal = Journal(options.clock, self.store.keep_entry)
@@ -110,6 +116,10 @@ class Sandbox:
     def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
         """One line that says what a record is, for the page."""
         return ""
+
+    def address_of(self, object_: str, id_: str) -> str:
+        """The path of the page on which people work with a record, for links from the list of all records."""
+        return f"/_sandbox/records/{quote(object_, safe='')}/{quote(id_, safe='')}"
 
     def show(self, object_: str, id_: str) -> Answer:
         """A record as a page, for a vendor's own record links."""

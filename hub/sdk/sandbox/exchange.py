@@ -54,6 +54,12 @@ class Call:
     write: bool = False
     partial: PartialFailure | None = None
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether a browser sends this from another site's page."""
+        origin = self.headers.get("origin")
+        return origin is not None and origin != self.base_url
+
     def json(self) -> Any:
         """The body as JSON; raises Refused with a 400 where it is none."""
         try:

@@ -9,11 +9,13 @@ from html import escape
 from urllib.parse import parse_qs
 
 from hub.sdk.sandbox.exchange import Answer, Call
+from hub.sdk.sandbox.page import linked
 
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
-label { display: grid; grid-template-columns: 16rem 1fr; gap: .6rem; margin: .3rem 0; overflow-wrap: anywhere; }
+.row { display: grid; grid-template-columns: 1fr 3rem; gap: .6rem; margin: .3rem 0; }
+label { display: grid; grid-template-columns: 16rem 1fr; gap: .6rem; overflow-wrap: anywhere; }
 input, select { font: inherit; padding: .2rem .4rem; } fieldset { margin: 1.5rem 0; border: 1px solid #8884; }
 """
 _HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
@@ -68,9 +70,14 @@ def back_to(path: str) -> Answer:
 
 
 def _row(name: str, value: object, *, locked: bool) -> str:
-    text = escape("" if value is None else str(value))
-    shown = f"<span>{text}</span>" if locked else f"<input name='field.{escape(name)}' value='{text}'>"
-    return f"<label>{escape(name)} {shown}</label>"
+    said = "" if value is None else str(value)
+    shown = f"<span>{linked(said)}</span>" if locked else f"<input name='field.{escape(name)}' value='{escape(said)}'>"
+    link = f" <a href='{escape(said)}' rel='noopener noreferrer'>open</a>" if _is_link(said) and not locked else ""
+    return f"<div class='row'><label>{escape(name)} {shown}</label>{link}</div>"
+
+
+def _is_link(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
 
 
 def _form(do: str, inner: str, button: str) -> str:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from html import escape
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from hub.sdk.sandbox.exchange import Answer
 from hub.sdk.sandbox.journal import Journal
 from hub.sdk.sandbox.records import Store
 
 _NEWEST = 50
+_LINK = re.compile(r"https?://[^\s<>\"']+[\w/]")
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --soft: #888; }
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
@@ -46,18 +47,28 @@ class Shown(Protocol):
         """The sandbox's name."""
 
     @property
+    def home(self) -> tuple[str, str]:
+        """What its people call their page, and its path."""
+
+    @property
     def violations(self) -> Sequence[object]:
         """What broke the contract."""
 
     def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
         """One line about a record."""
 
+    def address_of(self, object_: str, id_: str) -> str:
+        """The path of a record's page."""
+
 
 def front_page(sandbox: Shown) -> Answer:
     """Objects with their newest records, and the journal's counts."""
     counts = sandbox.journal.counts()
     names = [name for name in sandbox.store.names() if not name.startswith("_") and sandbox.store.count(name)]
-    parts = [f"<h1>{escape(sandbox.title)} sandbox</h1>", _counts(counts, len(sandbox.violations))]
+    name, path = sandbox.home
+    parts = [f"<h1>{escape(sandbox.title)} sandbox</h1>"]
+    parts += [f"<p>Go to <a href='{escape(path)}'>{escape(name)}</a></p>"] if name else []
+    parts += [_counts(counts, len(sandbox.violations))]
     parts += [_object(sandbox, name) for name in names]
     parts += [] if names else ["<p>No records yet.</p>"]
     return _page(f"{sandbox.title} sandbox", "".join(parts))
@@ -81,7 +92,7 @@ def record_page(sandbox: Shown, object_: str, id_: str) -> Answer:
 
 def _object(sandbox: Shown, name: str) -> str:
     rows = "".join(
-        f"<tr><td><a href='/_sandbox/records/{quote(name, safe='')}/{quote(id_, safe='')}'>{escape(id_)}</a></td>"
+        f"<tr><td><a href='{escape(sandbox.address_of(name, id_))}'>{escape(id_)}</a></td>"
         f"<td>{escape(sandbox.heading_of(name, record) or _brief(record))}</td></tr>"
         for id_, record in sandbox.store.newest(name, _NEWEST)
     )
@@ -99,7 +110,17 @@ def _counts(counts: Mapping[str, Any], violations: int) -> str:
 
 def _row(cells: list[str]) -> str:
     first, *rest = cells
-    return f"<tr><th>{escape(first)}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in rest)}</tr>"
+    return f"<tr><th>{escape(first)}</th>{''.join(f'<td>{linked(cell)}</td>' for cell in rest)}</tr>"
+
+
+def linked(text: str) -> str:
+    """A text as HTML, its web addresses as links that tell nobody where the reader comes from."""
+    parts, end = [], 0
+    for found in _LINK.finditer(text):
+        url = escape(found[0])
+        parts += [escape(text[end : found.start()]), f"<a href='{url}' rel='noopener noreferrer'>{url}</a>"]
+        end = found.end()
+    return "".join((*parts, escape(text[end:])))
 
 
 def _flatten(record: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:

@@ -58,6 +58,10 @@ class People(Sandbox):
         self.edit_by_hand(object_, id_, fields)
         return back_to(self._address(call, id_))
 
+    def address_of(self, object_: str, id_: str) -> str:
+        """A record's page."""
+        return f"/contacts/{PORTAL}/record/{object_}/{id_}" if self.store.get("_objects", object_) else super().address_of(object_, id_)
+
     def edit_by_hand(self, object_: str, id_: str, fields: Mapping[str, str]) -> None:
         """Set the properties that differ."""
         record = self._existing(object_, id_)

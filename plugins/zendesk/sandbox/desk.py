@@ -30,6 +30,12 @@ text-align:left}"""
 class ZendeskSandbox(Erasures):
     """The whole account, with a person before it."""
 
+    home = ("the agent's desk", "/agent/tickets")
+
+    def address_of(self, object_: str, id_: str) -> str:
+        """A ticket's page at the desk."""
+        return f"/agent/tickets/{id_}" if object_ == "ticket" else super().address_of(object_, id_)
+
     @route("GET", "/agent/tickets", open=True, contract=False)
     def list_page(self, call: Call) -> Answer:
         """All tickets, newest first."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from hub.core.model import RemoteRef
 from hub.sdk.sandbox import SandboxOptions
 from hub.sdk.testing.destinations import DestinationContract, Sample, Stage
@@ -45,3 +47,16 @@ class TestHubSpotContract(DestinationContract):
         (made,) = stage.destination.deliver(stage.ctx, [author])
         assert made.ref is not None
         return {"author": made.ref}
+
+
+@pytest.mark.parametrize(
+    ("object_", "operation", "count", "calls"),
+    [
+        ("social_signal", "upsert", 1000, 11),
+        ("social_author", "upsert", 1000, 10),
+        ("social_signal", "tombstone", 101, 2),
+    ],
+)
+def test_calls_are_counted_before_they_are_made(object_: str, operation: str, count: int, calls: int) -> None:
+    made = HubSpotDestination(HubSpotDestination.Options.model_validate({"token": "x"}))
+    assert made.calls_of(object_, operation, count) == calls
