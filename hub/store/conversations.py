@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy import Column, Connection, Table, and_, delete, func, literal_column, or_, select, update
 
 from hub.core.model import Author, RawItem, RemoteRef, Signal
-from hub.store.database import Database, chunks
+from hub.store.database import Database, chunks, is_empty
 from hub.store.outbox import GONE
 from hub.store.tables import CLOSED_FOR_ORDER, CONVERSATION_NEED, OPEN_STATES, Json, Time, Words, metadata, needs, refs
 from hub.store.tables import authors as A
@@ -60,6 +60,8 @@ class Conversations:
 
     def known(self, conn: Connection, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
         """State, assignee and tags of conversations that have any, by key."""
+        if is_empty(conn, conversations):
+            return {}
         columns = (conversations.c.key, *(conversations.c[name] for name in VALUES))
         found: dict[str, dict[str, Any]] = {}
         for part in chunks(keys):

@@ -15,7 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, func, inspect, select, text
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, func, inspect, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -183,6 +183,12 @@ def unavailable() -> Iterator[None]:
         raise
 
 
+def is_empty(conn: Connection, table: Table) -> bool:
+    """Whether a table holds nothing: many hubs never use some, and to look there for a batch's keys costs much more."""
+    return conn.execute(_FIRST.select_from(table)).first() is None
+
+
+_FIRST = select(literal(1)).limit(1)
 CHUNK = 500
 
 

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import msgspec
-from sqlalchemy import Column, Connection, Float, Index, Table, select, text, update
+from msgspec.structs import replace
+from sqlalchemy import Column, Connection, Float, Index, Table, func, select, text, update
 
 from hub.core.errors import HubError
 from hub.core.keys import digest
-from hub.core.model import Basis, IdentityLink, Person
-from hub.store.database import Database, chunks
+from hub.core.model import Basis, IdentityLink, Person, Signal
+from hub.store.database import Database, chunks, is_empty
+from hub.store.references import give_back, inherit
 from hub.store.tables import Id, Json, Time, Words, metadata
+from hub.store.tables import signals as S
 
 BASES: tuple[str, ...] = get_args(Basis)
 LONGEST_CHAIN = 20
+NEWEST = 5  # signals of each author that are looked at: the latest of them may be private
+_GONE = ("deleted", "expired")
+_DOMAIN = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
+_signal = msgspec.json.Decoder(Signal)
 
 people = Table(
     "people",
     metadata,
     Column("key", Words, primary_key=True),
     Column("merged_into", Words, index=True),
+    Column("account", Words, index=True),
     Column("created_at", Time, nullable=False),
     Column("body", Json, nullable=False),
 )
@@ -53,19 +62,38 @@ class NotLinked(HubError):
     """This link or merge cannot be made."""
 
 
+class NoAccount(HubError):
+    """A person's company cannot be told by this."""
+
+
+class Recent(NamedTuple):
+    """A conversation that an author spoke in, with the time of the last word."""
+
+    thread: str
+    at: datetime
+
+
 class People:
     """Queries over people and the links from authors to them."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def add(self, name: str, *, emails: Sequence[str] = (), owner: str | None = None, now: datetime) -> Person:
-        """A new person."""
-        key = f"person:{digest(name, now.isoformat())}"
-        person = Person(key, name, tuple(emails), owner)
-        row = {"key": key, "merged_into": None, "created_at": now, "body": person}
+    def add(self, name: str, *, now: datetime, **values: Any) -> Person:
+        """A new person; `values` are other fields of Person. Raises NoAccount where a company has no domain."""
+        person = _told(Person(f"person:{digest(name, now.isoformat())}", name), values)
+        row = {"key": person.key, "merged_into": None, "created_at": now, "body": person, "account": person.account_key}
         with self.database.write() as conn:
             conn.execute(self.database.insert_new(people), [row])
+        return person
+
+    def change(self, key: str, **values: Any) -> Person:
+        """Change fields of a person that is there. Raises NoAccount where a company has no domain."""
+        with self.database.write() as conn:
+            held = conn.execute(select(people.c.body).where(people.c.key == key).with_for_update()).one()
+            person = _told(msgspec.convert(held.body, Person), values)
+            new = {"body": person, "account": person.account_key}
+            conn.execute(update(people).where(people.c.key == key).values(new))
         return person
 
     def get(self, key: str) -> Person | None:
@@ -99,9 +127,9 @@ class People:
             return conn.execute(update(links).where(*active).values(revoked_at=now)).rowcount == 1
 
     def merge(self, loser: str, winner: str) -> None:
-        """Let one person take another's place; the links stay where they are, so that it can be undone.
+        """Let one person take another's place, with records in CRMs where it has none of its own there.
 
-        Raises NotLinked where it would end in a circle or one of them is not there.
+        The links stay where they are, so that it can be undone. Raises NotLinked where it would end in a circle or one of them is not there.
         """
         with self.database.write() as conn:
             if winner == loser or _final(conn, winner) in (None, loser):
@@ -109,12 +137,17 @@ class People:
             alone = people.c.key == loser, people.c.merged_into.is_(None)
             if conn.execute(update(people).where(*alone).values(merged_into=winner)).rowcount != 1:
                 raise NotLinked(f"there is no person {loser}, or it is merged already")
+            inherit(self.database, conn, loser, _final(conn, winner) or winner)
 
     def unmerge(self, loser: str) -> bool:
         """Undo a merge; False where there is none."""
-        merged = people.c.key == loser, people.c.merged_into.is_not(None)
         with self.database.write() as conn:
-            return conn.execute(update(people).where(*merged).values(merged_into=None)).rowcount == 1
+            winner = _final(conn, loser)
+            if winner in (None, loser):
+                return False
+            give_back(conn, ("person", loser), winner or "")
+            conn.execute(update(people).where(people.c.key == loser).values(merged_into=None))
+        return True
 
     def links_of(self, *, author_key: str | None = None, person_key: str | None = None) -> list[IdentityLink]:
         """Links, revoked ones too, oldest first."""
@@ -127,6 +160,8 @@ class People:
     def behind(self, conn: Connection, author_keys: Sequence[str]) -> dict[str, Person]:
         """The person behind each linked author among the keys, merges followed."""
         found: dict[str, Person] = {}
+        if is_empty(conn, links):
+            return found
         for part in chunks(author_keys):
             query = select(links.c.author_key, links.c.person_key)
             for author, person in conn.execute(query.where(links.c.author_key.in_(part), links.c.revoked_at.is_(None))):
@@ -137,12 +172,79 @@ class People:
 
     def authors_of(self, conn: Connection, person_key: str) -> list[str]:
         """The authors behind whom this person stands, also by people merged into it."""
-        keys, waiting = [person_key], [person_key]
+        return self.families(conn, [person_key])[person_key]
+
+    def families(self, conn: Connection, person_keys: Sequence[str]) -> dict[str, list[str]]:
+        """The authors behind whom each of these people stands, also by people merged into them; a few queries for all."""
+        heads = {key: key for key in person_keys}
+        waiting = list(heads)
         while waiting:
-            waiting = list(conn.scalars(select(people.c.key).where(people.c.merged_into.in_(waiting))))
-            keys += waiting
-        query = select(links.c.author_key).where(links.c.person_key.in_(keys), links.c.revoked_at.is_(None))
-        return list(conn.scalars(query.order_by(links.c.id)))
+            query = select(people.c.key, people.c.merged_into)
+            rows = [row for part in chunks(waiting) for row in conn.execute(query.where(people.c.merged_into.in_(part)))]
+            waiting = [row.key for row in rows if row.key not in heads]
+            heads = {row.key: heads[row.merged_into] for row in rows} | heads
+        found: dict[str, list[str]] = {key: [] for key in person_keys}
+        for part in chunks(list(heads)):
+            linked = select(links.c.author_key, links.c.person_key).where(links.c.person_key.in_(part))
+            for author, person in conn.execute(linked.where(links.c.revoked_at.is_(None)).order_by(links.c.id)):
+                found[heads[person]].append(author)
+        return found
+
+    def of_accounts(self, conn: Connection, account_keys: Sequence[str]) -> dict[str, list[str]]:
+        """The people of each account, without those who were merged into another."""
+        found: dict[str, list[str]] = {}
+        for part in chunks(account_keys):
+            query = select(people.c.account, people.c.key).where(people.c.account.in_(part))
+            for account, person in conn.execute(query.where(people.c.merged_into.is_(None)).order_by(people.c.key)):
+                found.setdefault(account, []).append(person)
+        return found
+
+    def newest(self, conn: Connection, author_keys: Sequence[str]) -> dict[str, list[Signal]]:
+        """The few newest signals of each author that are not gone, the newest first."""
+        found: dict[str, list[Signal]] = {}
+        order = S.c.published_at.desc(), S.c.id.desc()
+        place = func.row_number().over(partition_by=S.c.author_key, order_by=order).label("place")
+        for part in chunks(author_keys):
+            # Numbered without the bodies, which are long: of those only the few are read.
+            inner = select(S.c.id, place).where(S.c.author_key.in_(part), S.c.state.not_in(_GONE)).subquery()
+            query = select(S.c.author_key, S.c.body).join(inner, inner.c.id == S.c.id).where(inner.c.place <= NEWEST)
+            for row in conn.execute(query.order_by(*order)):
+                found.setdefault(row.author_key, []).append(_signal.decode(row.body))
+        return found
+
+    def threads(self, conn: Connection, author_keys: Sequence[str], *, since: datetime) -> dict[str, list[Recent]]:
+        """The conversations that each of these authors spoke in since then."""
+        found: dict[str, list[Recent]] = {}
+        newest = func.max(S.c.published_at, type_=S.c.published_at.type).label("newest")
+        for part in chunks(author_keys):
+            query = select(S.c.author_key, S.c.conversation_key, newest)
+            query = query.where(S.c.author_key.in_(part), S.c.published_at >= since)
+            for row in conn.execute(query.group_by(S.c.author_key, S.c.conversation_key).order_by(newest.desc())):
+                found.setdefault(row.author_key, []).append(Recent(row.conversation_key, row.newest))
+        return found
+
+
+def _told(person: Person, values: dict[str, Any]) -> Person:
+    """The person with other values; a domain in its plain form, and a company only with one."""
+    told = replace(person, **values)
+    domain = plain_domain(told.company_domain or "")
+    if told.company_domain and not domain:
+        raise NoAccount(f"{told.company_domain} is no domain, such as example.com")
+    if told.company and not domain:
+        raise NoAccount("a company is known by its domain: give that too, such as example.com")
+    words = {"owner": told.owner or None, "company": told.company or None}
+    return replace(told, company_domain=domain, emails=tuple(told.emails), **words)
+
+
+def plain_domain(text: str) -> str | None:
+    """The domain in what somebody typed (a URL, capitals, `www.`), None where there is none."""
+    typed = text.strip().casefold()
+    host = re.split(r"[/?#:]", typed.partition("://")[2] or typed)[0].removeprefix("www.").rstrip(".")
+    try:
+        plain = host.encode("idna").decode("ascii") if host else ""
+    except UnicodeError:
+        return None
+    return plain if _DOMAIN.fullmatch(plain) else None
 
 
 def wrong_with(link: IdentityLink) -> str:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from hub.core.model import Author, Label, RawItem, Signal, Tombstone
-from hub.store.database import Database, chunks
+from hub.store.database import Database, chunks, is_empty
 from hub.store.tables import authors as A
 from hub.store.tables import inbox as I
 from hub.store.tables import json_text
@@ -44,6 +44,7 @@ class KnownSignal(NamedTuple):
     revision: str
     updated_at: datetime | None
     raw_id: int
+    observed_at: datetime | None = None
 
 
 class Judged(NamedTuple):
@@ -121,12 +122,14 @@ class Signals:
 
     def known(self, conn: Connection, keys: Sequence[str]) -> dict[str, KnownSignal]:
         """Stored signals among the keys."""
-        columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, S.c.updated_at, S.c.raw_id)
+        columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, S.c.updated_at, S.c.raw_id, S.c.observed_at)
         rows = (row for part in chunks(keys) for row in conn.execute(select(*columns).where(S.c.key.in_(part))))
         return {row[0]: KnownSignal(*row[1:]) for row in rows}
 
     def tombstoned(self, conn: Connection, keys: Sequence[str]) -> frozenset[str]:
         """Keys among these that were deleted at their network: they must not come back."""
+        if is_empty(conn, D):
+            return frozenset()
         return frozenset(
             row[0] for part in chunks(keys) for row in conn.execute(select(D.c.key).where(D.c.key.in_(part)))
         )

@@ -153,9 +153,11 @@ class GroupWriter:
         self._closing = False
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ringer = Ringer(hub)
 
     def open(self) -> None:
-        """Start the thread; called inside the event loop that will be answered."""
+        """Start the threads; called inside the event loop that will be answered."""
+        self._ringer.open()
         self._loop = asyncio.get_running_loop()
         self._thread = threading.Thread(target=self._write_all, name="inbox", daemon=True)
         self._thread.start()
@@ -167,6 +169,7 @@ class GroupWriter:
             self._change.notify()
         if self._thread is not None:
             self._thread.join()
+        self._ringer.close()
 
     async def add(self, item: RawItem, *, form: str = "body") -> Answer:
         """Wait until the item is committed; refused at once where too much waits already."""
@@ -207,6 +210,49 @@ class GroupWriter:
         assert self._loop is not None
         self._loop.call_soon_threadsafe(_answer_all, [one.answer for one in batch], answer)
         if answer is ACCEPTED:
+            self._ringer.ring()
+
+
+class Ringer:
+    """Rings for the process workers beside the writer: Redis would hold up the next commit, and every commit need not ring."""
+
+    PAUSE_S = 0.01
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self._asked = False
+        self._closing = threading.Event()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Start the thread."""
+        self._thread = threading.Thread(target=self._run, name="ringer", daemon=True)
+        self._thread.start()
+
+    def ring(self) -> None:
+        """Ring soon: what was committed before this call is rung for after it."""
+        self._asked = True
+        self._wake.set()
+
+    def close(self) -> None:
+        """Ring what was asked for, then end."""
+        self._closing.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._wake.wait()
+            self._wake.clear()
+            self._ring()
+            self._closing.wait(self.PAUSE_S)
+        self._ring()
+
+    def _ring(self) -> None:
+        if self._asked:
+            self._asked = False
             self.hub.bell.ring("process")
 
 

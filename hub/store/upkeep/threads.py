@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, Table, delete, exists, not_, or_, sel
 
 from hub.core.model import Signal
 from hub.store.conversations import conversations, retired
-from hub.store.database import Database, chunks
+from hub.store.database import Database, chunks, is_empty
 from hub.store.outbox import GONE
 from hub.store.tables import CONVERSATION_NEED, Words, json_text, metadata, needs, refs
 from hub.store.tables import deliveries as T
@@ -64,11 +64,15 @@ class Threads:
 
     def homes(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """Where the conversations among the keys are now, of those that were joined to another."""
+        if is_empty(conn, retired):
+            return {}
         parts = chunks(keys)
         return {row.key: row.now for part in parts for row in conn.execute(_RETIRED.where(retired.c.key.in_(part)))}
 
     def former(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """The earlier keys of conversations, each with the key that it goes by now."""
+        if is_empty(conn, retired):
+            return {}
         parts = chunks(keys)
         return {row.key: row.now for part in parts for row in conn.execute(_RETIRED.where(retired.c.now.in_(part)))}
 
