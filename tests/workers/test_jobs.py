@@ -12,6 +12,7 @@ from hub.queue.inprocess import InProcessBell
 from hub.sdk.connectors import Page
 from hub.store import StoreUnavailable
 from tests.hubs import Made
+from tests.logs import logged_by
 from workers import jobs
 
 NewHub = Callable[..., Made]
@@ -27,7 +28,7 @@ def made(new_hub: NewHub) -> Made:
 
 @pytest.fixture
 def logged() -> Iterator[list[structlog.typing.EventDict]]:
-    with structlog.testing.capture_logs() as found:
+    with logged_by(jobs) as found:
         yield found
 
 
