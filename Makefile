@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # To choose a build: make run TORCH="torch --index-url https://..." (README, "The first run").
 TORCH ?= torch==2.13.0
 
-.PHONY: run test lint types house format clean
+.PHONY: run test contract lint types house format clean
 
 run: $(VENV)/.run
 	@test -f config.toml || $(BIN)/hub init --demo
@@ -15,6 +15,10 @@ run: $(VENV)/.run
 
 test: $(VENV)/.test lint types house
 	$(BIN)/python -m pytest $(PYTEST)
+
+# Requests of the real clients held to the vendors' documents by Prism (npm install @stoplight/prism-cli; HUBBUB_PRISM names it).
+contract: $(VENV)/.test
+	$(BIN)/python -m pytest tests/contract $(PYTEST)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

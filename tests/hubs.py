@@ -71,13 +71,15 @@ class LineSource(PollingSource[Options]):
             kind="reply" if parent else "post",
             text=said["text"],
             author_key=by,
-            published_at=raw.received_at,
+            published_at=raw.received_at - timedelta(minutes=said.get("ago", 0)),
             observed_at=raw.received_at,
             lang=said.get("lang", "en"),
             in_reply_to=signal_key("lines", parent) if parent else None,
             visibility=said.get("visibility", "public"),
+            url=said.get("url"),
         )
-        return Translated((signal,), (Author(by, "lines", said.get("by", "ana"), handle=said.get("by", "ana")),))
+        handle = said.get("by", "ana")
+        return Translated((signal,), (Author(by, "lines", handle, handle=handle, followers=said.get("followers")),))
 
 
 class Mood(Enricher[Options]):

@@ -16,12 +16,13 @@ from hub.runtime import Hub
 log = structlog.get_logger(__name__)
 TICK_S = 1.0
 BEAT_S = 15.0
+CALM_S = 5.0  # for a round of the watch that is under way
 
 
 def run(hub: Hub, stop: threading.Event) -> None:
     """Until `stop` is set. What cannot be done now (a locked database) is tried again at the next tick."""
     prepare(hub)
-    start(hub, stop)
+    watch = start(hub, stop)
     last = -BEAT_S
     while not stop.is_set():
         try:
@@ -32,3 +33,4 @@ def run(hub: Hub, stop: threading.Event) -> None:
         except HubError as error:
             log.warning("the sweep could not be done now", error=str(error))
         stop.wait(TICK_S)
+    watch.join(CALM_S)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from typing import Annotated, Any
 
 import msgspec
@@ -10,6 +11,19 @@ import typer
 from hub.cli import show
 from hub.cli.opened import opened
 from hub.cli.signals import Json
+from hub.cli.watch.letters import (
+    All,
+    DestinationName,
+    Dry,
+    ErrorCode,
+    ObjectName,
+    Rule,
+    Since,
+    State,
+    refuse_nothing,
+    show_kinds,
+    wanted_letters,
+)
 
 app = typer.Typer(no_args_is_help=True, help="What lands where: list, show, retry, discard.")
 COLUMNS = {
@@ -83,23 +97,34 @@ def retry(
     context: typer.Context,
     ids: Annotated[list[int] | None, typer.Argument(help="delivery ids")] = None,
     *,
-    state: Annotated[str | None, typer.Option(help="all of a state: dead, review, retry, parked, blocked")] = None,
-    destination: Annotated[str | None, typer.Option(help="of this destination only")] = None,
+    state: State = None,
+    destination: DestinationName = None,
+    object_: ObjectName = None,
+    rule: Rule = None,
+    error: ErrorCode = None,
+    since: Since = None,
+    all_: All = False,
+    dry: Dry = False,
 ) -> None:
     """Make deliveries due again, under the same keys; a reply that waits for approval is sent."""
-    from hub.flow.back.reply import outlets
+    from hub.flow.watch import letters
 
-    if not ids and not state and not destination:
-        raise typer.BadParameter("name deliveries, or a --state or --destination")
+    given = {
+        "state": state,
+        "destination": destination,
+        "object": object_,
+        "rule": rule,
+        "error": error,
+        "since": since,
+    }
+    refuse_nothing(ids, all_, given)
     with opened(context.obj) as hub:
-        if destination is not None and destination not in outlets(hub):
-            known = ", ".join(outlets(hub)) or "none"
-            raise typer.BadParameter(f"there is no destination '{destination}'; configured: {known}")
-        count = hub.store.outbox.retry(ids or None, now=hub.now(), state=state, destination=destination)
-        for name in outlets(hub):
-            if name == destination or destination is None:
-                hub.store.connections.resume(name, now=hub.now())
-                hub.bell.ring("deliver", name)
+        wanted = wanted_letters(hub, **given)
+        rows = letters.retryable(hub, wanted, ids=ids)
+        count = 0 if dry else letters.retry(hub, rows, actor=getpass.getuser(), wanted=wanted)
+    if dry:
+        show_kinds(rows)
+        return
     show.say(f"{count} due again")
     if ids and count < len(set(ids)):
         show.fail("the others are not there, or are done: only what is dead, in review or waiting can be tried again")
@@ -109,16 +134,38 @@ def retry(
 @app.command()
 def discard(
     context: typer.Context,
-    ids: Annotated[list[int], typer.Argument(help="delivery ids, dead or in review")],
+    ids: Annotated[list[int] | None, typer.Argument(help="delivery ids, dead or in review")] = None,
     *,
     note: Annotated[str, typer.Option(help="why: it is kept")],
+    state: State = None,
+    destination: DestinationName = None,
+    object_: ObjectName = None,
+    rule: Rule = None,
+    error: ErrorCode = None,
+    since: Since = None,
+    all_: All = False,
+    dry: Dry = False,
 ) -> None:
     """Give deliveries up for good, with a note; the agent of a reply is told."""
-    from hub.flow.back.reply import discard as give_up
+    from hub.flow.watch import letters
 
+    given = {
+        "state": state,
+        "destination": destination,
+        "object": object_,
+        "rule": rule,
+        "error": error,
+        "since": since,
+    }
+    refuse_nothing(ids, all_, given)
     with opened(context.obj) as hub:
-        count = give_up(hub, ids, note=note)
+        wanted = wanted_letters(hub, **given)
+        rows = letters.discardable(hub, wanted, ids=ids)
+        count = 0 if dry else letters.discard(hub, rows, actor=getpass.getuser(), note_=note, wanted=wanted)
+    if dry:
+        show_kinds(rows)
+        return
     show.say(f"{count} discarded")
-    if count < len(set(ids)):
+    if ids and count < len(set(ids)):
         show.fail("the others are not there, or are neither dead nor in review")
         raise typer.Exit(1)

@@ -11,6 +11,7 @@ import typer
 
 from hub.cli import check, deliveries, erase, history, people, plugins, read, setup, signals
 from hub.cli.running import run
+from hub.cli.watch import alerts
 from hub.core.errors import ConfigError, HubError
 
 ABOUT = """Hubbub: turn the hubbub into action.
@@ -54,6 +55,7 @@ app.command()(erase.erase)
 app.command()(erase.recheck)
 app.add_typer(signals.app, name="signals")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(alerts.app, name="alerts")
 app.command()(people.audit)
 app.add_typer(people.app, name="people")
 app.add_typer(plugins.plugins, name="plugins")

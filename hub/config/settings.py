@@ -95,9 +95,13 @@ class WorkersSection(Section):
 
 
 class SandboxSection(Section):
-    """`[sandbox]`: vendors' look-alikes that `hub up` and `hub sandbox` start, the first on `port`, the next on the next."""
+    """`[sandbox]`: vendors' look-alikes that `hub up` and `hub sandbox` start, the first on `port`, the next on the next.
+
+    `[sandbox.options.NAME]` holds what a look-alike of its own understands, such as where it tells of events.
+    """
 
     plugins: tuple[str, ...] = ()
+    options: Mapping[Name, Mapping[str, Any]] = {}
     port: int = Field(default=8701, ge=0, le=65535)
     token: str = "sandbox"  # noqa: S105 - the look-alikes' public password, not a secret
 
@@ -169,10 +173,12 @@ class ConnectionSection(Section):
 class SourceSection(ConnectionSection):
     """`[sources.NAME]`; `every` is the pause between two polls (the plugin's own where it is absent).
 
-    `reply` tells what becomes of agents' public replies to what this source brought.
+    `reply` tells what becomes of agents' public replies to what this source brought; `recheck_every` is how often posts are
+    looked for again (where it is absent, as the network's duty to follow deletions asks).
     """
 
     every: Duration | None = None
+    recheck_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] | None = None
     reply: Literal["off", "approve", "send"] = "approve"
 
 

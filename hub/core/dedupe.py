@@ -16,6 +16,7 @@ class Known(msgspec.Struct, frozen=True):
     state: str
     revision: str = ""
     updated_at: datetime | None = None
+    observed_at: datetime | None = None
 
 
 class New(msgspec.Struct, frozen=True):
@@ -42,7 +43,7 @@ def compare(new: Signal, known: Known | None, *, tombstoned: bool = False) -> Co
     """Compare a normalised signal with what is known; `tombstoned` says that its key has a tombstone.
 
     A post that is gone comes back only by a later edit time, never by a late crawl. A copy without an edit time is older
-    than one with it.
+    than one with it; where both have the same or none, the one that came in first is (its worker may have been lost, or slow).
     """
     if tombstoned:
         return Duplicate("tombstoned")
@@ -65,6 +66,8 @@ def _nothing_new(new: Signal, known: Known) -> str:
         return f"already {known.state}"
     if new.state not in _GONE and _is_older(new.updated_at, known.updated_at):
         return "older revision"
+    if new.state not in _GONE and new.updated_at == known.updated_at and _is_older(new.observed_at, known.observed_at):
+        return "older copy"
     return ""
 
 

@@ -27,12 +27,14 @@ State = Literal[
 ]
 STATES: tuple[State, ...] = get_args(State)
 
+_GONE: frozenset[State] = frozenset({"superseded", "discarded"})  # also what becomes of it when its post is gone
+
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     "pending": frozenset({"leased", "blocked", "parked", "review", "superseded", "discarded"}),
-    "leased": frozenset({"pending", "delivered", "retry", "blocked", "parked", "uncertain", "dead"}),
-    "retry": frozenset({"pending", "leased", "blocked", "parked", "review", "discarded"}),
-    "blocked": frozenset({"pending", "leased", "review", "discarded"}),
-    "parked": frozenset({"pending", "leased", "blocked", "review", "discarded"}),
+    "leased": frozenset({"pending", "delivered", "retry", "blocked", "parked", "uncertain", "review", "dead", *_GONE}),
+    "retry": frozenset({"pending", "leased", "blocked", "parked", "review", *_GONE}),
+    "blocked": frozenset({"pending", "leased", "review", *_GONE}),
+    "parked": frozenset({"pending", "leased", "blocked", "review", *_GONE}),
     "uncertain": frozenset({"pending", "leased", "retry", "delivered", "review", "dead", "discarded"}),
     "review": frozenset({"pending", "delivered", "discarded"}),
     "dead": frozenset({"pending", "discarded"}),

@@ -32,6 +32,11 @@ def author_key(network: str, native_id: str, realm: str = "") -> str:
     return signal_key(network, native_id, realm)
 
 
+def account_key(domain: str) -> str:
+    """`account:` and the digest of a company's domain: people of one domain are of one account."""
+    return f"account:{digest(domain.casefold())}"
+
+
 def idempotency_key(destination: str, object_: str, record_key: str, *, operation: str, seq: int) -> str:
     """One key for one delivery, the same for every attempt of it."""
     return digest(destination, object_, record_key, operation, str(seq))

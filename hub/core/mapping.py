@@ -131,6 +131,12 @@ def _head_faults(spec: MappingSpec, name: str) -> Iterator[Fault]:
         yield "fields", "a mapping needs at least one field", ""
     if spec.then is not None and spec.keyed_by != "conversation":
         yield "then", f"keyed_by is {spec.keyed_by}", 'then is for keyed_by = "conversation"'
+    if spec.keyed_by in ("person", "account") and spec.operation != "upsert":
+        yield (
+            "operation",
+            f"a record of a{'n' * (spec.keyed_by == 'account')} {spec.keyed_by} is written again",
+            'use "upsert"',
+        )
     for key, others in (("requires", spec.requires), ("then", (spec.then,))):
         if name in others:
             yield key, "names the mapping itself", ""

@@ -143,13 +143,19 @@ class Author(Value, frozen=True):
 
 
 class Person(Value, frozen=True):
-    """The hub's own: somebody behind one or more authors. `merged_into` names the person who took this one's place."""
+    """The hub's own: somebody behind one or more authors. `merged_into` names the person who took this one's place.
+
+    `company_domain` says for which company this person speaks: `account_key` is its key, `company` only its name.
+    """
 
     key: str
     display_name: str
     emails: tuple[str, ...] = ()
     owner: str | None = None
     merged_into: str | None = None
+    company: str | None = None
+    company_domain: str | None = None
+    account_key: str | None = None
 
 
 class IdentityLink(Value, frozen=True):

@@ -12,14 +12,14 @@ from typing import Any
 
 import msgspec
 
-from hub.core.grammar.facts import did_you_mean, facts
+from hub.core.grammar.facts import STANDING, did_you_mean, facts
 from hub.core.mapping import CompiledMapping, Mapped, MappingFailed
 from hub.core.model import Author, Label, Record, Signal
 from hub.core.route import RuleSet
 from hub.core.spec import RecordNote, Rule, Trace
 from hub.core.topics import TopicIndex
 
-__all__ = ["Failure", "Memory", "Plan", "Rulebook", "check_rulebook", "facts", "plan"]
+__all__ = ["Failure", "Memory", "Plan", "Rulebook", "check_rulebook", "facts", "plan", "standings_read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class Memory:
 
     `opened` names the destinations where another signal has opened a ticket of this conversation; for the signal that
     opened it the name must be absent, or a replay would comment on its own ticket. `url` is the signal's page in the hub.
+    `person` and `account` hold the facts of who was linked to the author, None where nobody was.
     `joins` is the open conversation of the author's person that rules with `join` add to, `joins_opened` where it has a ticket.
     """
 
@@ -53,6 +54,7 @@ class Memory:
     url: str = ""
     joins: str = ""
     joins_opened: frozenset[str] = frozenset()
+    account: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def plan(signal: Signal, author: Author | None, labels: Sequence[Label], *, book
         stats=memory.stats,
         conversation=memory.conversation,
         person=memory.person,
+        account=memory.account,
         uncertain_below=book.uncertain_below,
         url=memory.url,
     )
@@ -133,6 +136,33 @@ def check_rulebook(book: Rulebook) -> list[str]:
     return found
 
 
+def standings_read(book: Rulebook) -> frozenset[str]:
+    """Of "person" and "account", those whose standing (`person.followers` ...) a rule, or a mapping in its use, reads."""
+    texts = [when for rule in book.rules.rules for when in rule.when]
+    for place in _in_use(book):
+        texts += [
+            text for how in book.mappings[place].spec.fields.values() for text in (how.from_, how.template) if text
+        ]
+    # Rather once too often: a text that names the root and, elsewhere, such a fact costs a query and no more.
+    roots = ("person", "account")
+    return frozenset(
+        root for root in roots for text in texts if root in text and any(name in text for name in STANDING)
+    )
+
+
+def _in_use(book: Rulebook) -> set[tuple[str, str]]:
+    """The mappings that rules lead to."""
+    waiting = [(target.destination, target.mapping) for rule in book.rules.rules for target in rule.deliver]
+    seen: set[tuple[str, str]] = set()
+    while waiting:
+        place = waiting.pop()
+        if place not in seen and place in book.mappings:
+            seen.add(place)
+            spec = book.mappings[place].spec
+            waiting += [(place[0], name) for name in (*spec.requires, spec.then) if name]
+    return seen
+
+
 def _misfits(book: Rulebook, destination: str, mapping: CompiledMapping) -> Iterator[str]:
     for other in mapping.spec.requires:
         if (destination, other) not in book.mappings:
@@ -168,10 +198,11 @@ def _rule_labels(rules: Sequence[Rule], book: RuleSet) -> tuple[Label, ...]:
 
 _PRIVATE = frozenset({"direct", "followers", "internal"})
 _GONE = frozenset({"deleted", "expired"})
+_NOBODY = {"person": "nobody is linked to the author", "account": "no account is known of the author"}
 
 
 class _Absent(msgspec.Struct, frozen=True):
-    """Nothing to make: what the mapping is keyed by does not exist (an author)."""
+    """Nothing to make: what the mapping is keyed by does not exist (an author, a person, an account)."""
 
 
 class _Failed(msgspec.Struct, frozen=True):
@@ -228,7 +259,8 @@ class _Making:
             if (destination, mapping.spec.then) not in self._done:
                 self._make(destination, mapping.spec.then, follows=ticket)
         elif isinstance(self._make(destination, name), _Absent):
-            self._note(destination, name, "there is no author")
+            keyed_by = mapping.spec.keyed_by if mapping else ""
+            self._note(destination, name, _NOBODY.get(keyed_by, "there is no author"))
 
     def _is_open(self, mapping: CompiledMapping, destination: str) -> bool:
         opened = self.memory.joins_opened if self._joined else self.memory.opened
@@ -294,6 +326,9 @@ class _Making:
             return self.signal.author_key
         if keyed_by == "conversation":
             return self.memory.joins if self._joined else self.signal.conversation_key or self.signal.key
+        if keyed_by in _NOBODY:
+            key: str | None = self.known[keyed_by]["key"]
+            return key
         return self.signal.key
 
     def _add(self, record: Record) -> str:

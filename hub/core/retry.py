@@ -25,6 +25,7 @@ SCHEDULE = (0, 5, 300, 1800, 7200, 18000, 36000, 36000)
 JITTER = 0.2
 LONGEST_WAIT = 24 * 3600.0
 PARKED_FOR = timedelta(hours=1)
+SHORTEST_PARK = timedelta(seconds=30)
 SHORTEST_WAIT = 1.0
 
 FAILURES = 5
@@ -79,7 +80,7 @@ def decide(error: BaseException, *, attempt: int, now: datetime, jitter: float =
         case Retryable():
             return _retry(error, attempt, now=now, jitter=jitter)
         case QuotaExhausted():
-            return Park(max(error.until or now + PARKED_FOR, now), str(error))
+            return Park(parked_until(error, now), str(error))
         case Unauthorised():
             return Block(str(error))
         case Uncertain():
@@ -93,13 +94,13 @@ def decide(error: BaseException, *, attempt: int, now: datetime, jitter: float =
 def _retry(error: Retryable, attempt: int, *, now: datetime, jitter: float) -> Decision:
     if isinstance(error, RateLimited):
         # Kept however often it happens: the vendor is there, and the connection's pace and pause slow down by themselves.
-        asked = max(_asked_for(error.retry_after), SHORTEST_WAIT) * (1 + JITTER * (1 + _bounded(jitter)) / 2)
+        asked = max(asked_for(error.retry_after), SHORTEST_WAIT) * (1 + JITTER * (1 + _bounded(jitter)) / 2)
         return Park(now + timedelta(seconds=asked), str(error))
     if attempt >= len(SCHEDULE):
         return GiveUp(f"gave up after {attempt} attempts: {error}")
     # jitter spreads the retries of a batch that failed together; it never undercuts what the vendor asked for
     planned = SCHEDULE[max(attempt, 1)] * (1 + JITTER * _bounded(jitter))
-    wait = max(planned, _asked_for(error.retry_after))
+    wait = max(planned, asked_for(error.retry_after))
     return RetryAt(now + timedelta(seconds=wait), str(error))
 
 
@@ -107,7 +108,12 @@ def _bounded(jitter: float) -> float:
     return min(max(jitter, -1.0), 1.0)
 
 
-def _asked_for(retry_after: float | None) -> float:
+def parked_until(error: QuotaExhausted, now: datetime) -> datetime:
+    """When a quota is asked for again; a moment that is past already (their clock is not ours) means a little later."""
+    return max(error.until or now + PARKED_FOR, now + SHORTEST_PARK)
+
+
+def asked_for(retry_after: float | None) -> float:
     """The vendor's Retry-After in seconds: a floor of the wait, capped; nonsense counts as nothing."""
     if retry_after is None or not retry_after > 0:  # a NaN fails this comparison too
         return 0.0

@@ -15,7 +15,7 @@ from msgspec import UNSET, UnsetType
 from hub.core.keys import digest
 
 Operation = Literal["upsert", "create", "comment"]
-KeyedBy = Literal["signal", "author", "conversation"]
+KeyedBy = Literal["signal", "author", "person", "account", "conversation"]
 Verdict = Literal["true", "false", "absent", "error"]
 
 
@@ -94,7 +94,11 @@ class MappingTest(Written, frozen=True):
 
 
 class MappingSpec(Written, frozen=True):
-    """A mapping file: which object, under which key, and its fields (dotted names nest)."""
+    """A mapping file: which object, under which key, and its fields (dotted names nest).
+
+    `keyed_by`: a person is who was linked to the author, an account the company that this person belongs to; without one there
+    is no record.
+    """
 
     object: str
     fields: dict[str, FieldSpec]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from typing import Any
 
+from hub.config.secrets import read_secrets
 from hub.config.settings import InboundSection, Settings
 from hub.core.errors import ConfigError, ConnectorError, Problem
 from hub.core.mapping import CompiledMapping
@@ -38,7 +40,15 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
             found += _problems(partial(make_connector, settings, table, name, find))
     found += _problems(partial(read_book, settings, registry))
     found += ways_back(settings, registry)
+    found += unheard_alerts(settings)
     return list(dict.fromkeys(found))
+
+
+def unheard_alerts(settings: Settings) -> Iterator[Problem]:
+    """Why alerts would reach nobody: secrets that cannot be read, a library that is not there."""
+    if settings.alerts.urls and find_spec("apprise") is None:
+        yield Problem(str(settings.file), "alerts.urls", "alerts need 'apprise'", "pip install 'hubbub[alerts]'")
+    yield from _problems(partial(read_secrets, settings, settings.alerts.urls, at="alerts.urls"))
 
 
 def ways_back(settings: Settings, registry: Registry) -> Iterator[Problem]:

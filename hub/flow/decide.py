@@ -26,6 +26,7 @@ from hub.store.upkeep.threads import Dropped
 
 log = structlog.get_logger(__name__)
 TOMBSTONED = "tombstoned"
+REPEATS = frozenset({"same content", "same revision"})
 LASTING = (*VALUES, "url")
 
 
@@ -47,6 +48,7 @@ class Kept(msgspec.Struct, frozen=True, omit_defaults=True):
     person: dict[str, Any] | None = None
     joins: str = ""
     joins_opened: tuple[str, ...] = ()
+    account: dict[str, Any] | None = None
 
 
 @dataclass
@@ -135,7 +137,7 @@ def look_up(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author]) -> B
             tickets=woven.fold_flat(store.outbox.ticket_urls(conn, threads)) if opened else {},
             kept=store.conversations.known(conn, threads),
             ours=find_ours(hub, conn, signals),
-            linked=find_linked(hub, conn, people),
+            linked=find_linked(hub, conn, people, {author.key: author for author in authors}),
         )
 
 
@@ -146,20 +148,26 @@ def _fresh(signals: Sequence[Signal], before: Before, decision: Decision) -> lis
         signal = before.ours.mark(before.threads.place(given))
         raw_id = signal.provenance.raw_id if signal.provenance else 0
         seen = before.known.get(signal.key)
-        known = Known(seen.content_hash, seen.state, seen.revision, seen.updated_at) if seen else None
+        known = Known(*seen[:4], observed_at=seen.observed_at) if seen else None
         verdict = compare(signal, known, tombstoned=_is_gone(signal, before.tombstoned))
         if isinstance(verdict, Duplicate):
             decision.outcome[raw_id] = ("duplicate", verdict.reason)
-            if seen and seen.raw_id and seen.raw_id != raw_id and signal.key not in fresh:
+            if seen and _is_fresher(verdict, signal, seen) and signal.key not in fresh:
                 decision.refreshed[signal.key] = raw_id
                 decision.outcome[raw_id] = ("done", verdict.reason)
             continue
         was_new = isinstance(verdict, New) or fresh.get(signal.key, (signal, False))[1]
         fresh[signal.key] = (signal, was_new)
-        before.known[signal.key] = KnownSignal(
-            signal.content_hash, signal.state, signal.revision, signal.updated_at, 0 if was_new else raw_id
-        )
+        seen_as = (signal.content_hash, signal.state, signal.revision, signal.updated_at)
+        before.known[signal.key] = KnownSignal(*seen_as, 0 if was_new else raw_id, signal.observed_at)
     return [(before.threads.settled(signal), was_new) for signal, was_new in fresh.values()]
+
+
+def _is_fresher(verdict: Duplicate, signal: Signal, seen: KnownSignal) -> bool:
+    """Whether a repeat says the same as what is stored, with counts of a later time; what is gone or older replaces nothing."""
+    raw_id = signal.provenance.raw_id if signal.provenance else 0
+    later = seen.observed_at is None or signal.observed_at >= seen.observed_at
+    return verdict.reason in REPEATS and later and seen.raw_id not in (0, raw_id)
 
 
 def _reunited(hub: Hub, before: Before, decision: Decision, placed: set[str]) -> list[tuple[Signal, bool]]:
@@ -174,6 +182,7 @@ def _reunited(hub: Hub, before: Before, decision: Decision, placed: set[str]) ->
             before.authors |= hub.store.signals.authors(conn, people)
             since, late = month_before(now), fortnight_before(now)
             before.stats = hub.store.signals.stats(conn, people, since=since, late=late) | before.stats
+            before.linked = before.linked.and_also(find_linked(hub, conn, people, before.authors))
     return [(signal, False) for signal in again]
 
 
@@ -239,6 +248,7 @@ def keep(hub: Hub, made: Plan, memory: Memory, *, author: Author | None, labels:
         person=dict(memory.person) if memory.person else None,
         joins=memory.joins,
         joins_opened=tuple(sorted(memory.joins_opened)),
+        account=dict(memory.account) if memory.account else None,
     )
 
 
@@ -250,6 +260,7 @@ def _memory(hub: Hub, signal: Signal, labels: Sequence[Label], before: Before, *
         stats = stats.plus(_sentiment(labels), late=signal.published_at >= fortnight_before(hub.now()))
         before.stats[writer] = stats
         before.sizes[thread] = before.sizes.get(thread, 0) + 1
+    before.linked.hear(hub, signal, labels, is_new=is_new)
     opened, home = before.opened.get(thread, {}), before.linked.home(writer, thread)
     page = f"{hub.settings.public_url}/signals/{signal.key}"
     return Memory(
@@ -270,6 +281,7 @@ def _memory(hub: Hub, signal: Signal, labels: Sequence[Label], before: Before, *
         person=before.linked.facts(writer),
         joins=home.key if home else "",
         joins_opened=home.opened if home else frozenset(),
+        account=before.linked.account(writer),
     )
 
 

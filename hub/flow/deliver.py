@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from hub.config.failpoint import reached
 from hub.core.delivery import Idempotency, LookUp, Resend, State, resolve, settle
 from hub.core.errors import (
     ConnectorError,
@@ -23,7 +24,19 @@ from hub.core.errors import (
     Uncertain,
 )
 from hub.core.model import Delivery
-from hub.core.retry import SCHEDULE, Block, Decision, Standing, admits, after_batch, begin_probe, decide, judge
+from hub.core.retry import (
+    SCHEDULE,
+    Block,
+    Decision,
+    Standing,
+    admits,
+    after_batch,
+    asked_for,
+    begin_probe,
+    decide,
+    judge,
+    parked_until,
+)
 from hub.flow.back.erase import forgotten
 from hub.flow.back.reply import close_claim, open_outlet, outlet_context, outlet_works
 from hub.flow.bugs import tell
@@ -39,6 +52,8 @@ SHORTEST_PAUSE = timedelta(seconds=1)
 LOOK_AGAIN = timedelta(seconds=30)
 _FOR_ALL = (Unavailable, RateLimited, QuotaExhausted, Unauthorised)
 """Errors of a look-up that the next one would meet too."""
+_MAY_BE_THERE = frozenset({"Retryable", "RateLimited", "Unavailable"})
+"""Errors after which nobody knows what an earlier attempt did."""
 
 
 def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
@@ -74,11 +89,13 @@ def deliver_batch(hub: Hub, name: str) -> int:
     if claim is None:
         learn(hub, name, standing, [])
         return 0
+    reached("deliver.leased")
     with kept(hub.store.deliveries, claim.token, hub.now):
         settlements, errors = work(hub, destination, claim)
     learn(hub, name, standing, errors)
     if not close_claim(hub, claim, settlements):
         log.warning("a batch lost its lease before it was settled", destination=name, rows=len(settlements))
+    reached("deliver.settled")
     return len(claim.deliveries)
 
 
@@ -117,8 +134,12 @@ def work(hub: Hub, destination: Destination[Any], claim: Claim) -> Worked:
     worked.settlements.extend(forgotten(hub, claim._replace(deliveries=tuple(ready))))
     ended = {one.id for one in worked.settlements}
     if ready := [one for one in ready if one.id not in ended]:
+        reached("deliver.sending")
         outcomes = send(hub, destination, claim.destination, ready)
-        worked.settlements.extend(settle_one(hub, delivery, outcomes[delivery.id]) for delivery in ready)
+        reached("deliver.sent")
+        settled = (settle_one(hub, delivery, outcomes[delivery.id]) for delivery in ready)
+        by_key = claim.doubtful and idempotency_of(destination, claim)[0] == "native"
+        worked.settlements.extend(map(keep_doubt, settled) if by_key else settled)
         worked.errors.extend(outcome.error for outcome in outcomes.values())
     return worked
 
@@ -181,6 +202,13 @@ def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
     )
     error = describe_error(outcome.error)
     return Settlement(delivery.id, state, due_at, outcome.ref, error, settled.burns_attempt)
+
+
+def keep_doubt(settlement: Settlement) -> Settlement:
+    """A doubt is not ended by an error: an earlier attempt may have done it, and a key is forgotten after its window."""
+    states = {"retry": "uncertain", "blocked": "uncertain", "parked": "uncertain"}
+    given_up = settlement.state == "dead" and (settlement.error or {}).get("class") in _MAY_BE_THERE
+    return settlement._replace(state="review" if given_up else states.get(settlement.state, settlement.state))
 
 
 def in_doubt(hub: Hub, delivery: Delivery) -> tuple[State, datetime]:
@@ -254,6 +282,8 @@ def _look_up(
         bug = tell(hub, delivery.destination, error, event="a plugin failed to look up", delivery=delivery.id)
         return Settlement(delivery.id, "review", error=describe_error(bug), burns=False)
     errors.append(None)
+    if ref is None:
+        hub.store.deliveries.begin_anew(delivery.id, now=hub.now())
     return None if ref is None else Settlement(delivery.id, "delivered", ref=ref)
 
 
@@ -264,7 +294,7 @@ def still_in_doubt(hub: Hub, delivery: Delivery, error: ConnectorError) -> Settl
 
 
 def _again_at(now: datetime, error: HubError) -> datetime:
-    wait = getattr(error, "retry_after", None)
+    wait = asked_for(getattr(error, "retry_after", None))
     return now + (timedelta(seconds=wait) if wait else LOOK_AGAIN)
 
 
@@ -281,9 +311,9 @@ def _paused_until(now: datetime, error: ConnectorError | None) -> datetime | Non
     if isinstance(error, Unauthorised) or is_closed_door(error):
         return now + PAUSE
     if isinstance(error, RateLimited):
-        return now + max(timedelta(seconds=error.retry_after or 0), SHORTEST_PAUSE)
+        return now + max(timedelta(seconds=asked_for(error.retry_after)), SHORTEST_PAUSE)
     if isinstance(error, QuotaExhausted):
-        return error.until or now + timedelta(hours=1)
+        return parked_until(error, now)
     return None
 
 

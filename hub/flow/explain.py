@@ -68,6 +68,7 @@ def remembered(hub: Hub, row: dict[str, Any], kept: Kept) -> dict[str, Any]:
         stats=kept.stats,
         conversation={"url": page, **kept.conversation, "key": row["conversation_key"], "signals": kept.size},
         person=kept.person,
+        account=kept.account,
         uncertain_below=kept.unsure_below,
         url=page,
     )

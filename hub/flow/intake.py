@@ -12,8 +12,10 @@ from typing import Any
 
 import structlog
 
+from hub.config.failpoint import reached
 from hub.core.errors import ConfigError, ConnectorError, HubError, QuotaExhausted, Retryable, TranslationError
 from hub.core.model import RawItem
+from hub.core.retry import asked_for, parked_until
 from hub.flow.bugs import tell
 from hub.flow.lease import kept
 from hub.runtime import Hub
@@ -107,7 +109,10 @@ def take(hub: Hub, name: str, page: Page, token: str) -> int:
     with hub.store.database.write() as conn:
         if not hub.store.cursors.advance(conn, name, token, page.cursor, now=hub.now()):
             raise Retryable("another worker polls this source now")
+        reached("intake.cursor")
         taken = hub.store.inbox.add(page.items, conn=conn)
+        reached("intake.recorded")
+    reached("intake.taken")
     if taken:
         hub.bell.ring("process")
     return taken
@@ -155,10 +160,9 @@ def _interval(hub: Hub, name: str, source: PollingSource[Any]) -> timedelta:
 
 def next_try(hub: Hub, name: str, failure: HubError) -> datetime:
     """When to poll again after a failure: doubling from five seconds to an hour, never before the network said."""
-    until = failure.until if isinstance(failure, QuotaExhausted) else None
-    if until is not None:
-        return until
+    if isinstance(failure, QuotaExhausted) and failure.until is not None:
+        return parked_until(failure, hub.now())
     failures = next((row["failures"] for row in hub.store.cursors.list() if row["source"] == name), 0)
     wait = min(SHORTEST * (1 << min(int(failures), 10)), LONGEST)
-    asked = timedelta(seconds=min(getattr(failure, "retry_after", None) or 0, LONGEST_ASKED_S))
+    asked = timedelta(seconds=min(asked_for(getattr(failure, "retry_after", None)), LONGEST_ASKED_S))
     return hub.now() + max(wait, asked)

@@ -11,11 +11,12 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
+from hub.config.failpoint import reached
 from hub.core.errors import ConfigError, HubError, TranslationError
 from hub.core.model import Author, Ignored, Provenance, RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import clean_text, normalise, normalise_author
 from hub.flow.back.changes import Heard, handle, hear
-from hub.flow.back.erase import take_back
+from hub.flow.back.erase import lighten, take_back
 from hub.flow.back.reply import outlets, ring_outlets
 from hub.flow.back.upkeep import note_sightings, weave
 from hub.flow.decide import Decision, decide_batch
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 TRIES = 5
 LONGEST_NOTE = 500
 FROM_DESTINATIONS = frozenset({"event", "change"})
+HEARD = frozenset({"split", "done", "ignored"})
 
 
 @dataclass
@@ -64,6 +66,7 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
     token, rows = hub.store.inbox.claim(limit=most or hub.settings.workers.batch, now=hub.now())
     if not rows:
         return 0
+    reached("process.leased")
     try:
         return _work(hub, token, rows)
     except HubError:  # the database is away, a file is wrong: no row is at fault
@@ -81,8 +84,10 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
 def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
     with kept(hub.store.inbox, token, hub.now):
         read = read_rows(hub, rows)
+        lighten(hub, read.tombstones)
         for _ in range(TRIES):
             decision = decide_batch(hub, read.signals, read.authors)
+            reached("process.decided")
             if commit(hub, token, read, decision):
                 for destination in {*decision.destinations, *decision.reached}:
                     hub.bell.ring("deliver", destination)
@@ -99,8 +104,11 @@ def commit(hub: Hub, token: str, read: Read, decision: Decision) -> bool:
     try:
         with hub.store.database.write() as conn:
             hub.store.threads.take_turns(conn, alone=bool(read.tombstones) or decision.threads.is_woven)
-            settled = [*read.settled, *decision.settle(read.waiting), *handle(hub, conn, read.heard)]
+            heard = handle(hub, conn, read.heard)
+            settled = [*read.settled, *decision.settle(read.waiting), *heard]
             _unless(hub.store.inbox.settle(conn, token, settled))
+            # Nobody reads it again, and what a desk tells quotes posts that may have to be forgotten one day.
+            hub.store.inbox.empty(conn, [one.id for one in heard if one.state in HEARD])
             hub.store.inbox.add(read.parts, conn=conn)
             hub.store.inbox.add(read.heard.parts, form="change", conn=conn)
             hub.store.conversations.assign(conn, decision.assigned, now=now)
@@ -111,9 +119,10 @@ def commit(hub: Hub, token: str, read: Read, decision: Decision) -> bool:
             hub.store.signals.meet(conn, decision.authors, now=now)
             _unless(weave(hub, conn, decision))
             _unless(hub.store.outbox.plan(conn, decision.planned, now=now))
-            reached = take_back(hub, conn, read.tombstones)
-            _unless(reached is not None)
-            decision.reached = reached or []
+            asked = take_back(hub, conn, read.tombstones)
+            _unless(asked is not None)
+            decision.reached = asked or []
+            reached("process.recorded")
     except Overtaken:
         log.info("a batch was overtaken", rows=len(read.settled) + len(read.waiting))
         return False

@@ -233,7 +233,8 @@ class Destination(Connector[OptionsT]):
     - `tombstone`: operation "tombstone" leaves nothing of a record's text (its `fields` are empty, `ref` is the record's);
     - `note`: operation "note" adds `fields["text"]` to the record `parents["conversation"]` for agents only, never in public;
     - `inbound`: the vendor calls `/in/NAME`: `verify`, `event_id`, `acknowledge` and `parse` are there;
-    - `changes`: `changes` is there, and asked `every` so often.
+    - `changes`: `changes` is there, and asked `every` so often;
+    - `without_author`: a record may land without `parents["author"]`, where the author's own record never did.
     """
 
     idempotency: ClassVar[Idempotency] = NoIdempotency()

@@ -12,6 +12,7 @@ from hub.store.deliveries import Deliveries
 from hub.store.inbox import Inbox
 from hub.store.outbox import Outbox
 from hub.store.people import People
+from hub.store.references import References
 from hub.store.signals import Signals
 from hub.store.upkeep.alerts import Alerts
 from hub.store.upkeep.erasure import Erasures
@@ -34,6 +35,7 @@ class Store:
         self.connections = Connections(database)
         self.conversations = Conversations(database)
         self.people = People(database)
+        self.references = References(database)
         self.audit = Audit(database)
         self.threads = Threads(database)
         self.erasures = Erasures(database)

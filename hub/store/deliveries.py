@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import insert as plain_insert
 
+from hub.config.failpoint import reached
 from hub.core.model import Delivery, RemoteRef
 from hub.store.database import Database, chunks, lease_token
 from hub.store.tables import CLOSED_FOR_ORDER, DUE_STATES, OPEN_STATES, attempts, needs, refs
@@ -153,6 +154,7 @@ class Deliveries:
             self._move_parents(conn, claim, settlements)
             if also is not None:
                 also(conn)
+            reached("deliver.recorded")
         return True
 
     def _keep_refs(self, conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> None:
@@ -184,6 +186,11 @@ class Deliveries:
                     here = refs.c.destination == claim.destination, refs.c.remote_id == old.id
                     of_kind = refs.c.provides.startswith(f"{kind}:", autoescape=True)
                     conn.execute(update(refs).where(*here, of_kind).values(remote_id=new.id, url=new.url))
+
+    def begin_anew(self, delivery_id: int, *, now: datetime) -> None:
+        """What was looked for and is not there is sent as if for the first time: its key's window and its lag begin now."""
+        with self.database.write() as conn:
+            conn.execute(update(T).where(T.c.id == delivery_id, T.c.state == "leased").values(first_sent_at=now))
 
     def renew(self, token: str, *, now: datetime) -> None:
         """Push the end of a lease out while its holder works."""

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, case, func, literal, select, text, update
 
 from hub.core.model import RawItem
-from hub.store.database import Database, lease_token
+from hub.store.database import Database, chunks, lease_token
 from hub.store.tables import inbox as T
 
 LEASE = timedelta(seconds=30)
@@ -95,6 +95,11 @@ class Inbox:
                 values |= {"due_at": due_at} if due_at else {}
                 conn.execute(update(T).where(T.c.id.in_(ids[start : start + 500])).values(values))
         return True
+
+    def empty(self, conn: Connection, ids: Sequence[int]) -> None:
+        """Take the payload out of rows that are done with; they stay known by their digests."""
+        for part in chunks(ids):
+            conn.execute(update(T).where(T.c.id.in_(part)).values(payload=b""))
 
     def renew(self, token: str, *, now: datetime) -> None:
         """Push the end of a lease out while its holder works."""

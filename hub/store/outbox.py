@@ -132,14 +132,23 @@ class Outbox:
             ]
 
     def matching(
-        self, states: Sequence[str], *, since: datetime | None = None, until: datetime | None = None, **wanted: Any
+        self,
+        states: Sequence[str],
+        *,
+        ids: Sequence[int] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        **wanted: Any,
     ) -> list[dict[str, Any]]:
-        """Deliveries in these states, oldest first, settled (or, unsettled, planned) in a span: id, destination, object, state,
-        error; `wanted` filters by column."""
+        """Deliveries in these states, oldest first: id, destination, object, state, error; `wanted` filters by column.
+
+        The span is of their settling, or where they are not settled of their planning.
+        """
         at = func.coalesce(T.c.settled_at, T.c.created_at, type_=T.c.created_at.type)
         query = select(T.c.id, T.c.destination, T.c.object, T.c.state, T.c.error).where(T.c.state.in_(states))
         query = query if since is None else query.where(at >= since)
         query = query if until is None else query.where(at < until)
+        query = query if ids is None else query.where(T.c.id.in_(ids))
         for name, value in wanted.items():
             query = query if value is None else query.where(T.c[name] == value)
         with self.database.read() as conn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from sqlalchemy import Column, Connection, Float, Index, Table, func, select, text, update
 
 from hub.core.errors import HubError
-from hub.core.keys import digest
+from hub.core.keys import account_key, digest
 from hub.core.model import Basis, IdentityLink, Person, Signal
 from hub.store.database import Database, chunks, is_empty
 from hub.store.references import give_back, inherit
@@ -56,6 +56,9 @@ Index(
     sqlite_where=text("revoked_at is null"),
     postgresql_where=text("revoked_at is null"),
 )
+
+
+_ACTIVE = links.c.revoked_at.is_(None)
 
 
 class NotLinked(HubError):
@@ -127,9 +130,10 @@ class People:
             return conn.execute(update(links).where(*active).values(revoked_at=now)).rowcount == 1
 
     def merge(self, loser: str, winner: str) -> None:
-        """Let one person take another's place, with records in CRMs where it has none of its own there.
+        """Let one person take another's place, also in CRMs where it has no record of its own yet.
 
-        The links stay where they are, so that it can be undone. Raises NotLinked where it would end in a circle or one of them is not there.
+        The links stay where they are, so that it can be undone. Raises NotLinked where it would end in a circle or one of
+        them is not there.
         """
         with self.database.write() as conn:
             if winner == loser or _final(conn, winner) in (None, loser):
@@ -159,16 +163,26 @@ class People:
 
     def behind(self, conn: Connection, author_keys: Sequence[str]) -> dict[str, Person]:
         """The person behind each linked author among the keys, merges followed."""
-        found: dict[str, Person] = {}
         if is_empty(conn, links):
-            return found
+            return {}
+        heads: dict[str, str] = {}
         for part in chunks(author_keys):
             query = select(links.c.author_key, links.c.person_key)
-            for author, person in conn.execute(query.where(links.c.author_key.in_(part), links.c.revoked_at.is_(None))):
-                final = _final(conn, person)
-                if final is not None:
-                    found[author] = _person(conn.execute(select(people).where(people.c.key == final)).one())
-        return found
+            heads |= {row[0]: row[1] for row in conn.execute(query.where(links.c.author_key.in_(part), _ACTIVE))}
+        known = self._chains(conn, heads.values())
+        found = {author: _end_of(known, person) for author, person in heads.items()}
+        return {author: _person(row) for author, row in found.items() if row is not None}
+
+    def _chains(self, conn: Connection, keys: Iterable[str]) -> dict[str, Any]:
+        """The rows of these people, and of those whom they were merged into; as many queries as the longest chain has links."""
+        known: dict[str, Any] = {}
+        waiting, asked = set(keys), set[str]()
+        while waiting:
+            for part in chunks(sorted(waiting)):
+                known |= {row.key: row for row in conn.execute(select(people).where(people.c.key.in_(part)))}
+            asked |= waiting
+            waiting = {row.merged_into for row in known.values() if row.merged_into} - asked
+        return known
 
     def authors_of(self, conn: Connection, person_key: str) -> list[str]:
         """The authors behind whom this person stands, also by people merged into it."""
@@ -180,7 +194,9 @@ class People:
         waiting = list(heads)
         while waiting:
             query = select(people.c.key, people.c.merged_into)
-            rows = [row for part in chunks(waiting) for row in conn.execute(query.where(people.c.merged_into.in_(part)))]
+            rows = [
+                row for part in chunks(waiting) for row in conn.execute(query.where(people.c.merged_into.in_(part)))
+            ]
             waiting = [row.key for row in rows if row.key not in heads]
             heads = {row.key: heads[row.merged_into] for row in rows} | heads
         found: dict[str, list[str]] = {key: [] for key in person_keys}
@@ -233,7 +249,8 @@ def _told(person: Person, values: dict[str, Any]) -> Person:
     if told.company and not domain:
         raise NoAccount("a company is known by its domain: give that too, such as example.com")
     words = {"owner": told.owner or None, "company": told.company or None}
-    return replace(told, company_domain=domain, emails=tuple(told.emails), **words)
+    account = account_key(domain) if domain else None
+    return replace(told, company_domain=domain, account_key=account, emails=tuple(told.emails), **words)
 
 
 def plain_domain(text: str) -> str | None:
@@ -256,6 +273,16 @@ def wrong_with(link: IdentityLink) -> str:
     if not link.by.strip():
         return "a link needs to say who makes it"
     return "" if 0 <= link.confidence <= 1 else "a confidence lies between 0 and 1"
+
+
+def _end_of(known: Mapping[str, Any], key: str) -> Any:
+    """The row of whom a person is now, by rows that hold the whole chain."""
+    for _ in range(LONGEST_CHAIN):
+        row = known.get(key)
+        if row is None or row.merged_into is None:
+            return row
+        key = row.merged_into
+    raise NotLinked(f"the merges of {key} run in a circle")
 
 
 def _final(conn: Connection, key: str) -> str | None:

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    bindparam,
     case,
     delete,
     exists,
@@ -182,10 +183,8 @@ class Signals:
 
     def revise(self, conn: Connection, judged: Sequence[Judged]) -> None:
         """Replace the content of signals that are there already."""
-        for item in judged:
-            row = _row(item)
-            key = row.pop("key")
-            conn.execute(update(S).where(S.c.key == key).values(row))
+        if judged:
+            conn.execute(_REVISE, [{f"new_{name}": value for name, value in _row(item).items()} for item in judged])
         keys = [item.signal.key for item in judged]
         for part in chunks(keys):
             conn.execute(delete(L).where(L.c.signal_key.in_(part), L.c.by == "enricher"))
@@ -196,11 +195,15 @@ class Signals:
 
         A raw row that another signal came from too (a repost holds its original) stays.
         """
-        for key, raw_id in pairs.items():
-            old = conn.scalar(select(S.c.raw_id).where(S.c.key == key))
-            conn.execute(update(S).where(S.c.key == key).values(raw_id=raw_id))
-            needed = exists().where(S.c.raw_id == old)
-            conn.execute(delete(I).where(I.c.id == old, I.c.state == "done", I.c.id != raw_id, not_(needed)))
+        query, old = select(S.c.key, S.c.raw_id), set[int]()
+        for part in chunks(list(pairs)):
+            rows = conn.execute(query.where(S.c.key.in_(part)))
+            old.update(row.raw_id for row in rows if row.raw_id != pairs[row.key])
+        if pairs:
+            conn.execute(_REFRESH, [{"this": key, "raw": raw_id} for key, raw_id in sorted(pairs.items())])
+        for ids in chunks(sorted(old)):
+            needed = exists().where(S.c.raw_id == I.c.id)
+            conn.execute(delete(I).where(I.c.id.in_(ids), I.c.state == "done", not_(needed)))
 
     def meet(self, conn: Connection, people: Iterable[Author], *, now: datetime) -> None:
         """Remember authors: the newest face of each, with the handles it had before."""
@@ -294,6 +297,12 @@ class Signals:
         return rows
 
 
+_REVISE = (
+    update(S)
+    .where(S.c.key == bindparam("new_key"))
+    .values({column.name: bindparam(f"new_{column.name}") for column in S.c if column.name not in ("id", "key")})
+)
+_REFRESH = update(S).where(S.c.key == bindparam("this")).values(raw_id=bindparam("raw"))
 _KNOWN = select(A.c.key, A.c.handle, A.c.first_seen, A.c.body)
 
 

@@ -23,6 +23,7 @@ from hub.web.counters import Counters
 from hub.web.failures import answer_failures
 from hub.web.forms import Forms
 from hub.web.inbound import PREFIX, InboundDoor, Receive, Scope, Send
+from hub.web.metrics import make_metrics
 from hub.web.shield import Shield
 
 ALIVE = timedelta(seconds=45)
@@ -80,6 +81,7 @@ def add_pages(api: FastAPI, hub: Hub) -> None:
     forms = Forms(hub.settings.public_url)
     renderer = Renderer(forms)
     api.include_router(json_api.make_api(hub, counters))
+    api.include_router(make_metrics(hub, counters))
     api.include_router(make_pages(hub, counters, renderer))
     api.include_router(make_actions(hub, counters, forms))
     api.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")

@@ -70,6 +70,8 @@ class DeliveryQuery(Paged):
     state: Annotated[State | None, Blank] = None
     destination: Word = None
     signal: Text = None
+    said: Literal["retried", "discarded", ""] = ""
+    count: Annotated[int, Field(ge=0, le=LARGEST_ID)] = 0
 
     def wanted(self) -> dict[str, Any]:
         """As the store takes it."""

@@ -1,1 +1,1 @@
-"""HubSpot: social authors, social signals and contacts, written by batch upsert."""
+"""HubSpot: social authors, social signals, contacts and companies, written by batch upsert."""

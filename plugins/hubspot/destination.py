@@ -34,7 +34,7 @@ from plugins.hubspot.translate import Answer, Input, Written
 BATCH = 100  # records of one call: HubSpot, "batch upsert"
 BATCHES = 10  # batches of one delivery: their associations go in one call (HubSpot takes 2,000)
 SPLITS = 30  # calls that may be spent to find what is wrong with a refused batch
-OBJECTS = ("social_author", "social_signal", "contacts")
+OBJECTS = ("social_author", "social_signal", "contacts", "companies")
 PEOPLES = frozenset({"contacts", "companies"})  # people merge and delete these: what is known is written by its id
 GONE = "OBJECT_NOT_FOUND"
 PATIENCE = 3  # attempts that wait for the index of merged records
@@ -62,7 +62,7 @@ class _Work:
 
 
 class HubSpotDestination(Destination[HubSpotOptions]):
-    """Writes social authors, social signals and contacts; each is found by a unique property that holds the hub's key."""
+    """Writes social authors and signals, contacts and companies; each is found by a unique property with the hub's key."""
 
     name = "hubspot"
     Options = HubSpotOptions
@@ -71,7 +71,7 @@ class HubSpotDestination(Destination[HubSpotOptions]):
     limits = (Limit(100, 10),)  # the smallest plan's: HubSpot, "Usage guidelines"
     mappings = "mappings:hubspot"
     sandbox = "plugins.hubspot.sandbox:build"
-    capabilities = frozenset({"records", "tombstone", "inbound"})
+    capabilities = frozenset({"records", "tombstone", "inbound", "without_author"})
 
     def __init__(self, options: HubSpotOptions) -> None:
         super().__init__(options)
@@ -97,7 +97,7 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         return f"account {account.get('portalId')} ({account.get('accountType')}, {account.get('timeZone')})"
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
-        """Contacts, and the custom objects that exist in the account."""
+        """Contacts, companies, and the custom objects that exist in the account."""
         found = {}
         for name in dict.fromkeys((*OBJECTS, *self.options.object_types)):
             try:
@@ -276,7 +276,8 @@ class HubSpotDestination(Destination[HubSpotOptions]):
     def _associate(self, work: _Work, inputs: Sequence[Input]) -> None:
         """Associate new records with their authors, one call for each kind of author record.
 
-        "New" is also what no earlier delivery has confirmed: a crash between upsert and association must not leave a gap.
+        "New" is also what no earlier delivery has confirmed: a crash between upsert and association must not leave a gap; and
+        people's records always are: a person has several authors, and each delivery may name another.
         The default association may be made again and again.
         """
         if not self.options.associate:
@@ -286,7 +287,8 @@ class HubSpotDestination(Destination[HubSpotOptions]):
             delivery = item.deliveries[-1]
             parent = delivery.parents.get("author")
             record = work.written.get(item.trace)
-            if parent is not None and record is not None and (record.new or delivery.ref is None):
+            is_new = record is not None and (record.new or delivery.ref is None or work.object in PEOPLES)
+            if parent is not None and is_new:
                 type_ = translate.type_in_url(parent.url) or self.options.type_of(self.options.author_object)
                 wanted.setdefault(type_, []).append((item, parent.id))
         for type_, pairs in wanted.items():
@@ -312,8 +314,8 @@ class HubSpotDestination(Destination[HubSpotOptions]):
 
     def _archive(self, ctx: Context, object_: str, deliveries: Sequence[Delivery]) -> list[Outcome]:
         """Move records to the recycling bin (204 also where they are there already)."""
-        if object_ == "contacts":
-            error = Rejected("a contact belongs to the people who work with it: delete it in HubSpot", code="contact")
+        if object_ in PEOPLES:
+            error = Rejected("this record belongs to the people who work with it: delete it in HubSpot", code="contact")
             return [Outcome.failed(item, error) for item in deliveries]
         client = self._client(ctx)
         known = self._ids(ctx, object_, [item for item in deliveries if item.ref is None])

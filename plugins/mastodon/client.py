@@ -127,6 +127,10 @@ class Instance:
         """The status with this local id, None where the instance has none, or shows it to us no more."""
         return self._find(lambda: self._api.status(id_)) if _ID.fullmatch(id_) else None
 
+    def raw_status(self, id_: str) -> bytes | None:
+        """The same as the bytes that came."""
+        return self._answers[-1].content if self.status(id_) is not None else None
+
     def is_gone(self, id_: str) -> bool:
         """Whether the API itself says that it has no such status; some proxy's page for people does not count."""
         return self.status(id_) is None and isinstance(self._answers[-1].json(), dict)
@@ -153,12 +157,16 @@ class Instance:
             return self._find(lambda: self._api.account(id_or_name))
         return self._find(lambda: self._api.account_lookup(id_or_name))
 
-    def own_statuses(self, *, max_id: str | None = None) -> list[Json]:
-        """What our account wrote, newest first, replies and direct ones too, without boosts."""
+    def own_id(self) -> str:
+        """The local id of the account that the token belongs to; asked once."""
         if not self._own_id:
             self._own_id = str(self._object(self._api.account_verify_credentials).get("id") or "")
-        paging: Json = {"limit": PAGE_SIZE, "max_id": max_id}
-        return self._list(lambda: self._api.account_statuses(self._own_id, exclude_reblogs=True, **paging))
+        return self._own_id
+
+    def own_statuses(self, *, max_id: str | None = None) -> list[Json]:
+        """What our account wrote, newest first, replies and direct ones too, without boosts."""
+        id_, paging = self.own_id(), {"limit": PAGE_SIZE, "max_id": max_id}
+        return self._list(lambda: self._api.account_statuses(id_, exclude_reblogs=True, **paging))
 
     def longest_status(self) -> int | None:
         """The characters that a status may have here, None where the server does not say."""

@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from hub import (
     Compliance,
     Context,
@@ -55,6 +57,7 @@ class MastodonSource(PollingSource[MastodonOptions]):
     reply_rules = ReplyRules(max_length=LONGEST)
     reply_idempotency = Native(timedelta(hours=1))
     recheck_size = BATCH
+    sandbox = "plugins.mastodon.sandbox:build"
     compliance = Compliance(
         delete_within=timedelta(hours=24),
         terms="Keep to each post's visibility; the instance's own rules apply. Deletions are not announced to a poll.",
@@ -83,7 +86,8 @@ class MastodonSource(PollingSource[MastodonOptions]):
             try:
                 for items, position in self._read(instance, stream, positions.get(stream)):
                     positions[stream] = position
-                    yield Page(tuple(self._raw(ctx, item) for item in items), dict(positions))
+                    answered = _answered(instance, items) if stream == "notifications" else []
+                    yield Page(tuple(self._raw(ctx, item) for item in (*answered, *items)), dict(positions))
             except Rejected as error:
                 ctx.log.warning("stream %s is refused: %s", stream, error)
                 refused = refused or error
@@ -138,6 +142,42 @@ class MastodonSource(PollingSource[MastodonOptions]):
     def _check_token(self) -> None:
         if self.options.token is None:
             raise Rejected("this connection has no token: it can only listen", code="no_token")
+
+
+class _Asked(msgspec.Struct):
+    """What of a status tells whom it answers."""
+
+    in_reply_to_id: str | int | None = None
+    in_reply_to_account_id: str | int | None = None
+
+
+class _Told(msgspec.Struct):
+    """A notification's status."""
+
+    status: _Asked | None = None
+
+
+def _answered(instance: Instance, notifications: Sequence[bytes]) -> list[bytes]:
+    """Our own posts that these notifications answer.
+
+    No stream shows our answers, and without them an author's next word would stand in no conversation: the API names a
+    parent by its local id only.
+    """
+    asked = [one for item in notifications if (one := _read_asked(item)) and one.in_reply_to_id is not None]
+    ids = dict.fromkeys(str(one.in_reply_to_id) for one in asked if _is_by(one, instance))
+    return [found for id_ in ids if (found := instance.raw_status(id_)) is not None]
+
+
+def _is_by(asked: _Asked, instance: Instance) -> bool:
+    """Whether it is our account's post that is answered."""
+    return asked.in_reply_to_account_id is not None and str(asked.in_reply_to_account_id) == instance.own_id()
+
+
+def _read_asked(item: bytes) -> _Asked | None:
+    try:
+        return msgspec.json.decode(item, type=_Told).status
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
 
 
 def _forward(instance: Instance, stream: str, since: str) -> Iterator[Batch]:

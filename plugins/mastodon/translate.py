@@ -138,7 +138,7 @@ def _status(status: Json, raw: RawItem, own: str | None, *, kind: Kind | None = 
         key=signal_key(NETWORK, uri),
         network=NETWORK,
         native_id=uri,
-        kind=kind or _kind(status),
+        kind=kind or ("mention" if _mentions(status, own) else _kind(status)),
         text=html_to_text(html),
         html=safe_html(html) or None,
         title=_text(status.get("spoiler_text")),
@@ -176,6 +176,15 @@ def _kind(status: Json) -> Kind:
     if status.get("in_reply_to_id"):
         return "reply"
     return "quote" if isinstance(status.get("quote"), dict) else "post"
+
+
+def _mentions(status: Json, own: str | None) -> bool:
+    """Whether our account is mentioned, which no timeline says: the same post must mean the same by whatever way it came."""
+    wanted = (own or "").removeprefix("@")
+    named = [
+        (*(one.get(name) for name in ("acct", "url", "id")), _handle(one)) for one in _list(status.get("mentions"))
+    ]
+    return bool(wanted) and not isinstance(status.get("reblog"), dict) and any(wanted in names for names in named)
 
 
 def _quoted(status: Json) -> str | None:

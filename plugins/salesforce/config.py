@@ -15,7 +15,8 @@ OBJECTS = {
     "Social_Author__c": "Author_Key__c",
     "Social_Signal__c": "Signal_Key__c",
     "Lead": "Social_Author_Key__c",
-    "Contact": "Social_Author_Key__c",
+    "Contact": "Social_Person_Key__c",
+    "Account": "Social_Account_Key__c",
 }
 NAME = r"^[A-Za-z][A-Za-z0-9_]{0,79}$"
 

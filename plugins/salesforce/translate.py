@@ -37,13 +37,15 @@ _HINTS = {
     "CANNOT_UPDATE_CONVERTED_LEAD": "the lead was converted: it takes no more changes",
     "ENTITY_IS_DELETED": "the record lies in the recycle bin: restore or purge it",
 }
+_LAST = ("Social_Hub_Url__c", "Social_Last_Url__c", "Social_Last_Signal__c")
 _PERSONS = ("Social_Handle__c", "Social_Profile_Url__c", "Social_Hub_Url__c", "Social_Last_Url__c")
 # Salesforce object reference, "Text, Long Text Area": what a tombstone must leave nothing of.
 CONTENT = {
     "Social_Signal__c": ("Text__c", "Title__c", "Url__c", "Native_Id__c", "Tags__c", "Hub_Url__c"),
     "Social_Author__c": ("Display_Name__c", "Handle__c", "Profile_Url__c", "Avatar_Url__c", "Bio__c", "Native_Id__c"),
     "Lead": _PERSONS,
-    "Contact": _PERSONS,
+    "Contact": _LAST,
+    "Account": _LAST,
 }
 
 
@@ -111,12 +113,17 @@ def filling(row: Row, held: Mapping[str, Any]) -> Row:
 
 def record(object_: str, key_field: str, row: Row) -> dict[str, Any]:
     """A record of a collections upsert; the key goes by the body, so no character of it can reach the path."""
-    return {**row.fields, "attributes": {"type": object_}, key_field: row.key}
+    return {**_nulls(row.fields), "attributes": {"type": object_}, key_field: row.key}
 
 
 def change(object_: str, row: Row) -> dict[str, Any]:
     """A record of a collections update, by its id; its key stays what it is, as a merge's winner may have another."""
-    return {**row.fields, "attributes": {"type": object_}, "Id": row.id}
+    return {**_nulls(row.fields), "attributes": {"type": object_}, "Id": row.id}
+
+
+def _nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """An empty text as null: the same for text, and the only way to empty a time or a number."""
+    return {name: None if value == "" else value for name, value in fields.items()}
 
 
 def erasure(object_: str, id_: str, known: Iterable[str]) -> dict[str, Any]:

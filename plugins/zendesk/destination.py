@@ -43,7 +43,7 @@ class ZendeskDestination(Destination[ZendeskOptions]):
     batch_size = 20
     mappings = "mappings:zendesk"
     sandbox = "plugins.zendesk.sandbox:build"
-    capabilities = frozenset({"records", "tickets", "comments", "inbound", "note", "tombstone"})
+    capabilities = frozenset({"records", "tickets", "comments", "inbound", "note", "tombstone", "without_author"})
 
     def __init__(self, options: ZendeskOptions, *, pause: Callable[[float], None] = time.sleep) -> None:
         super().__init__(options)

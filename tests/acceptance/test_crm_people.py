@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -46,11 +47,13 @@ PLUGINS = [
 class World:
     """A hub between a source of lines and two CRMs, with one clock for all."""
 
+    rules = RULES
+
     def __init__(self, folder: Path, account: RunningSandbox, org: RunningSandbox, clock: Clock) -> None:
         self.account: Any = account.sandbox
         self.org: Any = org.sandbox
         self.clock, self.count = clock, 0
-        (folder / "rules.toml").write_text(RULES)
+        (folder / "rules.toml").write_text(self.rules)
         (folder / "topics.toml").write_text("")
         (folder / "secret").write_text("sandbox-token")
         settings = Settings.model_validate({**sections(account.url, org.url), "file": folder / "config.toml"})
@@ -59,11 +62,12 @@ class World:
         store.cursors.declare([f"{WATCH}salesforce"], now=clock())
         self.hub = Hub(settings, store, InProcessBell(), FakeRegistry(PLUGINS), clock, jitter=lambda: 0.0)
 
-    def say(self, by: str, text: str = "hello") -> None:
+    def say(self, by: str, text: str = "hello", **more: Any) -> None:
         """Somebody posts, and it lands everywhere."""
         self.count += 1
         self.clock.pass_(minutes=1)
-        payload = msgspec.json.encode({"id": str(self.count), "text": text, "by": by})
+        said = {"id": str(self.count), "text": text, "by": by, "url": f"https://lines.example/{self.count}", **more}
+        payload = msgspec.json.encode(said)
         self.hub.store.inbox.add([RawItem("lines", "lines", payload, self.clock(), str(self.count))])
         self.run()
 
@@ -122,6 +126,9 @@ def sections(account: str, org: str) -> dict[str, Any]:
     }
 
 
+W = TypeVar("W", bound=World)
+
+
 async def call(door: InboundDoor, headers: dict[str, str], body: bytes) -> int:
     said: list[Any] = []
 
@@ -140,12 +147,19 @@ async def call(door: InboundDoor, headers: dict[str, str], body: bytes) -> int:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[World]:
+    with opened(World, tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def opened(kind: type[W], folder: Path) -> Iterator[W]:
+    """A world with its two CRMs."""
     clock = Clock()
     with (
         serve(build_account(SandboxOptions(clock=clock))) as account,
         serve(build_org(SandboxOptions(clock=clock))) as org,
     ):
-        made = World(tmp_path, account, org, clock)
+        made = kind(folder, account, org, clock)
         yield made
         made.hub.close()
 

@@ -118,9 +118,9 @@ def kill_at(gate: Gate, here: Stage, destination: str) -> None:
         gate.opened.set()
 
 
-def reply_to(post: Post) -> Post:
+def reply_to(post: Post, *, number: int = 900) -> Post:
     """Another post that answers a post."""
-    other = posts("mastodon", 1, first=900)[0]
+    other = posts("mastodon", 1, first=number)[0]
     entity: dict[str, Any] = {**json.loads(other.body), "in_reply_to": post.native_id}
     return replace(other, body=json.dumps(entity).encode())
 

@@ -19,7 +19,7 @@ from tests.house.measures import ROOT
 FILE = ROOT / "config.example.toml"
 RAW = tomllib.loads(FILE.read_text("utf-8"))
 TABLES = ("sources", "destinations", "enrichers")
-CHOSEN = {"plugin", "options", "every", "rate"}
+CHOSEN = {"plugin", "options", "every", "recheck_every", "rate"}
 """Keys of a connection whose value is an example, not a default."""
 
 

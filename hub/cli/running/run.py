@@ -10,11 +10,9 @@ import threading
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 import typer
-
-from hub.core.errors import ConfigError, Problem
 
 
 class Role(StrEnum):
@@ -68,7 +66,7 @@ def _become(module: str, *arguments: str) -> None:
 
 def sandbox(
     context: typer.Context,
-    plugins: Annotated[list[str] | None, typer.Argument(help="destination plugins; none: those of [sandbox]")] = None,
+    plugins: Annotated[list[str] | None, typer.Argument(help="plugins; none: those of [sandbox]")] = None,
     *,
     port: Annotated[int | None, typer.Option(help="the first one's port; the next ones follow")] = None,
     contracts: Annotated[
@@ -79,12 +77,13 @@ def sandbox(
     ] = None,
     tied: Annotated[bool, typer.Option(help="end when standard input ends", hidden=True)] = False,
 ) -> None:
-    """Serve stateful look-alikes of Salesforce, HubSpot, Zendesk and any destination that ships one."""
+    """Serve stateful look-alikes of Salesforce, HubSpot, Zendesk, Mastodon and any connector that ships one."""
+    from hub.cli.running.sandboxes import builder, with_sandbox
     from hub.config.settings import Settings, load_settings
     from hub.sdk.sandbox import SandboxOptions, serve
 
     settings = load_settings(context.obj) if context.obj.exists() else Settings()
-    names = plugins or list(settings.sandbox.plugins) or _all_sandboxes()
+    names = plugins or list(settings.sandbox.plugins) or with_sandbox()
     keep = folder or (settings.data / "sandbox" if context.obj.exists() else None)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -95,37 +94,11 @@ def sandbox(
         first = settings.sandbox.port if port is None else port
         for index, name in enumerate(names):
             kept = keep / name if keep else None
-            made = _builder(name)(SandboxOptions(folder=kept, contracts=contracts, token=settings.sandbox.token))
+            extra, token = settings.sandbox.options.get(name, {}), settings.sandbox.token
+            made = builder(name)(SandboxOptions(folder=kept, contracts=contracts, token=token, extra=extra))
             running = stack.enter_context(serve(made, port=first + index if first else 0))
             print(f"hub: {name} sandbox at {running.url}", file=sys.stderr, flush=True)
         stop.wait()
-
-
-def _builder(name: str) -> Callable[[Any], Any]:
-    """What makes a plugin's look-alike: `build` beside its entry point, for which no vendor's library must be imported (they
-    take seconds); else what the destination's class names."""
-    from importlib import import_module
-    from importlib.metadata import entry_points
-    from importlib.util import find_spec
-
-    from hub.registry import GROUP, Registry
-
-    for point in entry_points(group=GROUP, name=name):
-        beside = f"{point.module.rpartition('.')[0]}.sandbox"
-        if not beside.startswith(".") and find_spec(beside) and hasattr(import_module(beside), "build"):
-            return cast(Callable[[Any], Any], import_module(beside).build)
-    where = Registry().destination(name).sandbox
-    if not where:
-        raise ConfigError([Problem("sandbox", name, "this destination ships no sandbox")])
-    module, _, function = where.partition(":")
-    return cast(Callable[[Any], Any], getattr(import_module(module), function))
-
-
-def _all_sandboxes() -> list[str]:
-    from hub.registry import Registry
-
-    registry = Registry()
-    return [name for name in registry.names for cls in registry.load(name).destinations.values() if cls.sandbox]
 
 
 def _end_with_parent(stop: threading.Event) -> None:

@@ -8,12 +8,14 @@ import socket
 import sys
 from pathlib import Path
 
+from hub.cli.running.sandboxes import builder
 from hub.cli.running.supervisor import Child, Forked, Spawned, Supervisor, Ties
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError, HubError, Problem
 from hub.queue import embedded
 from hub.registry import Registry
 from hub.sdk.connectors import StreamingSource
+from hub.sdk.sandbox import SandboxOptions
 
 # Redis knows no supervisor: this guard starts it and ends it when standard input ends.
 GUARD = """
@@ -123,17 +125,26 @@ def _part(module: str, target: str, arguments: list[str], *, nice: int = 0) -> F
 
 def greet(settings: Settings) -> None:
     """Five lines: what runs, where, and how to go on."""
-    sandboxes = [
-        f"{name} http://127.0.0.1:{settings.sandbox.port + index}"
-        for index, name in enumerate(settings.sandbox.plugins)
-    ]
     say(f"the page      {settings.public_url}")
     say(f"webhooks      {settings.public_url}/in/NAME    health {settings.public_url}/readyz")
-    say(f"sandboxes     {', '.join(sandboxes) or 'none'}")
+    say(f"sandboxes     {', '.join(look_alikes(settings)) or 'none'}")
     say(f"kept in       {settings.data}    configuration {settings.file}")
     say(
         "real services: edit [destinations.*] in the configuration (docs/connect.md), `hub check`, start again. Ctrl-C stops."
     )
+
+
+def look_alikes(settings: Settings) -> list[str]:
+    """What people call each look-alike, and where its page is."""
+    found = []
+    for index, name in enumerate(settings.sandbox.plugins):
+        try:
+            called, path = builder(name)(SandboxOptions()).home
+        except ConfigError:  # the part that serves it says more
+            called, path = "", "/"
+        where = f" http://127.0.0.1:{settings.sandbox.port + index}{path.removesuffix('/')}"
+        found.append(f"{called or name}{where if settings.sandbox.port else ''}")
+    return found
 
 
 def say(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -10,6 +11,7 @@ from hub.core.model import Signal
 
 _UNREACHABLE = frozenset({"deleted", "hidden", "expired"})
 _PRIVATE = frozenset({"direct", "followers", "internal"})
+_MENTIONS = re.compile(r"\s*(?:@\S+[\s,:]*)+")
 
 
 class Rules(Protocol):
@@ -63,9 +65,16 @@ def is_private(signal: Signal) -> bool:
 
 
 def is_same_text(sent: str, came: str) -> bool:
-    """Whether a text that came back is one that was sent: spaces aside, and with what a network put before it."""
-    given = "".join(sent.split())
-    return bool(given) and "".join(came.split()).endswith(given)
+    """Whether a text that came back is one that was sent: spaces aside, and whoever is mentioned before it.
+
+    The end alone says little: "Thanks!" is also how a customer's own answer ends.
+    """
+    given = _bare(sent)
+    return bool(given) and _bare(came) == given
+
+
+def _bare(text: str) -> str:
+    return "".join(text[found.end() if (found := _MENTIONS.match(text)) else 0 :].split())
 
 
 def _span(span: timedelta) -> str:

@@ -83,6 +83,11 @@ def echo_of(change: Change, *, self_id: str, is_known_part: bool) -> str:
     return "our own doing: we wrote this part" if is_known_part else ""
 
 
+def is_reopening(effect: Effect) -> bool:
+    """Whether something is open again: that counts whoever did it, since the hub's own comment reopens a ticket."""
+    return effect == Update("state", "open")
+
+
 def read_change(change: Change, directions: Directions) -> Effect:
     """What follows from a change that is no echo. Never raises: a value of the wrong shape means nothing."""
     reader = _READERS.get(change.kind)

@@ -24,7 +24,13 @@ SIGNAL: dict[str, Any] = dict.fromkeys(name for name in Signal.__struct_fields__
     "provenance": PROVENANCE,
 }
 AUTHOR: dict[str, Any] = dict.fromkeys(Author.__struct_fields__)
-PERSON: dict[str, Any] = dict.fromkeys(("key", "display_name", "emails", "owner"))
+# How somebody stands who speaks through several authors: over all of them, this signal included.
+STANDING = (
+    *("signals_30d", "sentiment_now", "sentiment_mean_30d", "sentiment_trend_30d", "followers"),
+    *("last_url", "last_network", "last_at", "open_conversation"),
+)
+PERSON: dict[str, Any] = dict.fromkeys(("key", "display_name", "emails", "owner", *STANDING))
+ACCOUNT: dict[str, Any] = dict.fromkeys(("key", "name", "domain", *STANDING))
 CONVERSATION: dict[str, Any] = dict.fromkeys(("key", "signals", "state", "assignee", "tags", "url"))
 STATS: dict[str, Any] = dict.fromkeys(("signals_30d", "sentiment_mean_30d", "sentiment_trend_30d"))
 RULE: dict[str, Any] = dict.fromkeys(("name", "version"))
@@ -49,6 +55,7 @@ def skeleton(labels: Iterable[str] = ()) -> dict[str, Any]:
         "labels": {name: dict(LABEL) for name in dict.fromkeys((*LABELS, *labels))},
         "topics": None,
         "person": dict(PERSON),
+        "account": dict(ACCOUNT),
         "conversation": dict(CONVERSATION),
         "stats": dict(STATS),
         "rule": dict(RULE),
@@ -137,6 +144,7 @@ def facts(  # noqa: PLR0913 - one name for each thing that is known about a sign
     stats: Mapping[str, Any] | None = None,
     conversation: Mapping[str, Any] | None = None,
     person: Mapping[str, Any] | None = None,
+    account: Mapping[str, Any] | None = None,
     uncertain_below: float = 0.55,
     url: str = "",
 ) -> dict[str, Any]:
@@ -147,6 +155,7 @@ def facts(  # noqa: PLR0913 - one name for each thing that is known about a sign
         "labels": _label_facts(labels, uncertain_below),
         "topics": list(topics),
         "person": {**PERSON, **person} if person else PERSON,
+        "account": {**ACCOUNT, **account} if account else ACCOUNT,
         "conversation": {**CONVERSATION, "key": signal.conversation_key or signal.key, **(conversation or {})},
         "stats": {**STATS, **stats} if stats else STATS,
         "rule": RULE,

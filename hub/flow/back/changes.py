@@ -22,6 +22,7 @@ from hub.core.exchange.change import (
     Target,
     Update,
     echo_of,
+    is_reopening,
     read_change,
     read_target,
 )
@@ -143,12 +144,12 @@ def handle(hub: Hub, conn: Connection, heard: Heard) -> list[Settled]:
 def _handle_one(hub: Hub, conn: Connection, row: InboxRow, change: Change, *, self_id: str) -> tuple[str, str]:
     name, known = row.item.source, hub.store.conversations
     part = bool(change.part_id) and known.has_part(conn, name, change.part_id)
-    if echo := echo_of(change, self_id=self_id, is_known_part=part):
+    effect = read_change(change, _directions(hub, name))
+    if (echo := echo_of(change, self_id=self_id, is_known_part=part)) and not is_reopening(effect):
         return "ignored", echo
     targets = tuple(known.targets(conn, name, change.object, change.remote_id))
     if not targets:
         return "ignored", "it is no record of the hub's"
-    effect = read_change(change, _directions(hub, name))
     if isinstance(effect, Nothing):
         return "ignored", effect.reason
     return "done", _follow(hub, conn, Context(name, hub.destination(name), change, row, targets), effect)

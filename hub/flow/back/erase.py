@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ import structlog
 from msgspec.structs import replace
 
 from hub.core.errors import ConfigError, HubError
-from hub.core.exchange.erasure import gone_note, is_own, quoting, without, words_of
+from hub.core.exchange.erasure import gone_note, is_of_people, is_own, quoting, traces_of, without, words_of
 from hub.core.keys import digest
 from hub.core.model import Delivery, Record, Signal, Tombstone, TombstoneReason
 from hub.flow.back.reply import plan_note
@@ -24,18 +24,25 @@ from hub.store.upkeep.erasure import ERASED, RECORDS, STOPPABLE, Sent
 
 log = structlog.get_logger(__name__)
 TRIES = 5
+SLICE = 200
 MAYBE_THERE = frozenset({"delivered", "leased", "uncertain", "review"})
 REMOVED = "(removed)"
 
 
 @dataclass
 class Fall:
-    """What falls with tombstones: each signal and author with its reason, what the signals said, and the ledger's rows."""
+    """What falls with tombstones: each signal and author with its reason, what the signals said, and the ledger's rows.
+
+    `traces` are the links and times of the signals; they also stand in records of the people behind their authors, and in what
+    was kept when other signals of these people's authors (`relatives`) were decided.
+    """
 
     reasons: dict[str, TombstoneReason]
     people: frozenset[str]
     said: Mapping[str, Signal]
     rows: Sequence[Sent] = ()
+    relatives: Sequence[str] = ()
+    traces: frozenset[str] = frozenset()
     planned: list[Planned] = field(default_factory=list)
 
     def words(self, key: str | None) -> tuple[str, ...]:
@@ -77,6 +84,7 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone]) -> li
     _tell(hub, conn, fall)
     store.erasures.blank_ledger(conn, [row for row in own if row.id not in kept])
     _blank(hub, conn, fall)
+    store.erasures.untell(conn, fall.relatives, fall.traces)
     store.erasures.forget_authors(conn, sorted(fall.people))
     store.watch.drop(conn, sorted(fall.said))
     store.erasures.open(conn, [one for key, one in stones.items() if key in fall.said or key in fall.people], now=now)
@@ -86,8 +94,21 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone]) -> li
 def _look_up(hub: Hub, conn: Connection, stones: Mapping[str, Tombstone], writers: frozenset[str]) -> Fall:
     said = hub.store.erasures.stored(conn, list(stones))
     people = writers.union(hub.store.signals.authors(conn, list(stones)))
-    rows = hub.store.erasures.sent(conn, list(said), sorted(people))
-    return Fall({key: stone.reason for key, stone in stones.items()}, people, said, rows)
+    kin, relatives = _kin(hub, conn, {one.author_key for one in said.values() if one.author_key} | people)
+    rows = hub.store.erasures.sent(conn, list(said), sorted(people), kin=kin)
+    pages = f"{hub.settings.public_url}/signals"
+    traces = frozenset[str]().union(*(traces_of(one, f"{pages}/{key}") for key, one in said.items()))
+    return Fall({key: stone.reason for key, stone in stones.items()}, people, said, rows, relatives, traces)
+
+
+def _kin(hub: Hub, conn: Connection, writers: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The people and accounts behind these authors, and all authors behind whom those stand."""
+    behind = hub.store.people.behind(conn, sorted(writers)).values()
+    accounts = sorted({one.account_key for one in behind if one.account_key})
+    staff = [key for keys in hub.store.people.of_accounts(conn, accounts).values() for key in keys]
+    persons = list(dict.fromkeys([*(one.key for one in behind), *staff]))
+    families = hub.store.people.families(conn, persons) if persons else {}
+    return [*persons, *accounts], [author for mine in families.values() for author in mine]
 
 
 # -------------------------------------------------------------------------------------------------------- destinations
@@ -170,17 +191,19 @@ def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> 
         there: dict[str, Any] = {}
         for row in rows:
             there |= row.fields if row.was_sent else {}
-        empty = quoting(there, words)
-        hub.store.erasures.rewrite(
-            conn, {row.id: without(row.fields, words) for row in rows if quoting(row.fields, words)}
-        )
+        traces = fall.traces if is_of_people(last.provides) else frozenset[str]()
+        empty = quoting(there, words, traces=traces)
+        bare = {row.id: without(row.fields, words, traces=traces) for row in rows}
+        hub.store.erasures.rewrite(conn, {row.id: bare[row.id] for row in rows if bare[row.id] != row.fields})
         newest = rows[-1]
         if empty and newest.state == "pending" and not newest.was_sent:
-            hub.store.erasures.rewrite(conn, {newest.id: empty | without(newest.fields, words)})
+            hub.store.erasures.rewrite(conn, {newest.id: empty | bare[newest.id]})
         elif empty:
             record = replace(_tombstone(newest), operation=newest.operation, fields=empty)
             record = replace(record, stable=f"{ERASED}:{digest(newest.record_key, str(newest.seq))}")
-            fall.planned.append(Planned(record, last.signal_key or "", last.rule or ""))
+            # Told by a signal that falls, or nobody would find its receipt.
+            cause = last.signal_key if last.signal_key in fall.reasons else next(iter(fall.said), last.signal_key)
+            fall.planned.append(Planned(record, cause or "", last.rule or ""))
 
 
 def _plan(hub: Hub, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> bool:
@@ -255,10 +278,36 @@ def _is_forgotten(one: Delivery, claim: Claim, gone: frozenset[str]) -> bool:
 
 
 def erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
-    """Take back what these tombstones name, in a transaction of its own, and ring; returns the destinations asked.
+    """Take back what these tombstones name, in transactions of its own, and ring; returns the destinations asked.
 
-    Raises HubError where the rows were being sent each time that it tried.
+    Raises HubError where the rows were being sent each time that it tried; what was taken back until then stays so.
     """
+    reached: dict[str, None] = {}
+    for part in (*_slices(hub, tombstones), tombstones):
+        reached.update(dict.fromkeys(_erase(hub, part)))
+    return list(reached)
+
+
+def lighten(hub: Hub, tombstones: Sequence[Tombstone]) -> None:
+    """Take back the most of it where it is much: others who want to write would else wait too long for one transaction."""
+    for part in _slices(hub, tombstones):
+        _erase(hub, part)
+
+
+def _slices(hub: Hub, tombstones: Sequence[Tombstone]) -> Iterator[list[Tombstone]]:
+    """The signals that fall with these tombstones, some at a time; none where they are few."""
+    stones = {stone.key: stone for stone in tombstones}
+    with hub.store.database.read() as conn:
+        theirs = hub.store.erasures.of_authors(conn, list(stones))
+        falling = stones | {key: replace(stones[author], key=key) for key, author in theirs.items()}
+        keys = list(hub.store.erasures.stored(conn, list(falling))) if len(falling) > SLICE else []
+    if len(keys) > SLICE:
+        with hub.store.database.write() as conn:
+            hub.store.signals.bury(conn, (stones[author] for author in dict.fromkeys(theirs.values())))
+        yield from ([falling[key] for key in keys[at : at + SLICE]] for at in range(0, len(keys), SLICE))
+
+
+def _erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
     for _ in range(TRIES):
         reached = take_back_alone(hub, tombstones)
         if reached is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from hub.core.errors import ConfigError
-from hub.core.model import Signal
+from hub.core.model import Author, Signal
 from hub.flow.back.threads import Threads
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
@@ -31,6 +31,10 @@ class Decision(Protocol):
         """Signals whose raw row is another now."""
 
     @property
+    def authors(self) -> Sequence[Author]:
+        """Authors to remember."""
+
+    @property
     def late(self) -> Sequence[int]:
         """Raw rows whose post is gone already."""
 
@@ -50,7 +54,9 @@ def note_sightings(hub: Hub, conn: Connection, signals: Sequence[Signal], decisi
     held = [(key, one.provenance.raw_id) for one in signals if one.provenance for key in (one.key, one.quotes) if key]
     others = [(key, raw_id) for key, raw_id in held if own.get(key) != raw_id]
     moved = [item.signal.key for item in decision.revised] + list(decision.refreshed)
-    hub.store.erasures.blank_raw(conn, decision.late)
+    # A post that quotes what is gone, or that reads it once more, brings its text along.
+    gone = hub.store.signals.tombstoned(conn, sorted({key for key, _ in others}))
+    hub.store.erasures.blank_raw(conn, [*decision.late, *(raw_id for key, raw_id in others if key in gone)])
     hub.store.erasures.sighted(conn, others, moved)
     seen = {one.key: one.provenance.source for one in judged if one.provenance}
     seen |= {one.key: one.provenance.source for one in signals if one.provenance and one.key in decision.refreshed}
@@ -74,6 +80,7 @@ def weave(hub: Hub, conn: Connection, decision: Decision) -> bool:
     threads, store = decision.threads, hub.store
     judged = [item.signal for item in (*decision.new, *decision.revised)]
     named = {key for one in judged for key in (one.key, one.author_key) if key}
+    named |= {*decision.refreshed, *(one.key for one in decision.authors)}
     if store.signals.tombstoned(conn, sorted(named)):
         return False
     store.threads.remember(conn, threads.aliases)

@@ -148,6 +148,7 @@ def remembered(hub: Hub, past: Past, opened: Iterable[str]) -> Memory:
         person=past.kept.person,
         joins=past.kept.joins,
         joins_opened=frozenset(past.kept.joins_opened),
+        account=past.kept.account,
     )
 
 
@@ -242,13 +243,15 @@ def _still_asked(book: Rulebook, history: History, pasts: Sequence[Past]) -> Ite
     signals = {one.signal.key: one for one in pasts}
     for made in history.made_by(list(signals)):
         past = signals[made.signal]
-        if made.rule in past.kept.matched and _is_its(made, past.stored.signal, book):
+        if made.rule in past.kept.matched and _is_its(made, past, book):
             yield made.target, made.signal
 
 
-def _is_its(made: Made, signal: Signal, book: Rulebook) -> bool:
+def _is_its(made: Made, past: Past, book: Rulebook) -> bool:
     """Whether a record is still one of the signal as it was decided last: under its key, and not forbidden since."""
+    signal, kept = past.stored.signal, past.kept
     keys = {"author": signal.author_key, "conversation": signal.conversation_key or signal.key}
+    keys |= {"person": (kept.person or {}).get("key"), "account": (kept.account or {}).get("key")}
     if made.target.record_key != keys.get(made.keyed_by, signal.key):
         return False
     if made.target.operation == "comment" and made.created_at < signal.observed_at:

@@ -109,6 +109,7 @@ class Figures(msgspec.Struct, frozen=True):
     """What the metrics show beside the page's counters: by connection, role, or state."""
 
     now: datetime
+    connections: Sequence[str]
     dead: Mapping[str, int]
     oldest_due: Mapping[str, datetime]
     pauses: Sequence[Pause]
@@ -124,6 +125,7 @@ def figures(hub: Hub) -> Figures:
     now, store = hub.now(), hub.store
     return Figures(
         now,
+        connections=outlets(hub),
         dead={name: one.total for name, one in store.figures.dead(now=now).items()},
         oldest_due=store.figures.oldest_due(now=now),
         pauses=pauses(hub),

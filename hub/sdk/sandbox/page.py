@@ -68,6 +68,7 @@ def front_page(sandbox: Shown) -> Answer:
     name, path = sandbox.home
     parts = [f"<h1>{escape(sandbox.title)} sandbox</h1>"]
     parts += [f"<p>Go to <a href='{escape(path)}'>{escape(name)}</a></p>"] if name else []
+    parts += [f"<p>{' · '.join(_jump(sandbox, one) for one in names)}</p>"]
     parts += [_counts(counts, len(sandbox.violations))]
     parts += [_object(sandbox, name) for name in names]
     parts += [] if names else ["<p>No records yet.</p>"]
@@ -90,13 +91,18 @@ def record_page(sandbox: Shown, object_: str, id_: str) -> Answer:
     )
 
 
+def _jump(sandbox: Shown, name: str) -> str:
+    return f"<a href='#{escape(name)}'>{escape(name)}</a> {sandbox.store.count(name)}"
+
+
 def _object(sandbox: Shown, name: str) -> str:
     rows = "".join(
         f"<tr><td><a href='{escape(sandbox.address_of(name, id_))}'>{escape(id_)}</a></td>"
         f"<td>{escape(sandbox.heading_of(name, record) or _brief(record))}</td></tr>"
         for id_, record in sandbox.store.newest(name, _NEWEST)
     )
-    return f"<h2>{escape(name)} <span class='soft'>{sandbox.store.count(name)}</span></h2><table>{rows}</table>"
+    head = f"{escape(name)} <span class='soft'>{sandbox.store.count(name)}</span>"
+    return f"<h2 id='{escape(name)}'>{head}</h2><table>{rows}</table>"
 
 
 def _counts(counts: Mapping[str, Any], violations: int) -> str:

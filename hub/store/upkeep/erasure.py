@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     Table,
     and_,
+    bindparam,
     delete,
     exists,
     or_,
@@ -120,12 +121,18 @@ class Erasures:
             found.update((row.key, _signal.decode(row.body)) for row in conn.execute(fresh))
         return found
 
-    def sent(self, conn: Connection, signals: Sequence[str], people: Sequence[str] = ()) -> list[Sent]:
-        """All rows that wrote, or may write, records because of these signals, and these authors' own, oldest first."""
+    def sent(
+        self, conn: Connection, signals: Sequence[str], people: Sequence[str] = (), *, kin: Sequence[str] = ()
+    ) -> list[Sent]:
+        """All rows that wrote, or may write, records because of these signals, and these authors' own, oldest first.
+
+        Also those of `kin`: people and accounts, whose records tell of what others among their authors said.
+        """
         found: dict[int, Any] = {}
         of_signals = (T.c.signal_key.in_(part) for part in chunks(signals))
         of_people = (and_(T.c.record_key.in_(part), _OF_AUTHOR) for part in chunks(people))
-        for mine in (*of_signals, *of_people):
+        of_kin = (and_(T.c.record_key.in_(part), or_(*_OF_KIN)) for part in chunks(kin))
+        for mine in (*of_signals, *of_people, *of_kin):
             rows = conn.execute(select(*_SENT).where(mine, T.c.operation.in_(RECORDS)))
             found.update((row.id, row) for row in rows)
         wanted = self._needs(conn, sorted(found))
@@ -185,12 +192,28 @@ class Erasures:
         """Take what these signals say out of signals and raw rows; keys, times, labels and versions stay."""
         for part in chunks(sorted(signals)):
             raws = set(conn.scalars(select(sightings.c.raw_id).where(sightings.c.signal_key.in_(part))))
+            bare: list[dict[str, Any]] = []
             for row in conn.execute(select(S.c.key, S.c.raw_id, S.c.trace).where(S.c.key.in_(part))).all():
                 raws.add(row.raw_id)
-                bare = _bare(signals[row.key], state)
-                values = {"body": json_text(bare), "trace": _bare_trace(row.trace), "content_hash": ERASED}
-                conn.execute(update(S).where(S.c.key == row.key).values(**values, state=state, revision=""))
+                body, trace = json_text(_bare(signals[row.key], state)), _bare_trace(row.trace)
+                bare.append({"this": row.key, "body": body, "trace": trace, "state": state})
+            if bare:
+                conn.execute(_BLANK, bare)
             self.blank_raw(conn, sorted(raws))
+
+    def untell(self, conn: Connection, authors: Sequence[str], traces: frozenset[str]) -> None:
+        """Take links and times that are gone out of what was kept of these authors' people when other signals were decided."""
+        for part in chunks(authors):
+            told = S.c.trace.contains('"last_at"', autoescape=True)
+            for row in conn.execute(select(S.c.key, S.c.trace).where(S.c.author_key.in_(part), told)).all():
+                kept = msgspec.json.decode(row.trace)
+                who = [kept[name] for name in ("person", "account") if kept.get(name)]
+                gone = [one for one in who if not traces.isdisjoint((one.get("last_url"), one.get("last_at")))]
+                for one in gone:
+                    for name in _LAST:
+                        one.pop(name, None)
+                if gone:
+                    conn.execute(update(S).where(S.c.key == row.key).values(trace=json_text(kept)))
 
     def blank_raw(self, conn: Connection, ids: Sequence[int]) -> None:
         """Empty raw rows, and the webhook bodies that they were parts of."""
@@ -243,8 +266,21 @@ class Erasures:
         return None if row is None else dict(row)
 
 
+_BLANK = (
+    update(S)
+    .where(S.c.key == bindparam("this"))
+    .values(
+        body=bindparam("body"),
+        trace=bindparam("trace"),
+        state=bindparam("state"),
+        content_hash=ERASED,
+        revision="",
+    )
+)
 # A conversation's key is its root's key: only an author's records are found by the record's key.
 _OF_AUTHOR = T.c.provides.startswith("author:")
+_OF_KIN = T.c.provides.startswith("person:"), T.c.provides.startswith("account:")
+_LAST = ("last_url", "last_network", "last_at")
 _SENT = (
     T.c.id,
     T.c.destination,

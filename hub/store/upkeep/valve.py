@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, exists, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, literal_column, select, update
 
 from hub.store.audit import Audit, Entry
 from hub.store.database import Database, chunks
@@ -43,21 +43,33 @@ class Valve:
     def heads(self, destination: str, *, now: datetime) -> list[Head]:
         """The deliveries that were tried, have not landed, and hold others back; the longest waited for first."""
         with self.database.read() as conn:
-            stuck = select(T.c.id).where(T.c.destination == destination, T.c.state.in_(_written_out(STUCK_STATES)))
-            if conn.execute(stuck.limit(1)).first() is None:
-                return []  # the rule: nothing else is read then
-            head = T.alias("head")
-            behind = _behind(destination, now).join(head, _holds(head, destination))
-            oldest = func.min(T.c.due_at, type_=Time)
-            query = behind.with_only_columns(head.c.id, head.c.state, head.c.provides, func.count(), oldest)
-            query = query.group_by(head.c.id, head.c.state, head.c.provides).order_by(oldest, head.c.id)
-            return [Head(*row) for row in conn.execute(query)]
+            stuck = select(T.c.id, T.c.state, T.c.provides).where(T.c.destination == destination)
+            found = conn.execute(stuck.where(T.c.state.in_(_written_out(STUCK_STATES)))).all()
+            waits = self._waits(conn, destination, now) if found else {}
+            held = [row for row in found if row.provides in waits]
+            landed = self._landed(conn, destination, sorted({row.provides for row in held}))
+        heads = [Head(*row, *waits[row.provides]) for row in held if row.provides not in landed]
+        return sorted(heads, key=lambda head: (head.since, head.id))
+
+    def _waits(self, conn: Connection, destination: str, now: datetime) -> dict[str, tuple[int, datetime]]:
+        """How many due deliveries need each record, and since when.
+
+        Not joined with what they wait for: without statistics a database tries each pair of the two.
+        """
+        columns = (needs.c.need, func.count(), func.min(T.c.due_at, type_=Time))
+        query = select(*columns).join(T, T.c.id == needs.c.delivery_id).where(*_due(destination, now))
+        return {need: (count, since) for need, count, since in conn.execute(query.group_by(needs.c.need))}
+
+    def _landed(self, conn: Connection, destination: str, provides: Sequence[str]) -> set[str]:
+        query = select(refs.c.provides).where(refs.c.destination == destination)
+        return {name for part in chunks(provides) for name in conn.scalars(query.where(refs.c.provides.in_(part)))}
 
     def behind(self, destination: str, provides: str, *, before: datetime) -> list[Waiting]:
         """What waits for one record, due since `before` or longer."""
-        query = _behind(destination, before).where(needs.c.need == provides)
+        query = select(T.c.id, T.c.operation).join(needs, needs.c.delivery_id == T.c.id)
+        query = query.where(*_due(destination, before), needs.c.need == provides)
         with self.database.read() as conn:
-            return [Waiting(*row) for row in conn.execute(query.with_only_columns(T.c.id, T.c.operation))]
+            return [Waiting(*row) for row in conn.execute(query)]
 
     def release(self, ids: Sequence[int], provides: str, *, entry: Entry, now: datetime) -> int:
         """Let deliveries go without the record that they wait for. Returns how many."""
@@ -108,18 +120,8 @@ class Valve:
             Audit(self.database).note_in(conn, noted, now=now)
 
 
-def _behind(destination: str, before: datetime) -> Select[Any]:
-    landed = exists().where(refs.c.destination == destination, refs.c.provides == needs.c.need)
-    due = T.c.destination == destination, T.c.state.in_(_written_out(DUE_STATES)), T.c.due_at <= before
-    return select(T.c.id).join(needs, needs.c.delivery_id == T.c.id).where(*due, ~landed)
-
-
-def _holds(head: Any, destination: str) -> ColumnElement[bool]:
-    return and_(
-        head.c.destination == destination,
-        head.c.provides == needs.c.need,
-        head.c.state.in_(_written_out(STUCK_STATES)),
-    )
+def _due(destination: str, before: datetime) -> tuple[ColumnElement[bool], ...]:
+    return T.c.destination == destination, T.c.state.in_(_written_out(DUE_STATES)), T.c.due_at <= before
 
 
 def _written_out(states: Sequence[str]) -> list[ColumnElement[str]]:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Body, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
+from pydantic import ValidationError
 
-from hub.flow.back.reply import discard as give_up
+from hub.flow.watch import letters
+from hub.flow.watch.letters import Letters
 from hub.runtime import Hub
+from hub.web.console.render import link
 from hub.web.counters import Counters
 from hub.web.forms import Forms
-from hub.web.query import Number
+from hub.web.query import DeliveryQuery, Number
 
 LONGEST_NOTE = 500
+ACTOR = "console"  # the page knows no users
 Form = Annotated[bytes, Body(media_type="application/x-www-form-urlencoded")]
 
 
@@ -35,11 +40,24 @@ def make_actions(hub: Hub, counters: Counters, forms: Forms) -> APIRouter:
     @actions.post("/deliveries/{number}/discard")
     def discard(request: Request, number: Number, form: Form = b"") -> Response:
         """Give a delivery up for good, with a note."""
-        note = forms.read(request, form).get("note", "").strip()[:LONGEST_NOTE]
-        if not note:
-            raise HTTPException(400, "Say why: the note is kept with the delivery.")
-        done = give_up(hub, [number], note=note.replace("\x00", ""))
+        note = note_of(forms.read(request, form))
+        done = discard_letters(hub, Letters(), note, ids=[number])
         return back(f"/deliveries/{number}?said={'discarded' if done else 'unchanged'}")
+
+    @actions.post("/deliveries/retry")
+    def retry_matching(request: Request, form: Form = b"") -> Response:
+        """Make all that match due again."""
+        wanted = matching(forms.read(request, form))
+        done = letters.retry(hub, letters.retryable(hub, wanted), actor=ACTOR, wanted=wanted)
+        return back(link("/deliveries", destination=wanted.destination, said="retried", count=done))
+
+    @actions.post("/deliveries/discard")
+    def discard_matching(request: Request, form: Form = b"") -> Response:
+        """Give all that match up for good, with a note."""
+        fields = forms.read(request, form)
+        wanted = matching(fields)
+        done = discard_letters(hub, wanted, note_of(fields))
+        return back(link("/deliveries", destination=wanted.destination, said="discarded", count=done))
 
     @actions.post("/failed/{number}/retry")
     def retry_raw(request: Request, number: Number, form: Form = b"") -> Response:
@@ -58,16 +76,37 @@ def make_actions(hub: Hub, counters: Counters, forms: Forms) -> APIRouter:
     return actions
 
 
+def matching(fields: Mapping[str, str]) -> Letters:
+    """The deliveries that a form names: a state always, so that nobody means more than the page shows."""
+    try:
+        query = DeliveryQuery(state=fields.get("state"), destination=fields.get("destination"))  # type: ignore[arg-type]  # checked there
+    except ValidationError:
+        raise HTTPException(400, "There is no such state or destination.") from None
+    if query.state is None:
+        raise HTTPException(400, "Choose a state first.")
+    return Letters(state=query.state, destination=query.destination)
+
+
+def note_of(fields: Mapping[str, str]) -> str:
+    """The note of a form; 400 without one."""
+    note = fields.get("note", "").replace("\x00", "").strip()[:LONGEST_NOTE]
+    if not note:
+        raise HTTPException(400, "Say why: the note is kept with the delivery.")
+    return note
+
+
+def discard_letters(hub: Hub, wanted: Letters, note: str, *, ids: list[int] | None = None) -> int:
+    """As `hub deliveries discard`."""
+    rows = letters.discardable(hub, wanted, ids=ids)
+    return letters.discard(hub, rows, actor=ACTOR, note_=note, wanted=wanted)
+
+
 def retry_delivery(hub: Hub, number: int) -> bool:
     """As `hub deliveries retry`: due now, under the same key; False where its state does not allow it."""
-    row = hub.store.outbox.get(number)
-    if row is None:
+    if hub.store.outbox.get(number) is None:
         raise HTTPException(404, "There is no such delivery.")
-    if not hub.store.outbox.retry([number], now=hub.now()):
-        return False
-    hub.store.connections.resume(row["destination"], now=hub.now())
-    hub.bell.ring("deliver", row["destination"])
-    return True
+    rows = letters.retryable(hub, Letters(), ids=[number])
+    return bool(letters.retry(hub, rows, actor=ACTOR, wanted=Letters()))
 
 
 def retry_raws(hub: Hub, ids: list[int] | None) -> None:

@@ -20,6 +20,11 @@ SAID = {
     "unchanged": "Nothing was changed: it is in another state by now.",
 }
 
+BULK = {"dead": ("retry", "discard"), "review": ("discard",)} | dict.fromkeys(
+    ("retry", "parked", "blocked"), ("retry",)
+)
+"""What may be done to all of a state at once; what waits for approval is let go one by one."""
+
 
 def make_pages(hub: Hub, counters: Counters, renderer: Renderer) -> APIRouter:
     """The routes of the pages."""
@@ -44,7 +49,12 @@ def make_pages(hub: Hub, counters: Counters, renderer: Renderer) -> APIRouter:
         rows = view.deliveries(hub, **query.wanted())
         names = sorted({*hub.settings.destinations, *counters()["deliveries"]})
         values = {"rows": rows, "query": query, "older": older_link("/deliveries", rows, query)}
-        choices = {"states": STATES, "destinations": names, "health": view.health(hub)}
+        choices = {
+            "states": STATES,
+            "destinations": names,
+            "health": view.health(hub),
+            "bulk": BULK.get(query.state or "", ()),
+        }
         return renderer.show(request, "deliveries.html", {**values, **choices})
 
     @pages.get("/deliveries/{number}")
@@ -81,5 +91,5 @@ def older_link(path: str, rows: list[dict[str, Any]], query: Paged | FailedQuery
     """Where the page goes on; "" at the end."""
     if len(rows) < query.limit:
         return ""
-    kept = query.model_dump(exclude_defaults=True, exclude={"before", "after", "said"})
+    kept = query.model_dump(exclude_defaults=True, exclude={"before", "after", "said", "count"})
     return link(path, **kept, before=min(row["id"] for row in rows))

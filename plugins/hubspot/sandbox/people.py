@@ -60,7 +60,11 @@ class People(Sandbox):
 
     def address_of(self, object_: str, id_: str) -> str:
         """A record's page."""
-        return f"/contacts/{PORTAL}/record/{object_}/{id_}" if self.store.get("_objects", object_) else super().address_of(object_, id_)
+        return (
+            f"/contacts/{PORTAL}/record/{object_}/{id_}"
+            if self.store.get("_objects", object_)
+            else super().address_of(object_, id_)
+        )
 
     def edit_by_hand(self, object_: str, id_: str, fields: Mapping[str, str]) -> None:
         """Set the properties that differ."""

@@ -61,6 +61,10 @@ class People(Sandbox):
         names = (str(record[name]) for name in ("FirstName", "LastName", "Name") if record.get(name))
         return " ".join(names)
 
+    def address_of(self, object_: str, id_: str) -> str:
+        """A record's page."""
+        return f"/lightning/r/{object_}/{id_}/view"
+
     def edit_by_hand(self, object_: str, id_: str, fields: Mapping[str, Any]) -> None:
         """Change fields as a person; the org's Outbound Message tells of it."""
         old = self.existing(object_, id_)

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from hub.sdk.sandbox import Answer, Call, Refused, route
+from hub.sdk.sandbox import Answer, Call, Refused, linked, route
 from plugins.zendesk.sandbox.account import AGENT, PERSON
 from plugins.zendesk.sandbox.erasures import BLACK, Erasures
 
@@ -73,7 +73,8 @@ class ZendeskSandbox(Erasures):
         ]
         told = f" ({', '.join(marks)})" if marks else ""
         kind = "public" if comment["public"] else "note"
-        return f"<article class='{kind}'><h2>{_said(self.name_of(comment['author_id']))}{told}</h2><p>{_said(text)}</p></article>"
+        head = f"<h2>{_said(self.name_of(comment['author_id']))}{told}</h2>"
+        return f"<article class='{kind}'>{head}<p>{linked(text)}</p></article>"
 
     def _forms(self, id_: str, ticket: Mapping[str, Any]) -> str:
         statuses = _options(((one, one) for one in STATUSES), ticket["status"])

@@ -9,16 +9,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from hub.cli import main
+from hub.cli.running.sandboxes import builder
 from hub.flow.deliver import deliver
 from hub.flow.intake import poll, polling_sources
 from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
-from hub.registry import Registry
 from hub.runtime import open_hub
 from hub.sdk.sandbox import SandboxOptions, serve
 
@@ -90,7 +89,8 @@ def make_world(folder: Path, *, lines: int = 40) -> Iterator[World]:
         file.write_bytes(b"".join(kept))
     (folder / "demo" / "posts" / "mastodon-broken.jsonl").write_text('{"uri": "https://x.example/1"}\n')
     with ExitStack() as stack:
-        ports = {port: _sandbox(stack, name) for port, name in enumerate(("salesforce", "hubspot", "zendesk"), 8701)}
+        names = ("salesforce", "hubspot", "zendesk", "mastodon")
+        ports = {port: _sandbox(stack, name) for port, name in enumerate(names, 8701)}
         config.write_text(here(config.read_text("utf-8"), folder, ports), "utf-8")
         settle(config)
         yield World(folder)
@@ -106,9 +106,7 @@ def here(text: str, folder: Path, ports: Mapping[int, int]) -> str:
 
 
 def _sandbox(stack: ExitStack, name: str) -> int:
-    module, _, build = Registry().destination(name).sandbox.partition(":")
-    made = getattr(import_module(module), build)(SandboxOptions(token="sandbox"))
-    return stack.enter_context(serve(made)).port
+    return stack.enter_context(serve(builder(name)(SandboxOptions(token="sandbox")))).port
 
 
 def settle(config: Path) -> None:

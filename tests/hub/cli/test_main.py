@@ -54,7 +54,8 @@ MISTAKES = {
     "no facts": (["rules", "test", "absent.jsonl"], 2),
     "a negative limit": (["deliveries", "list", "--limit", "-1"], 2),
     "nothing named": (["deliveries", "retry"], 2),
-    "no sandbox of a source": (["sandbox", "mastodon"], 2),
+    "no sandbox of a feed": (["sandbox", "rss"], 2),
+    "no sandbox of nobody": (["sandbox", "nobody"], 2),
 }
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from hub.cli.running.supervisor import PATIENCE, Child, Spawned, told
-from hub.cli.running.up import check_ports, plan
+from hub.cli.running.up import check_ports, greet, plan
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError
 from hub.queue.embedded import socket_path
@@ -198,6 +198,15 @@ def test_a_part_that_cannot_run_is_told_of_with_its_reason(up: Up) -> None:
 def settings(tmp_path: Path, text: str) -> Settings:
     (tmp_path / "config.toml").write_text(text)
     return load_settings(tmp_path / "config.toml")
+
+
+def test_five_lines_say_where_people_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    greet(settings(tmp_path, '[sandbox]\nport = 9000\nplugins = ["hubspot", "zendesk", "mastodon", "absent"]\n'))
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 5
+    said = ("hubspot http://127.0.0.1:9000,", "the agent's desk http://127.0.0.1:9001/agent/tickets,")
+    said += ("the town http://127.0.0.1:9002/town,", "absent http://127.0.0.1:9003")
+    assert [word for word in said if word not in lines[2]] == []
 
 
 def test_each_port_that_cannot_be_had_is_named(tmp_path: Path) -> None:

@@ -42,6 +42,23 @@ def test_an_older_revision_that_comes_late_is_a_duplicate(
     assert compare(signal(content_hash="new", updated_at=new), Known("old", "live", "", known)) == verdict
 
 
+@pytest.mark.parametrize(
+    ("edited", "came", "verdict"),
+    [
+        (None, LATER, Duplicate("older copy")),
+        (NOW, LATER, Duplicate("older copy")),
+        (EARLIER, LATER, Revision(("content",))),
+        (None, EARLIER, Revision(("content",))),
+        (None, None, Revision(("content",))),
+    ],
+)
+def test_of_copies_with_the_same_edit_time_the_one_that_came_in_first_is_older(
+    edited: datetime | None, came: datetime | None, verdict: Comparison
+) -> None:
+    new = signal(content_hash="new", updated_at=edited and NOW, observed_at=NOW)
+    assert compare(new, Known("old", "live", "", edited, came)) == verdict
+
+
 def test_a_deletion_needs_no_time() -> None:
     gone = signal(content_hash="new", state="deleted")
     assert compare(gone, Known("old", "live", "", NOW)) == Revision(("content", "state"))

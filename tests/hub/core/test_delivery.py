@@ -64,15 +64,16 @@ def test_a_doubt_is_resolved_by_what_the_destination_can_tell(
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("delivered", "pending"), ("superseded", "leased"), ("leased", "superseded"), ("dead", "delivered")],
+    [("delivered", "pending"), ("superseded", "leased"), ("review", "superseded"), ("dead", "delivered")],
 )
 def test_a_transition_outside_the_table_is_refused(old: str, new: str) -> None:
     with pytest.raises(ForbiddenTransition, match=f"from {old} to {new}"):
         check_transition(old, new)
 
 
-def test_only_an_unsent_delivery_can_be_superseded() -> None:
-    assert [state for state in STATES if "superseded" in TRANSITIONS[state]] == ["pending"]
+def test_only_what_waits_or_is_about_to_be_sent_can_be_superseded() -> None:
+    waits = ["pending", "leased", "retry", "blocked", "parked"]
+    assert [state for state in STATES if "superseded" in TRANSITIONS[state]] == waits
 
 
 def test_every_state_is_reached_from_pending() -> None:

@@ -24,6 +24,7 @@ from hub.core.exchange.change import (
     read_change,
     read_target,
 )
+from hub.core.exchange.erasure import is_of_people, quoting
 from hub.core.exchange.wording import network_name, reply_note
 from hub.core.model import Change, Signal
 from hub.sdk.traits import ReplyRules
@@ -156,7 +157,8 @@ def test_the_latest_that_can_be_answered_is_answered(signals: list[Signal], chos
 
 @pytest.mark.parametrize(
     ("sent", "came", "same"),
-    [("hi you", "@ana@host hi  you", True), ("hi", "hi there", False), ("", "anything", False), ("a b", "a\nb", True)],
+    [("hi you", "@ana@host hi  you", True), ("hi", "hi there", False), ("", "anything", False), ("a b", "a\nb", True)]
+    + [("Thanks!", "OK, Thanks!", False), ("@ana, hi", "@ana@host hi", True), ("@ana", "@ana", False)],
 )
 def test_a_text_that_came_back_is_known(sent: str, came: str, *, same: bool) -> None:
     assert is_same_text(sent, came) is same
@@ -193,3 +195,26 @@ def test_networks_are_written_as_people_write_them() -> None:
         "the App Store",
         "the feed",
     ]
+
+
+# ----------------------------------------------------------------------------------------------------------- what is gone
+
+
+def test_a_link_goes_as_a_whole_and_others_that_begin_alike_stay() -> None:
+    fields = {"Last": "https://m.example/1", "Other": "https://m.example/12", "At": {"Last": "2026-01-02T03:04:05Z"}}
+    traces = frozenset({"https://m.example/1", "2026-01-02T03:04:05Z"})
+    assert quoting(fields, (), traces=traces) == {"Last": "", "At": {"Last": ""}}
+
+
+@pytest.mark.parametrize(
+    ("provides", "is_peoples"),
+    [
+        ("author:A:k", True),
+        ("person:A:k", True),
+        ("account:A:k", True),
+        ("conversation:A:k", False),
+        ("signal:A:k", False),
+    ],
+)
+def test_records_of_people_are_known_by_what_they_provide(provides: str, is_peoples: bool) -> None:
+    assert is_of_people(provides) is is_peoples

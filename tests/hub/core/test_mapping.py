@@ -43,6 +43,11 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"fields": {}}, "fields: a mapping needs at least one field"),
     ({"fields": {"F": {"value": 1}}, "object": " "}, "object: a mapping needs"),
     ({"fields": {"F": {"value": 1}}, "then": "comment"}, "then: keyed_by is signal"),
+    ({"fields": {"F": {"value": 1}}, "keyed_by": "person", "operation": "create"}, "operation: a record of a person"),
+    (
+        {"fields": {"F": {"value": 1}}, "keyed_by": "account", "operation": "comment"},
+        "operation: a record of an account",
+    ),
     ({"fields": {"F": {"value": 1}}, "requires": ["signal"]}, "requires: names the mapping itself"),
     ({"fields": {"F": {"value": 1}}, "test": [{"name": "t"}]}, 'test "t": expects nothing'),
     (

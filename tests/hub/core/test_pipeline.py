@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hub.core.grammar.facts import merge, skeleton
 from hub.core.model import Author, Counts, Label, Media, Provenance, Rating, Signal
-from hub.core.pipeline import Memory, Plan, Rulebook, check_rulebook, facts, plan
+from hub.core.pipeline import Memory, Plan, Rulebook, check_rulebook, facts, plan, standings_read
 from hub.core.route import compile_rules
 from hub.core.spec import DeliverTo, Rule, Topic, Trace
 from hub.core.topics import compile_topics
@@ -38,6 +38,14 @@ MAPPINGS: dict[str, dict[str, Any]] = {
     "case": {"object": "Case", "operation": "create", "keyed_by": "conversation", "fields": TEXT},
     "broken": {"fields": {"Lang": {"from": "signal.lang", "required": True}}},
     "needy": {"requires": ["broken"], "fields": TEXT},
+    "contact": {
+        "object": "Contact",
+        "keyed_by": "person",
+        "requires": ["author"],
+        "fields": {"Name": {"from": "person.key"}},
+    },
+    "company": {"object": "Company", "keyed_by": "account", "fields": {"Fans": {"from": "account.followers"}}},
+    "about": {"object": "About", "requires": ["contact", "company"], "fields": TEXT},
     "named": {"fields": {"Rule": {"from": "rule.name"}, "Url": {"from": "hub.url"}}},
 }
 
@@ -101,6 +109,46 @@ def test_two_mappings_do_not_make_the_same_record() -> None:
     plan = made(rule("copy", "post"))
     assert names(plan) == ["copy", "author"]
     assert notes(plan) == ["mapping copy makes this record"]
+
+
+KNOWN = Memory(person={"key": "person:p"}, account={"key": "account:a", "followers": 7})
+
+
+def test_records_of_people_and_accounts_have_their_keys() -> None:
+    records = made(rule("contact", "company"), memory=KNOWN).records
+    assert [(one.key, one.provides) for one in records[1:]] == [
+        ("person:p", "person:Contact:person:p"),
+        ("account:a", "account:Company:account:a"),
+    ]
+    assert records[2].fields == {"Fans": 7}
+
+
+def test_where_nobody_is_linked_no_record_of_people_is_made_and_the_trace_says_so() -> None:
+    plan = made(rule("contact", "company"))
+    assert (names(plan), plan.failures) == ([], ())
+    assert notes(plan) == ["nobody is linked to the author", "no account is known of the author"]
+
+
+def test_what_requires_a_record_of_a_person_does_without_where_nobody_is_linked() -> None:
+    assert (names(made(rule("about"))), made(rule("about")).records[0].needs) == (["about"], ())
+    needs = made(rule("about"), memory=KNOWN).records[-1].needs
+    assert needs == ("person:Contact:person:p", "account:Company:account:a")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "roots"),
+    [
+        (rule("post"), set()),
+        (rule("contact"), set()),
+        (rule("company"), {"account"}),
+        (rule("about"), {"account"}),
+        (rule("post", when="person.followers > 10"), {"person"}),
+        (rule("post", when="person.owner == 'kim'"), set()),
+    ],
+    ids=lambda one: ",".join(sorted(one)) if isinstance(one, set) else one.when[0],
+)
+def test_how_people_stand_is_asked_for_where_somebody_reads_it(wanted: Rule, roots: set[str]) -> None:
+    assert standings_read(book(wanted)) == roots
 
 
 def test_the_first_signal_of_a_conversation_opens_its_ticket() -> None:

@@ -32,7 +32,7 @@ def after(seconds: float) -> timedelta:
         (Unavailable("down"), RetryAt(NOW + after(5), "down")),
         (QuotaExhausted("full", until=NOW + after(60)), Park(NOW + after(60), "full")),
         (QuotaExhausted("full"), Park(NOW + after(3600), "full")),
-        (QuotaExhausted("full", until=NOW - after(60)), Park(NOW, "full")),
+        (QuotaExhausted("full", until=NOW - after(60)), Park(NOW + after(30), "full")),
         (Unauthorised("no"), Block("no")),
         (Rejected("too long", field="Text__c"), GiveUp("Text__c: too long")),
         (Rejected("no"), GiveUp("no")),

@@ -14,7 +14,7 @@ from hub.flow.process import process
 from hub.flow.sweep import ring_due
 from hub.sdk.connectors import Lookup
 from hub.sdk.http.pace import Pace, Slot
-from tests.hubs import Made
+from tests.hubs import NOON, Made
 
 NewHub = Callable[..., Made]
 
@@ -193,6 +193,29 @@ def test_a_refused_call_keeps_the_other_batches_away_until_its_time(new_hub: New
     made.memo.raises = None
     made.clock.pass_(seconds=3)
     assert deliver(made.hub, "memo") == 3
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        RateLimited(retry_after=float("nan")),
+        RateLimited(retry_after=1e12),
+        QuotaExhausted(until=NOON - timedelta(hours=1)),
+    ],
+)
+def test_a_wait_that_makes_no_sense_neither_stops_a_connection_for_ever_nor_lets_it_ask_without_end(
+    new_hub: NewHub, asked: ConnectorError
+) -> None:
+    made = new_hub(batch=1)
+    made.say({"id": "1", "text": "acme"})
+    process(made.hub)
+    made.memo.raises = asked
+    assert deliver(made.hub, "memo") == 1
+    assert deliver(made.hub, "memo") == 0
+    made.memo.raises = None
+    made.clock.pass_(hours=27)
+    made.run()
+    assert made.states() == {"delivered": 1}
 
 
 class Slow(Pace):

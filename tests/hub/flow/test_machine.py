@@ -9,7 +9,6 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import text
 
-from hub.core.delivery import OPEN, check_transition
+from hub.core.delivery import check_transition
 from hub.core.keys import signal_key
 from hub.core.model import Change, RawItem
 from hub.flow.back.reply import discard
@@ -28,14 +27,19 @@ from hub.flow.deliver import deliver, deliver_batch
 from hub.flow.process import process, process_batch
 from hub.flow.sweep import sweep
 from hub.runtime import Hub
-from tests.hub.flow.vendor import CLASSES, FAULTS, LANES, Killed, Mark, There, note_moves, opened, vendor_of, wipe
+from tests.hub.flow.vendor import CLASSES, FAULTS, LANES, Killed, Mark, There, note_moves, opened, wipe
 from tests.hubs import NOON, Clock
 
 EXAMPLES = os.environ.get("HUBBUB_MACHINE_EXAMPLES", "")
 FEW = {"sqlite": 25, "postgresql": 12}
 PEOPLE = ("ana", "bo", "cy")
 ENDED = frozenset({"delivered", "superseded", "discarded", "dead"})
-TOLD = {"delivered": "Posted on", "dead": "Not posted on", "discarded": "Not posted on", "review": ("It may", "Not posted")}
+TOLD = {
+    "delivered": "Posted on",
+    "dead": "Not posted on",
+    "discarded": "Not posted on",
+    "review": ("It may", "Not posted"),
+}
 SPANS = (1, 6, 31, 45, 301, 1801, 3600, 3 * 3600, 11 * 3600)
 NUMBERS = st.integers(0, 30)
 
@@ -69,10 +73,13 @@ class Engine(RuleBasedStateMachine):
         self.events: list[RawItem] = []
         self.answers: dict[str, str] = {}
         self.allowed = Counter[Mark]()
+        self.seen = 0
 
     # ------------------------------------------------------------------------------------------------------ networks
 
-    @rule(who=st.sampled_from(PEOPLE), parent=st.none() | NUMBERS, is_watched=st.sampled_from((True, True, True, False)))
+    @rule(
+        who=st.sampled_from(PEOPLE), parent=st.none() | NUMBERS, is_watched=st.sampled_from((True, True, True, False))
+    )
     def post(self, who: str, parent: int | None, is_watched: bool) -> None:
         above = self.posts[parent % len(self.posts)].id if parent is not None and self.posts else ""
         name = f"p{len(self.posts)}x"
@@ -80,35 +87,26 @@ class Engine(RuleBasedStateMachine):
         self.posts.append(Post(name, who, said, above))
         self._say(self.posts[-1])
 
-    @precondition(lambda self: self.raws)
-    @rule(number=NUMBERS)
-    def send_the_same_item_again(self, number: int) -> None:
-        self.hub.store.inbox.add([self.raws[number % len(self.raws)]])
-
     @precondition(lambda self: self.posts)
-    @rule(number=NUMBERS)
-    def crawl_again(self, number: int) -> None:
-        self._say(self.posts[number % len(self.posts)])
-
-    @precondition(lambda self: self.posts)
-    @rule(number=NUMBERS)
-    def edit(self, number: int) -> None:
+    @rule(what=st.sampled_from(("item", "crawl", "edit", "edit", "delete")), number=NUMBERS)
+    def come_again(self, what: str, number: int) -> None:
         post = self.posts[number % len(self.posts)]
-        post.versions += 1
-        post.text = f"{post.text.partition(' edit')[0]} edit {post.versions}"
-        self._say(post)
-
-    @precondition(lambda self: len(self.posts) > 2)
-    @rule(number=NUMBERS)
-    def delete(self, number: int) -> None:
-        post = self.posts[number % len(self.posts)]
-        post.is_gone = True
-        self._take({"id": post.id, "gone": True})
+        if what == "item":
+            self.hub.store.inbox.add([self.raws[number % len(self.raws)]])
+        elif what == "delete":
+            post.is_gone = True
+            self._take({"id": post.id, "gone": True})
+        else:
+            post.versions += what == "edit"
+            edited = f" edit {post.versions}" if post.versions > 1 else ""
+            post.text = post.text.partition(" edit")[0] + edited
+            self._say(post)
 
     def _say(self, post: Post) -> None:
         self._take({"id": post.id, "by": post.by, "text": post.text} | ({"re": post.parent} if post.parent else {}))
 
     def _take(self, said: dict[str, Any]) -> None:
+        self.clock.pass_(seconds=1)
         self.raws.append(RawItem("talk", "talk", msgspec.json.encode(said), self.clock(), f"raw-{len(self.raws)}"))
         self.hub.store.inbox.add([self.raws[-1]])
 
@@ -139,19 +137,21 @@ class Engine(RuleBasedStateMachine):
         process(self.hub)
         deliver(self.hub, lane)
 
-    @rule()
-    def look_after_the_lost(self) -> None:
-        sweep(self.hub)
-
     @rule(seconds=st.sampled_from(SPANS))
     def wait(self, seconds: int) -> None:
         self.clock.pass_(seconds=seconds)
+        sweep(self.hub)
 
     # -------------------------------------------------------------------------------------------------------- people
 
-    @rule(number=NUMBERS)
-    def retry(self, number: int) -> None:
-        self._retry(self._rows("dead", "review", "retry", "blocked", "parked", "uncertain"), number)
+    @rule(what=st.sampled_from(("retry", "retry", "discard", "desk", "sources/talk")), number=NUMBERS)
+    def decide(self, what: str, number: int) -> None:
+        if what == "retry":
+            self._retry(self._rows("dead", "review", "retry", "blocked", "parked", "uncertain"), number)
+        elif what == "discard":
+            self._discard(self._rows("dead", "review"), number)
+        else:
+            self.hub.store.connections.resume(what, now=self.clock())
 
     def _retry(self, rows: Sequence[dict[str, Any]], number: int | None = None) -> None:
         if rows:
@@ -159,37 +159,24 @@ class Engine(RuleBasedStateMachine):
             self._allow([row for row in chosen if row["state"] == "review"])
             self.hub.store.outbox.retry([row["id"] for row in chosen], now=self.clock())
 
-    @rule(number=NUMBERS)
-    def discard(self, number: int) -> None:
-        rows = self._rows("dead", "review")
+    def _discard(self, rows: Sequence[dict[str, Any]], number: int) -> None:
         if rows:
             self._allow([rows[number % len(rows)]])
             discard(self.hub, [rows[number % len(rows)]["id"]], note="not worth it")
 
-    @rule(lane=st.sampled_from(LANES))
-    def resume(self, lane: str) -> None:
-        self.hub.store.connections.resume(lane, now=self.clock())
-
-    @rule(number=NUMBERS)
-    def answer(self, number: int) -> None:
+    @rule(what=st.sampled_from(("answer", "answer", "delete", "again")), number=NUMBERS)
+    def happen_at_the_desk(self, what: str, number: int) -> None:
         ticket = self._ticket(number)
-        if ticket is not None:
+        if what == "again" and self.events:
+            self.hub.store.inbox.add([self.events[number % len(self.events)]], form="event")
+        elif what == "answer" and ticket:
             part = f"c{len(self.events)}"
             self.answers[part] = ticket.mark[2]
             self._tell("reply", ticket, text=f"answer {part}", actor="Kim", actor_id="kim", part_id=part)
-
-    @rule(number=NUMBERS)
-    def delete_a_ticket(self, number: int) -> None:
-        ticket = self._ticket(number)
-        if ticket is not None:
+        elif what == "delete" and ticket:
             self.vendor.there.remove(ticket)
             self.allowed[ticket.mark] += 1
             self._tell("deleted", ticket)
-
-    @precondition(lambda self: self.events)
-    @rule(number=NUMBERS)
-    def tell_the_same_event_again(self, number: int) -> None:
-        self.hub.store.inbox.add([self.events[number % len(self.events)]], form="event")
 
     def _tell(self, kind: str, ticket: There, **values: Any) -> None:
         told = {"kind": kind, "object": "ticket", "remote_id": ticket.id, "event_id": f"e{len(self.events)}", **values}
@@ -222,24 +209,27 @@ class Engine(RuleBasedStateMachine):
                 self.vendor.wrong.append("a row is sent before its time")
 
     @invariant()
-    def the_vendor_is_asked_rightly(self) -> None:
+    def all_is_well(self) -> None:
+        self._the_vendor_is_asked_rightly()
+        self._nothing_is_doubled_unless_a_person_asked()
+        self._states_follow_each_other_as_they_may()
+        self._agents_read_what_became_of_their_replies()
+
+    def _the_vendor_is_asked_rightly(self) -> None:
         assert self.vendor.wrong == []
 
-    @invariant()
-    def nothing_is_doubled_unless_a_person_asked(self) -> None:
+    def _nothing_is_doubled_unless_a_person_asked(self) -> None:
         twice = {mark: made for mark, made in self.vendor.made.items() if made > 1 + self.allowed[mark]}
         assert twice == {}
 
-    @invariant()
-    def states_follow_each_other_as_they_may(self) -> None:
-        with self.hub.store.database.write() as conn:
-            moves = conn.execute(text("SELECT old, new FROM moves ORDER BY id")).all()
-            conn.execute(text("DELETE FROM moves"))
-        for old, new in moves:
-            check_transition(old, new)
+    def _states_follow_each_other_as_they_may(self) -> None:
+        with self.hub.store.database.read() as conn:
+            moves = conn.execute(text("SELECT id, old, new FROM moves WHERE id > :seen"), {"seen": self.seen}).all()
+        self.seen = max((row.id for row in moves), default=self.seen)
+        for row in moves:
+            check_transition(row.old, row.new)
 
-    @invariant()
-    def agents_read_what_became_of_their_replies(self) -> None:
+    def _agents_read_what_became_of_their_replies(self) -> None:
         notes = {row["record_key"]: row for row in self._rows() if row["operation"] == "note"}
         for row in self._rows(*TOLD):
             if row["operation"] == "reply":
@@ -250,6 +240,7 @@ class Engine(RuleBasedStateMachine):
         self._settle()
         self._nothing_vanished()
         self._retry(self._rows("dead", "review"))
+        self.hub.store.inbox.retry(None, now=self.clock())
         self._settle()
         self._nothing_vanished()
         self._everything_is_right()
@@ -257,21 +248,25 @@ class Engine(RuleBasedStateMachine):
     def _settle(self) -> None:
         """In peace, until nothing moves any more."""
         self.vendor.script.clear()
-        for _ in range(12):
+        busy = 1
+        while busy:
             self.clock.pass_(hours=25)
             sweep(self.hub)
-            for step in (lambda: process(self.hub, slice_s=60), *(self._lane(lane) for lane in LANES)):
-                step()
-        self.states_follow_each_other_as_they_may()
-        self.nothing_is_doubled_unless_a_person_asked()
-        self.the_vendor_is_asked_rightly()
-
-    def _lane(self, lane: str) -> Any:
-        return lambda: deliver(self.hub, lane, slice_s=60)
+            busy = process(self.hub, slice_s=60) + sum(deliver(self.hub, lane, slice_s=60) for lane in LANES)
+        self._states_follow_each_other_as_they_may()
+        self._nothing_is_doubled_unless_a_person_asked()
+        self._the_vendor_is_asked_rightly()
 
     def _nothing_vanished(self) -> None:
         """Every raw row is decided, every row of the ledger has ended or says what it waits for, and its attempts are told."""
-        assert self.hub.store.inbox.counts().keys() <= {"done", "duplicate", "ignored", "split"}
+        assert self.hub.store.inbox.counts().keys() <= {
+            "done",
+            "duplicate",
+            "ignored",
+            "split",
+            "erased",
+            "quarantined",
+        }
         rows = self._rows()
         stuck = {row["id"] for row in rows if row["state"] in ("dead", "review")}
         for row in rows:
@@ -307,6 +302,10 @@ class Engine(RuleBasedStateMachine):
 
     def _is_gone(self, post: Post) -> None:
         left = [one for one in self.vendor.there if post.id in str(one.fields.get("text", "")).split()]
+        if (
+            post.versions > 1
+        ):  # a ticket that others wait for opens without the words of now, and may hold those of before
+            left = [one for one in left if one.mark[1] != "create"]
         dead = [row for row in self._rows("dead") if row["operation"] == "tombstone"]
         assert dead or not [one for one in left if not self.allowed[one.mark]], left
 
@@ -334,7 +333,7 @@ def test_nothing_is_lost_and_nothing_is_doubled(kind: str, database_url: str, tm
                 deadline=None,
                 derandomize=not EXAMPLES,
                 database=None,
-                phases=(Phase.generate, Phase.shrink),
+                phases=(Phase.generate,),
                 suppress_health_check=list(HealthCheck),
             ),
         )

@@ -94,7 +94,8 @@ class Vendor:
         """One write, as the script says; what is known by its key is answered, never refused."""
         fault = self.script.popleft() if self.script else "ok"
         if fault in ERRORS and not (known and fault == "refused"):
-            raise ERRORS[fault]()
+            error = ERRORS[fault]()
+            raise error
         if fault == "bug" and not known:
             raise ValueError(fault)
         if fault == "killed before":
@@ -261,7 +262,7 @@ def wipe(hub: Hub) -> Vendor:
     assert isinstance(hub.clock, Clock)
     fresh = Vendor(vendor_of(hub).kind, hub.clock)
     for connector in (hub.destination("desk"), hub.source("talk")):
-        type(connector).vendor = fresh  # type: ignore[attr-defined]  # both have one
+        type(connector).vendor = fresh  # type: ignore[union-attr]  # both have one
     return fresh
 
 

@@ -25,6 +25,10 @@ class Shop(Sandbox):
     """Orders by key."""
 
     title = "Shop"
+    home = ("the counter", "/counter")
+
+    def address_of(self, object_: str, id_: str) -> str:
+        return f"/orders/{id_}"
 
     def seed(self) -> None:
         self.store.declare("orders", unique=("order.key",))
@@ -248,6 +252,18 @@ def test_the_page_lists_the_newest_first_and_hides_private_collections(shop: Run
     html = ask(shop, "GET", "/")[1]
     assert html.index("newer") < html.index("older")
     assert "_settings" not in html
+
+
+def test_the_front_page_leads_to_where_people_work(shop: RunningSandbox) -> None:
+    ask(shop, "PUT", "/v1/orders/a", {})
+    page = ask(shop, "GET", "/")[1]
+    assert "<a href='/counter'>the counter</a>" in page
+    assert "<a href='/orders/1'>1</a>" in page
+    assert "<a href='#orders'>orders</a> 1" in page
+
+
+def test_a_sandbox_knows_where_it_is_served(shop: RunningSandbox) -> None:
+    assert shop.sandbox.url == shop.url
 
 
 def test_a_record_is_shown_as_json_on_demand(shop: RunningSandbox) -> None:

@@ -45,3 +45,19 @@ def test_a_posted_field_comes_back_as_it_was_typed(text: str) -> None:
 
 def test_after_a_form_a_page_is_shown() -> None:
     assert (back_to("/x").status, back_to("/x").headers["Location"]) == (303, "/x")
+
+
+def test_an_address_in_a_field_can_be_followed() -> None:
+    page = record_form(
+        "A", {"Id": "see https://a.example/1.", "Url": "https://b.example/?a=1&b=2"}, fixed=("Id",)
+    ).body.decode()
+    assert "<a href='https://a.example/1' rel='noopener noreferrer'>https://a.example/1</a>." in page
+    assert "<a href='https://b.example/?a=1&amp;b=2' rel='noopener noreferrer'>open</a>" in page
+
+
+@pytest.mark.parametrize("text", ["javascript:alert(1)", "https://a.example/'onclick='x", "data:text/html,x"])
+def test_what_is_no_web_address_is_no_link(text: str) -> None:
+    page = record_form("A", {"Id": text, "Url": text}, fixed=("Id",)).body.decode()
+    assert "'onclick" not in page
+    assert "href='javascript" not in page
+    assert "href='data" not in page

@@ -341,7 +341,7 @@ def test_a_contact_is_never_deleted(account: Account) -> None:
 
 def test_describe_tells_types_values_and_keys(account: Account) -> None:
     found = account.destination.describe(account.ctx)
-    assert set(found) == {"social_author", "social_signal", "contacts"}
+    assert set(found) == {"social_author", "social_signal", "contacts", "companies"}
     fields = found["social_signal"].fields
     assert fields["hub_signal_key"].unique
     assert fields["sentiment"].values == ("positive", "neutral", "negative")
@@ -354,7 +354,7 @@ def test_describe_tells_types_values_and_keys(account: Account) -> None:
 
 def test_an_account_without_custom_objects_still_describes_contacts(account: Account) -> None:
     account.sandbox.faults.set([{"match": {"path": "social"}, "status": 404, "body": {"category": "OBJECT_NOT_FOUND"}}])
-    assert set(account.destination.describe(account.ctx)) == {"contacts"}
+    assert set(account.destination.describe(account.ctx)) == {"contacts", "companies"}
 
 
 def test_check_says_which_account_it_is(account: Account) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from hub.core.spec import MappingSpec
 from tests.material import ROOT
 from tests.plugins.hubspot.conftest import Account, signal
 
+PEOPLES = ("contact", "contact_linked", "company")
 FILES = sorted((ROOT / "mappings" / "hubspot").glob("*.toml"))
 
 
@@ -52,15 +54,10 @@ def test_what_a_case_expects_is_taken_by_hubspot(account: Account, name: str) ->
     assert [item.error for item in account.destination.deliver(account.ctx, batch)] == [None] * len(cases)
 
 
-@pytest.mark.parametrize("mapping", ["contact", "contact_linked"])
-def test_what_a_person_may_type_on_a_contact_is_written_once(mapping: str) -> None:
+@pytest.mark.parametrize("mapping", PEOPLES)
+def test_what_a_person_may_type_is_written_once(mapping: str) -> None:
     once = {name for name, spec in read(mapping).fields.items() if spec.once}
     assert once == {name for name in read(mapping).fields if not name.startswith("hub_")}
-
-
-def test_the_linked_contact_differs_by_its_author_alone() -> None:
-    alone, linked = read("contact"), read("contact_linked")
-    assert linked == msgspec.structs.replace(alone, requires=("author",))
 
 
 def test_a_linked_contact_is_associated_with_its_author(account: Account) -> None:
@@ -73,24 +70,49 @@ def test_a_linked_contact_is_associated_with_its_author(account: Account) -> Non
     assert account.links() == [(contact.ref.id, made.ref.id)]
 
 
-def stable(followers: int | None, mean: float | None, signals: int = 4) -> str:
-    """What decides whether the contact of such an author is written again."""
-    known = {"author": {"handle": "bo", "followers": followers}, "stats": {"signals_30d": signals}}
-    given = merge(merge({"stats": {"sentiment_mean_30d": mean, "sentiment_trend_30d": mean}}, known), skeleton())
-    made = compile_mapping(read("contact"), name="contact").apply(given)
+def test_a_contact_of_several_accounts_is_associated_with_each(account: Account) -> None:
+    given = {"object": "social_author", "key_field": "hub_author_key", "fields": {"name": "Bo"}}
+    made = account.destination.deliver(account.ctx, [signal(index, **given) for index in range(2)])
+    authors = [one.ref for one in made if one.ref]
+    person = {"object": "contacts", "key_field": "hub_contact_key", "fields": {"firstname": "Bo"}}
+    ref = None
+    for author in authors:
+        one = signal(2, parents={"author": author}, ref=ref, **person)
+        ref = account.destination.deliver(account.ctx, [one])[0].ref
+    assert ref is not None
+    assert sorted(account.links()) == sorted((ref.id, author.id) for author in authors)
+
+
+def facts(**values: Any) -> dict[str, Any]:
+    """Facts in which author, person and account have these values."""
+    named = {"person": {"display_name": "Bo"}, "account": {"name": "Example"}, "author": {"handle": "bo"}}
+    known = {root: {**one, **values} for root, one in named.items()}
+    return merge(known, skeleton())
+
+
+def stable(mapping: str, followers: int | None, mean: float | None, signals: int = 4) -> str:
+    """What decides whether the record of somebody like this is written again."""
+    counted = {"sentiment_mean_30d": mean, "sentiment_trend_30d": mean, "signals_30d": signals}
+    given = merge({"stats": counted}, facts(followers=followers, **counted))
+    made = compile_mapping(read(mapping), name=mapping).apply(given)
     assert isinstance(made, Mapped)
     return made.stable
 
 
-def test_counts_alone_cause_no_write() -> None:
-    assert stable(1200, -0.2) == stable(9800, 0.3, signals=99)
+@pytest.mark.parametrize("mapping", PEOPLES)
+def test_counts_alone_cause_no_write(mapping: str) -> None:
+    assert stable(mapping, 1200, -0.2) == stable(mapping, 9800, 0.3, signals=99)
 
 
+@pytest.mark.parametrize("mapping", PEOPLES)
 @pytest.mark.parametrize(("followers", "mean"), [(10_000, -0.2), (999, -0.2), (1200, -0.4), (1200, 0.34), (None, -0.2)])
-def test_a_threshold_that_is_crossed_causes_a_write(followers: int | None, mean: float) -> None:
-    assert stable(1200, -0.2) != stable(followers, mean)
+def test_a_threshold_that_is_crossed_causes_a_write(mapping: str, followers: int | None, mean: float) -> None:
+    assert stable(mapping, 1200, -0.2) != stable(mapping, followers, mean)
 
 
-def test_no_word_of_a_post_goes_onto_a_contact() -> None:
-    given = merge({"signal": {"text": "unmistakable", "title": "unmistakable"}, "author": {"handle": "bo"}}, skeleton())
-    assert "unmistakable" not in repr(compile_mapping(read("contact"), name="contact").apply(given))
+@pytest.mark.parametrize("mapping", PEOPLES)
+def test_no_word_of_a_post_goes_onto_a_persons_record(mapping: str) -> None:
+    given = merge({"signal": {"text": "unmistakable", "title": "unmistakable"}}, facts())
+    made = compile_mapping(read(mapping), name=mapping).apply(given)
+    assert isinstance(made, Mapped)
+    assert "unmistakable" not in repr(made)

@@ -13,12 +13,15 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from hub import Delivery, RemoteRef, Request, Unavailable
+from hub import Delivery, Rejected, RemoteRef, Request, Unavailable
 from hub.sdk.testing.fakes import START
 from plugins.hubspot.sandbox.account import HubSpotSandbox
 from tests.plugins.hubspot.conftest import Account, signal
 
-TYPED = {"firstname": "Anna", "lastname": "Example", "email": "anna@example.org", "jobtitle": "Head of Finance"}
+CONTACT = {"firstname": "Anna", "lastname": "Example", "email": "anna@example.org", "jobtitle": "Head of Finance"}
+COMPANY = {"name": "Example Ltd", "domain": "example.org", "phone": "+49 30 1", "industry": "RETAIL"}
+TYPED = {"contacts": CONTACT, "companies": COMPANY}
+OBJECTS = pytest.mark.parametrize("object_", ["contacts", "companies"])
 
 
 def contact(index: int, **changes: Any) -> Delivery:
@@ -28,10 +31,20 @@ def contact(index: int, **changes: Any) -> Delivery:
     return signal(index, **{**given, **changes})
 
 
-def again(index: int, ref: RemoteRef, **changes: Any) -> Delivery:
+def again(index: int, ref: RemoteRef, object_: str = "contacts", **changes: Any) -> Delivery:
     """A later delivery, as the ledger gives it: without what is written once."""
     later = {"fields": {"hub_latest_sentiment": "positive"}, "once": (), "ref": ref, "seq": 2}
-    return contact(index, **{**later, **changes})
+    return FIRST[object_](index, **{**later, **changes})
+
+
+def company(index: int, **changes: Any) -> Delivery:
+    """A first delivery of a company."""
+    fields = {"name": f"example{index}.com", "domain": f"example{index}.com", "hub_latest_sentiment": "negative"}
+    given = {"object": "companies", "key_field": "hub_account_key", "fields": fields, "once": ("name", "domain")}
+    return signal(index, **{**given, **changes})
+
+
+FIRST = {"contacts": contact, "companies": company}
 
 
 def deliver(account: Account, given: Delivery) -> RemoteRef:
@@ -45,22 +58,50 @@ def box(account: Account) -> HubSpotSandbox:
     return cast(HubSpotSandbox, account.sandbox)
 
 
-def test_nothing_that_a_person_typed_is_overwritten(account: Account) -> None:
-    ref = deliver(account, contact(0))
-    box(account).edit_by_hand("contacts", ref.id, TYPED)
-    deliver(account, again(0, ref))
-    held = account.properties("contacts", ref.id)
-    assert {name: held[name] for name in TYPED} == TYPED
+@OBJECTS
+def test_nothing_that_a_person_typed_is_overwritten(account: Account, object_: str) -> None:
+    ref = deliver(account, FIRST[object_](0))
+    box(account).edit_by_hand(object_, ref.id, TYPED[object_])
+    deliver(account, again(0, ref, object_))
+    held = account.properties(object_, ref.id)
+    assert {name: held[name] for name in TYPED[object_]} == TYPED[object_]
     assert held["hub_latest_sentiment"] == "positive"
 
 
 def test_a_contact_that_was_there_before_is_filled_only_where_it_is_empty(account: Account) -> None:
     """A person gave a contact the hub's key: the hub's first write finds it."""
     ref = deliver(account, contact(0))
-    box(account).edit_by_hand("contacts", ref.id, {**TYPED, "jobtitle": "", "hub_latest_sentiment": ""})
+    box(account).edit_by_hand("contacts", ref.id, {**CONTACT, "jobtitle": "", "hub_latest_sentiment": ""})
     assert deliver(account, contact(0)) == ref
     held = account.properties("contacts", ref.id)
     assert (held["firstname"], held["jobtitle"], held["hub_latest_sentiment"]) == ("Anna", "from a bio", "negative")
+
+
+def test_a_company_that_was_there_before_is_filled_only_where_it_is_empty(account: Account) -> None:
+    ref = deliver(account, company(0))
+    box(account).edit_by_hand("companies", ref.id, {**COMPANY, "domain": ""})
+    assert deliver(account, company(0)) == ref
+    held = account.properties("companies", ref.id)
+    assert (held["name"], held["domain"]) == ("Example Ltd", "example0.com")
+
+
+@OBJECTS
+def test_a_time_and_a_link_that_are_gone_are_emptied(account: Account, object_: str) -> None:
+    """What the hub sends once the last signal was erased: an empty text, also for a time."""
+    last = {"hub_last_signal_at": "2026-01-02T03:04:05Z", "hub_last_url": "https://bsky.example/bo/1"}
+    ref = deliver(account, FIRST[object_](0))
+    deliver(account, again(0, ref, object_, fields=last))
+    deliver(account, again(0, ref, object_, fields=dict.fromkeys(last, ""), seq=3))
+    held = account.properties(object_, ref.id)
+    assert [held[name] for name in last] == ["", ""]
+
+
+@OBJECTS
+def test_what_belongs_to_people_is_never_deleted(account: Account, object_: str) -> None:
+    ref = deliver(account, FIRST[object_](0))
+    (outcome,) = account.destination.deliver(account.ctx, [again(0, ref, object_, operation="tombstone")])
+    assert isinstance(outcome.error, Rejected)
+    assert account.sandbox.store.count(object_) == 1
 
 
 def test_looking_at_what_is_filled_costs_one_read_a_hundred(account: Account) -> None:
@@ -81,7 +122,7 @@ def test_a_merged_contact_is_followed_to_its_winner(open_account: Callable[..., 
     """Trap 9: the id is gone; HubSpot forwards it, or the search knows who has it now."""
     account = open_account(forwards=forwards)
     loser, winner = deliver(account, contact(0)), deliver(account, contact(1))
-    box(account).edit_by_hand("contacts", winner.id, TYPED)
+    box(account).edit_by_hand("contacts", winner.id, CONTACT)
     box(account).merge_by_hand("contacts", winner.id, loser.id)
     account.clock.advance(30)
     assert deliver(account, again(0, loser)) == winner

@@ -388,3 +388,17 @@ GOLDEN = [
 @pytest.mark.parametrize(("html", "text"), GOLDEN)
 def test_html_becomes_the_text_that_a_reader_sees(html: str, text: str) -> None:
     assert signal_of(content=html).text == text
+
+
+NAMED = {"id": "9", "username": "acme", "acct": "acme", "url": "https://m.example/@acme"}
+
+
+@pytest.mark.parametrize("own", ["acme", "@acme", "acme@m.example", "https://m.example/@acme", "9"])
+def test_a_post_that_mentions_us_is_a_mention_by_whatever_way_it_came(own: str) -> None:
+    assert said(status("1", mentions=[NAMED]), own)[0].kind == "mention"
+
+
+@pytest.mark.parametrize("fields", [{}, {"mentions": [NAMED], "reblog": status("2")}, {"mentions": "acme"}])
+def test_what_names_nobody_of_us_is_no_mention(fields: dict[str, Any]) -> None:
+    assert said(status("1", **fields), "acme")[0].kind != "mention"
+    assert said(status("1", mentions=[NAMED]))[0].kind == "post"

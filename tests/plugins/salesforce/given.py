@@ -12,7 +12,7 @@ from hub.sdk.connectors import HttpResponse
 from hub.sdk.http import open_guard
 from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
 from hub.sdk.testing.fakes import FakeClock, FakeHttp, answer, context
-from plugins.salesforce.config import SalesforceOptions
+from plugins.salesforce.config import OBJECTS, SalesforceOptions
 from plugins.salesforce.destination import SalesforceDestination
 from plugins.salesforce.sandbox import SalesforceSandbox, build
 
@@ -130,14 +130,20 @@ def office(**extra: Any) -> Iterator[Office]:
         yield Office(sandbox, org, context(http, clock=clock), clock)
 
 
+TYPED: dict[str, dict[str, Any]] = {
+    "Lead": {"LastName": "handle{}", "LeadSource": "Social", "Company": "Not provided"},
+    "Contact": {"LastName": "handle{}", "LeadSource": "Social"},
+    "Account": {"Name": "handle{}", "AccountSource": "Social"},
+}
+
+
 def person(number: int, object_: str = "Lead", **changes: Any) -> Delivery:
-    """A first delivery of a lead or contact: what people may type is marked `once`."""
-    company = {"Company": "Not provided"} if object_ == "Lead" else {}
-    typed = {"LastName": f"handle{number}", "LeadSource": "Social", **company}
+    """A first delivery of a lead, contact or account: what people may type is marked `once`."""
+    typed = {name: value.format(number) for name, value in TYPED[object_].items()}
     fields = {**typed, "Social_Sentiment__c": "negative"}
     once = tuple(typed)
     return delivery(
-        number, **({"object": object_, "key_field": "Social_Author_Key__c", "fields": fields, "once": once} | changes)
+        number, **({"object": object_, "key_field": OBJECTS[object_], "fields": fields, "once": once} | changes)
     )
 
 

@@ -316,7 +316,7 @@ def test_the_check_refuses_a_wrong_token() -> None:
 def test_describe_shows_the_objects_asked_for_and_the_way_to_parents() -> None:
     with running() as (_, ctx, crm):
         found = crm.describe(ctx)
-    assert set(found) == {"Social_Author__c", "Social_Signal__c", "Lead", "Contact"}
+    assert set(found) == {"Social_Author__c", "Social_Signal__c", "Lead", "Contact", "Account"}
     assert found["Social_Signal__c"].fields["Text__c"].max_length == 32000
     assert "Author__r.Author_Key__c" in found["Social_Signal__c"].fields
 

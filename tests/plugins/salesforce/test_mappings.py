@@ -23,7 +23,8 @@ from plugins.salesforce.translate import object_info
 from tests.material import ROOT, shared
 from tests.plugins.salesforce.given import delivery, destination, running
 
-NAMES = ("author", "signal", "lead", "contact")
+NAMES = ("author", "signal", "lead", "contact", "account")
+PEOPLES = pytest.mark.parametrize("name", ["lead", "contact", "account"])
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
 
 
@@ -60,6 +61,9 @@ def facts(text: str, name: str = "Anna") -> dict[str, Any]:
     }
     labels = {"sentiment": {"value": "negative", "score": -0.8}}
     known = {"signal": signal, "author": author, "labels": labels, "stats": {"signals_30d": 4}}
+    last = {"last_url": signal["url"], "last_network": "mastodon", "last_at": signal["published_at"]}
+    known["person"] = {"key": "person:1", "display_name": name, "emails": [], **last}
+    known["account"] = {"key": "account:1", "name": name, "domain": "example.com", **last}
     return merge(known, skeleton()) | {"topics": ["acme"]}
 
 
@@ -139,7 +143,7 @@ def test_a_signal_hangs_on_its_author_without_a_look_up() -> None:
     assert record["Author__c"] == author.id
 
 
-@pytest.mark.parametrize("name", ["lead", "contact"])
+@PEOPLES
 def test_what_people_at_the_desk_correct_is_written_once(name: str) -> None:
     once = {field for field, how in mapping(name).spec.fields.items() if how.once}
     assert once == {field for field in mapping(name).spec.fields if not field.startswith("Social_")}
@@ -148,8 +152,11 @@ def test_what_people_at_the_desk_correct_is_written_once(name: str) -> None:
 def stable(name: str, followers: int | None, mean: float | None, signals: int = 4) -> str:
     """What decides whether such an author is written again."""
     given_facts = facts("hello")
-    given_facts["author"]["followers"] = followers
-    given_facts["stats"] |= {"signals_30d": signals, "sentiment_mean_30d": mean, "sentiment_trend_30d": mean}
+    counted = {"signals_30d": signals, "sentiment_mean_30d": mean, "sentiment_trend_30d": mean}
+    for root in ("author", "person", "account"):
+        given_facts[root]["followers"] = followers
+    for root in ("stats", "person", "account"):
+        given_facts[root] |= counted
     given_facts["signal"]["counts"] = {"likes": signals, "replies": signals, "shares": signals}
     made = mapping(name).apply(given_facts)
     assert isinstance(made, Mapped)
@@ -161,13 +168,13 @@ def test_counts_alone_cause_no_write(name: str) -> None:
     assert stable(name, 1200, -0.2) == stable(name, 9800, 0.3, signals=99)
 
 
-@pytest.mark.parametrize("name", ["author", "lead", "contact"])
+@pytest.mark.parametrize("name", ["author", "lead", "contact", "account"])
 @pytest.mark.parametrize(("followers", "mean"), [(10_000, -0.2), (999, -0.2), (1200, -0.4), (1200, 0.34), (None, -0.2)])
 def test_a_threshold_that_is_crossed_causes_a_write(name: str, followers: int | None, mean: float) -> None:
     assert stable(name, 1200, -0.2) != stable(name, followers, mean)
 
 
-@pytest.mark.parametrize("name", ["lead", "contact"])
+@PEOPLES
 def test_what_people_see_fits_the_describe_of_a_real_org(name: str) -> None:
     """Lengths, required fields and picklists as a real org describes them, with our fields added."""
     contracts = shared(f"contracts/salesforce/describe.{name.title()}.json").parent.parent
@@ -185,7 +192,7 @@ def test_what_people_see_fits_the_describe_of_a_real_org(name: str) -> None:
     assert held["Social_Author__c"] == outcomes[0].ref.id
 
 
-@pytest.mark.parametrize("name", ["lead", "contact"])
+@PEOPLES
 def test_no_word_of_a_post_goes_onto_a_persons_record(name: str) -> None:
     """Field history keeps old values: a link, the network and a time are all that it gets."""
     assert "unmistakable" not in repr(fields(name, facts("unmistakable words")))

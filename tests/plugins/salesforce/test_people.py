@@ -8,27 +8,36 @@ import httpx
 import pytest
 
 from hub import Rejected, Retryable
+from plugins.salesforce.config import OBJECTS as KEYS
 from plugins.salesforce.sandbox.people import PERSON
 from tests.plugins.salesforce.given import again, destination, office, person
 
-OBJECTS = pytest.mark.parametrize("object_", ["Lead", "Contact"])
-TYPED: dict[str, Any] = {
+OBJECTS = pytest.mark.parametrize("object_", ["Lead", "Contact", "Account"])
+PERSONS: dict[str, Any] = {
     "LastName": "Example",
     "FirstName": "Bo",
     "Title": "Head of Finance",
     "Email": "bo@example.org",
     "LeadSource": "Web",
 }
+COMPANYS: dict[str, Any] = {
+    "Name": "Example Ltd",
+    "Website": "https://example.org",
+    "Phone": "+49 30 1",
+    "Industry": "Retail",
+    "AccountSource": "Web",
+}
+TYPED = {"Lead": PERSONS | {"Company": "Bakery"}, "Contact": PERSONS, "Account": COMPANYS}
 
 
 @OBJECTS
 def test_nothing_that_a_person_typed_is_overwritten(object_: str) -> None:
     with office() as at:
         ref = at.deliver(person(1, object_))
-        at.org.edit_by_hand(object_, ref.id, TYPED)
+        at.org.edit_by_hand(object_, ref.id, TYPED[object_])
         at.deliver(again(1, ref, object_))
         held = at.held(object_, ref)
-    assert {name: held[name] for name in TYPED} == TYPED
+    assert {name: held[name] for name in TYPED[object_]} == TYPED[object_]
     assert held["Social_Sentiment__c"] == "positive"
 
 
@@ -37,10 +46,11 @@ def test_a_record_that_was_there_before_is_filled_only_where_it_is_empty(object_
     """A person gave a record the author's key: the hub's first write finds it."""
     with office() as at:
         ref = at.deliver(person(1, object_))
-        at.org.edit_by_hand(object_, ref.id, {**TYPED, "LeadSource": None, "Social_Sentiment__c": None})
+        source, name = ("AccountSource", "Name") if object_ == "Account" else ("LeadSource", "LastName")
+        at.org.edit_by_hand(object_, ref.id, {**TYPED[object_], source: None, "Social_Sentiment__c": None})
         assert at.deliver(person(1, object_)) == ref
         held = at.held(object_, ref)
-    assert (held["LastName"], held["LeadSource"], held["Social_Sentiment__c"]) == ("Example", "Social", "negative")
+    assert (held[name], held[source], held["Social_Sentiment__c"]) == (TYPED[object_][name], "Social", "negative")
 
 
 def test_looking_at_what_is_filled_costs_one_call_for_a_thousand_new_leads() -> None:
@@ -63,12 +73,25 @@ def test_two_hundred_known_leads_cost_one_call() -> None:
 def test_a_merged_record_is_followed_to_its_winner(object_: str) -> None:
     with office() as at:
         loser, winner = at.deliver(person(1, object_)), at.deliver(person(2, object_))
-        at.org.edit_by_hand(object_, winner.id, TYPED)
+        at.org.edit_by_hand(object_, winner.id, TYPED[object_])
         at.org.merge_by_hand(object_, winner.id, loser.id)
         assert at.deliver(again(1, loser, object_)) == winner
         held = at.held(object_, winner)
         assert at.org.store.count(object_) == 1
-    assert (held["LastName"], held["Social_Author_Key__c"]) == ("Example", "mastodon:2")
+    assert {name: held[name] for name in TYPED[object_]} == TYPED[object_]
+    assert held[KEYS[object_]] == "mastodon:2"
+
+
+@OBJECTS
+def test_a_time_and_a_link_that_are_gone_are_emptied(object_: str) -> None:
+    """What the hub sends once the last signal was erased: an empty text, also for a time."""
+    last = {"Social_Last_Signal__c": "2026-01-02T03:04:05Z", "Social_Last_Url__c": "https://bsky.example/bo/1"}
+    with office() as at:
+        ref = at.deliver(person(1, object_))
+        at.deliver(again(1, ref, object_, fields=last))
+        at.deliver(again(1, ref, object_, fields=dict.fromkeys(last, ""), seq=3))
+        held = at.held(object_, ref)
+    assert [held[name] for name in last] == [None, None]
 
 
 def test_two_authors_that_became_one_lead_are_written_one_after_the_other() -> None:

@@ -19,6 +19,7 @@ def test_the_sandbox_and_the_mappings_are_where_the_class_says() -> None:
     assert isinstance(getattr(import_module(module), name)(SandboxOptions()), Sandbox)
     package, folder = SalesforceDestination.mappings.split(":")
     assert {one.name for one in files(package).joinpath(folder).iterdir()} == {
+        "account.toml",
         "author.toml",
         "contact.toml",
         "lead.toml",

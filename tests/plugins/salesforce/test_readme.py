@@ -18,7 +18,14 @@ def test_every_option_is_in_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("object_", "part"), [("Social_Author__c", "fields"), ("Social_Signal__c", "fields"), ("Lead", "custom")]
+    ("object_", "part"),
+    [
+        ("Social_Author__c", "fields"),
+        ("Social_Signal__c", "fields"),
+        ("Lead", "custom"),
+        ("Contact", "custom"),
+        ("Account", "custom"),
+    ],
 )
 def test_every_field_that_the_admin_must_make_is_listed(object_: str, part: str) -> None:
     assert [one["name"] for one in SCHEMA[object_][part] if f"| `{one['name']}` |" not in README] == []

@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from hub.core.errors import Unavailable
 from hub.core.keys import signal_key
-from hub.core.model import Change, RemoteRef
+from hub.core.model import Change, RawItem, RemoteRef
 from hub.flow.back.poll import poll_changes, watched_destinations
 from hub.flow.decide import Kept
 from hub.flow.explain import explain
@@ -84,6 +85,14 @@ def test_the_hubs_own_changes_mean_nothing(new_stage: NewStage) -> None:
     stage.change("status", value="solved", actor_id=OURS)
     stage.change("status", value="solved", ours=True)
     assert stage.conversation() == {}
+
+
+def test_what_the_hubs_own_comment_reopens_is_open_again(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.change("status", value="solved", at=NOON + timedelta(minutes=1))
+    stage.change("status", value="new", actor_id=OURS, at=NOON + timedelta(minutes=2))
+    assert stage.conversation()["state"] == "open"
 
 
 def test_a_record_that_is_not_the_hubs_is_left_alone(new_stage: NewStage) -> None:
@@ -248,3 +257,16 @@ def test_an_event_is_taken_apart_and_a_repeat_of_it_does_nothing(new_stage: NewS
     stage.tell(told, event="call-2")
     process(stage.hub)
     assert (stage.conversation(), len(stage.heard())) == ({"state": "closed", "tags": ["vip"]}, 2)
+
+
+def test_what_was_told_is_kept_no_longer_than_it_takes_to_handle_it(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.change("note", text="the author's own words, quoted")
+    stage.change("status", value="solved")
+    stage.hub.store.inbox.add([RawItem("desk", "desk", b"no json", stage.clock(), "broken")], form="event")
+    stage.run()
+    with stage.hub.store.database.read() as conn:
+        kept = conn.execute(text("SELECT state, payload FROM inbox WHERE form IN ('event', 'change')")).all()
+    assert {bytes(row.payload) for row in kept if row.state != "failed"} == {b""}
+    assert [bytes(row.payload) for row in kept if row.state == "failed"] == [b"no json"]

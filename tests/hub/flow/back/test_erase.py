@@ -316,6 +316,20 @@ def test_reposts_go_with_what_they_repeat_and_never_come_after_it(new_hub: NewHu
     assert leftovers(made.hub.store, SECRET) == []
 
 
+def test_a_quote_that_comes_after_brings_no_word_back(new_hub: NewHub) -> None:
+    made = able(new_hub())
+    made.source.translate = Repeating.translate  # type: ignore[method-assign]  # a class made for this test
+    made.source.__bases__ = (Repeating,)
+    made.say(POST)
+    made.run()
+    made.say(GONE)
+    made.run()
+    made.say({"id": "2", "text": "acme, look", "quote": "1", "embedded": SECRET})
+    made.run()
+    assert leftovers(made.hub.store, SECRET) == []
+    assert made.hub.store.signals.count() == 2
+
+
 def test_a_quote_stays_without_the_raw_item_that_embeds_the_post(new_hub: NewHub) -> None:
     made = able(new_hub())
     made.source.translate = Repeating.translate  # type: ignore[method-assign]  # a class made for this test

@@ -127,3 +127,17 @@ def test_what_may_not_be_kept_any_longer_expires(new_hub: NewHub) -> None:
     state = {row["key"]: row["state"] for row in made.hub.store.signals.recent()}
     assert state == {signal_key("lines", "old"): "expired", signal_key("lines", "young"): "live"}
     assert made.memo.got[-1][0].operation == "tombstone"
+
+
+@pytest.mark.parametrize(("seconds", "asks"), [(1, 0), (9, 1)])
+def test_a_source_may_be_asked_more_often_than_its_network_wants(new_hub: NewHub, seconds: float, asks: int) -> None:
+    made = new_hub()
+    section = made.hub.settings.sources["lines"].model_copy(update={"recheck_every": timedelta(seconds=8)})
+    made.hub.settings = made.hub.settings.model_copy(update={"sources": {"lines": section}})
+    asked = asking(made)
+    say(made, "a")
+    prepare(made.hub)
+    made.clock.pass_(seconds=seconds)
+    recheck_due(made.hub, LANE)
+    (row,) = [row for row in made.hub.store.cursors.list() if row["source"] == LANE]
+    assert (len(asked), row["due_at"] - made.clock()) == (asks, timedelta(seconds=8))

@@ -322,6 +322,17 @@ def test_our_own_post_is_known_even_while_nobody_knows_that_it_was_posted(new_st
     assert [row["signal_key"] for row in stage.rows("comment")] == [signal_key("lines", "x10")]
 
 
+@pytest.mark.parametrize(("text", "by"), [("acme: OK, Thanks acme!", "bo"), ("Thanks acme!", "ana")])
+def test_what_a_customer_says_meanwhile_is_not_taken_for_ours(new_stage: NewStage, text: str, by: str) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.talk.says = raising(Uncertain())
+    stage.answer("Thanks acme!")
+    stage.say({"id": "x9", "text": text, "re": "1", "by": by})
+    assert stage.signal(signal_key("lines", "x9")).origin == "source"
+    assert [row["signal_key"] for row in stage.rows("comment")] == [signal_key("lines", "x9")]
+
+
 def test_a_reply_of_our_own_user_is_no_reply(new_stage: NewStage) -> None:
     stage = new_stage()
     stage.say(POST)

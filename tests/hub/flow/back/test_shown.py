@@ -73,7 +73,7 @@ def test_a_check_learns_anew_who_we_are_there(new_stage: NewStage) -> None:
     stage.change("status", value="solved", actor_id="user-new")
     stage.desk.self_id = "user-new"
     assert all(tried.fine for tried in try_connections(stage.hub))
-    stage.change("status", value="new", actor_id="user-new")
+    stage.change("status", value="solved", actor_id="user-new")
     assert [state for state, _ in stage.heard()] == ["done", "ignored"]
 
 

@@ -1,0 +1,1 @@
+"""`hub alerts`, and bulk work on dead letters."""

@@ -1,0 +1,40 @@
+"""`hub alerts list|test`."""
+
+from __future__ import annotations
+
+import typer
+
+from hub.cli import show
+from hub.cli.opened import opened, quieten
+from hub.cli.signals import Json
+
+app = typer.Typer(no_args_is_help=True, help="What is wrong now, and who is told.")
+COLUMNS = {"key": "key", "severity": "severity", "text": "text", "since": "since", "told_at": "told"}
+
+
+@app.command("list")
+def list_(context: typer.Context, *, as_json: Json = False) -> None:
+    """The alerts that are open, the oldest first."""
+    from hub.flow.watch.look import shown_alerts
+
+    with opened(context.obj) as hub:
+        found = shown_alerts(hub.store.alerts.all())
+    show.rows(found, COLUMNS, as_json=as_json, empty="all is well", spare=("told", "since"))
+
+
+@app.command()
+def test(context: typer.Context) -> None:
+    """Send a test message to each of `alerts.urls`; exit code 1 where one did not take it."""
+    from hub.config.settings import load_settings
+    from hub.flow.watch.tell import tell
+
+    quieten()
+    settings = load_settings(context.obj)
+    taken = tell(settings, "Hubbub: a test", f"Alerts of {settings.public_url} arrive here.")
+    if not taken:
+        show.fail("nobody would be told: alerts.urls is empty")
+        raise typer.Exit(1)
+    for number, (kind, fine) in enumerate(taken):
+        show.say(f"alerts.urls.{number} ({show.safe(kind)}): {'taken' if fine else 'not taken'}", "" if fine else "red")
+    if not all(fine for _, fine in taken):
+        raise typer.Exit(1)

@@ -1,0 +1,122 @@
+"""Records at destinations that stand for people and accounts: told by somebody, inherited, given back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Index, delete, select, text, tuple_
+
+from hub.core.model import RemoteRef
+from hub.store.conversations import Conversations
+from hub.store.database import Database, chunks
+from hub.store.tables import refs
+
+_PEOPLES = "(substr(provides, 1, 7) = 'person:' or substr(provides, 1, 8) = 'account:')"
+# What stands for people is asked for by their keys; nobody asks so for the many other records.
+_of_people = text(_PEOPLES)
+Index("ix_refs_people", refs.c.record_key, sqlite_where=_of_people, postgresql_where=_of_people)
+
+
+class Reference(NamedTuple):
+    """A record at a destination that stands for a person or an account (`kind`), by their key."""
+
+    kind: str
+    key: str
+    destination: str
+    object: str
+    remote: RemoteRef
+
+    @property
+    def provides(self) -> str:
+        """As the ledger writes it."""
+        return f"{self.kind}:{self.object}:{self.key}"
+
+
+class References:
+    """Queries over what stands for people and accounts at destinations."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def put(self, one: Reference) -> None:
+        """Let a record there stand for a person or account; the next signal writes to it, whatever stood for them before."""
+        with self.database.write() as conn:
+            Conversations(self.database).forget(conn, one.destination, [one.provides])
+            conn.execute(self.database.upsert(refs, index=_PLACE, update=["remote_id", "url"]), [_row(one)])
+
+    def drop(self, one: Reference) -> bool:
+        """Forget which record stands for a person or account, False where none did. The next signal makes one anew."""
+        with self.database.write() as conn:
+            mine = refs.c.destination == one.destination, refs.c.provides == one.provides
+            if conn.execute(select(refs.c.remote_id).where(*mine)).first() is None:
+                return False
+            Conversations(self.database).forget(conn, one.destination, [one.provides])
+        return True
+
+    def of(self, keys: Sequence[str]) -> list[Reference]:
+        """All records that stand for these people and accounts."""
+        with self.database.read() as conn:
+            return [one for part in chunks(keys) for one in _of(conn, part)]
+
+    def adopt(self, author_key: str, person_key: str, places: Collection[tuple[str, str]]) -> int:
+        """Let an author's records at these (destination, object) stand for the person too, where there is none yet."""
+        wanted = [(destination, f"author:{object_}:{author_key}") for destination, object_ in sorted(places)]
+        place = tuple_(refs.c.destination, refs.c.provides)
+        with self.database.write() as conn:
+            rows = [row for one in wanted for row in conn.execute(select(refs).where(place == tuple_(*one)))]
+            return _give(self.database, conn, [_reference(row)._replace(kind="person") for row in rows], person_key)
+
+    def part(self, author_key: str, person_key: str) -> None:
+        """Take from a person the records that are an author's too."""
+        with self.database.write() as conn:
+            give_back(conn, ("author", author_key), person_key)
+
+
+def inherit(database: Database, conn: Connection, loser: str, winner: str) -> None:
+    """Let what stands for one person stand for another too, where that has none of its own."""
+    _give(database, conn, _of(conn, [loser]), winner)
+
+
+def give_back(conn: Connection, owner: tuple[str, str], person_key: str) -> None:
+    """Take from a person the records that stand for somebody else (a kind and a key) too."""
+    kind, key = owner
+    for one in _of(conn, [person_key]):
+        other = one._replace(kind=kind, key=key)
+        theirs = refs.c.destination == one.destination, refs.c.provides == other.provides
+        if conn.scalar(select(refs.c.remote_id).where(*theirs)) == one.remote.id:
+            mine = refs.c.destination == one.destination, refs.c.provides == one.provides
+            conn.execute(delete(refs).where(*mine))
+
+
+_PLACE = ["destination", "provides"]
+
+
+def _give(database: Database, conn: Connection, found: Sequence[Reference], key: str) -> int:
+    if not found:
+        return 0
+    rows = [_row(one._replace(key=key)) for one in found]
+    return conn.execute(database.insert_new(refs), rows).rowcount
+
+
+def _of(conn: Connection, keys: Sequence[str]) -> list[Reference]:
+    # Written out, as the index has it: a database uses a partial index only where it sees its condition.
+    query = select(refs).where(refs.c.record_key.in_(keys), text(_PEOPLES))
+    return [_reference(row) for row in conn.execute(query.order_by(refs.c.destination, refs.c.object))]
+
+
+def _reference(row: Any) -> Reference:
+    kind = row.provides.partition(":")[0]
+    return Reference(kind, row.record_key, row.destination, row.object, RemoteRef(row.remote_id, row.url))
+
+
+def _row(one: Reference) -> dict[str, str | None]:
+    return {
+        "destination": one.destination,
+        "provides": one.provides,
+        "object": one.object,
+        "record_key": one.key,
+        "operation": "upsert",
+        "remote_id": one.remote.id,
+        "url": one.remote.url,
+    }

@@ -1,0 +1,65 @@
+"""Doubts that last over several attempts: what may have been done is never simply sent again. On both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from hub.core.model import RawItem
+from hub.flow.deliver import deliver
+from hub.flow.process import process
+from hub.runtime import Hub
+from tests.hub.flow.vendor import LAG, WINDOW, Vendor, opened, vendor_of
+from tests.hubs import Clock
+
+
+@contextmanager
+def doubted(url: str, folder: Path, kind: str) -> Iterator[tuple[Hub, Vendor, Clock]]:
+    """A hub whose vendor has written the author's record, and dropped the connection then."""
+    with opened(url, folder, kind) as hub:
+        vendor, clock = vendor_of(hub), hub.clock
+        assert isinstance(clock, Clock)
+        said = msgspec.json.encode({"id": "1", "text": "acme"})
+        hub.store.inbox.add([RawItem("talk", "talk", said, clock(), "raw-1")])
+        process(hub)
+        yield hub, vendor, clock
+
+
+def person(hub: Hub) -> str:
+    """The state of the author's delivery."""
+    (row,) = [row for row in hub.store.outbox.recent() if row["object"] == "person"]
+    return str(row["state"])
+
+
+def attempt(hub: Hub, vendor: Vendor, *script: str) -> None:
+    """One round of deliveries that goes as told."""
+    vendor.script.extend(script)
+    deliver(hub, "desk")
+    vendor.script.clear()
+
+
+@pytest.mark.parametrize("errors", [("busy",), ("unavailable",), ("limited",), ("quota",), ("denied",), ("busy",) * 2])
+def test_a_doubt_outlasts_the_errors_of_later_attempts(
+    database_url: str, tmp_path: Path, errors: Sequence[str]
+) -> None:
+    with doubted(database_url, tmp_path, "native") as (hub, vendor, clock):
+        attempt(hub, vendor, "dropped after", *errors)
+        assert person(hub) == "uncertain"
+        clock.pass_(seconds=WINDOW.total_seconds() + 3600)
+        attempt(hub, vendor)
+        assert (person(hub), vendor.made.total()) == ("delivered", 3)
+
+
+def test_a_search_is_given_its_lag_after_each_time_that_something_was_sent(database_url: str, tmp_path: Path) -> None:
+    with doubted(database_url, tmp_path, "lookup") as (hub, vendor, clock):
+        attempt(hub, vendor, "dropped before")
+        clock.pass_(seconds=LAG.total_seconds())
+        attempt(hub, vendor, "dropped after")
+        for _ in range(8):
+            clock.pass_(seconds=6)
+            attempt(hub, vendor)
+        assert (person(hub), vendor.made.total()) == ("delivered", 3)
