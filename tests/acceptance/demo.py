@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
+from hub.core.errors import HubError
 from hub.store import Store, open_store
 from hub.store.tables import inbox
 
@@ -73,7 +75,7 @@ class Demo:
             for states in store.outbox.counts().values():
                 sent.update(states)
             return {"raw": heard(store), "sent": dict(sent)}
-        except Exception:  # noqa: BLE001 - its tables are being made
+        except (HubError, SQLAlchemyError):  # its tables are being made
             return {"raw": {}, "sent": {}}
         finally:
             store.close()
@@ -146,7 +148,7 @@ def heard(store: Store) -> dict[str, int]:
     """What came from sources, by state; what the look-alikes tell of their own is left out."""
     query = select(inbox.c.state, func.count()).where(inbox.c.form.not_in(("event", "change"))).group_by(inbox.c.state)
     with store.database.read() as conn:
-        return dict(conn.execute(query).tuples().all())
+        return {row[0]: row[1] for row in conn.execute(query)}
 
 
 def hub() -> str:

@@ -40,7 +40,11 @@ def plain(value: Any) -> Any:
 def differing(raw: Mapping[str, Any], model: type[BaseModel]) -> list[str]:
     """The options of a table that the file leaves out, or gives another value than the default."""
     wanted = {name: plain(field.get_default(call_default_factory=True)) for name, field in model.model_fields.items()}
-    return [name for name, value in wanted.items() if name not in raw or raw[name] != value]
+    return [name for name, value in wanted.items() if name not in raw or not _says(raw[name], value)]
+
+
+def _says(written: Any, value: Any) -> bool:
+    return bool((duration(written) if isinstance(value, timedelta) else written) == value)
 
 
 def section_model(table: str) -> type[ConnectionSection]:

@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from hub.core.errors import ConfigError, HubError
 from hub.core.exchange.erasure import gone_note, is_of_people, is_own, quoting, traces_of, without, words_of
 from hub.core.keys import digest
-from hub.core.model import Delivery, Record, Signal, Tombstone, TombstoneReason
+from hub.core.model import Delivery, Record, Signal, Tombstone, TombstoneReason, Translated
+from hub.core.normalise import normalise
 from hub.flow.back.reply import plan_note
 from hub.runtime import Hub
 from hub.store import Connection
@@ -123,7 +124,7 @@ def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, now: d
         if row.operation != "create":
             others.append(row.id)
         elif heir := hub.store.erasures.awaited(conn, row):
-            bare = without(row.fields, fall.words(row.signal_key), instead=REMOVED)
+            bare = without(row.fields, _ever_said(hub, conn, fall, row.signal_key or ""), instead=REMOVED)
             hub.store.erasures.hand_over(conn, row, heir, bare)
             kept.add(row.id)
         else:
@@ -131,6 +132,20 @@ def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, now: d
     hub.store.erasures.stop(conn, others, values={"state": "superseded"}, now=now)
     hub.store.erasures.stop(conn, tickets, values={"state": "discarded", "stable": GONE}, now=now)
     return kept
+
+
+def _ever_said(hub: Hub, conn: Connection, fall: Fall, key: str) -> tuple[str, ...]:
+    """What a signal says and what it said before it was edited: a ticket keeps the words that opened it."""
+    words = [*fall.words(key)]
+    for raw in hub.store.erasures.seen(conn, key):
+        try:
+            said = hub.reader(raw.plugin, raw.source).translate(raw)
+        except Exception as error:  # noqa: BLE001 - a broken form said nothing that could be on the ticket
+            log.info("an earlier form of a post cannot be read", signal=key, error=type(error).__name__)
+            continue
+        signals = said.signals if isinstance(said, Translated) else ()
+        words += (word for one in signals if one.key == key for word in words_of(normalise(one)))
+    return tuple(dict.fromkeys(words))
 
 
 def _plan_tombstones(hub: Hub, fall: Fall, own: Sequence[Sent]) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from hub.core.model import Signal, Tombstone
+from hub.core.model import RawItem, Signal, Tombstone
 from hub.store.database import Database, chunks
 from hub.store.outbox import GONE
 from hub.store.tables import OPEN_STATES, Id, Time, Words, attempts, json_text, metadata, needs
@@ -112,6 +112,14 @@ class Erasures:
                 if quoted in part and row.key != quoted:
                     found[row.key] = quoted or ""
         return found
+
+    def seen(self, conn: Connection, key: str) -> list[RawItem]:
+        """Every raw item that spoke of a signal, earlier forms of it too, as long as they hold anything."""
+        columns = (I.c.connection, I.c.plugin, I.c.payload, I.c.received_at, I.c.external_id, I.c.realm, I.c.revision)
+        mine = sightings.c.signal_key == key, I.c.state != ERASED
+        query = select(*columns).join(sightings, sightings.c.raw_id == I.c.id).where(*mine)
+        first = select(*columns).join(S, S.c.raw_id == I.c.id).where(S.c.key == key, I.c.state != ERASED)
+        return [RawItem(*row) for row in (*conn.execute(query), *conn.execute(first))]
 
     def stored(self, conn: Connection, keys: Sequence[str]) -> dict[str, Signal]:
         """The signals among the keys that are stored and not yet blanked."""

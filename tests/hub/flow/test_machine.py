@@ -302,10 +302,6 @@ class Engine(RuleBasedStateMachine):
 
     def _is_gone(self, post: Post) -> None:
         left = [one for one in self.vendor.there if post.id in str(one.fields.get("text", "")).split()]
-        if (
-            post.versions > 1
-        ):  # a ticket that others wait for opens without the words of now, and may hold those of before
-            left = [one for one in left if one.mark[1] != "create"]
         dead = [row for row in self._rows("dead") if row["operation"] == "tombstone"]
         assert dead or not [one for one in left if not self.allowed[one.mark]], left
 

@@ -279,6 +279,19 @@ def test_a_ticket_that_others_wait_for_opens_without_the_words(new_hub: NewHub) 
     assert (sent["create"]["text"], sent["comment"]["text"]) == ("(removed)", "acme, same here")
 
 
+def test_a_ticket_that_others_wait_for_opens_without_the_words_of_before_an_edit(new_hub: NewHub) -> None:
+    made = able(new_hub(mapping="ticket"))
+    made.say(POST, {"id": "2", "text": "acme, same here", "re": "1"})
+    process(made.hub)
+    made.say({**POST, "text": "acme, never mind"})
+    process(made.hub)
+    made.say(GONE)
+    made.run()
+    sent = {one.operation: one.fields for batch in made.memo.got for one in batch}
+    assert sent["create"]["text"] == "(removed)"
+    assert leftovers(made.hub.store, SECRET) == []
+
+
 def test_a_ticket_that_was_given_up_is_opened_by_the_next_post(new_hub: NewHub) -> None:
     made = able(new_hub(mapping="ticket"))
     made.say(POST)
