@@ -59,8 +59,6 @@ class RequestTrackerDestination(Destination[RequestTrackerOptions]):
         """RT's host."""
         return (self.options.host,)
 
-    # --------------------------------------------------------------------------------------------------------- account
-
     def whoami(self, ctx: Context) -> str:
         """Our user's name there. RT has no "who am I": the token's second number is its owner's id (RT docs, AuthTokens)."""
         owner = _TOKEN.fullmatch(self.options.token.get_secret_value())

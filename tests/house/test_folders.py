@@ -22,7 +22,14 @@ TOP = {
     *("README.md", "CHANGELOG.md", "LICENSE", "CONTRIBUTING.md", "Makefile", "pyproject.toml", "config.example.toml"),
     ".gitignore",
 }
-NOT_PLUGINS = {"embedded": "a Redis server", "postgres": "a database driver", "all": "the sum", "dev": "tools"}
+NOT_PLUGINS = {
+    "embedded": "a Redis server",
+    "postgres": "a database driver",
+    "alerts": "Apprise, which tells people",
+    "metrics": "the format of Prometheus",
+    "all": "the sum",
+    "dev": "tools",
+}
 FIXED = {
     *(
         "__init__.py",
