@@ -84,7 +84,7 @@ class Stats(NamedTuple):
     @property
     def mean(self) -> float | None:
         """The mean sentiment, None where nothing was scored."""
-        return self.total / self.scored if self.scored else None
+        return round(self.total / self.scored, 4) if self.scored else None
 
     @property
     def trend(self) -> float | None:
@@ -92,7 +92,7 @@ class Stats(NamedTuple):
         early = self.scored - self.late_scored
         if early <= 0 or not self.late_scored:
             return None
-        return self.late_total / self.late_scored - (self.total - self.late_total) / early
+        return round(self.late_total / self.late_scored - (self.total - self.late_total) / early, 4)
 
 
 class Wanted(NamedTuple):

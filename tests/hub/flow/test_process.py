@@ -128,7 +128,7 @@ def test_the_mean_of_an_authors_sentiment_counts_the_batch_and_the_past(new_hub:
     made.run()
     row = made.hub.store.signals.get(signal_key("lines", "3"))
     assert row is not None
-    assert row["trace"]["stats"] == {"signals_30d": 3, "sentiment_mean_30d": -1 / 3, "sentiment_trend_30d": None}
+    assert row["trace"]["stats"] == {"signals_30d": 3, "sentiment_mean_30d": -0.3333, "sentiment_trend_30d": None}
 
 
 def test_an_enricher_that_stumbles_over_one_text_labels_the_others(new_hub: NewHub) -> None:
