@@ -244,6 +244,10 @@ def _tell(hub: Hub, conn: Connection, fall: Fall) -> None:
 
 
 def _blank(hub: Hub, conn: Connection, fall: Fall) -> None:
+    # An agent may have quoted the post in an answer.
+    answers = ((id_, fields, fall.words(key)) for id_, key, fields in hub.store.erasures.answers(conn, list(fall.said)))
+    quoting_it = {id_: without(fields, said, instead=REMOVED) for id_, fields, said in answers if quoting(fields, said)}
+    hub.store.erasures.rewrite(conn, quoting_it)
     expired = {key: one for key, one in fall.said.items() if fall.reasons[key] == "expired"}
     deleted = {key: one for key, one in fall.said.items() if key not in expired}
     hub.store.erasures.blank(conn, deleted, state="deleted")

@@ -154,6 +154,14 @@ class Erasures:
         query = select(*_SENT).where(*this, T.c.operation == row.operation).order_by(T.c.seq)
         return [Sent._make((*one, ())) for one in conn.execute(query)]
 
+    def answers(self, conn: Connection, keys: Sequence[str]) -> list[tuple[int, str, Mapping[str, Any]]]:
+        """Replies to these signals that are settled: id, signal and payload."""
+        found: list[tuple[int, str, Mapping[str, Any]]] = []
+        for part in chunks(keys):
+            mine = T.c.operation == "reply", T.c.signal_key.in_(part), T.c.settled_at.is_not(None)
+            found += [(row[0], row[1], row[2]) for row in conn.execute(select(*_ANSWER).where(*mine))]
+        return found
+
     def _needs(self, conn: Connection, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         wanted: dict[int, tuple[str, ...]] = {}
         for part in chunks(ids):
@@ -310,6 +318,7 @@ _SENT = (
     T.c.first_sent_at.is_not(None).label("was_sent"),
     T.c.remote_id,
 )
+_ANSWER = (T.c.id, T.c.signal_key, T.c.fields)
 _RECEIPT = (
     T.c.id,
     T.c.destination,

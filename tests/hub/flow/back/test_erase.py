@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import LargeBinary, event, select, update
+from sqlalchemy import LargeBinary, select, update
 
 from hub.core.errors import Rejected, Unavailable, Uncertain
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Delivery, Ignored, Kind, RawItem, RemoteRef, Tombstone, Translated
-from hub.flow.back.erase import SLICE, erase, finish, receipts
+from hub.flow.back.erase import erase, finish, receipts
 from hub.flow.decide import decide_batch
 from hub.flow.deliver import deliver, deliver_batch
 from hub.flow.explain import explain
@@ -367,27 +367,6 @@ def test_the_body_of_a_webhook_goes_with_its_parts(new_hub: NewHub) -> None:
     made.say(GONE)
     made.run()
     assert leftovers(store, SECRET) == []
-
-
-@pytest.mark.parametrize("by_network", [False, True])
-def test_much_is_taken_back_in_parts_so_that_others_can_write_meanwhile(new_hub: NewHub, *, by_network: bool) -> None:
-    made, many, sizes = able(new_hub()), SLICE * 2 + 50, list[int]()
-    made.say(*({"id": str(n), "text": SECRET} for n in range(many)))
-    made.run()
-
-    @event.listens_for(made.hub.store.database.engine, "before_cursor_execute")
-    def note(_conn: object, _cursor: object, statement: str, given: list[object], *_: object) -> None:
-        if statement.startswith("UPDATE signals SET") and "trace" in statement:
-            sizes.append(len(given))
-
-    if by_network:
-        made.say(*({"id": str(n), "gone": True} for n in range(many)))
-        process(made.hub, slice_s=60)
-    else:
-        erase(made.hub, [Tombstone(author_key("lines", "ana"), "erasure", made.clock())])
-    assert (sum(sizes), max(sizes) <= SLICE) == (many, True)
-    made.run()
-    assert (len(taken_back(made)), leftovers(made.hub.store, SECRET)) == (many, [])
 
 
 def test_a_signal_that_is_buried_while_its_batch_is_decided_is_not_stored(new_hub: NewHub) -> None:

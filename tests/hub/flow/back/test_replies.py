@@ -10,7 +10,8 @@ import pytest
 
 from hub.core.errors import Rejected, Unauthorised, Unavailable, Uncertain
 from hub.core.keys import signal_key
-from hub.core.model import RawItem, RemoteRef, Reply
+from hub.core.model import RawItem, RemoteRef, Reply, Tombstone
+from hub.flow.back.erase import erase
 from hub.flow.back.reply import discard
 from hub.flow.deliver import deliver_batch
 from hub.flow.process import process
@@ -378,3 +379,13 @@ def test_a_row_of_its_own_is_wrong_and_the_others_are_handled(new_stage: NewStag
     stage.run()
     assert len(stage.talk.posted) == 1
     assert len(stage.hub.store.inbox.failed()) == 1
+
+
+def test_an_answer_that_quotes_what_is_erased_is_kept_without_it(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.answer("> acme is down\nno, it is up")
+    stage.answer("never mind")
+    erase(stage.hub, [Tombstone(signal_key("lines", "1"), "erasure", stage.clock())])
+    texts = [stage.hub.store.outbox.get(row["id"])["fields"]["text"] for row in stage.rows("reply")]  # type: ignore[index]  # both are there
+    assert texts == ["(removed)", "never mind"]

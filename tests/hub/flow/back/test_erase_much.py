@@ -1,0 +1,38 @@
+"""Much that is gone at once is taken back without keeping others from the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import event
+
+from hub.core.keys import author_key
+from hub.core.model import Tombstone
+from hub.flow.back.erase import SLICE, erase
+from hub.flow.process import process_batch
+from tests.hub.flow.back.test_erase import SECRET, able, leftovers, taken_back
+from tests.hubs import Made
+
+NewHub = Callable[..., Made]
+
+
+@pytest.mark.parametrize("by_network", [False, True])
+def test_much_is_taken_back_in_parts_so_that_others_can_write_meanwhile(new_hub: NewHub, *, by_network: bool) -> None:
+    made, many, sizes = able(new_hub()), SLICE * 2 + 50, list[int]()
+    made.say(*({"id": str(n), "text": SECRET} for n in range(many)))
+    made.run()
+
+    @event.listens_for(made.hub.store.database.engine, "before_cursor_execute")
+    def note(_conn: object, _cursor: object, statement: str, given: list[object], *_: object) -> None:
+        if statement.startswith("UPDATE signals SET") and "trace" in statement:
+            sizes.append(len(given))
+
+    if by_network:
+        made.say(*({"id": str(n), "gone": True} for n in range(many)))
+        process_batch(made.hub, most=many)
+    else:
+        erase(made.hub, [Tombstone(author_key("lines", "ana"), "erasure", made.clock())])
+    assert (sum(sizes), max(sizes) <= SLICE) == (many, True)
+    made.run()
+    assert (len(taken_back(made)), leftovers(made.hub.store, SECRET)) == (many, [])
