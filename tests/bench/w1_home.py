@@ -1,4 +1,4 @@
-"""A home for W1: `python -m tests.bench.w1_home FOLDER CRM_URL` writes configuration, rules, topics and mapping."""
+"""A home for W1: `python -m tests.bench.w1_home FOLDER CRM_URL [DATABASE_URL]` writes configuration, rules, topics and mapping."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ fields.topics = { from = "topics" }
 """
 
 
-def write_home(folder: Path, crm: str, *, port: int = PORT) -> Path:
-    """Write the files; returns the configuration's path."""
+def write_home(folder: Path, crm: str, *, port: int = PORT, database: str = "") -> Path:
+    """Write the files; returns the configuration's path. `database` is a URL, SQLite in the folder where it is empty."""
     own = folder / "mappings" / "crm"
     own.mkdir(parents=True, exist_ok=True)
     (own / "mention.toml").write_text(MAPPING)
@@ -79,9 +79,9 @@ def write_home(folder: Path, crm: str, *, port: int = PORT) -> Path:
     (folder / "topics.toml").write_text("".join(topics))
     (folder / "secret").write_text(SECRET)
     config = folder / "config.toml"
-    config.write_text(CONFIG.format(port=port, crm=crm))
+    config.write_text(CONFIG.format(port=port, crm=crm) + (f'\n[database]\nurl = "{database}"\n' if database else ""))
     return config
 
 
 if __name__ == "__main__":
-    write_home(Path(sys.argv[1]), sys.argv[2])
+    write_home(Path(sys.argv[1]), sys.argv[2], database="".join(sys.argv[3:4]))
