@@ -1,4 +1,4 @@
-"""A home for W1: `python -m tests.bench.w1_home FOLDER CRM_URL [DATABASE_URL]` writes configuration, rules, topics and mapping."""
+"""A home for W1: `python -m tests.bench.w1_home FOLDER CRM_URL [DATABASE_URL]` writes configuration, rules, topics, mapping."""
 
 from __future__ import annotations
 

@@ -79,8 +79,8 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone]) -> li
     own = [row for row in fall.rows if fall.takes(row)]
     kept = _stop(hub, conn, fall, own, now=now)
     _plan_tombstones(hub, fall, own)
-    _correct(hub, conn, fall, [row for row in fall.rows if not fall.takes(row)])
-    if not _plan(hub, conn, fall.planned, now=now):
+    is_mended = _correct(hub, conn, fall, [row for row in fall.rows if not fall.takes(row)])
+    if kept is None or not is_mended or not _plan(hub, conn, fall.planned, now=now):
         return None
     _tell(hub, conn, fall)
     store.erasures.blank_ledger(conn, [row for row in own if row.id not in kept])
@@ -115,8 +115,11 @@ def _kin(hub: Hub, conn: Connection, writers: Iterable[str]) -> tuple[list[str],
 # -------------------------------------------------------------------------------------------------------- destinations
 
 
-def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, now: datetime) -> set[int]:
-    """What was not sent yet is not sent any more; a ticket that others wait for opens without the words: it is returned."""
+def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, now: datetime) -> set[int] | None:
+    """What was not sent yet is not sent any more; a ticket that others wait for opens without the words: it is returned.
+
+    None where somebody has begun to send one of them since they were read.
+    """
     tickets, others, kept = list[int](), list[int](), set[int]()
     for row in own:
         if row.state not in STOPPABLE:
@@ -125,13 +128,14 @@ def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, now: d
             others.append(row.id)
         elif heir := hub.store.erasures.awaited(conn, row):
             bare = without(row.fields, _ever_said(hub, conn, fall, row.signal_key or ""), instead=REMOVED)
-            hub.store.erasures.hand_over(conn, row, heir, bare)
+            if not hub.store.erasures.hand_over(conn, row, heir, bare):
+                return None
             kept.add(row.id)
         else:
             tickets.append(row.id)
-    hub.store.erasures.stop(conn, others, values={"state": "superseded"}, now=now)
-    hub.store.erasures.stop(conn, tickets, values={"state": "discarded", "stable": GONE}, now=now)
-    return kept
+    superseded, discarded = {"state": "superseded"}, {"state": "discarded", "stable": GONE}
+    idle = hub.store.erasures.stop(conn, others, values=superseded, now=now)
+    return kept if idle and hub.store.erasures.stop(conn, tickets, values=discarded, now=now) else None
 
 
 def _ever_said(hub: Hub, conn: Connection, fall: Fall, key: str) -> tuple[str, ...]:
@@ -197,8 +201,8 @@ def cannot_take_back(hub: Hub, name: str) -> str:
     return "" if able else f"cannot be taken back there: {section.plugin} cannot delete. Do it by hand"
 
 
-def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> None:
-    """Records of authors and conversations stay; what they hold of the words is emptied."""
+def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> bool:
+    """Records of authors and conversations stay; what they hold of the words is emptied. False: a row is being sent now."""
     records = {(row.destination, row.object, row.record_key): row for row in shared}
     for last in records.values():
         words = [one for row in shared if row.record_key == last.record_key for one in fall.words(row.signal_key)]
@@ -207,18 +211,20 @@ def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> 
         for row in rows:
             there |= row.fields if row.was_sent else {}
         traces = fall.traces if is_of_people(last.provides) else frozenset[str]()
-        empty = quoting(there, words, traces=traces)
+        empty, newest = quoting(there, words, traces=traces), rows[-1]
         bare = {row.id: without(row.fields, words, traces=traces) for row in rows}
-        hub.store.erasures.rewrite(conn, {row.id: bare[row.id] for row in rows if bare[row.id] != row.fields})
-        newest = rows[-1]
         if empty and newest.state == "pending" and not newest.was_sent:
-            hub.store.erasures.rewrite(conn, {newest.id: empty | bare[newest.id]})
+            bare[newest.id] = empty | bare[newest.id]
         elif empty:
             record = replace(_tombstone(newest), operation=newest.operation, fields=empty)
             record = replace(record, stable=f"{ERASED}:{digest(newest.record_key, str(newest.seq))}")
             # Told by a signal that falls, or nobody would find its receipt.
             cause = last.signal_key if last.signal_key in fall.reasons else next(iter(fall.said), last.signal_key)
             fall.planned.append(Planned(record, cause or "", last.rule or ""))
+        changed = [row._replace(fields=bare[row.id]) for row in rows if bare[row.id] != row.fields]
+        if not hub.store.erasures.rewrite(conn, changed):
+            return False
+    return True
 
 
 def _plan(hub: Hub, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> bool:
@@ -247,7 +253,7 @@ def _blank(hub: Hub, conn: Connection, fall: Fall) -> None:
     # An agent may have quoted the post in an answer.
     answers = ((id_, fields, fall.words(key)) for id_, key, fields in hub.store.erasures.answers(conn, list(fall.said)))
     quoting_it = {id_: without(fields, said, instead=REMOVED) for id_, fields, said in answers if quoting(fields, said)}
-    hub.store.erasures.rewrite(conn, quoting_it)
+    hub.store.erasures.redact(conn, quoting_it)
     expired = {key: one for key, one in fall.said.items() if fall.reasons[key] == "expired"}
     deleted = {key: one for key, one in fall.said.items() if key not in expired}
     hub.store.erasures.blank(conn, deleted, state="deleted")

@@ -179,18 +179,26 @@ class Erasures:
         )
         return conn.scalar(query.order_by(T.c.id).limit(1))
 
-    def hand_over(self, conn: Connection, row: Sent, signal_key: str, fields: Mapping[str, Any]) -> None:
-        """Let a row that was not sent be another signal's, with another payload."""
-        conn.execute(update(T).where(T.c.id == row.id).values(signal_key=signal_key, fields=fields))
+    def hand_over(self, conn: Connection, row: Sent, signal_key: str, fields: Mapping[str, Any]) -> bool:
+        """Let a row that was not sent be another signal's, with another payload; False where it is being sent now."""
+        this = T.c.id == row.id, T.c.state == row.state
+        return conn.execute(update(T).where(*this).values(signal_key=signal_key, fields=fields)).rowcount == 1
 
-    def stop(self, conn: Connection, ids: Sequence[int], *, values: Mapping[str, Any], now: datetime) -> None:
-        """Give up rows that nobody is sending now."""
+    def stop(self, conn: Connection, ids: Sequence[int], *, values: Mapping[str, Any], now: datetime) -> bool:
+        """Give up rows that nobody is sending now; False where somebody has begun to since they were read."""
+        stopped = 0
         for part in chunks(ids):
             idle = T.c.id.in_(part), T.c.state.in_(STOPPABLE)
-            conn.execute(update(T).where(*idle).values({"settled_at": now, **values}))
+            stopped += conn.execute(update(T).where(*idle).values({"settled_at": now, **values})).rowcount
+        return stopped == len(ids)
 
-    def rewrite(self, conn: Connection, fields: Mapping[int, Mapping[str, Any]]) -> None:
-        """Replace payloads."""
+    def rewrite(self, conn: Connection, rows: Sequence[Sent]) -> bool:
+        """Replace payloads by those of these rows; False where a row is in another state by now: it may be being sent."""
+        same = (update(T).where(T.c.id == row.id, T.c.state == row.state).values(fields=row.fields) for row in rows)
+        return all(conn.execute(one).rowcount == 1 for one in same)
+
+    def redact(self, conn: Connection, fields: Mapping[int, Mapping[str, Any]]) -> None:
+        """Replace payloads of settled rows."""
         for id_, payload in fields.items():
             conn.execute(update(T).where(T.c.id == id_).values(fields=payload))
 

@@ -1,4 +1,4 @@
-"""Much that is gone at once is taken back without keeping others from the database."""
+"""Erasing while others work: much at once keeps nobody from the database, and what is just being sent is not overlooked."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import event
 
-from hub.core.keys import author_key
+from hub.core.keys import author_key, signal_key
 from hub.core.model import Tombstone
 from hub.flow.back.erase import SLICE, erase
-from hub.flow.process import process_batch
+from hub.flow.process import process, process_batch
 from tests.hub.flow.back.test_erase import SECRET, able, leftovers, taken_back
 from tests.hubs import Made
 
@@ -36,3 +36,17 @@ def test_much_is_taken_back_in_parts_so_that_others_can_write_meanwhile(new_hub:
     assert (sum(sizes), max(sizes) <= SLICE) == (many, True)
     made.run()
     assert (len(taken_back(made)), leftovers(made.hub.store, SECRET)) == (many, [])
+
+
+def test_what_somebody_begins_to_send_meanwhile_is_not_overlooked(new_hub: NewHub) -> None:
+    made = able(new_hub())
+    made.say({"id": "1", "text": SECRET})
+    process(made.hub)
+    store, now = made.hub.store, made.clock()
+    with store.database.read() as conn:
+        rows = store.erasures.sent(conn, [signal_key("lines", "1")])
+    assert store.deliveries.claim("memo", size=lambda *_: 10, now=now) is not None
+    with store.database.write() as conn:
+        assert not store.erasures.stop(conn, [row.id for row in rows], values={"state": "superseded"}, now=now)
+        assert not store.erasures.rewrite(conn, rows)
+        assert not store.erasures.hand_over(conn, rows[0], "another", {})
