@@ -38,8 +38,8 @@ What a handler has
               HTTP calls are noted by the server.
     now()     the sandbox's clock (options.clock), aware UTC.
     options   `.token` is the credential to expect, `.extra` the vendor's own settings (`[sandbox.options.NAME]`).
-    linked(text)  a text as HTML, its web addresses as links.
-    url       where it is served; `call.is_foreign`: a browser sends the call from another site's page.
+    document(title, body, style="", forms=False), linked(text)   a page; a text as HTML, its web addresses as links.
+    url       where it is served; `call.refuse_foreign()`: 403 where another site's page sends it.
 Handlers run one at a time (one lock a sandbox), so read-then-write is atomic; latency faults sleep outside the lock.
 
 What a vendor overrides
@@ -80,7 +80,7 @@ from hub.sdk.sandbox.contract import Contract, Terms
 from hub.sdk.sandbox.exchange import Answer, Call, Refused
 from hub.sdk.sandbox.faults import Fault
 from hub.sdk.sandbox.journal import Journal
-from hub.sdk.sandbox.page import linked
+from hub.sdk.sandbox.pages.document import document, linked
 from hub.sdk.sandbox.records import Store, Taken
 from hub.sdk.sandbox.routes import route
 from hub.sdk.sandbox.server import RunningSandbox, serve
@@ -98,6 +98,7 @@ __all__ = [
     "Store",
     "Taken",
     "Terms",
+    "document",
     "linked",
     "route",
     "serve",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.sdk.sandbox import page
 from hub.sdk.sandbox.app import Sandbox
 from hub.sdk.sandbox.exchange import Answer, Call, Refused
+from hub.sdk.sandbox.pages import front
 from hub.sdk.sandbox.routes import compile_path
 
 _RECORD = compile_path("/_sandbox/records/{object}/{id}")
@@ -16,9 +16,8 @@ def answer(sandbox: Sandbox, call: Call) -> Answer:
     """Answer a call to `/` or `/_sandbox/...`; nothing here is counted, checked or disturbed by faults."""
     if call.method == "GET":
         return _read(sandbox, call)
-    if call.method == "POST" and call.is_foreign:
-        return Answer(403, {"message": "this sandbox takes orders from its own page and from programs only"})
     try:
+        call.refuse_foreign()
         return _order(sandbox, call)
     except Refused as refused:
         return refused.answer
@@ -26,7 +25,7 @@ def answer(sandbox: Sandbox, call: Call) -> Answer:
 
 def _read(sandbox: Sandbox, call: Call) -> Answer:
     if call.path == "/":
-        return page.front_page(sandbox)
+        return front.front_page(sandbox)
     if match := _RECORD.fullmatch(call.path):
         return _record(sandbox, call, match["object"], match["id"])
     readers = {
@@ -41,7 +40,7 @@ def _read(sandbox: Sandbox, call: Call) -> Answer:
 
 def _record(sandbox: Sandbox, call: Call, object_: str, id_: str) -> Answer:
     if "application/json" not in call.headers.get("accept", ""):
-        return page.record_page(sandbox, object_, id_)
+        return front.record_page(sandbox, object_, id_)
     record = sandbox.store.get(object_, id_)
     return Answer(404, {"message": "no such record"}) if record is None else Answer(200, record)
 

@@ -11,12 +11,12 @@ from time import sleep
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from hub.sdk.sandbox import page
 from hub.sdk.sandbox.clock import utc_now
 from hub.sdk.sandbox.contract import Contract
 from hub.sdk.sandbox.exchange import Answer, Call, Refused
 from hub.sdk.sandbox.faults import Faults, Trouble
 from hub.sdk.sandbox.journal import Journal
+from hub.sdk.sandbox.pages import front
 from hub.sdk.sandbox.records import Store
 from hub.sdk.sandbox.routes import Route, find_route, routes_of
 
@@ -123,7 +123,7 @@ class Sandbox:
 
     def show(self, object_: str, id_: str) -> Answer:
         """A record as a page, for a vendor's own record links."""
-        return page.record_page(self, object_, id_)
+        return front.record_page(self, object_, id_)
 
     # ------------------------------------------------------------------------------------------------- for the server
 

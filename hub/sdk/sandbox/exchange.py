@@ -60,6 +60,12 @@ class Call:
         origin = self.headers.get("origin")
         return origin is not None and origin != self.base_url
 
+    def refuse_foreign(self) -> None:
+        """Raise Refused (403) where another site's page sends this."""
+        if self.is_foreign:
+            message = "this sandbox takes orders from its own pages and from programs only"
+            raise Refused(Answer(403, {"message": message}))
+
     def json(self) -> Any:
         """The body as JSON; raises Refused with a 400 where it is none."""
         try:

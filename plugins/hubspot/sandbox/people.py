@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hub.sdk.sandbox import Answer, Call, Refused, Sandbox, SandboxOptions, Taken, route
-from hub.sdk.sandbox.forms import back_to, posted, record_form
+from hub.sdk.sandbox.pages.forms import back_to, posted, record_form
 from plugins.hubspot.sandbox.answers import error
 from plugins.hubspot.sandbox.webhooks import Webhooks
 

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from hub.sdk.sandbox import Call
-from hub.sdk.sandbox.forms import back_to, posted, record_form
+from hub.sdk.sandbox import Call, Refused
+from hub.sdk.sandbox.pages.forms import back_to, posted, record_form
 
 
 def form(**values: str) -> Call:
@@ -41,6 +41,16 @@ def test_no_script_runs_and_forms_stay_at_home() -> None:
 def test_a_posted_field_comes_back_as_it_was_typed(text: str) -> None:
     said, fields = posted(form(do="edit", **{"field.Name": text}))
     assert (said["do"], fields) == ("edit", {"Name": text})
+
+
+def test_a_form_of_another_site_changes_nothing() -> None:
+    call = Call("POST", "/", {}, {"origin": "https://evil.example"}, b"do=delete", base_url="http://127.0.0.1:1")
+    with pytest.raises(Refused):
+        posted(call)
+
+
+def test_a_browser_may_tell_that_a_form_came_from_its_own_page() -> None:
+    assert record_form("A", {}).headers["Referrer-Policy"] == "same-origin"  # else it sends `Origin: null`
 
 
 def test_after_a_form_a_page_is_shown() -> None:

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from html import escape
 from urllib.parse import parse_qs
 
 from hub.sdk.sandbox.exchange import Answer, Call
-from hub.sdk.sandbox.page import linked
+from hub.sdk.sandbox.pages.document import document, linked
 
 _STYLE = """
-:root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
 .row { display: grid; grid-template-columns: 1fr 3rem; gap: .6rem; margin: .3rem 0; }
 label { display: grid; grid-template-columns: 16rem 1fr; gap: .6rem; overflow-wrap: anywhere; }
-input, select { font: inherit; padding: .2rem .4rem; } fieldset { margin: 1.5rem 0; border: 1px solid #8884; }
+input, select { padding: .2rem .4rem; } fieldset { margin: 1.5rem 0; border: 1px solid var(--line); }
 """
-_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 def record_form(
@@ -49,15 +37,15 @@ def record_form(
         f"<p><a href='/'>All records</a></p><h1>{escape(heading)}</h1>{_form('edit', rows, 'Save')}{merge}"
         f"{_form('delete', '', 'Delete')}"
     )
-    html = (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
-        f"<title>{escape(heading)}</title><style>{_STYLE}</style></head><body>{body}</body></html>"
-    )
-    return Answer(200, html.encode("utf-8", "replace"), _HEADERS)
+    return document(heading, body, style=_STYLE, forms=True)
 
 
 def posted(call: Call) -> tuple[dict[str, str], dict[str, str]]:
-    """What a form said: `do` and `into`, and the fields of the record by their names (an empty one is "")."""
+    """What a form said: `do` and `into`, and the fields of the record by their names (an empty one is "").
+
+    Raises Refused (403) where another site's page sends it.
+    """
+    call.refuse_foreign()
     form = parse_qs(call.body.decode("utf-8", "replace"), keep_blank_values=True)
     said = {name: values[-1] for name, values in form.items()}
     fields = {name.removeprefix("field."): value for name, value in said.items() if name.startswith("field.")}

@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 import json
-import re
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 from html import escape
 from typing import Any, Protocol
 
 from hub.sdk.sandbox.exchange import Answer
 from hub.sdk.sandbox.journal import Journal
+from hub.sdk.sandbox.pages.document import document, linked
 from hub.sdk.sandbox.records import Store
 
 _NEWEST = 50
-_LINK = re.compile(r"https?://[^\s<>\"']+[\w/]")
 _STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #888; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+body { max-width: 72rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; } a { color: inherit; }
-table { border-collapse: collapse; width: 100%; }
-td, th { border-bottom: 1px solid var(--line); padding: .35rem .6rem; text-align: left; vertical-align: top; }
-th { color: var(--soft); font-weight: 500; }
+table { width: 100%; } td, th { vertical-align: top; } th { color: var(--soft); font-weight: 500; }
 td { overflow-wrap: anywhere; white-space: pre-wrap; }
-.soft { color: var(--soft); }
 """
-_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
-_POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": _POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 class Shown(Protocol):
@@ -72,22 +57,23 @@ def front_page(sandbox: Shown) -> Answer:
     parts += [_counts(counts, len(sandbox.violations))]
     parts += [_object(sandbox, name) for name in names]
     parts += [] if names else ["<p>No records yet.</p>"]
-    return _page(f"{sandbox.title} sandbox", "".join(parts))
+    return document(f"{sandbox.title} sandbox", "".join(parts), style=_STYLE)
 
 
 def record_page(sandbox: Shown, object_: str, id_: str) -> Answer:
     """One record with all its fields and what the journal says of it."""
     record = sandbox.store.get(object_, id_)
     if record is None:
-        return _page("Not found", "<h1>No such record</h1><p><a href='/'>All records</a></p>", status=404)
+        return document("Not found", "<h1>No such record</h1><p><a href='/'>All records</a></p>", status=404)
     heading = sandbox.heading_of(object_, record) or f"{object_} {id_}"
     history = [entry for entry in sandbox.journal.show(object_)["entries"] if entry["id"] == id_]
     rows = "".join(_row([entry["at"], entry["kind"], _brief(entry["fields"])]) for entry in reversed(history))
-    return _page(
+    return document(
         heading,
         f"<p><a href='/'>{escape(sandbox.title)} sandbox</a> / {escape(object_)}</p><h1>{escape(heading)}</h1>"
         f"<table>{''.join(_row([name, value]) for name, value in _flatten(record))}</table>"
         f"<h2>History</h2><table>{rows}</table>",
+        style=_STYLE,
     )
 
 
@@ -119,16 +105,6 @@ def _row(cells: list[str]) -> str:
     return f"<tr><th>{escape(first)}</th>{''.join(f'<td>{linked(cell)}</td>' for cell in rest)}</tr>"
 
 
-def linked(text: str) -> str:
-    """A text as HTML, its web addresses as links that tell nobody where the reader comes from."""
-    parts, end = [], 0
-    for found in _LINK.finditer(text):
-        url = escape(found[0])
-        parts += [escape(text[end : found.start()]), f"<a href='{url}' rel='noopener noreferrer'>{url}</a>"]
-        end = found.end()
-    return "".join((*parts, escape(text[end:])))
-
-
 def _flatten(record: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
     """Fields as (dotted name, text)."""
     rows: list[tuple[str, str]] = []
@@ -144,12 +120,3 @@ def _brief(record: Mapping[str, Any]) -> str:
     """A record in one line."""
     text = " · ".join(f"{name}: {value}" for name, value in _flatten(record) if value)
     return text if len(text) <= 240 else text[:239] + "…"
-
-
-def _page(title: str, body: str, status: int = 200) -> Answer:
-    html = (
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
-        f"<meta name='viewport' content='width=device-width'><title>{escape(title)}</title><style>{_STYLE}</style></head>"
-        f"<body>{body}</body></html>"
-    )
-    return Answer(status, html.encode("utf-8", "replace"), _HEADERS)
