@@ -230,7 +230,7 @@ class Answers:
         return {
             "$type": POST,
             "text": reply.text,
-            "createdAt": _stamp(self._ctx.now()),
+            "createdAt": stamp(self._ctx.now()),
             "reply": {"root": self._root(parent) or ref, "parent": ref},
             **{name: value for name, value in more.items() if value},
         }
@@ -254,5 +254,6 @@ class Answers:
         return {handle: did for handle, did in found.items() if did}
 
 
-def _stamp(at: datetime) -> str:
+def stamp(at: datetime) -> str:
+    """A time as Bluesky writes it: UTC, milliseconds, Z."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

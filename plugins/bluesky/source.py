@@ -34,7 +34,7 @@ from plugins.bluesky import translate
 from plugins.bluesky.client import PAGE, POSTS_A_CALL, BlueskyClient, ListAnswer, ThreadNode
 from plugins.bluesky.config import BlueskyOptions
 from plugins.bluesky.erasure import find_gone
-from plugins.bluesky.reply import LONGEST, Answers, measure
+from plugins.bluesky.reply import LONGEST, Answers, measure, stamp
 
 REASONS = ("mention", "reply", "quote")
 # Posts turn up in a search minutes after their time; what is read twice is dropped by its key.
@@ -176,8 +176,7 @@ class _Reader:
         return [one for one in found if one.head.reason in ("", *REASONS)]
 
     def _read_search(self, query: str, horizon: datetime) -> list[_Found]:
-        since = horizon.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        return self._page_back(partial(self._client.search, query, since=since), horizon)
+        return self._page_back(partial(self._client.search, query, since=stamp(horizon)), horizon)
 
     def _read_thread(self, uri: str, _horizon: datetime) -> list[_Found]:
         """The posts of a thread, in one answer; the first poll takes them all, however old."""

@@ -25,6 +25,7 @@ from hub import (
     Upsert,
     Usage,
 )
+from hub.sdk.batches import chunks, rounds
 from hub.sdk.http.usage import count, usage_of
 from plugins.hubspot import erasure, inbound, translate
 from plugins.hubspot.client import HubSpotClient, Reply, ask_account, next_midnight, site_of, zone_of
@@ -124,8 +125,8 @@ class HubSpotDestination(Destination[HubSpotOptions]):
             if operation == "upsert":
                 outcomes += self._upsert(ctx, object_, deliveries)
                 continue
-            for start in range(0, len(deliveries), BATCH):
-                outcomes += self._archive(ctx, object_, deliveries[start : start + BATCH])
+            for part in chunks(deliveries, BATCH):
+                outcomes += self._archive(ctx, object_, part)
         return outcomes
 
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
@@ -154,9 +155,11 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         inputs, refused = translate.inputs_of(deliveries)
         known, fresh = translate.known_of(inputs) if object_ in PEOPLES else ([], inputs)
         work = _Work(ctx, self._client(ctx), object_)
-        for part in translate.parts(known, BATCH):
-            self._update(work, part)
-        for part in translate.parts(fresh, BATCH):
+        # Two authors may have become one contact, and HubSpot refuses a batch in which a record stands twice.
+        for apart in rounds(known, lambda item: item.id):
+            for part in chunks(apart, BATCH):
+                self._update(work, part)
+        for part in chunks(fresh, BATCH):
             work.splits = SPLITS
             self._send_part(work, self._fill(work, part))
         self._associate(work, inputs)

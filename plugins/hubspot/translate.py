@@ -95,17 +95,6 @@ def known_of(inputs: Sequence[Input]) -> tuple[list[Input], list[Input]]:
     return named, [item for item in inputs if item.deliveries[-1].ref is None]
 
 
-def parts(inputs: Sequence[Input], size: int) -> Iterator[Sequence[Input]]:
-    """Parts of at most `size`, no record twice in one: two authors may have become one contact."""
-    waiting = list(inputs)
-    while waiting:
-        once = {item.id or item.trace: item for item in reversed(waiting)}
-        part = [item for item in waiting if once[item.id or item.trace] is item][:size]
-        yield part
-        taken = {item.trace for item in part}
-        waiting = [item for item in waiting if item.trace not in taken]
-
-
 def filling(item: Input, held: Mapping[str, Any]) -> Input:
     """The input without what somebody has filled in already."""
     kept = {name: text for name, text in item.properties.items() if name not in item.once or not held.get(name)}

@@ -21,23 +21,21 @@ from hub import (
     Lookup,
     ObjectInfo,
     Outcome,
-    RateLimited,
     Rejected,
     RemoteRef,
-    Retryable,
     Unauthorised,
-    Unavailable,
     Uncertain,
 )
+from hub.sdk.batches import one_by_one
 from plugins.requesttracker import translate
 from plugins.requesttracker.client import RequestTrackerClient
 from plugins.requesttracker.config import RequestTrackerOptions
 from plugins.requesttracker.translate import Place
 
 MARKS = "requesttracker.marks"
+USER = "requesttracker.user"
 FOLLOW_UPS = 5
 _TOKEN = re.compile(r"\d+-(\d+)-\w[\w-]*")
-_FOR_ALL = (Unauthorised, RateLimited, Unavailable)  # about RT, not about one ticket
 
 
 class RequestTrackerDestination(Destination[RequestTrackerOptions]):
@@ -60,12 +58,16 @@ class RequestTrackerDestination(Destination[RequestTrackerOptions]):
         return (self.options.host,)
 
     def whoami(self, ctx: Context) -> str:
-        """Our user's name there. RT has no "who am I": the token's second number is its owner's id (RT docs, AuthTokens)."""
+        """Our user's name there, kept for the poll. RT has no "who am I": the token's second number is its owner's id
+        (RT docs, AuthTokens).
+        """
         owner = _TOKEN.fullmatch(self.options.token.get_secret_value())
         user = self._client(ctx).named("user", owner[1]) if owner else None
         if user is None or not user.get("Name"):
             raise Unauthorised("the token names no user that we may see: is it a whole authentication token of RT?")
-        return str(user["Name"])
+        name = str(user["Name"])
+        ctx.state.set(USER, name)
+        return name
 
     def calls_of(self, object_: str, operation: str, count: int) -> int:
         """Each is a call of its own."""
@@ -107,7 +109,7 @@ class RequestTrackerDestination(Destination[RequestTrackerOptions]):
         if way is None:
             error = Rejected(f"Request Tracker has no operation {batch[0].operation!r}", code="operation")
             return [Outcome.failed(delivery, error) for delivery in batch]
-        return _one_by_one(batch, lambda delivery: way(client, delivery))
+        return one_by_one(batch, lambda delivery: way(client, delivery), line=_line)
 
     def _create(self, client: RequestTrackerClient, delivery: Delivery) -> Outcome:
         if delivery.ref is not None:  # the conversation has its ticket: never a second one
@@ -241,7 +243,7 @@ class RequestTrackerDestination(Destination[RequestTrackerOptions]):
 
     def changes(self, ctx: Context, cursor: Any) -> Iterator[ChangePage]:
         """What happened to our tickets since; RT calls nobody, so its transactions are asked for by id."""
-        client, user = self._client(ctx), self.whoami(ctx)
+        client, user = self._client(ctx), str(ctx.state.get(USER) or self.whoami(ctx))
         place = Place.read(cursor)
         if place is None:
             newest = self._transactions(client, user, 0, order="DESC")
@@ -303,28 +305,10 @@ def _ensure_user(client: RequestTrackerClient, delivery: Delivery) -> None:
             raise Rejected(f"RT makes no user {requestor['Name']}: {error} ({hint})", field="Requestor.Name") from error
 
 
-def _one_by_one(batch: Sequence[Delivery], write: Callable[[Delivery], Outcome]) -> list[Outcome]:
-    """Write each by itself, none after an earlier one of its ticket that may come again.
-
-    An error about RT ends the batch: it is given to all that were not sent.
-    """
-    outcomes: list[Outcome] = []
-    stop: ConnectorError | None = None
-    held: dict[str, ConnectorError] = {}
-    for delivery in batch:
-        parent = delivery.parents.get("conversation")
-        line = parent.id if parent else f"delivery {delivery.id}"
-        try:
-            if (waits := stop or held.get(line)) is not None:
-                raise waits
-            outcomes.append(write(delivery))
-        except ConnectorError as error:
-            outcomes.append(Outcome.failed(delivery, error))
-            if isinstance(error, _FOR_ALL):
-                stop = error
-            elif line not in held and not isinstance(error, Rejected):
-                held[line] = Retryable(f"waits for an earlier message: {error}", retry_after=60)
-    return outcomes
+def _line(delivery: Delivery) -> str:
+    """None goes after an earlier one of its ticket that may come again."""
+    parent = delivery.parents.get("conversation")
+    return parent.id if parent else f"delivery {delivery.id}"
 
 
 def _ticket_of(delivery: Delivery) -> str:

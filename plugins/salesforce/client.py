@@ -18,10 +18,12 @@ from simple_salesforce.api import Salesforce
 from simple_salesforce.exceptions import SalesforceError
 from simple_salesforce.format import format_soql
 
-from hub import ConnectorError, Context, HttpResponse, RateLimited, Unauthorised, Unavailable, Uncertain
+from hub import ConnectorError, Context, HttpResponse, RateLimited, Retryable, Unauthorised, Unavailable, Uncertain
+from hub.sdk.batches import chunks
 from hub.sdk.http.adapters import requests_session
+from hub.sdk.http.errors import error_for
 from plugins.salesforce.config import SalesforceOptions
-from plugins.salesforce.translate import EXPIRED, chunks, error_of, faults, is_name
+from plugins.salesforce.translate import EXPIRED, error_of, faults, is_name
 
 COLLECTION = 200  # records of one collections request ("sObject Collections", REST API guide)
 QUERIES = 5  # query requests inside one composite request
@@ -183,11 +185,16 @@ class Org:
         return found if isinstance(found, dict) else None
 
     def whoami(self) -> str:
-        """Our user's id ("OpenID Connect user info"); "" where the token may not know it."""
+        """Our user's id ("OpenID Connect user info"); "" where the token may not know it.
+
+        A passing trouble is raised: the answer is kept, and unknown would be kept as well.
+        """
         self.call("GET", "limits")  # renews a spent token; what follows goes beside the client
         headers = {"Authorization": f"Bearer {self._tokens.current(self._ctx)}"}
         url = f"{self._options.instance_url}/services/oauth2/userinfo"
         answer = self._ctx.http.send("GET", url, headers=headers, timeout=self._options.timeout)
+        if isinstance(error := error_for(answer, self._ctx.now()), Retryable):
+            raise error
         body = answer.json() if answer.status == 200 else None
         return str(body.get("user_id") or "") if isinstance(body, dict) else ""
 

@@ -26,6 +26,7 @@ from hub import (
     Upsert,
     Usage,
 )
+from hub.sdk.batches import chunks, rounds
 from plugins.salesforce import inbound
 from plugins.salesforce.client import COLLECTION, QUERIES, Org, Tokens
 from plugins.salesforce.config import SalesforceOptions
@@ -34,7 +35,6 @@ from plugins.salesforce.translate import (
     PARK,
     Row,
     change,
-    chunks,
     erasure,
     error_of,
     faults,
@@ -47,10 +47,9 @@ from plugins.salesforce.translate import (
     poisons,
     record,
     refusals,
-    rounds,
 )
 
-PARKED = "parked_until"
+PARKED, USER = "parked_until", "user_id"
 _API_USAGE = re.compile(r"(?<![\w-])api-usage=(\d{1,12})/([1-9]\d{0,11})(?!\d)")
 GONE = frozenset({"ENTITY_IS_DELETED", "INVALID_CROSS_REFERENCE_KEY"})
 HOPS = 3  # merges of merges that are followed
@@ -134,11 +133,9 @@ class SalesforceDestination(Destination[SalesforceOptions]):
     # ------------------------------------------------------------------------------------------------- what comes back
 
     def whoami(self, ctx: Context) -> str:
-        """The integration user's id, asked once."""
-        known = ctx.state.get("user_id")
-        if not isinstance(known, str):
-            known = self._org(ctx).whoami()
-            ctx.state.set("user_id", known)
+        """The integration user's id; kept for the poll, which asks once."""
+        known = self._org(ctx).whoami()
+        ctx.state.set(USER, known)
         return known
 
     def verify(self, request: Request) -> bool:
@@ -163,7 +160,8 @@ class SalesforceDestination(Destination[SalesforceOptions]):
             yield ChangePage((), stamps)
         if cursor is None or not self.options.poll or self._parked_until(ctx):
             return
-        user, org = self.whoami(ctx), self._org(ctx)
+        kept, org = ctx.state.get(USER), self._org(ctx)
+        user = self.whoami(ctx) if kept is None else str(kept)
         for names in chunks(list(self.options.objects), QUERIES):
             firsts = org.pages([inbound.poll_of(name, stamps[name]) for name in names], "queryAll")
             for name, first in zip(names, firsts, strict=False):
@@ -203,10 +201,13 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         return [again.get(row.key, (row, result)) for row, result in results]
 
     def _update(self, ctx: Context, org: Org, rows: Sequence[Row]) -> Results:
-        """By id; what is gone went into another record, or was deleted and is made anew."""
+        """By id; what is gone went into another record, or was deleted and is made anew.
+
+        No id stands twice in one call: two authors may have become one person there.
+        """
         done: Results = []
         for _ in range(HOPS):
-            results = [result for part in rounds(rows) for result in self._put(org, part)]
+            results = [result for part in rounds(rows, lambda row: row.id) for result in self._put(org, part)]
             gone = [row for row, result in results if _code(result) in GONE]
             done += [(row, result) for row, result in results if _code(result) not in GONE]
             if not gone:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from hub.core.errors import ConnectorError, QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
 from hub.core.keys import digest
 from hub.core.model import Delivery
 from hub.sdk.connectors import FieldInfo, ObjectInfo
 from hub.sdk.text import excerpt
-
-T = TypeVar("T")
 
 PARK = timedelta(minutes=15)  # the allowance is a rolling day, so it comes back little by little
 EXPIRED = "INVALID_SESSION_ID"
@@ -71,11 +69,6 @@ def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The items in slices of at most `size`."""
-    return (items[start : start + size] for start in range(0, len(items), size))
-
-
 def gather(batch: Iterable[Delivery]) -> list[Row]:
     """One row a key: Salesforce refuses a key twice in one request.
 
@@ -93,15 +86,6 @@ def gather(batch: Iterable[Delivery]) -> list[Row]:
         ref = next((delivery.ref for delivery in reversed(same) if delivery.ref), None)
         rows.append(Row(key, fields, tuple(same), once, ref.id if ref else None))
     return rows
-
-
-def rounds(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Rows such that no record id stands twice in one part: two authors may have become one person there."""
-    waiting = list(rows)
-    while waiting:
-        first = {row.id: row for row in reversed(waiting)}
-        yield [row for row in waiting if first[row.id] is row]
-        waiting = [row for row in waiting if first[row.id] is not row]
 
 
 def filling(row: Row, held: Mapping[str, Any]) -> Row:

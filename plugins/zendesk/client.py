@@ -49,11 +49,9 @@ def error_of(answer: HttpResponse, method: str, now: datetime) -> ConnectorError
     if isinstance(generic, Retryable):
         if method == "PUT" and status >= 500 and status != 503:
             return Uncertain(text, code=code, details=details)
-        one_ticket = one_ticket_only(answer.headers)
         # RateLimited would make the engine pause the whole connection.
-        kind = Retryable if one_ticket else type(generic)
-        kept = {**details, "ticket_only": one_ticket}
-        return kind(text, retry_after=generic.retry_after, code=code, details=kept)
+        kind = Retryable if one_ticket_only(answer.headers) else type(generic)
+        return kind(text, retry_after=generic.retry_after, code=code, details=details)
     return Rejected(text, field=said.field, code=code, details=details)
 
 

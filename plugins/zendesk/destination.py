@@ -21,13 +21,14 @@ from hub import (
     Unauthorised,
     Upsert,
 )
+from hub.sdk.batches import one_by_one
 from hub.sdk.connectors import Idempotency
 from plugins.zendesk import inbound, translate
 from plugins.zendesk.client import Credentials, ZendeskClient, one_ticket_only
 from plugins.zendesk.config import ZendeskOptions
 from plugins.zendesk.erasure import Eraser
 from plugins.zendesk.records import Records
-from plugins.zendesk.tickets import WINDOW, Remark, Tickets, line_of, one_by_one, ticket_of
+from plugins.zendesk.tickets import WINDOW, Remark, Tickets, line_of, ticket_of
 from plugins.zendesk.users import Requesters, user_of
 
 

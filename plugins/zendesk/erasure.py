@@ -13,11 +13,12 @@ from html import escape, unescape
 from typing import Any
 
 from hub import ConnectorError, Delivery, Outcome, Rejected, Retryable
+from hub.sdk.batches import one_by_one
 from hub.sdk.text import html_to_text
 from plugins.zendesk.client import ZendeskClient
 from plugins.zendesk.config import ZendeskOptions
 from plugins.zendesk.records import Records
-from plugins.zendesk.tickets import STEPS, Tickets, one_by_one
+from plugins.zendesk.tickets import STEPS, Tickets
 from plugins.zendesk.users import Requesters
 
 FOOT = "—"  # a line of its own: what stands below it is the hub's, not the author's

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hub import ConnectorError, Delivery, Outcome, Rejected, RemoteRef, Retryable, Uncertain
+from hub.sdk.batches import chunks
 from plugins.zendesk import translate
 from plugins.zendesk.client import Jobs, ZendeskClient
 from plugins.zendesk.config import ZendeskOptions
@@ -24,7 +25,7 @@ class Records:
         """Write a batch of one object; an item whose id the job does not tell is read back."""
         rows = translate.rows_of(batch, self._options.author_field)
         object_ = batch[0].object
-        made = self._run(object_, [list(chunk) for chunk in translate.chunks(rows)])
+        made = self._run(object_, [list(chunk) for chunk in chunks(rows, translate.MOST)])
         unnamed = [key for key, one in made.items() if one.error is None and one.id is None]
         refs = {key: RemoteRef(one.id) for key, one in made.items() if one.id is not None}
         if unnamed:
@@ -37,7 +38,7 @@ class Records:
     def find(self, object_: str, keys: Sequence[str]) -> dict[str, RemoteRef]:
         """The records that exist, by external id."""
         found: dict[str, RemoteRef] = {}
-        for part in translate.chunks(keys):
+        for part in chunks(keys, translate.MOST):
             wanted = {"filter[external_ids]": ",".join(part), "page[size]": "100"}
             answer = self._client.get(f"{self._path(object_)}/records", **wanted)
             records = [one for one in answer.get("custom_object_records") or () if isinstance(one, Mapping)]
@@ -47,7 +48,7 @@ class Records:
     def delete(self, object_: str, keys: Sequence[str]) -> dict[str, ConnectorError]:
         """Delete records; gives the error of each that is still there. What is absent is deleted, whoever did it."""
         present = list(self.find(object_, keys))
-        parts = [list(part) for part in translate.chunks(present)]
+        parts = [list(part) for part in chunks(present, translate.MOST)]
         bodies = [{"job": {"action": "delete_by_external_id", "items": part}} for part in parts]
         jobs = Jobs(self._client, self._options, self._pause).run(f"{self._path(object_)}/jobs", bodies)
         failed: dict[str, ConnectorError] = {}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from hub import ConnectorError, Delivery, Outcome, Rejected, RemoteRef, Retryable, Uncertain
+from hub import Delivery, Outcome, Rejected, RemoteRef, Retryable, Uncertain
 from hub.sdk.text import parse_time
 from plugins.zendesk import translate
 from plugins.zendesk.client import ZendeskClient
 from plugins.zendesk.config import ZendeskOptions
-from plugins.zendesk.users import FOR_ALL
 
 WINDOW = timedelta(hours=2)
 MARGIN = timedelta(minutes=10)  # a key about to be forgotten protects nothing
@@ -205,32 +204,6 @@ class Tickets:
         metric = self._client.get(f"tickets/{ticket_id}/metrics").get("ticket_metric")
         solved = parse_time(metric.get("solved_at")) if isinstance(metric, Mapping) else None
         return solved is not None and self._client.ctx.now() - solved > timedelta(days=self._options.reopen_days)
-
-
-def one_by_one(
-    batch: Sequence[Delivery], write: Callable[[Delivery], Outcome], *, line: Callable[[Delivery], str] | None = None
-) -> list[Outcome]:
-    """Write each by itself. Deliveries of one `line` keep their order: none goes after one that may come again.
-
-    An error about the account ends the batch: it is given to all that were not sent.
-    """
-    outcomes: list[Outcome] = []
-    stop: ConnectorError | None = None
-    held: dict[str, ConnectorError] = {}
-    for delivery in batch:
-        name = line(delivery) if line else ""
-        try:
-            if (waits := stop or held.get(name)) is not None:
-                raise waits
-            outcomes.append(write(delivery))
-        except ConnectorError as error:
-            outcomes.append(Outcome.failed(delivery, error))
-            if isinstance(error, FOR_ALL) and not error.details.get("ticket_only"):
-                stop = error
-            elif line and name not in held and not isinstance(error, Rejected):
-                seconds = error.retry_after if isinstance(error, Retryable) else None
-                held[name] = Retryable(f"waits for an earlier comment: {error}", retry_after=seconds or 60)
-    return outcomes
 
 
 def ticket_of(delivery: Delivery) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -16,6 +16,7 @@ from hub.sdk.connectors import FieldInfo, ObjectInfo
 from hub.sdk.text import excerpt
 
 MARK = "hubbub_delivery"
+MOST = 100  # items of a job, ids of a look-up
 CLOSED = "closed prevents ticket update"
 
 _NOTE = 16_000  # characters of any script stay below Zendesk's 64 KB
@@ -61,9 +62,6 @@ _ONCE_ONLY = (
 # Errors of single items in a job that speak of the moment, not of the item.
 _PASSING = re.compile(r"conflict|timeout|too.?many|rate.?limit|lock|unavailable|internal|temporar", re.IGNORECASE)
 
-ItemT = TypeVar("ItemT")
-
-
 # ------------------------------------------------------------------------------------------------------------- records
 
 
@@ -102,12 +100,6 @@ def _item(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
 def upsert_job(rows: Sequence[Row]) -> dict[str, Any]:
     """The body of a custom object job for at most 100 rows."""
     return {"job": {"action": "create_or_update_by_external_id", "items": [row.item for row in rows]}}
-
-
-def chunks(items: Sequence[ItemT], size: int = 100) -> Iterator[Sequence[ItemT]]:
-    """The items in runs of at most `size`."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
 
 
 @dataclass(frozen=True, slots=True)

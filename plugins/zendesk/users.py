@@ -9,14 +9,11 @@ from typing import Any
 from hub import (
     ConnectorError,
     Delivery,
-    QuotaExhausted,
-    RateLimited,
     Rejected,
     Retryable,
-    Unauthorised,
-    Unavailable,
     Uncertain,
 )
+from hub.sdk.batches import FOR_ALL, chunks
 from plugins.zendesk import translate
 from plugins.zendesk.client import Jobs, ZendeskClient
 from plugins.zendesk.config import ZendeskOptions
@@ -24,7 +21,6 @@ from plugins.zendesk.config import ZendeskOptions
 BULK_USERS = "zendesk.bulk_users_refused_at"
 ASK_AGAIN = timedelta(days=7)
 NAMELESS = "Deleted author"
-FOR_ALL = (Unauthorised, QuotaExhausted, RateLimited, Unavailable)  # about the account, not about one record
 
 Users = dict[str, int | ConnectorError]
 
@@ -63,7 +59,7 @@ class Requesters:
         refused = ctx.state.get(BULK_USERS)
         if refused and ctx.now() < datetime.fromisoformat(refused) + ASK_AGAIN:
             return False
-        bodies = [{"users": list(part)} for part in translate.chunks(users)]
+        bodies = [{"users": list(part)} for part in chunks(users, translate.MOST)]
         for answer in Jobs(self._client, self._options, self._pause).run("users/create_or_update_many", bodies):
             if isinstance(answer, Rejected) and answer.details.get("status") == 403:
                 ctx.state.set(BULK_USERS, ctx.now().isoformat())
@@ -74,7 +70,7 @@ class Requesters:
 
     def _known(self, keys: Sequence[str]) -> dict[str, int]:
         known: dict[str, int] = {}
-        for part in translate.chunks(keys):
+        for part in chunks(keys, translate.MOST):
             answer = self._client.get("users/show_many", external_ids=",".join(part))
             users = [one for one in answer.get("users") or () if isinstance(one, Mapping)]
             known |= {

@@ -36,6 +36,8 @@ What a handler has
               name a folder. Collections whose name begins with "_" are not shown on the page.
     journal   `record(kind, object, id, key="", fields=None)`: kind is create, update, delete, ticket, comment, link ...;
               HTTP calls are noted by the server.
+    teller    `.send(Event(kind, url, compose, again))` sends webhooks beside the caller, in order, again as `again` says;
+              `.wait()`, `.attempts`: what came of the last ones.
     now()     the sandbox's clock (options.clock), aware UTC.
     options   `.token` is the credential to expect, `.extra` the vendor's own settings (`[sandbox.options.NAME]`).
     document(title, body, style="", forms=False), linked(text)   a page; a text as HTML, its web addresses as links.
@@ -77,6 +79,7 @@ The same in Python: `sandbox.faults.set([...])`, `sandbox.journal.counts()`, `sa
 
 from hub.sdk.sandbox.app import Sandbox, SandboxOptions
 from hub.sdk.sandbox.contract import Contract, Terms
+from hub.sdk.sandbox.events import Attempt, Event, Teller
 from hub.sdk.sandbox.exchange import Answer, Call, Refused
 from hub.sdk.sandbox.faults import Fault
 from hub.sdk.sandbox.journal import Journal
@@ -87,8 +90,10 @@ from hub.sdk.sandbox.server import RunningSandbox, serve
 
 __all__ = [
     "Answer",
+    "Attempt",
     "Call",
     "Contract",
+    "Event",
     "Fault",
     "Journal",
     "Refused",
@@ -97,6 +102,7 @@ __all__ = [
     "SandboxOptions",
     "Store",
     "Taken",
+    "Teller",
     "Terms",
     "document",
     "linked",

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from hub.sdk.sandbox.clock import utc_now
 from hub.sdk.sandbox.contract import Contract
+from hub.sdk.sandbox.events import Teller
 from hub.sdk.sandbox.exchange import Answer, Call, Refused
 from hub.sdk.sandbox.faults import Faults, Trouble
 from hub.sdk.sandbox.journal import Journal
@@ -69,6 +70,7 @@ class Sandbox:
         self.journal = Journal(options.clock, self.store.keep_entry)
         self.journal.restore(self.store.kept_entries())
         self.faults = Faults()
+        self.teller = Teller(options.clock)
         self.violations: list[Violation] = []
         self.connections = 0
         self._routes: Sequence[Route] = routes_of(type(self))
@@ -145,7 +147,8 @@ class Sandbox:
         return [asdict(item) for item in list(self.violations)]
 
     def close(self) -> None:
-        """Make all durable."""
+        """Send what is under way, then make all durable."""
+        self.teller.stop()
         self.store.close()
 
     def handle(self, call: Call) -> Answer:

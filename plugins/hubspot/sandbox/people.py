@@ -19,10 +19,12 @@ class People(Sandbox):
     """The part of the account that people and their events have to do with."""
 
     def __init__(self, options: SandboxOptions) -> None:
-        extra = options.extra
-        self.webhooks = Webhooks(str(extra.get("client_secret", options.token)), str(extra.get("app_id", 1)), self.now)
-        self.webhooks.target = str(extra.get("events_url", ""))
         super().__init__(options)
+        extra = options.extra
+        self.webhooks = Webhooks(
+            str(extra.get("client_secret", options.token)), str(extra.get("app_id", 1)), self.teller
+        )
+        self.webhooks.target = str(extra.get("events_url", ""))
 
     @route("PUT", "/webhooks/v3/{app}/settings", contract=False)
     def settings(self, call: Call) -> Answer:

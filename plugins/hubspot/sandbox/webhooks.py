@@ -7,13 +7,11 @@ import json
 import threading
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from hub import ConnectorError
-from hub.sdk.http import open_guard
+from hub.sdk.sandbox import Attempt, Event, Teller
 
 MOST = 10_000  # events that are kept while nobody takes them
 ATTEMPTS = 3  # HubSpot tries ten times in a day
@@ -24,10 +22,9 @@ _NAMES = {"contacts": "contact", "companies": "company", "tickets": "ticket"}
 class Webhooks:
     """The app's subscriptions: all that happens to any object. `target` is where events go, "" keeps them."""
 
-    def __init__(self, secret: str, app: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, secret: str, app: str, teller: Teller) -> None:
         self.target = ""
-        self.sent: list[int] = []
-        self._secret, self._app, self._now = secret, app, now
+        self._secret, self._app, self._teller = secret, app, teller
         self._waiting: deque[dict[str, Any]] = deque(maxlen=MOST)
         self._count = 0
         self._lock = threading.Lock()
@@ -41,7 +38,7 @@ class Webhooks:
                 "subscriptionId": 100,
                 "portalId": 1,
                 "appId": int(self._app),
-                "occurredAt": int(self._now().timestamp() * 1000),
+                "occurredAt": int(self._teller.now().timestamp() * 1000),
                 "subscriptionType": f"{_NAMES.get(object_, 'object')}.{what}",
                 "attemptNumber": 0,
                 "objectId": int(id_),
@@ -60,7 +57,7 @@ class Webhooks:
 
     def sign(self, url: str, body: bytes) -> dict[str, str]:
         """The headers of a request to the target."""
-        stamp = str(int(self._now().timestamp() * 1000))
+        stamp = str(int(self._teller.now().timestamp() * 1000))
         said = f"POST{url}".encode() + body + stamp.encode()
         signature = b64encode(hmac.new(self._secret.encode(), said, sha256).digest()).decode()
         return {
@@ -71,26 +68,18 @@ class Webhooks:
 
     def flush(self) -> None:
         """Send what waits, beside the caller: nobody at HubSpot waits for a webhook."""
-        if self.target:
-            threading.Thread(target=self._send, args=(self.target, self.take()), daemon=True).start()
-
-    def _send(self, target: str, events: list[dict[str, Any]]) -> None:
+        events = self.take() if self.target else []
         for start in range(0, len(events), 100):
-            self._post(target, events[start : start + 100])
+            self._post(self.target, events[start : start + 100])
 
     def _post(self, target: str, events: list[dict[str, Any]]) -> None:
-        """A few attempts; a 4xx ends them, as at HubSpot."""
-        with open_guard(allow_private=True) as http:
-            for attempt in range(ATTEMPTS):
-                body = json.dumps([_again(event, attempt) for event in events]).encode()
-                try:
-                    status = http.send("POST", target, headers=self.sign(target, body), content=body, timeout=5).status
-                except ConnectorError:
-                    status = 0
-                self.sent.append(status)
-                if 200 <= status < 500:
-                    return
+        def compose(number: int) -> tuple[Mapping[str, str], bytes]:
+            body = json.dumps([{**event, "attemptNumber": number - 1} for event in events]).encode()
+            return self.sign(target, body), body
+
+        self._teller.send(Event("events", target, compose, _again))
 
 
-def _again(event: Mapping[str, Any], attempt: int) -> dict[str, Any]:
-    return {**event, "attemptNumber": attempt}
+def _again(attempt: Attempt) -> float | None:
+    """A few attempts; a 4xx ends them, as at HubSpot."""
+    return None if 200 <= attempt.status < 500 or attempt.number >= ATTEMPTS else 0.0

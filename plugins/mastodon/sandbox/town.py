@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Callable, Iterator, Mapping
-from hashlib import sha256
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Refused, route
+from hub.sdk.sandbox import Answer, Call, Refused, document, route
 from plugins.mastodon.sandbox.api import Api
 from plugins.mastodon.sandbox.statuses import PEOPLE
 
+_Post = tuple[str, Mapping[str, Any]]
 _STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #888; --ours: #59f2; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+:root { --ours: #59f2; }
+body { font-size: 16px; max-width: 46rem; }
 article, form.say { border: 1px solid var(--line); border-radius: .5rem; padding: .6rem 1rem; margin: .6rem 0; }
 article.ours { background: var(--ours); } article article, .answers { margin-left: 1.5rem; }
 article:target { outline: 2px solid #59f; } header { color: var(--soft); } header b { color: CanvasText; }
 p { overflow-wrap: anywhere; margin: .3rem 0; } .soft, summary { color: var(--soft); font-size: .9rem; }
 button.idea { margin: .15rem 0; text-align: left; cursor: pointer; }
-textarea { width: 100%; font: inherit; box-sizing: border-box; } button, select { font: inherit; }
+textarea { width: 100%; box-sizing: border-box; }
 details form { margin: .4rem 0; } .invisible { font-size: 0; } details { display: inline-block; margin-right: 1rem; }
 details[open] { display: block; }
 """
-_HASH = b64encode(sha256(_STYLE.encode()).digest()).decode()
-_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_HASH}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
 _IDEAS = (
     ("ann", "@{brand} the app throws me out every time I open it. I am really angry."),
     ("ben", "@{brand} where do I find the IBAN of a savings jar?"),
@@ -49,8 +39,10 @@ class TownSandbox(Api):
     @route("GET", "/town", open=True)
     def page(self, call: Call) -> Answer:
         """All threads."""
-        roots = [(id_, one) for id_, one in self._everything() if not one["in_reply_to_id"]]
-        threads = "".join(self._thread(id_, one) for id_, one in reversed(roots))
+        below: dict[str, list[_Post]] = {}
+        for id_, one in sorted(self.store.all("status"), key=lambda pair: int(pair[0])):
+            below.setdefault(one["in_reply_to_id"] or "", []).append((id_, one))
+        threads = "".join(self._thread(root, below) for root in reversed(below.get("", ())))
         ideas = "".join(self._idea(name, said.format(brand=self.brand)) for name, said in _IDEAS)
         say = (
             f"<form class='say' method='post' action='/town/posts'>{self._people()}<label class='soft'> "
@@ -94,18 +86,15 @@ class TownSandbox(Api):
         )
         return f"<form method='post' action='/town/posts'>{hidden}<button class='idea'>{name}: {escape(said)}</button></form>"
 
-    def _everything(self) -> list[tuple[str, Mapping[str, Any]]]:
-        return sorted(self.store.all("status"), key=lambda pair: int(pair[0]))
-
-    def _thread(self, id_: str, status: Mapping[str, Any]) -> str:
+    def _thread(self, post: _Post, below: Mapping[str, Sequence[_Post]]) -> str:
         """A post with all that was said below it."""
-        answers = "".join(self._thread(key, one) for key, one in self._everything() if one["in_reply_to_id"] == id_)
-        return f"{self._post(id_, status)}<div class='answers'>{answers}</div>"
+        answers = "".join(self._thread(one, below) for one in below.get(post[0], ()))
+        return f"{self._post(*post)}<div class='answers'>{answers}</div>"
 
     def _post(self, id_: str, status: Mapping[str, Any]) -> str:
         name = status["account"]
         who = escape((self.store.get("account", name) or {}).get("display_name", name))
-        marks = [word for word, is_so in _marks(status) if is_so]
+        marks = [" · direct message"] * (status["visibility"] == "direct") + [" · edited"] * bool(status["edited_at"])
         head = (
             f"<header><b>{who}</b> @{escape(name)} · {escape(status['created_at'][11:19])} UTC{''.join(marks)}</header>"
         )
@@ -117,14 +106,11 @@ class TownSandbox(Api):
     def _forms(self, id_: str, status: Mapping[str, Any]) -> Iterator[str]:
         """What people may do with a post: answer it; and with one of theirs, edit and delete it."""
         # Clients begin an answer with all who take part: without it nobody is told.
-        named = [status["account"], *self.mentioned(status["text"])]
-        start = " ".join(f"@{name}" for name in dict.fromkeys((*named, self.brand)))
+        named = dict.fromkeys((status["account"], *self.mentioned(status["text"]), self.brand))
         author = next((one for one in named if one != self.brand), PEOPLE[0][0])
+        words = "".join(f"@{name} " for name in named if name != author)
         hidden = f"<input type='hidden' name='parent' value='{id_}'>"
-        words = start.replace(f"@{author} ", "").replace(f" @{author}", "") or start
-        yield _fold(
-            "Answer", "/town/posts", f"{hidden}{self._people(author)}{_area(f'{words} ')}<button>Answer</button>"
-        )
+        yield _fold("Answer", "/town/posts", f"{hidden}{self._people(author)}{_area(words)}<button>Answer</button>")
         if status["account"] != self.brand:
             yield _fold("Edit", f"/town/posts/{id_}/edit", f"{_area(status['text'])}<button>Save</button>")
             yield _fold("Delete", f"/town/posts/{id_}/delete", "<button>Delete this post</button>")
@@ -177,13 +163,6 @@ class TownSandbox(Api):
         return Answer(303, None, {"Location": f"/town#{made}" if made else "/town"})
 
 
-def _marks(status: Mapping[str, Any]) -> tuple[tuple[str, bool], ...]:
-    return (
-        (" · direct message", status["visibility"] == "direct"),
-        (" · edited", bool(status["edited_at"])),
-    )
-
-
 def _area(text: str) -> str:
     return f"<textarea name='text' rows='3' required>{escape(text)}</textarea>"
 
@@ -193,8 +172,4 @@ def _fold(title: str, action: str, body: str) -> str:
 
 
 def _page(title: str, body: str, status: int = 200) -> Answer:
-    html = (
-        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title>"
-        f"<meta name='viewport' content='width=device-width'><style>{_STYLE}</style></head><body>{body}</body></html>"
-    )
-    return Answer(status, html.encode("utf-8", "replace"), _HEADERS)
+    return document(title, body, style=_STYLE, forms=True, status=status)

@@ -22,8 +22,8 @@ class People(Sandbox):
     """The part of the org that people have to do with: stamps, pages, the recycle bin, Outbound Messages."""
 
     def __init__(self, options: SandboxOptions) -> None:
-        self.outbound = Outbound(str(options.extra.get("outbound_url", "")))
         super().__init__(options)
+        self.outbound = Outbound(str(options.extra.get("outbound_url", "")), self.teller)
 
     @route("PUT", "/setup/outbound")
     def settings(self, call: Call) -> Answer:

@@ -5,26 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from hub.sdk.sandbox import Answer, Call, Refused, linked, route
+from hub.sdk.sandbox.pages.document import document
+from hub.sdk.sandbox.pages.forms import back_to, posted
 from plugins.zendesk.sandbox.account import AGENT, PERSON
 from plugins.zendesk.sandbox.erasures import BLACK, Erasures
 
 STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
-_HTML = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'",
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-}
-_STYLE = """:root{color-scheme:light dark;--line:#8884}
-body{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}
-article,form{border:1px solid var(--line);border-radius:.5rem;padding:.5rem 1rem;margin:1rem 0}
-article.note{background:#fc02}article h2{font-size:1rem;margin:0}p{white-space:pre-wrap;overflow-wrap:anywhere}
-label{display:block;margin:.4rem 0}textarea,input[type=text],input[type=url]{width:100%;font:inherit;box-sizing:border-box}
-button,select{font:inherit}table{border-collapse:collapse}td,th{border-bottom:1px solid var(--line);padding:.2rem .6rem;
-text-align:left}"""
+_STYLE = """
+body { font-size: 16px; max-width: 46rem; }
+article, form { border: 1px solid var(--line); border-radius: .5rem; padding: .5rem 1rem; margin: 1rem 0; }
+article.note { background: #fc02; } article h2 { font-size: 1rem; margin: 0; }
+p { white-space: pre-wrap; overflow-wrap: anywhere; } label { display: block; margin: .4rem 0; }
+textarea, input[type=text], input[type=url] { width: 100%; box-sizing: border-box; }
+"""
 
 
 class ZendeskSandbox(Erasures):
@@ -52,7 +48,7 @@ class ZendeskSandbox(Erasures):
         id_ = call.args["id"]
         ticket = self.held(id_)
         if ticket is None:
-            return Answer(404, "<p>No such ticket</p>", _HTML)
+            return _page("No such ticket", "<p>No such ticket</p>", 404)
         subject = _said(ticket["subject"] or "(no subject)")
         said = "".join(self._comment(one) for _, one in self.said_in(id_))
         top = f"<p><a href='/agent/tickets'>Tickets</a> / #{escape(id_)}</p><h1>{subject}</h1>{self._facts(ticket)}"
@@ -108,7 +104,7 @@ class ZendeskSandbox(Erasures):
     @route("POST", "/agent/tickets/{id}/set", object="ticket", open=True, contract=False)
     def set(self, call: Call) -> Answer:
         """Set status, assignee and tags, each where it is given."""
-        form = {name: value[-1] for name, value in _fields(call).items()}
+        form, _ = posted(call)
         given: dict[str, Any] = {}
         if form.get("status") in STATUSES:
             given["status"] = form["status"]
@@ -132,15 +128,14 @@ class ZendeskSandbox(Erasures):
     def _obey(self, call: Call, act: Callable[[str], Any], then: str = "") -> Answer:
         """Do it and show what came of it; orders come from this sandbox's own pages and from programs only."""
         id_ = call.args["id"]
-        if _is_foreign(call):
-            return Answer(403, "<p>This order comes from another site</p>", _HTML)
+        call.refuse_foreign()
         if self.held(id_) is None:
-            return Answer(404, "<p>No such ticket</p>", _HTML)
+            return _page("No such ticket", "<p>No such ticket</p>", 404)
         try:
             act(id_)
         except Refused as refused:
-            return Answer(refused.answer.status, f"<p>{_said(refused.answer.body)}</p>", _HTML)
-        return Answer(303, None, {"Location": then or f"/agent/tickets/{id_}"})
+            return _page("Refused", f"<p>{_said(refused.answer.body)}</p>", refused.answer.status)
+        return back_to(then or f"/agent/tickets/{id_}")
 
     # ----------------------------------------------------------------------------------------------------------- webhook
 
@@ -148,7 +143,7 @@ class ZendeskSandbox(Erasures):
     def webhook_page(self, call: Call) -> Answer:
         """Where events go, and what came of the last ones; the secret is not shown again."""
         held = self.store.get("_webhook", "target") or self.options.extra.get("webhook") or {}
-        tried = [(one.at, one.kind, one.number, one.status or "no answer") for one in reversed(self.webhooks.attempts)]
+        tried = [(one.at, one.kind, one.number, one.status or "no answer") for one in reversed(self.teller.attempts)]
         rows = "".join(f"<tr>{''.join(f'<td>{_said(cell)}</td>' for cell in row)}</tr>" for row in tried)
         form = (
             f"<label>Endpoint URL<input type='url' name='url' value='{_said(held.get('url'))}' required></label>"
@@ -161,28 +156,14 @@ class ZendeskSandbox(Erasures):
     @route("POST", "/agent/webhook", object="webhook", open=True, contract=False)
     def set_webhook(self, call: Call) -> Answer:
         """Set where all ticket events go; by form, or by JSON `{"url", "secret"}`."""
+        call.refuse_foreign()
         is_json = call.headers.get("content-type", "").startswith("application/json")
         given = call.json() if is_json else call.form()
         url, secret = (str(given.get(name, "")).strip() for name in ("url", "secret"))
-        if _is_foreign(call) or urlsplit(url).scheme not in ("http", "https") or not secret:
+        if urlsplit(url).scheme not in ("http", "https") or not secret:
             return Answer(400, {"error": "InvalidWebhook", "description": "an http(s) url and a secret are needed"})
         self.store.put("_webhook", "target", {"url": url, "secret": secret})
-        return (
-            Answer(200, {"webhook": {"endpoint": url}})
-            if is_json
-            else Answer(303, None, {"Location": "/agent/webhook"})
-        )
-
-
-def _fields(call: Call) -> Mapping[str, list[str]]:
-    """A form with its empty values, which `Call.form` leaves out."""
-    return parse_qs(call.body.decode("utf-8", "replace"), keep_blank_values=True)
-
-
-def _is_foreign(call: Call) -> bool:
-    """Whether a browser sends this from another site's page."""
-    origin = call.headers.get("origin")
-    return origin is not None and origin != call.base_url
+        return Answer(200, {"webhook": {"endpoint": url}}) if is_json else back_to("/agent/webhook")
 
 
 def _said(value: Any) -> str:
@@ -204,7 +185,5 @@ def _delete_form(id_: str) -> str:
     return _form(f"/agent/tickets/{id_}/delete", "<button>Delete this ticket</button>")
 
 
-def _page(title: str, body: str) -> Answer:
-    head = f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{_said(title)}</title>"
-    style = f"<meta name='viewport' content='width=device-width'><style>{_STYLE}</style></head>"
-    return Answer(200, f"{head}{style}<body>{body}</body></html>", _HTML)
+def _page(title: str, body: str, status: int = 200) -> Answer:
+    return document(title, body, style=_STYLE, forms=True, status=status)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Refused, SandboxOptions, route
+from hub.sdk.sandbox import Answer, Call, Event, Refused, SandboxOptions, route
 from hub.sdk.text import html_to_text
 from plugins.zendesk.sandbox.account import AGENT, invalid, listed, not_found, paged
 from plugins.zendesk.sandbox.people import People
-from plugins.zendesk.sandbox.webhooks import Invocation, Target, Webhooks, event
+from plugins.zendesk.sandbox.webhooks import again, event, signed
 
 KEY_LIVES = timedelta(hours=2)
 _VIA = {"channel": "api", "source": {"from": {}, "to": {}, "rel": None}}
@@ -28,14 +27,8 @@ class Ticketing(People):
     """Tickets as Zendesk keeps them: closed ones take nothing, solved ones close by themselves, audits forget nothing."""
 
     def __init__(self, options: SandboxOptions) -> None:
-        pause = options.extra.get("webhook_pause", time.sleep)
-        self.webhooks = Webhooks(self.stamp, pause)
         super().__init__(options)
-
-    def close(self) -> None:
-        """Send what is under way, then make all durable."""
-        self.webhooks.stop()
-        super().close()
+        self.teller.pause = options.extra.get("webhook_pause", self.teller.pause)
 
     # --------------------------------------------------------------------------------------------------------- tickets
 
@@ -284,8 +277,11 @@ class Ticketing(People):
         number = self.fresh_id()
         id_ = f"00000000-0000-4000-8000-{number % 10**12:012d}"
         body = event(kind, id_=id_, at=self.stamp(), detail=detail, change=change)
-        target = Target(held["url"], held["secret"])
-        self.webhooks.send(Invocation(f"01SANDBOX{number:017d}", kind, body, target))
+
+        def compose(_: int) -> tuple[Mapping[str, str], bytes]:
+            return signed(f"01SANDBOX{number:017d}", held["secret"], self.stamp(), body), body
+
+        self.teller.send(Event(kind, held["url"], compose, again))
 
     def detail(self, id_: str) -> dict[str, Any]:
         """A ticket as events show it: ids are strings, words of choice in capitals."""

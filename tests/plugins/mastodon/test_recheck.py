@@ -8,12 +8,11 @@ from typing import Any
 import pytest
 
 from hub import Context, HttpResponse, Rejected, Signal, Unavailable, signal_key
-from hub.sdk.testing.fakes import START, FakeClock, FakeHttp, SentRequest, answer, context
+from hub.sdk.testing.fakes import START, FakeClock, FakeHttp, answer, context
 from plugins.mastodon.config import MastodonOptions
 from plugins.mastodon.source import MastodonSource
-from tests.plugins.mastodon.town import TOKEN, MastodonTown
+from tests.plugins.mastodon.town import HOME, TOKEN, MastodonTown
 
-HOME = "https://m.example"
 FAR = "https://far.example/notes/9"
 GONE = {"error": "Record not found"}
 
@@ -33,20 +32,20 @@ def asking(found: HttpResponse | Any) -> tuple[Context, FakeHttp]:
 
 
 def test_posts_of_the_instance_take_one_call_while_they_are_there() -> None:
-    town = MastodonTown(FakeClock(), url=HOME)
+    town = MastodonTown(FakeClock())
     signals = [signal(town.say("ann", f"post {number}")["uri"]) for number in range(20)]
-    http = FakeHttp(lambda method, url, headers, content: town.serve(SentRequest(method, url, headers, content)))  # type: ignore[arg-type,return-value]  # no Failure comes
+    http = FakeHttp(town.ask)
     assert source().recheck(context(http), signals) == []
     assert len(http.requests) == 1
 
 
 def test_a_server_without_the_bulk_call_is_asked_one_by_one() -> None:
-    town = MastodonTown(FakeClock(), url=HOME)
+    town = MastodonTown(FakeClock())
     kept, lost = town.say("ann", "kept"), town.say("ann", "lost")
     town.delete(json.dumps(lost).encode())
 
-    def serve(method: str, url: str, headers: Any, content: bytes | None) -> Any:
-        return answer(404) if "?id" in url else town.serve(SentRequest(method, url, headers, content))
+    def serve(method: str, url: str, *request: Any) -> Any:
+        return answer(404) if "?id" in url else town.ask(method, url, *request)
 
     found = source().recheck(context(FakeHttp(serve)), [signal(kept["uri"]), signal(lost["uri"])])
     assert [one.key for one in found] == [signal_key("mastodon", lost["uri"])]

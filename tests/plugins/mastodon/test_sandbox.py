@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -14,79 +13,15 @@ from hub import Signal, signal_key
 from hub.sdk.http import open_guard
 from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
 from hub.sdk.testing.fakes import START, FakeClock, context
-from hub.sdk.testing.replies import ReplyContract, Town, Trouble
 from plugins.mastodon.config import MastodonOptions
 from plugins.mastodon.sandbox import build
-from plugins.mastodon.sandbox.town import TownSandbox
 from plugins.mastodon.source import MastodonSource
-
-TOKEN = "sandbox-token"
-POST = {"match": {"method": "POST", "path": "/api/v1/statuses$"}, "times": 1}
-TROUBLES: dict[Trouble, dict[str, Any]] = {
-    Trouble.LOST: {"reset_after": True},
-    Trouble.CUT: {"reset_before": True},
-    Trouble.REVOKED: {"expired_token": True},
-    Trouble.LIMIT: {"status": 429, "headers": {"Retry-After": "30"}, "body": {"error": "Too many requests"}},
-    Trouble.REFUSED: {"status": 422, "body": {"error": "Validation failed: Text is banned here"}},
-}
-
-
-class LookAlike(Town):
-    """The look-alike as the contract wants a town."""
-
-    def __init__(self, sandbox: TownSandbox, clock: FakeClock) -> None:
-        self.sandbox = sandbox
-        self.clock = clock
-        self.url = sandbox.url
-
-    def call_us(self, text: str, *, private: bool = False) -> bytes:
-        self.clock.advance(1)
-        id_ = self.sandbox.say("ann", f"@pennywren {text}", visibility="direct" if private else "public")
-        status = self.sandbox.entity(id_, self.sandbox.existing(id_))
-        return json.dumps({"id": "1", "type": "mention", "account": status["account"], "status": status}).encode()
-
-    def answers(self) -> Sequence[bytes]:
-        ours = [(id_, one) for id_, one in self.sandbox.store.all("status") if one["account"] == "pennywren"]
-        return [json.dumps(self.sandbox.entity(id_, one)).encode() for id_, one in ours]
-
-    def delete(self, payload: bytes) -> None:
-        item = json.loads(payload)
-        self.sandbox.take_back(item.get("status", item)["id"])
-
-    def suspend(self, payload: bytes) -> None:
-        self.sandbox.store.update("account", json.loads(payload)["account"]["username"], {"suspended": True})
-
-    def go_down(self) -> None:
-        self.sandbox.faults.set([{"status": 503, "body": {"error": "down"}}])
-
-    def trouble(self, what: Trouble) -> None:
-        self.sandbox.faults.set([POST | TROUBLES[what]])
-
-
-@contextmanager
-def serving(clock: FakeClock) -> Iterator[LookAlike]:
-    with serve(build(SandboxOptions(token=TOKEN, clock=clock))) as running:
-        assert isinstance(running.sandbox, TownSandbox)
-        yield LookAlike(running.sandbox, clock)
-        assert running.sandbox.violations == []
-
-
-class TestAnswersInTheTown(ReplyContract):
-    source = MastodonSource
-
-    @classmethod
-    def options(cls, url: str) -> dict[str, Any]:
-        return {"instance": url, "token": TOKEN, "notifications": True}
-
-    @classmethod
-    def town(cls, clock: FakeClock) -> AbstractContextManager[Town]:
-        return serving(clock)
+from tests.plugins.mastodon.town import TOKEN
 
 
 @pytest.fixture
 def town() -> Iterator[RunningSandbox]:
-    clock = FakeClock()
-    with serve(build(SandboxOptions(token=TOKEN, clock=clock))) as running:
+    with serve(build(SandboxOptions(token=TOKEN, clock=FakeClock()))) as running:
         yield running
         assert running.sandbox.violations == []
 

@@ -12,17 +12,14 @@ import msgspec
 import pytest
 
 from hub import Change, ChangePage, Delivery, Outcome, RawItem, RemoteRef
-from hub.config.settings import load_settings
 from hub.flow.back.poll import poll_changes
 from hub.flow.deliver import deliver
 from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
-from hub.registry import Registry
-from hub.runtime import Hub, system_clock
+from hub.runtime import Hub, open_hub
 from hub.sdk.http import open_guard
 from hub.sdk.sandbox import SandboxOptions, serve
 from hub.sdk.testing.fakes import FakeClock, MemoryState, context
-from hub.store import open_store
 from plugins.requesttracker.config import RequestTrackerOptions
 from plugins.requesttracker.destination import RequestTrackerDestination
 from plugins.requesttracker.sandbox import build
@@ -144,10 +141,7 @@ def running_hub(folder: Path, url: str, key_field: str = "Hubbub Key") -> Iterat
     """A hub in a folder; EARS_SECRET and DESK_TOKEN stand in the environment."""
     (folder / "config.toml").write_text(CONFIG.format(url=url, key_field=key_field))
     (folder / "rules.toml").write_text(RULES)
-    settings = load_settings(folder / "config.toml")
-    store = open_store(settings.database_url)
-    store.database.migrate()
-    hub = Hub(settings, store, InProcessBell(), Registry(), system_clock)
+    hub = open_hub(folder / "config.toml", bell=InProcessBell(), migrate=True)
     try:
         yield Engine(hub)
     finally:

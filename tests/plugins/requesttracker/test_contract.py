@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from hub import Delivery, RemoteRef
@@ -27,36 +27,20 @@ def comment(number: int) -> dict[str, Any]:
     return {"Content": f"still broken {number}", "Requestor": {"Name": "mastodon:u1", "RealName": "Ann"}}
 
 
+def sample(operation: str, fields: Callable[[int], dict[str, Any]], *, path: str, mark: str) -> Sample:
+    write = {"method": "POST", "path": path}
+    return Sample("ticket", operation, fields, write=write, partial=REFUSED, marks=frozenset({mark}))
+
+
 class TestRequestTrackerContract(ReturnsContract, DestinationContract):
     """Notes too. RT calls nobody and takes nothing back: those parts are left out by themselves."""
 
     note_write: ClassVar = {"method": "POST", "path": "/comment$"}
     destination = RequestTrackerDestination
     samples = (
-        Sample(
-            "ticket",
-            "create",
-            ticket,
-            write={"method": "POST", "path": "/ticket$"},
-            partial=REFUSED,
-            marks=frozenset({"ticket"}),
-        ),
-        Sample(
-            "ticket",
-            "comment",
-            comment,
-            write={"method": "POST", "path": "/correspond$"},
-            partial=REFUSED,
-            marks=frozenset({"comment"}),
-        ),
-        Sample(
-            "ticket",
-            "note",
-            lambda number: {"text": f"Posted {number}"},
-            write={"method": "POST", "path": "/comment$"},
-            partial=REFUSED,
-            marks=frozenset({"comment"}),
-        ),
+        sample("create", ticket, path="/ticket$", mark="ticket"),
+        sample("comment", comment, path="/correspond$", mark="comment"),
+        sample("note", lambda number: {"text": f"Posted {number}"}, path="/comment$", mark="comment"),
     )
 
     @classmethod

@@ -204,3 +204,17 @@ def test_a_cursor_of_any_shape_begins_now_at_worst(cursor: Any) -> None:
 def test_salesforces_own_form_of_a_time_moves_the_cursor() -> None:
     rows = [{"SystemModstamp": "2026-01-02T03:04:05.000+0000"}, {"SystemModstamp": None}, {}]
     assert latest(rows, "2026-01-01T00:00:00+00:00") == "2026-01-02T03:04:05+00:00"
+
+
+def test_who_we_are_is_asked_anew_when_the_hub_asks() -> None:
+    ctx = context(FakeHttp([answer(200, {}), answer(200, {"user_id": INTEGRATION})]))
+    ctx.state.set("user_id", "of credentials that are no longer ours")
+    assert destination().whoami(ctx) == INTEGRATION
+    assert ctx.state.get("user_id") == INTEGRATION
+
+
+def test_an_outage_does_not_make_us_nobody_for_ever() -> None:
+    ctx = context(FakeHttp([answer(200, {}), answer(503)]))
+    with pytest.raises(Unavailable):
+        destination().whoami(ctx)
+    assert ctx.state.get("user_id") is None

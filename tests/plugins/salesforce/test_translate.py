@@ -13,7 +13,6 @@ from hub import ConnectorError, FieldInfo, QuotaExhausted, RateLimited, Rejected
 from hub.sdk.testing.fakes import START
 from plugins.salesforce.translate import (
     Fault,
-    chunks,
     erasure,
     error_of,
     faults,
@@ -146,13 +145,6 @@ def test_gathering_keeps_every_delivery_and_no_key_twice(given_rows: list[tuple[
     found = gather(batch)
     assert len({row.key for row in found}) == len(found)
     assert sorted(one.id for row in found for one in row.deliveries) == list(range(len(batch)))
-
-
-@given(st.lists(st.integers()), st.integers(1, 7))
-def test_chunks_lose_nothing_and_keep_the_order(items: list[int], size: int) -> None:
-    parts = list(chunks(items, size))
-    assert [one for part in parts for one in part] == items
-    assert all(0 < len(part) <= size for part in parts)
 
 
 def test_of_a_key_given_twice_the_later_change_wins_whatever_the_order() -> None:

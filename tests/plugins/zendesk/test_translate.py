@@ -130,10 +130,3 @@ def test_a_comment_may_change_the_status_but_not_the_subject() -> None:
 def test_the_key_of_a_follow_up_is_of_the_ticket_alone() -> None:
     assert translate.follow_up_key("1") == translate.follow_up_key("1")
     assert translate.follow_up_key("1") != translate.follow_up_key("2")
-
-
-@given(st.integers(0, 350), st.integers(1, 100))
-def test_chunks_hold_all_items_in_order_and_none_is_too_long(count: int, size: int) -> None:
-    parts = [list(part) for part in translate.chunks(list(range(count)), size)]
-    assert [item for part in parts for item in part] == list(range(count))
-    assert all(0 < len(part) <= size for part in parts)
