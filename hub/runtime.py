@@ -37,6 +37,7 @@ from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http import Guard, open_guard
 from hub.store import Store, StoreUnavailable, WrongRevision, open_store
 
+SOURCES = "sources/"  # before a source's name where a destination may have the same
 GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
 T = TypeVar("T")
@@ -121,12 +122,14 @@ class Hub:
 
         An outlet is a destination, or `sources/NAME`: a source that answers.
         """
-        plain = name.removeprefix("sources/")
-        if plain != name:
-            source = self.source(plain)
-            return self._guard(place_of(plain, source), source, self.settings.sources[plain]).too_early()
-        destination = self.destination(name)
-        return self._guard(place_of(name, destination), destination, self.settings.destinations[name]).too_early()
+        connector: Connector[Any]
+        section: ConnectionSection
+        if name.startswith(SOURCES):
+            plain = name.removeprefix(SOURCES)
+            connector, section = self.source(plain), self.settings.sources[plain]
+        else:
+            connector, section = self.destination(name), self.settings.destinations[name]
+        return self._guard(name, connector, section).too_early()
 
     def redact(self, name: str, error: ConnectorError) -> None:
         """Take a connection's secrets out of an error, in place, before it is stored or logged."""
@@ -169,7 +172,7 @@ class Hub:
 
 def place_of(name: str, connector: Connector[Any]) -> str:
     """What a connection's guard and memory are kept under: a source and a destination may have the same name."""
-    return f"sources/{name}" if isinstance(connector, Source) else name
+    return f"{SOURCES}{name}" if isinstance(connector, Source) else name
 
 
 def make_connector(settings: Settings, table: str, name: str, find: Callable[[str], type[C]]) -> C:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from hub.core.errors import HubError
+from hub.core.errors import ConnectorError, HubError
+from hub.flow.bugs import tell
 from hub.flow.intake import held, take, usable_source
 from hub.runtime import Hub
 from hub.sdk.connectors import StreamingSource
@@ -37,11 +38,11 @@ def _listen(hub: Hub, name: str, stop: threading.Event) -> None:
     """Follow a stream again and again: at once after one that gave something, else after a doubling pause."""
     pause = FIRST_PAUSE_S
     while not stop.is_set():
-        followed = _Followed()
+        followed = _Followed(hub, name)
         try:
             _follow(hub, name, stop, followed)
         except Exception as error:  # noqa: BLE001 - told; the other streams run on
-            followed.fail(name, error)
+            followed.fail(error)
         pause = FIRST_PAUSE_S if followed.came else min(pause * 2, LONGEST_PAUSE_S)
         stop.wait(max(pause, min(followed.asked, LONGEST_PAUSE_S)))
 
@@ -50,19 +51,22 @@ def _listen(hub: Hub, name: str, stop: threading.Event) -> None:
 class _Followed:
     """How following a stream went: whether anything came, how it failed, and the pause that the network asked for."""
 
+    hub: Hub
+    name: str
     came: bool = False
     error: str | None = None
     asked: float = 0.0
 
-    def fail(self, name: str, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
         """Tell of a loss, or of a plugin's bug."""
         if isinstance(error, HubError):
+            if isinstance(error, ConnectorError):
+                self.hub.redact(self.name, error)
             self.error = f"{type(error).__name__}: {error}"
             self.asked = getattr(error, "retry_after", None) or 0.0
-            log.warning("a stream was lost", source=name, error=self.error)
+            log.warning("a stream was lost", source=self.name, error=self.error)
         else:
-            self.error = f"bug: {type(error).__name__}: {error}"
-            log.error("a plugin failed to listen", source=name, exc_info=error)
+            self.error = f"bug: {tell(self.hub, self.name, error, event='a plugin failed to listen')}"
 
 
 def _follow(hub: Hub, name: str, stop: threading.Event, followed: _Followed) -> None:
@@ -81,6 +85,6 @@ def _follow(hub: Hub, name: str, stop: threading.Event, followed: _Followed) -> 
                 if stop.is_set():
                     return
     except Exception as error:  # noqa: BLE001 - told below, and the cursor says why it stands
-        followed.fail(name, error)
+        followed.fail(error)
     finally:
         hub.store.cursors.release(name, token, due_at=hub.now(), now=hub.now(), error=followed.error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+from functools import partial
 from typing import Annotated, Any
 
 import msgspec
@@ -13,16 +13,16 @@ from hub.cli.opened import opened
 from hub.cli.signals import Json
 from hub.cli.watch.letters import (
     All,
+    Asked,
     DestinationName,
     Dry,
     ErrorCode,
+    Filters,
     ObjectName,
     Rule,
     Since,
     State,
-    refuse_nothing,
-    show_kinds,
-    wanted_letters,
+    carry_out,
 )
 
 app = typer.Typer(no_args_is_help=True, help="What lands where: list, show, retry, discard.")
@@ -109,21 +109,9 @@ def retry(
     """Make deliveries due again, under the same keys; a reply that waits for approval is sent."""
     from hub.flow.watch import letters
 
-    given = {
-        "state": state,
-        "destination": destination,
-        "object": object_,
-        "rule": rule,
-        "error": error,
-        "since": since,
-    }
-    refuse_nothing(ids, all_, given)
-    with opened(context.obj) as hub:
-        wanted = wanted_letters(hub, **given)
-        rows = letters.retryable(hub, wanted, ids=ids)
-        count = 0 if dry else letters.retry(hub, rows, actor=getpass.getuser(), wanted=wanted)
-    if dry:
-        show_kinds(rows)
+    filters = Filters(state, destination, object_, rule, error, since)
+    count = carry_out(context.obj, Asked(ids, filters, all_, dry), letters.retryable, letters.retry)
+    if count is None:
         return
     show.say(f"{count} due again")
     if ids and count < len(set(ids)):
@@ -149,21 +137,10 @@ def discard(
     """Give deliveries up for good, with a note; the agent of a reply is told."""
     from hub.flow.watch import letters
 
-    given = {
-        "state": state,
-        "destination": destination,
-        "object": object_,
-        "rule": rule,
-        "error": error,
-        "since": since,
-    }
-    refuse_nothing(ids, all_, given)
-    with opened(context.obj) as hub:
-        wanted = wanted_letters(hub, **given)
-        rows = letters.discardable(hub, wanted, ids=ids)
-        count = 0 if dry else letters.discard(hub, rows, actor=getpass.getuser(), note_=note, wanted=wanted)
-    if dry:
-        show_kinds(rows)
+    filters = Filters(state, destination, object_, rule, error, since)
+    act = partial(letters.discard, note_=note)
+    count = carry_out(context.obj, Asked(ids, filters, all_, dry), letters.discardable, act)
+    if count is None:
         return
     show.say(f"{count} discarded")
     if ids and count < len(set(ids)):

@@ -8,7 +8,9 @@ import typer
 
 from hub.cli import show
 from hub.cli.opened import opened
+from hub.cli.people import note
 from hub.cli.signals import NO_SUCH, Json
+from hub.cli.watch.letters import moment
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
@@ -45,7 +47,7 @@ def erase(
                     f"Erase {known} here and at every destination? It cannot be undone.", abort=True, err=True
                 )
             take_back(hub, [Tombstone(known, "erasure", hub.now())])
-            _note(hub, known)
+            note(hub, "erase", known)
         found, state = receipts(hub, known), hub.store.erasures.status(known)
     if as_json:
         show.print_json(found)
@@ -62,7 +64,9 @@ def recheck(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="a source's name in the configuration")],
     *,
-    since: Annotated[str, typer.Option(help='only posts seen in this span, such as "7d"; unset: all')] = "",
+    since: Annotated[
+        str, typer.Option(help='only posts seen since: a span such as "7d", or ISO 8601; unset: all')
+    ] = "",
     as_json: Json = False,
 ) -> None:
     """Ask a source whether its posts are still there; what is gone is taken back everywhere."""
@@ -73,7 +77,7 @@ def recheck(
             known = ", ".join(hub.settings.sources) or "none"
             raise typer.BadParameter(f"there is no source '{source}'; configured: {known}")
         now = hub.now()
-        done = look_again(hub, source, before=now, since=now - _span(since) if since else None)
+        done = look_again(hub, source, before=now, since=moment(since, now) if since else None)
         can = hub.source(source).recheck_size > 0
     if as_json:
         show.print_json([done._asdict()])
@@ -81,15 +85,6 @@ def recheck(
         show.say(f"{source} cannot ask its network whether posts are still there", "dim")
     else:
         show.say(f"{done.asked} looked for, {done.gone} gone, {done.expired} not to be kept any longer")
-
-
-def _span(text: str) -> Any:
-    from hub.config.settings import duration
-
-    try:
-        return duration(text)
-    except ValueError:
-        raise typer.BadParameter('--since wants a span such as "7d" or "12h"') from None
 
 
 def _known(hub: Hub, key: str) -> str:
@@ -104,14 +99,6 @@ def _known(hub: Hub, key: str) -> str:
         return key
     show.fail(f"{NO_SUCH.format(key)}, and no author has it")
     raise typer.Exit(1)
-
-
-def _note(hub: Hub, key: str) -> None:
-    import getpass
-
-    from hub.store.audit import Entry
-
-    hub.store.audit.note(Entry("erase", key, getpass.getuser()), now=hub.now())
 
 
 def _brief(row: dict[str, Any]) -> dict[str, Any]:

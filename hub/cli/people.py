@@ -120,14 +120,10 @@ def ref(
     from hub.core.model import RemoteRef
 
     with opened(context.obj) as hub:
-        one = referred(hub, known(hub, person), destination, object_)
+        who = known(hub, person)
+        one = referred(hub, who, destination, object_)
         hub.store.references.put(one._replace(remote=RemoteRef(remote_id, url)))
-        detail = {
-            "destination": destination,
-            "object": object_,
-            "remote_id": remote_id,
-            "person": known(hub, person).key,
-        }
+        detail = {"destination": destination, "object": object_, "remote_id": remote_id, "person": who.key}
         note(hub, "ref", one.key, detail)
     show.say(f"{one.key} is {object_} {remote_id} of {destination}")
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import msgspec
 
-from hub.core.model import Signal
+from hub.core.model import GONE, Signal
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -36,7 +36,6 @@ class Duplicate(msgspec.Struct, frozen=True):
 
 
 Comparison = New | Revision | Duplicate
-_GONE = frozenset({"deleted", "expired"})
 
 
 def compare(new: Signal, known: Known | None, *, tombstoned: bool = False) -> Comparison:
@@ -62,11 +61,11 @@ def _nothing_new(new: Signal, known: Known) -> str:
     if new.state == known.state and new.revision and new.revision == known.revision:
         # Views of one revision may differ in what is no content, such as a picture's address.
         return "same revision"
-    if known.state in _GONE and new.state not in _GONE and not _is_newer(new.updated_at, known.updated_at):
+    if known.state in GONE and new.state not in GONE and not _is_newer(new.updated_at, known.updated_at):
         return f"already {known.state}"
-    if new.state not in _GONE and _is_older(new.updated_at, known.updated_at):
+    if new.state not in GONE and _is_older(new.updated_at, known.updated_at):
         return "older revision"
-    if new.state not in _GONE and new.updated_at == known.updated_at and _is_older(new.observed_at, known.observed_at):
+    if new.state not in GONE and new.updated_at == known.updated_at and _is_older(new.observed_at, known.observed_at):
         return "older copy"
     return ""
 

@@ -24,6 +24,9 @@ ChangeKind = Literal["reply", "note", "status", "assignee", "tags", "merged", "d
 Basis = Literal["opt_in", "given_by_person", "public_self_link", "order_reference", "agent_decision"]
 TombstoneReason = Literal["user_deleted", "account_deleted", "erasure", "expired"]
 
+GONE: tuple[SignalState, ...] = ("deleted", "expired")
+"""States of a post that is not there any more."""
+
 
 class Value(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=False):
     """The base of all values: defaults are left out of the JSON."""

@@ -12,9 +12,10 @@ from typing import Any
 
 import msgspec
 
+from hub.core.exchange.answer import is_private
 from hub.core.grammar.facts import STANDING, did_you_mean, facts
 from hub.core.mapping import CompiledMapping, Mapped, MappingFailed
-from hub.core.model import Author, Label, Record, Signal
+from hub.core.model import GONE, Author, Label, Record, Signal
 from hub.core.route import RuleSet
 from hub.core.spec import RecordNote, Rule, Trace
 from hub.core.topics import TopicIndex
@@ -196,8 +197,6 @@ def _rule_labels(rules: Sequence[Rule], book: RuleSet) -> tuple[Label, ...]:
 
 # ------------------------------------------------------------------------------------------------------------- records
 
-_PRIVATE = frozenset({"direct", "followers", "internal"})
-_GONE = frozenset({"deleted", "expired"})
 _NOBODY = {"person": "nobody is linked to the author", "account": "no account is known of the author"}
 
 
@@ -242,9 +241,9 @@ class _Making:
     def _forbidden(self, rule: Rule) -> str:
         if self.signal.origin == "hub":
             return "the hub wrote it"
-        if self.signal.state in _GONE:
+        if self.signal.state in GONE:
             return f"the post is {self.signal.state}"
-        if self.signal.visibility in _PRIVATE and rule.name not in self.book.private_rules:
+        if is_private(self.signal) and rule.name not in self.book.private_rules:
             return "private: no policy allows it"
         return ""
 

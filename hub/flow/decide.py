@@ -226,8 +226,6 @@ def _assign(thread: str, assignee: str, before: Before) -> None:
 
 def keep(hub: Hub, made: Plan, memory: Memory, *, author: Author | None, labels: Sequence[Label]) -> Kept:
     """The part of a plan's trace that cannot be computed again."""
-    notes = tuple(f"{fail.destination}/{fail.mapping}: {fail.field}: {fail.reason}" for fail in made.failures)
-    notes += tuple(f"{note.destination}/{note.mapping}: {note.note}" for note in made.trace.records if not note.made)
     return Kept(
         rules=hub.book.rules.version,
         topics=hub.book.topics.version,
@@ -239,7 +237,7 @@ def keep(hub: Hub, made: Plan, memory: Memory, *, author: Author | None, labels:
         author=author,
         labels=tuple(labels),
         unsure_below=hub.book.uncertain_below,
-        notes=notes,
+        notes=notes_of(made),
         conversation={
             name: memory.conversation[name]
             for name in LASTING
@@ -250,6 +248,12 @@ def keep(hub: Hub, made: Plan, memory: Memory, *, author: Author | None, labels:
         joins_opened=tuple(sorted(memory.joins_opened)),
         account=dict(memory.account) if memory.account else None,
     )
+
+
+def notes_of(made: Plan) -> tuple[str, ...]:
+    """Why records that rules asked for were not made."""
+    notes = tuple(f"{fail.destination}/{fail.mapping}: {fail.field}: {fail.reason}" for fail in made.failures)
+    return notes + tuple(f"{one.destination}/{one.mapping}: {one.note}" for one in made.trace.records if not one.made)
 
 
 def _memory(hub: Hub, signal: Signal, labels: Sequence[Label], before: Before, *, is_new: bool) -> Memory:

@@ -90,11 +90,9 @@ def rules_of(hub: Hub, version: str) -> RuleSet:
 
 def with_tries(hub: Hub, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Deliveries as listings show them, each with its mapping's version and every attempt that was made."""
-    history = History(hub.store.database)
-    ids = [row["id"] for row in rows]
-    tries, versions = history.tries(ids), history.versions(ids)
+    tries = History(hub.store.database).tries([row["id"] for row in rows])
     return [
-        {**shown_delivery(row), "mapping_version": versions.get(row["id"], ""), "tries": tries.get(row["id"], [])}
+        {**shown_delivery(row), "mapping_version": row["mapping_version"], "tries": tries.get(row["id"], [])}
         for row in rows
     ]
 

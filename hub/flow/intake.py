@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -26,6 +26,7 @@ log = structlog.get_logger(__name__)
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
 LONGEST_ASKED_S = 86400.0
 PAGE = 500
+T = TypeVar("T")
 
 
 def polling_sources(hub: Hub) -> list[str]:
@@ -35,27 +36,22 @@ def polling_sources(hub: Hub) -> list[str]:
 
 def usable_source(hub: Hub, name: str) -> Source[Any] | None:
     """An enabled source; None where it is off or cannot be had: told once, the others run on."""
-    place = f"sources.{name}"
-    if not hub.settings.sources[name].enabled or place in hub.broken:
-        return None
-    try:
-        return hub.source(name)
-    except ConfigError as error:
-        hub.broken[place] = str(error)
-        log.error("a source is quarantined: `hub check` says more", source=name, error=str(error))  # noqa: TRY400 - it says why
-        return None
+    return _usable(hub, f"sources.{name}", hub.source) if hub.settings.sources[name].enabled else None
 
 
 def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
     """An enabled destination; None where it is off or cannot be had: told once, the others run on."""
-    place = f"destinations.{name}"
-    if not hub.settings.destinations[name].enabled or place in hub.broken:
+    return _usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
+
+
+def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
+    if place in hub.broken:
         return None
     try:
-        return hub.destination(name)
+        return find(place.partition(".")[2])
     except ConfigError as error:
         hub.broken[place] = str(error)
-        log.error("a destination is quarantined: `hub check` says more", destination=name, error=str(error))  # noqa: TRY400 - it says why
+        log.error("a connection is quarantined: `hub check` says more", connection=place, error=str(error))  # noqa: TRY400 - it says why
         return None
 
 

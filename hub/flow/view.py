@@ -140,10 +140,8 @@ def totals(hub: Hub) -> dict[str, Any]:
 
 def health(hub: Hub) -> dict[str, Any]:
     """Connections that are paused, sources whose last poll failed, and processes that are alive."""
-    now, known = (
-        hub.now(),
-        {*hub.settings.sources, *outlets(hub), *(f"{WATCH}{name}" for name in hub.settings.destinations)},
-    )
+    now = hub.now()
+    known = {*hub.settings.sources, *outlets(hub), *(f"{WATCH}{name}" for name in hub.settings.destinations)}
     paused = [
         {"connection": one["name"], "reason": one["reason"], "since": one["at"], "until": one["paused_until"]}
         for one in hub.store.connections.pauses(now=now)

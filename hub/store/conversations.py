@@ -11,8 +11,9 @@ from sqlalchemy import Column, Connection, Table, and_, delete, func, literal_co
 
 from hub.core.model import Author, RawItem, RemoteRef, Signal
 from hub.store.database import Database, chunks, is_empty
+from hub.store.inbox import RAW_ITEM
 from hub.store.outbox import GONE
-from hub.store.tables import CLOSED_FOR_ORDER, CONVERSATION_NEED, OPEN_STATES, Json, Time, Words, metadata, needs, refs
+from hub.store.tables import CONVERSATION_NEED, OPEN_STATES, UNCLOSED, Json, Time, Words, metadata, needs, refs
 from hub.store.tables import authors as A
 from hub.store.tables import deliveries as D
 from hub.store.tables import inbox as I
@@ -150,16 +151,14 @@ class Conversations:
         row = conn.execute(select(S.c.body, S.c.state, S.c.author_key, S.c.raw_id).where(S.c.key == key)).first()
         if row is None:
             return None
-        columns = (I.c.connection, I.c.plugin, I.c.payload, I.c.received_at, I.c.external_id, I.c.realm, I.c.revision)
-        raw = conn.execute(select(*columns).where(I.c.id == row.raw_id)).first()
+        raw = conn.execute(select(*RAW_ITEM).where(I.c.id == row.raw_id)).first()
         author = conn.scalar(select(A.c.body).where(A.c.key == row.author_key))
-        item = RawItem(raw[0], raw[1], bytes(raw[2]), *raw[3:]) if raw else None
-        return _stored(row), _author.decode(author) if author else None, item
+        return _stored(row), _author.decode(author) if author else None, RawItem(*raw) if raw else None
 
     def last_reply(self, conn: Connection, lane: str, signal_keys: Sequence[str]) -> str | None:
         """What the latest reply that is still on its way provides, among those to these signals."""
         query = select(func.max(D.c.id)).where(
-            D.c.destination == lane, D.c.operation == "reply", _UNCLOSED, D.c.state.in_(OPEN_STATES)
+            D.c.destination == lane, D.c.operation == "reply", UNCLOSED, D.c.state.in_(OPEN_STATES)
         )
         latest = [conn.scalar(query.where(D.c.signal_key.in_(part))) or 0 for part in chunks(signal_keys)]
         return conn.scalar(select(D.c.provides).where(D.c.id == max(latest, default=0)))
@@ -175,7 +174,7 @@ class Conversations:
     def in_flight(self, conn: Connection, lanes: Sequence[str]) -> list[Mapping[str, Any]]:
         """The fields of replies of which nobody knows yet whether they were posted."""
         maybe = or_(D.c.state.in_(("leased", "uncertain")), and_(D.c.state == "review", D.c.attempts > 0))
-        here = D.c.destination.in_(lanes), D.c.operation == "reply", _UNCLOSED
+        here = D.c.destination.in_(lanes), D.c.operation == "reply", UNCLOSED
         return list(conn.scalars(select(D.c.fields).where(*here, maybe)))
 
     def replies(self, conn: Connection, ids: Iterable[int]) -> list[dict[str, Any]]:
@@ -194,8 +193,6 @@ class Conversations:
         return [one for part in chunks(record_keys) for one in conn.scalars(query.where(D.c.record_key.in_(part)))]
 
 
-# Written out, as the index of open rows has it: a database uses a partial index only where it sees its condition.
-_UNCLOSED = D.c.state.not_in([literal_column(f"'{state}'") for state in CLOSED_FOR_ORDER])
 _SENT = and_(D.c.operation.in_(RECORDS), D.c.state.in_(("delivered", "uncertain", "leased", "review")))
 
 

@@ -8,7 +8,7 @@ import secrets
 import socket
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
@@ -24,6 +24,8 @@ from sqlalchemy.exc import TimeoutError as PoolExhausted
 from hub.core.errors import ConfigError, HubError, Problem
 
 T = TypeVar("T")
+Also = Callable[[Connection], None]
+"""What is done in the transaction that makes a change."""
 HEAD = "0001"
 OUTAGES = frozenset(
     {"OperationalError", "InterfaceError", "DatabaseError"}

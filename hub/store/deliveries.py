@@ -7,14 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Select,
     and_,
     bindparam,
     exists,
     func,
-    literal_column,
     not_,
     or_,
     select,
@@ -24,12 +22,11 @@ from sqlalchemy import insert as plain_insert
 
 from hub.config.failpoint import reached
 from hub.core.model import Delivery, RemoteRef
-from hub.store.database import Database, chunks, lease_token
-from hub.store.tables import CLOSED_FOR_ORDER, DUE_STATES, OPEN_STATES, attempts, needs, refs
+from hub.store.database import Also, Database, chunks, lease_token
+from hub.store.tables import CLOSED_FOR_ORDER, DUE_STATES, OPEN_STATES, attempts, needs, refs, written_out
 from hub.store.tables import deliveries as T
 
 LEASE = timedelta(seconds=30)
-Also = Callable[[Connection], None]
 
 
 class Claim(NamedTuple):
@@ -101,19 +98,19 @@ class Deliveries:
                 # What is taken back must have ended before: else it would be written after.
                 and_(T.c.operation == "tombstone", earlier.c.operation != "tombstone", earlier.c.id < T.c.id),
             ),
-            earlier.c.state.in_(_written_out(OPEN_STATES)),
+            earlier.c.state.in_(written_out(OPEN_STATES)),
         )
         # The destination as a value: a reference to T would not reach it from two levels below, and any destination would do.
         landed = exists().where(refs.c.destination == destination, refs.c.provides == needs.c.need)
         coming = exists().where(
             provider.c.destination == destination,
             provider.c.provides == needs.c.need,
-            provider.c.state.not_in(_written_out(CLOSED_FOR_ORDER)),
+            provider.c.state.not_in(written_out(CLOSED_FOR_ORDER)),
             # A refused reply is told to its agent, who writes another: that one must not wait for it.
             or_(provider.c.operation != "reply", provider.c.state != "dead"),
         )
         held = exists().where(needs.c.delivery_id == T.c.id, not_(landed), coming)
-        due = and_(T.c.destination == destination, T.c.state.in_(_written_out(DUE_STATES)), T.c.due_at <= now)
+        due = and_(T.c.destination == destination, T.c.state.in_(written_out(DUE_STATES)), T.c.due_at <= now)
         columns = (T.c.id, T.c.object, T.c.operation, T.c.state)
         return select(*columns).where(due, not_(unfinished), not_(held)).order_by(T.c.due_at, T.c.id)
 
@@ -211,7 +208,7 @@ class Deliveries:
 
     def due(self, *, now: datetime) -> list[str]:
         """The destinations that have something due."""
-        query = select(T.c.destination).where(T.c.state.in_(_written_out(DUE_STATES)), T.c.due_at <= now).distinct()
+        query = select(T.c.destination).where(T.c.state.in_(written_out(DUE_STATES)), T.c.due_at <= now).distinct()
         with self.database.read() as conn:
             return list(conn.scalars(query))
 
@@ -257,11 +254,6 @@ _FINISH = (
     )
 )
 FINAL = ("delivered", "dead", "superseded", "discarded")
-
-
-def _written_out(states: Sequence[str]) -> list[ColumnElement[str]]:
-    """States as literals: a partial index serves only where the database sees the index's own condition."""
-    return [literal_column(f"'{state}'") for state in states]
 
 
 def _settled(item: Settlement, now: datetime) -> dict[str, Any]:

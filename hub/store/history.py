@@ -7,20 +7,20 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, func, not_, select, text, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, not_, select, update
 from sqlalchemy.sql import exists
 
-from hub.core.model import Label, RawItem, Signal
+from hub.core.model import GONE, Label, RawItem, Signal
+from hub.store.conversations import RECORDS
 from hub.store.database import Database, chunks
-from hub.store.tables import attempts, json_text, refs
+from hub.store.inbox import Inbox
+from hub.store.tables import UNCLOSED, attempts, json_text, refs
 from hub.store.tables import deliveries as T
 from hub.store.tables import inbox as I
 from hub.store.tables import labels as L
 from hub.store.tables import signals as S
 from hub.store.tables import tombstones as D
 
-MADE_BY_MAPPINGS = ("upsert", "create", "comment")
-GONE = ("deleted", "expired")
 TAKEN_FORMS = ("item", "body")
 _signal = msgspec.json.Decoder(Signal)
 
@@ -121,7 +121,7 @@ class History:
         with self.database.read() as conn:
             rows = conn.execute(query).all()
             corrected = self._corrected(conn, [row.key for row in rows])
-            raws = self._raws(conn, [row.raw_id for row in rows])
+        raws = Inbox(self.database).get([row.raw_id for row in rows])
         return [
             Stored(
                 row.id,
@@ -130,7 +130,7 @@ class History:
                 _signal.decode(row.body),
                 row.trace,
                 tuple(corrected.get(row.key, ())),
-                raws.get(row.raw_id),
+                raw if (raw := raws.get(row.raw_id)) and raw.payload else None,  # a blanked one says nothing any more
             )
             for row in rows
         ]
@@ -169,11 +169,10 @@ class History:
     def provided(self, conn: Connection, names: Sequence[str]) -> frozenset[tuple[str, str]]:
         """(destination, name) of what is provided already or soon, by its name of now: a joined conversation has another key."""
         landed, coming = select(refs.c.destination, refs.c.provides), select(T.c.destination, T.c.provides)
-        open_ = text("state not in ('delivered','superseded','discarded')")  # as the partial index says it
         return frozenset(
             (row[0], row[1])
             for part in chunks(names)
-            for query in (landed.where(refs.c.provides.in_(part)), coming.where(T.c.provides.in_(part), open_))
+            for query in (landed.where(refs.c.provides.in_(part)), coming.where(T.c.provides.in_(part), UNCLOSED))
             for row in conn.execute(query)
         )
 
@@ -181,7 +180,7 @@ class History:
         """The records that mappings made for these signals."""
         target = (T.c.destination, T.c.object, T.c.record_key, T.c.operation)
         query = select(*target, T.c.signal_key, T.c.rule, T.c.provides, T.c.created_at)
-        query = query.where(T.c.operation.in_(MADE_BY_MAPPINGS))
+        query = query.where(T.c.operation.in_(RECORDS))
         with self.database.read() as conn:
             rows = [row for part in chunks(signal_keys) for row in conn.execute(query.where(T.c.signal_key.in_(part)))]
         return [Made(Target(*row[:4]), row[4], row[5] or "", row[6].partition(":")[0], row[7]) for row in rows]
@@ -196,9 +195,12 @@ class History:
 
     def retell(self, conn: Connection, traces: Mapping[str, tuple[int, Any, bool]]) -> None:
         """Give signals the trace of a later decision: key to (raw row, trace, matched); one revised since keeps its own."""
-        for key, (raw_id, trace, matched) in traces.items():
-            still = S.c.key == key, S.c.raw_id == raw_id
-            conn.execute(update(S).where(*still).values(trace=json_text(trace), matched=matched))
+        rows = [
+            {"this": key, "still": raw_id, "told": json_text(trace), "fits": matched}
+            for key, (raw_id, trace, matched) in traces.items()
+        ]
+        if rows:
+            conn.execute(_RETELL, rows)
 
     def tries(self, delivery_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
         """The attempts of deliveries, oldest first."""
@@ -210,14 +212,6 @@ class History:
                 for row in conn.execute(query.order_by(attempts.c.id)).mappings():
                     found.setdefault(row["delivery_id"], []).append({name.name: row[name.name] for name in columns})
         return found
-
-    def versions(self, delivery_ids: Sequence[int]) -> dict[int, str]:
-        """The version of the mapping that made each delivery."""
-        query = select(T.c.id, T.c.mapping_version)
-        with self.database.read() as conn:
-            return {
-                row[0]: row[1] for part in chunks(delivery_ids) for row in conn.execute(query.where(T.c.id.in_(part)))
-            }
 
     def called(self, since: datetime | None) -> list[Called]:
         """What was really sent since then: a batch is one claim, and each of its attempts one record."""
@@ -257,17 +251,12 @@ class History:
                 found.setdefault(row.signal_key, []).append(label)
         return found
 
-    def _raws(self, conn: Connection, ids: Sequence[int]) -> dict[int, RawItem]:
-        columns = (I.c.connection, I.c.plugin, I.c.payload, I.c.received_at, I.c.external_id, I.c.realm, I.c.revision)
-        query = select(I.c.id, *columns)
-        return {
-            row[0]: RawItem(row[1], row[2], bytes(row[3]), *row[4:])
-            for part in chunks(ids)
-            for row in conn.execute(query.where(I.c.id.in_(part)))
-            if row.payload  # a blanked one says nothing any more
-        }
 
-
+_RETELL = (
+    update(S)
+    .where(S.c.key == bindparam("this"), S.c.raw_id == bindparam("still"))
+    .values(trace=bindparam("told"), matched=bindparam("fits"))
+)
 _ALIVE: tuple[ColumnElement[bool], ...] = (S.c.state.not_in(GONE), not_(exists().where(D.c.key == S.c.key)))
 
 

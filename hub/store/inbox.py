@@ -90,10 +90,10 @@ class Inbox:
         for row in rows:
             by_outcome.setdefault(row[1:], []).append(row.id)
         for (state, note, due_at), ids in by_outcome.items():
-            for start in range(0, len(ids), 500):
-                values: dict[str, Any] = {"state": state, "note": note, "lease": None, "lease_until": None}
-                values |= {"due_at": due_at} if due_at else {}
-                conn.execute(update(T).where(T.c.id.in_(ids[start : start + 500])).values(values))
+            values: dict[str, Any] = {"state": state, "note": note, "lease": None, "lease_until": None}
+            values |= {"due_at": due_at} if due_at else {}
+            for part in chunks(ids):
+                conn.execute(update(T).where(T.c.id.in_(part)).values(values))
         return True
 
     def empty(self, conn: Connection, ids: Sequence[int]) -> None:
@@ -166,9 +166,7 @@ class Inbox:
         return select(T.c.id).where(T.c.state == "new", T.c.due_at <= now).order_by(T.c.due_at, T.c.id)
 
 
-_ITEM = (
-    T.c.id,
-    T.c.form,
+RAW_ITEM = (
     T.c.connection,
     T.c.plugin,
     T.c.payload,
@@ -177,6 +175,8 @@ _ITEM = (
     T.c.realm,
     T.c.revision,
 )
+"""The columns of a RawItem, in its order."""
+_ITEM = (T.c.id, T.c.form, *RAW_ITEM)
 
 
 def _row(item: RawItem, form: str) -> dict[str, Any]:
@@ -200,13 +200,4 @@ def _row(item: RawItem, form: str) -> dict[str, Any]:
 
 
 def _item(row: Any) -> InboxRow:
-    item = RawItem(
-        source=row.connection,
-        plugin=row.plugin,
-        payload=bytes(row.payload),
-        received_at=row.received_at,
-        external_id=row.external_id,
-        realm=row.realm,
-        revision=row.revision,
-    )
-    return InboxRow(row.id, row.form, item)
+    return InboxRow(row[0], row[1], RawItem(*row[2:]))

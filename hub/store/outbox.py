@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from sqlalchemy import insert as plain_insert
 
 from hub.core.keys import idempotency_key
 from hub.core.model import Record
-from hub.store.database import Database, chunks
+from hub.store.database import Also, Database, chunks
 from hub.store.tables import DUE_STATES, attempts, needs
 from hub.store.tables import deliveries as T
 
@@ -20,7 +20,6 @@ GONE = ""  # in place of the hash: what was written is not there any more, and c
 RETRYABLE = ("dead", "review", *DUE_STATES)
 DISCARDABLE = ("dead", "review")
 Target = tuple[str, str, str, str]
-Also = Callable[[Connection], None]
 
 
 class Planned(NamedTuple):
@@ -166,9 +165,16 @@ class Outbox:
 
     def retry(self, ids: Sequence[int] | None, *, now: datetime, **wanted: Any) -> int:
         """Make deliveries due again under the same keys; dead ones start their schedule anew. Returns how many."""
-        return self._change(
-            ids, RETRYABLE, {"state": "pending", "due_at": now, "attempts": 0, "settled_at": None}, wanted
-        )
+        query = update(T).where(T.c.state.in_(RETRYABLE))
+        for name, value in wanted.items():
+            query = query if value is None else query.where(T.c[name] == value)
+        query = query if ids is None else query.where(T.c.id.in_(ids))
+        # A doubtful delivery keeps its doubt: it is looked into again, never simply sent as if it were new.
+        doubtful = query.where(T.c.state == "uncertain").values(due_at=now)
+        others = query.where(T.c.state != "uncertain")
+        others = others.values(state="pending", due_at=now, attempts=0, settled_at=None)
+        with self.database.write() as conn:
+            return conn.execute(doubtful).rowcount + conn.execute(others).rowcount
 
     def discard(self, ids: Sequence[int], *, note: str, now: datetime, also: Also | None = None) -> int:
         """Give up dead deliveries, or those in review, for good, with a note that says why. Returns how many.
@@ -192,22 +198,6 @@ class Outbox:
                 found.setdefault(destination, {})[state] = count
         return found
 
-    def _change(
-        self, ids: Sequence[int] | None, states: Sequence[str], values: Mapping[str, Any], wanted: Mapping[str, Any]
-    ) -> int:
-        query = update(T).where(T.c.state.in_(states))
-        for name, value in wanted.items():
-            query = query if value is None else query.where(T.c[name] == value)
-        query = query if ids is None else query.where(T.c.id.in_(ids))
-        with self.database.write() as conn:
-            done = 0
-            if values.get("state") == "pending":
-                # A doubtful delivery keeps its doubt: it is looked into again, never simply sent as if it were new.
-                doubtful = query.where(T.c.state == "uncertain")
-                done = conn.execute(doubtful.values(due_at=values["due_at"])).rowcount
-                query = query.where(T.c.state != "uncertain")
-            return done + conn.execute(query.values(dict(values))).rowcount
-
 
 _LISTED = (
     T.c.id,
@@ -218,6 +208,7 @@ _LISTED = (
     T.c.signal_key,
     T.c.rule,
     T.c.mapping,
+    T.c.mapping_version,
     T.c.state,
     T.c.attempts,
     T.c.due_at,

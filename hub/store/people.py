@@ -13,7 +13,7 @@ from sqlalchemy import Column, Connection, Float, Index, Table, func, select, te
 
 from hub.core.errors import HubError
 from hub.core.keys import account_key, digest
-from hub.core.model import Basis, IdentityLink, Person, Signal
+from hub.core.model import GONE, Basis, IdentityLink, Person, Signal
 from hub.store.database import Database, chunks, is_empty
 from hub.store.references import give_back, inherit
 from hub.store.tables import Id, Json, Time, Words, metadata
@@ -22,7 +22,6 @@ from hub.store.tables import signals as S
 BASES: tuple[str, ...] = get_args(Basis)
 LONGEST_CHAIN = 20
 NEWEST = 5  # signals of each author that are looked at: the latest of them may be private
-_GONE = ("deleted", "expired")
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
 _signal = msgspec.json.Decoder(Signal)
 
@@ -119,13 +118,13 @@ class People:
         with self.database.write() as conn:
             if conn.scalar(select(people.c.key).where(people.c.key == link.person_key)) is None:
                 raise NotLinked(f"there is no person {link.person_key}")
-            insert = self.database.insert_new(links).values(_link_row(link)).returning(links.c.id)
+            insert = self.database.insert_new(links).values(msgspec.structs.asdict(link)).returning(links.c.id)
             if conn.scalar(insert) is None:
                 raise NotLinked("this author is linked already: revoke that link first")
 
     def unlink(self, author_key: str, *, now: datetime) -> bool:
         """Revoke an author's link; False where there is none. The revoked link stays as history."""
-        active = links.c.author_key == author_key, links.c.revoked_at.is_(None)
+        active = links.c.author_key == author_key, _ACTIVE
         with self.database.write() as conn:
             return conn.execute(update(links).where(*active).values(revoked_at=now)).rowcount == 1
 
@@ -136,12 +135,13 @@ class People:
         them is not there.
         """
         with self.database.write() as conn:
-            if winner == loser or _final(conn, winner) in (None, loser):
+            final = _final(conn, winner)
+            if winner == loser or final in (None, loser):
                 raise NotLinked("a person cannot be merged into itself, or into one that is not there")
             alone = people.c.key == loser, people.c.merged_into.is_(None)
             if conn.execute(update(people).where(*alone).values(merged_into=winner)).rowcount != 1:
                 raise NotLinked(f"there is no person {loser}, or it is merged already")
-            inherit(self.database, conn, loser, _final(conn, winner) or winner)
+            inherit(self.database, conn, loser, final or winner)
 
     def unmerge(self, loser: str) -> bool:
         """Undo a merge; False where there is none."""
@@ -169,24 +169,9 @@ class People:
         for part in chunks(author_keys):
             query = select(links.c.author_key, links.c.person_key)
             heads |= {row[0]: row[1] for row in conn.execute(query.where(links.c.author_key.in_(part), _ACTIVE))}
-        known = self._chains(conn, heads.values())
+        known = _chains(conn, heads.values())
         found = {author: _end_of(known, person) for author, person in heads.items()}
         return {author: _person(row) for author, row in found.items() if row is not None}
-
-    def _chains(self, conn: Connection, keys: Iterable[str]) -> dict[str, Any]:
-        """The rows of these people, and of those whom they were merged into; as many queries as the longest chain has links."""
-        known: dict[str, Any] = {}
-        waiting, asked = set(keys), set[str]()
-        while waiting:
-            for part in chunks(sorted(waiting)):
-                known |= {row.key: row for row in conn.execute(select(people).where(people.c.key.in_(part)))}
-            asked |= waiting
-            waiting = {row.merged_into for row in known.values() if row.merged_into} - asked
-        return known
-
-    def authors_of(self, conn: Connection, person_key: str) -> list[str]:
-        """The authors behind whom this person stands, also by people merged into it."""
-        return self.families(conn, [person_key])[person_key]
 
     def families(self, conn: Connection, person_keys: Sequence[str]) -> dict[str, list[str]]:
         """The authors behind whom each of these people stands, also by people merged into them; a few queries for all."""
@@ -202,7 +187,7 @@ class People:
         found: dict[str, list[str]] = {key: [] for key in person_keys}
         for part in chunks(list(heads)):
             linked = select(links.c.author_key, links.c.person_key).where(links.c.person_key.in_(part))
-            for author, person in conn.execute(linked.where(links.c.revoked_at.is_(None)).order_by(links.c.id)):
+            for author, person in conn.execute(linked.where(_ACTIVE).order_by(links.c.id)):
                 found[heads[person]].append(author)
         return found
 
@@ -222,7 +207,7 @@ class People:
         place = func.row_number().over(partition_by=S.c.author_key, order_by=order).label("place")
         for part in chunks(author_keys):
             # Numbered without the bodies, which are long: of those only the few are read.
-            inner = select(S.c.id, place).where(S.c.author_key.in_(part), S.c.state.not_in(_GONE)).subquery()
+            inner = select(S.c.id, place).where(S.c.author_key.in_(part), S.c.state.not_in(GONE)).subquery()
             query = select(S.c.author_key, S.c.body).join(inner, inner.c.id == S.c.id).where(inner.c.place <= NEWEST)
             for row in conn.execute(query.order_by(*order)):
                 found.setdefault(row.author_key, []).append(_signal.decode(row.body))
@@ -275,6 +260,18 @@ def wrong_with(link: IdentityLink) -> str:
     return "" if 0 <= link.confidence <= 1 else "a confidence lies between 0 and 1"
 
 
+def _chains(conn: Connection, keys: Iterable[str]) -> dict[str, Any]:
+    """The rows of these people, and of those whom they were merged into; as many queries as the longest chain has links."""
+    known: dict[str, Any] = {}
+    waiting, asked = set(keys), set[str]()
+    while waiting:
+        for part in chunks(sorted(waiting)):
+            known |= {row.key: row for row in conn.execute(select(people).where(people.c.key.in_(part)))}
+        asked |= waiting
+        waiting = {row.merged_into for row in known.values() if row.merged_into} - asked
+    return known
+
+
 def _end_of(known: Mapping[str, Any], key: str) -> Any:
     """The row of whom a person is now, by rows that hold the whole chain."""
     for _ in range(LONGEST_CHAIN):
@@ -287,25 +284,13 @@ def _end_of(known: Mapping[str, Any], key: str) -> Any:
 
 def _final(conn: Connection, key: str) -> str | None:
     """Whom a person is now, merges followed; None where there is no such person."""
-    for _ in range(LONGEST_CHAIN):
-        row = conn.execute(select(people.c.merged_into).where(people.c.key == key)).first()
-        if row is None:
-            return None
-        if row.merged_into is None:
-            return key
-        key = row.merged_into
-    raise NotLinked(f"the merges of {key} run in a circle")
+    row = _end_of(_chains(conn, [key]), key)
+    return None if row is None else row.key
 
 
 def _person(row: Any) -> Person:
     return msgspec.structs.replace(msgspec.convert(row.body, Person), merged_into=row.merged_into)
 
 
-def _link_row(link: IdentityLink) -> dict[str, Any]:
-    return msgspec.structs.asdict(link)
-
-
 def _link(row: Any) -> IdentityLink:
-    return IdentityLink(
-        row.author_key, row.person_key, row.basis, row.evidence, row.by, row.at, row.confidence, row.revoked_at
-    )
+    return IdentityLink(*row[1:])

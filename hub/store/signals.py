@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from hub.core.model import Author, Label, RawItem, Signal, Tombstone
 from hub.store.database import Database, chunks, is_empty
+from hub.store.inbox import RAW_ITEM
 from hub.store.tables import authors as A
 from hub.store.tables import inbox as I
 from hub.store.tables import json_text
@@ -139,13 +140,6 @@ class Signals:
         """The conversation that each stored signal among the keys belongs to."""
         query = select(S.c.key, S.c.conversation_key)
         return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(S.c.key.in_(part)))}
-
-    def threads_of(self, conn: Connection, author_keys: Sequence[str], *, since: datetime, most: int = 20) -> list[str]:
-        """The conversations that these authors spoke in since then, the newest first."""
-        newest = func.max(S.c.published_at)
-        mine = S.c.author_key.in_(author_keys), S.c.published_at >= since
-        query = select(S.c.conversation_key).where(*mine).group_by(S.c.conversation_key)
-        return list(conn.scalars(query.order_by(newest.desc()).limit(most)))
 
     def sizes(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, int]:
         """How many signals each conversation holds."""
@@ -275,8 +269,7 @@ class Signals:
 
     def raws(self, keys: Sequence[str]) -> dict[str, RawItem]:
         """The raw items that signals were made of."""
-        columns = (I.c.connection, I.c.plugin, I.c.payload, I.c.received_at, I.c.external_id, I.c.realm, I.c.revision)
-        query = select(S.c.key, *columns).join(I, I.c.id == S.c.raw_id).where(S.c.key.in_(keys))
+        query = select(S.c.key, *RAW_ITEM).join(I, I.c.id == S.c.raw_id).where(S.c.key.in_(keys))
         with self.database.read() as conn:
             return {row[0]: RawItem(*row[1:]) for row in conn.execute(query)}
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
+from pydantic import SecretStr
 
 from hub.core.errors import RateLimited, Unavailable
 from hub.core.model import Ignored, RawItem, Translated
@@ -18,6 +19,7 @@ from hub.registry import Plugin
 from hub.sdk.connectors import Compliance, Context, Options, Page, StreamingSource
 from hub.store.connections import LEASE
 from tests.hubs import NOON, Made
+from tests.logs import logged_by
 from tests.servers import wait_for
 from workers import listen
 
@@ -151,6 +153,21 @@ def test_a_stream_that_gave_something_before_it_was_lost_is_taken_up_at_once(mad
 @pytest.mark.parametrize(("asked", "waited"), [(30, 30), (1e9, listen.LONGEST_PAUSE_S), (None, 0.02)])
 def test_a_pause_that_the_network_asks_for_is_kept(made: Made, asked: float | None, waited: float) -> None:
     assert pauses(made, [RateLimited(retry_after=asked)]) == [waited]
+
+
+class Keyed(Options):
+    """Options with a secret."""
+
+    token: SecretStr
+
+
+@pytest.mark.parametrize("error", [Unavailable("bad token hush-hush-1234"), KeyError("hush-hush-1234")])
+def test_the_error_that_is_kept_tells_no_secret(made: Made, error: Exception) -> None:
+    keyed = type("KeyedRiver", (river(made),), {"Options": Keyed})
+    made.hub._made["sources", "lines"] = keyed(Keyed(token=SecretStr("hush-hush-1234")))
+    with logged_by(listen) as logs:
+        pauses(made, [error])
+    assert "hush" not in f"{cursor(made)['error']} {logs}"
 
 
 def test_a_quiet_stream_keeps_its_lease(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +14,7 @@ from hub.cli import show
 from hub.cli.history.printing import print_cost, print_run
 from hub.cli.opened import opened
 from hub.cli.signals import Json
+from hub.cli.watch.letters import moment
 
 if TYPE_CHECKING:
     from hub.core.pipeline import Rulebook
@@ -86,7 +86,7 @@ def cost(context: typer.Context, *, since: Since = "", as_json: Json = False) ->
     from hub.flow.history.cost import cost_of_past
 
     with opened(context.obj) as hub:
-        found = cost_of_past(hub, _moment(since, hub.now()))
+        found = cost_of_past(hub, moment(since, hub.now()) if since else None)
     if as_json:
         show.print_json(found)
     else:
@@ -105,11 +105,11 @@ def _ran(
 ) -> Iterator[Run]:
     from hub.flow.history.replay import run
 
-    moment = _moment(since, hub.now())
+    begin = moment(since, hub.now()) if since else None
     try:
         with (
             _progress() as progress,
-            run(hub, book, since=moment, wanted=wanted, show=show, send=send, progress=progress) as done,
+            run(hub, book, since=begin, wanted=wanted, show=show, send=send, progress=progress) as done,
         ):
             yield done
     except KeyboardInterrupt:
@@ -120,23 +120,6 @@ def _ran(
 def _stopped(*, send: bool) -> None:
     planned = "; what was planned until now will be sent, and the same command goes on with the rest" if send else ""
     show.fail(f"stopped{planned}")
-
-
-def _moment(since: str, now: datetime) -> datetime | None:
-    """A span before now, or a moment; None for nothing."""
-    from hub.config.settings import duration
-
-    if not since:
-        return None
-    try:
-        found = datetime.fromisoformat(since)
-    except ValueError:
-        try:
-            span: timedelta = duration(since)
-            return now - span
-        except (ValueError, OverflowError):
-            raise typer.BadParameter('--since wants a span such as "7d" or "12h", or ISO 8601') from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def _wanted(hub: Hub, book: Rulebook, *, source: str | None, rule: str | None, mapping: str | None) -> Wanted:

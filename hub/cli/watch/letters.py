@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import getpass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from hub.cli import show
+from hub.cli.opened import opened
 
 if TYPE_CHECKING:
     from hub.flow.watch.letters import Letters
@@ -27,30 +30,66 @@ Dry = Annotated[bool, typer.Option("--dry", help="only say how many of which kin
 COLUMNS = {"count": "count", "destination": "destination", "object": "object", "state": "state", "error": "error"}
 
 
-def wanted_letters(hub: Hub, **given: Any) -> Letters:
+Rows = list[dict[str, Any]]
+
+
+class Filters(NamedTuple):
+    """What deliveries have in common, as the options say it; None is any."""
+
+    state: str | None
+    destination: str | None
+    object: str | None
+    rule: str | None
+    error: str | None
+    since: str | None
+
+
+class Asked(NamedTuple):
+    """Which deliveries a command line means; `dry`: they are only to be counted."""
+
+    ids: Sequence[int] | None
+    filters: Filters
+    all: bool
+    dry: bool
+
+
+def carry_out(file: Path, asked: Asked, find: Callable[..., Rows], act: Callable[..., int]) -> int | None:
+    """Find the deliveries and act on them; returns on how many, None where they were only counted.
+
+    `find` and `act` are pairs of `hub.flow.watch.letters`. Ends the command where nothing, or too much, is asked for.
+    """
+    refuse_nothing(asked)
+    with opened(file) as hub:
+        wanted = wanted_letters(hub, asked.filters)
+        rows = find(hub, wanted, ids=asked.ids)
+        if not asked.dry:
+            return act(hub, rows, actor=getpass.getuser(), wanted=wanted)
+    show_kinds(rows)
+    return None
+
+
+def wanted_letters(hub: Hub, filters: Filters) -> Letters:
     """The filter that the options describe; ends the command where a destination is unknown."""
     from hub.flow.back.reply import outlets
     from hub.flow.watch.letters import Letters
 
-    destination = given.get("destination")
-    if destination is not None and destination not in outlets(hub):
+    if filters.destination is not None and filters.destination not in outlets(hub):
         known = ", ".join(outlets(hub)) or "none"
-        raise typer.BadParameter(f"there is no destination '{destination}'; configured: {known}")
-    since = given.pop("since", None)
-    return Letters(**given, since=None if since is None else moment(since, hub.now()))
+        raise typer.BadParameter(f"there is no destination '{filters.destination}'; configured: {known}")
+    return Letters(*filters[:-1], None if filters.since is None else moment(filters.since, hub.now()))
 
 
-def refuse_nothing(ids: Sequence[int] | None, all_: bool, given: Mapping[str, Any]) -> None:
+def refuse_nothing(asked: Asked) -> None:
     """End the command where it does not say which deliveries it means."""
-    filters = any(value is not None for value in given.values())
-    if not ids and not filters and not all_:
+    filters = any(value is not None for value in asked.filters)
+    if not asked.ids and not filters and not asked.all:
         raise typer.BadParameter("name deliveries, or a filter such as --state or --destination, or --all")
-    if ids and (filters or all_):
+    if asked.ids and (filters or asked.all):
         raise typer.BadParameter("name deliveries, or a filter: not both")
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """A time: a span before now, or ISO 8601 (UTC where it names no zone)."""
+    """What `--since` means: a span before now, or ISO 8601 (UTC where it names no zone)."""
     from hub.config.settings import duration
 
     try:
@@ -61,7 +100,7 @@ def moment(text: str, now: datetime) -> datetime:
             return now - span
         except (ValueError, OverflowError):
             raise typer.BadParameter('--since wants a span such as "2h" or "7d", or ISO 8601') from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def show_kinds(rows: Sequence[Mapping[str, Any]]) -> None:

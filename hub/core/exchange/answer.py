@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from hub.core.model import Signal
+from hub.core.model import GONE, Signal
 
-_UNREACHABLE = frozenset({"deleted", "hidden", "expired"})
+_UNREACHABLE = (*GONE, "hidden")
 _PRIVATE = frozenset({"direct", "followers", "internal"})
 _MENTIONS = re.compile(r"\s*(?:@\S+[\s,:]*)+")
 

@@ -19,9 +19,10 @@ from hub.core.normalise import normalise
 from hub.flow.back.reply import plan_note
 from hub.runtime import Hub
 from hub.store import Connection
+from hub.store.conversations import RECORDS
 from hub.store.deliveries import Claim, Settlement
 from hub.store.outbox import GONE, Planned
-from hub.store.upkeep.erasure import ERASED, RECORDS, STOPPABLE, Sent
+from hub.store.upkeep.erasure import ERASED, STOPPABLE, Sent
 
 log = structlog.get_logger(__name__)
 TRIES = 5
@@ -68,6 +69,8 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone]) -> li
     """
     now, store = hub.now(), hub.store
     stones = {stone.key: stone for stone in tombstones}
+    if not stones:
+        return []
     theirs = store.erasures.of_authors(conn, list(stones))
     stones |= {key: replace(stones[author], key=key) for key, author in theirs.items() if key not in stones}
     repeated = store.erasures.reposts(conn, list(stones))
@@ -307,6 +310,8 @@ def erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
 
     Raises HubError where the rows were being sent each time that it tried; what was taken back until then stays so.
     """
+    if not tombstones:
+        return []
     reached: dict[str, None] = {}
     for part in (*_slices(hub, tombstones), tombstones):
         reached.update(dict.fromkeys(_erase(hub, part)))
@@ -322,10 +327,12 @@ def lighten(hub: Hub, tombstones: Sequence[Tombstone]) -> None:
 def _slices(hub: Hub, tombstones: Sequence[Tombstone]) -> Iterator[list[Tombstone]]:
     """The signals that fall with these tombstones, some at a time; none where they are few."""
     stones = {stone.key: stone for stone in tombstones}
+    if not stones:
+        return
     with hub.store.database.read() as conn:
         theirs = hub.store.erasures.of_authors(conn, list(stones))
         falling = stones | {key: replace(stones[author], key=key) for key, author in theirs.items()}
-        keys = list(hub.store.erasures.stored(conn, list(falling))) if len(falling) > SLICE else []
+        keys = hub.store.erasures.fresh(conn, list(falling)) if len(falling) > SLICE else []
     if len(keys) > SLICE:
         with hub.store.database.write() as conn:
             hub.store.signals.bury(conn, (stones[author] for author in dict.fromkeys(theirs.values())))

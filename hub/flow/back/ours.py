@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from hub.core.errors import ConfigError
 from hub.core.exchange.answer import is_same_text
 from hub.core.model import Signal
-from hub.flow.back.reply import LANE
-from hub.runtime import Hub
+from hub.runtime import SOURCES, Hub
 from hub.store import Connection
 
 
@@ -65,5 +64,5 @@ def _lanes(hub: Hub) -> dict[str, list[str]]:
             except ConfigError:  # told where the source is used
                 continue
             if source.reply_rules is not None:
-                found.setdefault(source.network, []).append(f"{LANE}{name}")
+                found.setdefault(source.network, []).append(f"{SOURCES}{name}")
     return found

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, NamedTuple
 
 from hub.core.model import Author, Label, Person, Signal
 from hub.core.pipeline import standings_read
-from hub.flow.back.standing import CLOSED, Standing, find_standings
+from hub.flow.back.standing import Standing, find_open, find_standings
 from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.signals import fortnight_before
-
-JOINED_WITHIN = timedelta(days=30)
 
 
 class Home(NamedTuple):
@@ -38,8 +35,10 @@ class Linked:
     def hear(self, hub: Hub, signal: Signal, labels: Sequence[Label], *, is_new: bool) -> None:
         """Count a signal that is decided now into how its author's person and account stand."""
         person = self.people.get(signal.author_key or "")
+        if person is None:
+            return
         late = signal.published_at >= fortnight_before(hub.now())
-        for key in (person.key, person.account_key) if person else ():
+        for key in (person.key, person.account_key):
             if standing := self.standings.get(key or ""):
                 standing.hear(signal, labels, is_new=is_new, late=late)
 
@@ -87,23 +86,22 @@ def find_linked(hub: Hub, conn: Connection, author_keys: Sequence[str], met: Map
     people = hub.store.people.behind(conn, author_keys)
     if not people:
         return Linked()
-    keys = list(dict.fromkeys(one.key for one in people.values()))
-    is_joined = any(rule.join for rule in hub.book.rules.rules)
-    homes = {key: home for key in keys if (home := _home(hub, conn, key))} if is_joined else {}
-    return Linked(people, homes, find_standings(hub, conn, _groups(hub, conn, people.values()), met))
+    asked, is_joined = standings_read(hub.book), any(rule.join for rule in hub.book.rules.rules)
+    keys = list(dict.fromkeys(one.key for one in people.values())) if is_joined or "person" in asked else []
+    families = hub.store.people.families(conn, keys) if keys else {}
+    opened = find_open(hub, conn, families, hub.store.outbox.opened) if is_joined else {}
+    homes = {key: Home(thread, frozenset(tickets)) for key, (thread, tickets) in opened.items()}
+    groups = families if "person" in asked else {}
+    groups = groups | _staff(hub, conn, people.values()) if "account" in asked else groups
+    return Linked(people, homes, find_standings(hub, conn, groups, met))
 
 
-def _groups(hub: Hub, conn: Connection, people: Iterable[Person]) -> dict[str, list[str]]:
-    """The authors of each person and account whose standing is asked for."""
-    asked, found, known = standings_read(hub.book), dict[str, list[str]](), list(people)
-    if "person" in asked:
-        found |= hub.store.people.families(conn, list(dict.fromkeys(one.key for one in known)))
-    accounts = list(dict.fromkeys(one.account_key for one in known if one.account_key)) if "account" in asked else []
-    if accounts:
-        staff = hub.store.people.of_accounts(conn, accounts)
-        families = hub.store.people.families(conn, [key for keys in staff.values() for key in keys])
-        found |= {account: [author for key in keys for author in families[key]] for account, keys in staff.items()}
-    return found
+def _staff(hub: Hub, conn: Connection, people: Iterable[Person]) -> dict[str, list[str]]:
+    """The authors behind whom each account of these people stands."""
+    accounts = list(dict.fromkeys(one.account_key for one in people if one.account_key))
+    staff = hub.store.people.of_accounts(conn, accounts)
+    families = hub.store.people.families(conn, [key for keys in staff.values() for key in keys])
+    return {account: [author for key in keys for author in families[key]] for account, keys in staff.items()}
 
 
 def adopt(hub: Hub, author_key: str, person_key: str) -> int:
@@ -114,14 +112,3 @@ def adopt(hub: Hub, author_key: str, person_key: str) -> int:
     mappings = ((name, one.spec) for (name, _), one in hub.book.mappings.items())
     places = {(name, spec.object) for name, spec in mappings if spec.keyed_by == "person"}
     return hub.store.references.adopt(author_key, person_key, places)
-
-
-def _home(hub: Hub, conn: Connection, person_key: str) -> Home | None:
-    authors = hub.store.people.authors_of(conn, person_key)
-    threads = hub.store.signals.threads_of(conn, authors, since=hub.now() - JOINED_WITHIN)
-    opened = hub.store.outbox.opened(conn, threads)
-    states = hub.store.conversations.known(conn, threads)
-    for thread in threads:
-        if opened.get(thread) and states.get(thread, {}).get("state") != CLOSED:
-            return Home(thread, frozenset(opened[thread]))
-    return None

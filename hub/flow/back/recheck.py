@@ -14,7 +14,7 @@ from hub.core.model import Tombstone
 from hub.flow.back.erase import erase
 from hub.flow.back.upkeep import has_duty
 from hub.flow.bugs import tell
-from hub.flow.intake import held
+from hub.flow.intake import LONGEST, held, next_try
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
 
@@ -22,16 +22,16 @@ log = structlog.get_logger(__name__)
 LANE = "recheck/"
 SLICE_S = 5.0
 PAGE = 500
-AFTER_FAILURE = timedelta(minutes=5)
 SHORTEST = timedelta(minutes=1)
 
 
 class Checked(NamedTuple):
-    """How many posts were looked for, how many of them are gone, and how many may not be kept any longer."""
+    """How many posts were looked for, how many of them are gone, how many may not be kept any longer; whether some wait."""
 
     asked: int = 0
     gone: int = 0
     expired: int = 0
+    is_cut: bool = False
 
 
 def recheck_lanes(hub: Hub) -> list[str]:
@@ -45,27 +45,27 @@ def is_recheck(lane: str) -> bool:
     return lane.startswith(LANE)
 
 
-def recheck_due(hub: Hub, lane: str) -> Checked | None:
-    """Look at a source's posts whose turn it is; None where it is not due, or somebody else does it."""
+def recheck_due(hub: Hub, lane: str, *, slice_s: float = SLICE_S) -> Checked | None:
+    """Look at a source's posts whose turn it is, at once again where some are left; None where another does, or none is due."""
     name = lane.removeprefix(LANE)
     leased = hub.store.cursors.claim(lane, now=hub.now())
     if leased is None:
         return None
     token, done, error = leased[0], Checked(), None
     pause, age = _pace(hub, name)
+    due_at = hub.now() + pause
     try:
         with held(hub, lane, token):
-            done = recheck(hub, name, before=hub.now() - age, slice_s=SLICE_S)
-    except ConnectorError as failure:
-        hub.redact(name, failure)
-        error, pause = f"{type(failure).__name__}: {failure}", AFTER_FAILURE
+            done = recheck(hub, name, before=hub.now() - age, slice_s=slice_s)
+        due_at = hub.now() if done.is_cut else due_at
+    except HubError as failure:  # the network's trouble, or the database's
+        if isinstance(failure, ConnectorError):
+            hub.redact(name, failure)
+        due_at, error = next_try(hub, lane, failure), f"{type(failure).__name__}: {failure}"
         log.warning("posts could not be looked for", source=name, error=error)
-    except HubError as failure:
-        error, pause = str(failure), AFTER_FAILURE
     except Exception as failure:  # noqa: BLE001 - told, and tried again later
-        bug = tell(hub, name, failure, event="a plugin failed to recheck")
-        error, pause = f"bug: {bug}", AFTER_FAILURE
-    hub.store.cursors.release(lane, token, due_at=hub.now() + pause, now=hub.now(), error=error)
+        due_at, error = hub.now() + LONGEST, f"bug: {tell(hub, name, failure, event='a plugin failed to recheck')}"
+    hub.store.cursors.release(lane, token, due_at=due_at, now=hub.now(), error=error)
     return done
 
 
@@ -89,10 +89,11 @@ def recheck(
     `since` leaves out posts that came before. Raises the source's ConnectorError; what was done until then is kept.
     """
     source, end = hub.source(name), monotonic() + (slice_s or float("inf"))
-    asked, gone, expired = 0, 0, expire(hub, name)
-    while source.recheck_size > 0 and monotonic() < end and not hub.stopping.is_set():
+    asked, gone, expired, waiting = 0, 0, expire(hub, name), source.recheck_size > 0
+    while waiting and monotonic() < end and not hub.stopping.is_set():
         keys = hub.store.watch.unchecked(name, before=before, limit=source.recheck_size, since=since)
         if not keys:
+            waiting = False
             break
         found = _ask(hub, name, source, keys)
         erase(hub, found)
@@ -101,7 +102,7 @@ def recheck(
         asked, gone = asked + len(keys), gone + len(found)
     if gone or expired:
         log.info("posts are gone", source=name, gone=gone, expired=expired)
-    return Checked(asked, gone, expired)
+    return Checked(asked, gone, expired, waiting)
 
 
 def _ask(hub: Hub, name: str, source: Source[Any], keys: Sequence[str]) -> list[Tombstone]:

@@ -12,13 +12,12 @@ from hub.core.exchange.wording import reply_note, unanswered_note
 from hub.core.keys import digest
 from hub.core.model import Delivery, Record, RemoteRef, Reply, Signal
 from hub.flow.bugs import tell
-from hub.runtime import Hub
+from hub.runtime import SOURCES, Hub
 from hub.sdk.connectors import Context, Destination, Idempotency, ObjectInfo, Options, Outcome, Source
 from hub.store import Connection
 from hub.store.deliveries import Claim, Settlement
 from hub.store.outbox import Planned
 
-LANE = "sources/"
 LONGEST_REASON = 500
 
 
@@ -80,23 +79,23 @@ def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> bo
 
 def is_lane(name: str) -> bool:
     """Whether a name in the ledger is a source that answers."""
-    return name.startswith(LANE)
+    return name.startswith(SOURCES)
 
 
 def open_outlet(hub: Hub, name: str) -> Destination[Any]:
     """What the ledger sends to: a destination, or a source that answers."""
-    return ReplyOutlet(hub, hub.source(name.removeprefix(LANE))) if is_lane(name) else hub.destination(name)
+    return ReplyOutlet(hub, hub.source(name.removeprefix(SOURCES))) if is_lane(name) else hub.destination(name)
 
 
 def outlet_context(hub: Hub, name: str) -> Context:
     """What such an outlet is lent."""
-    return hub.source_context(name.removeprefix(LANE)) if is_lane(name) else hub.destination_context(name)
+    return hub.source_context(name.removeprefix(SOURCES)) if is_lane(name) else hub.destination_context(name)
 
 
 def outlet_works(hub: Hub, name: str) -> bool:
     """Whether an outlet is configured, switched on, and, for a source, allowed to answer."""
     if is_lane(name):
-        source = hub.settings.sources.get(name.removeprefix(LANE))
+        source = hub.settings.sources.get(name.removeprefix(SOURCES))
         return source is not None and source.enabled and source.reply != "off"
     section = hub.settings.destinations.get(name)
     return section is not None and section.enabled
@@ -104,7 +103,7 @@ def outlet_works(hub: Hub, name: str) -> bool:
 
 def outlets(hub: Hub) -> list[str]:
     """All names that the ledger may send to."""
-    return [*hub.settings.destinations, *(f"{LANE}{name}" for name in hub.settings.sources)]
+    return [*hub.settings.destinations, *(f"{SOURCES}{name}" for name in hub.settings.sources)]
 
 
 def make_reply(hub: Hub, conn: Connection, fields: Mapping[str, Any]) -> Reply | None:
@@ -129,7 +128,7 @@ def refusal(hub: Hub, source: Source[Any], reply: Reply) -> str | None:
 
 def lane_of(signal: Signal, source: str) -> str:
     """The lane of replies to a signal."""
-    return f"{LANE}{source or (signal.provenance.source if signal.provenance else '')}"
+    return f"{SOURCES}{source or (signal.provenance.source if signal.provenance else '')}"
 
 
 def answering_source(hub: Hub, name: str) -> tuple[Source[Any] | None, str]:

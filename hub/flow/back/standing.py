@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from hub.core.exchange.answer import is_private
-from hub.core.model import Author, Label, Signal
+from hub.core.model import GONE, Author, Label, Signal
 from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.signals import Stats, fortnight_before, month_before
@@ -18,7 +18,7 @@ from hub.store.signals import Stats, fortnight_before, month_before
 SPOKEN_WITHIN = timedelta(days=30)
 MOST_THREADS = 20
 CLOSED = "closed"
-_GONE = frozenset({"deleted", "expired"})
+V = TypeVar("V")
 
 
 class Last(NamedTuple):
@@ -51,7 +51,7 @@ class Standing:
         label = _sentiment(labels)
         if is_new:
             self.stats = self.stats.plus(label.score if label else None, late=late)
-        if signal.state in _GONE:
+        if signal.state in GONE:
             return
         at = signal.published_at
         if label and (self.mood is None or at >= self.mood.at):
@@ -86,10 +86,11 @@ def find_standings(
     faces = {**hub.store.signals.authors(conn, authors), **met}
     newest = hub.store.people.newest(conn, authors)
     labels = hub.store.signals.labels_of(conn, [one.key for said in newest.values() for one in said])
-    tickets = _open_tickets(hub, conn, groups)
+    tickets = find_open(hub, conn, groups, hub.store.outbox.ticket_urls)
     found: dict[str, Standing] = {}
     for key, mine in groups.items():
-        standing = Standing(open_conversation=tickets.get(key), followers=_followers(mine, faces))
+        _, url = tickets.get(key, (None, None))
+        standing = Standing(open_conversation=url, followers=_followers(mine, faces))
         for signal in sorted(_said(mine, newest), key=lambda one: one.published_at):
             standing.hear(signal, labels.get(signal.key, ()), is_new=False, late=False)
         standing.stats = _sum(stats.get(author, Stats()) for author in mine)
@@ -121,18 +122,22 @@ def _sentiment(labels: Sequence[Label]) -> Label | None:
     return next((label for label in found if label.by == "person"), found[-1] if found else None)
 
 
-def _open_tickets(hub: Hub, conn: Connection, groups: Mapping[str, Sequence[str]]) -> dict[str, str]:
-    """Where people look at the newest open ticket of each group, of those that have one."""
+def find_open(
+    hub: Hub,
+    conn: Connection,
+    groups: Mapping[str, Sequence[str]],
+    look_up: Callable[[Connection, Sequence[str]], Mapping[str, V]],
+) -> dict[str, tuple[str, V]]:
+    """The newest open conversation of each group of authors that `look_up` knows a ticket of, with what it knows."""
     spoken = hub.store.people.threads(conn, _unique(groups.values()), since=hub.now() - SPOKEN_WITHIN)
     recent = {key: _newest(one for author in mine for one in spoken.get(author, ())) for key, mine in groups.items()}
     threads = _unique(recent.values())
-    urls = hub.store.outbox.ticket_urls(conn, threads)
-    states = hub.store.conversations.known(conn, threads)
-    found: dict[str, str] = {}
+    tickets, states = look_up(conn, threads), hub.store.conversations.known(conn, threads)
+    found: dict[str, tuple[str, V]] = {}
     for key, mine in recent.items():
-        open_ = (urls[one] for one in mine if one in urls and states.get(one, {}).get("state") != CLOSED)
-        if url := next(open_, None):
-            found[key] = url
+        open_ = (one for one in mine if one in tickets and states.get(one, {}).get("state") != CLOSED)
+        if thread := next(open_, None):
+            found[key] = (thread, tickets[thread])
     return found
 
 

@@ -8,12 +8,11 @@ from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from hub.core.model import Signal
+from hub.core.model import GONE, Signal
 from hub.store import Connection, Store
 from hub.store.upkeep.threads import Dropped, Move
 
 V = TypeVar("V")
-GONE = frozenset({"deleted", "expired"})
 
 
 @dataclass
@@ -100,9 +99,7 @@ def look_up_threads(store: Store, conn: Connection, signals: Sequence[Signal]) -
     wanted = _unique((*names.values(), *(key for one in signals for key in (one.key, one.in_reply_to, _thread(one)))))
     known = store.signals.conversations(conn, wanted)
     threads = _unique((*known.values(), *wanted, *told, *parents))
-    homes = store.threads.homes(conn, threads)
-    former = store.threads.former(conn, _unique((*threads, *homes.values())))
-    return Threads(known, {**homes, **former}, names, set(), [], fresh)
+    return Threads(known, store.threads.joined(conn, threads), names, set(), [], fresh)
 
 
 class Reunion(NamedTuple):

@@ -55,7 +55,7 @@ def note_sightings(hub: Hub, conn: Connection, signals: Sequence[Signal], decisi
     others = [(key, raw_id) for key, raw_id in held if own.get(key) != raw_id]
     moved = [item.signal.key for item in decision.revised] + list(decision.refreshed)
     # A post that quotes what is gone, or that reads it once more, brings its text along.
-    gone = hub.store.signals.tombstoned(conn, sorted({key for key, _ in others}))
+    gone = hub.store.signals.tombstoned(conn, sorted({key for key, _ in others})) if others else frozenset[str]()
     hub.store.erasures.blank_raw(conn, [*decision.late, *(raw_id for key, raw_id in others if key in gone)])
     hub.store.erasures.sighted(conn, others, moved)
     seen = {one.key: one.provenance.source for one in judged if one.provenance}

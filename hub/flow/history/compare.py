@@ -14,13 +14,11 @@ from hub.flow.history.gather import Wanted
 from hub.flow.history.wishes import Wish, Wishes
 from hub.runtime import Hub
 from hub.store.history import History, Latest, Target
-from hub.store.outbox import ONCE_ONLY, Planned
+from hub.store.outbox import GONE, ONCE_ONLY, Planned
 
 Kind = Literal["new", "changed", "same", "kept", "deleted", "newer", "gone"]
 """`kept`: it would be another, but a ticket or comment is made once. `deleted`: somebody deleted it at the destination, and
 only something new makes another. `newer`: it was written while the run went on."""
-DELETED = ""
-"""What stands in place of a row's hash where the record is not there any more."""
 PART = 500
 SENT: frozenset[Kind] = frozenset({"new", "changed"})
 
@@ -91,7 +89,7 @@ class Comparison:
     def _kind(self, wish: Wish, row: Latest | None) -> Kind:
         if row is None:
             return "new"
-        if row.stable == DELETED:
+        if row.stable == GONE:
             return "deleted"
         # A signal edited after others were stored had the last word, though it stands before them.
         if row.stable == wish.record.stable or wish.late == (row.signal_key, row.stable):
@@ -122,7 +120,7 @@ class Comparison:
     def _note_gone(self, target: Target, row: Latest | None, sources: Mapping[str, str]) -> None:
         signal, rule = (row.signal_key or "", row.rule or "") if row else ("", "")
         # The newest row may belong to a signal outside of this run.
-        if row is None or row.state == "discarded" or row.stable == DELETED or not self.wishes.has_made(target, signal):
+        if row is None or row.state == "discarded" or row.stable == GONE or not self.wishes.has_made(target, signal):
             return
         source = sources.get(signal, "")
         if self.wanted.holds(source=source, rule=rule, mapping=(target.destination, row.mapping)):

@@ -11,9 +11,10 @@ import structlog
 from msgspec.structs import replace
 
 from hub.core.errors import ConfigError, TranslationError
+from hub.core.exchange.answer import is_private
 from hub.core.model import Ignored, Label, RawItem, Signal
 from hub.core.pipeline import Memory, Plan, Rulebook, plan
-from hub.flow.decide import Kept
+from hub.flow.decide import Kept, notes_of
 from hub.flow.history.wishes import Asked, Failed, Wishes
 from hub.flow.process import translate
 from hub.runtime import Hub
@@ -23,7 +24,6 @@ from hub.store.history import History, Made, Scope, Stored, Target
 log = structlog.get_logger(__name__)
 BATCH = 500
 REASONS = 20
-PRIVATE = frozenset({"direct", "followers", "internal"})
 Progress = Callable[[int], None]
 _kept = msgspec.json.Decoder(Kept)
 
@@ -216,10 +216,6 @@ class Gathering:
                 self.wishes.tell(key, past.stored.raw_id, self._trace(past, made), matched=bool(made.matched))
 
     def _trace(self, past: Past, made: Plan) -> Kept:
-        notes = tuple(f"{fail.destination}/{fail.mapping}: {fail.field}: {fail.reason}" for fail in made.failures)
-        notes += tuple(
-            f"{note.destination}/{note.mapping}: {note.note}" for note in made.trace.records if not note.made
-        )
         return replace(
             past.kept,
             rules=self.book.rules.version,
@@ -227,7 +223,7 @@ class Gathering:
             matched=made.matched,
             about=made.topics,
             unsure_below=self.book.uncertain_below,
-            notes=notes,
+            notes=notes_of(made),
         )
 
 
@@ -256,7 +252,7 @@ def _is_its(made: Made, past: Past, book: Rulebook) -> bool:
         return False
     if made.target.operation == "comment" and made.created_at < signal.observed_at:
         return False  # a later form may belong to another conversation
-    return signal.visibility not in PRIVATE or made.rule in book.private_rules
+    return not is_private(signal) or made.rule in book.private_rules
 
 
 def closure(book: Rulebook, mapping: str) -> frozenset[tuple[str, str]]:

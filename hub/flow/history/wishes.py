@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from hub.core.model import Record
+from hub.store.database import chunks
 from hub.store.history import Target
 from hub.store.outbox import ONCE_ONLY
 
@@ -125,7 +126,7 @@ class Wishes:
     def opened(self, conversations: Sequence[str]) -> dict[str, dict[str, str]]:
         """Who opened the tickets of conversations in this run, by destination."""
         found: dict[str, dict[str, str]] = {}
-        for part in _parts(conversations):
+        for part in chunks(conversations):
             marks = ",".join("?" * len(part))
             query = f"SELECT conversation, destination, signal FROM opened WHERE conversation IN ({marks})"  # noqa: S608 - marks only
             for conversation, destination, signal in self._db.execute(query, part):
@@ -232,8 +233,3 @@ def _row(one: Asked) -> tuple[Any, ...]:
 def _digest(target: Target) -> bytes:
     """A target in 16 bytes: an index over the words themselves would be as large as the records."""
     return blake2b("\x1f".join(target).encode("utf-8", "replace"), digest_size=16).digest()
-
-
-def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(keys), 500):
-        yield keys[start : start + 500]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
+from hub.config.settings import AlertsSection
 from hub.flow.watch.rhythm import is_silent
 from hub.sdk.rates import Usage
+from hub.store.upkeep.figures import Dead
 
 FAILURES = 5
 """Polls in a row that failed, after which a source is in trouble."""
@@ -40,13 +42,6 @@ class Pause(msgspec.Struct, frozen=True):
     state: str
     reason: str
     since: datetime
-
-
-class Dead(msgspec.Struct, frozen=True):
-    """Dead letters of a destination: of the last hour, and of the 24 hours before it."""
-
-    hour: int
-    day: int
 
 
 class Poll(msgspec.Struct, frozen=True):
@@ -94,20 +89,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     due: frozenset[str] = frozenset()
 
 
-class Bounds(msgspec.Struct, frozen=True):
-    """From when on something is wrong."""
-
-    quota: float = 0.8
-    dead_letters: int = 5
-    silence: timedelta = timedelta(minutes=30)
-
-
-def judge(snapshot: Snapshot, bounds: Bounds) -> list[Alert]:
-    """All that is wrong now."""
+def judge(snapshot: Snapshot, bounds: AlertsSection) -> list[Alert]:
+    """All that is wrong now, by the bounds of `[alerts]`."""
     return [alert for finder in _FINDERS for alert in finder(snapshot, bounds)]
 
 
-def blocked(snapshot: Snapshot, _: Bounds) -> Iterator[Alert]:
+def blocked(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Connections that a person must authorise again, destinations and sources."""
     reasons = {pause.name: pause.reason for pause in snapshot.pauses}
     for name, count in snapshot.blocked.items():
@@ -118,21 +105,21 @@ def blocked(snapshot: Snapshot, _: Bounds) -> Iterator[Alert]:
             yield Alert(f"blocked:sources/{name}", "critical", f"the source {name} is blocked: {poll.error}")
 
 
-def broken(snapshot: Snapshot, _: Bounds) -> Iterator[Alert]:
+def broken(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Open breakers: nobody is there."""
     for pause in snapshot.pauses:
         if pause.state in ("open", "half-open"):
             yield Alert(f"breaker:{pause.name}", "critical", f"{pause.name} does not answer: {pause.reason}")
 
 
-def dying(snapshot: Snapshot, bounds: Bounds) -> Iterator[Alert]:
+def dying(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
     """More dead letters than usual."""
     for name, dead in snapshot.dead.items():
         if dead.hour >= bounds.dead_letters and dead.hour > RISING * dead.day / 24:
             yield Alert(f"dead:{name}", "warning", f"dead letters rise at {name}: {dead.hour} in the last hour")
 
 
-def scarce(snapshot: Snapshot, bounds: Bounds) -> Iterator[Alert]:
+def scarce(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
     """Quotas that are nearly used up."""
     for name, usage in snapshot.usages.items():
         short = usage.resets_in is not None and usage.resets_in < SHORT_WINDOW_S
@@ -141,7 +128,7 @@ def scarce(snapshot: Snapshot, bounds: Bounds) -> Iterator[Alert]:
             yield Alert(f"quota:{name}", "warning", f"the quota of {name} runs out: {share}")
 
 
-def silent(snapshot: Snapshot, bounds: Bounds) -> Iterator[Alert]:
+def silent(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
     """Sources that are silent against their own rhythm."""
     for name, heard in snapshot.heard.items():
         if is_silent(heard.slots, heard.last, snapshot.now, floor=bounds.silence):
@@ -151,7 +138,7 @@ def silent(snapshot: Snapshot, bounds: Bounds) -> Iterator[Alert]:
             yield Alert(f"silent:{name}", "warning", text)
 
 
-def failing(snapshot: Snapshot, _: Bounds) -> Iterator[Alert]:
+def failing(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Sources that cannot be read, time after time."""
     for name, poll in snapshot.polls.items():
         if poll.failures >= FAILURES and not poll.error.startswith("Unauthorised"):
@@ -159,7 +146,7 @@ def failing(snapshot: Snapshot, _: Bounds) -> Iterator[Alert]:
             yield Alert(f"poll:{name}", "warning", text)
 
 
-def holding(snapshot: Snapshot, _: Bounds) -> Iterator[Alert]:
+def holding(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """What waits for records that need a person, and what the valve let go."""
     for name, held in snapshot.held.items():
         if snapshot.now - held.since >= HELD_FOR:
@@ -173,7 +160,7 @@ def holding(snapshot: Snapshot, _: Bounds) -> Iterator[Alert]:
         yield Alert(f"valve:{name}", "warning", text)
 
 
-def lost(snapshot: Snapshot, _: Bounds) -> Iterator[Alert]:
+def lost(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Workers that have something to do and give no sign of life."""
     for role in sorted(snapshot.due):
         beat = snapshot.beats.get(role)
@@ -188,10 +175,5 @@ def lost(snapshot: Snapshot, _: Bounds) -> Iterator[Alert]:
             )
 
 
-Finder = Callable[[Snapshot, Bounds], Iterator[Alert]]
+Finder = Callable[[Snapshot, AlertsSection], Iterator[Alert]]
 _FINDERS: tuple[Finder, ...] = (blocked, broken, dying, scarce, silent, failing, holding, lost)
-
-
-def bounds_of(section: Any) -> Bounds:
-    """The bounds that the configuration sets (`[alerts]`)."""
-    return Bounds(section.quota, section.dead_letters, section.silence)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from hub.flow.back.reply import outlets
-from hub.flow.watch.judge import Dead, Heard, Held, Let, Pause, Poll, Snapshot
+from hub.flow.watch.judge import Heard, Held, Let, Pause, Poll, Snapshot
 from hub.runtime import Hub
 from hub.sdk.rates import Usage
 from hub.store.upkeep.alerts import Kept
@@ -29,7 +29,7 @@ def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
         now,
         pauses=tuple(pause for pause in pauses(hub) if pause.name in names),
         blocked={name: count for name, count in figures.blocked().items() if name in names},
-        dead={name: Dead(one.hour, one.day) for name, one in figures.dead(now=now).items()},
+        dead=figures.dead(now=now),
         usages=usages(hub),
         polls=polls(hub),
         heard=heard(hub) if arrivals_known else {},

@@ -1,14 +1,15 @@
-"""A source's rhythm: is its silence unusual? Pure; slots are five minutes since 1970, ascending, one for each that had items."""
+"""A source's rhythm: is its silence unusual? Pure; slots are the store's, ascending, one for each that had items."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
-SLOT = timedelta(minutes=5)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+from hub.store.tables import EPOCH
+from hub.store.upkeep.figures import SLOT, slot_of
+
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 FEWEST = 20
 """Slots with items, below which a source has no rhythm that could be broken."""
@@ -24,7 +25,7 @@ def is_silent(slots: Sequence[int], last: datetime, now: datetime, *, floor: tim
     of the week it must usually be heard: nights and weekends are no alarm.
     """
     silence = now - last
-    known = [slot for slot in slots if slot > _slot(last - WEEK)]
+    known = [slot for slot in slots if slot > slot_of(last - WEEK)]
     if len(known) < FEWEST or silence <= max(FACTOR * usual_pause(known), floor):
         return False
     if last - _time(slots[0]) < SHORTEST_HISTORY:
@@ -50,11 +51,7 @@ def _is_usually_heard(slots: Sequence[int], last: datetime, now: datetime) -> bo
 
 
 def _heard(heard: set[int], begin: datetime, end: datetime) -> bool:
-    return any(slot in heard for slot in range(_slot(begin) + 1, _slot(end) + 1))
-
-
-def _slot(at: datetime) -> int:
-    return (at - EPOCH) // SLOT
+    return any(slot in heard for slot in range(slot_of(begin) + 1, slot_of(end) + 1))
 
 
 def _time(slot: int) -> datetime:

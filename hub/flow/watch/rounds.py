@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 
 from hub.core.errors import HubError
-from hub.flow.watch.judge import bounds_of, judge
+from hub.flow.watch.judge import judge
 from hub.flow.watch.look import look
 from hub.flow.watch.notices import meet, settle, take
 from hub.flow.watch.tell import message, tell
@@ -55,19 +55,18 @@ def count_arrivals(hub: Hub) -> bool:
 
 def observe(hub: Hub, *, arrivals_known: bool) -> None:
     """Judge how the hub stands, keep what is wrong, and log what begins and what is over."""
-    found = judge(look(hub, arrivals_known=arrivals_known), bounds_of(hub.settings.alerts))
+    found = judge(look(hub, arrivals_known=arrivals_known), hub.settings.alerts)
 
     def step(book: Book) -> Book:
         met = meet(book, found, now=hub.now(), cooldown=hub.settings.alerts.cooldown)
         # Silences cannot be judged now: those that are open stay open.
         return met if arrivals_known else {**met, **{key: book[key] for key in book if key.startswith("silent:")}}
 
-    old = {one.key: one for one in hub.store.alerts.all() if one.is_open}
-    hub.store.alerts.change(step)
-    new = {one.key: one for one in hub.store.alerts.all() if one.is_open}
-    for key in sorted(set(new) - set(old)):
+    old, new = hub.store.alerts.change(step)
+    were, are = ({key for key, kept in book.items() if kept.is_open} for book in (old, new))
+    for key in sorted(are - were):
         log.warning("alert", key=key, severity=new[key].severity, text=new[key].text)
-    for key in sorted(set(old) - set(new)):
+    for key in sorted(were - are):
         log.info("alert over", key=key)
 
 

@@ -7,15 +7,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-import structlog
-
 from hub.config.secrets import read_secrets
 from hub.config.settings import Settings
 from hub.core.errors import HubError
 from hub.runtime import Hub
 from hub.store.upkeep.alerts import Kept
 
-log = structlog.get_logger(__name__)
 PATIENCE_S = 60.0
 NO_APPRISE = 3
 MOST_SHOWN = 20

@@ -54,8 +54,8 @@ class Alerts:
         with self.database.read() as conn:
             return [Kept(*row) for row in conn.execute(select(alerts).order_by(alerts.c.since, alerts.c.key))]
 
-    def change(self, step: Callable[[Book], Book]) -> None:
-        """Take a step from all that is kept to what is kept next; only one process takes one at a time."""
+    def change(self, step: Callable[[Book], Book]) -> tuple[Book, Book]:
+        """Take a step from all that is kept to what is kept next, and return both; only one process takes one at a time."""
         with self.database.write() as conn:
             if not self.database.is_sqlite:  # SQLite has one writer anyway
                 conn.execute(text("LOCK TABLE alerts IN SHARE ROW EXCLUSIVE MODE"))
@@ -66,3 +66,4 @@ class Alerts:
             if rows := [kept._asdict() for key, kept in new.items() if old.get(key) != kept]:
                 names = [name for name in Kept._fields if name != "key"]
                 conn.execute(self.database.upsert(alerts, index=["key"], update=names), rows)
+        return old, new

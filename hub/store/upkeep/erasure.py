@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from hub.core.model import RawItem, Signal, Tombstone
+from hub.store.conversations import RECORDS
 from hub.store.database import Database, chunks
 from hub.store.outbox import GONE
 from hub.store.tables import OPEN_STATES, Id, Time, Words, attempts, json_text, metadata, needs
@@ -56,7 +57,6 @@ Index(
     sqlite_where=I.c.state == "split",
     postgresql_where=I.c.state == "split",
 )
-RECORDS = ("upsert", "create", "comment")
 STOPPABLE = ("pending", "retry", "blocked", "parked")
 ERASED = "erased"
 _signal = msgspec.json.Decoder(Signal)
@@ -125,11 +125,14 @@ class Erasures:
 
     def stored(self, conn: Connection, keys: Sequence[str]) -> dict[str, Signal]:
         """The signals among the keys that are stored and not yet blanked."""
-        found: dict[str, Signal] = {}
-        for part in chunks(keys):
-            fresh = select(S.c.key, S.c.body).where(S.c.key.in_(part), S.c.content_hash != ERASED)
-            found.update((row.key, _signal.decode(row.body)) for row in conn.execute(fresh))
-        return found
+        query = select(S.c.key, S.c.body).where(S.c.content_hash != ERASED)
+        rows = (row for part in chunks(keys) for row in conn.execute(query.where(S.c.key.in_(part))))
+        return {row.key: _signal.decode(row.body) for row in rows}
+
+    def fresh(self, conn: Connection, keys: Sequence[str]) -> list[str]:
+        """The keys of those alone: there may be very many."""
+        query = select(S.c.key).where(S.c.content_hash != ERASED)
+        return [key for part in chunks(keys) for key in conn.scalars(query.where(S.c.key.in_(part)))]
 
     def sent(
         self, conn: Connection, signals: Sequence[str], people: Sequence[str] = (), *, kin: Sequence[str] = ()

@@ -35,7 +35,6 @@ arrivals = Table(
     metadata,
     Column("source", Words, primary_key=True),
     Column("slot", Integer, primary_key=True),  # five minutes since 1970
-    Column("items", Integer, nullable=False),
     Column("last_at", Time, nullable=False),
 )
 
@@ -98,7 +97,7 @@ class Figures:
     # ------------------------------------------------------------------------------------------------------ arrivals
 
     def note_arrivals(self) -> bool:
-        """Count what came in since the last call, by source and slot; False where more is left than one call takes.
+        """Note what came in since the last call, by source and slot; False where more is left than one call takes.
 
         The raw rows' ids tell what is new, so the ways in carry nothing for this.
         """
@@ -108,29 +107,24 @@ class Figures:
             rows = conn.execute(select(*columns).where(inbox.c.id > mark).order_by(inbox.c.id).limit(READ)).all()
         if not rows:
             return True
-        found: dict[tuple[str, int], tuple[int, datetime]] = {}
+        found: dict[tuple[str, int], datetime] = {}
         for _, source, at, form in rows:
             if form in ("item", "body"):
                 place = (source, slot_of(at))
-                items, last = found.get(place, (0, at))
-                found[place] = (items + 1, max(last, at))
+                found[place] = max(found.get(place, at), at)
         self._add(found, mark, rows[-1].id)
         return len(rows) < READ
 
-    def _add(self, found: Mapping[tuple[str, int], tuple[int, datetime]], mark: int, end: int) -> None:
-        values = [
-            {"source": source, "slot": slot, "items": items, "last_at": last}
-            for (source, slot), (items, last) in sorted(found.items())
-        ]
+    def _add(self, found: Mapping[tuple[str, int], datetime], mark: int, end: int) -> None:
+        values = [{"source": source, "slot": slot, "last_at": at} for (source, slot), at in sorted(found.items())]
         with self.database.write() as conn:
             conn.execute(self.database.insert_new(memories), [{**MARK, "value": 0}])
             if (conn.scalar(_mark().with_for_update()) or 0) != mark:
                 return  # another scheduler was faster
             conn.execute(self.database.upsert(memories, index=[*MARK], update=["value"]), [{**MARK, "value": end}])
             if values:
-                insert = self.database.insert(arrivals)
-                more = {"items": arrivals.c["items"] + insert.excluded["items"], "last_at": insert.excluded.last_at}
-                conn.execute(insert.on_conflict_do_update(index_elements=["source", "slot"], set_=more), values)
+                upsert = self.database.upsert(arrivals, index=["source", "slot"], update=["last_at"])
+                conn.execute(upsert, values)
             newest = arrivals.alias("newest")
             last = select(func.max(newest.c.slot)).where(newest.c.source == arrivals.c.source).scalar_subquery()
             conn.execute(delete(arrivals).where(arrivals.c.slot < last - literal(KEPT_SLOTS)))

@@ -64,17 +64,18 @@ class Threads:
 
     def homes(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """Where the conversations among the keys are now, of those that were joined to another."""
-        if is_empty(conn, retired):
-            return {}
-        parts = chunks(keys)
-        return {row.key: row.now for part in parts for row in conn.execute(_RETIRED.where(retired.c.key.in_(part)))}
+        return {} if is_empty(conn, retired) else _joined(conn, retired.c.key, keys)
 
     def former(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """The earlier keys of conversations, each with the key that it goes by now."""
+        return _joined(conn, retired.c.now, keys)
+
+    def joined(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
+        """Both: where the conversations among the keys are now, and the earlier keys of those that they are in."""
         if is_empty(conn, retired):
             return {}
-        parts = chunks(keys)
-        return {row.key: row.now for part in parts for row in conn.execute(_RETIRED.where(retired.c.now.in_(part)))}
+        homes = _joined(conn, retired.c.key, keys)
+        return homes | self.former(conn, list(dict.fromkeys((*keys, *homes.values()))))
 
     def remember(self, conn: Connection, pairs: Mapping[str, str]) -> None:
         """Keep what aliases stand for; the first one said stays."""
@@ -127,6 +128,10 @@ class Threads:
 
 _ALIASES = select(aliases.c.alias, aliases.c.key)
 _RETIRED = select(retired.c.key, retired.c.now)
+
+
+def _joined(conn: Connection, column: Column[Any], keys: Sequence[str]) -> dict[str, str]:
+    return {row.key: row.now for part in chunks(keys) for row in conn.execute(_RETIRED.where(column.in_(part)))}
 
 
 def _move_signals(conn: Connection, move: Move) -> None:

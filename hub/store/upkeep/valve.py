@@ -108,11 +108,11 @@ class Valve:
         error = {"note": "a newer version of the record waited behind it for too long", "code": "held"}
         with self.database.read() as conn:
             ids = list(conn.scalars(query))
-        if ids:
-            with self.database.write() as conn:
-                values = {"state": "discarded", "settled_at": now, "error": error}
-                ids = list(conn.scalars(update(T).where(T.c.id.in_(ids), *failed).values(values).returning(T.c.id)))
-        return ids
+        if not ids:
+            return []
+        given_up = update(T).where(*failed).values(state="discarded", settled_at=now, error=error).returning(T.c.id)
+        with self.database.write() as conn:
+            return [one for part in chunks(ids) for one in conn.scalars(given_up.where(T.c.id.in_(part)))]
 
     def _note(self, conn: Connection, entry: Entry, count: int, now: datetime) -> None:
         if count:

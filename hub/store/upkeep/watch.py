@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Column, Connection, Index, Table, delete, func, select, update
+from sqlalchemy import Column, Connection, Index, Table, delete, select, update
 
 from hub.store.database import Database, chunks
 from hub.store.tables import Time, Words, metadata
@@ -60,9 +60,3 @@ class Watch:
         query = select(watched.c.signal_key).where(watched.c.source == source, watched.c.seen_at < before)
         with self.database.read() as conn:
             return list(conn.scalars(query.order_by(watched.c.seen_at).limit(limit)))
-
-    def count(self, source: str) -> int:
-        """How many signals of a source are watched."""
-        with self.database.read() as conn:
-            query = select(func.count()).select_from(watched).where(watched.c.source == source)
-            return conn.scalar(query) or 0

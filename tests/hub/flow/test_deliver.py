@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+import hub.flow.deliver as sending
 from hub.core.errors import (
     ConnectorError,
     QuotaExhausted,
@@ -16,11 +17,13 @@ from hub.core.errors import (
     Unavailable,
     Uncertain,
 )
+from hub.core.keys import signal_key
 from hub.core.model import RemoteRef
 from hub.flow.deliver import deliver, deliver_batch
 from hub.flow.process import process
 from hub.sdk.connectors import Lookup, Native, NoIdempotency
 from tests.hubs import Made
+from tests.logs import logged_by
 
 NewHub = Callable[..., Made]
 
@@ -60,6 +63,19 @@ def test_a_retry_comes_after_its_wait_and_lands(new_hub: NewHub) -> None:
     made.clock.pass_(seconds=5)
     assert deliver(made.hub, "memo") == 1
     assert made.states() == {"delivered": 1}
+
+
+def test_what_is_logged_of_a_delivery_names_it_and_its_signal(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.memo.raises = Unavailable("down")
+    with logged_by(sending) as lines:
+        deliver(made.hub, "memo")
+        made.memo.raises = None
+        made.clock.pass_(seconds=6)
+        deliver(made.hub, "memo")
+    (row,) = made.hub.store.outbox.recent()
+    named = [(line["event"], line["delivery"], line["signal"]) for line in lines]
+    assert named == [(event, row["id"], signal_key("lines", "1")) for event in ("not delivered", "delivered")]
 
 
 def test_the_schedule_ends_in_a_dead_letter(new_hub: NewHub) -> None:

@@ -51,6 +51,19 @@ def locked(tmp_path: Path, limited: Limited) -> Iterator[None]:
     other.close()
 
 
+@pytest.mark.parametrize(
+    ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 10_000)]
+)
+def test_a_commit_in_sqlite_is_durable_and_locks_out_no_reader(tmp_path: Path, pragma: str, value: object) -> None:
+    store = open_store(f"sqlite:///{tmp_path / 'hub.db'}")
+    found = []
+    for transaction in (store.database.write, store.database.read):
+        with transaction() as conn:
+            found.append(conn.exec_driver_sql(f"PRAGMA {pragma}").scalar())
+    store.close()
+    assert found == [value, value]
+
+
 def test_a_database_that_another_process_has_locked_is_unavailable(limited: Limited, locked: None) -> None:
     with pytest.raises(StoreUnavailable, match="database is locked"):
         limited("busy_timeout=50").inbox.add([raw()])

@@ -84,7 +84,7 @@ def test_a_merge_is_followed_and_can_be_undone(store: Store, ada: Person) -> Non
     store.people.merge(twin.key, ada.key)
     assert behind(store, "rss:a", "rss:b") == {"rss:a": ada.key, "rss:b": ada.key}
     with store.database.read() as conn:
-        assert store.people.authors_of(conn, ada.key) == ["rss:a", "rss:b"]
+        assert store.people.families(conn, [ada.key]) == {ada.key: ["rss:a", "rss:b"]}
     assert store.people.unmerge(twin.key)
     assert behind(store, "rss:a", "rss:b") == {"rss:a": twin.key, "rss:b": twin.key}
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from hub.core.errors import Rejected
+from hub.core.errors import Rejected, Unavailable
+from hub.core.retry import FAILURES
 from hub.flow.watch.rounds import make_round
 from hub.queue.pace import UsageNote
 from tests.hub.web.browser import Browser
@@ -63,6 +64,16 @@ def test_pauses_breakers_and_usage_are_shown(new_hub: NewHub) -> None:
     assert [found["hubbub_connection_paused", one] for one in ("memo", "sources/lines")] == [1, 0]
     assert found["hubbub_breaker_open", "memo"] == 0
     assert [found[f"hubbub_quota_{one}", "memo"] for one in ("used", "limit")] == [81, 100]
+
+
+def test_an_open_breaker_is_told_apart_from_a_pause(new_hub: NewHub) -> None:
+    made = new_hub(batch=1)
+    made.memo.raises = Unavailable("nobody there")
+    made.say(*({"id": str(n), "text": f"acme {n}"} for n in range(FAILURES)))
+    made.run()
+    found = samples(made)
+    assert [found[f"hubbub_{one}", "memo"] for one in ("breaker_open", "connection_paused")] == [1, 1]
+    assert found["hubbub_breaker_open", "sources/lines"] == 0
 
 
 def test_heartbeats_arrivals_and_alerts_are_shown(new_hub: NewHub) -> None:

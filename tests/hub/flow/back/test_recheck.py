@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.core.errors import Unavailable
+from hub.core.errors import RateLimited, Unavailable
 from hub.core.keys import signal_key
 from hub.core.model import Signal, Tombstone
 from hub.flow.back.recheck import Checked, recheck, recheck_due, recheck_lanes
@@ -101,7 +101,38 @@ def test_a_network_that_does_not_answer_says_nothing_about_its_posts(new_hub: Ne
     made.clock.pass_(hours=12)
     assert recheck_due(made.hub, LANE) == Checked()
     (row,) = [row for row in made.hub.store.cursors.list() if row["source"] == LANE]
-    assert (row["error"], made.hub.store.watch.count("lines")) == ("Unavailable: down", 1)
+    waiting = made.hub.store.watch.unchecked("lines", before=made.clock(), limit=9)
+    assert (row["error"], len(waiting)) == ("Unavailable: down", 1)
+
+
+def test_a_network_that_says_when_is_not_asked_before(new_hub: NewHub) -> None:
+    made = new_hub()
+    asking(made)
+
+    def fail(self: LineSource, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
+        raise RateLimited("too many", retry_after=1800)
+
+    made.source.recheck = fail  # type: ignore[method-assign,assignment]  # a class made for this test
+    say(made, "a")
+    prepare(made.hub)
+    made.clock.pass_(hours=12)
+    recheck_due(made.hub, LANE)
+    (row,) = [row for row in made.hub.store.cursors.list() if row["source"] == LANE]
+    assert row["due_at"] - made.clock() == timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(("slice_s", "wait"), [(0.000_001, timedelta()), (60, timedelta(hours=1))])
+def test_posts_that_a_time_slice_leaves_are_looked_for_at_once(
+    new_hub: NewHub, slice_s: float, wait: timedelta
+) -> None:
+    made = new_hub()
+    asking(made, size=1)
+    say(made, "a", "b")
+    prepare(made.hub)
+    made.clock.pass_(hours=12)
+    recheck_due(made.hub, LANE, slice_s=slice_s)
+    (row,) = [row for row in made.hub.store.cursors.list() if row["source"] == LANE]
+    assert row["due_at"] - made.clock() == wait
 
 
 def test_a_source_may_not_bury_what_it_was_not_asked(new_hub: NewHub) -> None:

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
-from hub.flow.watch.judge import Bounds, Dead, Held, Let, Pause, Poll, Snapshot, judge
+from hub.config.settings import AlertsSection
+from hub.flow.watch.judge import Held, Let, Pause, Poll, Snapshot, judge
 from hub.sdk.rates import Usage
+from hub.store.upkeep.figures import Dead
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 LONG_AGO, JUST_NOW = NOON - timedelta(hours=1), NOON - timedelta(seconds=30)
@@ -20,8 +22,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a source without rights": ({"polls": {"news": Poll(1, "Unauthorised: HTTP 401")}}, "blocked:sources/news"),
     "an open breaker": ({"pauses": (OPEN,)}, "breaker:crm"),
     "a breaker that probes": ({"pauses": (Pause("crm", "half-open", "x", LONG_AGO),)}, "breaker:crm"),
-    "dead letters, and none before": ({"dead": {"crm": Dead(5, 0)}}, "dead:crm"),
-    "three times the usual dead letters": ({"dead": {"crm": Dead(30, 240)}}, "dead:crm"),
+    "dead letters, and none before": ({"dead": {"crm": Dead(5, 5, 0)}}, "dead:crm"),
+    "three times the usual dead letters": ({"dead": {"crm": Dead(30, 30, 240)}}, "dead:crm"),
     "a day's quota above 80 %": ({"usages": {"crm": Usage(81, 100)}}, "quota:crm"),
     "a quota that resets in an hour": ({"usages": {"crm": Usage(81, 100, 3600.0)}}, "quota:crm"),
     "five failed polls": ({"polls": {"news": Poll(5, "Unavailable: HTTP 503")}}, "poll:news"),
@@ -34,14 +36,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("case", WRONG)
 def test_this_is_one_alert(case: str) -> None:
     given, key = WRONG[case]
-    assert [alert.key for alert in judge(Snapshot(NOON, **given), Bounds())] == [key]
+    assert [alert.key for alert in judge(Snapshot(NOON, **given), AlertsSection())] == [key]
 
 
 FINE: dict[str, dict[str, Any]] = {
     "nothing": {},
     "a pause of the pace": {"pauses": (Pause("crm", "paused", "its pace", JUST_NOW),)},
-    "four dead letters": {"dead": {"crm": Dead(4, 0)}},
-    "as many dead letters as ever": {"dead": {"crm": Dead(10, 240)}},
+    "four dead letters": {"dead": {"crm": Dead(4, 4, 0)}},
+    "as many dead letters as ever": {"dead": {"crm": Dead(10, 10, 240)}},
     "a quota at 80 %": {"usages": {"crm": Usage(80, 100)}},
     "a window of some seconds": {"usages": {"crm": Usage(99, 100, 10.0)}},
     "a vendor that tells no limit": {"usages": {"crm": Usage(5, 0)}},
@@ -55,15 +57,15 @@ FINE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("case", FINE)
 def test_this_is_no_alert(case: str) -> None:
-    assert judge(Snapshot(NOON, **FINE[case]), Bounds()) == []
+    assert judge(Snapshot(NOON, **FINE[case]), AlertsSection()) == []
 
 
 def test_the_reason_of_a_blocked_connection_is_told() -> None:
-    (alert,) = judge(Snapshot(NOON, blocked={"crm": 3}, pauses=(PAUSED,)), Bounds())
+    (alert,) = judge(Snapshot(NOON, blocked={"crm": 3}, pauses=(PAUSED,)), AlertsSection())
     assert (alert.severity, alert.text) == ("critical", "crm is blocked, 3 deliveries wait: HTTP 401")
 
 
 def test_bounds_move_with_the_configuration() -> None:
-    snapshot = Snapshot(NOON, dead={"crm": Dead(2, 0)}, usages={"crm": Usage(51, 100)})
-    found = judge(snapshot, Bounds(quota=0.5, dead_letters=2))
+    snapshot = Snapshot(NOON, dead={"crm": Dead(2, 2, 0)}, usages={"crm": Usage(51, 100)})
+    found = judge(snapshot, AlertsSection(quota=0.5, dead_letters=2))
     assert [alert.key for alert in found] == ["dead:crm", "quota:crm"]

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.flow.watch.rhythm import EPOCH, SLOT, is_silent, usual_pause
+from hub.flow.watch.rhythm import is_silent, usual_pause
+from hub.store.upkeep.figures import SLOT, slot_of
 
 MONDAY = datetime(2026, 11, 16, tzinfo=UTC)
 FLOOR = timedelta(minutes=30)
 
 
 def slots(times: Iterable[datetime]) -> list[int]:
-    return sorted({(at - EPOCH) // SLOT for at in times})
+    return sorted({slot_of(at) for at in times})
 
 
 def every(step: timedelta, begin: datetime, end: datetime) -> list[datetime]:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from hub.config.settings import AlertsSection, Settings
-from hub.core.errors import ConfigError, Rejected, Unauthorised
+from hub.core.errors import ConfigError, Rejected, Unauthorised, Unavailable
+from hub.core.retry import FAILURES
 from hub.flow.watch.look import look, shown_alerts
 from hub.flow.watch.rounds import count_arrivals, make_round
 from hub.flow.watch.tell import NotTold, tell
@@ -128,6 +129,30 @@ def test_a_blocked_connection_is_an_alert(new_hub: NewHub) -> None:
     make_round(made.hub)
     (shown,) = shown_alerts(made.hub.store.alerts.all())
     assert (shown["key"], shown["text"]) == ("blocked:memo", "memo is blocked, 1 deliveries wait: the token is refused")
+
+
+def test_a_breaker_that_opened_is_an_alert_until_somebody_answers(new_hub: NewHub) -> None:
+    made = new_hub(batch=1)
+    made.memo.raises = Unavailable("nobody there")
+    made.say(*({"id": str(n), "text": f"acme {n}"} for n in range(FAILURES)))
+    made.run()
+    make_round(made.hub)
+    (shown,) = shown_alerts(made.hub.store.alerts.all())
+    assert (shown["key"], "nobody there" in shown["text"]) == ("breaker:memo", True)
+    made.memo.raises = None
+    made.clock.pass_(minutes=1)
+    made.run()
+    make_round(made.hub)
+    assert shown_alerts(made.hub.store.alerts.all()) == []
+
+
+@pytest.mark.parametrize(("used", "keys"), [(801, ["quota:memo"]), (800, [])])
+def test_a_window_that_a_vendor_says_is_used_up_is_an_alert(new_hub: NewHub, used: int, keys: list[str]) -> None:
+    made = new_hub()
+    told = {"ratelimit-limit": "1000", "ratelimit-remaining": str(1000 - used), "ratelimit-reset": "3600"}
+    made.hub.paces.open("memo").tell(200, told)
+    make_round(made.hub)
+    assert [one["key"] for one in shown_alerts(made.hub.store.alerts.all())] == keys
 
 
 def test_a_silent_source_is_told_and_is_over_when_it_speaks(new_hub: NewHub) -> None:
