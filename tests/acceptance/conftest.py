@@ -1,4 +1,4 @@
-"""Real networks for a session. They take minutes to install, so they run only where they are asked for by name."""
+"""Real servers for a session. They take minutes to install, so they run only where they are asked for by name."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tests.acceptance import snac_network as snac
 from tests.acceptance.servers import Server, started
 
 FOLDER = "tests/acceptance"
-NETWORKS = {"bluesky_network", "snac_network"}
+NETWORKS = {"bluesky_network", "snac_network", "rt"}
 _ASKED = "real servers are started only when asked for: pytest -m acceptance, or HUBBUB_ACCEPTANCE=1"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what needs a real network, give it time to install, and skip it where nobody asked."""
+    """Mark what needs a real server, give it time to install, and skip it where nobody asked."""
     asked = "acceptance" in " ".join([*config.invocation_params.args, os.environ.get("HUBBUB_ACCEPTANCE", "")])
     asked = asked or os.environ.get("HUBBUB_ACCEPTANCE") == "1"
     for item in items:

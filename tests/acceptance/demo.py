@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from hub.core.errors import HubError
 from hub.store import Store, open_store
 from hub.store.tables import inbox
+from tests.servers import descendants_of, is_alive
 
 DEADLINE_S = 150.0
 END_S = 20.0
@@ -133,12 +134,12 @@ class Demo:
 
     def look(self, process: subprocess.Popen[bytes]) -> set[int]:
         """The supervisor and all that it started, remembered for the end."""
-        self.seen |= {process.pid, *descendants(process.pid)}
+        self.seen |= {process.pid, *descendants_of(process.pid)}
         return self.seen
 
     def left(self) -> list[str]:
         """What of the remembered processes still lives."""
-        return [f"{pid} {command_of(pid)}" for pid in sorted(self.seen) if lives(pid)]
+        return [f"{pid} {command_of(pid)}" for pid in sorted(self.seen) if is_alive(pid)]
 
     def story(self) -> str:
         return f"{self.counts()} {(self.folder / 'log').read_text('utf-8', 'replace')[-3000:]}"
@@ -165,33 +166,11 @@ def wait(until: Callable[[], bool], why: Callable[[], str], seconds: float = DEA
     return time.monotonic() - start
 
 
-def state_of(pid: int) -> tuple[str, int]:
-    """A process's state letter and its parent; ("", 0) where there is none."""
-    try:
-        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return "", 0
-    return words[0], int(words[1])
-
-
-def lives(pid: int) -> bool:
-    return state_of(pid)[0] not in ("", "Z", "X")
-
-
 def command_of(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")[:120]
     except OSError:
         return ""
-
-
-def descendants(pid: int) -> set[int]:
-    """All that a process started, and what that started."""
-    parents = {int(one.name): state_of(int(one.name))[1] for one in Path("/proc").iterdir() if one.name.isdigit()}
-    found = {pid}
-    while more := {one for one, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found - {pid}
 
 
 def free_ports(count: int) -> int:

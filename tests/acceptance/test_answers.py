@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import signal
 import subprocess
 import sys
@@ -19,21 +18,18 @@ import msgspec
 import pytest
 
 from hub import HttpResponse
-from hub.config.settings import load_settings
 from hub.flow.deliver import deliver
 from hub.flow.intake import poll, polling_sources
 from hub.flow.process import process
 from hub.flow.sweep import sweep
 from hub.queue.inprocess import InProcessBell
-from hub.registry import Registry
-from hub.runtime import Hub, system_clock
+from hub.runtime import Hub, open_hub
 from hub.sdk.sandbox import SandboxOptions, serve
 from hub.sdk.testing.fakes import SentRequest, answer
 from hub.sdk.testing.server import LocalServer
-from hub.store import open_store
-from hub.web.inbound import InboundDoor
 from plugins.zendesk.sandbox import build
 from tests.acceptance.bluesky_network import BlueskyNetwork, Posted
+from tests.acceptance.door import knock
 from tests.acceptance.servers import until
 from tests.acceptance.snac_network import SnacNetwork
 
@@ -94,8 +90,8 @@ class Shop:
     def say(self, ticket: str, text: str) -> None:
         """The agent answers in public; the desk calls the hub's door, which stores what it said."""
         httpx.post(f"{self.url}/agent/tickets/{ticket}/say", data={"text": text, "public": "yes"}, trust_env=False)
-        assert self.desk.webhooks.wait()
-        assert self.desk.webhooks.attempts[-1].status == 200
+        assert self.desk.teller.wait()
+        assert self.desk.teller.attempts[-1].status == 200
         process(self.hub)
 
     def die_answering(self) -> str:
@@ -138,41 +134,20 @@ def shop(
         line = f'proxy = "{proxy}"' if proxy else ""
         config.write_text(CONFIG.format(plugin=plugin, options=", ".join(shown), desk=desk.url, proxy=line))
         (folder / "rules.toml").write_text(RULES)
-        settings = load_settings(config)
-        store = open_store(settings.database_url)
-        store.database.migrate()
-        hub = Hub(settings, store, InProcessBell(), Registry(), system_clock)
-        store.cursors.declare(polling_sources(hub), now=hub.now())
-        with LocalServer(lambda request: knock(hub, request)) as door:
+        hub = open_hub(config, bell=InProcessBell(), migrate=True)
+        hub.store.cursors.declare(polling_sources(hub), now=hub.now())
+
+        def serve_door(request: SentRequest) -> HttpResponse:
+            status, body = knock(hub, urlsplit(request.url).path, request.headers, request.content or b"")
+            return answer(status, content=body)
+
+        with LocalServer(serve_door) as door:
             target = {"url": f"{door.url}/in/desk", "secret": SECRET}
             httpx.post(f"{desk.url}/agent/webhook", json=target, trust_env=False).raise_for_status()
             try:
                 yield Shop(hub, desk.sandbox, desk.url, config)
             finally:
                 hub.close()
-
-
-def knock(hub: Hub, request: SentRequest) -> HttpResponse:
-    """Hand a request to the hub's own door."""
-    said: list[Any] = []
-
-    async def call() -> None:
-        door, headers = InboundDoor(hub), [(name.encode(), value.encode()) for name, value in request.headers.items()]
-        path = urlsplit(request.url).path
-        scope = {"path": path, "method": request.method, "query_string": b"", "headers": headers}
-
-        async def receive() -> dict[str, Any]:
-            return {"type": "http.request", "body": request.content or b""}
-
-        async def send(message: Any) -> None:
-            said.append(message)
-
-        door.writer.open()
-        await door(scope, receive, send)
-        door.writer.close()
-
-    asyncio.run(call())
-    return answer(said[0]["status"], content=said[1]["body"])
 
 
 def test_an_agents_answer_appears_once_on_bluesky_though_a_worker_is_killed(

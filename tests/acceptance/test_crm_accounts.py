@@ -13,10 +13,8 @@ from hub.core.model import IdentityLink, RemoteRef
 from hub.store.references import Reference
 from tests.acceptance.test_crm_people import World, opened
 
-OBJECTS = pytest.mark.parametrize(
-    ("crm", "object_"),
-    [("salesforce", "Contact"), ("salesforce", "Account"), ("hubspot", "contacts"), ("hubspot", "companies")],
-)
+PLACES = [("salesforce", "Contact"), ("salesforce", "Account"), ("hubspot", "contacts"), ("hubspot", "companies")]
+OBJECTS = pytest.mark.parametrize(("crm", "object_"), PLACES)
 TYPED: dict[str, dict[str, str]] = {
     "Contact": {
         "LastName": "Example",
@@ -92,10 +90,8 @@ def test_two_accounts_of_a_person_write_one_record_over_both(company: Company, c
 
 def test_nobody_linked_and_nothing_is_written(company: Company) -> None:
     company.say("bo")
-    found = [
-        company.all(*place) for place in (("salesforce", "Contact"), ("hubspot", "contacts"), ("hubspot", "companies"))
-    ]
-    assert found == [[], [], []]
+    assert company.hub.store.signals.recent(limit=9)
+    assert [company.all(*place) for place in PLACES] == [[]] * 4
 
 
 @OBJECTS

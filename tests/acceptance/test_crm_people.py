@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,12 +23,12 @@ from hub.runtime import Hub
 from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
 from hub.store import open_store
 from hub.store.tables import refs
-from hub.web.inbound import InboundDoor
 from plugins.hubspot.destination import HubSpotDestination
 from plugins.hubspot.sandbox import build as build_account
 from plugins.salesforce.destination import SalesforceDestination
 from plugins.salesforce.sandbox import build as build_org
 from plugins.salesforce.sandbox.outbound import ORGANIZATION
+from tests.acceptance.door import knock
 from tests.hubs import Clock, FakeRegistry, LineSource
 
 RULES = """
@@ -90,7 +89,7 @@ class World:
         webhooks = self.account.webhooks
         body = json.dumps(webhooks.take()).encode()
         headers = webhooks.sign(f"{self.hub.settings.public_url}/in/hubspot", body)
-        status = asyncio.run(call(InboundDoor(self.hub), headers, body))
+        status, _ = knock(self.hub, "/in/hubspot", headers, body)
         process(self.hub, slice_s=30)
         return status
 
@@ -127,22 +126,6 @@ def sections(account: str, org: str) -> dict[str, Any]:
 
 
 W = TypeVar("W", bound=World)
-
-
-async def call(door: InboundDoor, headers: dict[str, str], body: bytes) -> int:
-    said: list[Any] = []
-
-    async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body}
-
-    async def send(message: Any) -> None:
-        said.append(message)
-
-    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    door.writer.open()
-    await door({"path": "/in/hubspot", "method": "POST", "query_string": b"", "headers": raw}, receive, send)
-    door.writer.close()
-    return int(said[0]["status"])
 
 
 @pytest.fixture
@@ -220,8 +203,8 @@ def test_what_people_deleted_is_made_anew_and_whole_once_the_hub_was_told(world:
 
 
 def test_a_call_with_a_wrong_signature_is_refused(world: World) -> None:
-    headers = {**world.account.webhooks.sign("http://elsewhere/in/hubspot", b"[]")}
-    assert asyncio.run(call(InboundDoor(world.hub), headers, b"[]")) == 401
+    headers = world.account.webhooks.sign("http://elsewhere/in/hubspot", b"[]")
+    assert knock(world.hub, "/in/hubspot", headers, b"[]")[0] == 401
 
 
 def test_the_hubs_own_writes_come_back_as_nothing(world: World) -> None:

@@ -11,16 +11,13 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from hub.config.settings import load_settings
 from hub.flow.deliver import deliver
 from hub.flow.explain import explain
 from hub.flow.intake import poll, polling_sources
 from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
-from hub.registry import Registry
-from hub.runtime import Hub, system_clock
+from hub.runtime import Hub, open_hub
 from hub.sdk.sandbox import SandboxOptions, serve
-from hub.store import open_store
 from plugins.zendesk.sandbox import build
 from tests.acceptance.bluesky_network import BlueskyNetwork
 from tests.acceptance.servers import until
@@ -67,11 +64,8 @@ def listening(
         line = f'proxy = "{proxy}"' if proxy else ""
         config.write_text(CONFIG.format(plugin=plugin, options=inner, desk=desk.url, proxy=line))
         (folder / "rules.toml").write_text(RULES)
-        settings = load_settings(config)
-        store = open_store(settings.database_url)
-        store.database.migrate()
-        hub = Hub(settings, store, InProcessBell(), Registry(), system_clock)
-        store.cursors.declare(polling_sources(hub), now=hub.now())
+        hub = open_hub(config, bell=InProcessBell(), migrate=True)
+        hub.store.cursors.declare(polling_sources(hub), now=hub.now())
         try:
             yield hub, desk.sandbox
         finally:

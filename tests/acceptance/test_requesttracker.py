@@ -25,8 +25,6 @@ from plugins.requesttracker.destination import RequestTrackerDestination
 from tests.acceptance.servers import HOME, Server, started
 from tests.plugins.requesttracker.conftest import running_hub
 
-pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(900)]
-
 URL = "http://127.0.0.1:18080"
 API = f"{URL}/REST/2.0"
 RIGHTS = (
@@ -73,11 +71,8 @@ class Desk:
 
 
 @pytest.fixture(scope="session")
-def rt(request: pytest.FixtureRequest) -> Iterator[Desk]:
+def rt() -> Iterator[Desk]:
     """RT 5 with a hub's user, an agent and a customer; installed once, wiped after the session."""
-    asked = "acceptance" in " ".join(map(str, request.config.invocation_params.args))
-    if not asked and os.environ.get("HUBBUB_ACCEPTANCE") != "1":
-        pytest.skip("real servers are started only when asked for: pytest -m acceptance, or HUBBUB_ACCEPTANCE=1")
     server = Server("rt.sh", "/usr/share/request-tracker5/libexec/rt-server")
     with started(server, lambda: httpx.get(f"{API}/rt", trust_env=False).status_code == 401, needs=("apt-get", "perl")):
         folder = HOME / "run" / "rt"

@@ -16,7 +16,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.acceptance.demo import Demo, command_of, descendants, make_demo
+from tests.acceptance.demo import Demo, command_of, make_demo
+from tests.servers import descendants_of
 
 ANSWER = "Sorry Ann, we are on it."
 COMPLAINT = "the app throws me out every time I open it. I hate it, it is terrible."
@@ -200,7 +201,7 @@ def test_an_answer_is_posted_once_though_the_sender_is_killed_on_its_way(street:
     street.say(ticket, f"It is on its way. {mark}")
     faults = street.town("/_sandbox/faults")
     street.until("the post on its way", lambda: street.web.get(faults).json()[0]["times"] == 0)
-    (sender,) = [pid for pid in descendants(street.pid) if " deliver " in command_of(pid)]
+    (sender,) = [pid for pid in descendants_of(street.pid) if " deliver " in command_of(pid)]
     os.kill(sender, signal.SIGKILL)
     street.until("the note", lambda: "Posted on Mastodon: " in street.ticket(ticket), 80)
     assert len(street.ours()) == 1

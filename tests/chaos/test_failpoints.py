@@ -161,6 +161,7 @@ def test_a_kill_at_each_place_of_a_delivery_makes_each_record_once(
             ):  # the vendor commits, drops the connection, and then we die
                 here.sandboxes[destination].sandbox.faults.set([{**DROPS, "match": CALLS[kind]}])
             assert run(here.config, f"deliver:{destination}", place=place) == -signal.SIGKILL, place
+            assert not any(fault["times"] for fault in here.sandboxes[destination].sandbox.faults.show()), place
         for turn in range(1, 4):
             assert run(here.config, "sweep", f"deliver:{destination}", ahead=turn * LATER_S) == 0
         journal = here.journals()[destination]
