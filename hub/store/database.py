@@ -8,14 +8,27 @@ import secrets
 import socket
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, func, inspect, literal, select, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Executable,
+    Insert,
+    Table,
+    create_engine,
+    event,
+    func,
+    inspect,
+    literal,
+    select,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -31,6 +44,7 @@ OUTAGES = frozenset(
     {"OperationalError", "InterfaceError", "DatabaseError"}
 )  # the last by itself: no database, or a broken one
 MIGRATION_LOCK = 0x48554242  # any number that no other program on this database uses
+NAP_S = 0.002  # between two looks whether the database is free to be written
 PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
 
 
@@ -48,6 +62,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writer = engine.execution_options(writes=True)
+        self._adds: dict[Table, Executable] = {}  # made once: a statement is slow to make, and each commit makes some
 
     @property
     def is_sqlite(self) -> bool:
@@ -69,6 +84,15 @@ class Database:
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """The dialect's insert, which knows ON CONFLICT."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def add_new(self, conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+        """Insert rows, but leave alone what is there already; returns how many were new."""
+        if table not in self._adds:
+            insert = self.insert_new(table)
+            # The drivers differ: psycopg counts no rows of many sets of values, and sqlite3 is slower where it returns them.
+            self._adds[table] = insert if self.is_sqlite else insert.returning(*table.primary_key.columns)
+        done = conn.execute(self._adds[table], rows)
+        return done.rowcount if self.is_sqlite else len(done.all())
 
     def insert_new(self, table: Table) -> Insert:
         """An insert that leaves rows alone that are there already."""
@@ -251,4 +275,34 @@ def _execute_patiently(cursor: Any, statement: str) -> None:
 
 
 def _begin_sqlite(conn: Connection) -> None:
-    conn.exec_driver_sql("BEGIN IMMEDIATE" if conn.get_execution_options().get("writes") else "BEGIN")
+    if not conn.get_execution_options().get("writes"):
+        conn.exec_driver_sql("BEGIN")
+        return
+    raw = conn.connection.dbapi_connection
+    assert raw is not None
+    with contextlib.closing(raw.cursor()) as cursor:
+        if not _begin_alone(cursor):
+            conn.exec_driver_sql("BEGIN IMMEDIATE")  # the last try, whose error SQLAlchemy tells
+
+
+def _begin_alone(cursor: Any) -> bool:
+    """Whether nobody else writes any more, within the connection's busy_timeout; looks again every few milliseconds.
+
+    SQLite's own wait naps for up to 100 ms between two looks, and so misses each gap of a writer that commits all the time.
+    """
+    (patience_ms,) = cursor.execute("PRAGMA busy_timeout").fetchone()
+    end = time.monotonic() + patience_ms / 1000
+    cursor.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < end:
+            try:
+                cursor.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                    return False
+                time.sleep(NAP_S)
+            else:
+                return True
+    finally:
+        cursor.execute(f"PRAGMA busy_timeout={patience_ms}")
+    return False

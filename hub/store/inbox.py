@@ -56,11 +56,10 @@ class Inbox:
         rows = [_row(item, form) for item in items]
         if not rows:
             return 0
-        insert = self.database.insert_new(T).returning(T.c.id)
         if conn is not None:
-            return len(conn.execute(insert, rows).all())
+            return self.database.add_new(conn, T, rows)
         with self.database.write() as own:
-            return len(own.execute(insert, rows).all())
+            return self.database.add_new(own, T, rows)
 
     def claim(self, *, limit: int, now: datetime) -> tuple[str, list[InboxRow]]:
         """Lease up to `limit` due rows, oldest first; a row whose lease was lost twice comes alone. Returns (token, rows)."""

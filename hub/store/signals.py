@@ -170,10 +170,9 @@ class Signals:
         """Insert new signals with their labels; returns how many were new (fewer than given: somebody was faster)."""
         if not judged:
             return 0
-        insert = self.database.insert_new(S).returning(S.c.id)
-        added = conn.execute(insert, [_row(item) for item in judged]).all()
+        added = self.database.add_new(conn, S, [_row(item) for item in judged])
         self._label(conn, judged)
-        return len(added)
+        return added
 
     def revise(self, conn: Connection, judged: Sequence[Judged]) -> None:
         """Replace the content of signals that are there already."""
@@ -276,7 +275,7 @@ class Signals:
     def _label(self, conn: Connection, judged: Sequence[Judged]) -> None:
         rows = [_label_row(item.signal.key, label) for item in judged for label in item.labels]
         if rows:
-            conn.execute(self.database.insert_new(L), rows)
+            self.database.add_new(conn, L, rows)
 
     def _whole(self, conn: Connection, query: Select[Any]) -> list[dict[str, Any]]:
         rows = [dict(row) for row in conn.execute(query).mappings()]

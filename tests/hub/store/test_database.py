@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hub.core.errors import ConfigError
 from hub.store import Store, StoreUnavailable, WrongRevision, open_store
-from hub.store.database import chunks, holder_is_gone, lease_token, open_database
+from hub.store.database import NAP_S, chunks, holder_is_gone, lease_token, open_database
 from hub.store.tables import deliveries, needs
 from tests.hub.store.given import NOON, plan, raw, record
 
@@ -67,6 +67,25 @@ def test_a_commit_in_sqlite_is_durable_and_locks_out_no_reader(tmp_path: Path, p
 def test_a_database_that_another_process_has_locked_is_unavailable(limited: Limited, locked: None) -> None:
     with pytest.raises(StoreUnavailable, match="database is locked"):
         limited("busy_timeout=50").inbox.add([raw()])
+
+
+@pytest.mark.parametrize("looks", [1, 40])
+def test_a_writer_that_waits_looks_every_few_milliseconds(
+    tmp_path: Path, limited: Limited, monkeypatch: pytest.MonkeyPatch, looks: int
+) -> None:
+    store, naps = limited("busy_timeout=10000"), list[float]()
+    other = sqlite3.connect(tmp_path / "hub.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == looks:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr("hub.store.database.time.sleep", nap)
+    assert store.inbox.add([raw()]) == 1
+    assert naps == [NAP_S] * looks
+    other.close()
 
 
 def test_a_locked_database_can_still_be_read(limited: Limited, locked: None) -> None:
