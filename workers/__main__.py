@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ from workers import jobs, listen, schedule
 
 log = structlog.get_logger(__name__)
 BEAT_S = 15.0
+YOUNG_OBJECTS = 50_000
 PATIENCE_S = 60.0
 ROLES = {"process": ("process", "poll"), "deliver": ("deliver",), "all": ("process", "deliver", "poll")}
 
@@ -79,6 +81,8 @@ def work(hub: Hub, role: str) -> int:
 
 def consume(hub: Hub, role: str) -> int:
     """Serve the role's queues with an RQ worker."""
+    # A batch makes tens of thousands of objects that live until its end: by default the collector looks at them all the time.
+    gc.set_threshold(YOUNG_OBJECTS, 20, 20)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)
     jobs.use(hub)
     if role != "deliver":
