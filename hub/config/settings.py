@@ -197,7 +197,12 @@ class DestinationSection(ConnectionSection):
 
 
 class EnricherSection(ConnectionSection):
-    """`[enrichers.NAME]`; they run in the file's order, and language comes first."""
+    """`[enrichers.NAME]`; they run in the file's order, and language comes first.
+
+    `topics_only` leaves out what is about no topic: a model's time goes to the texts that are asked for.
+    """
+
+    topics_only: bool = False
 
 
 class Settings(Section):

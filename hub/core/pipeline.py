@@ -20,7 +20,7 @@ from hub.core.route import RuleSet
 from hub.core.spec import RecordNote, Rule, Trace
 from hub.core.topics import TopicIndex
 
-__all__ = ["Failure", "Memory", "Plan", "Rulebook", "check_rulebook", "facts", "plan", "standings_read"]
+__all__ = ["Failure", "Memory", "Plan", "Rulebook", "check_rulebook", "facts", "plan", "standings_read", "topics_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +85,25 @@ class Plan:
     assign: str | None = None
 
 
-def plan(signal: Signal, author: Author | None, labels: Sequence[Label], *, book: Rulebook, memory: Memory) -> Plan:
-    """Decide about one normalised signal. `labels` are the stored ones; a person's label outranks the models'."""
-    topics = book.topics.match(f"{signal.title}\n{signal.text}" if signal.title else signal.text, signal.hashtags)
+def topics_of(signal: Signal, book: Rulebook) -> tuple[str, ...]:
+    """The names of the topics that a signal is about."""
+    return book.topics.match(f"{signal.title}\n{signal.text}" if signal.title else signal.text, signal.hashtags)
+
+
+def plan(
+    signal: Signal,
+    author: Author | None,
+    labels: Sequence[Label],
+    *,
+    book: Rulebook,
+    memory: Memory,
+    topics: tuple[str, ...] | None = None,
+) -> Plan:
+    """Decide about one normalised signal. `labels` are the stored ones; a person's label outranks the models'.
+
+    `topics` are its topics by this book, where they are known already.
+    """
+    topics = topics_of(signal, book) if topics is None else topics
     known = facts(
         signal,
         author,

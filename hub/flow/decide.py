@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from hub.core.dedupe import Duplicate, Known, New, compare
 from hub.core.model import Author, Label, Signal
-from hub.core.pipeline import Memory, Plan, plan
+from hub.core.pipeline import Memory, Plan, plan, topics_of
 from hub.flow.back.ours import Ours, find_ours
 from hub.flow.back.people import Linked, find_linked
 from hub.flow.back.threads import Threads, keys_of, look_up_threads, reunite
@@ -106,9 +106,10 @@ def decide_batch(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author])
     decision = Decision(authors=met, threads=before.threads)
     fresh = _fresh(signals, before, decision)
     fresh += _reunited(hub, before, decision, {signal.key for signal, _ in fresh})
-    labels = enrich(hub, [signal for signal, _ in fresh])
-    for (signal, is_new), given in zip(fresh, labels, strict=True):
-        judged, planned = judge(hub, _spoken(signal, given), given, before, is_new=is_new)
+    topics = [topics_of(signal, hub.book) for signal, _ in fresh]
+    labels = enrich(hub, [signal for signal, _ in fresh], topics)
+    for (signal, is_new), given, about in zip(fresh, labels, topics, strict=True):
+        judged, planned = judge(hub, _spoken(signal, given), given, before, is_new=is_new, topics=about)
         (decision.new if is_new else decision.revised).append(judged)
         decision.planned += planned
     decision.assigned = before.assigned
@@ -201,12 +202,18 @@ def _spoken(signal: Signal, labels: Sequence[Label]) -> Signal:
 
 
 def judge(
-    hub: Hub, signal: Signal, labels: Sequence[Label], before: Before, *, is_new: bool
+    hub: Hub,
+    signal: Signal,
+    labels: Sequence[Label],
+    before: Before,
+    *,
+    is_new: bool,
+    topics: tuple[str, ...] | None = None,
 ) -> tuple[Judged, list[Planned]]:
     """Route and map one signal with what is known of its author and conversation."""
     author = before.authors.get(signal.author_key or "")
     memory = _memory(hub, signal, labels, before, is_new=is_new)
-    made = plan(signal, author, labels, book=hub.book, memory=memory)
+    made = plan(signal, author, labels, book=hub.book, memory=memory, topics=topics)
     for record in made.records:
         if record.operation == "create":
             before.opened.setdefault(record.key, {})[record.destination] = signal.key

@@ -16,8 +16,11 @@ log = structlog.get_logger(__name__)
 Labels = tuple[Label, ...]
 
 
-def enrich(hub: Hub, signals: Sequence[Signal]) -> list[Labels]:
-    """The labels of each signal, in order. What a broken enricher would have said is missing, and loud in the log."""
+def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]]) -> list[Labels]:
+    """The labels of each signal, in order; `topics` is what each is about.
+
+    What a broken enricher would have said is missing, and loud in the log.
+    """
     given: list[Labels] = [() for _ in signals]
     if not signals:
         return given
@@ -25,7 +28,9 @@ def enrich(hub: Hub, signals: Sequence[Signal]) -> list[Labels]:
     names.sort(key=lambda name: hub.settings.enrichers[name].plugin != "language")
     spoken = list(signals)
     for name in names:
-        for index, labels in enumerate(_run(hub, name, spoken)):
+        everything = not hub.settings.enrichers[name].topics_only
+        meant = [index for index, about in enumerate(topics) if everything or about]
+        for index, labels in zip(meant, _run(hub, name, [spoken[index] for index in meant]), strict=True):
             given[index] += labels
             spoken[index] = _with_language(spoken[index], labels)
     return given
@@ -40,7 +45,7 @@ def _with_language(signal: Signal, labels: Labels) -> Signal:
 
 
 def _run(hub: Hub, name: str, signals: Sequence[Signal]) -> Sequence[Labels]:
-    enricher = ready(hub, name)
+    enricher = ready(hub, name) if signals else None
     if enricher is None:
         return [() for _ in signals]
     try:

@@ -39,6 +39,7 @@ options = {{ scheme = "hub256", secret = {{ file = "secret" }} }}
 
 [enrichers.sentiment]
 plugin = "lexicon"
+topics_only = true
 
 [destinations.crm]
 plugin = "webhook"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import pytest
 
 from hub.core.keys import signal_key
-from hub.core.model import RawItem
+from hub.core.model import Label, RawItem, Signal
 from hub.flow.process import process, process_batch
-from tests.hubs import NOON, Made
+from tests.hubs import NOON, Made, Mood
 
 NewHub = Callable[..., Made]
 
@@ -137,6 +139,29 @@ def test_an_enricher_that_stumbles_over_one_text_labels_the_others(new_hub: NewH
     made.run()
     fields = sorted((one.fields for batch in made.memo.got for one in batch), key=lambda one: one["text"])
     assert fields == [{"text": "acme stumble"}, {"text": "love acme", "mood": "positive"}]
+
+
+def test_an_enricher_for_topics_only_is_spared_the_rest(new_hub: NewHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, seen = new_hub(), list[str]()
+    section = made.hub.settings.enrichers["mood"].model_copy(update={"topics_only": True})
+    made.hub.settings = made.hub.settings.model_copy(update={"enrichers": {"mood": section}})
+    label = Mood.enrich
+
+    def watch(self: Mood, signals: Sequence[Signal]) -> list[tuple[Label, ...]]:
+        seen.extend(signal.text for signal in signals)
+        return label(self, signals)
+
+    monkeypatch.setattr(Mood, "enrich", watch)
+    texts = ["love this weather", "love acme", "hate rain", "hate acme"]
+    made.say(*({"id": str(number), "text": text} for number, text in enumerate(texts)))
+    made.run()
+    assert seen == ["love acme", "hate acme"]
+    with made.hub.store.database.read() as conn:
+        labels = made.hub.store.signals.labels_of(conn, [signal_key("lines", str(number)) for number in range(4)])
+    assert {key: [one.value for one in found] for key, found in labels.items()} == {
+        signal_key("lines", "1"): ["positive"],
+        signal_key("lines", "3"): ["negative"],
+    }
 
 
 def test_direct_messages_reach_no_destination_without_a_policy(new_hub: NewHub) -> None:
