@@ -16,11 +16,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
     Connection,
+    Dialect,
     Engine,
     Executable,
     Insert,
+    Integer,
     Table,
+    Text,
+    TypeDecorator,
+    bindparam,
     create_engine,
     event,
     func,
@@ -33,8 +41,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeEngine
 
 from hub.core.errors import ConfigError, HubError, Problem
+from hub.store.tables import json_text, storable
 
 T = TypeVar("T")
 Also = Callable[[Connection], None]
@@ -172,7 +185,9 @@ def open_database(url: str) -> Database:
             raise _wrong_url("this is neither SQLite nor PostgreSQL")
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        return Database(create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True))
+        engine = create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True)
+        event.listen(engine, "connect", _prepare_postgres)
+        return Database(engine)
     except (ArgumentError, NoSuchModuleError, ValueError):
         raise _wrong_url("this is no database URL") from None
     except ModuleNotFoundError as error:
@@ -218,6 +233,49 @@ _FIRST = select(literal(1)).limit(1)
 CHUNK = 500
 
 
+class _Keys(TypeDecorator[Sequence[Any]]):
+    """Many keys as one parameter: an array, or JSON where there are none."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, item: type[Text | BigInteger]) -> None:
+        super().__init__()
+        self.item = item
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """The database's own type."""
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else postgresql.ARRAY(self.item))
+
+    def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
+        """The keys as the columns hold them."""
+        keys = [storable(key) if isinstance(key, str) else key for key in value or ()]
+        return json_text(keys) if dialect.name == "sqlite" else keys
+
+
+class _Among(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_Among)
+def _as_array(among: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, keys = (compiler.process(one, **options) for one in among.clauses)
+    return f"({column} = ANY({keys}))"
+
+
+@compiles(_Among, "sqlite")
+def _as_json(among: _Among, compiler: SQLCompiler, **options: Any) -> str:
+    column, keys = (compiler.process(one, **options) for one in among.clauses)
+    return f"({column} IN (SELECT value FROM json_each({keys})))"  # noqa: S608 - names and a placeholder
+
+
+def among(column: ColumnElement[Any], keys: Sequence[Any]) -> ColumnElement[bool]:
+    """Whether a column is one of the keys. All are one parameter: to render and bind each takes longer than the look-up."""
+    item = BigInteger if isinstance(column.type, Integer) else Text
+    return _Among(column, bindparam(None, keys, type_=_Keys(item), unique=True))
+
+
 def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:
     """The keys in parts that one statement can take."""
     for start in range(0, len(keys), CHUNK):
@@ -259,6 +317,13 @@ def _prepare_sqlite(dbapi: Any, _record: Any) -> None:
     for pragma in PRAGMAS:
         with contextlib.closing(dbapi.cursor()) as cursor:
             _execute_patiently(cursor, f"PRAGMA {pragma}")
+
+
+def _prepare_postgres(dbapi: Any, _record: Any) -> None:
+    # The hub's queries are short; where a planner without statistics thinks otherwise, it compiles them for longer than they run.
+    with contextlib.closing(dbapi.cursor()) as cursor:
+        cursor.execute("SET jit = off")
+    dbapi.commit()
 
 
 def _execute_patiently(cursor: Any, statement: str) -> None:

@@ -6,24 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    Connection,
-    Select,
-    and_,
-    bindparam,
-    exists,
-    func,
-    not_,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, and_, bindparam, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from hub.config.failpoint import reached
 from hub.core.model import Delivery, RemoteRef
-from hub.store.database import Also, Database, chunks, lease_token
-from hub.store.tables import CLOSED_FOR_ORDER, DUE_STATES, OPEN_STATES, attempts, needs, refs, written_out
+from hub.store.conversations import PARTS, merged, winner_of
+from hub.store.database import Also, Database, among, chunks, is_empty, lease_token
+from hub.store.ledger.due import Wish, lease
+from hub.store.tables import DUE_STATES, attempts, needs, refs, written_out
 from hub.store.tables import deliveries as T
 
 LEASE = timedelta(seconds=30)
@@ -66,53 +57,13 @@ class Deliveries:
         """Lease the next batch of one destination: due rows of one object and operation that nothing holds back."""
         token = lease_token()
         with self.database.write() as conn:
-            head = conn.execute(self._due(destination, now).limit(1)).first()
-            if head is None:
+            leased = lease(conn, Wish(destination, now, token, now + LEASE), size)
+            if leased is None:
                 return None
-            doubtful = head.state == "uncertain"
-            pick = self._due(destination, now).where(T.c.object == head.object, T.c.operation == head.operation)
-            pick = pick.where(T.c.state == "uncertain" if doubtful else T.c.state != "uncertain")
-            picked = pick.limit(size(head.object, head.operation)).with_for_update(skip_locked=True, of=T).cte("pick")
-            lease = {"state": "leased", "lease": token, "lease_until": now + LEASE, "attempts": T.c.attempts + 1}
-            lease["first_sent_at"] = func.coalesce(
-                T.c.first_sent_at, bindparam("sent", now, type_=T.c.first_sent_at.type)
-            )
-            rows = conn.execute(
-                update(T).where(T.c.id.in_(select(picked.c.id))).values(lease).returning(*_DELIVERY)
-            ).all()
-            if not rows:
-                return None
-            self._begin_attempts(conn, rows, token, now)
-            batch = self._deliveries(conn, sorted(rows, key=lambda row: row.id))
-        provides = {row.id: row.provides for row in rows}
-        return Claim(token, destination, head.object, head.operation, doubtful, batch, provides)
-
-    def _due(self, destination: str, now: datetime) -> Select[Any]:
-        earlier, provider = T.alias("earlier"), T.alias("provider")
-        unfinished = exists().where(
-            earlier.c.destination == T.c.destination,
-            earlier.c.object == T.c.object,
-            earlier.c.record_key == T.c.record_key,
-            or_(
-                and_(earlier.c.operation == T.c.operation, earlier.c.seq < T.c.seq),
-                # What is taken back must have ended before: else it would be written after.
-                and_(T.c.operation == "tombstone", earlier.c.operation != "tombstone", earlier.c.id < T.c.id),
-            ),
-            earlier.c.state.in_(written_out(OPEN_STATES)),
-        )
-        # The destination as a value: a reference to T would not reach it from two levels below, and any destination would do.
-        landed = exists().where(refs.c.destination == destination, refs.c.provides == needs.c.need)
-        coming = exists().where(
-            provider.c.destination == destination,
-            provider.c.provides == needs.c.need,
-            provider.c.state.not_in(written_out(CLOSED_FOR_ORDER)),
-            # A refused reply is told to its agent, who writes another: that one must not wait for it.
-            or_(provider.c.operation != "reply", provider.c.state != "dead"),
-        )
-        held = exists().where(needs.c.delivery_id == T.c.id, not_(landed), coming)
-        due = and_(T.c.destination == destination, T.c.state.in_(written_out(DUE_STATES)), T.c.due_at <= now)
-        columns = (T.c.id, T.c.object, T.c.operation, T.c.state)
-        return select(*columns).where(due, not_(unfinished), not_(held)).order_by(T.c.due_at, T.c.id)
+            self._begin_attempts(conn, leased.rows, token, now)
+            batch = self._deliveries(conn, sorted(leased.rows, key=lambda row: row.id))
+        provides = {row.id: row.provides for row in leased.rows}
+        return Claim(token, destination, *leased.kind, batch, provides)
 
     def _begin_attempts(self, conn: Connection, rows: Sequence[Any], token: str, now: datetime) -> None:
         begun = [{"delivery_id": row.id, "attempt": row.attempts, "lease": token, "started_at": now} for row in rows]
@@ -121,12 +72,12 @@ class Deliveries:
     def _deliveries(self, conn: Connection, rows: Sequence[Any]) -> tuple[Delivery, ...]:
         wanted: dict[int, list[str]] = {}
         for part in chunks([row.id for row in rows]):
-            for delivery_id, need in conn.execute(select(needs).where(needs.c.delivery_id.in_(part))):
+            for delivery_id, need in conn.execute(select(needs).where(among(needs.c.delivery_id, part))):
                 wanted.setdefault(delivery_id, []).append(need)
         names = {need for need_list in wanted.values() for need in need_list} | {row.provides for row in rows}
         found: dict[str, RemoteRef] = {}
         for name_part in chunks(sorted(names)):
-            query = select(refs).where(refs.c.destination == rows[0].destination, refs.c.provides.in_(name_part))
+            query = select(refs).where(refs.c.destination == rows[0].destination, among(refs.c.provides, name_part))
             found.update((ref.provides, RemoteRef(ref.remote_id, ref.url)) for ref in conn.execute(query))
         return tuple(_delivery(row, wanted.get(row.id, []), found) for row in rows)
 
@@ -160,14 +111,13 @@ class Deliveries:
             {
                 "destination": claim.destination,
                 "object": claim.object,
-                "record_key": targets[item.id].record_key,
-                "provides": claim.provides[item.id],
+                "record_key": targets[id_].record_key,
+                "provides": claim.provides[id_],
                 "operation": claim.operation,
-                "remote_id": item.ref.id,
-                "url": item.ref.url,
+                "remote_id": ref.id,
+                "url": ref.url,
             }
-            for item in settlements
-            if item.ref is not None
+            for id_, ref in _where_it_is(conn, claim, settlements)
         ]
         if rows:
             index = ["destination", "provides"]
@@ -184,11 +134,6 @@ class Deliveries:
                     of_kind = refs.c.provides.startswith(f"{kind}:", autoescape=True)
                     conn.execute(update(refs).where(*here, of_kind).values(remote_id=new.id, url=new.url))
 
-    def begin_anew(self, delivery_id: int, *, now: datetime) -> None:
-        """What was looked for and is not there is sent as if for the first time: its key's window and its lag begin now."""
-        with self.database.write() as conn:
-            conn.execute(update(T).where(T.c.id == delivery_id, T.c.state == "leased").values(first_sent_at=now))
-
     def renew(self, token: str, *, now: datetime) -> None:
         """Push the end of a lease out while its holder works."""
         with self.database.write() as conn:
@@ -200,7 +145,7 @@ class Deliveries:
         if not tokens:
             return 0
         values = {"state": "uncertain", "lease": None, "lease_until": None, "due_at": now}
-        lost = and_(T.c.state == "leased", T.c.lease.in_(tokens))
+        lost = and_(T.c.state == "leased", among(T.c.lease, tokens))
         with self.database.write() as conn:
             over = and_(attempts.c.delivery_id.in_(select(T.c.id).where(lost)), attempts.c.finished_at.is_(None))
             conn.execute(update(attempts).where(over).values(outcome="lost", finished_at=now))
@@ -213,22 +158,15 @@ class Deliveries:
             return list(conn.scalars(query))
 
 
-_DELIVERY = (
-    T.c.id,
-    T.c.destination,
-    T.c.object,
-    T.c.record_key,
-    T.c.operation,
-    T.c.seq,
-    T.c.key,
-    T.c.key_field,
-    T.c.fields,
-    T.c.once,
-    T.c.attempts,
-    T.c.signal_key,
-    T.c.first_sent_at,
-    T.c.provides,
-)
+def _where_it_is(conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> list[tuple[int, RemoteRef]]:
+    """Deliveries and their records; one that was merged while it was written is its winner, or nobody would find it again."""
+    found = [(item.id, item.ref) for item in settlements if item.ref is not None]
+    if not found or claim.operation in PARTS or is_empty(conn, merged):
+        return found
+    winners = ((id_, ref, winner_of(conn, claim.destination, claim.object, ref.id)) for id_, ref in found)
+    return [(id_, ref if ref.id == winner else RemoteRef(winner)) for id_, ref, winner in winners]
+
+
 _SETTLE = (
     update(T)
     .where(T.c.id == bindparam("this"))

@@ -6,19 +6,20 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from hub.core.keys import idempotency_key
 from hub.core.model import Record
-from hub.store.database import Also, Database, chunks
+from hub.store.database import Also, Database, among, chunks
+from hub.store.ledger.tally import counts
 from hub.store.tables import DUE_STATES, attempts, needs
 from hub.store.tables import deliveries as T
 
 ONCE_ONLY = ("create", "comment", "reply")
 GONE = ""  # in place of the hash: what was written is not there any more, and counts for nothing
 RETRYABLE = ("dead", "review", *DUE_STATES)
-DISCARDABLE = ("dead", "review")
+DISCARDABLE = ("dead", "review", "blocked")
 Target = tuple[str, str, str, str]
 
 
@@ -44,7 +45,7 @@ class Outbox:
         query = select(*columns).where(T.c.operation == "create", T.c.state != "discarded", T.c.stable != GONE)
         found: dict[str, dict[str, str]] = {}
         for part in chunks(conversation_keys):
-            for key, destination, signal_key in conn.execute(query.where(T.c.record_key.in_(part))):
+            for key, destination, signal_key in conn.execute(query.where(among(T.c.record_key, part))):
                 found.setdefault(key, {})[destination] = signal_key or ""
         return found
 
@@ -53,7 +54,7 @@ class Outbox:
         query = select(T.c.record_key, T.c.remote_url).where(T.c.operation == "create", T.c.remote_url.is_not(None))
         found: dict[str, str] = {}
         for part in chunks(conversation_keys):
-            for key, url in conn.execute(query.where(T.c.record_key.in_(part)).order_by(T.c.id)):
+            for key, url in conn.execute(query.where(among(T.c.record_key, part)).order_by(T.c.id)):
                 found.setdefault(key, url)
         return found
 
@@ -67,7 +68,7 @@ class Outbox:
         rows = [row for target, item in wanted.items() if (row := _new_row(item, latest.get(target), now))]
         superseded = [latest[_row_target(row)].id for row in rows if _unsent(latest.get(_row_target(row)))]
         for part in chunks(superseded):
-            still = T.c.id.in_(part), T.c.state == "pending", T.c.attempts == 0
+            still = among(T.c.id, part), T.c.state == "pending", T.c.attempts == 0
             if conn.execute(update(T).where(*still).values(state="superseded", settled_at=now)).rowcount != len(part):
                 return False
         return self._insert(conn, rows, {target: item.record for target, item in wanted.items()})
@@ -86,7 +87,7 @@ class Outbox:
         )
         latest: dict[Target, Any] = {}
         for part in chunks(sorted(record_keys)):
-            for row in conn.execute(select(*columns).where(T.c.record_key.in_(part)).order_by(T.c.seq)):
+            for row in conn.execute(select(*columns).where(among(T.c.record_key, part)).order_by(T.c.seq)):
                 latest[(row.destination, row.object, row.record_key, row.operation)] = row
         return latest
 
@@ -112,7 +113,7 @@ class Outbox:
         found: dict[str, list[dict[str, Any]]] = {}
         with self.database.read() as conn:
             for part in chunks(keys):
-                query = select(*_LISTED).where(T.c.signal_key.in_(part)).order_by(T.c.id)
+                query = select(*_LISTED).where(among(T.c.signal_key, part)).order_by(T.c.id)
                 for row in conn.execute(query).mappings():
                     found.setdefault(row["signal_key"], []).append(dict(row))
         return found
@@ -147,7 +148,7 @@ class Outbox:
         query = select(T.c.id, T.c.destination, T.c.object, T.c.state, T.c.error).where(T.c.state.in_(states))
         query = query if since is None else query.where(at >= since)
         query = query if until is None else query.where(at < until)
-        query = query if ids is None else query.where(T.c.id.in_(ids))
+        query = query if ids is None else query.where(among(T.c.id, ids))
         for name, value in wanted.items():
             query = query if value is None else query.where(T.c[name] == value)
         with self.database.read() as conn:
@@ -168,7 +169,7 @@ class Outbox:
         query = update(T).where(T.c.state.in_(RETRYABLE))
         for name, value in wanted.items():
             query = query if value is None else query.where(T.c[name] == value)
-        query = query if ids is None else query.where(T.c.id.in_(ids))
+        query = query if ids is None else query.where(among(T.c.id, ids))
         # A doubtful delivery keeps its doubt: it is looked into again, never simply sent as if it were new.
         doubtful = query.where(T.c.state == "uncertain").values(due_at=now)
         others = query.where(T.c.state != "uncertain")
@@ -183,7 +184,7 @@ class Outbox:
         """
         values = {"state": "discarded", "settled_at": now, "error": {"note": note}}
         with self.database.write() as conn:
-            wanted = T.c.id.in_(ids), T.c.state.in_(DISCARDABLE)
+            wanted = among(T.c.id, ids), T.c.state.in_(DISCARDABLE)
             done = conn.execute(update(T).where(*wanted).values(values)).rowcount
             if also is not None:
                 also(conn)
@@ -191,14 +192,15 @@ class Outbox:
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
         """How many deliveries are in each state, by destination."""
-        query: Select[Any] = select(T.c.destination, T.c.state, func.count()).group_by(T.c.destination, T.c.state)
         found: dict[str, dict[str, int]] = {}
         with self.database.read() as conn:
-            for destination, state, count in conn.execute(query):
-                found.setdefault(destination, {})[state] = count
+            for destination, state, count in conn.execute(_COUNTS):
+                if count:
+                    found.setdefault(destination, {})[state] = count
         return found
 
 
+_COUNTS = counts()
 _LISTED = (
     T.c.id,
     T.c.destination,

@@ -138,6 +138,13 @@ def test_a_postgresql_that_is_away_is_unavailable(tmp_path: Path) -> None:
     store.close()
 
 
+def test_postgresql_compiles_no_query(postgres_store: Store) -> None:
+    with postgres_store.database.write() as conn:
+        conn.rollback()
+    with postgres_store.database.read() as conn:
+        assert conn.scalar(text("SHOW jit")) == "off"
+
+
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "hub.db").write_bytes(b"no database at all " * 100)
     store = open_store(f"sqlite:///{tmp_path / 'hub.db'}")

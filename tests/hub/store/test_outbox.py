@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 
 import pytest
+from sqlalchemy import event, text, update
 
 from hub.core.model import RemoteRef
 from hub.store import Store
 from hub.store.deliveries import Settlement
-from hub.store.outbox import Planned
+from hub.store.outbox import _COUNTS, Planned
+from hub.store.tables import deliveries
 from tests.hub.store.given import LATER, NOON, claim, must_claim, plan, record, settle, states
 
 EVERY = ["pending", "retry", "delivered", "blocked", "parked", "uncertain", "review", "dead"]
@@ -120,6 +122,42 @@ def test_the_ticket_of_a_conversation_is_known_with_its_opener_until_it_is_disca
         assert store.outbox.opened(conn, ["talk"]) == {}
 
 
+def test_every_state_of_every_destination_is_counted(store: Store) -> None:
+    states_of = {"crm": [*EVERY, "discarded", "superseded"], "desk": ["pending"], "wiki": ["delivered"]}
+    records = [record(f"{one}", destination=name) for name, known in states_of.items() for one in known]
+    plan(store, *records, *(record(f"more{number}", destination="wiki") for number in range(3)))
+    with store.database.write() as conn:
+        conn.execute(
+            update(deliveries)
+            .where(deliveries.c.record_key.in_(states_of["crm"]))
+            .values(state=deliveries.c.record_key)
+        )
+    counted = {name: dict.fromkeys(known, 1) for name, known in states_of.items()}
+    assert store.outbox.counts() == counted | {"wiki": {"delivered": 1, "pending": 3}}
+
+
+def test_an_empty_ledger_counts_nothing(store: Store) -> None:
+    assert store.outbox.counts() == {}
+
+
+@pytest.mark.parametrize("which", ["postgres_store", "sqlite_store"])
+def test_what_is_closed_is_counted_in_an_index_alone(which: str, request: pytest.FixtureRequest) -> None:
+    store: Store = request.getfixturevalue(which)
+    plan(store, *(record(f"k{number}") for number in range(2000)))
+    with store.database.write() as conn:
+        conn.execute(update(deliveries).values(state="delivered"))
+    explain = "EXPLAIN QUERY PLAN" if store.database.is_sqlite else "EXPLAIN"
+    with store.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
+        conn.execute(text("ANALYZE" if store.database.is_sqlite else "VACUUM ANALYZE deliveries"))
+    with store.database.read() as conn:
+        event.listen(conn, "before_cursor_execute", lambda *it: (f"{explain} {it[2]}", it[3]), retval=True)
+        steps = [row[-1] for row in conn.execute(_COUNTS).cursor.fetchall()]
+    used = [step for step in steps if "ix_deliveries_closed" in step]
+    assert used
+    assert all("COVERING" in step or "Index Only Scan" in step for step in used)
+    assert not [step for step in steps if "Seq Scan" in step]
+
+
 # ------------------------------------------------------------------------------------------------------------- people
 
 
@@ -163,9 +201,11 @@ def test_retrying_one_destination_leaves_the_others_alone(store: Store) -> None:
 
 
 @pytest.mark.parametrize("state", EVERY)
-def test_only_dead_letters_and_reviews_can_be_discarded(store: Store, state: str) -> None:
+def test_only_what_waits_for_a_person_can_be_discarded(store: Store, state: str) -> None:
     number = put(store, state)
-    assert store.outbox.discard([number], note="a duplicate\x00", now=NOON) == int(state in {"dead", "review"})
+    assert store.outbox.discard([number], note="a duplicate\x00", now=NOON) == int(
+        state in {"dead", "review", "blocked"}
+    )
 
 
 def test_a_discarded_delivery_says_why(store: Store) -> None:
