@@ -85,13 +85,13 @@ def deliver_batch(hub: Hub, name: str) -> int:
         return 0
     destination, probing = open_outlet(hub, name), standing.state in ("open", "half-open")
     size = one_record if probing else destination.batch_size_of
-    claim = hub.store.deliveries.claim(name, size=size, now=hub.now())
+    claim = hub.store.deliveries.claim(name, size=size, now=(began := hub.now()))
     if claim is None:
         learn(hub, name, standing, [])
         return 0
     reached("deliver.leased")
     with kept(hub.store.deliveries, claim.token, hub.now):
-        settlements, errors = work(hub, destination, claim)
+        settlements, errors = work(hub, destination, claim, began=began)
     learn(hub, name, standing, errors)
     if not close_claim(hub, claim, settlements):
         log.warning("a batch lost its lease before it was settled", destination=name, rows=len(settlements))
@@ -128,20 +128,41 @@ def learn(hub: Hub, name: str, standing: Standing, errors: Sequence[ConnectorErr
     pause_if_asked(hub, name, errors)
 
 
-def work(hub: Hub, destination: Destination[Any], claim: Claim) -> Worked:
-    """What becomes of each delivery of a claim: doubtful ones are resolved first, the rest is sent."""
+def work(hub: Hub, destination: Destination[Any], claim: Claim, *, began: datetime) -> Worked:
+    """What becomes of each delivery of a claim that `began` then: doubtful ones are resolved first, the rest is sent."""
+    ended = overtaken(hub, claim, began=began)
+    claim = without(claim, ended)
     ready, worked = resolve_doubts(hub, destination, claim) if claim.doubtful else (claim.deliveries, Worked([], []))
-    worked.settlements.extend(forgotten(hub, claim._replace(deliveries=tuple(ready))))
-    ended = {one.id for one in worked.settlements}
-    if ready := [one for one in ready if one.id not in ended]:
+    ended += forgotten(hub, claim._replace(deliveries=tuple(ready)))
+    worked.settlements.extend(ended)
+    if ready := without(claim._replace(deliveries=tuple(ready)), ended).deliveries:
+        kind, _ = idempotency_of(destination, claim)
+        again = [one.id for one in ready if one.first_sent_at != began]
+        if kind == "lookup" and again and not claim.doubtful:
+            hub.store.resends.begin_anew(again, now=hub.now())
         reached("deliver.sending")
         outcomes = send(hub, destination, claim.destination, ready)
         reached("deliver.sent")
         settled = (settle_one(hub, delivery, outcomes[delivery.id]) for delivery in ready)
-        by_key = claim.doubtful and idempotency_of(destination, claim)[0] == "native"
-        worked.settlements.extend(map(keep_doubt, settled) if by_key else settled)
+        worked.settlements.extend(map(keep_doubt, settled) if claim.doubtful and kind == "native" else settled)
         worked.errors.extend(outcome.error for outcome in outcomes.values())
     return worked
+
+
+def overtaken(hub: Hub, claim: Claim, *, began: datetime) -> list[Settlement]:
+    """Of claimed rows that were sent before, those whose record was written anew meanwhile: they end here.
+
+    A dead letter holds nothing back, so a newer payload may have landed before a person lets the older one go on.
+    """
+    again = [one.id for one in claim.deliveries if one.first_sent_at != began]
+    late = hub.store.resends.overtaken(again) if again else frozenset[int]()
+    return [Settlement(id_, "superseded", burns=False) for id_ in sorted(late)]
+
+
+def without(claim: Claim, ended: Sequence[Settlement]) -> Claim:
+    """The claim without those of its deliveries that have ended."""
+    ids = {one.id for one in ended}
+    return claim._replace(deliveries=tuple(one for one in claim.deliveries if one.id not in ids))
 
 
 def resolve_doubts(hub: Hub, destination: Destination[Any], claim: Claim) -> tuple[Sequence[Delivery], Worked]:
@@ -283,7 +304,7 @@ def _look_up(
         return Settlement(delivery.id, "review", error=describe_error(bug), burns=False)
     errors.append(None)
     if ref is None:
-        hub.store.deliveries.begin_anew(delivery.id, now=hub.now())
+        hub.store.resends.begin_anew([delivery.id], now=hub.now())
     return None if ref is None else Settlement(delivery.id, "delivered", ref=ref)
 
 

@@ -17,7 +17,9 @@ from hub.store.signals import Signals
 from hub.store.upkeep.alerts import Alerts
 from hub.store.upkeep.erasure import Erasures
 from hub.store.upkeep.figures import Figures
+from hub.store.upkeep.resends import Resends
 from hub.store.upkeep.threads import Threads
+from hub.store.upkeep.unread import UnreadRows
 from hub.store.upkeep.valve import Valve
 from hub.store.upkeep.watch import Watch
 
@@ -39,10 +41,12 @@ class Store:
         self.audit = Audit(database)
         self.threads = Threads(database)
         self.erasures = Erasures(database)
+        self.unread = UnreadRows(database)
         self.watch = Watch(database)
         self.alerts = Alerts(database)
         self.figures = Figures(database)
         self.valve = Valve(database)
+        self.resends = Resends(database)
 
     def close(self) -> None:
         """Close all connections to the database."""

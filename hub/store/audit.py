@@ -1,16 +1,18 @@
-"""The audit log: who changed what, and when. Rows are only ever added."""
+"""The audit log: who changed what, and when. Rows are only ever added; what is erased goes out of their details."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Table, select
+from sqlalchemy import Column, Connection, Table, select, update
 from sqlalchemy import insert as plain_insert
 
 from hub.store.database import Database
 from hub.store.tables import Id, Json, Time, Words, metadata
+
+REMOVED = "(removed)"
 
 audit = Table(
     "audit",
@@ -47,6 +49,21 @@ class Audit:
     def note_in(self, conn: Connection, entry: Entry, *, now: datetime) -> None:
         """Add an entry in the transaction that makes the change."""
         conn.execute(plain_insert(audit), [{"at": now, **entry._asdict()}])
+
+    def redact(
+        self,
+        conn: Connection,
+        subjects: Sequence[str],
+        *,
+        names: Sequence[str],
+        is_theirs: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """Take these details out of the entries about somebody, of texts only those that are theirs; who did what stays."""
+        for row in conn.execute(select(audit.c.id, audit.c.detail).where(audit.c.subject.in_(subjects))).all():
+            said = {name: value for name, value in (row.detail or {}).items() if name in names}
+            bad = {name: REMOVED for name, value in said.items() if not isinstance(value, str) or is_theirs(value)}
+            if bad:
+                conn.execute(update(audit).where(audit.c.id == row.id).values(detail={**row.detail, **bad}))
 
     def recent(self, *, limit: int = 50, action: str | None = None, subject: str | None = None) -> list[dict[str, Any]]:
         """Entries, newest first."""

@@ -7,13 +7,25 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, and_, delete, func, literal_column, or_, select, update
+from sqlalchemy import Column, Connection, Table, and_, case, delete, func, literal_column, or_, select, text, update
 
 from hub.core.model import Author, RawItem, RemoteRef, Signal
-from hub.store.database import Database, chunks, is_empty
+from hub.store.database import Database, among, chunks, is_empty
 from hub.store.inbox import RAW_ITEM
 from hub.store.outbox import GONE
-from hub.store.tables import CONVERSATION_NEED, OPEN_STATES, UNCLOSED, Json, Time, Words, metadata, needs, refs
+from hub.store.tables import (
+    CONVERSATION_NEED,
+    DUE_STATES,
+    OPEN_STATES,
+    UNCLOSED,
+    Json,
+    Time,
+    Words,
+    metadata,
+    needs,
+    refs,
+    written_out,
+)
 from hub.store.tables import authors as A
 from hub.store.tables import deliveries as D
 from hub.store.tables import inbox as I
@@ -38,6 +50,16 @@ retired = Table(
     Column("key", Words, primary_key=True),
     Column("now", Words, nullable=False, index=True),  # the conversation that it turned out to be a part of
 )
+merged = Table(
+    "merged_records",
+    metadata,
+    Column("destination", Words, primary_key=True),
+    Column("object", Words, primary_key=True),
+    Column("remote_id", Words, primary_key=True),
+    Column("winner", Words, nullable=False),  # as it was told: that one may have been merged further
+)
+MERGE_LOCK = 0x48554244  # any number that no other program on this database uses
+MOST_MERGES = 20  # of a chain that is followed
 VALUES = ("state", "assignee", "tags")
 RECORDS = ("upsert", "create", "comment")
 PARTS = ("comment", "note")
@@ -66,7 +88,7 @@ class Conversations:
         columns = (conversations.c.key, *(conversations.c[name] for name in VALUES))
         found: dict[str, dict[str, Any]] = {}
         for part in chunks(keys):
-            for row in conn.execute(select(*columns).where(conversations.c.key.in_(part))).mappings():
+            for row in conn.execute(select(*columns).where(among(conversations.c.key, part))).mappings():
                 found[row["key"]] = {name: row[name] for name in VALUES}
         return found
 
@@ -111,18 +133,30 @@ class Conversations:
         part = refs.c.destination == destination, refs.c.remote_id == part_id, refs.c.operation.in_(PARTS)
         return conn.execute(select(refs.c.provides).where(*part).limit(1)).first() is not None
 
+    def take_turns_at_merges(self, conn: Connection) -> None:
+        """Let nobody else handle merges for the rest of the transaction: two would overlook what the other was told."""
+        if not self.database.is_sqlite:  # SQLite has one writer anyway
+            conn.execute(text("SELECT pg_advisory_xact_lock(:this)"), {"this": MERGE_LOCK})
+
+    def merge(self, conn: Connection, destination: str, object_: str, *, loser: str, winner: str) -> str:
+        """Remember that a record there is one with another; returns which that is by all merges told, in whatever order."""
+        place = {"destination": destination, "object": object_}
+        row = {**place, "remote_id": loser, "winner": winner}
+        conn.execute(self.database.upsert(merged, index=[*place, "remote_id"], update=["winner"]), [row])
+        return winner_of(conn, destination, object_, loser)
+
     def move(self, conn: Connection, destination: str, *, old: str, new: RemoteRef, where: Sequence[str]) -> int:
         """Re-point what stands for these at a record there from one id to another; returns how many."""
         moved = 0
         for part in chunks(where):
-            wanted = (refs.c.destination == destination, refs.c.remote_id == old, refs.c.provides.in_(part))
+            wanted = (refs.c.destination == destination, refs.c.remote_id == old, among(refs.c.provides, part))
             moved += conn.execute(update(refs).where(*wanted).values(remote_id=new.id, url=new.url)).rowcount
         return moved
 
     def forget(self, conn: Connection, destination: str, provides: Sequence[str]) -> None:
         """Count records as not there: a later signal makes them anew."""
         for part in chunks(provides):
-            wanted = refs.c.destination == destination, refs.c.provides.in_(part)
+            wanted = refs.c.destination == destination, among(refs.c.provides, part)
             rows = conn.execute(select(refs.c.object, refs.c.record_key).where(*wanted)).all()
             for row in rows:
                 made = and_(D.c.destination == destination, D.c.object == row.object, D.c.record_key == row.record_key)
@@ -139,7 +173,7 @@ class Conversations:
                 query = select(D.c.signal_key).where(*wanted, _SENT).order_by(D.c.id.desc()).limit(limit)
                 keys.update(dict.fromkeys(key for key in conn.scalars(query) if key))
         query = select(S.c.body, S.c.state, S.c.source, S.c.trace)
-        return [_said(row) for part in chunks(list(keys)) for row in conn.execute(query.where(S.c.key.in_(part)))]
+        return [_said(row) for part in chunks(list(keys)) for row in conn.execute(query.where(among(S.c.key, part)))]
 
     def members(self, conn: Connection, key: str, *, limit: int = 50) -> list[Said]:
         """The newest signals of a conversation."""
@@ -160,14 +194,14 @@ class Conversations:
         query = select(func.max(D.c.id)).where(
             D.c.destination == lane, D.c.operation == "reply", UNCLOSED, D.c.state.in_(OPEN_STATES)
         )
-        latest = [conn.scalar(query.where(D.c.signal_key.in_(part))) or 0 for part in chunks(signal_keys)]
+        latest = [conn.scalar(query.where(among(D.c.signal_key, part))) or 0 for part in chunks(signal_keys)]
         return conn.scalar(select(D.c.provides).where(D.c.id == max(latest, default=0)))
 
     def our_posts(self, conn: Connection, lanes: Sequence[str], native_ids: Sequence[str]) -> frozenset[str]:
         """Of these native ids, those of replies that the hub posted through sources."""
         found: set[str] = set()
         for part in chunks(native_ids):
-            posted = refs.c.destination.in_(lanes), refs.c.remote_id.in_(part)
+            posted = refs.c.destination.in_(lanes), among(refs.c.remote_id, part)
             found.update(conn.scalars(select(refs.c.remote_id).where(*posted)))
         return frozenset(found)
 
@@ -183,14 +217,40 @@ class Conversations:
         columns = [D.c[name] for name in names]
         found: list[dict[str, Any]] = []
         for part in chunks(sorted(ids)):
-            query = select(*columns).where(D.c.id.in_(part), D.c.operation == "reply").order_by(D.c.id)
+            query = select(*columns).where(among(D.c.id, part), D.c.operation == "reply").order_by(D.c.id)
             found += [dict(row) for row in conn.execute(query).mappings()]
         return found
+
+    def stranded(self, conn: Connection, lane: str, *, locked: bool = False) -> list[dict[str, Any]]:
+        """Replies of a lane that wait for their turn: id, state and error; `locked`: nobody can send them meanwhile."""
+        here = D.c.destination == lane, D.c.operation == "reply", D.c.state.in_(written_out(DUE_STATES))
+        query = select(D.c.id, D.c.state, D.c.error).where(*here).order_by(D.c.id)
+        return [dict(row) for row in conn.execute(query.with_for_update() if locked else query).mappings()]
+
+    def hold(self, conn: Connection, ids: Sequence[int], error: Mapping[str, Any]) -> None:
+        """Say why replies do not leave; what may have been posted stays in doubt."""
+        state = case((D.c.state == "uncertain", "uncertain"), else_="blocked")
+        for part in chunks(ids):
+            conn.execute(update(D).where(among(D.c.id, part)).values(state=state, error=error))
 
     def ids_of(self, conn: Connection, lane: str, record_keys: Sequence[str]) -> list[int]:
         """The ids of replies by their record keys."""
         query = select(D.c.id).where(D.c.destination == lane, D.c.operation == "reply")
-        return [one for part in chunks(record_keys) for one in conn.scalars(query.where(D.c.record_key.in_(part)))]
+        return [one for part in chunks(record_keys) for one in conn.scalars(query.where(among(D.c.record_key, part)))]
+
+
+def winner_of(conn: Connection, destination: str, object_: str, remote_id: str) -> str:
+    """Which record another is now, by all merges that were told of; itself where none was."""
+    chain = [remote_id]
+    while len(chain) <= MOST_MERGES:
+        this = merged.c.destination == destination, merged.c.object == object_, merged.c.remote_id == chain[-1]
+        into = conn.scalar(select(merged.c.winner).where(*this))
+        if into is None:
+            return chain[-1]
+        if into in chain:
+            return chain[1]  # they run in a circle: what was told of this one holds
+        chain.append(into)
+    return chain[1]
 
 
 _SENT = and_(D.c.operation.in_(RECORDS), D.c.state.in_(("delivered", "uncertain", "leased", "review")))

@@ -12,7 +12,7 @@ from sqlalchemy.sql import exists
 
 from hub.core.model import GONE, Label, RawItem, Signal
 from hub.store.conversations import RECORDS
-from hub.store.database import Database, chunks
+from hub.store.database import Database, among, chunks
 from hub.store.inbox import Inbox
 from hub.store.tables import UNCLOSED, attempts, json_text, refs
 from hub.store.tables import deliveries as T
@@ -149,12 +149,12 @@ class History:
     def alive(self, conn: Connection, keys: Sequence[str]) -> frozenset[str]:
         """Keys among these whose signals may still be delivered."""
         query = select(S.c.key).where(*_ALIVE)
-        return frozenset(key for part in chunks(keys) for key in conn.scalars(query.where(S.c.key.in_(part))))
+        return frozenset(key for part in chunks(keys) for key in conn.scalars(query.where(among(S.c.key, part))))
 
     def sources(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """The sources of signals."""
         query = select(S.c.key, S.c.source)
-        return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(S.c.key.in_(part)))}
+        return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(among(S.c.key, part)))}
 
     def latest(self, conn: Connection, record_keys: Sequence[str]) -> dict[Target, Latest]:
         """The newest row of each record that has one of these keys."""
@@ -163,7 +163,7 @@ class History:
         return {
             Target(*row[:4]): Latest(*row[4:])
             for part in chunks(sorted(set(record_keys)))
-            for row in conn.execute(query.where(T.c.record_key.in_(part)))
+            for row in conn.execute(query.where(among(T.c.record_key, part)))
         }
 
     def provided(self, conn: Connection, names: Sequence[str]) -> frozenset[tuple[str, str]]:
@@ -172,7 +172,7 @@ class History:
         return frozenset(
             (row[0], row[1])
             for part in chunks(names)
-            for query in (landed.where(refs.c.provides.in_(part)), coming.where(T.c.provides.in_(part), UNCLOSED))
+            for query in (landed.where(among(refs.c.provides, part)), coming.where(among(T.c.provides, part), UNCLOSED))
             for row in conn.execute(query)
         )
 
@@ -182,14 +182,18 @@ class History:
         query = select(*target, T.c.signal_key, T.c.rule, T.c.provides, T.c.created_at)
         query = query.where(T.c.operation.in_(RECORDS))
         with self.database.read() as conn:
-            rows = [row for part in chunks(signal_keys) for row in conn.execute(query.where(T.c.signal_key.in_(part)))]
+            rows = [
+                row for part in chunks(signal_keys) for row in conn.execute(query.where(among(T.c.signal_key, part)))
+            ]
         return [Made(Target(*row[:4]), row[4], row[5] or "", row[6].partition(":")[0], row[7]) for row in rows]
 
     def fields(self, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
         """The payloads of deliveries."""
         with self.database.read() as conn:
             rows = (
-                row for part in chunks(ids) for row in conn.execute(select(T.c.id, T.c.fields).where(T.c.id.in_(part)))
+                row
+                for part in chunks(ids)
+                for row in conn.execute(select(T.c.id, T.c.fields).where(among(T.c.id, part)))
             )
             return {row.id: row.fields or {} for row in rows}
 
@@ -208,7 +212,7 @@ class History:
         columns = [attempts.c[name] for name in ("attempt", "started_at", "finished_at", "outcome", "error")]
         with self.database.read() as conn:
             for part in chunks(delivery_ids):
-                query = select(attempts.c.delivery_id, *columns).where(attempts.c.delivery_id.in_(part))
+                query = select(attempts.c.delivery_id, *columns).where(among(attempts.c.delivery_id, part))
                 for row in conn.execute(query.order_by(attempts.c.id)).mappings():
                     found.setdefault(row["delivery_id"], []).append({name.name: row[name.name] for name in columns})
         return found
@@ -246,7 +250,7 @@ class History:
         query = select(L).where(L.c.by == "person").order_by(L.c.name)
         found: dict[str, list[Label]] = {}
         for part in chunks(keys):
-            for row in conn.execute(query.where(L.c.signal_key.in_(part))):
+            for row in conn.execute(query.where(among(L.c.signal_key, part))):
                 label = Label(row.name, row.value, row.model, row.score, row.confidence, row.version, "person")
                 found.setdefault(row.signal_key, []).append(label)
         return found

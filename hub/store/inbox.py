@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, and_, case, func, literal, select, text, update
 
 from hub.core.model import RawItem
-from hub.store.database import Database, chunks, lease_token
+from hub.store.database import Database, among, chunks, lease_token
 from hub.store.tables import inbox as T
 
 LEASE = timedelta(seconds=30)
@@ -92,13 +92,13 @@ class Inbox:
             values: dict[str, Any] = {"state": state, "note": note, "lease": None, "lease_until": None}
             values |= {"due_at": due_at} if due_at else {}
             for part in chunks(ids):
-                conn.execute(update(T).where(T.c.id.in_(part)).values(values))
+                conn.execute(update(T).where(among(T.c.id, part)).values(values))
         return True
 
     def empty(self, conn: Connection, ids: Sequence[int]) -> None:
         """Take the payload out of rows that are done with; they stay known by their digests."""
         for part in chunks(ids):
-            conn.execute(update(T).where(T.c.id.in_(part)).values(payload=b""))
+            conn.execute(update(T).where(among(T.c.id, part)).values(payload=b""))
 
     def renew(self, token: str, *, now: datetime) -> None:
         """Push the end of a lease out while its holder works."""
@@ -120,7 +120,7 @@ class Inbox:
         values = {"state": after, "losses": T.c.losses + 1, "lease": None, "lease_until": None, "note": LOST}
         values["due_at"] = case(*waits, else_=T.c.due_at)
         with self.database.write() as conn:
-            return conn.execute(update(T).where(T.c.state == "leased", T.c.lease.in_(lost)).values(values)).rowcount
+            return conn.execute(update(T).where(T.c.state == "leased", among(T.c.lease, lost)).values(values)).rowcount
 
     def due(self, *, now: datetime) -> bool:
         """Whether a row waits."""
@@ -130,7 +130,7 @@ class Inbox:
     def retry(self, ids: Sequence[int] | None, *, now: datetime) -> int:
         """Take failed and quarantined rows up again, all of them where `ids` is None; returns how many."""
         failed = T.c.state.in_(("failed", "quarantined"))
-        wanted = failed if ids is None else and_(failed, T.c.id.in_(ids))
+        wanted = failed if ids is None else and_(failed, among(T.c.id, ids))
         with self.database.write() as conn:
             return conn.execute(update(T).where(wanted).values(state="new", losses=0, note=None, due_at=now)).rowcount
 
@@ -153,7 +153,7 @@ class Inbox:
     def get(self, ids: Sequence[int]) -> dict[int, RawItem]:
         """Raw items by row id."""
         with self.database.read() as conn:
-            rows = conn.execute(select(*_ITEM).where(T.c.id.in_(ids))).all()
+            rows = conn.execute(select(*_ITEM).where(among(T.c.id, ids))).all()
         return {row.id: _item(row).item for row in rows}
 
     def counts(self) -> dict[str, int]:

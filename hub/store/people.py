@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 
@@ -14,13 +14,15 @@ from sqlalchemy import Column, Connection, Float, Index, Table, func, select, te
 from hub.core.errors import HubError
 from hub.core.keys import account_key, digest
 from hub.core.model import GONE, Basis, IdentityLink, Person, Signal
-from hub.store.database import Database, chunks, is_empty
+from hub.store.audit import REMOVED, Audit
+from hub.store.database import Database, among, chunks, is_empty
 from hub.store.references import give_back, inherit
-from hub.store.tables import Id, Json, Time, Words, metadata
+from hub.store.tables import Id, Json, Time, Words, json_text, metadata
 from hub.store.tables import signals as S
 
 BASES: tuple[str, ...] = get_args(Basis)
 LONGEST_CHAIN = 20
+_SAID = ("name", "display_name", "emails", "owner", "company", "company_domain")
 NEWEST = 5  # signals of each author that are looked at: the latest of them may be private
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
 _signal = msgspec.json.Decoder(Signal)
@@ -168,34 +170,61 @@ class People:
         heads: dict[str, str] = {}
         for part in chunks(author_keys):
             query = select(links.c.author_key, links.c.person_key)
-            heads |= {row[0]: row[1] for row in conn.execute(query.where(links.c.author_key.in_(part), _ACTIVE))}
+            heads |= {row[0]: row[1] for row in conn.execute(query.where(among(links.c.author_key, part), _ACTIVE))}
         known = _chains(conn, heads.values())
         found = {author: _end_of(known, person) for author, person in heads.items()}
         return {author: _person(row) for author, row in found.items() if row is not None}
 
     def families(self, conn: Connection, person_keys: Sequence[str]) -> dict[str, list[str]]:
         """The authors behind whom each of these people stands, also by people merged into them; a few queries for all."""
-        heads = {key: key for key in person_keys}
-        waiting = list(heads)
-        while waiting:
-            query = select(people.c.key, people.c.merged_into)
-            rows = [
-                row for part in chunks(waiting) for row in conn.execute(query.where(people.c.merged_into.in_(part)))
-            ]
-            waiting = [row.key for row in rows if row.key not in heads]
-            heads = {row.key: heads[row.merged_into] for row in rows} | heads
+        heads = _heads(conn, person_keys)
         found: dict[str, list[str]] = {key: [] for key in person_keys}
         for part in chunks(list(heads)):
-            linked = select(links.c.author_key, links.c.person_key).where(links.c.person_key.in_(part))
+            linked = select(links.c.author_key, links.c.person_key).where(among(links.c.person_key, part))
             for author, person in conn.execute(linked.where(_ACTIVE).order_by(links.c.id)):
                 found[heads[person]].append(author)
         return found
+
+    def forget_ground(
+        self, conn: Connection, author_keys: Sequence[str], *, is_theirs: Callable[[str], bool] = lambda _: True
+    ) -> None:
+        """Take the evidence of these authors' links out that is theirs, in the audit log too; that they were linked stays."""
+        for part in chunks(author_keys):
+            for row in conn.execute(select(links.c.id, links.c.evidence).where(among(links.c.author_key, part))).all():
+                if is_theirs(row.evidence):
+                    conn.execute(update(links).where(links.c.id == row.id).values(evidence=REMOVED))
+            Audit(self.database).redact(conn, part, names=("evidence",), is_theirs=is_theirs)
+
+    def forget(self, conn: Connection, author_keys: Sequence[str], *, now: datetime) -> list[str]:
+        """Revoke the links of authors who are erased, without their ground; returns people to whom nobody is linked any more.
+
+        Those lose their names and all else that was said of them, and so do the people merged into them.
+        """
+        self.forget_ground(conn, author_keys)
+        held: set[str] = set()
+        for part in chunks(author_keys):
+            theirs = among(links.c.author_key, part), _ACTIVE
+            held.update(conn.scalars(select(links.c.person_key).where(*theirs)))
+            conn.execute(update(links).where(*theirs).values(revoked_at=now))
+        known = _chains(conn, held)
+        alone = [key for key, linked in self.families(conn, sorted(known)).items() if not linked]
+        gone = sorted(_heads(conn, alone))
+        for part in chunks(gone):
+            for key in part:
+                bare = {"body": Person(key, REMOVED), "account": None}
+                conn.execute(update(people).where(people.c.key == key).values(bare))
+            Audit(self.database).redact(conn, part, names=_SAID)
+            conn.execute(update(links).where(among(links.c.person_key, part)).values(evidence=REMOVED))
+            once = list(conn.scalars(select(links.c.author_key).where(among(links.c.person_key, part))))
+            Audit(self.database).redact(conn, once, names=("evidence",))
+            _untell(conn, part)
+        return gone
 
     def of_accounts(self, conn: Connection, account_keys: Sequence[str]) -> dict[str, list[str]]:
         """The people of each account, without those who were merged into another."""
         found: dict[str, list[str]] = {}
         for part in chunks(account_keys):
-            query = select(people.c.account, people.c.key).where(people.c.account.in_(part))
+            query = select(people.c.account, people.c.key).where(among(people.c.account, part))
             for account, person in conn.execute(query.where(people.c.merged_into.is_(None)).order_by(people.c.key)):
                 found.setdefault(account, []).append(person)
         return found
@@ -207,7 +236,7 @@ class People:
         place = func.row_number().over(partition_by=S.c.author_key, order_by=order).label("place")
         for part in chunks(author_keys):
             # Numbered without the bodies, which are long: of those only the few are read.
-            inner = select(S.c.id, place).where(S.c.author_key.in_(part), S.c.state.not_in(GONE)).subquery()
+            inner = select(S.c.id, place).where(among(S.c.author_key, part), S.c.state.not_in(GONE)).subquery()
             query = select(S.c.author_key, S.c.body).join(inner, inner.c.id == S.c.id).where(inner.c.place <= NEWEST)
             for row in conn.execute(query.order_by(*order)):
                 found.setdefault(row.author_key, []).append(_signal.decode(row.body))
@@ -219,7 +248,7 @@ class People:
         newest = func.max(S.c.published_at, type_=S.c.published_at.type).label("newest")
         for part in chunks(author_keys):
             query = select(S.c.author_key, S.c.conversation_key, newest)
-            query = query.where(S.c.author_key.in_(part), S.c.published_at >= since)
+            query = query.where(among(S.c.author_key, part), S.c.published_at >= since)
             for row in conn.execute(query.group_by(S.c.author_key, S.c.conversation_key).order_by(newest.desc())):
                 found.setdefault(row.author_key, []).append(Recent(row.conversation_key, row.newest))
         return found
@@ -260,13 +289,37 @@ def wrong_with(link: IdentityLink) -> str:
     return "" if 0 <= link.confidence <= 1 else "a confidence lies between 0 and 1"
 
 
+def _heads(conn: Connection, keys: Iterable[str]) -> dict[str, str]:
+    """These people and all who were merged into them, each with the one of these that it is now."""
+    heads = {key: key for key in keys}
+    waiting = list(heads)
+    while waiting:
+        query = select(people.c.key, people.c.merged_into)
+        rows = [row for part in chunks(waiting) for row in conn.execute(query.where(among(people.c.merged_into, part)))]
+        waiting = [row.key for row in rows if row.key not in heads]
+        heads = {row.key: heads[row.merged_into] for row in rows} | heads
+    return heads
+
+
+def _untell(conn: Connection, person_keys: Sequence[str]) -> None:
+    """Take what was known of these people out of what was kept when signals were decided, also of authors unlinked since."""
+    theirs = select(links.c.author_key).where(links.c.person_key.in_(person_keys))
+    told = S.c.author_key.in_(theirs), S.c.trace.contains('"person"', autoescape=True)
+    for row in conn.execute(select(S.c.id, S.c.trace).where(*told)).all():
+        kept = msgspec.json.decode(row.trace)
+        person = kept.get("person") or {}
+        if person.get("key") in person_keys:
+            kept["person"] = {"key": person["key"]}
+            conn.execute(update(S).where(S.c.id == row.id).values(trace=json_text(kept)))
+
+
 def _chains(conn: Connection, keys: Iterable[str]) -> dict[str, Any]:
     """The rows of these people, and of those whom they were merged into; as many queries as the longest chain has links."""
     known: dict[str, Any] = {}
     waiting, asked = set(keys), set[str]()
     while waiting:
         for part in chunks(sorted(waiting)):
-            known |= {row.key: row for row in conn.execute(select(people).where(people.c.key.in_(part)))}
+            known |= {row.key: row for row in conn.execute(select(people).where(among(people.c.key, part)))}
         asked |= waiting
         waiting = {row.merged_into for row in known.values() if row.merged_into} - asked
     return known

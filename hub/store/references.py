@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Index, delete, select, text, tuple_
 
 from hub.core.model import RemoteRef
 from hub.store.conversations import Conversations
-from hub.store.database import Database, chunks
+from hub.store.database import Database, among, chunks
 from hub.store.tables import refs
 
 _PEOPLES = "(substr(provides, 1, 7) = 'person:' or substr(provides, 1, 8) = 'account:')"
@@ -101,7 +101,7 @@ def _give(database: Database, conn: Connection, found: Sequence[Reference], key:
 
 def _of(conn: Connection, keys: Sequence[str]) -> list[Reference]:
     # Written out, as the index has it: a database uses a partial index only where it sees its condition.
-    query = select(refs).where(refs.c.record_key.in_(keys), text(_PEOPLES))
+    query = select(refs).where(among(refs.c.record_key, keys), text(_PEOPLES))
     return [_reference(row) for row in conn.execute(query.order_by(refs.c.destination, refs.c.object))]
 
 

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from hub.core.model import Author, Label, RawItem, Signal, Tombstone
-from hub.store.database import Database, chunks, is_empty
+from hub.store.database import Database, among, chunks, is_empty
 from hub.store.inbox import RAW_ITEM
 from hub.store.tables import authors as A
 from hub.store.tables import inbox as I
@@ -125,7 +125,7 @@ class Signals:
     def known(self, conn: Connection, keys: Sequence[str]) -> dict[str, KnownSignal]:
         """Stored signals among the keys."""
         columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, S.c.updated_at, S.c.raw_id, S.c.observed_at)
-        rows = (row for part in chunks(keys) for row in conn.execute(select(*columns).where(S.c.key.in_(part))))
+        rows = (row for part in chunks(keys) for row in conn.execute(select(*columns).where(among(S.c.key, part))))
         return {row[0]: KnownSignal(*row[1:]) for row in rows}
 
     def tombstoned(self, conn: Connection, keys: Sequence[str]) -> frozenset[str]:
@@ -133,19 +133,21 @@ class Signals:
         if is_empty(conn, D):
             return frozenset()
         return frozenset(
-            row[0] for part in chunks(keys) for row in conn.execute(select(D.c.key).where(D.c.key.in_(part)))
+            row[0] for part in chunks(keys) for row in conn.execute(select(D.c.key).where(among(D.c.key, part)))
         )
 
     def conversations(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """The conversation that each stored signal among the keys belongs to."""
         query = select(S.c.key, S.c.conversation_key)
-        return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(S.c.key.in_(part)))}
+        return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(among(S.c.key, part)))}
 
     def sizes(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, int]:
         """How many signals each conversation holds."""
         query = select(S.c.conversation_key, func.count()).group_by(S.c.conversation_key)
         parts = chunks(conversation_keys)
-        return {row[0]: row[1] for part in parts for row in conn.execute(query.where(S.c.conversation_key.in_(part)))}
+        return {
+            row[0]: row[1] for part in parts for row in conn.execute(query.where(among(S.c.conversation_key, part)))
+        }
 
     def stats(
         self, conn: Connection, author_keys: Sequence[str], *, since: datetime, late: datetime | None = None
@@ -163,7 +165,7 @@ class Signals:
         ).select_from(join)
         query = query.where(S.c.published_at >= since).group_by(S.c.author_key)
         parts = chunks(author_keys)
-        rows = (row for part in parts for row in conn.execute(query.where(S.c.author_key.in_(part))))
+        rows = (row for part in parts for row in conn.execute(query.where(among(S.c.author_key, part))))
         return {row[0]: Stats(row[1], row[2], row[3] or 0.0, row[4], row[5] or 0.0) for row in rows}
 
     def add(self, conn: Connection, judged: Sequence[Judged]) -> int:
@@ -180,7 +182,7 @@ class Signals:
             conn.execute(_REVISE, [{f"new_{name}": value for name, value in _row(item).items()} for item in judged])
         keys = [item.signal.key for item in judged]
         for part in chunks(keys):
-            conn.execute(delete(L).where(L.c.signal_key.in_(part), L.c.by == "enricher"))
+            conn.execute(delete(L).where(among(L.c.signal_key, part), L.c.by == "enricher"))
         self._label(conn, judged)
 
     def refresh(self, conn: Connection, pairs: Mapping[str, int]) -> None:
@@ -190,18 +192,18 @@ class Signals:
         """
         query, old = select(S.c.key, S.c.raw_id), set[int]()
         for part in chunks(list(pairs)):
-            rows = conn.execute(query.where(S.c.key.in_(part)))
+            rows = conn.execute(query.where(among(S.c.key, part)))
             old.update(row.raw_id for row in rows if row.raw_id != pairs[row.key])
         if pairs:
             conn.execute(_REFRESH, [{"this": key, "raw": raw_id} for key, raw_id in sorted(pairs.items())])
         for ids in chunks(sorted(old)):
             needed = exists().where(S.c.raw_id == I.c.id)
-            conn.execute(delete(I).where(I.c.id.in_(ids), I.c.state == "done", not_(needed)))
+            conn.execute(delete(I).where(among(I.c.id, ids), I.c.state == "done", not_(needed)))
 
     def meet(self, conn: Connection, people: Iterable[Author], *, now: datetime) -> None:
         """Remember authors: the newest face of each, with the handles it had before."""
         met = {author.key: author for author in people}
-        known = {row.key: row for part in chunks(list(met)) for row in conn.execute(_KNOWN.where(A.c.key.in_(part)))}
+        known = {row.key: row for part in chunks(list(met)) for row in conn.execute(_KNOWN.where(among(A.c.key, part)))}
         # In one order everywhere: two batches that meet the same people would else wait for each other for ever.
         rows = [_author_row(author, known.get(key), now) for key, author in sorted(met.items())]
         if rows:
@@ -214,7 +216,7 @@ class Signals:
         if rows:
             conn.execute(self.database.insert_new(D), rows)
             for part in chunks([row["key"] for row in rows]):
-                conn.execute(update(S).where(S.c.key.in_(part)).values(state="deleted"))
+                conn.execute(update(S).where(among(S.c.key, part)).values(state="deleted"))
 
     def recent(self, *, limit: int = 50, before: int | None = None, **wanted: Any) -> list[dict[str, Any]]:
         """Signals, newest first, with labels; `wanted` filters by column (network, source, matched, author_key, ...)."""
@@ -249,14 +251,14 @@ class Signals:
 
     def authors(self, conn: Connection, keys: Sequence[str]) -> dict[str, Author]:
         """Stored authors by key."""
-        rows = (row for part in chunks(keys) for row in conn.execute(_KNOWN.where(A.c.key.in_(part))))
+        rows = (row for part in chunks(keys) for row in conn.execute(_KNOWN.where(among(A.c.key, part))))
         return {row.key: _author.decode(row.body) for row in rows}
 
     def labels_of(self, conn: Connection, keys: Sequence[str]) -> dict[str, list[Label]]:
         """Labels of signals by key."""
         found: dict[str, list[Label]] = {}
         for part in chunks(keys):
-            for row in conn.execute(select(L).where(L.c.signal_key.in_(part)).order_by(L.c.name)):
+            for row in conn.execute(select(L).where(among(L.c.signal_key, part)).order_by(L.c.name)):
                 found.setdefault(row.signal_key, []).append(_label(row))
         return found
 
@@ -268,7 +270,7 @@ class Signals:
 
     def raws(self, keys: Sequence[str]) -> dict[str, RawItem]:
         """The raw items that signals were made of."""
-        query = select(S.c.key, *RAW_ITEM).join(I, I.c.id == S.c.raw_id).where(S.c.key.in_(keys))
+        query = select(S.c.key, *RAW_ITEM).join(I, I.c.id == S.c.raw_id).where(among(S.c.key, keys))
         with self.database.read() as conn:
             return {row[0]: RawItem(*row[1:]) for row in conn.execute(query)}
 

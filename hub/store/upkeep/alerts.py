@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Boolean, Column, Integer, Table, delete, select, text
 
-from hub.store.database import Database
+from hub.store.database import Database, among
 from hub.store.tables import Time, Words, metadata
 
 alerts = Table(
@@ -62,7 +62,7 @@ class Alerts:
             old = {row.key: Kept(*row) for row in conn.execute(select(alerts))}
             new = step(old)
             if gone := sorted(set(old) - set(new)):
-                conn.execute(delete(alerts).where(alerts.c.key.in_(gone)))
+                conn.execute(delete(alerts).where(among(alerts.c.key, gone)))
             if rows := [kept._asdict() for key, kept in new.items() if old.get(key) != kept]:
                 names = [name for name in Kept._fields if name != "key"]
                 conn.execute(self.database.upsert(alerts, index=["key"], update=names), rows)

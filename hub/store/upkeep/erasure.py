@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from hub.core.model import RawItem, Signal, Tombstone
 from hub.store.conversations import RECORDS
-from hub.store.database import Database, chunks
+from hub.store.database import Database, among, chunks
 from hub.store.outbox import GONE
 from hub.store.tables import OPEN_STATES, Id, Time, Words, attempts, json_text, metadata, needs
 from hub.store.tables import authors as A
@@ -94,7 +94,7 @@ class Erasures:
         """Note raw rows that hold a signal's text beside its own; `moved` are keys whose raw row is about to be another."""
         rows = [{"signal_key": key, "raw_id": raw_id} for key, raw_id in sorted(set(pairs)) if raw_id]
         for part in chunks(moved):
-            old = select(S.c.key, S.c.raw_id).join(I, I.c.id == S.c.raw_id).where(S.c.key.in_(part))
+            old = select(S.c.key, S.c.raw_id).join(I, I.c.id == S.c.raw_id).where(among(S.c.key, part))
             rows += [{"signal_key": row.key, "raw_id": row.raw_id} for row in conn.execute(old)]
         if rows:
             conn.execute(self.database.insert_new(sightings), rows)
@@ -102,13 +102,15 @@ class Erasures:
     def of_authors(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """The signals of the authors among the keys, each with its author's key."""
         query = select(S.c.key, S.c.author_key)
-        return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(S.c.author_key.in_(part)))}
+        return {
+            row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(among(S.c.author_key, part)))
+        }
 
     def reposts(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """Stored reposts of the signals: their words are the signal's. Each with the key of what it repeats."""
         found: dict[str, str] = {}
         for part in chunks(keys):
-            held = select(sightings.c.raw_id).where(sightings.c.signal_key.in_(part))
+            held = select(sightings.c.raw_id).where(among(sightings.c.signal_key, part))
             for row in conn.execute(select(S.c.key, S.c.body).where(S.c.kind == "repost", S.c.raw_id.in_(held))):
                 quoted = _signal.decode(row.body).quotes
                 if quoted in part and row.key != quoted:
@@ -126,13 +128,13 @@ class Erasures:
     def stored(self, conn: Connection, keys: Sequence[str]) -> dict[str, Signal]:
         """The signals among the keys that are stored and not yet blanked."""
         query = select(S.c.key, S.c.body).where(S.c.content_hash != ERASED)
-        rows = (row for part in chunks(keys) for row in conn.execute(query.where(S.c.key.in_(part))))
+        rows = (row for part in chunks(keys) for row in conn.execute(query.where(among(S.c.key, part))))
         return {row.key: _signal.decode(row.body) for row in rows}
 
     def fresh(self, conn: Connection, keys: Sequence[str]) -> list[str]:
         """The keys of those alone: there may be very many."""
         query = select(S.c.key).where(S.c.content_hash != ERASED)
-        return [key for part in chunks(keys) for key in conn.scalars(query.where(S.c.key.in_(part)))]
+        return [key for part in chunks(keys) for key in conn.scalars(query.where(among(S.c.key, part)))]
 
     def sent(
         self, conn: Connection, signals: Sequence[str], people: Sequence[str] = (), *, kin: Sequence[str] = ()
@@ -142,9 +144,9 @@ class Erasures:
         Also those of `kin`: people and accounts, whose records tell of what others among their authors said.
         """
         found: dict[int, Any] = {}
-        of_signals = (T.c.signal_key.in_(part) for part in chunks(signals))
-        of_people = (and_(T.c.record_key.in_(part), _OF_AUTHOR) for part in chunks(people))
-        of_kin = (and_(T.c.record_key.in_(part), or_(*_OF_KIN)) for part in chunks(kin))
+        of_signals = (among(T.c.signal_key, part) for part in chunks(signals))
+        of_people = (and_(among(T.c.record_key, part), _OF_AUTHOR) for part in chunks(people))
+        of_kin = (and_(among(T.c.record_key, part), or_(*_OF_KIN)) for part in chunks(kin))
         for mine in (*of_signals, *of_people, *of_kin):
             rows = conn.execute(select(*_SENT).where(mine, T.c.operation.in_(RECORDS)))
             found.update((row.id, row) for row in rows)
@@ -161,14 +163,14 @@ class Erasures:
         """Replies to these signals that are settled: id, signal and payload."""
         found: list[tuple[int, str, Mapping[str, Any]]] = []
         for part in chunks(keys):
-            mine = T.c.operation == "reply", T.c.signal_key.in_(part), T.c.settled_at.is_not(None)
+            mine = T.c.operation == "reply", among(T.c.signal_key, part), T.c.settled_at.is_not(None)
             found += [(row[0], row[1], row[2]) for row in conn.execute(select(*_ANSWER).where(*mine))]
         return found
 
     def _needs(self, conn: Connection, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
         wanted: dict[int, tuple[str, ...]] = {}
         for part in chunks(ids):
-            for id_, need in conn.execute(select(needs).where(needs.c.delivery_id.in_(part))):
+            for id_, need in conn.execute(select(needs).where(among(needs.c.delivery_id, part))):
                 wanted[id_] = (*wanted.get(id_, ()), need)
         return wanted
 
@@ -191,9 +193,14 @@ class Erasures:
         """Give up rows that nobody is sending now; False where somebody has begun to since they were read."""
         stopped = 0
         for part in chunks(ids):
-            idle = T.c.id.in_(part), T.c.state.in_(STOPPABLE)
+            idle = among(T.c.id, part), T.c.state.in_((*STOPPABLE, "review"))
             stopped += conn.execute(update(T).where(*idle).values({"settled_at": now, **values})).rowcount
         return stopped == len(ids)
+
+    def look_again(self, conn: Connection, ids: Sequence[int], *, now: datetime) -> bool:
+        """Let doubts that were left to a person be looked into once more; False where somebody has decided since."""
+        again = update(T).where(T.c.state == "review").values(state="uncertain", due_at=now)
+        return sum(conn.execute(again.where(among(T.c.id, part))).rowcount for part in chunks(ids)) == len(ids)
 
     def rewrite(self, conn: Connection, rows: Sequence[Sent]) -> bool:
         """Replace payloads by those of these rows; False where a row is in another state by now: it may be being sent."""
@@ -209,7 +216,7 @@ class Erasures:
         """Let tickets that will not be sent count for nothing, so that a later signal of their conversation opens one."""
         with self.database.write() as conn:
             for part in chunks(ids):
-                conn.execute(update(T).where(T.c.id.in_(part)).values(stable=GONE))
+                conn.execute(update(T).where(among(T.c.id, part)).values(stable=GONE))
 
     def open(self, conn: Connection, stones: Sequence[Tombstone], *, now: datetime) -> None:
         """Note erasures that have begun; `finish` ends them."""
@@ -220,9 +227,9 @@ class Erasures:
     def blank(self, conn: Connection, signals: Mapping[str, Signal], *, state: str) -> None:
         """Take what these signals say out of signals and raw rows; keys, times, labels and versions stay."""
         for part in chunks(sorted(signals)):
-            raws = set(conn.scalars(select(sightings.c.raw_id).where(sightings.c.signal_key.in_(part))))
+            raws = set(conn.scalars(select(sightings.c.raw_id).where(among(sightings.c.signal_key, part))))
             bare: list[dict[str, Any]] = []
-            for row in conn.execute(select(S.c.key, S.c.raw_id, S.c.trace).where(S.c.key.in_(part))).all():
+            for row in conn.execute(select(S.c.key, S.c.raw_id, S.c.trace).where(among(S.c.key, part))).all():
                 raws.add(row.raw_id)
                 body, trace = json_text(_bare(signals[row.key], state)), _bare_trace(row.trace)
                 bare.append({"this": row.key, "body": body, "trace": trace, "state": state})
@@ -234,7 +241,7 @@ class Erasures:
         """Take links and times that are gone out of what was kept of these authors' people when other signals were decided."""
         for part in chunks(authors):
             told = S.c.trace.contains('"last_at"', autoescape=True)
-            for row in conn.execute(select(S.c.key, S.c.trace).where(S.c.author_key.in_(part), told)).all():
+            for row in conn.execute(select(S.c.key, S.c.trace).where(among(S.c.author_key, part), told)).all():
                 kept = msgspec.json.decode(row.trace)
                 who = [kept[name] for name in ("person", "account") if kept.get(name)]
                 gone = [one for one in who if not traces.isdisjoint((one.get("last_url"), one.get("last_at")))]
@@ -248,26 +255,26 @@ class Erasures:
         """Empty raw rows, and the webhook bodies that they were parts of."""
         empty = {"payload": b"", "external_id": "", "revision": "", "state": ERASED, "note": "its post is gone"}
         for part in chunks(ids):
-            mine = select(I.c.connection, I.c.received_at).where(I.c.id.in_(part)).distinct()
+            mine = select(I.c.connection, I.c.received_at).where(among(I.c.id, part)).distinct()
             for row in conn.execute(mine).all():
                 body = I.c.connection == row.connection, I.c.received_at == row.received_at, I.c.state == "split"
                 conn.execute(update(I).where(*body).values(payload=b""))
-            conn.execute(update(I).where(I.c.id.in_(part)).values(empty))
+            conn.execute(update(I).where(among(I.c.id, part)).values(empty))
 
     def blank_ledger(self, conn: Connection, rows: Sequence[Sent]) -> None:
         """Take payloads and what vendors said of them out of the ledger; a failure keeps its class and code."""
         for part in chunks([row.id for row in rows]):
-            conn.execute(update(T).where(T.c.id.in_(part)).values(fields={}))
-            failed = select(T.c.id, T.c.error).where(T.c.id.in_(part), T.c.error.is_not(None))
+            conn.execute(update(T).where(among(T.c.id, part)).values(fields={}))
+            failed = select(T.c.id, T.c.error).where(among(T.c.id, part), T.c.error.is_not(None))
             for row in conn.execute(failed).all():
                 conn.execute(update(T).where(T.c.id == row.id).values(error=_bare_error(row.error)))
-            tried = select(attempts.c.id, attempts.c.error).where(attempts.c.delivery_id.in_(part))
+            tried = select(attempts.c.id, attempts.c.error).where(among(attempts.c.delivery_id, part))
             for row in conn.execute(tried.where(attempts.c.error.is_not(None))).all():
                 conn.execute(update(attempts).where(attempts.c.id == row.id).values(error=_bare_error(row.error)))
 
     def forget_authors(self, conn: Connection, keys: Sequence[str]) -> int:
         """Take authors out; returns how many there were."""
-        return sum(conn.execute(delete(A).where(A.c.key.in_(part))).rowcount for part in chunks(keys))
+        return sum(conn.execute(delete(A).where(among(A.c.key, part))).rowcount for part in chunks(keys))
 
     def settled(self, conn: Connection, *, limit: int = 100) -> list[str]:
         """Erasures that are not finished although nothing of them is under way any more."""
@@ -278,7 +285,7 @@ class Erasures:
     def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
         """Close erasures."""
         for part in chunks(keys):
-            conn.execute(update(erasures).where(erasures.c.key.in_(part)).values(finished_at=now))
+            conn.execute(update(erasures).where(among(erasures.c.key, part)).values(finished_at=now))
 
     def receipts(self, key: str) -> list[dict[str, Any]]:
         """What was asked of the destinations because a signal or an author is gone, oldest first."""

@@ -11,7 +11,7 @@ from sqlalchemy import Column, Connection, Table, delete, exists, not_, or_, sel
 
 from hub.core.model import Signal
 from hub.store.conversations import conversations, retired
-from hub.store.database import Database, chunks, is_empty
+from hub.store.database import Database, among, chunks, is_empty
 from hub.store.outbox import GONE
 from hub.store.tables import CONVERSATION_NEED, Words, json_text, metadata, needs, refs
 from hub.store.tables import deliveries as T
@@ -60,7 +60,9 @@ class Threads:
     def named(self, conn: Connection, names: Sequence[str]) -> dict[str, str]:
         """The keys of the signals that aliases stand for."""
         parts = chunks(names)
-        return {row.alias: row.key for part in parts for row in conn.execute(_ALIASES.where(aliases.c.alias.in_(part)))}
+        return {
+            row.alias: row.key for part in parts for row in conn.execute(_ALIASES.where(among(aliases.c.alias, part)))
+        }
 
     def homes(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """Where the conversations among the keys are now, of those that were joined to another."""
@@ -104,14 +106,14 @@ class Threads:
         chosen = sorted(set(homes))
         if self.homes(conn, chosen) or self.named(conn, chosen):
             return True
-        strays = (select(S.c.id).where(S.c.conversation_key.in_(part)) for part in chunks(sorted(set(names))))
-        moved = (select(S.c.id).where(S.c.key.in_(part), S.c.conversation_key != S.c.key) for part in chunks(chosen))
+        strays = (select(S.c.id).where(among(S.c.conversation_key, part)) for part in chunks(sorted(set(names))))
+        moved = (select(S.c.id).where(among(S.c.key, part), S.c.conversation_key != S.c.key) for part in chunks(chosen))
         return any(conn.execute(query.limit(1)).first() is not None for query in (*strays, *moved))
 
     def unsent(self, conn: Connection, key: str, destination: str) -> str | None:
         """The record key of a conversation's ticket that is planned and was not sent; None where there is none."""
         keys = [key, *self.former(conn, [key])]
-        this = T.c.record_key.in_(keys), T.c.destination == destination, T.c.operation == "create"
+        this = among(T.c.record_key, keys), T.c.destination == destination, T.c.operation == "create"
         query = select(T.c.record_key).where(*this, T.c.state == "pending", T.c.first_sent_at.is_(None))
         return conn.scalar(query.limit(1))
 
@@ -119,7 +121,7 @@ class Threads:
         """Stored signals by key, with the raw row that they are of now."""
         found: dict[str, Signal] = {}
         for part in chunks(keys):
-            for row in conn.execute(select(S.c.key, S.c.body, S.c.raw_id).where(S.c.key.in_(part))):
+            for row in conn.execute(select(S.c.key, S.c.body, S.c.raw_id).where(among(S.c.key, part))):
                 signal = _signal.decode(row.body)
                 origin = signal.provenance and msgspec.structs.replace(signal.provenance, raw_id=row.raw_id)
                 found[row.key] = msgspec.structs.replace(signal, provenance=origin)
@@ -131,7 +133,7 @@ _RETIRED = select(retired.c.key, retired.c.now)
 
 
 def _joined(conn: Connection, column: Column[Any], keys: Sequence[str]) -> dict[str, str]:
-    return {row.key: row.now for part in chunks(keys) for row in conn.execute(_RETIRED.where(column.in_(part)))}
+    return {row.key: row.now for part in chunks(keys) for row in conn.execute(_RETIRED.where(among(column, part)))}
 
 
 def _move_signals(conn: Connection, move: Move) -> None:

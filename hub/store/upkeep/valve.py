@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, literal_column, select, update
 
 from hub.store.audit import Audit, Entry
-from hub.store.database import Database, chunks
+from hub.store.database import Database, among, chunks
 from hub.store.tables import DUE_STATES, Time, needs, refs
 from hub.store.tables import deliveries as T
 
@@ -32,6 +32,15 @@ class Waiting(NamedTuple):
 
     id: int
     operation: str
+
+
+class Undecided(NamedTuple):
+    """A tombstone that waits since then for a person to decide whether a record (`head`, a delivery) was made."""
+
+    id: int
+    destination: str
+    head: int
+    since: datetime
 
 
 class Valve:
@@ -62,7 +71,26 @@ class Valve:
 
     def _landed(self, conn: Connection, destination: str, provides: Sequence[str]) -> set[str]:
         query = select(refs.c.provides).where(refs.c.destination == destination)
-        return {name for part in chunks(provides) for name in conn.scalars(query.where(refs.c.provides.in_(part)))}
+        return {name for part in chunks(provides) for name in conn.scalars(query.where(among(refs.c.provides, part)))}
+
+    def undecided(self, ids: Collection[int] | None = None) -> list[Undecided]:
+        """Tombstones (of these deliveries; None: all) behind a doubt about their record that only a person can end."""
+        record = (T.c.destination, T.c.object, T.c.record_key)
+        in_review = T.c.state.in_(_written_out(STUCK_STATES)), T.c.state == "review", T.c.operation != "tombstone"
+        waiting = T.c.operation == "tombstone", T.c.state.in_(_written_out(DUE_STATES))
+        with self.database.read() as conn:
+            # In two steps: the doubts are few, and a database that joins may look at all deliveries for them.
+            doubts = conn.execute(select(T.c.id, *record).where(*in_review).order_by(T.c.id)).all()
+            heads = {tuple(row[1:]): row.id for row in reversed(doubts)}
+            rows: list[Any] = []
+            for part in chunks(sorted({row.record_key for row in doubts})):
+                query = select(T.c.id, T.c.created_at, *record).where(among(T.c.record_key, part), *waiting)
+                rows += conn.execute(query).all()
+        held = ((row, heads.get(tuple(row[2:]))) for row in sorted(rows, key=lambda row: row.id))
+        found = [
+            Undecided(row.id, row.destination, head, row.created_at) for row, head in held if head and head < row.id
+        ]
+        return [one for one in found if ids is None or one.id in ids]
 
     def behind(self, destination: str, provides: str, *, before: datetime) -> list[Waiting]:
         """What waits for one record, due since `before` or longer."""
@@ -76,7 +104,7 @@ class Valve:
         done = 0
         with self.database.write() as conn:
             for part in chunks(ids):
-                wanted = needs.c.delivery_id.in_(part), needs.c.need == provides
+                wanted = among(needs.c.delivery_id, part), needs.c.need == provides
                 done += conn.execute(delete(needs).where(*wanted)).rowcount
             self._note(conn, entry, done, now)
         return done
@@ -86,7 +114,7 @@ class Valve:
         done = 0
         with self.database.write() as conn:
             for part in chunks(ids):
-                still = T.c.id.in_(part), T.c.state.in_(DUE_STATES)
+                still = among(T.c.id, part), T.c.state.in_(DUE_STATES)
                 done += conn.execute(update(T).where(*still).values(state="review", error=error)).rowcount
             self._note(conn, entry, done, now)
         return done
@@ -112,7 +140,7 @@ class Valve:
             return []
         given_up = update(T).where(*failed).values(state="discarded", settled_at=now, error=error).returning(T.c.id)
         with self.database.write() as conn:
-            return [one for part in chunks(ids) for one in conn.scalars(given_up.where(T.c.id.in_(part)))]
+            return [one for part in chunks(ids) for one in conn.scalars(given_up.where(among(T.c.id, part)))]
 
     def _note(self, conn: Connection, entry: Entry, count: int, now: datetime) -> None:
         if count:

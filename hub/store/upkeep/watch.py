@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Column, Connection, Index, Table, delete, select, update
 
-from hub.store.database import Database, chunks
+from hub.store.database import Database, among, chunks
 from hub.store.tables import Time, Words, metadata
 
 watched = Table(
@@ -41,7 +41,7 @@ class Watch:
     def drop(self, conn: Connection, keys: Sequence[str]) -> None:
         """Watch no longer."""
         for part in chunks(keys):
-            conn.execute(delete(watched).where(watched.c.signal_key.in_(part)))
+            conn.execute(delete(watched).where(among(watched.c.signal_key, part)))
 
     def unchecked(self, source: str, *, before: datetime, limit: int, since: datetime | None = None) -> list[str]:
         """Signals that were not looked for since `before`, the longest unchecked first; `since`: seen since then only."""
@@ -53,7 +53,7 @@ class Watch:
     def checked(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
         """Note that signals were looked for."""
         for part in chunks(keys):
-            conn.execute(update(watched).where(watched.c.signal_key.in_(part)).values(checked_at=now))
+            conn.execute(update(watched).where(among(watched.c.signal_key, part)).values(checked_at=now))
 
     def expired(self, source: str, *, before: datetime, limit: int) -> list[str]:
         """Signals that were last seen before then, the oldest first."""

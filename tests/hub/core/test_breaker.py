@@ -63,6 +63,7 @@ PAUSED = Standing("paused", "quota", NOW + seconds(60), failures=3)
         ([Unauthorised()], "up"),
         ([RateLimited(code="paced")], "silent"),
         ([Rejected("not allowed", code="egress")], "silent"),
+        ([Rejected("the window is over", code="reply_rules")], "silent"),
         ([ConnectorError("bug")], "silent"),
         ([Unavailable(), RateLimited(code="paced")], "silent"),
     ],

@@ -13,7 +13,8 @@ from hub.core.model import RawItem
 from hub.flow.deliver import deliver
 from hub.flow.process import process
 from hub.runtime import Hub
-from tests.hub.flow.vendor import LAG, WINDOW, Vendor, opened, vendor_of
+from tests.hub.flow.trial import opened, vendor_of
+from tests.hub.flow.vendor import LAG, WINDOW, Vendor
 from tests.hubs import Clock
 
 
@@ -60,6 +61,23 @@ def test_a_search_is_given_its_lag_after_each_time_that_something_was_sent(datab
         clock.pass_(seconds=LAG.total_seconds())
         attempt(hub, vendor, "dropped after")
         for _ in range(8):
+            clock.pass_(seconds=6)
+            attempt(hub, vendor)
+        assert (person(hub), vendor.made.total()) == ("delivered", 3)
+
+
+@pytest.mark.parametrize(
+    ("errors", "wait"), [(("quota",), 3601), (("busy",), 6), (("limited",), 60), (("denied",), 301), (("refused",), 60)]
+)
+def test_a_search_is_given_its_lag_after_a_sending_that_followed_an_error(
+    database_url: str, tmp_path: Path, errors: Sequence[str], wait: int
+) -> None:
+    with doubted(database_url, tmp_path, "lookup") as (hub, vendor, clock):
+        attempt(hub, vendor, *errors)
+        clock.pass_(seconds=wait)
+        hub.store.outbox.retry([row["id"] for row in hub.store.outbox.recent(state="dead")], now=clock())
+        attempt(hub, vendor, "dropped after", "dropped after")
+        for _ in range(60):
             clock.pass_(seconds=6)
             attempt(hub, vendor)
         assert (person(hub), vendor.made.total()) == ("delivered", 3)

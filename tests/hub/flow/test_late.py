@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from hub.core.errors import Rejected
 from hub.core.keys import signal_key
 from hub.flow.process import process
 from hub.flow.sweep import sweep
@@ -62,3 +63,32 @@ def test_an_older_copy_does_not_take_the_place_of_a_newer_raw_row(new_hub: NewHu
     made.run()
     key = signal_key("lines", "1")
     assert b'"counts":2' in made.hub.store.signals.raws([key])[key].payload
+
+
+def test_a_dead_letter_that_is_let_go_does_not_undo_what_was_written_since(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.memo.raises = Rejected("too long")
+    made.say(POST)
+    made.run()
+    made.memo.raises = None
+    made.clock.pass_(seconds=1)
+    made.say({**POST, "text": "acme as edited"})
+    made.run()
+    made.hub.store.outbox.retry(None, now=made.clock())
+    made.run()
+    assert said(made)[-1] == "acme as edited"
+    assert made.states() == {"delivered": 1, "superseded": 1}
+
+
+def test_of_two_dead_letters_of_a_record_the_newer_is_written_last(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.memo.raises = Rejected("too long")
+    made.say(POST)
+    made.run()
+    made.clock.pass_(seconds=1)
+    made.say({**POST, "text": "acme as edited"})
+    made.run()
+    made.memo.raises = None
+    made.hub.store.outbox.retry(None, now=made.clock())
+    made.run()
+    assert (said(made)[-2:], made.states()) == (["acme as it was", "acme as edited"], {"delivered": 2})

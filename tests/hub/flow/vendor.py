@@ -1,6 +1,7 @@
-"""A vendor in memory, of each idempotency class, that fails as it is told, and a hub that is connected to it twice.
+"""A vendor in memory, of each idempotency class, that fails as it is told.
 
-It keeps every record that it ever made, so that a doubled one is seen. `script` says how the next writes go, one word each.
+It keeps every record that it ever made, so that a doubled one is seen. `script` says how the next calls go, one word each;
+`moods` how all calls of a lane go until further notice.
 """
 
 from __future__ import annotations
@@ -10,12 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, ClassVar
 
-from sqlalchemy import text
-
-from hub.config.settings import Settings
 from hub.core.errors import (
     ConnectorError,
     QuotaExhausted,
@@ -27,14 +24,9 @@ from hub.core.errors import (
     Uncertain,
 )
 from hub.core.model import Delivery, RawItem, RemoteRef, Reply
-from hub.queue.inprocess import InProcessBell
-from hub.registry import Plugin
-from hub.runtime import Hub
 from hub.sdk.connectors import Context, Idempotency, Lookup, Native, NoIdempotency, Outcome, Upsert
-from hub.store import open_store
-from hub.store.tables import metadata
 from tests.hub.flow.back.desk import Desk, Talk
-from tests.hubs import MAPPINGS, TOPICS, Clock, FakeRegistry, to_toml
+from tests.hubs import Clock
 
 WINDOW, LAG = timedelta(hours=2), timedelta(seconds=40)
 CLASSES: Mapping[str, Idempotency] = {
@@ -51,14 +43,13 @@ ERRORS: Mapping[str, Callable[[], ConnectorError]] = {
     "denied": lambda: Unauthorised("who are you?"),
     "refused": lambda: Rejected("no such field"),
 }
-FAULTS = ("ok", *ERRORS, "dropped before", "dropped after", "raised after", "killed before", "killed after", "bug")
+KILLED, CUT = ("killed before", "killed after"), ("dropped before", "dropped after", "raised after")
+FAULTS = ("ok", *ERRORS, *CUT, *CUT, *KILLED, "bug", "meanwhile", "late")
+MOODS: Mapping[str, Callable[[], ConnectorError]] = {
+    "down": lambda: Unavailable("nobody is there"),
+    "locked": lambda: Unauthorised("authorise again"),
+}
 LANES = ("desk", "sources/talk")
-RULES = """
-[[rule]]
-name = "brand"
-when = ['"acme" in topics']
-deliver = [{ destination = "desk", mapping = "said" }, { destination = "desk", mapping = "ticket" }]
-"""
 Mark = tuple[str, str, str]
 
 
@@ -68,27 +59,57 @@ class Killed(BaseException):
 
 @dataclass
 class There:
-    """A record at the vendor."""
+    """A record at the vendor; `winner` is what it was merged into."""
 
     id: str
     key: str
     mark: Mark
     fields: dict[str, Any]
     made_at: datetime
+    winner: There | None = None
+
+    @property
+    def now(self) -> There:
+        """The record that stands for it by now."""
+        return self.winner.now if self.winner else self
 
 
 @dataclass
 class Vendor:
-    """What the vendor holds; `wrong` collects what should not have been asked of it."""
+    """What the vendor holds; `wrong` collects what should not have been asked of it, `answers` how calls went (None: well).
+
+    `meanwhile` is what others do in the middle of a call, where the script says so, `late` what they do before its answer comes.
+    """
 
     kind: str
     clock: Clock
     script: deque[str] = field(default_factory=deque)
+    moods: dict[str, str] = field(default_factory=dict)
     there: list[There] = field(default_factory=list)
     made: Counter[Mark] = field(default_factory=Counter)
+    newest: Counter[Mark] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    answers: list[BaseException | None] = field(default_factory=list)
     asked: Callable[[str, Sequence[int]], None] = field(default=lambda lane, ids: None)
+    meanwhile: Callable[[], object] = field(default=lambda: None)
+    late: Callable[[], object] = field(default=lambda: None)
     dying: bool = False
+
+    @contextmanager
+    def called(self, lane: str) -> Iterator[None]:
+        """A call, and how it went; in a bad mood it is answered like all others."""
+        try:
+            self._answer_in_mood(lane)
+            yield
+        except Exception as error:
+            self.answers.append(error)
+            raise
+        self.answers.append(None)
+
+    def _answer_in_mood(self, lane: str) -> None:
+        error = MOODS[self.moods[lane]]() if lane in self.moods else None
+        if error:
+            raise error
 
     def step(self, write: Callable[[], RemoteRef], known: There | None) -> RemoteRef:
         """One write, as the script says; what is known by its key is answered, never refused."""
@@ -102,7 +123,11 @@ class Vendor:
             raise Killed
         if fault == "dropped before":
             raise Uncertain("no answer")
+        if fault == "meanwhile":
+            self.meanwhile()
         ref = write()
+        if fault == "late":
+            self.late()
         if fault == "killed after":
             raise Killed
         if fault == "dropped after":
@@ -125,18 +150,28 @@ class Vendor:
             self.made[mark] += 1
             known = There(f"r{sum(self.made.values())}", key, mark, {}, self.clock())
             self.there.append(known)
-        known.fields = dict(fields)
-        return RemoteRef(known.id, f"https://vendor.example/{known.id}")
+        if mark[1] == "upsert" or known.winner is None:  # who opens a ticket again writes nothing into another
+            known.now.fields = dict(fields)
+        return RemoteRef(known.now.id, f"https://vendor.example/{known.now.id}")
 
     def find(self, key: str) -> RemoteRef | None:
         """A look-up by the mark that was written; a search lags, a key does not."""
+        if self.script and self.script[0] in (*ERRORS, "killed before"):
+            fault = self.script.popleft()
+            raise ERRORS[fault]() if fault in ERRORS else Killed
         lag = LAG if self.kind == "lookup" else timedelta()
         found = next((one for one in self.there if one.key == key and self._age(one) >= lag), None)
         return RemoteRef(found.id) if found else None
 
     def by_id(self, id_: str) -> There | None:
-        """A record by its id."""
-        return next((one for one in self.there if one.id == id_), None)
+        """A record by its id, or what it was merged into."""
+        return next((one.now for one in self.there if one.id == id_), None)
+
+    def remove(self, record: There) -> list[There]:
+        """Delete a record, with all that was merged into it; returns what is gone."""
+        gone = [one for one in self.there if one.now is record]
+        self.there = [one for one in self.there if one.now is not record]
+        return gone
 
     def _age(self, one: There) -> timedelta:
         return self.clock() - one.made_at
@@ -161,7 +196,8 @@ class Shop(Desk):
         outcomes: list[Outcome] = []
         for delivery in batch:
             try:
-                outcomes.append(Outcome.delivered(delivery, self._write(delivery)))
+                with self.vendor.called("desk"):
+                    outcomes.append(Outcome(delivery.id, ref=self._write(delivery), moved=self._moved(delivery)))
             except Dropped as error:
                 return [*outcomes, Outcome.failed(delivery, error)]
             except ConnectorError as error:
@@ -169,7 +205,8 @@ class Shop(Desk):
         return outcomes
 
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
-        return self.vendor.find(delivery.key)
+        with self.vendor.called("desk"):
+            return self.vendor.find(delivery.key)
 
     def _write(self, one: Delivery) -> RemoteRef:
         vendor, mark = self.vendor, (one.object, one.operation, one.record_key)
@@ -182,13 +219,27 @@ class Shop(Desk):
         if one.object == "said" and (writer is None or vendor.by_id(writer.id) is None):
             raise Rejected("there is no such person", code="gone")
         known = vendor.by_id(one.ref.id) if one.ref else vendor.known(vendor.kind, one.key, mark)
-        return vendor.step(lambda: vendor.put(known, one.key, mark, one.fields), known)
+        return vendor.step(lambda: self._put(one, known, mark), known)
+
+    def _put(self, one: Delivery, known: There | None, mark: Mark) -> RemoteRef:
+        if one.seq < self.vendor.newest[mark]:
+            self.vendor.wrong.append(f"an older payload is written over a newer one: {one}")
+        self.vendor.newest[mark] = one.seq
+        return self.vendor.put(known, one.key, mark, one.fields)
+
+    def _moved(self, one: Delivery) -> dict[str, RemoteRef]:
+        """Where the parents are by now, if they were merged."""
+        found = {kind: self.vendor.by_id(ref.id) for kind, ref in one.parents.items()}
+        return {
+            kind: RemoteRef(there.id) for kind, there in found.items() if there and there.id != one.parents[kind].id
+        }
 
     def _remove(self, one: Delivery) -> RemoteRef:
         mark = (one.object, str(one.fields["operation"]), one.record_key)
         named = self.vendor.by_id(one.ref.id) if one.ref else None
-        for there in [named] if named else [there for there in self.vendor.there if there.mark == mark]:
-            there.fields = {}
+        for there in self.vendor.there:
+            if there.mark == mark and (named is None or there.now is named):
+                there.fields = {}
         return RemoteRef(named.id if named else "none")
 
 
@@ -205,79 +256,10 @@ class Street(Talk):
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
         vendor, mark = self.vendor, ("reply", "reply", reply.key)
         vendor.asked("sources/talk", [])
-        known = vendor.known(vendor.kind, reply.key, mark)
-        return vendor.step(lambda: vendor.put(known, reply.key, mark, {"text": reply.text}), known)
+        with vendor.called("sources/talk"):
+            known = vendor.known(vendor.kind, reply.key, mark)
+            return vendor.step(lambda: vendor.put(known, reply.key, mark, {"text": reply.text}), known)
 
     def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
-        return self.vendor.find(reply.key)
-
-
-@contextmanager
-def opened(database_url: str, folder: Path, kind: str) -> Iterator[Hub]:
-    """A hub whose posts come from a network that is answered, and whose records, tickets and notes go to a desk."""
-    (folder / "rules.toml").write_text(RULES)
-    (folder / "topics.toml").write_text(TOPICS)
-    own = folder / "mappings" / "desk"
-    own.mkdir(parents=True)
-    for name, spec in MAPPINGS.items():
-        (own / f"{name}.toml").write_text(to_toml(spec))
-    clock = Clock()
-    vendor = Vendor(kind, clock)
-    shop = type("ShopOne", (Shop,), {"name": "desk", "vendor": vendor})
-    street = type("StreetOne", (Street,), {"vendor": vendor, "reply_idempotency": CLASSES[kind]})
-    plugins = [
-        Plugin("talk", "tests", "1", sources={"talk": street}),
-        Plugin("desk", "tests", "1", destinations={"desk": shop}),
-    ]
-    sections = {
-        "sources": {"talk": {"plugin": "talk", "reply": "send"}},
-        "destinations": {"desk": {"plugin": "desk"}},
-        "workers": {"batch": 4},
-        "file": folder / "config.toml",
-    }
-    store = open_store(database_url)
-    store.database.migrate()
-    hub = Hub(
-        Settings.model_validate(sections), store, InProcessBell(), FakeRegistry(plugins), clock, jitter=lambda: 0.0
-    )
-    try:
-        yield hub
-    finally:
-        hub.close()
-
-
-def vendor_of(hub: Hub) -> Vendor:
-    """The vendor that a hub is connected to."""
-    shop = hub.destination("desk")
-    assert isinstance(shop, Shop)
-    return shop.vendor
-
-
-def wipe(hub: Hub) -> Vendor:
-    """Begin anew: an empty database, an empty vendor."""
-    with hub.store.database.write() as conn:
-        for table in reversed(metadata.sorted_tables):
-            conn.execute(table.delete())
-        conn.execute(text("DELETE FROM moves"))
-    assert isinstance(hub.clock, Clock)
-    fresh = Vendor(vendor_of(hub).kind, hub.clock)
-    for connector in (hub.destination("desk"), hub.source("talk")):
-        type(connector).vendor = fresh  # type: ignore[union-attr]  # both have one
-    return fresh
-
-
-def note_moves(hub: Hub) -> None:
-    """Let the database itself write down each change of a delivery's state."""
-    database = hub.store.database
-    grows = "INTEGER PRIMARY KEY" if database.is_sqlite else "BIGSERIAL PRIMARY KEY"
-    insert = "INSERT INTO moves (delivery_id, old, new) VALUES (OLD.id, OLD.state, NEW.state);"
-    head = "CREATE TRIGGER moved AFTER UPDATE OF state ON deliveries FOR EACH ROW WHEN (OLD.state <> NEW.state)"
-    made = [f"CREATE TABLE moves (id {grows}, delivery_id BIGINT, old TEXT, new TEXT)"]
-    if database.is_sqlite:
-        made += [f"{head} BEGIN {insert} END"]
-    else:
-        made += [f"CREATE FUNCTION moved() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {insert} RETURN NEW; END $$"]
-        made += [f"{head} EXECUTE FUNCTION moved()"]
-    with database.write() as conn:
-        for statement in made:
-            conn.execute(text(statement))
+        with self.vendor.called("sources/talk"):
+            return self.vendor.find(reply.key)
