@@ -34,6 +34,7 @@ from hub.core.model import (
     Signal,
     Tombstone,
     Translated,
+    Unread,
 )
 from hub.sdk.connectors import (
     ChangePage,
@@ -116,6 +117,7 @@ __all__ = [
     "Unauthorised",
     "Unavailable",
     "Uncertain",
+    "Unread",
     "Upsert",
     "Usage",
     "WebhookSource",

@@ -37,7 +37,7 @@ def erase(
     """Erase a signal, or an author with all signals, here and at every destination that has it; cannot be undone."""
     from hub.core.model import Tombstone
     from hub.flow.back.erase import erase as take_back
-    from hub.flow.back.erase import receipts
+    from hub.flow.back.receipts import receipts
 
     with opened(context.obj) as hub:
         known = _known(hub, key)
@@ -93,7 +93,8 @@ def _known(hub: Hub, key: str) -> str:
     if row is not None:
         return str(row["key"])
     with hub.store.database.read() as conn:
-        if hub.store.signals.authors(conn, [key]) or hub.store.erasures.of_authors(conn, [key]):
+        known = hub.store.signals.authors(conn, [key]) or hub.store.erasures.of_authors(conn, [key])
+        if known or hub.store.people.behind(conn, [key]):
             return key
     if hub.store.erasures.status(key) is not None:
         return key
@@ -103,4 +104,7 @@ def _known(hub: Hub, key: str) -> str:
 
 def _brief(row: dict[str, Any]) -> dict[str, Any]:
     remote, error = row["remote"] or {}, row["error"] or {}
-    return {**row, "remote_id": remote.get("id"), "error": error.get("message") or error.get("note")}
+    reason = error.get("message") or error.get("note")
+    if row["waits_for"]:
+        reason = f"waits for a person: was delivery {row['waits_for']} made?"
+    return {**row, "remote_id": remote.get("id"), "error": reason}

@@ -49,12 +49,16 @@ class Section(BaseModel):
 
 
 class HubSection(Section):
-    """`[hub]`: folders and what all steps share."""
+    """`[hub]`: folders and what all steps share.
+
+    `keep_unread` is how long a destination's call that could not be read is kept for a repair.
+    """
 
     data: Path = Path("data")
     languages: tuple[str, ...] = ("en", "de", "fr", "es", "it", "pt", "nl")
     uncertain_below: float = Field(default=0.55, ge=0, le=1)
     private_rules: tuple[str, ...] = ()
+    keep_unread: Duration = timedelta(days=30)
 
 
 class FilesSection(Section):

@@ -240,6 +240,16 @@ class Change(Value, frozen=True):
     ours: bool = False
 
 
+class Unread(Value, frozen=True):
+    """A part of a destination's call that cannot be read, and why; `payload` is a body of its own, with this part alone.
+
+    It is kept by itself, so that it can be tried again after a fix, while the others are handled.
+    """
+
+    payload: bytes
+    reason: str
+
+
 class Reply(Value, frozen=True):
     """What an agent wants to say to the author of a signal, as a source gets it.
 

@@ -7,7 +7,8 @@ import structlog
 from hub.flow.back.erase import finish
 from hub.flow.back.poll import watched_destinations
 from hub.flow.back.recheck import recheck_lanes
-from hub.flow.back.reply import outlet_works
+from hub.flow.back.reply import hold_stranded, is_lane, outlet_works
+from hub.flow.back.unread import forget_unread
 from hub.flow.intake import polling_sources
 from hub.runtime import Hub, book_versions
 
@@ -21,6 +22,7 @@ def sweep(hub: Hub) -> None:
     if lost:
         log.warning("leases were lost", rows=lost)
     finish(hub)
+    forget_unread(hub)
     ring_due(hub)
 
 
@@ -31,7 +33,10 @@ def ring_due(hub: Hub) -> None:
         hub.bell.ring("process")
     paused = hub.store.connections.paused(now=now)
     for outlet in hub.store.deliveries.due(now=now):
-        if outlet not in paused and outlet_works(hub, outlet):
+        if not outlet_works(hub, outlet):
+            if is_lane(outlet):
+                hold_stranded(hub, outlet)
+        elif outlet not in paused:
             hub.bell.ring("deliver", outlet)
     polled = {*polling_sources(hub), *watched_destinations(hub), *recheck_lanes(hub)}
     for source in hub.store.cursors.due(now=now):

@@ -16,7 +16,19 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 from hub.core.errors import ConnectorError, Rejected, TranslationError, Uncertain
-from hub.core.model import Change, Delivery, Ignored, Label, RawItem, RemoteRef, Reply, Signal, Tombstone, Translated
+from hub.core.model import (
+    Change,
+    Delivery,
+    Ignored,
+    Label,
+    RawItem,
+    RemoteRef,
+    Reply,
+    Signal,
+    Tombstone,
+    Translated,
+    Unread,
+)
 from hub.sdk.context import Context, Http, HttpResponse, Request, State
 from hub.sdk.rates import Limit, Usage
 from hub.sdk.traits import (
@@ -284,8 +296,11 @@ class Destination(Connector[OptionsT]):
         """Content type and body of the answer once the request is stored (status 200)."""
         return "application/json", b"{}"
 
-    def parse(self, body: bytes) -> Sequence[Change]:
-        """What a stored request says: pure, and the same for ever. Raises TranslationError where it is broken."""
+    def parse(self, body: bytes) -> Sequence[Change | Unread]:
+        """What a stored request says: pure, and the same for ever. Raises TranslationError where it is broken.
+
+        Where it holds several events, one that is broken is an `Unread` among the changes of the others.
+        """
         return ()
 
     def changes(self, ctx: Context, cursor: Any) -> Iterable[ChangePage]:

@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from hub import (
-    Change,
     ConnectorError,
     Context,
     Delivery,
@@ -145,7 +144,7 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         secret = self.options.client_secret
         return secret is not None and inbound.is_genuine(request, secret.get_secret_value())
 
-    def parse(self, body: bytes) -> Sequence[Change]:
+    def parse(self, body: bytes) -> Sequence[inbound.Told]:
         """The changes in a list of webhook events."""
         return inbound.changes_of(body, self.options.names)
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from hub import Change, Request, TranslationError
+from hub import Change, Request, TranslationError, Unread
 from hub.core.keys import digest
 from hub.sdk.text import clean, parse_time
 
@@ -21,6 +21,8 @@ _STATUS = frozenset({"lifecyclestage", "hs_lead_status", "hs_pipeline_stage"})
 _OWNER = "hubspot_owner_id"
 _OBJECTS = {"contact": "contacts", "company": "companies", "deal": "deals", "ticket": "tickets"}
 _USER = "userId:"
+Told = Change | Unread
+"""What a call tells: a change, or an event that cannot be read."""
 
 
 # ---------------------------------------------------------------------------------------------------------- genuine?
@@ -52,15 +54,27 @@ def _is_near(stamp: str, now: datetime) -> bool:
 # ------------------------------------------------------------------------------------------------------ what they say
 
 
-def changes_of(body: bytes, names: Mapping[str, str]) -> tuple[Change, ...]:
-    """The changes in a list of events; `names` gives our object's name for an object type id ("2-123")."""
+def changes_of(body: bytes, names: Mapping[str, str]) -> tuple[Told, ...]:
+    """The changes in a list of events; `names` gives our object's name for an object type id ("2-123").
+
+    HubSpot puts up to a hundred events into one call: among others, one that is broken is told by itself.
+    """
     try:
         events = json.loads(body)
     except (ValueError, RecursionError):
         raise TranslationError("the body is no JSON") from None
     if not isinstance(events, list):
         raise TranslationError("HubSpot sends a list of events")
-    return tuple(change for event in events for change in _changes(event, names))
+    if len(events) == 1:
+        return tuple(_changes(events[0], names))
+    return tuple(found for event in events for found in _read(event, names))
+
+
+def _read(event: Any, names: Mapping[str, str]) -> list[Told]:
+    try:
+        return [*_changes(event, names)]
+    except TranslationError as error:
+        return [Unread(json.dumps([event]).encode(), str(error))]
 
 
 def _changes(event: Any, names: Mapping[str, str]) -> Iterator[Change]:

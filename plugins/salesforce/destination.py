@@ -23,6 +23,7 @@ from hub import (
     Request,
     Retryable,
     Unavailable,
+    Unread,
     Upsert,
     Usage,
 )
@@ -149,7 +150,7 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         """`Ack` is true once the message is stored; Salesforce sends anything else again for a day."""
         return "text/xml; charset=utf-8", inbound.ACK
 
-    def parse(self, body: bytes) -> Sequence[Change]:
+    def parse(self, body: bytes) -> Sequence[Change | Unread]:
         """The changes of all notifications in a message."""
         return inbound.changes_of(body)
 

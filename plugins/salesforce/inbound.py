@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
 
-from hub import Change, Request, TranslationError
+from hub import Change, Request, TranslationError, Unread
 from hub.sdk.text import clean, parse_time
 
 ACK = (
@@ -54,10 +55,23 @@ def is_genuine(request: Request, organization: str, secret: str) -> bool:
 # ------------------------------------------------------------------------------------------------ outbound messages
 
 
-def changes_of(body: bytes) -> tuple[Change, ...]:
-    """The changes in a message: a notification holds one record as it is now, and may come several times."""
+def changes_of(body: bytes) -> tuple[Change | Unread, ...]:
+    """The changes in a message: a notification holds one record as it is now, and may come several times.
+
+    Salesforce puts up to a hundred into one message: among others, one that is broken is told by itself.
+    """
     notifications = [one for one in _message(body).children if one.name == "Notification"]
-    return tuple(change for one in notifications for change in _notified(one))
+    if len(notifications) == 1:
+        return tuple(_notified(notifications[0]))
+    return tuple(found for one in notifications for found in _read(one))
+
+
+def _read(notification: _Element) -> list[Change | Unread]:
+    try:
+        return [*_notified(notification)]
+    except TranslationError as error:
+        alone = f"<Envelope><Body><notifications>{notification.written()}</notifications></Body></Envelope>"
+        return [Unread(alone.encode(), str(error))]
 
 
 def _notified(notification: _Element) -> Iterator[Change]:
@@ -177,6 +191,11 @@ class _Element:
     def text(self, name: str) -> str:
         """The text of the first child of this name."""
         return next((one.content.strip() for one in self.children if one.name == name), "")
+
+    def written(self) -> str:
+        """It as XML, without the namespaces, which nobody here reads."""
+        inner = escape(self.content) + "".join(one.written() for one in self.children)
+        return f"<{self.name} type={quoteattr(self.type)}>{inner}</{self.name}>"
 
 
 class _Reader:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +12,10 @@ import msgspec
 from hub.core.exchange.wording import network_name
 from hub.core.model import Signal, TombstoneReason
 
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_PIECE = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"(\s*+:)?|\\?\Z)|>([^<>]*+)<', re.DOTALL)
+"""A name or a value in JSON (a name has a colon behind it), or a text in XML: also where the whole is broken."""
 TELLING = 8  # characters: a shorter piece may be anybody's ("New", "ok"), so only the whole of it counts
 EXCERPT = 16
 _WHY: Mapping[TombstoneReason, str] = {
@@ -46,6 +52,30 @@ def _holds(text: str, said: str) -> bool:
     # A template or a limit may have cut it, and on one line it has no line breaks.
     flat, piece = " ".join(text.split()), " ".join(said.split())[:EXCERPT]
     return len(piece) >= TELLING and piece in flat
+
+
+def is_quoting(body: bytes, words: Sequence[str], marks: Collection[str]) -> bool:
+    """Whether what somebody sent, in whatever form, holds any of these words, or a mark: a key or a link as a whole."""
+    text = body.decode("utf-8", "replace")
+    told = [html.unescape(one) for one in (text, _unescaped(text))]
+    values = (value or content for value, colon, content in _PIECE.findall(text) if not colon)
+    pieces = {html.unescape(_unescaped(one)).strip() for one in values if one.strip()}
+    flat = [" ".join(one.split()) for one in told]
+    found = (one in pieces or (len(one) >= TELLING and _stands_in(one, flat, pieces)) for one in words)
+    return any(found) or any(re.search(rf"{re.escape(one)}(?!\w)", whole) for one in marks for whole in told)
+
+
+def _stands_in(said: str, told: Sequence[str], pieces: Collection[str]) -> bool:
+    head = " ".join(said.split())[:EXCERPT]
+    if len(head) >= TELLING and any(head in one for one in told):
+        return True
+    return any(len(one) >= EXCERPT and one in said for one in pieces)
+
+
+def _unescaped(text: str) -> str:
+    """Text as it was before it was put into JSON."""
+    plain = _ESCAPE.sub(lambda found: _ESCAPED.get(found[2], found[2]) if found[2] else chr(int(found[1], 16)), text)
+    return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def without(

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 WAITS = "waits for approval"
+OFF = "outlet_off"
+"""The code of an error that says that nothing can be posted while the source is off."""
+
 _NAMES = {"rss": "the feed", "youtube": "YouTube", "linkedin": "LinkedIn", "x": "X", "app_store": "the App Store"}
 
 
@@ -29,7 +32,13 @@ def reply_note(network: str, *, state: str, error: Mapping[str, Any] | None, lin
             return f"Not posted on {name} yet. Waits for approval in the hub: {page}"
         case "review":
             return f"It may have been posted on {name}, and nobody can tell ({said}). Decide in the hub: {page}"
-    return ""
+    return _stranded_note(name, said, page, state=state) if (error or {}).get("code") == OFF else ""
+
+
+def _stranded_note(name: str, said: str, page: str, *, state: str) -> str:
+    if state == "uncertain":
+        return f"It may have been posted on {name}, and nobody can tell yet: {said}. See in the hub: {page}"
+    return f"Not posted on {name} yet: {said}. It waits in the hub: {page}"
 
 
 def unanswered_note(reason: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
@@ -28,14 +29,14 @@ from hub.core.exchange.change import (
 )
 from hub.core.exchange.wording import WAITS
 from hub.core.keys import digest, signal_key
-from hub.core.model import Change, RawItem, Record, RemoteRef
+from hub.core.model import Change, RawItem, Record, RemoteRef, Unread
 from hub.core.normalise import clean_text
 from hub.flow.back.reply import answering_source, lane_of, make_reply, plan_notes, plan_surely, plan_unanswered, refusal
 from hub.flow.bugs import tell
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination
 from hub.store import Connection, StoreUnavailable
-from hub.store.conversations import Said
+from hub.store.conversations import Said, winner_of
 from hub.store.inbox import InboxRow, Settled
 from hub.store.outbox import Planned
 
@@ -50,11 +51,13 @@ _change = msgspec.json.Decoder(Change)
 class Heard:
     """The rows of a batch that came from destinations: changes to handle, changes that events hold, and what is settled.
 
+    `broken` are parts of events that could not be read, each an event of its own.
     `selves` is our own user's id at each destination, "" where it has none, None where it is unknown now.
     """
 
     changes: list[tuple[InboxRow, Change]] = field(default_factory=list)
     parts: list[RawItem] = field(default_factory=list)
+    broken: list[RawItem] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     selves: dict[str, str | None] = field(default_factory=dict)
 
@@ -86,9 +89,7 @@ def hear(hub: Hub, rows: Sequence[InboxRow]) -> Heard:
 def _hear_row(hub: Hub, row: InboxRow, heard: Heard) -> None:
     name = row.item.source
     if row.form == "event":
-        changes = hub.destination(name).parse(row.item.payload)
-        heard.parts += change_items(changes, like=row.item)
-        heard.settled.append(Settled(row.id, "split", f"{len(changes)} changes"))
+        _hear_event(hub, row, heard)
         return
     if name not in heard.selves:
         heard.selves[name] = _who_we_are(hub, name)
@@ -96,6 +97,22 @@ def _hear_row(hub: Hub, row: InboxRow, heard: Heard) -> None:
         heard.settled.append(Settled(row.id, "new", "waits: our own user there is unknown", hub.now() + AGAIN))
     else:
         heard.changes.append((row, _change.decode(row.item.payload)))
+
+
+def _hear_event(hub: Hub, row: InboxRow, heard: Heard) -> None:
+    """Take an event apart; what of it cannot be read becomes an event of its own, which fails by itself."""
+    found = hub.destination(row.item.source).parse(row.item.payload)
+    changes = [one for one in found if isinstance(one, Change)]
+    unread = [one for one in found if isinstance(one, Unread)]
+    heard.parts += change_items(changes, like=row.item)
+    if any(one.payload == row.item.payload for one in unread):
+        raise TranslationError(unread[0].reason)  # it cannot be taken apart any further
+    heard.broken += [
+        replace(row.item, payload=one.payload, external_id=sha256(one.payload).hexdigest(), realm="", revision="")
+        for one in unread
+    ]
+    rest = f", {len(unread)} parts that cannot be read" if unread else ""
+    heard.settled.append(Settled(row.id, "split", f"{len(changes)} changes{rest}"))
 
 
 def change_items(changes: Iterable[Change], *, like: RawItem) -> list[RawItem]:
@@ -130,6 +147,9 @@ def learn_self(hub: Hub, name: str) -> str:
 def handle(hub: Hub, conn: Connection, heard: Heard) -> list[Settled]:
     """Handle changes in their order in the caller's transaction; each row says what followed."""
     settled = list(heard.settled)
+    hub.store.inbox.add(heard.broken, form="event", conn=conn)
+    if any(change.kind == "merged" for _, change in heard.changes):
+        hub.store.conversations.take_turns_at_merges(conn)
     for row, change in heard.changes:
         try:
             self_id = heard.selves.get(row.item.source) or ""
@@ -148,6 +168,14 @@ def _handle_one(hub: Hub, conn: Connection, row: InboxRow, change: Change, *, se
     if (echo := echo_of(change, self_id=self_id, is_known_part=part)) and not is_reopening(effect):
         return "ignored", echo
     targets = tuple(known.targets(conn, name, change.object, change.remote_id))
+    if isinstance(effect, Merged):
+        # Also one of others' records: what was merged into it may be the hub's, and be told of later.
+        effect = Merged(known.merge(conn, name, change.object, loser=change.remote_id, winner=effect.winner))
+    if not targets and isinstance(effect, Answer):
+        # Said at a ticket that was merged before we heard of it: its author waits for it all the same.
+        targets = tuple(
+            known.targets(conn, name, change.object, winner_of(conn, name, change.object, change.remote_id))
+        )
     if not targets:
         return "ignored", "it is no record of the hub's"
     if isinstance(effect, Nothing):

@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
+from time import monotonic
 from typing import Any
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 
 from hub.core.errors import ConfigError, HubError
-from hub.core.exchange.erasure import gone_note, is_of_people, is_own, quoting, traces_of, without, words_of
+from hub.core.exchange.erasure import (
+    gone_note,
+    is_of_people,
+    is_own,
+    quoting,
+    traces_of,
+    without,
+    words_of,
+)
 from hub.core.keys import digest
 from hub.core.model import Delivery, Record, Signal, Tombstone, TombstoneReason, Translated
 from hub.core.normalise import normalise
+from hub.flow.back.people import forget_people
 from hub.flow.back.reply import plan_note
+from hub.flow.back.unread import forget_quotes
 from hub.runtime import Hub
+from hub.sdk.connectors import Lookup
 from hub.store import Connection
 from hub.store.conversations import RECORDS
 from hub.store.deliveries import Claim, Settlement
@@ -87,6 +99,10 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone]) -> li
         return None
     _tell(hub, conn, fall)
     store.erasures.blank_ledger(conn, [row for row in own if row.id not in kept])
+    words = cache(lambda: [word for key in fall.said for word in _ever_said(hub, conn, fall, key)])
+    forget_quotes(hub, conn, said=fall.said, people=fall.people, words=words)
+    if not forget_people(hub, conn, sorted(fall.people), fall.rows):
+        return None
     _blank(hub, conn, fall)
     store.erasures.untell(conn, fall.relatives, fall.traces)
     store.erasures.forget_authors(conn, sorted(fall.people))
@@ -97,7 +113,7 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone]) -> li
 
 def _look_up(hub: Hub, conn: Connection, stones: Mapping[str, Tombstone], writers: frozenset[str]) -> Fall:
     said = hub.store.erasures.stored(conn, list(stones))
-    people = writers.union(hub.store.signals.authors(conn, list(stones)))
+    people = writers.union(hub.store.signals.authors(conn, list(stones)), hub.store.people.behind(conn, list(stones)))
     kin, relatives = _kin(hub, conn, {one.author_key for one in said.values() if one.author_key} | people)
     rows = hub.store.erasures.sent(conn, list(said), sorted(people), kin=kin)
     pages = f"{hub.settings.public_url}/signals"
@@ -124,8 +140,9 @@ def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, now: d
     None where somebody has begun to send one of them since they were read.
     """
     tickets, others, kept = list[int](), list[int](), set[int]()
+    doubts = [row.id for row in own if row.state == "review" and _can_look_up(hub, row)]
     for row in own:
-        if row.state not in STOPPABLE:
+        if not _can_stop(row):
             continue
         if row.operation != "create":
             others.append(row.id)
@@ -137,8 +154,25 @@ def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, now: d
         else:
             tickets.append(row.id)
     superseded, discarded = {"state": "superseded"}, {"state": "discarded", "stable": GONE}
-    idle = hub.store.erasures.stop(conn, others, values=superseded, now=now)
-    return kept if idle and hub.store.erasures.stop(conn, tickets, values=discarded, now=now) else None
+    store = hub.store.erasures
+    idle = store.look_again(conn, doubts, now=now) and store.stop(conn, others, values=superseded, now=now)
+    return kept if idle and store.stop(conn, tickets, values=discarded, now=now) else None
+
+
+def _can_stop(row: Sent) -> bool:
+    """Whether nothing of a row is under way, and nothing may be there that its key would not find."""
+    left_to_a_person = row.state == "review" and (row.operation == "upsert" or not row.was_sent)
+    return row.state in STOPPABLE or left_to_a_person
+
+
+def _can_look_up(hub: Hub, row: Sent) -> bool:
+    """Whether the hub itself can find out what became of a doubt that was left to a person: an erasure does not wait for one."""
+    if _can_stop(row) or row.destination not in hub.settings.destinations:
+        return False
+    try:
+        return isinstance(hub.destination(row.destination).idempotency_of(row.object, row.operation), Lookup)
+    except ConfigError:  # told where the destination is used
+        return False
 
 
 def _ever_said(hub: Hub, conn: Connection, fall: Fall, key: str) -> tuple[str, ...]:
@@ -173,6 +207,8 @@ def _plan_tombstones(hub: Hub, fall: Fall, own: Sequence[Sent]) -> None:
 
 def _may_be_there(row: Sent) -> bool:
     """An upsert finds its record by key whatever became of the attempt; anything else may be there if nobody denied it."""
+    if row.state == "review" and not row.was_sent:
+        return False
     return row.state in MAYBE_THERE or (row.was_sent and row.operation == "upsert") or row.remote_id is not None
 
 
@@ -263,16 +299,20 @@ def _blank(hub: Hub, conn: Connection, fall: Fall) -> None:
     hub.store.erasures.blank(conn, expired, state="expired")
 
 
-def finish(hub: Hub) -> int:
-    """Close erasures whose last receipt is in; what answers said meanwhile is emptied too. Returns how many."""
-    with hub.store.database.read() as conn:
-        keys = hub.store.erasures.settled(conn)
-    if keys:
-        with hub.store.database.write() as conn:
-            rows = [row for row in hub.store.erasures.sent(conn, keys, keys) if _is_gone(row, keys)]
-            hub.store.erasures.blank_ledger(conn, rows)
-            hub.store.erasures.finish(conn, keys, now=hub.now())
-    return len(keys)
+def finish(hub: Hub, *, slice_s: float = 1.0) -> int:
+    """Close erasures whose last receipt is in, for a time slice; what answers said meanwhile is emptied too. Returns how many."""
+    end, done = monotonic() + slice_s, 0
+    while True:
+        with hub.store.database.read() as conn:
+            keys = hub.store.erasures.settled(conn, limit=SLICE)
+        if keys:
+            with hub.store.database.write() as conn:
+                rows = [row for row in hub.store.erasures.sent(conn, keys, keys) if _is_gone(row, keys)]
+                hub.store.erasures.blank_ledger(conn, rows)
+                hub.store.erasures.finish(conn, keys, now=hub.now())
+        done += len(keys)
+        if not keys or monotonic() > end or hub.stopping.is_set():
+            return done
 
 
 def _is_gone(row: Sent, keys: Sequence[str]) -> bool:
@@ -357,14 +397,3 @@ def take_back_alone(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str] | No
         if reached is None:
             conn.rollback()
     return reached
-
-
-def receipts(hub: Hub, key: str) -> list[dict[str, Any]]:
-    """What each destination was asked because a signal or an author is gone, and what came of it, oldest first."""
-    found: list[dict[str, Any]] = []
-    for row in hub.store.erasures.receipts(key):
-        remote = {"id": row["remote_id"], "url": row["remote_url"]} if row["remote_id"] else None
-        names = ("id", "destination", "object", "operation", "state", "created_at", "settled_at", "due_at", "error")
-        signal = {"signal": row["signal_key"], "record": row["record_key"], "remote": remote}
-        found.append(msgspec.to_builtins({name: row[name] for name in names} | signal))
-    return found

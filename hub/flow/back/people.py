@@ -12,6 +12,8 @@ from hub.flow.back.standing import Standing, find_open, find_standings
 from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.signals import fortnight_before
+from hub.store.tables import OPEN_STATES
+from hub.store.upkeep.erasure import STOPPABLE, Sent
 
 
 class Home(NamedTuple):
@@ -102,6 +104,24 @@ def _staff(hub: Hub, conn: Connection, people: Iterable[Person]) -> dict[str, li
     staff = hub.store.people.of_accounts(conn, accounts)
     families = hub.store.people.families(conn, [key for keys in staff.values() for key in keys])
     return {account: [author for key in keys for author in families[key]] for account, keys in staff.items()}
+
+
+def forget_people(hub: Hub, conn: Connection, author_keys: Sequence[str], rows: Sequence[Sent]) -> bool:
+    """Forget who was behind erased authors, where nobody else is: here and in the ledger's `rows`, of all their kin.
+
+    Records that are there are for the people who work with them; what was never sent is not sent any more. False where a
+    row is being sent just now: roll back.
+    """
+    gone = frozenset(hub.store.people.forget(conn, author_keys, now=hub.now())) if author_keys else frozenset[str]()
+    theirs = [row for row in rows if row.provides.startswith("person:") and row.record_key in gone]
+    there = {(row.destination, row.object, row.record_key) for row in theirs if row.was_sent}
+    unsent = [row for row in theirs if (row.destination, row.object, row.record_key) not in there]
+    waiting = [row.id for row in unsent if row.state in STOPPABLE]
+    if not hub.store.erasures.stop(conn, waiting, values={"state": "superseded"}, now=hub.now()):
+        return False
+    open_ = [row for row in theirs if row.state in OPEN_STATES and row.id not in waiting]
+    hub.store.erasures.blank_ledger(conn, [row for row in theirs if row not in open_])
+    return True
 
 
 def adopt(hub: Hub, author_key: str, person_key: str) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import structlog
+
 from hub.core.errors import ConfigError, ConnectorError, Rejected
 from hub.core.exchange.answer import may_reply
 from hub.core.exchange.change import read_target
-from hub.core.exchange.wording import reply_note, unanswered_note
+from hub.core.exchange.wording import OFF, reply_note, unanswered_note
 from hub.core.keys import digest
 from hub.core.model import Delivery, Record, RemoteRef, Reply, Signal
 from hub.flow.bugs import tell
@@ -18,6 +20,7 @@ from hub.store import Connection
 from hub.store.deliveries import Claim, Settlement
 from hub.store.outbox import Planned
 
+log = structlog.get_logger(__name__)
 LONGEST_REASON = 500
 
 
@@ -95,10 +98,19 @@ def outlet_context(hub: Hub, name: str) -> Context:
 def outlet_works(hub: Hub, name: str) -> bool:
     """Whether an outlet is configured, switched on, and, for a source, allowed to answer."""
     if is_lane(name):
-        source = hub.settings.sources.get(name.removeprefix(SOURCES))
-        return source is not None and source.enabled and source.reply != "off"
+        return not why_off(hub, name.removeprefix(SOURCES))
     section = hub.settings.destinations.get(name)
     return section is not None and section.enabled
+
+
+def why_off(hub: Hub, name: str) -> str:
+    """Why a source does not answer by its configuration, "" where it may."""
+    section = hub.settings.sources.get(name)
+    if section is None:
+        return f"the source '{name}' is not configured any more"
+    if not section.enabled:
+        return f"the source '{name}' is switched off"
+    return f"replies through '{name}' are switched off" if section.reply == "off" else ""
 
 
 def outlets(hub: Hub) -> list[str]:
@@ -133,16 +145,40 @@ def lane_of(signal: Signal, source: str) -> str:
 
 def answering_source(hub: Hub, name: str) -> tuple[Source[Any] | None, str]:
     """The source that posts replies, or None and why there is none."""
-    section = hub.settings.sources.get(name)
-    if section is None or not section.enabled:
-        return None, f"the source '{name}' is not there any more, or is off"
-    if section.reply == "off":
-        return None, f"replies through '{name}' are switched off"
+    if reason := why_off(hub, name):
+        return None, reason
     try:
         source = hub.source(name)
     except ConfigError as error:
         return None, f"the source '{name}' cannot be had: {error}"
     return (source, "") if source.reply_rules is not None else (None, f"'{name}' cannot answer")
+
+
+# ------------------------------------------------------------------------------------------------------------- stranded
+
+
+def hold_stranded(hub: Hub, lane: str) -> int:
+    """Let the replies of a lane that is off stand as blocked, and tell their agents once; returns how many.
+
+    They stay due: when the source is on again they leave, unless the network takes no answer to so old a post.
+    """
+    reason = why_off(hub, lane.removeprefix(SOURCES))
+    with hub.store.database.read() as conn:
+        if all(_is_told(row["error"], reason) for row in hub.store.conversations.stranded(conn, lane)):
+            return 0
+    with hub.store.database.write() as conn:
+        rows = hub.store.conversations.stranded(conn, lane, locked=True)
+        ids = [row["id"] for row in rows if not _is_told(row["error"], reason)]
+        hub.store.conversations.hold(conn, ids, {"code": OFF, "message": reason})
+        plan_notes(hub, conn, ids)
+    if ids:
+        log.warning("replies wait for a source that is off", lane=lane, replies=len(ids), reason=reason)
+        ring_outlets(hub, hub.settings.destinations)
+    return len(ids)
+
+
+def _is_told(error: object, reason: str) -> bool:
+    return isinstance(error, dict) and (error.get("code"), error.get("message")) == (OFF, reason)
 
 
 # --------------------------------------------------------------------------------------------------------------- notes

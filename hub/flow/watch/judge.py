@@ -85,6 +85,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     heard: Mapping[str, Heard] = {}
     held: Mapping[str, Held] = {}
     let: Mapping[str, Let] = {}
+    erasing: Mapping[str, Held] = {}
     beats: Mapping[str, datetime] = {}
     due: frozenset[str] = frozenset()
 
@@ -160,6 +161,13 @@ def holding(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
         yield Alert(f"valve:{name}", "warning", text)
 
 
+def undecided(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Erasures that wait for a person: what must be forgotten may still be there."""
+    for name, held in snapshot.erasing.items():
+        text = f"{held.waiting} erasures at {name} wait for a person: nobody can tell whether delivery {held.head} was made"
+        yield Alert(f"erasure:{name}", "critical", text)
+
+
 def lost(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Workers that have something to do and give no sign of life."""
     for role in sorted(snapshot.due):
@@ -176,4 +184,4 @@ def lost(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
 
 
 Finder = Callable[[Snapshot, AlertsSection], Iterator[Alert]]
-_FINDERS: tuple[Finder, ...] = (blocked, broken, dying, scarce, silent, failing, holding, lost)
+_FINDERS: tuple[Finder, ...] = (blocked, broken, dying, scarce, silent, failing, holding, undecided, lost)

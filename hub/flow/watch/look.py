@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from hub.flow.back.reply import outlets
+from hub.flow.back.reply import is_lane, outlets, why_off
 from hub.flow.watch.judge import Heard, Held, Let, Pause, Poll, Snapshot
-from hub.runtime import Hub
+from hub.runtime import SOURCES, Hub
 from hub.sdk.rates import Usage
 from hub.store.upkeep.alerts import Kept
 
@@ -25,16 +25,18 @@ def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
     """The hub at this moment. Sources are not judged while not all of their arrivals are counted."""
     now, figures = hub.now(), hub.store.figures
     names = set(outlets(hub))
+    blocked = {name: count for name, count in figures.blocked().items() if name in names or is_lane(name)}
     return Snapshot(
         now,
-        pauses=tuple(pause for pause in pauses(hub) if pause.name in names),
-        blocked={name: count for name, count in figures.blocked().items() if name in names},
+        pauses=(*(pause for pause in pauses(hub) if pause.name in names), *off(hub, blocked)),
+        blocked=blocked,
         dead=figures.dead(now=now),
         usages=usages(hub),
         polls=polls(hub),
         heard=heard(hub) if arrivals_known else {},
         held={name: one for name in hub.settings.destinations if (one := held(hub, name))},
         let=let_go(hub),
+        erasing=erasing(hub),
         beats=figures.last_beats(),
         due=roles_due(hub),
     )
@@ -44,6 +46,12 @@ def pauses(hub: Hub) -> list[Pause]:
     """Connections over which nothing is sent now."""
     rows = hub.store.connections.pauses(now=hub.now())
     return [Pause(row["name"], row["state"], row["reason"] or "", row["at"]) for row in rows]
+
+
+def off(hub: Hub, lanes: Iterable[str]) -> list[Pause]:
+    """Of these connections, the sources that may not answer by now."""
+    reasons = {name: why_off(hub, name.removeprefix(SOURCES)) for name in lanes if is_lane(name)}
+    return [Pause(name, "off", reason, hub.now()) for name, reason in reasons.items() if reason]
 
 
 def usages(hub: Hub) -> dict[str, Usage]:
@@ -75,6 +83,15 @@ def held(hub: Hub, name: str) -> Held | None:
     if not heads:
         return None
     return Held(sum(head.waiting for head in heads), min(head.since for head in heads), heads[0].id)
+
+
+def erasing(hub: Hub) -> dict[str, Held]:
+    """Erasures that wait for a person to decide whether a record was made, by destination."""
+    found: dict[str, Held] = {}
+    for one in hub.store.valve.undecided():
+        first = found.get(one.destination, Held(0, one.since, one.head))
+        found[one.destination] = Held(first.waiting + 1, min(first.since, one.since), first.head)
+    return found
 
 
 def let_go(hub: Hub) -> dict[str, Let]:

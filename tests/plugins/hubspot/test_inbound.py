@@ -12,7 +12,7 @@ from hubspot.utils.signature import Signature
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub import Change, Request, TranslationError
+from hub import Change, Request, TranslationError, Unread
 from plugins.hubspot.config import HubSpotOptions
 from plugins.hubspot.destination import HubSpotDestination
 from plugins.hubspot.inbound import changes_of, decoded, is_genuine
@@ -245,6 +245,17 @@ def test_creations_and_associations_say_nothing() -> None:
 def test_a_body_of_another_form_is_a_translation_error(body: bytes) -> None:
     with pytest.raises(TranslationError):
         changes_of(body, {})
+
+
+def test_one_broken_event_takes_no_other_with_it() -> None:
+    fine = [{**EVENT, "eventId": number, "objectId": number} for number in range(1, 100)]
+    broken = {"subscriptionType": "contact.deletion", "note": "ünread"}
+    found = changes_of(json.dumps([*fine[:40], broken, *fine[40:]]).encode(), {})
+    (unread,) = (one for one in found if isinstance(one, Unread))
+    assert len(found) == 100
+    assert (json.loads(unread.payload), unread.reason) == ([broken], "an event without its record's id")
+    with pytest.raises(TranslationError, match="without its record's id"):
+        changes_of(unread.payload, {})
 
 
 ODD = st.recursive(

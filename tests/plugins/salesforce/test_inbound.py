@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub import Request, TranslationError
+from hub import Change, Request, TranslationError, Unread
 from hub.sdk.testing.fakes import START
 from plugins.salesforce.inbound import ACK, changes_of, is_genuine
 from plugins.salesforce.sandbox.outbound import ORGANIZATION, message
@@ -89,6 +89,26 @@ def test_each_of_several_notifications_has_its_own_ids() -> None:
     ids = [one.event_id for one in changes_of(many)]
     assert len(ids) == len(set(ids)) == 300
     assert [one.event_id for one in changes_of(BODY)] == [one.event_id for one in changes_of(BODY)]
+
+
+def test_one_broken_notification_takes_no_other_with_it() -> None:
+    broken = {"Status": 'x < y & "z"', "Description": "ünread"}
+    found = changes_of(
+        message([("04l1", "Lead", LEAD), ("04l2", "Lead", broken), ("04l3", "Lead", {**LEAD, "Id": "00Q3"})])
+    )
+    (unread,) = (one for one in found if isinstance(one, Unread))
+    assert ([type(one) for one in found].count(Change), unread.reason) == (6, "a record without its id")
+    assert "ünread" in unread.payload.decode()
+    with pytest.raises(TranslationError, match="without its id"):
+        changes_of(unread.payload)
+
+
+def test_a_notification_that_is_kept_by_itself_still_says_all_that_it_said() -> None:
+    odd = {"Id": "00Q1", "Status": 'x < y & "z"', "Description": "two\nlines"}
+    broken = message([("04l1", "Lead", odd), ("", "Lead", odd)])
+    (unread,) = (one for one in changes_of(broken) if isinstance(one, Unread))
+    mended = unread.payload.replace(b'<Id type=""></Id>', b"<Id>04l1</Id>", 1)
+    assert changes_of(mended) == changes_of(message([("04l1", "Lead", odd)]))
 
 
 def test_what_the_hub_wrote_itself_is_marked_as_ours() -> None:

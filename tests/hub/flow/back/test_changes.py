@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import text
 
-from hub.core.errors import Unavailable
+from hub.core.errors import TranslationError, Unavailable
 from hub.core.keys import signal_key
-from hub.core.model import Change, RawItem, RemoteRef
+from hub.core.model import Change, RawItem, RemoteRef, Unread
 from hub.flow.back.poll import poll_changes, watched_destinations
 from hub.flow.decide import Kept
 from hub.flow.explain import explain
@@ -170,6 +173,83 @@ def test_a_reply_on_the_winner_answers_the_latest_of_both_conversations(new_stag
     assert stage.talk.posted[0].to.native_id == "9"
 
 
+def test_an_answer_given_at_a_ticket_before_its_merge_is_posted_though_it_is_told_after(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    ticket = stage.ticket
+    stage.change("merged", value="winner-7")
+    stage.change("status", value="solved", remote_id=ticket)
+    assert stage.conversation() == {}  # the loser is closed by the merge itself
+    stage.answer(remote_id=ticket)
+    assert [one.to.native_id for one in stage.talk.posted] == ["1"]
+
+
+def test_a_write_that_ends_after_its_record_was_merged_stands_for_the_winner(new_stage: NewStage) -> None:
+    stage = new_stage()
+    with stage.hub.store.database.write() as conn:
+        stage.hub.store.conversations.merge(conn, "desk", "ticket", loser="loser-1", winner="winner-7")
+    stage.desk.answer = lambda one: RemoteRef("loser-1") if one.operation == "create" else None
+    stage.say(POST)
+    stage.say({"id": "2", "text": "acme too", "re": "1"})
+    assert stage.desk.got[-1][0].parents["conversation"].id == "winner-7"
+
+
+MERGES = [("ticket", "b"), ("b", "c"), ("c", "d")]
+
+
+@pytest.mark.parametrize("order", list(permutations(MERGES)), ids=repr)
+def test_merges_end_at_the_last_winner_in_whatever_order_they_are_told(
+    new_stage: NewStage, order: Sequence[tuple[str, str]]
+) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    ticket = stage.ticket
+    for loser, winner in order:
+        stage.change("merged", remote_id=ticket if loser == "ticket" else loser, value=winner)
+    stage.say({"id": "2", "text": "acme too", "re": "1"})
+    assert stage.desk.got[-1][0].parents["conversation"].id == "d"
+
+
+def test_two_workers_do_not_overlook_each_others_merges(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    store, ticket = stage.hub.store, stage.ticket
+    other = threading.Thread(target=stage.change, args=("merged",), kwargs={"remote_id": "b", "value": "c"})
+    with store.database.write() as conn:
+        store.conversations.take_turns_at_merges(conn)
+        winner = store.conversations.merge(conn, "desk", "ticket", loser=ticket, winner="b")
+        other.start()
+        other.join(0.3)
+        assert (winner, other.is_alive()) == ("b", True)
+        where = store.conversations.targets(conn, "desk", "ticket", ticket)
+        store.conversations.move(conn, "desk", old=ticket, new=RemoteRef("b"), where=where)
+    other.join()
+    stage.say({"id": "2", "text": "acme too", "re": "1"})
+    assert stage.desk.got[-1][0].parents["conversation"].id == "c"
+
+
+def test_merges_of_another_kind_of_record_with_the_same_id_are_no_concern(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.change("merged", object="person", remote_id="b", value="c")
+    stage.change("merged", value="b")
+    stage.say({"id": "2", "text": "acme too", "re": "1"})
+    assert stage.desk.got[-1][0].parents["conversation"].id == "b"
+
+
+def test_where_merges_run_in_a_circle_the_last_word_holds(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    ticket = stage.ticket
+    stage.change("merged", remote_id="b", value=ticket)
+    stage.change("merged", value="b")
+    stage.say({"id": "2", "text": "acme too", "re": "1"})
+    assert stage.desk.got[-1][0].parents["conversation"].id == "b"
+    stage.change("merged", remote_id="b", value=ticket)
+    stage.say({"id": "3", "text": "acme too", "re": "1"})
+    assert stage.desk.got[-1][0].parents["conversation"].id == ticket
+
+
 def test_a_merge_that_names_no_winner_changes_nothing(new_stage: NewStage) -> None:
     stage = new_stage()
     stage.say(POST)
@@ -257,6 +337,60 @@ def test_an_event_is_taken_apart_and_a_repeat_of_it_does_nothing(new_stage: NewS
     stage.tell(told, event="call-2")
     process(stage.hub)
     assert (stage.conversation(), len(stage.heard())) == ({"state": "closed", "tags": ["vip"]}, 2)
+
+
+def partly(stage: Stage) -> None:
+    """A desk that puts a list into each call, whose parts may be broken."""
+
+    def parse(_: Any, body: bytes) -> Sequence[Change | Unread]:
+        parts = msgspec.json.decode(body)
+        if len(parts) == 1 and "kind" not in parts[0]:
+            raise TranslationError(f"no kind in part {parts[0]['n']}")
+        return [
+            msgspec.convert(one, Change) if "kind" in one else Unread(msgspec.json.encode([one]), "no kind")
+            for one in parts
+        ]
+
+    stage.desk.parse = parse  # type: ignore[method-assign, assignment]  # the fake's own way
+
+
+def test_of_an_event_what_can_be_read_is_handled_and_the_rest_is_kept_with_its_reason(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    partly(stage)
+    told = msgspec.to_builtins(Change("status", "ticket", stage.ticket, "e1", value="solved"))
+    body = msgspec.json.encode([{"n": 1}, told, {"n": 2}])
+    for event in ("call-1", "call-2"):
+        stage.hub.store.inbox.add([RawItem("desk", "desk", body, stage.clock(), event)], form="event")
+        process(stage.hub)
+    failed = sorted(stage.hub.store.inbox.failed(), key=lambda row: row["id"])
+    kept = stage.hub.store.inbox.get([row["id"] for row in failed])
+    assert stage.conversation() == {"state": "closed"}
+    assert [row["note"] for row in failed] == ["no kind in part 1", "no kind in part 2"]
+    assert [kept[row["id"]].payload for row in failed] == [b'[{"n":1}]', b'[{"n":2}]']
+
+
+def test_a_part_that_cannot_be_read_is_handled_after_a_fix(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    partly(stage)
+    told = Change("status", "ticket", stage.ticket, "e1", value="solved")
+    body = msgspec.json.encode([{"n": 1}, {"n": 2}])
+    stage.hub.store.inbox.add([RawItem("desk", "desk", body, stage.clock(), "call-1")], form="event")
+    process(stage.hub)
+    stage.desk.parse = lambda *_: [told]  # type: ignore[method-assign, assignment]  # the fix
+    assert stage.hub.store.inbox.retry(None, now=stage.clock()) == 2
+    process(stage.hub)
+    assert (stage.conversation(), stage.hub.store.inbox.failed()) == ({"state": "closed"}, [])
+
+
+def test_a_part_that_is_the_whole_call_fails_once_and_for_all(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.desk.parse = lambda _, body: [Unread(body, "what is this?")]  # type: ignore[method-assign, assignment]  # a plugin that splits nothing
+    stage.hub.store.inbox.add([RawItem("desk", "desk", b"{}", stage.clock(), "call-1")], form="event")
+    process(stage.hub)
+    assert [row["note"] for row in stage.hub.store.inbox.failed()] == ["what is this?"]
 
 
 def test_what_was_told_is_kept_no_longer_than_it_takes_to_handle_it(new_stage: NewStage) -> None:

@@ -1,0 +1,116 @@
+"""An erasure does not wait for somebody who looks into a doubt, where the hub can look itself; else it says so aloud."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from hub.core.errors import Rejected, Uncertain
+from hub.core.keys import signal_key
+from hub.core.model import Delivery, RemoteRef, Tombstone
+from hub.flow.back.erase import erase, finish
+from hub.flow.back.receipts import receipts
+from hub.flow.back.reply import discard
+from hub.flow.deliver import deliver_batch
+from hub.flow.process import process
+from hub.flow.watch.judge import judge
+from hub.flow.watch.look import look
+from hub.sdk.connectors import Idempotency, Lookup, NoIdempotency, Upsert
+from hub.store.tables import deliveries
+from tests.hub.flow.back.test_erase import able, states, taken_back
+from tests.hubs import Made
+
+NewHub = Callable[..., Made]
+POST = {"id": "1", "text": "acme lost my heirloom teapot"}
+KEY = signal_key("lines", "1")
+
+
+def left_to_a_person(new_hub: NewHub, *, mapping: str, idempotency: Idempotency) -> tuple[Made, Delivery]:
+    """A write of which nobody knows what became of it, in review."""
+    made = able(new_hub(mapping=mapping, idempotency=idempotency))
+    made.memo.answer = lambda one: Uncertain("no answer")
+    made.say(POST)
+    process(made.hub)
+    deliver_batch(made.hub, "memo")
+    made.memo.answer = None
+    with made.hub.store.database.write() as conn:
+        conn.execute(update(deliveries).values(state="review", error={"message": "tried too often"}))
+    return made, made.memo.got[0][0]
+
+
+def forget(made: Made) -> None:
+    erase(made.hub, [Tombstone(KEY, "erasure", made.clock())])
+    made.run()
+    made.run()
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+def test_a_doubt_that_was_left_to_a_person_is_looked_into_again(new_hub: NewHub, *, was_there: bool) -> None:
+    made, sent = left_to_a_person(new_hub, mapping="ticket", idempotency=Lookup(timedelta()))
+    made.memo.found = {sent.key: RemoteRef("t-1")} if was_there else {}
+    forget(made)
+    assert [one.operation for batch in made.memo.got for one in batch] == ["create", "tombstone"]
+    assert (taken_back(made)[0].ref or RemoteRef("")).id == ("t-1" if was_there else "")
+    assert states(made) == {"create": "delivered" if was_there else "discarded", "tombstone": "delivered"}
+    assert finish(made.hub) == 1
+
+
+def test_a_doubt_about_what_its_key_finds_waits_for_nobody(new_hub: NewHub) -> None:
+    made, _ = left_to_a_person(new_hub, mapping="note", idempotency=Upsert())
+    forget(made)
+    assert states(made) == {"upsert": "superseded", "tombstone": "delivered"}
+
+
+def test_what_was_left_to_a_person_before_it_was_ever_sent_is_not_sent(new_hub: NewHub) -> None:
+    made = able(new_hub(mapping="ticket"))
+    made.say(POST)
+    process(made.hub)
+    with made.hub.store.database.write() as conn:
+        conn.execute(update(deliveries).values(state="review", error={"code": "held"}))
+    forget(made)
+    assert (made.memo.got, made.states(), receipts(made.hub, KEY)) == ([], {"discarded": 1}, [])
+
+
+def test_where_nobody_can_look_a_person_is_called(new_hub: NewHub) -> None:
+    made, _ = left_to_a_person(new_hub, mapping="ticket", idempotency=NoIdempotency())
+    forget(made)
+    (receipt,), (row,) = receipts(made.hub, KEY), made.hub.store.outbox.recent(operation="create")
+    assert (states(made), receipt["waits_for"]) == ({"create": "review", "tombstone": "pending"}, row["id"])
+    (alert,) = judge(look(made.hub, arrivals_known=False), made.hub.settings.alerts)
+    assert (alert.key, alert.severity) == ("erasure:memo", "critical")
+    assert alert.text == f"1 erasures at memo wait for a person: nobody can tell whether delivery {row['id']} was made"
+
+
+def test_once_a_person_has_decided_the_erasure_goes_on(new_hub: NewHub) -> None:
+    made, _ = left_to_a_person(new_hub, mapping="ticket", idempotency=NoIdempotency())
+    forget(made)
+    discard(made.hub, [made.hub.store.outbox.recent(operation="create")[0]["id"]], note="deleted by hand")
+    made.run()
+    assert states(made) == {"create": "discarded", "tombstone": "delivered"}
+    assert judge(look(made.hub, arrivals_known=False), made.hub.settings.alerts) == []
+    assert receipts(made.hub, KEY)[0]["waits_for"] is None
+
+
+def test_a_look_up_that_is_refused_calls_a_person_too(new_hub: NewHub) -> None:
+    made, _ = left_to_a_person(new_hub, mapping="ticket", idempotency=Lookup(timedelta()))
+
+    def refuse(*_: object) -> RemoteRef:
+        raise Rejected("no such search")
+
+    made.memo.lookup = refuse  # type: ignore[method-assign, assignment]  # the fake's own way
+    forget(made)
+    assert states(made) == {"create": "review", "tombstone": "pending"}
+    assert list(look(made.hub, arrivals_known=False).erasing) == ["memo"]
+
+
+def test_a_person_who_decides_meanwhile_is_not_overruled(new_hub: NewHub) -> None:
+    made, _ = left_to_a_person(new_hub, mapping="ticket", idempotency=Lookup(timedelta()))
+    store = made.hub.store
+    (row,) = store.outbox.recent(operation="create")
+    with store.database.write() as conn:
+        conn.execute(update(deliveries).values(state="discarded"))
+        assert not store.erasures.look_again(conn, [row["id"]], now=made.clock())
+    assert made.states() == {"discarded": 1}
