@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -166,14 +166,20 @@ class History:
             for row in conn.execute(query.where(among(T.c.record_key, part)))
         }
 
-    def provided(self, conn: Connection, names: Sequence[str]) -> frozenset[tuple[str, str]]:
+    def provided(self, conn: Connection, wanted: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
         """(destination, name) of what is provided already or soon, by its name of now: a joined conversation has another key."""
-        landed, coming = select(refs.c.destination, refs.c.provides), select(T.c.destination, T.c.provides)
+        names: dict[str, list[str]] = {}
+        for destination, name in wanted:
+            names.setdefault(destination, []).append(name)
         return frozenset(
-            (row[0], row[1])
-            for part in chunks(names)
-            for query in (landed.where(among(refs.c.provides, part)), coming.where(among(T.c.provides, part), UNCLOSED))
-            for row in conn.execute(query)
+            (destination, name)
+            for destination, mine in names.items()
+            for part in chunks(mine)
+            for query in (
+                select(refs.c.provides).where(refs.c.destination == destination, among(refs.c.provides, part)),
+                select(T.c.provides).where(T.c.destination == destination, among(T.c.provides, part), UNCLOSED),
+            )
+            for name in conn.scalars(query)
         )
 
     def made_by(self, signal_keys: Sequence[str]) -> list[Made]:

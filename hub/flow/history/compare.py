@@ -76,8 +76,8 @@ class Comparison:
     def judge(self, conn: Any, part: Sequence[Wish]) -> list[tuple[Wish, Kind, Latest | None]]:
         """What each wish is beside the ledger's newest row of its record, in the caller's transaction."""
         latest = self.history.latest(conn, [wish.record.key for wish in part])
-        names = [wish.record.provides for wish in part if wish.record.operation == "create"]
-        there = self.history.provided(conn, names)
+        created = [wish.record for wish in part if wish.record.operation == "create"]
+        there = self.history.provided(conn, [(one.destination, one.provides) for one in created])
         judged: list[tuple[Wish, Kind, Latest | None]] = []
         for wish in part:
             row = latest.get(wish.target)

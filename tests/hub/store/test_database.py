@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert, select, text
+from sqlalchemy import Column, Integer, event, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from hub.core.errors import ConfigError
 from hub.store import Store, StoreUnavailable, WrongRevision, open_store
-from hub.store.database import NAP_S, chunks, holder_is_gone, lease_token, open_database
-from hub.store.tables import deliveries, needs
-from tests.hub.store.given import NOON, plan, raw, record
+from hub.store.database import NAP_S, among, chunks, holder_is_gone, lease_token, open_database
+from hub.store.tables import deliveries, needs, signals, storable
+from tests.hub.store.given import NOON, judged, plan, raw, record, signal
 
 Limited = Callable[[str], Store]
 
@@ -123,6 +123,30 @@ def test_two_writers_on_sqlite_wait_for_each_other(limited: Limited) -> None:
     for thread in threads:
         thread.join()
     assert stores[0].inbox.counts() == {"new": 90}
+
+
+@pytest.mark.parametrize("column", [signals.c.key, signals.c.conversation_key, deliveries.c.id], ids=str)
+def test_many_keys_are_looked_up_in_the_columns_index(store: Store, column: Column[Any]) -> None:
+    keys = [1, 2] if isinstance(column.type, Integer) else ["a", "b"]
+    with store.database.read() as conn:
+        query = select(column).where(among(column, keys)).compile(conn)
+        if store.database.is_sqlite:
+            (plan, *_) = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", ("[]",)).all()
+        else:
+            conn.execute(text("SET LOCAL enable_seqscan = off"))  # it would read the whole of an empty table
+            plan = conn.exec_driver_sql(f"EXPLAIN {query}", query.params).all()
+    assert any(word in str(plan) for word in ("SEARCH", "Index Cond"))
+
+
+@pytest.mark.parametrize(
+    "keys", [[], ["a"], ["a", "b\x00", "\ud800"], [f"k{number}" for number in range(2000)]], ids=len
+)
+def test_many_keys_find_what_they_name_and_nothing_else(store: Store, keys: list[str]) -> None:
+    with store.database.write() as conn:
+        wanted = ["a", "b\x00", "\ud800", "k7", "z"]
+        store.signals.add(conn, [judged(signal(key)) for key in wanted])
+        found = set(conn.scalars(select(signals.c.key).where(among(signals.c.key, keys))))
+    assert found == {storable(key) for key in wanted if key in keys}
 
 
 def test_a_mistake_in_a_query_is_a_bug_and_no_outage(store: Store) -> None:
