@@ -36,7 +36,7 @@ sys.exit(child.wait())
 # By import string: the terminal stands on the hub, and the hub knows no worker.
 WEB, WORKER = "hub.web.__main__:main", "workers.__main__:main"
 # In a burst the door comes first: what it has accepted is safe, and the workers catch up when it is quiet again.
-WORK = 5
+WORK = 3
 
 
 def supervise(file: Path) -> int:
