@@ -243,6 +243,7 @@ deliveries = Table(
 DUE_STATES = ("pending", "retry", "blocked", "parked", "uncertain")
 OPEN_STATES = (*DUE_STATES, "leased", "review")
 CLOSED_FOR_ORDER = ("delivered", "superseded", "discarded")
+TROUBLED_STATES = ("dead", "review", "retry", "parked", "blocked", "uncertain")
 
 
 def written_out(states: Iterable[str]) -> list[ColumnElement[str]]:
@@ -252,15 +253,17 @@ def written_out(states: Iterable[str]) -> list[ColumnElement[str]]:
 
 UNCLOSED = deliveries.c.state.not_in(written_out(CLOSED_FOR_ORDER))
 """As the index of what is provided soon has it."""
-_due = text("state in ('pending','retry','blocked','parked','uncertain')")
-_unclosed = text("state not in ('delivered','superseded','discarded')")
+CLOSED = deliveries.c.state.in_(written_out(CLOSED_FOR_ORDER))
+DUE = deliveries.c.state.in_(written_out(DUE_STATES))
+TROUBLED = deliveries.c.state.in_(written_out(TROUBLED_STATES))
+"""Likewise of the indexes of what is closed, what is due, and what does not move."""
 Index(
     "ix_deliveries_due",
     deliveries.c.destination,
     deliveries.c.due_at,
     deliveries.c.id,
-    sqlite_where=_due,
-    postgresql_where=_due,
+    sqlite_where=DUE,
+    postgresql_where=DUE,
 )
 Index(
     "ix_deliveries_leased",
@@ -272,27 +275,25 @@ Index(
     "ix_deliveries_provides",
     deliveries.c.destination,
     deliveries.c.provides,
-    sqlite_where=_unclosed,
-    postgresql_where=_unclosed,
+    sqlite_where=UNCLOSED,
+    postgresql_where=UNCLOSED,
 )
 
-_closed = text("state in ('delivered','superseded','discarded')")
 # Counted, often and over all that ever was: an entry is written when a row is closed, and none for its way there.
 Index(
     "ix_deliveries_closed",
     deliveries.c.destination,
     deliveries.c.state,
-    sqlite_where=_closed,
-    postgresql_where=_closed,
+    sqlite_where=CLOSED,
+    postgresql_where=CLOSED,
 )
-_troubled = text("state in ('dead','review','retry','parked','blocked','uncertain')")
 Index(
     "ix_deliveries_troubled",
     deliveries.c.state,
     deliveries.c.destination,
     deliveries.c.settled_at,
-    sqlite_where=_troubled,
-    postgresql_where=_troubled,
+    sqlite_where=TROUBLED,
+    postgresql_where=TROUBLED,
 )
 
 needs = Table(

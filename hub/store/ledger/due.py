@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from hub.store.tables import CLOSED_FOR_ORDER, DUE_STATES, EPOCH, OPEN_STATES, Id, Time, needs, refs, written_out
+from hub.store.tables import CLOSED_FOR_ORDER, DUE, EPOCH, OPEN_STATES, Id, Time, needs, refs, written_out
 from hub.store.tables import deliveries as T
 
 PEEK = 16  # due rows that are looked at for the first that may go, and beyond a batch in case others hold some of it
@@ -167,7 +167,7 @@ def _tested(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
 _LANE: BindParameter[str] = bindparam("lane")
 _IS_DUE = (
     T.c.destination == _LANE,
-    T.c.state.in_(written_out(DUE_STATES)),
+    DUE,
     T.c.due_at <= bindparam("at", type_=Time),
 )
 _IS_OF_DOUBT = bindparam("is_doubtful", type_=Integer) == case((T.c.state == "uncertain", 1), else_=0)

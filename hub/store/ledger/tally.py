@@ -6,22 +6,20 @@ from typing import Any
 
 from sqlalchemy import CompoundSelect, Select, func, literal, select, union_all
 
-from hub.store.tables import CLOSED_FOR_ORDER, UNCLOSED, written_out
+from hub.store.tables import CLOSED, CLOSED_FOR_ORDER, UNCLOSED
 from hub.store.tables import deliveries as T
-
-_IS_CLOSED = T.c.state.in_(written_out(CLOSED_FOR_ORDER))
 
 
 def _closed() -> Select[Any]:
     """A count for each destination and state: to group a million entries costs more than to count them."""
-    first = select(func.min(T.c.destination).label("destination")).where(_IS_CLOSED).cte("names", recursive=True)
-    following = select(func.min(T.c.destination)).where(T.c.destination > first.c.destination, _IS_CLOSED)
+    first = select(func.min(T.c.destination).label("destination")).where(CLOSED).cte("names", recursive=True)
+    following = select(func.min(T.c.destination)).where(T.c.destination > first.c.destination, CLOSED)
     names = first.union_all(
         select(following.correlate(first).scalar_subquery()).where(first.c.destination.is_not(None))
     )
     states = union_all(*(select(literal(state).label("state")) for state in CLOSED_FOR_ORDER)).subquery("states")
     mine = T.c.destination == names.c.destination, T.c.state == states.c.state
-    count = select(func.count()).select_from(T).where(*mine, _IS_CLOSED).correlate(names, states).scalar_subquery()
+    count = select(func.count()).select_from(T).where(*mine, CLOSED).correlate(names, states).scalar_subquery()
     each = names.join(states, names.c.destination.is_not(None))
     return select(names.c.destination, states.c.state, count).select_from(each)
 

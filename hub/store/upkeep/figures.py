@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Column,
-    ColumnElement,
     Integer,
     Select,
     Table,
@@ -16,12 +15,11 @@ from sqlalchemy import (
     delete,
     func,
     literal,
-    literal_column,
     select,
 )
 
 from hub.store.database import Database
-from hub.store.tables import DUE_STATES, EPOCH, Time, Words, heartbeats, inbox, memories, metadata
+from hub.store.tables import DUE, EPOCH, TROUBLED, Time, Words, heartbeats, inbox, memories, metadata
 from hub.store.tables import attempts as A
 from hub.store.tables import deliveries as T
 
@@ -58,19 +56,19 @@ class Figures:
         hour, day = now - timedelta(hours=1), now - timedelta(hours=25)
         recent = func.sum(case((T.c.settled_at >= hour, 1), else_=0))
         before = func.sum(case((T.c.settled_at >= hour, 0), (T.c.settled_at >= day, 1), else_=0))
-        query = select(T.c.destination, func.count(), recent, before).where(T.c.state == _written_out("dead"))
+        query = select(T.c.destination, func.count(), recent, before).where(TROUBLED, T.c.state == "dead")
         with self.database.read() as conn:
             return {row[0]: Dead(*row[1:]) for row in conn.execute(query.group_by(T.c.destination))}
 
     def blocked(self) -> dict[str, int]:
         """Deliveries that wait for a connection's authorisation, by destination."""
-        query = select(T.c.destination, func.count()).where(T.c.state == _written_out("blocked"))
+        query = select(T.c.destination, func.count()).where(TROUBLED, T.c.state == "blocked")
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query.group_by(T.c.destination))}
 
     def oldest_due(self, *, now: datetime) -> dict[str, datetime]:
         """Since when the oldest due delivery waits, by destination."""
-        due = T.c.state.in_([_written_out(state) for state in DUE_STATES]), T.c.due_at <= now
+        due = DUE, T.c.due_at <= now
         query = select(T.c.destination, func.min(T.c.due_at, type_=Time)).where(*due)
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query.group_by(T.c.destination))}
@@ -149,8 +147,3 @@ def slot_of(at: datetime) -> int:
 
 def _mark() -> Select[Any]:
     return select(memories.c.value).where(memories.c.connection == MARK["connection"], memories.c.name == MARK["name"])
-
-
-def _written_out(state: str) -> ColumnElement[str]:
-    # A partial index serves only where the database sees the index's own condition.
-    return literal_column(f"'{state}'")

@@ -6,14 +6,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
 
 from hub.store.audit import Audit, Entry
 from hub.store.database import Database, among, chunks
-from hub.store.tables import DUE_STATES, Time, needs, refs
+from hub.store.tables import DUE, DUE_STATES, TROUBLED, Time, needs, refs, written_out
 from hub.store.tables import deliveries as T
 
-STUCK_STATES = ("dead", "review", "retry", "parked", "blocked", "uncertain")
 GIVES_WAY = ("retry", "parked", "blocked", "review")
 
 
@@ -53,7 +52,7 @@ class Valve:
         """The deliveries that were tried, have not landed, and hold others back; the longest waited for first."""
         with self.database.read() as conn:
             stuck = select(T.c.id, T.c.state, T.c.provides).where(T.c.destination == destination)
-            found = conn.execute(stuck.where(T.c.state.in_(_written_out(STUCK_STATES)))).all()
+            found = conn.execute(stuck.where(TROUBLED)).all()
             waits = self._waits(conn, destination, now) if found else {}
             held = [row for row in found if row.provides in waits]
             landed = self._landed(conn, destination, sorted({row.provides for row in held}))
@@ -76,8 +75,8 @@ class Valve:
     def undecided(self, ids: Collection[int] | None = None) -> list[Undecided]:
         """Tombstones (of these deliveries; None: all) behind a doubt about their record that only a person can end."""
         record = (T.c.destination, T.c.object, T.c.record_key)
-        in_review = T.c.state.in_(_written_out(STUCK_STATES)), T.c.state == "review", T.c.operation != "tombstone"
-        waiting = T.c.operation == "tombstone", T.c.state.in_(_written_out(DUE_STATES))
+        in_review = TROUBLED, T.c.state == "review", T.c.operation != "tombstone"
+        waiting = T.c.operation == "tombstone", DUE
         with self.database.read() as conn:
             # In two steps: the doubts are few, and a database that joins may look at all deliveries for them.
             doubts = conn.execute(select(T.c.id, *record).where(*in_review).order_by(T.c.id)).all()
@@ -128,10 +127,10 @@ class Valve:
             newer.c.record_key == T.c.record_key,
             newer.c.operation == "upsert",
             newer.c.seq > T.c.seq,
-            newer.c.state.in_(_written_out(DUE_STATES)),
+            newer.c.state.in_(written_out(DUE_STATES)),
             newer.c.due_at <= before,
         )
-        failed = T.c.destination == destination, T.c.state.in_(_written_out(GIVES_WAY)), T.c.operation == "upsert"
+        failed = T.c.destination == destination, T.c.state.in_(written_out(GIVES_WAY)), T.c.operation == "upsert"
         query = select(T.c.id).where(*failed, later)
         error = {"note": "a newer version of the record waited behind it for too long", "code": "held"}
         with self.database.read() as conn:
@@ -149,8 +148,4 @@ class Valve:
 
 
 def _due(destination: str, before: datetime) -> tuple[ColumnElement[bool], ...]:
-    return T.c.destination == destination, T.c.state.in_(_written_out(DUE_STATES)), T.c.due_at <= before
-
-
-def _written_out(states: Sequence[str]) -> list[ColumnElement[str]]:
-    return [literal_column(f"'{state}'") for state in states]
+    return T.c.destination == destination, DUE, T.c.due_at <= before
