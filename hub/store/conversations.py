@@ -15,7 +15,7 @@ from hub.store.inbox import RAW_ITEM
 from hub.store.outbox import GONE
 from hub.store.tables import (
     CONVERSATION_NEED,
-    DUE_STATES,
+    DUE,
     OPEN_STATES,
     UNCLOSED,
     Json,
@@ -24,7 +24,6 @@ from hub.store.tables import (
     metadata,
     needs,
     refs,
-    written_out,
 )
 from hub.store.tables import authors as A
 from hub.store.tables import deliveries as D
@@ -143,7 +142,7 @@ class Conversations:
         place = {"destination": destination, "object": object_}
         row = {**place, "remote_id": loser, "winner": winner}
         conn.execute(self.database.upsert(merged, index=[*place, "remote_id"], update=["winner"]), [row])
-        return winner_of(conn, destination, object_, loser)
+        return winners_of(conn, destination, object_, [loser])[loser]
 
     def move(self, conn: Connection, destination: str, *, old: str, new: RemoteRef, where: Sequence[str]) -> int:
         """Re-point what stands for these at a record there from one id to another; returns how many."""
@@ -223,7 +222,7 @@ class Conversations:
 
     def stranded(self, conn: Connection, lane: str, *, locked: bool = False) -> list[dict[str, Any]]:
         """Replies of a lane that wait for their turn: id, state and error; `locked`: nobody can send them meanwhile."""
-        here = D.c.destination == lane, D.c.operation == "reply", D.c.state.in_(written_out(DUE_STATES))
+        here = D.c.destination == lane, D.c.operation == "reply", DUE
         query = select(D.c.id, D.c.state, D.c.error).where(*here).order_by(D.c.id)
         return [dict(row) for row in conn.execute(query.with_for_update() if locked else query).mappings()]
 
@@ -239,18 +238,32 @@ class Conversations:
         return [one for part in chunks(record_keys) for one in conn.scalars(query.where(among(D.c.record_key, part)))]
 
 
-def winner_of(conn: Connection, destination: str, object_: str, remote_id: str) -> str:
-    """Which record another is now, by all merges that were told of; itself where none was."""
-    chain = [remote_id]
-    while len(chain) <= MOST_MERGES:
-        this = merged.c.destination == destination, merged.c.object == object_, merged.c.remote_id == chain[-1]
-        into = conn.scalar(select(merged.c.winner).where(*this))
-        if into is None:
-            return chain[-1]
-        if into in chain:
-            return chain[1]  # they run in a circle: what was told of this one holds
-        chain.append(into)
-    return chain[1]
+def winners_of(conn: Connection, destination: str, object_: str, remote_ids: Iterable[str]) -> dict[str, str]:
+    """Which records others are now, by all merges that were told of: of those that were merged.
+
+    Where merges run in a circle, what was told of the record itself holds.
+    """
+    told: dict[str, str] = {}
+    waiting = set(remote_ids)
+    here = merged.c.destination == destination, merged.c.object == object_
+    for _ in range(MOST_MERGES):
+        found: dict[str, str] = {}
+        for part in chunks(sorted(waiting)):
+            query = select(merged.c.remote_id, merged.c.winner).where(*here, among(merged.c.remote_id, part))
+            found.update((row.remote_id, row.winner) for row in conn.execute(query))
+        told |= found
+        waiting = set(found.values()) - told.keys()
+        if not waiting:
+            break
+    return {one: _end_of(told, one) for one in remote_ids if one in told}
+
+
+def _end_of(told: Mapping[str, str], remote_id: str) -> str:
+    seen, end = {remote_id}, told[remote_id]
+    while end in told and end not in seen:
+        seen.add(end)
+        end = told[end]
+    return told[remote_id] if end in seen else end
 
 
 _SENT = and_(D.c.operation.in_(RECORDS), D.c.state.in_(("delivered", "uncertain", "leased", "review")))

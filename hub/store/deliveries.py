@@ -11,10 +11,10 @@ from sqlalchemy import insert as plain_insert
 
 from hub.config.failpoint import reached
 from hub.core.model import Delivery, RemoteRef
-from hub.store.conversations import PARTS, merged, winner_of
+from hub.store.conversations import PARTS, merged, winners_of
 from hub.store.database import Also, Database, among, chunks, is_empty, lease_token
 from hub.store.ledger.due import Wish, lease
-from hub.store.tables import DUE_STATES, attempts, needs, refs, written_out
+from hub.store.tables import DUE, attempts, needs, refs
 from hub.store.tables import deliveries as T
 
 LEASE = timedelta(seconds=30)
@@ -153,7 +153,7 @@ class Deliveries:
 
     def due(self, *, now: datetime) -> list[str]:
         """The destinations that have something due."""
-        query = select(T.c.destination).where(T.c.state.in_(written_out(DUE_STATES)), T.c.due_at <= now).distinct()
+        query = select(T.c.destination).where(DUE, T.c.due_at <= now).distinct()
         with self.database.read() as conn:
             return list(conn.scalars(query))
 
@@ -163,8 +163,8 @@ def _where_it_is(conn: Connection, claim: Claim, settlements: Sequence[Settlemen
     found = [(item.id, item.ref) for item in settlements if item.ref is not None]
     if not found or claim.operation in PARTS or is_empty(conn, merged):
         return found
-    winners = ((id_, ref, winner_of(conn, claim.destination, claim.object, ref.id)) for id_, ref in found)
-    return [(id_, ref if ref.id == winner else RemoteRef(winner)) for id_, ref, winner in winners]
+    winners = winners_of(conn, claim.destination, claim.object, [ref.id for _, ref in found])
+    return [(id_, RemoteRef(winners[ref.id]) if ref.id in winners else ref) for id_, ref in found]
 
 
 _SETTLE = (

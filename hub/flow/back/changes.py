@@ -36,7 +36,7 @@ from hub.flow.bugs import tell
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination
 from hub.store import Connection, StoreUnavailable
-from hub.store.conversations import Said, winner_of
+from hub.store.conversations import Said, winners_of
 from hub.store.inbox import InboxRow, Settled
 from hub.store.outbox import Planned
 
@@ -173,9 +173,8 @@ def _handle_one(hub: Hub, conn: Connection, row: InboxRow, change: Change, *, se
         effect = Merged(known.merge(conn, name, change.object, loser=change.remote_id, winner=effect.winner))
     if not targets and isinstance(effect, Answer):
         # Said at a ticket that was merged before we heard of it: its author waits for it all the same.
-        targets = tuple(
-            known.targets(conn, name, change.object, winner_of(conn, name, change.object, change.remote_id))
-        )
+        winners = winners_of(conn, name, change.object, [change.remote_id])
+        targets = tuple(one for winner in winners.values() for one in known.targets(conn, name, change.object, winner))
     if not targets:
         return "ignored", "it is no record of the hub's"
     if isinstance(effect, Nothing):

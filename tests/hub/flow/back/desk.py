@@ -21,6 +21,7 @@ from hub.store import open_store
 from tests.hubs import MAPPINGS, RULES, TOPICS, Clock, FakeRegistry, LineSource, Memo, to_toml
 
 OURS = "user-hub"
+POST = {"id": "1", "text": "acme is down"}
 
 
 class Talk(LineSource):
@@ -57,6 +58,15 @@ class Talk(LineSource):
     def _ref(self, reply: Reply) -> RemoteRef:
         number = f"post-{len(type(self).posted)}"
         return RemoteRef(number, f"https://talk.example/{number}")
+
+
+def raising(error: Exception) -> Callable[[Reply], None]:
+    """Something that a network says to each reply: this error."""
+
+    def says(_: Reply) -> None:
+        raise error
+
+    return says
 
 
 class Desk(Memo):

@@ -21,11 +21,10 @@ from hub.flow.explain import explain
 from hub.flow.process import process
 from hub.flow.sweep import prepare, ring_due
 from hub.sdk.connectors import ChangePage, Outcome
-from tests.hub.flow.back.desk import OURS, Stage
+from tests.hub.flow.back.desk import OURS, POST, Stage
 from tests.hubs import NOON, RULES
 
 NewStage = Callable[..., Stage]
-POST = {"id": "1", "text": "acme is down"}
 ASSIGNING = RULES.format(mapping="ticket") + 'assign = "team-red"\n'
 CLOSED = """
 [[rule]]

@@ -10,7 +10,7 @@ import pytest
 
 from hub.core.errors import Rejected, Unauthorised, Unavailable, Uncertain
 from hub.core.keys import signal_key
-from hub.core.model import RawItem, RemoteRef, Reply, Tombstone
+from hub.core.model import RawItem, RemoteRef, Tombstone
 from hub.flow.back.erase import erase
 from hub.flow.back.reply import discard
 from hub.flow.deliver import deliver_batch
@@ -19,17 +19,9 @@ from hub.flow.sweep import ring_due
 from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection
 from hub.store.conversations import Conversations
-from tests.hub.flow.back.desk import OURS, Stage
+from tests.hub.flow.back.desk import OURS, POST, Stage, raising
 
 NewStage = Callable[..., Stage]
-POST = {"id": "1", "text": "acme is down"}
-
-
-def raising(error: Exception) -> Callable[[Reply], None]:
-    def says(_: Reply) -> None:
-        raise error
-
-    return says
 
 
 def test_a_public_reply_is_posted_once_and_its_link_is_noted(new_stage: NewStage) -> None:

@@ -15,10 +15,9 @@ from hub.flow.back.poll import poll_changes
 from hub.flow.check import try_connections, ways_back
 from hub.flow.sweep import prepare
 from hub.registry import Registry
-from tests.hub.flow.back.desk import Stage
+from tests.hub.flow.back.desk import POST, Stage
 
 NewStage = Callable[..., Stage]
-POST = {"id": "1", "text": "acme is down"}
 KEY = signal_key("lines", "1")
 
 

@@ -9,22 +9,14 @@ from typing import Any
 import pytest
 
 from hub.core.errors import Uncertain
-from hub.core.model import RemoteRef, Reply
+from hub.core.model import RemoteRef
 from hub.flow.sweep import sweep
 from hub.flow.watch.judge import judge
 from hub.flow.watch.look import look
 from hub.sdk.connectors import Lookup
-from tests.hub.flow.back.desk import Stage
+from tests.hub.flow.back.desk import POST, Stage, raising
 
 NewStage = Callable[..., Stage]
-POST = {"id": "1", "text": "acme is down"}
-
-
-def raising(error: Exception) -> Callable[[Reply], None]:
-    def says(_: Reply) -> None:
-        raise error
-
-    return says
 
 
 def switch(stage: Stage, *, enabled: bool = True, there: bool = True, reply: str = "send") -> None:
