@@ -30,13 +30,13 @@ STATES: tuple[State, ...] = get_args(State)
 _GONE: frozenset[State] = frozenset({"superseded", "discarded"})  # also what becomes of it when its post is gone
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
-    "pending": frozenset({"leased", "blocked", "parked", "review", "superseded", "discarded"}),
+    "pending": frozenset({"leased", "blocked", "parked", "uncertain", "review", *_GONE}),
     "leased": frozenset({"pending", "delivered", "retry", "blocked", "parked", "uncertain", "review", "dead", *_GONE}),
-    "retry": frozenset({"pending", "leased", "blocked", "parked", "review", *_GONE}),
-    "blocked": frozenset({"pending", "leased", "review", *_GONE}),
-    "parked": frozenset({"pending", "leased", "blocked", "review", *_GONE}),
+    "retry": frozenset({"pending", "leased", "blocked", "parked", "uncertain", "review", *_GONE}),
+    "blocked": frozenset({"pending", "leased", "uncertain", "review", *_GONE}),
+    "parked": frozenset({"pending", "leased", "blocked", "uncertain", "review", *_GONE}),
     "uncertain": frozenset({"pending", "leased", "retry", "delivered", "review", "dead", "discarded"}),
-    "review": frozenset({"pending", "delivered", "discarded"}),
+    "review": frozenset({"pending", "uncertain", "delivered", *_GONE}),
     "dead": frozenset({"pending", "discarded"}),
     "delivered": frozenset(),
     "discarded": frozenset(),

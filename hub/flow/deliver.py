@@ -37,7 +37,7 @@ from hub.core.retry import (
     judge,
     parked_until,
 )
-from hub.flow.back.erase import forgotten
+from hub.flow.back.forgotten import end_forgotten, forgotten
 from hub.flow.back.reply import close_claim, open_outlet, outlet_context, outlet_works
 from hub.flow.bugs import tell
 from hub.flow.lease import kept
@@ -132,10 +132,14 @@ def work(hub: Hub, destination: Destination[Any], claim: Claim, *, began: dateti
     """What becomes of each delivery of a claim that `began` then: doubtful ones are resolved first, the rest is sent."""
     ended = overtaken(hub, claim, began=began)
     claim = without(claim, ended)
-    ready, worked = resolve_doubts(hub, destination, claim) if claim.doubtful else (claim.deliveries, Worked([], []))
-    ended += forgotten(hub, claim._replace(deliveries=tuple(ready)))
+    gone = forgotten(hub, claim)
+    ready, worked = (claim.deliveries, Worked([], []))
+    if claim.doubtful:
+        ready, worked = resolve_doubts(hub, destination, claim, gone)
+    claim = claim._replace(deliveries=tuple(ready))
+    ended += end_forgotten(hub, claim, gone)
     worked.settlements.extend(ended)
-    if ready := without(claim._replace(deliveries=tuple(ready)), ended).deliveries:
+    if ready := without(claim, ended).deliveries:
         kind, _ = idempotency_of(destination, claim)
         again = [one.id for one in ready if one.first_sent_at != began]
         if kind == "lookup" and again and not claim.doubtful:
@@ -165,18 +169,24 @@ def without(claim: Claim, ended: Sequence[Settlement]) -> Claim:
     return claim._replace(deliveries=tuple(one for one in claim.deliveries if one.id not in ids))
 
 
-def resolve_doubts(hub: Hub, destination: Destination[Any], claim: Claim) -> tuple[Sequence[Delivery], Worked]:
-    """The deliveries of a claim that are sent (again), and what became of the others.
+def resolve_doubts(
+    hub: Hub, destination: Destination[Any], claim: Claim, gone: frozenset[int]
+) -> tuple[Sequence[Delivery], Worked]:
+    """The deliveries of a claim that are sent (again), and what became of the others; those that are `gone` are looked for.
 
     Where nobody answers a look-up, or all look-ups are refused, the others are not asked for either.
     """
     kind, worked = idempotency_of(destination, claim), Worked([], [])
+    # What is gone is not repeated even where the destination would recognise it: its words are no longer here.
+    seek: Idempotency = ("lookup", LOOK_AGAIN) if kind[0] == "native" else kind
     again: list[Delivery] = []
     for delivery in claim.deliveries:
         last = worked.errors[-1] if worked.errors else None
         if last is not None and (isinstance(last, _FOR_ALL) or is_closed_door(last)):
             worked.settlements.append(still_in_doubt(hub, delivery, last))
-        elif doubt := resolve_doubt(hub, destination, delivery, kind, errors=worked.errors):
+        elif doubt := resolve_doubt(
+            hub, destination, delivery, seek if delivery.id in gone else kind, errors=worked.errors
+        ):
             worked.settlements.append(doubt)
         else:
             again.append(delivery)

@@ -23,16 +23,14 @@ from hub.core.exchange.erasure import (
     words_of,
 )
 from hub.core.keys import digest
-from hub.core.model import Delivery, Record, Signal, Tombstone, TombstoneReason, Translated
+from hub.core.model import Record, Signal, Tombstone, TombstoneReason, Translated
 from hub.core.normalise import normalise
 from hub.flow.back.people import forget_people
 from hub.flow.back.reply import plan_note
 from hub.flow.back.unread import forget_quotes
 from hub.runtime import Hub
-from hub.sdk.connectors import Lookup
+from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection
-from hub.store.conversations import RECORDS
-from hub.store.deliveries import Claim, Settlement
 from hub.store.outbox import GONE, Planned
 from hub.store.upkeep.erasure import ERASED, STOPPABLE, Sent
 
@@ -140,9 +138,9 @@ def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, now: d
     None where somebody has begun to send one of them since they were read.
     """
     tickets, others, kept = list[int](), list[int](), set[int]()
-    doubts = [row.id for row in own if row.state == "review" and _can_look_up(hub, row)]
+    doubts = [row.id for row in own if _is_doubt(hub, row)]
     for row in own:
-        if not _can_stop(row):
+        if row.id in doubts or not _can_stop(row):
             continue
         if row.operation != "create":
             others.append(row.id)
@@ -165,12 +163,19 @@ def _can_stop(row: Sent) -> bool:
     return row.state in STOPPABLE or left_to_a_person
 
 
-def _can_look_up(hub: Hub, row: Sent) -> bool:
-    """Whether the hub itself can find out what became of a doubt that was left to a person: an erasure does not wait for one."""
-    if _can_stop(row) or row.destination not in hub.settings.destinations:
+def _is_doubt(hub: Hub, row: Sent) -> bool:
+    """Whether the engine has to find out first if a row is there: one that a person lets go on after a doubt is not stopped.
+
+    A doubt that was left to a person is looked into again where the hub itself can: an erasure does not wait for one.
+    """
+    if row.operation == "upsert" or not row.was_sent or row.destination not in hub.settings.destinations:
         return False
+    return (row.state in STOPPABLE and row.was_in_doubt) or (row.state == "review" and _can_look_up(hub, row))
+
+
+def _can_look_up(hub: Hub, row: Sent) -> bool:
     try:
-        return isinstance(hub.destination(row.destination).idempotency_of(row.object, row.operation), Lookup)
+        return isinstance(hub.destination(row.destination).idempotency_of(row.object, row.operation), Lookup | Native)
     except ConfigError:  # told where the destination is used
         return False
 
@@ -209,7 +214,8 @@ def _may_be_there(row: Sent) -> bool:
     """An upsert finds its record by key whatever became of the attempt; anything else may be there if nobody denied it."""
     if row.state == "review" and not row.was_sent:
         return False
-    return row.state in MAYBE_THERE or (row.was_sent and row.operation == "upsert") or row.remote_id is not None
+    is_there = row.state in MAYBE_THERE or row.remote_id is not None
+    return is_there or (row.was_sent and (row.operation == "upsert" or (row.was_in_doubt and row.state in STOPPABLE)))
 
 
 def _tombstone(row: Sent) -> Record:
@@ -317,29 +323,6 @@ def finish(hub: Hub, *, slice_s: float = 1.0) -> int:
 
 def _is_gone(row: Sent, keys: Sequence[str]) -> bool:
     return row.record_key in keys or is_own(row.provides, row.operation)
-
-
-def forgotten(hub: Hub, claim: Claim) -> list[Settlement]:
-    """Of claimed rows, those whose signal or author is gone by now: they end here, and nothing of them is sent (again)."""
-    if claim.operation not in RECORDS:
-        return []
-    keys = {key for one in claim.deliveries for key in (one.signal_key, one.record_key) if key}
-    with hub.store.database.read() as conn:
-        gone = hub.store.signals.tombstoned(conn, sorted(keys))
-    if not gone:
-        return []
-    ids = [one.id for one in claim.deliveries if _is_forgotten(one, claim, gone)]
-    if claim.operation == "create":
-        hub.store.erasures.give_up_tickets(ids)
-        return [Settlement(id_, "discarded", burns=False) for id_ in ids]
-    return [Settlement(id_, "superseded", burns=False) for id_ in ids]
-
-
-def _is_forgotten(one: Delivery, claim: Claim, gone: frozenset[str]) -> bool:
-    provides = claim.provides[one.id]
-    if is_own(provides, claim.operation):
-        return one.signal_key in gone
-    return provides.startswith("author:") and one.record_key in gone
 
 
 # ------------------------------------------------------------------------------------------------------------- requests

@@ -58,6 +58,8 @@ Index(
     postgresql_where=I.c.state == "split",
 )
 STOPPABLE = ("pending", "retry", "blocked", "parked")
+DOUBTS = ("uncertain", "review", "lost")
+"""Outcomes of attempts after which nobody knows whether the record is there."""
 ERASED = "erased"
 _signal = msgspec.json.Decoder(Signal)
 
@@ -81,6 +83,7 @@ class Sent(NamedTuple):
     fields: Mapping[str, Any]
     was_sent: bool
     remote_id: str | None
+    was_in_doubt: bool
     needs: tuple[str, ...] = ()
 
 
@@ -198,8 +201,8 @@ class Erasures:
         return stopped == len(ids)
 
     def look_again(self, conn: Connection, ids: Sequence[int], *, now: datetime) -> bool:
-        """Let doubts that were left to a person be looked into once more; False where somebody has decided since."""
-        again = update(T).where(T.c.state == "review").values(state="uncertain", due_at=now)
+        """Let doubts that a person has, or let go on, be looked into once more; False where that is under way or decided."""
+        again = update(T).where(T.c.state.in_((*STOPPABLE, "review"))).values(state="uncertain", due_at=now)
         return sum(conn.execute(again.where(among(T.c.id, part))).rowcount for part in chunks(ids)) == len(ids)
 
     def rewrite(self, conn: Connection, rows: Sequence[Sent]) -> bool:
@@ -335,6 +338,7 @@ _SENT = (
     T.c.fields,
     T.c.first_sent_at.is_not(None).label("was_sent"),
     T.c.remote_id,
+    exists().where(attempts.c.delivery_id == T.c.id, attempts.c.outcome.in_(DOUBTS)).label("was_in_doubt"),
 )
 _ANSWER = (T.c.id, T.c.signal_key, T.c.fields)
 _RECEIPT = (

@@ -64,7 +64,7 @@ def test_a_doubt_is_resolved_by_what_the_destination_can_tell(
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [("delivered", "pending"), ("superseded", "leased"), ("review", "superseded"), ("dead", "delivered")],
+    [("delivered", "pending"), ("superseded", "leased"), ("uncertain", "superseded"), ("dead", "delivered")],
 )
 def test_a_transition_outside_the_table_is_refused(old: str, new: str) -> None:
     with pytest.raises(ForbiddenTransition, match=f"from {old} to {new}"):
@@ -72,7 +72,7 @@ def test_a_transition_outside_the_table_is_refused(old: str, new: str) -> None:
 
 
 def test_only_what_waits_or_is_about_to_be_sent_can_be_superseded() -> None:
-    waits = ["pending", "leased", "retry", "blocked", "parked"]
+    waits = ["pending", "leased", "retry", "blocked", "parked", "review"]
     assert [state for state in STATES if "superseded" in TRANSITIONS[state]] == waits
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from hub.core.errors import Rejected, Uncertain
+from hub.core.errors import ConnectorError, Rejected, Unavailable, Uncertain
 from hub.core.keys import signal_key
 from hub.core.model import Delivery, RemoteRef, Tombstone
 from hub.flow.back.erase import erase, finish
@@ -18,7 +18,7 @@ from hub.flow.deliver import deliver_batch
 from hub.flow.process import process
 from hub.flow.watch.judge import judge
 from hub.flow.watch.look import look
-from hub.sdk.connectors import Idempotency, Lookup, NoIdempotency, Upsert
+from hub.sdk.connectors import Idempotency, Lookup, Native, NoIdempotency, Upsert
 from hub.store.tables import deliveries
 from tests.hub.flow.back.test_erase import able, states, taken_back
 from tests.hubs import Made
@@ -28,34 +28,101 @@ POST = {"id": "1", "text": "acme lost my heirloom teapot"}
 KEY = signal_key("lines", "1")
 
 
-def left_to_a_person(new_hub: NewHub, *, mapping: str, idempotency: Idempotency) -> tuple[Made, Delivery]:
-    """A write of which nobody knows what became of it, in review."""
+def in_doubt(new_hub: NewHub, *, mapping: str, idempotency: Idempotency) -> tuple[Made, Delivery]:
+    """A write of which nobody knows what became of it."""
     made = able(new_hub(mapping=mapping, idempotency=idempotency))
     made.memo.answer = lambda one: Uncertain("no answer")
     made.say(POST)
     process(made.hub)
     deliver_batch(made.hub, "memo")
     made.memo.answer = None
+    return made, made.memo.got[0][0]
+
+
+def left_to_a_person(new_hub: NewHub, *, mapping: str, idempotency: Idempotency) -> tuple[Made, Delivery]:
+    """The same, in review."""
+    made, sent = in_doubt(new_hub, mapping=mapping, idempotency=idempotency)
     with made.hub.store.database.write() as conn:
         conn.execute(update(deliveries).values(state="review", error={"message": "tried too often"}))
-    return made, made.memo.got[0][0]
+    return made, sent
+
+
+def find(made: Made, sent: Delivery, *, was_there: bool) -> None:
+    made.memo.found = {sent.key: RemoteRef("t-1")} if was_there else {}
+
+
+def ends_well(made: Made, *, was_there: bool) -> None:
+    """Nothing was sent a second time, and the tombstone names the record if there is one."""
+    assert [one.operation for batch in made.memo.got for one in batch] == ["create", "tombstone"]
+    assert (taken_back(made)[0].ref or RemoteRef("")).id == ("t-1" if was_there else "")
+    assert states(made) == {"create": "delivered" if was_there else "discarded", "tombstone": "delivered"}
+    assert finish(made.hub) == 1
 
 
 def forget(made: Made) -> None:
     erase(made.hub, [Tombstone(KEY, "erasure", made.clock())])
     made.run()
+    made.clock.pass_(minutes=1)  # a search may lag
     made.run()
 
 
+SEARCHED = pytest.mark.parametrize(
+    "idempotency", [Lookup(timedelta()), Native(timedelta(hours=2))], ids=["lookup", "native"]
+)
+
+
+@SEARCHED
 @pytest.mark.parametrize("was_there", [True, False])
-def test_a_doubt_that_was_left_to_a_person_is_looked_into_again(new_hub: NewHub, *, was_there: bool) -> None:
-    made, sent = left_to_a_person(new_hub, mapping="ticket", idempotency=Lookup(timedelta()))
-    made.memo.found = {sent.key: RemoteRef("t-1")} if was_there else {}
+def test_a_doubt_that_was_left_to_a_person_is_looked_into_again(
+    new_hub: NewHub, idempotency: Idempotency, *, was_there: bool
+) -> None:
+    made, sent = left_to_a_person(new_hub, mapping="ticket", idempotency=idempotency)
+    find(made, sent, was_there=was_there)
     forget(made)
-    assert [one.operation for batch in made.memo.got for one in batch] == ["create", "tombstone"]
-    assert (taken_back(made)[0].ref or RemoteRef("")).id == ("t-1" if was_there else "")
-    assert states(made) == {"create": "delivered" if was_there else "discarded", "tombstone": "delivered"}
-    assert finish(made.hub) == 1
+    ends_well(made, was_there=was_there)
+
+
+@SEARCHED
+@pytest.mark.parametrize("was_there", [True, False])
+def test_a_doubt_that_a_person_lets_go_on_is_looked_into_before_it_is_given_up(
+    new_hub: NewHub, idempotency: Idempotency, *, was_there: bool
+) -> None:
+    made, sent = left_to_a_person(new_hub, mapping="ticket", idempotency=idempotency)
+    find(made, sent, was_there=was_there)
+    assert made.hub.store.outbox.retry(None, now=made.clock()) == 1
+    forget(made)
+    ends_well(made, was_there=was_there)
+
+
+@SEARCHED
+@pytest.mark.parametrize("was_there", [True, False])
+def test_a_doubt_that_was_not_resolved_yet_is_looked_into_and_never_repeated(
+    new_hub: NewHub, idempotency: Idempotency, *, was_there: bool
+) -> None:
+    made, sent = in_doubt(new_hub, mapping="ticket", idempotency=idempotency)
+    find(made, sent, was_there=was_there)
+    forget(made)
+    ends_well(made, was_there=was_there)
+
+
+@pytest.mark.parametrize("first", [Rejected("no"), Unavailable("later")])
+def test_what_was_refused_for_sure_is_given_up_without_a_question(new_hub: NewHub, first: ConnectorError) -> None:
+    made = able(new_hub(mapping="ticket", idempotency=Lookup(timedelta())))
+    made.memo.answer = lambda one: first
+    made.say(POST)
+    process(made.hub)
+    deliver_batch(made.hub, "memo")
+    made.hub.store.outbox.retry(None, now=made.clock())
+    forget(made)
+    assert made.states() == {"discarded": 1}
+
+
+def test_a_doubt_that_a_person_lets_go_on_where_nobody_can_look_calls_a_person_again(new_hub: NewHub) -> None:
+    made, _ = left_to_a_person(new_hub, mapping="ticket", idempotency=NoIdempotency())
+    made.hub.store.outbox.retry(None, now=made.clock())
+    forget(made)
+    assert states(made) == {"create": "review", "tombstone": "pending"}
+    assert list(look(made.hub, arrivals_known=False).erasing) == ["memo"]
 
 
 def test_a_doubt_about_what_its_key_finds_waits_for_nobody(new_hub: NewHub) -> None:
