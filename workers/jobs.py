@@ -7,8 +7,8 @@ from collections.abc import Callable
 import structlog
 
 from hub.core.errors import HubError
+from hub.flow.back.gone.recheck import is_recheck, recheck_due
 from hub.flow.back.poll import is_watch, poll_changes
-from hub.flow.back.recheck import is_recheck, recheck_due
 from hub.flow.deliver import deliver as deliver_due
 from hub.flow.intake import poll as poll_source
 from hub.flow.process import process as process_due

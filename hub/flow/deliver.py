@@ -37,7 +37,7 @@ from hub.core.retry import (
     judge,
     parked_until,
 )
-from hub.flow.back.forgotten import end_forgotten, forgotten
+from hub.flow.back.gone.forgotten import end_forgotten, forgotten
 from hub.flow.back.reply import close_claim, open_outlet, outlet_context, outlet_works
 from hub.flow.bugs import tell
 from hub.flow.lease import kept
@@ -133,10 +133,10 @@ def work(hub: Hub, destination: Destination[Any], claim: Claim, *, began: dateti
     ended = overtaken(hub, claim, began=began)
     claim = without(claim, ended)
     gone = forgotten(hub, claim)
-    ready, worked = (claim.deliveries, Worked([], []))
+    worked = Worked([], [])
     if claim.doubtful:
-        ready, worked = resolve_doubts(hub, destination, claim, gone)
-    claim = claim._replace(deliveries=tuple(ready))
+        open_, worked = resolve_doubts(hub, destination, claim, gone)
+        claim = claim._replace(deliveries=tuple(open_))
     ended += end_forgotten(hub, claim, gone)
     worked.settlements.extend(ended)
     if ready := without(claim, ended).deliveries:

@@ -16,7 +16,7 @@ from hub.core.errors import ConfigError, HubError, TranslationError
 from hub.core.model import Author, Ignored, Provenance, RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import clean_text, normalise, normalise_author
 from hub.flow.back.changes import Heard, handle, hear
-from hub.flow.back.erase import lighten, take_back
+from hub.flow.back.gone.erase import lighten, take_back
 from hub.flow.back.reply import outlets, ring_outlets
 from hub.flow.back.upkeep import note_sightings, weave
 from hub.flow.decide import Decision, decide_batch

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import structlog
 
-from hub.flow.back.erase import finish
+from hub.flow.back.gone.erase import finish
+from hub.flow.back.gone.recheck import recheck_lanes
+from hub.flow.back.gone.unread import forget_unread
 from hub.flow.back.poll import watched_destinations
-from hub.flow.back.recheck import recheck_lanes
 from hub.flow.back.reply import hold_stranded, is_lane, outlet_works
-from hub.flow.back.unread import forget_unread
 from hub.flow.intake import polling_sources
 from hub.runtime import Hub, book_versions
 

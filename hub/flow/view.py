@@ -10,8 +10,8 @@ import msgspec
 
 from hub.core.errors import HubError
 from hub.core.pipeline import facts
+from hub.flow.back.gone.receipts import receipts
 from hub.flow.back.poll import WATCH
-from hub.flow.back.receipts import receipts
 from hub.flow.back.reply import outlets
 from hub.flow.explain import explain, shown_delivery
 from hub.runtime import Hub

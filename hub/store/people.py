@@ -220,6 +220,11 @@ class People:
             _untell(conn, part)
         return gone
 
+    def forgotten(self, conn: Connection, keys: Sequence[str]) -> list[str]:
+        """Those of these people who were forgotten."""
+        rows = (row for part in chunks(keys) for row in conn.execute(select(people).where(among(people.c.key, part))))
+        return [row.key for row in rows if _person(row).display_name == REMOVED]
+
     def of_accounts(self, conn: Connection, account_keys: Sequence[str]) -> dict[str, list[str]]:
         """The people of each account, without those who were merged into another."""
         found: dict[str, list[str]] = {}

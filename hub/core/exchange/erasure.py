@@ -16,6 +16,7 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _PIECE = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"(\s*+:)?|\\?\Z)|>([^<>]*+)<', re.DOTALL)
 """A name or a value in JSON (a name has a colon behind it), or a text in XML: also where the whole is broken."""
+REMOVED = "(removed)"
 TELLING = 8  # characters: a shorter piece may be anybody's ("New", "ok"), so only the whole of it counts
 EXCERPT = 16
 _WHY: Mapping[TombstoneReason, str] = {

@@ -31,7 +31,16 @@ from hub.core.exchange.wording import WAITS
 from hub.core.keys import digest, signal_key
 from hub.core.model import Change, RawItem, Record, RemoteRef, Unread
 from hub.core.normalise import clean_text
-from hub.flow.back.reply import answering_source, lane_of, make_reply, plan_notes, plan_surely, plan_unanswered, refusal
+from hub.flow.back.reply import (
+    answering_source,
+    forget_answers,
+    lane_of,
+    make_reply,
+    plan_notes,
+    plan_surely,
+    plan_unanswered,
+    refusal,
+)
 from hub.flow.bugs import tell
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination
@@ -234,6 +243,7 @@ def _answer(hub: Hub, conn: Connection, found: Context, text: str) -> str:
     record = _record(hub, conn, said, fields=fields, record_key=record_key)
     plan_surely(hub, conn, Planned(record, said.signal.key, "", state, error))
     plan_notes(hub, conn, hub.store.conversations.ids_of(conn, record.destination, [record_key]))
+    forget_answers(hub, conn, [said.signal.key])
     return f"a reply to {said.signal.key}" + (f": {error['message']}" if error else "")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -10,6 +10,7 @@ import structlog
 from hub.core.errors import ConfigError, ConnectorError, Rejected
 from hub.core.exchange.answer import may_reply
 from hub.core.exchange.change import read_target
+from hub.core.exchange.erasure import REMOVED
 from hub.core.exchange.wording import OFF, reply_note, unanswered_note
 from hub.core.keys import digest
 from hub.core.model import Delivery, Record, RemoteRef, Reply, Signal
@@ -74,10 +75,24 @@ def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> bo
     """Settle a claim; agents are told of their replies in the same transaction. False where the lease was lost."""
     if claim.operation != "reply":
         return hub.store.deliveries.settle(claim, settlements, now=hub.now())
-    ids = [one.id for one in settlements]
-    done = hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=lambda conn: plan_notes(hub, conn, ids))
+
+    def also(conn: Connection) -> None:
+        plan_notes(hub, conn, [one.id for one in settlements])
+        forget_answers(hub, conn, {one.signal_key for one in claim.deliveries if one.signal_key})
+
+    done = hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=also)
     ring_outlets(hub, hub.settings.destinations)
     return done
+
+
+def forget_answers(hub: Hub, conn: Connection, signal_keys: Collection[str]) -> None:
+    """Take the text out of settled replies to those of these signals that are gone: an agent may have quoted them.
+
+    What such a post said is forgotten by now, so nobody can tell which replies do.
+    """
+    gone = hub.store.signals.tombstoned(conn, sorted(signal_keys))
+    said = {id_: {**fields, "text": REMOVED} for id_, _, fields in hub.store.erasures.answers(conn, sorted(gone))}
+    hub.store.erasures.redact(conn, said)
 
 
 def is_lane(name: str) -> bool:

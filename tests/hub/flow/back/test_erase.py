@@ -13,8 +13,8 @@ from sqlalchemy import LargeBinary, select, update
 from hub.core.errors import Rejected, Unavailable, Uncertain
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Delivery, Ignored, Kind, RawItem, RemoteRef, Tombstone, Translated
-from hub.flow.back.erase import erase, finish
-from hub.flow.back.receipts import receipts
+from hub.flow.back.gone.erase import erase, finish
+from hub.flow.back.gone.receipts import receipts
 from hub.flow.decide import decide_batch
 from hub.flow.deliver import deliver, deliver_batch
 from hub.flow.explain import explain

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from hub.core.model import Tombstone
-from hub.flow.back.erase import SLICE, finish
+from hub.flow.back.gone.erase import SLICE, finish
 from tests.hubs import NOON, Made
 
 COUNT = 2 * SLICE + 50

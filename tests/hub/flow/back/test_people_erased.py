@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from hub.core.errors import Unavailable
 from hub.core.keys import author_key, signal_key
 from hub.core.model import IdentityLink, Tombstone
-from hub.flow.back.erase import erase
+from hub.flow.back.gone.erase import erase, finish
+from hub.flow.deliver import deliver_batch
 from hub.flow.process import process
 from hub.store.audit import Entry
 from tests.hub.flow.back.test_erase import leftovers
@@ -139,6 +141,21 @@ def test_a_record_of_the_person_that_was_never_sent_is_not_sent(made: Made) -> N
     process(made.hub)
     forget(made, author_key("lines", "ana"))
     assert (made.memo.got, all_leftovers(made)) == ([], [])
+
+
+def test_a_record_of_the_person_that_was_under_way_keeps_nothing_once_it_has_ended(made: Made) -> None:
+    person(made, "ana")
+    made.memo.answer = lambda one: Unavailable("try later")
+    say(made, "1", "ana")
+    process(made.hub)
+    deliver_batch(made.hub, "memo")
+    made.memo.answer = None
+    forget(made, author_key("lines", "ana"))
+    made.clock.pass_(hours=1)
+    made.run()
+    assert set(all_leftovers(made)) == {"deliveries.fields"}
+    finish(made.hub)
+    assert all_leftovers(made) == []
 
 
 def test_a_ground_that_quotes_an_erased_post_goes_with_it_and_the_link_stays(made: Made) -> None:

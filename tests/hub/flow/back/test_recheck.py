@@ -10,7 +10,7 @@ import pytest
 from hub.core.errors import RateLimited, Unavailable
 from hub.core.keys import signal_key
 from hub.core.model import Signal, Tombstone
-from hub.flow.back.recheck import Checked, recheck, recheck_due, recheck_lanes
+from hub.flow.back.gone.recheck import Checked, recheck, recheck_due, recheck_lanes
 from hub.flow.sweep import prepare, ring_due
 from hub.sdk.connectors import Compliance, Context
 from tests.hubs import NOON, LineSource, Made

@@ -11,7 +11,7 @@ import pytest
 from hub.core.errors import Rejected, Unauthorised, Unavailable, Uncertain
 from hub.core.keys import signal_key
 from hub.core.model import RawItem, RemoteRef, Tombstone
-from hub.flow.back.erase import erase
+from hub.flow.back.gone.erase import erase
 from hub.flow.back.reply import discard
 from hub.flow.deliver import deliver_batch
 from hub.flow.process import process
@@ -20,6 +20,7 @@ from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection
 from hub.store.conversations import Conversations
 from tests.hub.flow.back.desk import OURS, POST, Stage, raising
+from tests.hub.flow.back.test_erase import leftovers
 
 NewStage = Callable[..., Stage]
 
@@ -360,6 +361,15 @@ def test_where_the_post_is_gone_the_agent_reads_it(new_stage: NewStage) -> None:
     stage.say({"id": "1", "gone": 1})
     stage.answer()
     assert (stage.talk.posted, stage.notes()[-1]) == ([], "Not posted on Lines: the post is deleted")
+
+
+def test_an_answer_that_comes_after_the_erasure_leaves_no_word_that_it_quotes(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    erase(stage.hub, [Tombstone(signal_key("lines", "1"), "erasure", stage.clock())])
+    stage.answer("> acme is down\nno, it is up")
+    (row,) = stage.rows("reply")
+    assert (row["state"], leftovers(stage.hub.store, "acme is down")) == ("dead", [])
 
 
 def test_a_row_of_its_own_is_wrong_and_the_others_are_handled(new_stage: NewStage) -> None:

@@ -11,8 +11,8 @@ from sqlalchemy import update
 from hub.core.errors import ConnectorError, Rejected, Unavailable, Uncertain
 from hub.core.keys import signal_key
 from hub.core.model import Delivery, RemoteRef, Tombstone
-from hub.flow.back.erase import erase, finish
-from hub.flow.back.receipts import receipts
+from hub.flow.back.gone.erase import erase, finish
+from hub.flow.back.gone.receipts import receipts
 from hub.flow.back.reply import discard
 from hub.flow.deliver import deliver_batch
 from hub.flow.process import process

@@ -11,7 +11,7 @@ import structlog
 
 from hub.core.errors import ConnectorError, HubError
 from hub.core.model import Tombstone
-from hub.flow.back.erase import erase
+from hub.flow.back.gone.erase import erase
 from hub.flow.back.upkeep import has_duty
 from hub.flow.bugs import tell
 from hub.flow.intake import LONGEST, held, next_try

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from hub.core.errors import ConfigError, HubError
 from hub.core.exchange.erasure import (
+    REMOVED,
     gone_note,
     is_of_people,
     is_own,
@@ -25,9 +26,9 @@ from hub.core.exchange.erasure import (
 from hub.core.keys import digest
 from hub.core.model import Record, Signal, Tombstone, TombstoneReason, Translated
 from hub.core.normalise import normalise
+from hub.flow.back.gone.unread import forget_quotes
 from hub.flow.back.people import forget_people
 from hub.flow.back.reply import plan_note
-from hub.flow.back.unread import forget_quotes
 from hub.runtime import Hub
 from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection
@@ -38,7 +39,6 @@ log = structlog.get_logger(__name__)
 TRIES = 5
 SLICE = 200
 MAYBE_THERE = frozenset({"delivered", "leased", "uncertain", "review"})
-REMOVED = "(removed)"
 
 
 @dataclass
@@ -313,16 +313,18 @@ def finish(hub: Hub, *, slice_s: float = 1.0) -> int:
             keys = hub.store.erasures.settled(conn, limit=SLICE)
         if keys:
             with hub.store.database.write() as conn:
-                rows = [row for row in hub.store.erasures.sent(conn, keys, keys) if _is_gone(row, keys)]
-                hub.store.erasures.blank_ledger(conn, rows)
+                hub.store.erasures.blank_ledger(conn, _gone(hub, conn, keys))
                 hub.store.erasures.finish(conn, keys, now=hub.now())
         done += len(keys)
         if not keys or monotonic() > end or hub.stopping.is_set():
             return done
 
 
-def _is_gone(row: Sent, keys: Sequence[str]) -> bool:
-    return row.record_key in keys or is_own(row.provides, row.operation)
+def _gone(hub: Hub, conn: Connection, keys: Sequence[str]) -> list[Sent]:
+    rows = hub.store.erasures.sent(conn, keys, keys)
+    people = [row.record_key for row in rows if row.provides.startswith("person:")]
+    gone = {*keys, *hub.store.people.forgotten(conn, people)}
+    return [row for row in rows if row.record_key in gone or is_own(row.provides, row.operation)]
 
 
 # ------------------------------------------------------------------------------------------------------------- requests
