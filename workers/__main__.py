@@ -88,6 +88,8 @@ def consume(hub: Hub, role: str) -> int:
     if role != "deliver":
         # Compiled before the first job: errors of the configuration show at the start. Kept: explanations read them later.
         hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())
+    if role != "process":
+        jobs.open_destinations()
     redis = connect(redis_url(hub.settings))
     queues = [Queue(name, connection=redis, serializer=JSONSerializer) for name in ROLES[role]]
     threading.Thread(target=beat, args=(hub, role), name="heartbeat", daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -21,6 +22,15 @@ _hub: list[Hub] = []
 def use(hub: Hub) -> None:
     """The hub that this process's jobs work on."""
     _hub[:] = [hub]
+
+
+def open_destinations() -> None:
+    """Make the destinations and their HTTP ready: reading the root certificates (80 ms) would hold up the first delivery."""
+    hub = _hub[0]
+    for name, section in hub.settings.destinations.items():
+        if section.enabled:
+            with suppress(HubError):  # told where the destination is used
+                hub.destination_context(name)
 
 
 def stop() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 
+from hub import runtime
 from hub.core.errors import ConfigError, Unavailable
 from hub.queue.inprocess import InProcessBell
 from hub.sdk.connectors import Page
@@ -43,6 +44,26 @@ def test_delivering_is_one_flow_call_for_its_connection(made: Made) -> None:
     jobs.process()
     jobs.deliver("memo")
     assert made.states() == {"delivered": 1}
+
+
+def test_the_first_delivery_finds_its_http_open(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    real = runtime.open_guard
+    monkeypatch.setattr(runtime, "open_guard", lambda *given, **more: opened.append("guard") or real(*given, **more))
+    jobs.open_destinations()
+    assert opened == ["guard"]
+    made.say({"id": "1", "text": "acme"})
+    jobs.process()
+    jobs.deliver("memo")
+    assert (made.states(), opened) == ({"delivered": 1}, ["guard"])
+
+
+def test_a_destination_that_cannot_be_had_stops_no_worker(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise ConfigError("no such plugin")
+
+    monkeypatch.setattr(made.hub.registry, "destination", refuse)
+    jobs.open_destinations()
 
 
 def test_polling_is_one_flow_call_for_its_source(made: Made) -> None:
