@@ -126,7 +126,7 @@ ConnectionState = Literal["ok", "paused", "open", "half-open"]
 Verdict = Literal["up", "down", "silent"]
 """What a batch tells of the other side: it answered, it was not there, or it was not asked."""
 
-_OWN_REFUSALS = ("paced", "egress", "request", "reply_rules")  # codes of what we did not let out ourselves
+_OWN_REFUSALS = ("paced", "egress", "request", "reply_rules", "no_reply")  # codes of what we did not let out ourselves
 
 
 class Standing(msgspec.Struct, frozen=True):

@@ -66,7 +66,7 @@ class ReplyOutlet(Destination[Options]):
         with self.hub.store.database.read() as conn:
             reply = make_reply(self.hub, conn, delivery.fields)
         if reply is None:
-            raise Rejected("the signal that it answers is gone", code="gone")
+            raise Rejected("the signal that it answers is gone", code="reply_rules")
         sent = delivery.first_sent_at if delivery.attempt > 1 else None
         return Reply(delivery.key, reply.text, reply.to, reply.author, reply.raw, reply.agent, delivery.attempt, sent)
 

@@ -64,6 +64,7 @@ PAUSED = Standing("paused", "quota", NOW + seconds(60), failures=3)
         ([RateLimited(code="paced")], "silent"),
         ([Rejected("not allowed", code="egress")], "silent"),
         ([Rejected("the window is over", code="reply_rules")], "silent"),
+        ([Rejected("it cannot reply", code="no_reply")], "silent"),
         ([ConnectorError("bug")], "silent"),
         ([Unavailable(), RateLimited(code="paced")], "silent"),
     ],

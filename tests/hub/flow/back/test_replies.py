@@ -7,10 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from hub.core.errors import Rejected, Unauthorised, Unavailable, Uncertain
 from hub.core.keys import signal_key
 from hub.core.model import RawItem, RemoteRef, Tombstone
+from hub.core.retry import Standing
 from hub.flow.back.gone.erase import erase
 from hub.flow.back.reply import discard
 from hub.flow.deliver import deliver_batch
@@ -19,6 +21,7 @@ from hub.flow.sweep import ring_due
 from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection
 from hub.store.conversations import Conversations
+from hub.store.tables import signals
 from tests.hub.flow.back.desk import OURS, POST, Stage, raising
 from tests.hub.flow.back.test_erase import leftovers
 
@@ -353,6 +356,22 @@ def test_a_lane_with_a_reply_that_is_due_is_rung_for(new_stage: NewStage) -> Non
     stage.bell.rung.clear()
     ring_due(stage.hub)
     assert ("deliver", "sources/talk") in stage.bell.rung
+
+
+def test_a_reply_to_what_is_not_stored_any_more_is_refused_and_tells_nothing_of_the_network(
+    new_stage: NewStage,
+) -> None:
+    stage = new_stage()
+    stage.say(POST)
+    stage.change("reply", text="hello", part_id="c1")
+    with stage.hub.store.database.write() as conn:
+        conn.execute(delete(signals))
+    standing = Standing("open", "5 batches in a row failed", stage.clock(), failures=5, openings=1)
+    stage.hub.store.connections.change("sources/talk", lambda _: standing, now=stage.clock())
+    deliver_batch(stage.hub, "sources/talk")
+    (row,) = stage.rows("reply")
+    assert (row["state"], row["error"]["message"]) == ("dead", "the signal that it answers is gone")
+    assert stage.hub.store.connections.standing("sources/talk").state == "open"
 
 
 def test_where_the_post_is_gone_the_agent_reads_it(new_stage: NewStage) -> None:
