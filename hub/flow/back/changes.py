@@ -242,8 +242,9 @@ def _answer(hub: Hub, conn: Connection, found: Context, text: str) -> str:
     state, error = _verdict(hub, conn, said, fields)
     record = _record(hub, conn, said, fields=fields, record_key=record_key)
     plan_surely(hub, conn, Planned(record, said.signal.key, "", state, error))
-    plan_notes(hub, conn, hub.store.conversations.ids_of(conn, record.destination, [record_key]))
-    forget_answers(hub, conn, [said.signal.key])
+    ids = hub.store.conversations.ids_of(conn, record.destination, [record_key])
+    plan_notes(hub, conn, ids)
+    forget_answers(hub, conn, ids)
     return f"a reply to {said.signal.key}" + (f": {error['message']}" if error else "")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from hub.core.delivery import OPEN
 from hub.core.errors import ConfigError, ConnectorError, Rejected
 from hub.core.exchange.answer import may_reply
 from hub.core.exchange.change import read_target
@@ -76,22 +77,25 @@ def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> bo
     if claim.operation != "reply":
         return hub.store.deliveries.settle(claim, settlements, now=hub.now())
 
+    ids = [one.id for one in settlements]
+
     def also(conn: Connection) -> None:
-        plan_notes(hub, conn, [one.id for one in settlements])
-        forget_answers(hub, conn, {one.signal_key for one in claim.deliveries if one.signal_key})
+        plan_notes(hub, conn, ids)
+        forget_answers(hub, conn, ids)
 
     done = hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=also)
     ring_outlets(hub, hub.settings.destinations)
     return done
 
 
-def forget_answers(hub: Hub, conn: Connection, signal_keys: Collection[str]) -> None:
-    """Take the text out of settled replies to those of these signals that are gone: an agent may have quoted them.
+def forget_answers(hub: Hub, conn: Connection, ids: Collection[int]) -> None:
+    """Take the text out of those of these replies that have ended and whose post is gone: an agent may have quoted it.
 
     What such a post said is forgotten by now, so nobody can tell which replies do.
     """
-    gone = hub.store.signals.tombstoned(conn, sorted(signal_keys))
-    said = {id_: {**fields, "text": REMOVED} for id_, _, fields in hub.store.erasures.answers(conn, sorted(gone))}
+    ended = [row for row in hub.store.conversations.replies(conn, ids) if row["state"] not in OPEN]
+    gone = hub.store.signals.tombstoned(conn, sorted({row["signal_key"] for row in ended}))
+    said = {row["id"]: {**row["fields"], "text": REMOVED} for row in ended if row["signal_key"] in gone}
     hub.store.erasures.redact(conn, said)
 
 
