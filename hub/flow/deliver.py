@@ -37,7 +37,7 @@ from hub.core.retry import (
     judge,
     parked_until,
 )
-from hub.flow.back.gone.forgotten import end_forgotten, forgotten
+from hub.flow.back.gone.forgotten import end_forgotten, forgotten, needless
 from hub.flow.back.reply import close_claim, open_outlet, outlet_context, outlet_works
 from hub.flow.bugs import tell
 from hub.flow.lease import kept
@@ -130,7 +130,7 @@ def learn(hub: Hub, name: str, standing: Standing, errors: Sequence[ConnectorErr
 
 def work(hub: Hub, destination: Destination[Any], claim: Claim, *, began: datetime) -> Worked:
     """What becomes of each delivery of a claim that `began` then: doubtful ones are resolved first, the rest is sent."""
-    ended = overtaken(hub, claim, began=began)
+    ended = [*overtaken(hub, claim, began=began), *needless(hub, claim)]
     claim = without(claim, ended)
     gone = forgotten(hub, claim)
     worked = Worked([], [])

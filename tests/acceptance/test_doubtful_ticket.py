@@ -16,6 +16,7 @@ from sqlalchemy import update
 from hub.core.keys import signal_key
 from hub.core.model import RawItem, Tombstone
 from hub.flow.back.gone.erase import erase, finish
+from hub.flow.back.gone.forgotten import NEVER_THERE
 from hub.flow.back.gone.receipts import receipts
 from hub.flow.deliver import deliver, deliver_batch
 from hub.flow.process import process
@@ -112,3 +113,5 @@ def test_one_that_never_came_there_is_not_opened(tmp_path: Path, monkeypatch: py
         here.forget()
         assert (here.state("create"), here.desk.store.all("ticket")) == ("discarded", [])
         assert TEXT not in here.held()
+        (receipt,) = receipts(here.hub, KEY)
+        assert (receipt["state"], receipt["error"]) == ("discarded", {"message": NEVER_THERE})

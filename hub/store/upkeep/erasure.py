@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from hub.core.model import RawItem, Signal, Tombstone
+from hub.core.model import Delivery, RawItem, Signal, Tombstone
 from hub.store.conversations import RECORDS
 from hub.store.database import Database, among, chunks
 from hub.store.outbox import GONE
@@ -161,6 +161,12 @@ class Erasures:
         this = T.c.record_key == row.record_key, T.c.destination == row.destination, T.c.object == row.object
         query = select(*_SENT).where(*this, T.c.operation == row.operation).order_by(T.c.seq)
         return [Sent._make((*one, ())) for one in conn.execute(query)]
+
+    def may_hold(self, conn: Connection, tombstone: Delivery) -> bool:
+        """Whether a destination has, or may get, the record that a tombstone without a reference is about."""
+        this = T.c.record_key == tombstone.record_key, T.c.destination == tombstone.destination
+        kind = T.c.object == tombstone.object, T.c.operation == tombstone.fields.get("operation")
+        return bool(conn.scalar(select(exists().where(*this, *kind, T.c.state.not_in(("superseded", "discarded"))))))
 
     def answers(self, conn: Connection, keys: Sequence[str]) -> list[tuple[int, str, Mapping[str, Any]]]:
         """Replies to these signals that are settled: id, signal and payload."""

@@ -1,4 +1,4 @@
-"""Claimed rows whose signal or author is gone by now: nothing of them is sent (again)."""
+"""Claimed rows that end unsent: their signal or author is gone by now, or what they take back never came there."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from hub.core.model import Delivery
 from hub.runtime import Hub
 from hub.store.conversations import RECORDS
 from hub.store.deliveries import Claim, Settlement
+
+NEVER_THERE = "there was nothing to take back: it never came there"
 
 
 def forgotten(hub: Hub, claim: Claim) -> frozenset[int]:
@@ -34,3 +36,16 @@ def end_forgotten(hub: Hub, claim: Claim, ids: frozenset[int]) -> list[Settlemen
     if fallen:
         hub.store.erasures.give_up_tickets(fallen)
     return [Settlement(id_, "discarded", burns=False) for id_ in fallen]
+
+
+def needless(hub: Hub, claim: Claim) -> list[Settlement]:
+    """The tombstones of a claim whose record was never there, as the hub found out, or a person said, since they were planned.
+
+    An upsert may be there whatever became of it, and is found by its key.
+    """
+    if claim.operation != "tombstone":
+        return []
+    blind = [one for one in claim.deliveries if one.ref is None and one.fields.get("operation") != "upsert"]
+    with hub.store.database.read() as conn:
+        never = [one.id for one in blind if not hub.store.erasures.may_hold(conn, one)]
+    return [Settlement(id_, "discarded", error={"message": NEVER_THERE}, burns=False) for id_ in never]
