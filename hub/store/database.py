@@ -76,6 +76,7 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._writer = engine.execution_options(writes=True)
+        self._borrower = engine.execution_options(writes=True, loosely=True)
         self._adds: dict[Table, Executable] = {}  # made once: a statement is slow to make, and each commit makes some
 
     @property
@@ -93,6 +94,17 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that writes: all of it or nothing. Raises StoreUnavailable where the database cannot take it."""
         with unavailable(), self._writer.connect() as conn, conn.begin():
+            yield conn
+
+    @contextmanager
+    def borrow(self) -> Iterator[Connection]:
+        """A transaction that writes what a power cut may undo without harm: a lease of work that has no effect before it ends.
+
+        It does not wait for the disk, but a process that dies loses nothing, and whatever `write` keeps later keeps this too.
+        """
+        with unavailable(), self._borrower.connect() as conn, conn.begin():
+            if not self.is_sqlite:
+                conn.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield conn
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -345,12 +357,14 @@ def _execute_patiently(cursor: Any, statement: str) -> None:
 
 
 def _begin_sqlite(conn: Connection) -> None:
-    if not conn.get_execution_options().get("writes"):
+    options = conn.get_execution_options()
+    if not options.get("writes"):
         conn.exec_driver_sql("BEGIN")
         return
     raw = conn.connection.dbapi_connection
     assert raw is not None
     with contextlib.closing(raw.cursor()) as cursor:
+        cursor.execute(f"PRAGMA synchronous={'NORMAL' if options.get('loosely') else 'FULL'}")
         if not _begin_alone(cursor):
             conn.exec_driver_sql("BEGIN IMMEDIATE")  # the last try, whose error SQLAlchemy tells
 

@@ -64,7 +64,7 @@ class Inbox:
     def claim(self, *, limit: int, now: datetime) -> tuple[str, list[InboxRow]]:
         """Lease up to `limit` due rows, oldest first; a row whose lease was lost twice comes alone. Returns (token, rows)."""
         token = lease_token()
-        with self.database.write() as conn:
+        with self.database.borrow() as conn:
             first = conn.execute(self._due(now).with_only_columns(T.c.id, T.c.losses).limit(1)).first()
             if first is None:
                 return token, []

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Integer, event, insert, select, text
+from sqlalchemy import Column, Connection, Integer, event, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from hub.core.errors import ConfigError
 from hub.store import Store, StoreUnavailable, WrongRevision, open_store
 from hub.store.database import NAP_S, among, chunks, holder_is_gone, lease_token, open_database
-from hub.store.tables import deliveries, needs, signals, storable
+from hub.store.tables import deliveries, inbox, needs, signals, storable
 from tests.hub.store.given import NOON, judged, plan, raw, record, signal
 
 Limited = Callable[[str], Store]
@@ -62,6 +62,29 @@ def test_a_commit_in_sqlite_is_durable_and_locks_out_no_reader(tmp_path: Path, p
             found.append(conn.exec_driver_sql(f"PRAGMA {pragma}").scalar())
     store.close()
     assert found == [value, value]
+
+
+def test_only_what_is_borrowed_does_not_wait_for_the_disk(store: Store) -> None:
+    def waits(conn: Connection) -> str:
+        query = "PRAGMA synchronous" if store.database.is_sqlite else "SHOW synchronous_commit"
+        return {"1": "no", "2": "yes", "off": "no", "on": "yes"}[str(conn.exec_driver_sql(query).scalar_one())]
+
+    for _ in range(2):  # the same pooled connection, again
+        with store.database.borrow() as conn:
+            assert waits(conn) == "no"
+        with store.database.write() as conn:
+            assert waits(conn) == "yes"
+
+
+def test_what_is_borrowed_is_there_for_others_at_once_and_undone_by_a_failure(store: Store) -> None:
+    store.inbox.add([raw()])
+    token, rows = store.inbox.claim(limit=10, now=NOON)
+    assert (len(rows), store.inbox.claim(limit=10, now=NOON)[1]) == (1, [])
+    store.inbox.release(token)
+    with pytest.raises(RuntimeError), store.database.borrow() as conn:
+        conn.execute(update(inbox).values(state="leased"))
+        raise RuntimeError
+    assert store.inbox.counts() == {"new": 1}
 
 
 def test_a_database_that_another_process_has_locked_is_unavailable(limited: Limited, locked: None) -> None:
