@@ -32,7 +32,7 @@ MEANS: Mapping[str, str] = {
     "uncertain": "sent, and no answer came: looked into before anything is sent again",
     "review": "a person decides: a reply waits for approval, or it may have been done and nobody can tell",
     "dead": "given up: refused by the destination, or out of attempts",
-    "discarded": "given up by a person",
+    "discarded": "given up: by a person, or since nothing is left to do",
     "superseded": "a newer version took its place before it was sent",
 }
 assert set(MEANS) == set(STATES)
