@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -29,8 +29,7 @@ def open_destinations() -> None:
     hub = _hub[0]
     for name, section in hub.settings.destinations.items():
         if section.enabled:
-            with suppress(HubError):  # told where the destination is used
-                hub.destination_context(name)
+            _guarded(f"open {name}", partial(hub.destination_context, name))
 
 
 def stop() -> None:

@@ -58,12 +58,16 @@ def test_the_first_delivery_finds_its_http_open(made: Made, monkeypatch: pytest.
     assert (made.states(), opened) == ({"delivered": 1}, ["guard"])
 
 
-def test_a_destination_that_cannot_be_had_stops_no_worker(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("error", [ConfigError("no such plugin"), ZeroDivisionError("a plugin's bug")])
+def test_a_destination_that_cannot_be_had_is_told_and_stops_no_worker(
+    made: Made, logged: list[structlog.typing.EventDict], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
     def refuse(*_: object) -> None:
-        raise ConfigError("no such plugin")
+        raise error
 
     monkeypatch.setattr(made.hub.registry, "destination", refuse)
     jobs.open_destinations()
+    assert [entry["step"] for entry in logged] == ["open memo"]
 
 
 def test_polling_is_one_flow_call_for_its_source(made: Made) -> None:
