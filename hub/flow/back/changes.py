@@ -33,10 +33,9 @@ from hub.core.model import Change, RawItem, Record, RemoteRef, Unread
 from hub.core.normalise import clean_text
 from hub.flow.back.reply import (
     answering_source,
-    forget_answers,
+    follow_up,
     lane_of,
     make_reply,
-    plan_notes,
     plan_surely,
     plan_unanswered,
     refusal,
@@ -242,9 +241,7 @@ def _answer(hub: Hub, conn: Connection, found: Context, text: str) -> str:
     state, error = _verdict(hub, conn, said, fields)
     record = _record(hub, conn, said, fields=fields, record_key=record_key)
     plan_surely(hub, conn, Planned(record, said.signal.key, "", state, error))
-    ids = hub.store.conversations.ids_of(conn, record.destination, [record_key])
-    plan_notes(hub, conn, ids)
-    forget_answers(hub, conn, ids)
+    follow_up(hub, conn, hub.store.conversations.ids_of(conn, record.destination, [record_key]))
     return f"a reply to {said.signal.key}" + (f": {error['message']}" if error else "")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -78,25 +78,9 @@ def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> bo
         return hub.store.deliveries.settle(claim, settlements, now=hub.now())
 
     ids = [one.id for one in settlements]
-
-    def also(conn: Connection) -> None:
-        plan_notes(hub, conn, ids)
-        forget_answers(hub, conn, ids)
-
-    done = hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=also)
+    done = hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=lambda conn: follow_up(hub, conn, ids))
     ring_outlets(hub, hub.settings.destinations)
     return done
-
-
-def forget_answers(hub: Hub, conn: Connection, ids: Collection[int]) -> None:
-    """Take the text out of those of these replies that have ended and whose post is gone: an agent may have quoted it.
-
-    What such a post said is forgotten by now, so nobody can tell which replies do.
-    """
-    ended = [row for row in hub.store.conversations.replies(conn, ids) if row["state"] not in OPEN]
-    gone = hub.store.signals.tombstoned(conn, sorted({row["signal_key"] for row in ended}))
-    said = {row["id"]: {**row["fields"], "text": REMOVED} for row in ended if row["signal_key"] in gone}
-    hub.store.erasures.redact(conn, said)
 
 
 def is_lane(name: str) -> bool:
@@ -189,7 +173,7 @@ def hold_stranded(hub: Hub, lane: str) -> int:
         rows = hub.store.conversations.stranded(conn, lane, locked=True)
         ids = [row["id"] for row in rows if not _is_told(row["error"], reason)]
         hub.store.conversations.hold(conn, ids, {"code": OFF, "message": reason})
-        plan_notes(hub, conn, ids)
+        follow_up(hub, conn, ids)
     if ids:
         log.warning("replies wait for a source that is off", lane=lane, replies=len(ids), reason=reason)
         ring_outlets(hub, hub.settings.destinations)
@@ -203,9 +187,21 @@ def _is_told(error: object, reason: str) -> bool:
 # --------------------------------------------------------------------------------------------------------------- notes
 
 
-def plan_notes(hub: Hub, conn: Connection, ids: Iterable[int]) -> None:
-    """Tell the agents what became of these replies, in the transaction that says so: a kill loses no news."""
-    for row in hub.store.conversations.replies(conn, ids):
+def follow_up(hub: Hub, conn: Connection, ids: Iterable[int]) -> None:
+    """Tell the agents what became of these replies, in the transaction that says so: a kill loses no news.
+
+    Of those that have ended and whose post is gone no text is kept: an agent may have quoted it, and nobody can tell any more.
+    """
+    rows = hub.store.conversations.replies(conn, ids)
+    _plan_notes(hub, conn, rows)
+    ended = [row for row in rows if row["state"] not in OPEN]
+    gone = hub.store.signals.tombstoned(conn, sorted({row["signal_key"] for row in ended}))
+    said = {row["id"]: {**row["fields"], "text": REMOVED} for row in ended if row["signal_key"] in gone}
+    hub.store.erasures.redact(conn, said)
+
+
+def _plan_notes(hub: Hub, conn: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    for row in rows:
         page = f"{hub.settings.public_url}/deliveries/{row['id']}"
         network = str(row["fields"].get("signal", "")).partition(":")[0]
         text = reply_note(network, state=row["state"], error=row["error"], links=(row["remote_url"], page))
@@ -267,6 +263,6 @@ def ring_outlets(hub: Hub, names: Iterable[str]) -> None:
 
 def discard(hub: Hub, ids: Sequence[int], *, note: str) -> int:
     """Give deliveries up for good; agents are told of refused replies in the same transaction. Returns how many."""
-    count = hub.store.outbox.discard(ids, note=note, now=hub.now(), also=lambda conn: plan_notes(hub, conn, ids))
+    count = hub.store.outbox.discard(ids, note=note, now=hub.now(), also=lambda conn: follow_up(hub, conn, ids))
     ring_outlets(hub, hub.settings.destinations)
     return count

@@ -404,6 +404,19 @@ def test_an_answer_that_was_under_way_at_the_erasure_leaves_no_word_either(new_s
     assert leftovers(stage.hub.store, "acme is down") == []
 
 
+def test_an_answer_that_waits_for_approval_at_the_erasure_leaves_no_word_when_it_is_refused(
+    new_stage: NewStage,
+) -> None:
+    stage = new_stage(reply="approve")
+    stage.say(POST)
+    stage.answer("> acme is down\nno, it is up")
+    erase(stage.hub, [Tombstone(signal_key("lines", "1"), "erasure", stage.clock())])
+    (row,) = stage.rows("reply")
+    assert (row["state"], leftovers(stage.hub.store, "acme is down")) == ("review", ["deliveries.fields"])
+    discard(stage.hub, [row["id"]], note="the post is gone")
+    assert leftovers(stage.hub.store, "acme is down") == []
+
+
 def test_a_row_of_its_own_is_wrong_and_the_others_are_handled(new_stage: NewStage) -> None:
     stage = new_stage()
     stage.say(POST)
