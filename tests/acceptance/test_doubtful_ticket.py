@@ -47,7 +47,6 @@ KEY = signal_key("webhook", "1", "ears")
 class Shop(NamedTuple):
     hub: Hub
     desk: Any
-    url: str
 
     def forget(self) -> None:
         """The post is erased, and the desk is told as far as it can be by now, and a minute later."""
@@ -79,7 +78,7 @@ def shop(folder: Path, monkeypatch: pytest.MonkeyPatch, **fault: bool) -> Iterat
         faults = [{"match": {"method": "POST", "path": "/tickets"}, "times": 1, **fault}]
         httpx.post(f"{desk.url}/_sandbox/faults", json=faults, trust_env=False).raise_for_status()
         deliver_batch(hub, "desk")
-        here = Shop(hub, desk.sandbox, desk.url)
+        here = Shop(hub, desk.sandbox)
         assert here.state("create") == "uncertain"
         try:
             yield here

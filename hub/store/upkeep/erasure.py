@@ -58,14 +58,13 @@ Index(
     postgresql_where=I.c.state == "split",
 )
 STOPPABLE = ("pending", "retry", "blocked", "parked")
-DOUBTS = ("uncertain", "review", "lost")
-"""Outcomes of attempts after which nobody knows whether the record is there."""
+DOUBTS = ("uncertain", "review", "lost")  # outcomes of attempts after which nobody knows whether the record is there
 ERASED = "erased"
 _signal = msgspec.json.Decoder(Signal)
 
 
 class Sent(NamedTuple):
-    """A row of the ledger that a signal or author caused, and what it needed."""
+    """A row of the ledger that a signal or author caused, and what it needed; `was_let_go`: it goes on after a doubt."""
 
     id: int
     destination: str
@@ -83,7 +82,7 @@ class Sent(NamedTuple):
     fields: Mapping[str, Any]
     was_sent: bool
     remote_id: str | None
-    was_in_doubt: bool
+    was_let_go: bool
     needs: tuple[str, ...] = ()
 
 
@@ -327,6 +326,7 @@ _BLANK = (
 _OF_AUTHOR = T.c.provides.startswith("author:")
 _OF_KIN = T.c.provides.startswith("person:"), T.c.provides.startswith("account:")
 _LAST = ("last_url", "last_network", "last_at")
+_DOUBTED = exists().where(attempts.c.delivery_id == T.c.id, attempts.c.outcome.in_(DOUBTS))
 _SENT = (
     T.c.id,
     T.c.destination,
@@ -344,7 +344,7 @@ _SENT = (
     T.c.fields,
     T.c.first_sent_at.is_not(None).label("was_sent"),
     T.c.remote_id,
-    exists().where(attempts.c.delivery_id == T.c.id, attempts.c.outcome.in_(DOUBTS)).label("was_in_doubt"),
+    and_(T.c.state.in_(STOPPABLE), _DOUBTED).label("was_let_go"),
 )
 _ANSWER = (T.c.id, T.c.signal_key, T.c.fields)
 _RECEIPT = (

@@ -168,9 +168,9 @@ def _is_doubt(hub: Hub, row: Sent) -> bool:
 
     A doubt that was left to a person is looked into again where the hub itself can: an erasure does not wait for one.
     """
-    if row.operation == "upsert" or not row.was_sent or row.destination not in hub.settings.destinations:
+    if row.operation == "upsert" or row.destination not in hub.settings.destinations:
         return False
-    return (row.state in STOPPABLE and row.was_in_doubt) or (row.state == "review" and _can_look_up(hub, row))
+    return row.was_let_go or (row.state == "review" and row.was_sent and _can_look_up(hub, row))
 
 
 def _can_look_up(hub: Hub, row: Sent) -> bool:
@@ -214,8 +214,8 @@ def _may_be_there(row: Sent) -> bool:
     """An upsert finds its record by key whatever became of the attempt; anything else may be there if nobody denied it."""
     if row.state == "review" and not row.was_sent:
         return False
-    is_there = row.state in MAYBE_THERE or row.remote_id is not None
-    return is_there or (row.was_sent and (row.operation == "upsert" or (row.was_in_doubt and row.state in STOPPABLE)))
+    is_there = row.state in MAYBE_THERE or row.was_let_go or row.remote_id is not None
+    return is_there or (row.was_sent and row.operation == "upsert")
 
 
 def _tombstone(row: Sent) -> Record:

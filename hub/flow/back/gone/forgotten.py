@@ -46,6 +46,8 @@ def needless(hub: Hub, claim: Claim) -> list[Settlement]:
     if claim.operation != "tombstone":
         return []
     blind = [one for one in claim.deliveries if one.ref is None and one.fields.get("operation") != "upsert"]
+    if not blind:
+        return []
     with hub.store.database.read() as conn:
         never = [one.id for one in blind if not hub.store.erasures.may_hold(conn, one)]
     return [Settlement(id_, "discarded", error={"message": NEVER_THERE}, burns=False) for id_ in never]

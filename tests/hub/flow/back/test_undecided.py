@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from hub.core.errors import ConnectorError, Rejected, Unavailable, Uncertain
 from hub.core.keys import signal_key
@@ -20,7 +20,7 @@ from hub.flow.process import process
 from hub.flow.watch.judge import judge
 from hub.flow.watch.look import look
 from hub.sdk.connectors import Idempotency, Lookup, Native, NoIdempotency, Upsert
-from hub.store.tables import deliveries
+from hub.store.tables import deliveries, refs
 from tests.hub.flow.back.test_erase import able, states, taken_back
 from tests.hubs import Made
 
@@ -48,12 +48,29 @@ def left_to_a_person(new_hub: NewHub, *, mapping: str, idempotency: Idempotency)
     return made, sent
 
 
-def find(made: Made, sent: Delivery, *, was_there: bool) -> None:
+def forget(made: Made) -> None:
+    erase(made.hub, [Tombstone(KEY, "erasure", made.clock())])
+    made.run()
+    made.clock.pass_(minutes=1)  # a search may lag
+    made.run()
+
+
+def let_go_on(new_hub: NewHub, *, mapping: str, idempotency: Idempotency) -> tuple[Made, Delivery]:
+    """The same, after a person has decided that it goes on."""
+    made, sent = left_to_a_person(new_hub, mapping=mapping, idempotency=idempotency)
+    assert made.hub.store.outbox.retry(None, now=made.clock()) == 1
+    return made, sent
+
+
+@pytest.mark.parametrize("was_there", [True, False])
+@pytest.mark.parametrize("idempotency", [Lookup(timedelta()), Native(timedelta(hours=2))], ids=["lookup", "native"])
+@pytest.mark.parametrize("stand", [in_doubt, left_to_a_person, let_go_on])
+def test_a_doubt_is_looked_into_before_it_is_given_up_and_never_repeated(
+    new_hub: NewHub, stand: Callable[..., tuple[Made, Delivery]], idempotency: Idempotency, *, was_there: bool
+) -> None:
+    made, sent = stand(new_hub, mapping="ticket", idempotency=idempotency)
     made.memo.found = {sent.key: RemoteRef("t-1")} if was_there else {}
-
-
-def ends_well(made: Made, *, was_there: bool) -> None:
-    """Nothing was sent a second time; the tombstone names the record if there is one, and else is not sent."""
+    forget(made)
     assert [one.ref for one in taken_back(made)] == ([RemoteRef("t-1")] if was_there else [])
     ended = "delivered" if was_there else "discarded"
     assert (states(made), len(made.memo.got)) == ({"create": ended, "tombstone": ended}, 2 if was_there else 1)
@@ -62,50 +79,26 @@ def ends_well(made: Made, *, was_there: bool) -> None:
     assert finish(made.hub) == 1
 
 
-def forget(made: Made) -> None:
+def test_a_doubt_at_a_destination_that_is_not_configured_any_more_ends_with_a_receipt_that_says_so(
+    new_hub: NewHub,
+) -> None:
+    made, _ = let_go_on(new_hub, mapping="ticket", idempotency=Lookup(timedelta()))
+    made.hub.settings = made.hub.settings.model_copy(update={"destinations": {}})
     erase(made.hub, [Tombstone(KEY, "erasure", made.clock())])
+    assert states(made) == {"create": "discarded", "tombstone": "dead"}
+    assert "not configured any more" in receipts(made.hub, KEY)[0]["error"]["message"]
+
+
+def test_a_record_without_a_reference_is_taken_back_all_the_same(new_hub: NewHub) -> None:
+    made = able(new_hub(mapping="ticket"))
+    made.say(POST)
     made.run()
-    made.clock.pass_(minutes=1)  # a search may lag
-    made.run()
-
-
-SEARCHED = pytest.mark.parametrize(
-    "idempotency", [Lookup(timedelta()), Native(timedelta(hours=2))], ids=["lookup", "native"]
-)
-
-
-@SEARCHED
-@pytest.mark.parametrize("was_there", [True, False])
-def test_a_doubt_that_was_left_to_a_person_is_looked_into_again(
-    new_hub: NewHub, idempotency: Idempotency, *, was_there: bool
-) -> None:
-    made, sent = left_to_a_person(new_hub, mapping="ticket", idempotency=idempotency)
-    find(made, sent, was_there=was_there)
+    with made.hub.store.database.write() as conn:
+        conn.execute(delete(refs))
+        conn.execute(update(deliveries).values(remote_id=None))
     forget(made)
-    ends_well(made, was_there=was_there)
-
-
-@SEARCHED
-@pytest.mark.parametrize("was_there", [True, False])
-def test_a_doubt_that_a_person_lets_go_on_is_looked_into_before_it_is_given_up(
-    new_hub: NewHub, idempotency: Idempotency, *, was_there: bool
-) -> None:
-    made, sent = left_to_a_person(new_hub, mapping="ticket", idempotency=idempotency)
-    find(made, sent, was_there=was_there)
-    assert made.hub.store.outbox.retry(None, now=made.clock()) == 1
-    forget(made)
-    ends_well(made, was_there=was_there)
-
-
-@SEARCHED
-@pytest.mark.parametrize("was_there", [True, False])
-def test_a_doubt_that_was_not_resolved_yet_is_looked_into_and_never_repeated(
-    new_hub: NewHub, idempotency: Idempotency, *, was_there: bool
-) -> None:
-    made, sent = in_doubt(new_hub, mapping="ticket", idempotency=idempotency)
-    find(made, sent, was_there=was_there)
-    forget(made)
-    ends_well(made, was_there=was_there)
+    assert [one.ref for one in taken_back(made)] == [None]
+    assert states(made) == {"create": "delivered", "tombstone": "delivered"}
 
 
 @pytest.mark.parametrize("first", [Rejected("no"), Unavailable("later")])
