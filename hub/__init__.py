@@ -2,7 +2,7 @@
 
     from hub import Options, PollingSource, RawItem, Signal, Translated, hookimpl
 
-`hub.sdk.http` (the guard and its adapters), `hub.sdk.sandbox` and `hub.sdk.testing` are imported by name.
+`hub.sdk.http` (the guard and its adapters), `hub.testkit.sandbox` and `hub.testkit` are imported by name.
 """
 
 from hub.core.errors import (

@@ -22,8 +22,8 @@ from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Registry
 from hub.runtime import Hub, system_clock
-from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
 from hub.store import open_store
+from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from tests.material import shared
 
 VENDORS = ("salesforce", "hubspot", "zendesk")

@@ -111,7 +111,7 @@ class Source(Connector[OptionsT]):
     """A network, forum, feed or system that says things.
 
     `network` names where signals come from (also the prefix of their keys); `sandbox` is a local look-alike of it as
-    `module:function` (see `hub.sdk.sandbox`). `whole_documents` is True where a document holds many items (a feed), False
+    `module:function` (see `hub.testkit.sandbox`). `whole_documents` is True where a document holds many items (a feed), False
     where it is one item a line. A source that answers sets `reply_rules` and has `reply`; one that
     can ask whether posts still exist sets `recheck_size` (posts a call) and has `recheck`.
     """
@@ -240,7 +240,7 @@ class Destination(Connector[OptionsT]):
     """A system where records land.
 
     `mappings` names the folder of default mappings as `package:folder`, `sandbox` the local look-alike as
-    `module:function` (see `hub.sdk.sandbox`). `capabilities` tells what the engine may ask beyond records:
+    `module:function` (see `hub.testkit.sandbox`). `capabilities` tells what the engine may ask beyond records:
 
     - `tombstone`: operation "tombstone" leaves nothing of a record's text (its `fields` are empty, `ref` is the record's);
     - `note`: operation "note" adds `fields["text"]` to the record `parents["conversation"]` for agents only, never in public;

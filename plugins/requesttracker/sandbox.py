@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Refused, Sandbox, SandboxOptions, Taken, route
+from hub.testkit.sandbox import Answer, Call, Refused, Sandbox, SandboxOptions, Taken, route
 
 API = "/REST/2.0"
 NEVER = "1970-01-01T00:00:00Z"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Refused, Sandbox, SandboxOptions, route
+from hub.testkit.sandbox import Answer, Call, Refused, Sandbox, SandboxOptions, route
 
 
 class WebhookSandbox(Sandbox):

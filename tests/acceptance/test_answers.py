@@ -24,9 +24,9 @@ from hub.flow.process import process
 from hub.flow.sweep import sweep
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub
-from hub.sdk.sandbox import SandboxOptions, serve
-from hub.sdk.testing.fakes import SentRequest, answer
-from hub.sdk.testing.server import LocalServer
+from hub.testkit.fakes import SentRequest, answer
+from hub.testkit.sandbox import SandboxOptions, serve
+from hub.testkit.server import LocalServer
 from plugins.zendesk.sandbox import build
 from tests.acceptance.bluesky_network import BlueskyNetwork, Posted
 from tests.acceptance.door import knock

@@ -12,7 +12,7 @@ import pytest
 from hub import Context, RawItem, Signal, Translated, Unauthorised, author_key, signal_key
 from hub.runtime import system_clock
 from hub.sdk.http import open_guard
-from hub.sdk.testing.fakes import context
+from hub.testkit.fakes import context
 from plugins.bluesky.source import BlueskySource
 from tests.acceptance.bluesky_network import BlueskyNetwork
 from tests.acceptance.servers import until

@@ -11,7 +11,7 @@ import pytest
 from hub import Context, Rejected, Reply, Signal, signal_key
 from hub.runtime import system_clock
 from hub.sdk.http import open_guard
-from hub.sdk.testing.fakes import MemoryState, context
+from hub.testkit.fakes import MemoryState, context
 from plugins.bluesky.source import BlueskySource
 from tests.acceptance.bluesky_network import BlueskyAccount, BlueskyNetwork, Posted, make_account
 from tests.acceptance.servers import until

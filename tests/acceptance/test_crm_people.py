@@ -20,9 +20,9 @@ from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Plugin
 from hub.runtime import Hub
-from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
 from hub.store import open_store
 from hub.store.tables import refs
+from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from plugins.hubspot.destination import HubSpotDestination
 from plugins.hubspot.sandbox import build as build_account
 from plugins.salesforce.destination import SalesforceDestination

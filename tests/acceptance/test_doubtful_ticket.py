@@ -22,8 +22,8 @@ from hub.flow.deliver import deliver, deliver_batch
 from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub, system_clock
-from hub.sdk.sandbox import SandboxOptions, serve
 from hub.store.tables import deliveries
+from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.zendesk.sandbox import build
 
 CONFIG = """

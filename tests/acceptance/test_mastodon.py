@@ -11,7 +11,7 @@ import pytest
 from hub import Context, Rejected, Signal, Translated, Unauthorised, author_key
 from hub.runtime import system_clock
 from hub.sdk.http import open_guard
-from hub.sdk.testing.fakes import context
+from hub.testkit.fakes import context
 from plugins.mastodon.source import MastodonSource
 from tests.acceptance.servers import until
 from tests.acceptance.snac_network import SnacNetwork

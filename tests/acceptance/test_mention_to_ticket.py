@@ -17,7 +17,7 @@ from hub.flow.intake import poll, polling_sources
 from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub
-from hub.sdk.sandbox import SandboxOptions, serve
+from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.zendesk.sandbox import build
 from tests.acceptance.bluesky_network import BlueskyNetwork
 from tests.acceptance.servers import until

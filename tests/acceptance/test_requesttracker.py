@@ -19,7 +19,7 @@ from hub import Change, Delivery, Lookup, Outcome, RemoteRef, Unauthorised, Unce
 from hub.runtime import system_clock
 from hub.sdk.connectors import Context, HttpResponse
 from hub.sdk.http import open_guard
-from hub.sdk.testing.fakes import MemoryState, context
+from hub.testkit.fakes import MemoryState, context
 from plugins.requesttracker.config import RequestTrackerOptions
 from plugins.requesttracker.destination import RequestTrackerDestination
 from tests.acceptance.servers import HOME, Server, started

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.sdk.sandbox import Answer, Call
+from hub.testkit.sandbox import Answer, Call
 from plugins.zendesk.sandbox.desk import ZendeskSandbox
 from tests.chaos.posts import Post, posts
 from tests.chaos.stage import Stage, Wanted, doubled, listed, made, send_all, stage, wait

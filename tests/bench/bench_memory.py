@@ -7,7 +7,7 @@ import threading
 import time
 
 from hub.runtime import open_hub
-from hub.sdk.sandbox import SandboxOptions, serve
+from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.webhook.sandbox import build
 from tests.bench.running import bodies, burst, first_accepted, home, hub_up, memory, say, until
 

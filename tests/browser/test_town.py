@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hub.sdk.sandbox import SandboxOptions, serve
+from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.mastodon.sandbox import build as build_town
 from plugins.zendesk.sandbox import build as build_desk
 from tests.browser.test_live import CHROMIUM, HOSTILE

@@ -22,8 +22,8 @@ from hub.flow.process import process
 from hub.flow.sweep import sweep
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub, system_clock
-from hub.sdk.sandbox import Answer, Call, Sandbox, SandboxOptions
-from hub.sdk.sandbox.app import Reset
+from hub.testkit.sandbox import Answer, Call, Sandbox, SandboxOptions
+from hub.testkit.sandbox.app import Reset
 from tests.chaos.posts import Post, posts
 from tests.chaos.stage import Stage, Wanted, build, doubled, stage
 from tests.material import ROOT

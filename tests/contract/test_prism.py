@@ -14,7 +14,7 @@ import pytest
 from hub.core.model import Tombstone
 from hub.flow.back.gone.erase import erase
 from hub.runtime import Hub
-from hub.sdk.sandbox import Answer, Call, Sandbox, SandboxOptions
+from hub.testkit.sandbox import Answer, Call, Sandbox, SandboxOptions
 from tests.chaos.posts import posts
 from tests.chaos.stage import Wanted, build, stage
 from tests.chaos.test_moments import finish, opened, reply_to, take

@@ -17,8 +17,8 @@ import pytest
 from hub.core.model import RawItem
 from hub.flow.intake import poll, polling_sources
 from hub.flow.process import process
-from hub.sdk.sandbox import RunningSandbox
-from hub.sdk.testing.hostile import PAYLOADS
+from hub.testkit.contracts.hostile import PAYLOADS
+from hub.testkit.sandbox import RunningSandbox
 from tests.landing import NOON, Landing, fresh_database, landing, sandboxes
 from tests.plugins.hostile_items import ITEMS, alone, together
 

@@ -17,8 +17,8 @@ from hub.core.grammar.facts import facts
 from hub.core.mapping import Mapped, compile_mapping
 from hub.sdk.connectors import Destination
 from hub.sdk.http import open_guard
-from hub.sdk.sandbox import Sandbox, SandboxOptions, serve
-from hub.sdk.testing.fakes import context
+from hub.testkit.fakes import context
+from hub.testkit.sandbox import Sandbox, SandboxOptions, serve
 from plugins.hubspot.config import HubSpotOptions
 from plugins.hubspot.destination import HubSpotDestination
 from plugins.hubspot.sandbox import build as hubspot

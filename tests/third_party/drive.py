@@ -18,7 +18,7 @@ from hub.flow.sweep import prepare
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Registry
 from hub.runtime import Hub, open_hub
-from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
+from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from hub.web.app import WebApp
 
 CONFIG = """

@@ -80,7 +80,7 @@ def sandbox(
     """Serve stateful look-alikes of Salesforce, HubSpot, Zendesk, Mastodon and any connector that ships one."""
     from hub.cli.running.sandboxes import builder, with_sandbox
     from hub.config.settings import Settings, load_settings
-    from hub.sdk.sandbox import SandboxOptions, serve
+    from hub.testkit.sandbox import SandboxOptions, serve
 
     settings = load_settings(context.obj) if context.obj.exists() else Settings()
     names = plugins or list(settings.sandbox.plugins) or with_sandbox()

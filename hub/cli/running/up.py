@@ -15,7 +15,7 @@ from hub.core.errors import ConfigError, HubError, Problem
 from hub.queue import embedded
 from hub.registry import Registry
 from hub.sdk.connectors import StreamingSource
-from hub.sdk.sandbox import SandboxOptions
+from hub.testkit.sandbox import SandboxOptions
 
 # Redis knows no supervisor: this guard starts it and ends it when standard input ends.
 GUARD = """

@@ -10,7 +10,7 @@ Not modelled: pipelines, owners, lists, associations with labels, OAuth.
 
 from __future__ import annotations
 
-from hub.sdk.sandbox import SandboxOptions
+from hub.testkit.sandbox import SandboxOptions
 from plugins.hubspot.sandbox.account import HubSpotSandbox
 
 

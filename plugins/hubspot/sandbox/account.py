@@ -10,7 +10,7 @@ from datetime import timedelta
 from importlib.resources import files
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Contract, Refused, SandboxOptions, Terms, route
+from hub.testkit.sandbox import Answer, Call, Contract, Refused, SandboxOptions, Terms, route
 from plugins.hubspot.sandbox.answers import batch, error, invalid, item_error, matches
 from plugins.hubspot.sandbox.people import PORTAL, People
 

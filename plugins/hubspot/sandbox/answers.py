@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
-from hub.sdk.sandbox import Answer
+from hub.testkit.sandbox import Answer
 
 
 def error(status: int, category: str, message: str) -> Answer:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Refused, Sandbox, SandboxOptions, Taken, route
-from hub.sdk.sandbox.pages.forms import back_to, posted, record_form
+from hub.testkit.sandbox import Answer, Call, Refused, Sandbox, SandboxOptions, Taken, route
+from hub.testkit.sandbox.pages.forms import back_to, posted, record_form
 from plugins.hubspot.sandbox.answers import error
 from plugins.hubspot.sandbox.webhooks import Webhooks
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from hub.sdk.sandbox import Attempt, Event, Teller
+from hub.testkit.sandbox import Attempt, Event, Teller
 
 MOST = 10_000  # events that are kept while nobody takes them
 ATTEMPTS = 3  # HubSpot tries ten times in a day

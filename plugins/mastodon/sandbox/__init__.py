@@ -10,7 +10,7 @@ keys are kept), `page` (40: the most items of a page).
 
 from __future__ import annotations
 
-from hub.sdk.sandbox import SandboxOptions
+from hub.testkit.sandbox import SandboxOptions
 from plugins.mastodon.sandbox.town import TownSandbox
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Refused, route
+from hub.testkit.sandbox import Answer, Call, Refused, route
 from plugins.mastodon.sandbox.statuses import Statuses, moment, tags_of
 
 Item = tuple[str, Mapping[str, Any]]

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
-from hub.sdk.sandbox import Answer, Refused, Sandbox
+from hub.testkit.sandbox import Answer, Refused, Sandbox
 
 Record = dict[str, Any]
 PEOPLE: Sequence[tuple[str, str, int, str]] = (

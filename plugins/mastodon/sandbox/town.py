@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Refused, document, route
+from hub.testkit.sandbox import Answer, Call, Refused, document, route
 from plugins.mastodon.sandbox.api import Api
 from plugins.mastodon.sandbox.statuses import PEOPLE
 

@@ -9,7 +9,7 @@ Strings are counted in code points; counts, formulas, sharing, triggers and conv
 
 from __future__ import annotations
 
-from hub.sdk.sandbox import SandboxOptions
+from hub.testkit.sandbox import SandboxOptions
 from plugins.salesforce.sandbox.org import SalesforceSandbox
 
 __all__ = ["SalesforceSandbox", "build"]

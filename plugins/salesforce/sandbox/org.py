@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 
-from hub.sdk.sandbox import Answer, Call, Refused, SandboxOptions, Taken, route
-from hub.sdk.sandbox.routes import find_route, routes_of
+from hub.testkit.sandbox import Answer, Call, Refused, SandboxOptions, Taken, route
+from hub.testkit.sandbox.routes import find_route, routes_of
 from plugins.salesforce.sandbox import soql
 from plugins.salesforce.sandbox.fields import Problem, field_of, fit, is_readable
 from plugins.salesforce.sandbox.outbound import ORGANIZATION

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
-from hub.sdk.sandbox import Attempt, Event, Teller
+from hub.testkit.sandbox import Attempt, Event, Teller
 
 ORGANIZATION = "00D000000000001EAA"
 ATTEMPTS = 3  # Salesforce goes on for a day

@@ -12,7 +12,7 @@ A ticket is closed by `PUT /api/v2/tickets/{id}` with status closed, as at Zende
 
 from __future__ import annotations
 
-from hub.sdk.sandbox import SandboxOptions
+from hub.testkit.sandbox import SandboxOptions
 from plugins.zendesk.sandbox.desk import ZendeskSandbox
 
 

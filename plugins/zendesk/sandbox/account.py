@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Contract, Refused, Sandbox, SandboxOptions, route
-from hub.sdk.sandbox.contract import Terms
+from hub.testkit.sandbox import Answer, Call, Contract, Refused, Sandbox, SandboxOptions, route
+from hub.testkit.sandbox.contract import Terms
 
 _WORDS = ("handle", "network", "profile_url", "avatar_url")
 _SIGNAL = (

@@ -7,9 +7,9 @@ from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
-from hub.sdk.sandbox import Answer, Call, Refused, linked, route
-from hub.sdk.sandbox.pages.document import document
-from hub.sdk.sandbox.pages.forms import back_to, posted
+from hub.testkit.sandbox import Answer, Call, Refused, linked, route
+from hub.testkit.sandbox.pages.document import document
+from hub.testkit.sandbox.pages.forms import back_to, posted
 from plugins.zendesk.sandbox.account import AGENT, PERSON
 from plugins.zendesk.sandbox.erasures import BLACK, Erasures
 

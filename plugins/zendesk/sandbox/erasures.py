@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Refused, route
 from hub.sdk.text import html_to_text
+from hub.testkit.sandbox import Answer, Call, Refused, route
 from plugins.zendesk.sandbox.account import AGENT, invalid, not_found
 from plugins.zendesk.sandbox.tickets import Ticketing
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Refused, Taken, route
+from hub.testkit.sandbox import Answer, Call, Refused, Taken, route
 from plugins.zendesk.sandbox.account import AGENT, Account, invalid, listed, not_found
 
 

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from html import escape
 from typing import Any
 
-from hub.sdk.sandbox import Answer, Call, Event, Refused, SandboxOptions, route
 from hub.sdk.text import html_to_text
+from hub.testkit.sandbox import Answer, Call, Event, Refused, SandboxOptions, route
 from plugins.zendesk.sandbox.account import AGENT, invalid, listed, not_found, paged
 from plugins.zendesk.sandbox.people import People
 from plugins.zendesk.sandbox.webhooks import again, event, signed

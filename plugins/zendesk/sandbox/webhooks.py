@@ -8,7 +8,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from hub.sdk.sandbox import Attempt
+from hub.testkit.sandbox import Attempt
 
 AGAIN = {409: 3, 429: 3, 503: 3, 0: 5}  # status (0: no answer in time) -> how often it is sent again
 LONGEST_WAIT_S = 60.0

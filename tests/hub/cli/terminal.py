@@ -19,7 +19,7 @@ from hub.flow.intake import poll, polling_sources
 from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import open_hub
-from hub.sdk.sandbox import SandboxOptions, serve
+from hub.testkit.sandbox import SandboxOptions, serve
 
 
 @dataclass(frozen=True)

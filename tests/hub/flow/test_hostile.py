@@ -19,9 +19,9 @@ from hub.flow.check import try_connections
 from hub.flow.deliver import deliver
 from hub.flow.intake import poll, polling_sources
 from hub.flow.process import process
-from hub.sdk.sandbox import RunningSandbox
-from hub.sdk.testing.fakes import SentRequest, answer
-from hub.sdk.testing.server import LocalServer, Scripted
+from hub.testkit.fakes import SentRequest, answer
+from hub.testkit.sandbox import RunningSandbox
+from hub.testkit.server import LocalServer, Scripted
 from tests.hubs import LineSource, Made
 from tests.landing import NOON, SECRETS, VENDORS, Landing, landing, sandboxes
 from tests.plugins.hostile_items import item

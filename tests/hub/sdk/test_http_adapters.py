@@ -12,8 +12,8 @@ import pytest
 from hub.core.errors import ConnectorError, Rejected, Unavailable, Uncertain
 from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.adapters import httpx_transport, requests_session, unwrapped, urllib3_pool
-from hub.sdk.testing.fakes import FakeHttp, SentRequest, answer
-from hub.sdk.testing.server import Failure, LocalServer, Scripted
+from hub.testkit.fakes import FakeHttp, SentRequest, answer
+from hub.testkit.server import Failure, LocalServer, Scripted
 
 pytest.importorskip("requests", reason="the vendors' clients are not installed")
 

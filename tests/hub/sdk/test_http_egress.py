@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hub.core.errors import Rejected, Unavailable
 from hub.sdk.http import Guard, Policy
 from hub.sdk.http.egress import Egress
-from hub.sdk.testing.fakes import answer
-from hub.sdk.testing.server import LocalServer
+from hub.testkit.fakes import answer
+from hub.testkit.server import LocalServer
 
 
 def egress_to(*addresses: str, allow_private: bool | tuple[str, ...] = False) -> Egress:

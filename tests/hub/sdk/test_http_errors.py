@@ -13,8 +13,8 @@ from hub.core.errors import RateLimited, Rejected, Retryable, Unauthorised, Unav
 from hub.sdk.http import open_guard
 from hub.sdk.http.errors import error_for, retry_after
 from hub.sdk.http.redaction import HIDDEN, Redactor
-from hub.sdk.testing.fakes import answer
-from hub.sdk.testing.server import LocalServer
+from hub.testkit.fakes import answer
+from hub.testkit.server import LocalServer
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

@@ -14,8 +14,8 @@ from hub.core.errors import ConnectorError, Rejected, Unavailable, Uncertain
 from hub.sdk.connectors import HttpResponse
 from hub.sdk.http import Guard, Policy, open_guard
 from hub.sdk.http.egress import Egress
-from hub.sdk.testing.fakes import answer
-from hub.sdk.testing.server import Failure, LocalServer
+from hub.testkit.fakes import answer
+from hub.testkit.server import Failure, LocalServer
 
 
 class Ticker:

@@ -29,8 +29,8 @@ from hub.sdk.http.pace import (
     reserve,
 )
 from hub.sdk.rates import Usage
-from hub.sdk.testing.fakes import answer
-from hub.sdk.testing.server import LocalServer
+from hub.testkit.fakes import answer
+from hub.testkit.server import LocalServer
 
 T0 = 1_800_000_000.0
 FOREVER = 1e9

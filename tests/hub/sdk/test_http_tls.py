@@ -11,8 +11,8 @@ import pytest
 from hub.core.errors import Unavailable
 from hub.sdk.http import Guard, Policy
 from hub.sdk.http.egress import Egress
-from hub.sdk.testing.fakes import answer
-from hub.sdk.testing.server import LocalServer
+from hub.testkit.fakes import answer
+from hub.testkit.server import LocalServer
 
 x509 = pytest.importorskip("cryptography.x509", reason="certificates are made with cryptography")
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from hub.sdk.testing.contracts import SourceContract
+from hub.testkit.contracts import SourceContract
 from plugins.bluesky.source import BlueskySource
 
 DID = "did:plc:ann"

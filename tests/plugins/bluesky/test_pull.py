@@ -24,7 +24,7 @@ from hub import (
     Uncertain,
 )
 from hub.sdk.http import open_guard
-from hub.sdk.testing.fakes import FakeClock, FakeHttp, MemoryState, SentRequest, answer, context
+from hub.testkit.fakes import FakeClock, FakeHttp, MemoryState, SentRequest, answer, context
 from plugins.bluesky.source import BlueskySource
 from tests.plugins.bluesky.xrpc import DID, FAR, Xrpc, jwt, serving
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hub import Context, Signal, signal_key
-from hub.sdk.testing.fakes import START, FakeHttp, SentRequest, context
+from hub.testkit.fakes import START, FakeHttp, SentRequest, context
 from plugins.bluesky.source import BlueskySource
 from tests.plugins.bluesky.town import ANN, BOB, BlueskyTown
 

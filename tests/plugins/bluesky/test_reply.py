@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import Context, RawItem, Rejected, Reply, Signal, Translated, Unavailable, Uncertain
-from hub.sdk.testing.fakes import START, FakeHttp, MemoryState, SentRequest, context
-from hub.sdk.testing.replies import Trouble
-from hub.sdk.testing.server import Failure
+from hub.testkit.contracts.replies import Trouble
+from hub.testkit.fakes import START, FakeHttp, MemoryState, SentRequest, context
+from hub.testkit.server import Failure
 from plugins.bluesky.reply import facets, handles_in, measure, record_key
 from plugins.bluesky.source import BlueskySource
 from tests.plugins.bluesky.town import ANN, BOB, POST, BlueskyTown

@@ -10,9 +10,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from hub.core.keys import digest
-from hub.sdk.testing.fakes import FakeClock, SentRequest
-from hub.sdk.testing.replies import Town, Trouble
-from hub.sdk.testing.server import Failure, LocalServer, Scripted
+from hub.testkit.contracts.replies import Town, Trouble
+from hub.testkit.fakes import FakeClock, SentRequest
+from hub.testkit.server import Failure, LocalServer, Scripted
 from tests.plugins.bluesky.xrpc import DID, Xrpc
 
 Json = dict[str, Any]

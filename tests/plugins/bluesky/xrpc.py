@@ -12,8 +12,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from hub import HttpResponse
-from hub.sdk.testing.fakes import SentRequest, answer
-from hub.sdk.testing.server import LocalServer
+from hub.testkit.fakes import SentRequest, answer
+from hub.testkit.server import LocalServer
 
 DID = "did:plc:brand"
 FAR = 4_000_000_000

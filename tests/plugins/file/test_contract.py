@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hub.sdk.connectors import Connector
-from hub.sdk.testing.manners import ConnectorContract
+from hub.testkit.contracts.manners import ConnectorContract
 from plugins.file.source import FileSource
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from hub import Page, RawItem, TranslationError, Unavailable
-from hub.sdk.testing.fakes import START, context
+from hub.testkit.fakes import START, context
 from plugins.file.client import LONGEST_LINE, Found, Place, read_lines
 from plugins.file.config import FileOptions
 from plugins.file.source import FileSource

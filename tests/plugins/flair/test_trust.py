@@ -14,7 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 from hub import Rejected
-from hub.sdk.testing.fakes import context
+from hub.testkit.fakes import context
 from plugins.flair.client import EMBEDDED_FILE, read_trusted
 from plugins.flair.config import EMBEDDED_SHA256
 from plugins.flair.enricher import FlairEnricher

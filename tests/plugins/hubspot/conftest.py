@@ -11,8 +11,8 @@ import pytest
 
 from hub import Context, Delivery
 from hub.sdk.http.guard import open_guard
-from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
-from hub.sdk.testing.fakes import FakeClock, context
+from hub.testkit.fakes import FakeClock, context
+from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from plugins.hubspot.config import HubSpotOptions
 from plugins.hubspot.destination import HubSpotDestination
 from plugins.hubspot.sandbox import build

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from hub.core.model import RemoteRef
-from hub.sdk.sandbox import SandboxOptions
-from hub.sdk.testing.destinations import DestinationContract, Sample, Stage
-from hub.sdk.testing.fakes import FakeClock
+from hub.testkit.contracts.destination import DestinationContract, Sample, Stage
+from hub.testkit.fakes import FakeClock
+from hub.testkit.sandbox import SandboxOptions
 from plugins.hubspot.destination import HubSpotDestination
 from tests.plugins.hubspot.conftest import contracts, signal
 

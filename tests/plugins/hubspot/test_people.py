@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from hub import Delivery, Rejected, RemoteRef, Request, Unavailable
-from hub.sdk.testing.fakes import START
+from hub.testkit.fakes import START
 from plugins.hubspot.sandbox.account import HubSpotSandbox
 from tests.plugins.hubspot.conftest import Account, signal
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hub import RateLimited, RemoteRef, Unauthorised
-from hub.sdk.testing.fakes import FakeHttp, answer, context
+from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.hubspot.client import HubSpotClient
 from plugins.hubspot.config import HubSpotOptions
 from plugins.hubspot.translate import answer_of, first_id, inputs_of, known_of

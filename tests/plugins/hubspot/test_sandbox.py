@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from hub.sdk.sandbox import SandboxOptions, serve
-from hub.sdk.testing.fakes import FakeClock
+from hub.testkit.fakes import FakeClock
+from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.hubspot.sandbox import build
 from tests.plugins.hubspot.conftest import Account
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hub import ConnectorError, QuotaExhausted, RateLimited, Rejected, Unauthorised, Unavailable, Uncertain
 from hub.sdk.connectors import Outcome
-from hub.sdk.testing.fakes import FakeHttp, answer, context
+from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.hubspot.client import next_midnight
 from plugins.hubspot.config import HubSpotOptions
 from plugins.hubspot.destination import HubSpotDestination

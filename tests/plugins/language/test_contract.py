@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.sdk.testing.enrichers import EnricherContract
+from hub.testkit.contracts.enricher import EnricherContract
 from plugins.language.enricher import LanguageEnricher
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub import Signal
-from hub.sdk.testing.enrichers import EnricherContract, signal_of
+from hub.testkit.contracts.enricher import EnricherContract, signal_of
 from plugins.lexicon.enricher import LexiconEnricher
 
 

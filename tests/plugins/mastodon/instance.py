@@ -8,8 +8,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from hub import HttpResponse
-from hub.sdk.testing.fakes import answer
-from hub.sdk.testing.server import Scripted
+from hub.testkit.fakes import answer
+from hub.testkit.server import Scripted
 
 PATHS = {
     "tag:acme": "/api/v1/timelines/tag/acme",

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from hub.sdk.testing.contracts import SourceContract
+from hub.testkit.contracts import SourceContract
 from plugins.mastodon.source import MastodonSource
 from tests.plugins.mastodon.instance import status
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub import Context, HttpResponse, Rejected, Signal, Unavailable, signal_key
-from hub.sdk.testing.fakes import START, FakeClock, FakeHttp, answer, context
+from hub.testkit.fakes import START, FakeClock, FakeHttp, answer, context
 from plugins.mastodon.config import MastodonOptions
 from plugins.mastodon.source import MastodonSource
 from tests.plugins.mastodon.town import HOME, TOKEN, MastodonTown

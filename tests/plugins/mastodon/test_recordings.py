@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from hub import Ignored, RawItem, Translated, author_key, signal_key
-from hub.sdk.testing.fakes import FakeHttp, answer, context
+from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.mastodon.config import MastodonOptions
 from plugins.mastodon.source import MastodonSource
 from plugins.mastodon.translate import translate

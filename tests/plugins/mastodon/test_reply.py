@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import ConnectorError, Context, RawItem, Rejected, Reply, Translated, Unauthorised, Uncertain
-from hub.sdk.testing.fakes import START, FakeClock, FakeHttp, MemoryState, answer, context
-from hub.sdk.testing.replies import Trouble
+from hub.testkit.contracts.replies import Trouble
+from hub.testkit.fakes import START, FakeClock, FakeHttp, MemoryState, answer, context
 from plugins.mastodon.config import VISIBILITIES, MastodonOptions
 from plugins.mastodon.reply import measure, narrowest
 from plugins.mastodon.source import MastodonSource

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any
 
-from hub.sdk.testing.fakes import FakeClock
-from hub.sdk.testing.replies import ReplyContract, Town
+from hub.testkit.contracts.replies import ReplyContract, Town
+from hub.testkit.fakes import FakeClock
 from plugins.mastodon.source import MastodonSource
 from tests.plugins.mastodon.town import TOKEN, serving
 

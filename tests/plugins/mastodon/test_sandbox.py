@@ -11,8 +11,8 @@ import pytest
 
 from hub import Signal, signal_key
 from hub.sdk.http import open_guard
-from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
-from hub.sdk.testing.fakes import START, FakeClock, context
+from hub.testkit.fakes import START, FakeClock, context
+from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from plugins.mastodon.config import MastodonOptions
 from plugins.mastodon.sandbox import build
 from plugins.mastodon.source import MastodonSource

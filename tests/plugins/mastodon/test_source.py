@@ -10,8 +10,8 @@ from pydantic import ValidationError
 
 from hub import Context, Page, RateLimited, Rejected, Unauthorised, Unavailable
 from hub.sdk.http import open_guard
-from hub.sdk.testing.fakes import FakeHttp, answer, context
-from hub.sdk.testing.server import LocalServer
+from hub.testkit.fakes import FakeHttp, answer, context
+from hub.testkit.server import LocalServer
 from plugins.mastodon.config import MastodonOptions
 from plugins.mastodon.source import MAX_PAGES, MastodonSource
 from tests.plugins.mastodon.instance import FakeInstance, ids, over_http, status

@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from hub import ConnectorError, HttpResponse, Uncertain
-from hub.sdk.sandbox import Call, SandboxOptions, serve
-from hub.sdk.sandbox.app import Reset
-from hub.sdk.testing.fakes import FakeClock, answer
-from hub.sdk.testing.replies import Town, Trouble
+from hub.testkit.contracts.replies import Town, Trouble
+from hub.testkit.fakes import FakeClock, answer
+from hub.testkit.sandbox import Call, SandboxOptions, serve
+from hub.testkit.sandbox.app import Reset
 from plugins.mastodon.sandbox import build
 
 Json = dict[str, Any]

@@ -18,8 +18,8 @@ from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub
 from hub.sdk.http import open_guard
-from hub.sdk.sandbox import SandboxOptions, serve
-from hub.sdk.testing.fakes import FakeClock, MemoryState, context
+from hub.testkit.fakes import FakeClock, MemoryState, context
+from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.requesttracker.config import RequestTrackerOptions
 from plugins.requesttracker.destination import RequestTrackerDestination
 from plugins.requesttracker.sandbox import build

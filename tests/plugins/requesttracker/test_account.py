@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from hub import HttpResponse, RateLimited, Rejected, Unauthorised, Unavailable, Uncertain
 from hub.config.rulebook import default_mappings
-from hub.sdk.testing.fakes import START, FakeHttp, answer, context
+from hub.testkit.fakes import START, FakeHttp, answer, context
 from plugins.requesttracker.client import RequestTrackerClient, error_of
 from plugins.requesttracker.config import RequestTrackerOptions
 from plugins.requesttracker.destination import RequestTrackerDestination

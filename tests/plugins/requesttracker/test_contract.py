@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from hub import Delivery, RemoteRef
-from hub.sdk.testing.contracts import DestinationContract
-from hub.sdk.testing.returns import ReturnsContract, Said
-from hub.sdk.testing.stage import Sample, Stage
+from hub.testkit.contracts import DestinationContract
+from hub.testkit.contracts.returns import ReturnsContract, Said
+from hub.testkit.contracts.stage import Sample, Stage
 from plugins.requesttracker.destination import RequestTrackerDestination
 from tests.plugins.requesttracker.conftest import TOKEN
 

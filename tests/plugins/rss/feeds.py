@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hub import HttpResponse
-from hub.sdk.testing.fakes import answer
+from hub.testkit.fakes import answer
 
 FEED = "https://news.example/feed.xml"
 

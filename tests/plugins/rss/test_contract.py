@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from hub.sdk.testing.contracts import SourceContract
+from hub.testkit.contracts import SourceContract
 from plugins.rss.client import read
 from plugins.rss.source import RssSource
 from tests.plugins.rss.feeds import FEED, item, rss

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from hub import ConnectorError, HttpResponse, Page, RateLimited, Rejected, Unavailable
 from hub.sdk.http import open_guard
-from hub.sdk.testing.fakes import FakeClock, FakeHttp, answer, context
-from hub.sdk.testing.server import LocalServer
+from hub.testkit.fakes import FakeClock, FakeHttp, answer, context
+from hub.testkit.server import LocalServer
 from plugins.rss.config import RssOptions
 from plugins.rss.source import RssSource
 from tests.plugins.rss.feeds import FEED, dated, item, page, rss, titles

@@ -10,8 +10,8 @@ from typing import Any
 from hub import Change, Context, Delivery, RemoteRef
 from hub.sdk.connectors import HttpResponse
 from hub.sdk.http import open_guard
-from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
-from hub.sdk.testing.fakes import FakeClock, FakeHttp, answer, context
+from hub.testkit.fakes import FakeClock, FakeHttp, answer, context
+from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from plugins.salesforce.config import OBJECTS, SalesforceOptions
 from plugins.salesforce.destination import SalesforceDestination
 from plugins.salesforce.sandbox import SalesforceSandbox, build

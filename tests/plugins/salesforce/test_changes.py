@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub import Unavailable
-from hub.sdk.testing.fakes import FakeHttp, answer, context
+from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.salesforce.inbound import latest, poll_of, stamps_of
 from plugins.salesforce.sandbox.people import INTEGRATION, PERSON
 from tests.plugins.salesforce.given import Office, again, delivery, destination, erasure, office, person

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from hub import HttpResponse, RateLimited, Rejected, Unauthorised, Unavailable, Uncertain
-from hub.sdk.testing.fakes import START, FakeClock, FakeHttp, answer, context
+from hub.testkit.fakes import START, FakeClock, FakeHttp, answer, context
 from plugins.salesforce.client import Org, Tokens
 from plugins.salesforce.config import SalesforceOptions
 from tests.plugins.salesforce.given import URL, client_credentials, options, refused

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hub.sdk.testing.contracts import DestinationContract, Sample
+from hub.testkit.contracts import DestinationContract, Sample
 from plugins.salesforce.destination import SalesforceDestination
 
 PATCH = {"method": "PATCH"}

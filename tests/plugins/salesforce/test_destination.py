@@ -21,7 +21,7 @@ from hub import (
     Uncertain,
     Upsert,
 )
-from hub.sdk.testing.fakes import FakeClock, FakeHttp, MemoryState, answer, context
+from hub.testkit.fakes import FakeClock, FakeHttp, MemoryState, answer, context
 from plugins.salesforce.destination import SalesforceDestination
 from tests.plugins.salesforce.given import (
     AUTHOR,

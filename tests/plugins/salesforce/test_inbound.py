@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import Change, Request, TranslationError, Unread
-from hub.sdk.testing.fakes import START
+from hub.testkit.fakes import START
 from plugins.salesforce.inbound import ACK, changes_of, is_genuine
 from plugins.salesforce.sandbox.outbound import ORGANIZATION, message
 from plugins.salesforce.sandbox.people import PERSON

@@ -16,8 +16,8 @@ from hub.core.grammar.facts import merge, skeleton
 from hub.core.mapping import CompiledMapping, Mapped, compile_mapping
 from hub.core.spec import MappingSpec
 from hub.sdk.http import open_guard
-from hub.sdk.sandbox import SandboxOptions, serve
-from hub.sdk.testing.fakes import context
+from hub.testkit.fakes import context
+from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.salesforce.sandbox import SalesforceSandbox, build
 from plugins.salesforce.translate import object_info
 from tests.material import ROOT, shared

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.resources import files
 
-from hub.sdk.sandbox import Sandbox, SandboxOptions
+from hub.testkit.sandbox import Sandbox, SandboxOptions
 from plugins.salesforce import plugin
 from plugins.salesforce.destination import SalesforceDestination
 

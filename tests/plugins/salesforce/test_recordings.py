@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hub import Rejected, Unauthorised, Unavailable
-from hub.sdk.testing.fakes import FakeHttp, answer, context
+from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.salesforce.client import Org, Tokens
 from plugins.salesforce.translate import error_of, faults
 from tests.material import shared

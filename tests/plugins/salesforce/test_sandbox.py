@@ -11,8 +11,8 @@ import pytest
 from hub import HttpResponse, Rejected, Unauthorised
 from hub.sdk.connectors import Context
 from hub.sdk.http import open_guard
-from hub.sdk.sandbox import RunningSandbox, SandboxOptions, serve
-from hub.sdk.testing.fakes import FakeClock, context
+from hub.testkit.fakes import FakeClock, context
+from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from plugins.salesforce.destination import SalesforceDestination
 from plugins.salesforce.sandbox import SalesforceSandbox
 from tests.material import shared

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import ConnectorError, FieldInfo, QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
-from hub.sdk.testing.fakes import START
+from hub.testkit.fakes import START
 from plugins.salesforce.translate import (
     Fault,
     erasure,

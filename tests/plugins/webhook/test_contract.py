@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from hub.sdk.testing.contracts import DestinationContract, Sample, SourceContract
+from hub.testkit.contracts import DestinationContract, Sample, SourceContract
 from plugins.webhook.destination import WebhookDestination
 from plugins.webhook.source import WebhookInbound
 from tests.plugins.webhook.test_translate import FULL

@@ -9,7 +9,7 @@ import pytest
 
 from hub import Delivery, Outcome, Rejected, RemoteRef, Retryable
 from hub.core.errors import RateLimited, Unauthorised, Unavailable
-from hub.sdk.testing.fakes import FakeHttp, answer, context
+from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.webhook.client import is_standard
 from plugins.webhook.destination import WebhookDestination, record_of
 from tests.plugins.webhook.given import SECRET

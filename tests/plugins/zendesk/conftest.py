@@ -10,8 +10,8 @@ import pytest
 
 from hub import Delivery, Outcome, RemoteRef
 from hub.sdk.http import open_guard
-from hub.sdk.sandbox import SandboxOptions, serve
-from hub.sdk.testing.fakes import FakeClock, MemoryState, context
+from hub.testkit.fakes import FakeClock, MemoryState, context
+from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.zendesk.config import ZendeskOptions
 from plugins.zendesk.destination import ZendeskDestination
 from plugins.zendesk.sandbox import build

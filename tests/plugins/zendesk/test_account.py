@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from hub import Unauthorised
-from hub.sdk.testing.fakes import FakeHttp, answer, context
+from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.zendesk.config import ZendeskOptions
 from plugins.zendesk.destination import ZendeskDestination
 from tests.plugins.zendesk.conftest import MakeStand, Stand

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from hub import ConnectorError, Context, RateLimited, Rejected, Retryable, Unauthorised, Unavailable, Uncertain
-from hub.sdk.testing.fakes import FakeClock, FakeHttp, answer, context
+from hub.testkit.fakes import FakeClock, FakeHttp, answer, context
 from plugins.zendesk.client import Credentials, ZendeskClient
 from plugins.zendesk.config import ZendeskOptions
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from hub import Delivery, Destination, RemoteRef, Request
-from hub.sdk.testing.contracts import DestinationContract
-from hub.sdk.testing.fakes import FakeClock
-from hub.sdk.testing.returns import ReturnsContract, Said
-from hub.sdk.testing.stage import Sample, Stage
+from hub.testkit.contracts import DestinationContract
+from hub.testkit.contracts.returns import ReturnsContract, Said
+from hub.testkit.contracts.stage import Sample, Stage
+from hub.testkit.fakes import FakeClock
 from plugins.zendesk.destination import ZendeskDestination
 from tests.plugins.zendesk import told
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from hub import ConnectorError, RateLimited, Rejected, Retryable
-from hub.sdk.testing.fakes import FakeHttp, answer, context
 from hub.sdk.text import html_to_text
+from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.zendesk import erasure, translate
 from plugins.zendesk.client import Credentials, ZendeskClient, error_of
 from plugins.zendesk.config import ZendeskOptions

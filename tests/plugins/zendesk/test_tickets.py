@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub import Native, RateLimited, Rejected, RemoteRef, Unauthorised, Unavailable, Uncertain
-from hub.sdk.testing.fakes import FakeHttp, answer, context
+from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.zendesk.config import ZendeskOptions
 from plugins.zendesk.destination import ZendeskDestination
 from tests.plugins.zendesk.conftest import TICKET, Stand, delivery

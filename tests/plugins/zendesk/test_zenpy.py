@@ -11,7 +11,7 @@ import zenpy
 from zenpy.lib.util import json_encode_for_zendesk
 
 from hub import Delivery, RateLimited, Uncertain
-from hub.sdk.testing.fakes import FakeHttp, answer, context
+from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.zendesk import translate
 from plugins.zendesk.client import Credentials, ZendeskClient
 from plugins.zendesk.config import ZendeskOptions

@@ -10,8 +10,8 @@ from typing import Any
 from zlib import crc32
 
 from hub import Request
-from hub.sdk.testing.fakes import START
-from hub.sdk.testing.returns import Told
+from hub.testkit.contracts.returns import Told
+from hub.testkit.fakes import START
 
 SECRET = "test_secret"
 US, BEA = "26155588900001", "26155588900000"

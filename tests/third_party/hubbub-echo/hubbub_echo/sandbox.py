@@ -1,6 +1,6 @@
 """A guest book on this machine: stateful, over real HTTP."""
 
-from hub.sdk.sandbox import Answer, Call, Sandbox, SandboxOptions, route
+from hub.testkit.sandbox import Answer, Call, Sandbox, SandboxOptions, route
 
 ENTRIES = (
     {"id": 1, "name": "Ana", "text": "The echo in the hall is lovely", "written": "2026-11-01T10:00:00Z"},

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from hubbub_echo.destination import EchoDestination
 from hubbub_echo.source import EchoSource
 
-from hub.sdk.testing.contracts import DestinationContract, Sample, SourceContract
+from hub.testkit.contracts import DestinationContract, Sample, SourceContract
 
 
 class TestEchoSource(SourceContract):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hub.sdk.sandbox.journal import Entry
+from hub.testkit.sandbox.journal import Entry
 
 _SCHEMA = """
 create table if not exists records (collection text, id text, body text, primary key (collection, id));

@@ -22,9 +22,9 @@ import msgspec
 from hub.core.errors import TranslationError
 from hub.core.model import Author, Ignored, RawItem, Signal, Tombstone, Translated
 from hub.sdk.connectors import Compliance, Connector, Source
-from hub.sdk.testing.fakes import START
-from hub.sdk.testing.hostile import PAYLOADS, Case, mutations
-from hub.sdk.testing.manners import ConnectorContract
+from hub.testkit.contracts.hostile import PAYLOADS, Case, mutations
+from hub.testkit.contracts.manners import ConnectorContract
+from hub.testkit.fakes import START
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_.-]*:[a-z2-7]{32}")
 _KEYED = Signal | Author | Tombstone

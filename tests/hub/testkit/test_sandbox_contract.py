@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from hub.sdk.sandbox import Answer, Call, Contract, Sandbox, SandboxOptions, Terms, route
+from hub.testkit.sandbox import Answer, Call, Contract, Sandbox, SandboxOptions, Terms, route
 from tests.material import shared
 
 DOCUMENT = {

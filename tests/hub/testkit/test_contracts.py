@@ -25,9 +25,9 @@ from hub import (
     Translated,
     Unavailable,
 )
-from hub.sdk.testing.contracts import DestinationContract, EnricherContract, Sample, SourceContract
-from hub.sdk.testing.hostile import PAYLOADS, mutations
-from tests.hub.sdk import toy
+from hub.testkit.contracts import DestinationContract, EnricherContract, Sample, SourceContract
+from hub.testkit.contracts.hostile import PAYLOADS, mutations
+from tests.hub.testkit import toy
 
 SAMPLE = Sample(
     "record",

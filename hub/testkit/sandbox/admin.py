@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.sdk.sandbox.app import Sandbox
-from hub.sdk.sandbox.exchange import Answer, Call, Refused
-from hub.sdk.sandbox.pages import front
-from hub.sdk.sandbox.routes import compile_path
+from hub.testkit.sandbox.app import Sandbox
+from hub.testkit.sandbox.exchange import Answer, Call, Refused
+from hub.testkit.sandbox.pages import front
+from hub.testkit.sandbox.routes import compile_path
 
 _RECORD = compile_path("/_sandbox/records/{object}/{id}")
 

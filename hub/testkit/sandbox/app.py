@@ -11,15 +11,15 @@ from time import sleep
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from hub.sdk.sandbox.clock import utc_now
-from hub.sdk.sandbox.contract import Contract
-from hub.sdk.sandbox.events import Teller
-from hub.sdk.sandbox.exchange import Answer, Call, Refused
-from hub.sdk.sandbox.faults import Faults, Trouble
-from hub.sdk.sandbox.journal import Journal
-from hub.sdk.sandbox.pages import front
-from hub.sdk.sandbox.records import Store
-from hub.sdk.sandbox.routes import Route, find_route, routes_of
+from hub.testkit.sandbox.clock import utc_now
+from hub.testkit.sandbox.contract import Contract
+from hub.testkit.sandbox.events import Teller
+from hub.testkit.sandbox.exchange import Answer, Call, Refused
+from hub.testkit.sandbox.faults import Faults, Trouble
+from hub.testkit.sandbox.journal import Journal
+from hub.testkit.sandbox.pages import front
+from hub.testkit.sandbox.records import Store
+from hub.testkit.sandbox.routes import Route, find_route, routes_of
 
 
 @dataclass(frozen=True, slots=True)

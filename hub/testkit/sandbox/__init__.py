@@ -2,7 +2,7 @@
 
 A vendor's sandbox is a small class; HTTP, store, journal, faults, contract and page are here. Ten lines make one:
 
-    from hub.sdk.sandbox import Answer, Call, Sandbox, SandboxOptions, route, serve
+    from hub.testkit.sandbox import Answer, Call, Sandbox, SandboxOptions, route, serve
 
     class ShopSandbox(Sandbox):
         title = "Shop"
@@ -70,23 +70,23 @@ Every sandbox also answers (no credentials wanted)
                                             "connections": n, "violations": n}
     GET  /_sandbox/violations              [{kind, method, path, message, at}]: what broke the contract (`contract`,
                                            `answer`), hit no route (`route`), or made a handler fail (`bug`)
-    GET, POST /_sandbox/faults             the list of faults (POST replaces it; [] clears it): hub.sdk.sandbox.faults
+    GET, POST /_sandbox/faults             the list of faults (POST replaces it; [] clears it): hub.testkit.sandbox.faults
     POST /_sandbox/reset                   records, journal, faults and violations are gone, seed() runs again
 The same in Python: `sandbox.faults.set([...])`, `sandbox.journal.counts()`, `sandbox.violations`, `sandbox.reset()`.
 
-`python -m hub.sdk.sandbox plugins.hubspot.sandbox:build --port 8702 --folder DIR` runs one by itself.
+`python -m hub.testkit.sandbox plugins.hubspot.sandbox:build --port 8702 --folder DIR` runs one by itself.
 """
 
-from hub.sdk.sandbox.app import Sandbox, SandboxOptions
-from hub.sdk.sandbox.contract import Contract, Terms
-from hub.sdk.sandbox.events import Attempt, Event, Teller
-from hub.sdk.sandbox.exchange import Answer, Call, Refused
-from hub.sdk.sandbox.faults import Fault
-from hub.sdk.sandbox.journal import Journal
-from hub.sdk.sandbox.pages.document import document, linked
-from hub.sdk.sandbox.records import Store, Taken
-from hub.sdk.sandbox.routes import route
-from hub.sdk.sandbox.server import RunningSandbox, serve
+from hub.testkit.sandbox.app import Sandbox, SandboxOptions
+from hub.testkit.sandbox.contract import Contract, Terms
+from hub.testkit.sandbox.events import Attempt, Event, Teller
+from hub.testkit.sandbox.exchange import Answer, Call, Refused
+from hub.testkit.sandbox.faults import Fault
+from hub.testkit.sandbox.journal import Journal
+from hub.testkit.sandbox.pages.document import document, linked
+from hub.testkit.sandbox.records import Store, Taken
+from hub.testkit.sandbox.routes import route
+from hub.testkit.sandbox.server import RunningSandbox, serve
 
 __all__ = [
     "Answer",

@@ -8,7 +8,7 @@ from functools import cache
 from hashlib import sha256
 from html import escape
 
-from hub.sdk.sandbox.exchange import Answer
+from hub.testkit.sandbox.exchange import Answer
 
 _LINK = re.compile(r"https?://[^\s<>\"']+[\w/]")
 _STYLE = """

@@ -1,4 +1,4 @@
-"""Run one sandbox: `python -m hub.sdk.sandbox plugins.hubspot.sandbox:build --port 8702 --folder DIR`."""
+"""Run one sandbox: `python -m hub.testkit.sandbox plugins.hubspot.sandbox:build --port 8702 --folder DIR`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-from hub.sdk.sandbox.app import Sandbox, SandboxOptions
-from hub.sdk.sandbox.server import serve
+from hub.testkit.sandbox.app import Sandbox, SandboxOptions
+from hub.testkit.sandbox.server import serve
 
 
 def load(name: str, options: SandboxOptions) -> Sandbox:
@@ -22,7 +22,7 @@ def load(name: str, options: SandboxOptions) -> Sandbox:
 
 def main() -> None:
     """Serve until interrupted; the first line of the output is the URL."""
-    parser = argparse.ArgumentParser(prog="python -m hub.sdk.sandbox")
+    parser = argparse.ArgumentParser(prog="python -m hub.testkit.sandbox")
     parser.add_argument("build", help="module:function")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--folder", type=Path)

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from hub.sdk import sandbox as package
-from hub.sdk.sandbox import Answer, Call, Refused, RunningSandbox, Sandbox, SandboxOptions, Taken, route, serve
-from hub.sdk.sandbox.__main__ import load
+from hub.testkit import sandbox as package
+from hub.testkit.sandbox import Answer, Call, Refused, RunningSandbox, Sandbox, SandboxOptions, Taken, route, serve
+from hub.testkit.sandbox.__main__ import load
 
 
 class Shop(Sandbox):
@@ -321,11 +321,11 @@ def test_the_documented_example_runs() -> None:
 def test_a_sandbox_is_found_by_its_name() -> None:
     assert isinstance(load("plugins.hubspot.sandbox:build", SandboxOptions()), Sandbox)
     with pytest.raises(TypeError):
-        load("hub.sdk.sandbox:SandboxOptions", SandboxOptions())
+        load("hub.testkit.sandbox:SandboxOptions", SandboxOptions())
 
 
 def test_a_sandbox_runs_by_itself(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "hub.sdk.sandbox", "plugins.hubspot.sandbox:build", "--folder", str(tmp_path)]
+    command = [sys.executable, "-m", "hub.testkit.sandbox", "plugins.hubspot.sandbox:build", "--folder", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()

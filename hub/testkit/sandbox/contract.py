@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from hub.sdk.sandbox.exchange import Answer, Call
-from hub.sdk.sandbox.routes import compile_path
+from hub.testkit.sandbox.exchange import Answer, Call
+from hub.testkit.sandbox.routes import compile_path
 
 _METHODS = ("get", "put", "post", "delete", "patch", "head", "options")
 _URI = "contract:document"

@@ -11,9 +11,9 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from hub.sdk.sandbox import admin
-from hub.sdk.sandbox.app import Reset, Sandbox
-from hub.sdk.sandbox.exchange import Answer, Call
+from hub.testkit.sandbox import admin
+from hub.testkit.sandbox.app import Reset, Sandbox
+from hub.testkit.sandbox.exchange import Answer, Call
 
 _NO_LINGER = struct.pack("ii", 1, 0)
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from hub.sdk.sandbox import Answer, Attempt, Call, Event, Sandbox, SandboxOptions, Teller, route, serve
-from hub.sdk.testing.fakes import FakeClock
+from hub.testkit.fakes import FakeClock
+from hub.testkit.sandbox import Answer, Attempt, Call, Event, Sandbox, SandboxOptions, Teller, route, serve
 
 
 class Door(Sandbox):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from hub.sdk.sandbox.faults import PartialFailure
+from hub.testkit.sandbox.faults import PartialFailure
 
 
 @dataclass(frozen=True, slots=True)

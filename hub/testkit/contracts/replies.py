@@ -32,8 +32,8 @@ from hub.core.keys import idempotency_key
 from hub.core.model import RawItem, RemoteRef, Reply, Signal, Translated
 from hub.sdk.connectors import Context, Lookup, Native, Source, Upsert
 from hub.sdk.http import open_guard
-from hub.sdk.testing.fakes import FakeClock, MemoryState, context
-from hub.sdk.testing.stage import HastyHttp
+from hub.testkit.contracts.stage import HastyHttp
+from hub.testkit.fakes import FakeClock, MemoryState, context
 
 _SECONDS = 5.0
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from html import escape
 from urllib.parse import parse_qs
 
-from hub.sdk.sandbox.exchange import Answer, Call
-from hub.sdk.sandbox.pages.document import document, linked
+from hub.testkit.sandbox.exchange import Answer, Call
+from hub.testkit.sandbox.pages.document import document, linked
 
 _STYLE = """
 .row { display: grid; grid-template-columns: 1fr 3rem; gap: .6rem; margin: .3rem 0; }

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Protocol
 
-from hub.sdk.sandbox.exchange import Answer
-from hub.sdk.sandbox.journal import Journal
-from hub.sdk.sandbox.pages.document import document, linked
-from hub.sdk.sandbox.records import Store
+from hub.testkit.sandbox.exchange import Answer
+from hub.testkit.sandbox.journal import Journal
+from hub.testkit.sandbox.pages.document import document, linked
+from hub.testkit.sandbox.records import Store
 
 _NEWEST = 50
 _STYLE = """

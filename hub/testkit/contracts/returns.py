@@ -33,10 +33,10 @@ from hub.core.errors import Rejected, Retryable, TranslationError, Uncertain
 from hub.core.keys import idempotency_key
 from hub.core.model import Change, Delivery, RemoteRef, Unread
 from hub.sdk.connectors import Destination, Outcome, Request
-from hub.sdk.testing.destinations import DestinationContract
-from hub.sdk.testing.fakes import START, FakeClock
-from hub.sdk.testing.hostile import PAYLOADS, mutations
-from hub.sdk.testing.stage import Sample, Stage
+from hub.testkit.contracts.destination import DestinationContract
+from hub.testkit.contracts.hostile import PAYLOADS, mutations
+from hub.testkit.contracts.stage import Sample, Stage
+from hub.testkit.fakes import START, FakeClock
 
 Test = TypeVar("Test", bound=Callable[..., None])
 NOTE = "Posted on Mastodon: https://example.social/@us/1"

@@ -14,9 +14,9 @@ import pytest
 from hub.core.keys import signal_key
 from hub.core.model import Label, Signal
 from hub.sdk.connectors import Connector, Enricher
-from hub.sdk.testing.fakes import START
-from hub.sdk.testing.hostile import TEXTS
-from hub.sdk.testing.manners import ConnectorContract
+from hub.testkit.contracts.hostile import TEXTS
+from hub.testkit.contracts.manners import ConnectorContract
+from hub.testkit.fakes import START
 
 
 def signal_of(text: str, *, lang: str | None = None) -> Signal:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub.core.errors import Unavailable
-from hub.sdk.testing.fakes import START, FakeClock, FakeHttp, MemoryState, answer, context
+from hub.testkit.fakes import START, FakeClock, FakeHttp, MemoryState, answer, context
 
 
 def test_answers_come_in_order_and_requests_are_kept() -> None:

@@ -32,8 +32,8 @@ from hub import (
     signal_key,
 )
 from hub.sdk.http.errors import error_for
-from hub.sdk.sandbox import Answer, Call, Sandbox, SandboxOptions, route
 from hub.sdk.text import parse_time
+from hub.testkit.sandbox import Answer, Call, Sandbox, SandboxOptions, route
 
 
 class Post(msgspec.Struct):
@@ -91,7 +91,7 @@ class ToyDestination(Destination[ToyOptions]):
     idempotency = Upsert()
     batch_size = 10
     mappings = "mappings:webhook"
-    sandbox = "tests.hub.sdk.toy:build"
+    sandbox = "tests.hub.testkit.toy:build"
 
     def egress(self) -> tuple[str, ...]:
         """The sandbox only."""

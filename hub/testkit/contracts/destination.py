@@ -26,10 +26,10 @@ import pytest
 from hub.core.errors import ConnectorError, QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Uncertain
 from hub.core.model import RemoteRef
 from hub.sdk.connectors import Connector, Destination, Upsert
-from hub.sdk.sandbox import SandboxOptions, serve
-from hub.sdk.testing.fakes import FakeClock
-from hub.sdk.testing.manners import ConnectorContract
-from hub.sdk.testing.stage import HastyHttp, Sample, Stage
+from hub.testkit.contracts.manners import ConnectorContract
+from hub.testkit.contracts.stage import HastyHttp, Sample, Stage
+from hub.testkit.fakes import FakeClock
+from hub.testkit.sandbox import SandboxOptions, serve
 
 _STALL = 0.4
 

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from hub.sdk.connectors import HttpResponse
-from hub.sdk.testing.fakes import SentRequest
+from hub.testkit.fakes import SentRequest
 
 
 class Failure(Enum):

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from hub.sdk.sandbox import Call, Refused
-from hub.sdk.sandbox.pages.forms import back_to, posted, record_form
+from hub.testkit.sandbox import Call, Refused
+from hub.testkit.sandbox.pages.forms import back_to, posted, record_form
 
 
 def form(**values: str) -> Call:

@@ -14,8 +14,8 @@ from hub.core.keys import idempotency_key, signal_key
 from hub.core.model import Delivery, RemoteRef
 from hub.sdk.connectors import Context, Destination, Http, HttpResponse, Lookup, NoIdempotency, Outcome
 from hub.sdk.http import Guard, open_guard
-from hub.sdk.sandbox import Sandbox
-from hub.sdk.testing.fakes import FakeClock, MemoryState, context
+from hub.testkit.fakes import FakeClock, MemoryState, context
+from hub.testkit.sandbox import Sandbox
 
 _MADE = frozenset(("create", "ticket", "comment", "event", "record"))
 
