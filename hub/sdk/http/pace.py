@@ -114,7 +114,9 @@ def refuse(stand: Stand, now: float, *, retry_after: float | None) -> Stand:
         stand,
         rate=rate,
         hold=hold,
-        free_at=max(hold, now + 1 / rate),
+        free_at=max(
+            stand.free_at, hold, now + 1 / rate
+        ),  # a slot that was given already is kept: the next comes after it
         ceiling=refused if known else 0.0,
         cool_until=max(hold, now + COOLING_S),
         step_at=hold,

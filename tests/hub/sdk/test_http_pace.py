@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hub.core.errors import RateLimited
@@ -219,6 +219,7 @@ def test_spreading_meets_the_window_without_a_refusal() -> None:
         max_size=80,
     )
 )
+@example([("note", 82983.0), ("send", 0.0), ("refuse", 0.0), ("send", 0.0)])
 def test_whatever_comes_slots_keep_their_distance_and_nothing_leaves_before_it_may(
     happened: list[tuple[str, float]],
 ) -> None:
