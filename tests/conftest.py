@@ -3,64 +3,96 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from hub.store import Store, open_store
+from hub.store import Store
+from tests.databases import TEMPLATE, Databases, Postgres
 from tests.hubs import Made, make_hub
 from tests.postgres import find_programs, postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_folder() -> Iterator[str]:
-    """The socket folder of the session's PostgreSQL."""
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """The migrated SQLite file and the engines of this session."""
+    made = Databases(tmp_path_factory.mktemp("databases"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgres]:
+    """The session's PostgreSQL server."""
     programs = find_programs()
     if programs is None:
         pytest.skip("PostgreSQL's programs (initdb, postgres) are not installed")
     with postgres(programs) as folder:
-        yield folder
+        yield Postgres(folder)
+
+
+@pytest.fixture(scope="session")
+def shared_postgres_url(postgresql: Postgres) -> Iterator[str]:
+    """One migrated PostgreSQL database for all tests of the session."""
+    with postgresql.fresh(template=TEMPLATE) as url:
+        yield url
 
 
 @pytest.fixture
-def postgres_url(postgres_folder: str) -> Iterator[str]:
-    """A fresh PostgreSQL database."""
-    import psycopg
+def postgres_url(postgresql: Postgres, shared_postgres_url: str) -> Iterator[str]:
+    """The session's migrated PostgreSQL database; emptied after the test."""
+    yield shared_postgres_url
+    postgresql.empty(shared_postgres_url)
 
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(host=postgres_folder, user="hub", dbname="postgres", autocommit=True) as conn:
-        conn.execute(f'CREATE DATABASE "{name}"')
-        yield f"postgresql+psycopg://hub@/{name}?host={postgres_folder}"
-        conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+@pytest.fixture
+def sqlite_url(databases: Databases, tmp_path: Path) -> str:
+    """A migrated SQLite file, `hub.db` in the test's folder."""
+    return databases.sqlite(tmp_path / "hub.db")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'hub.db'}"
-    url: str = request.getfixturevalue("postgres_url")
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated, empty database of each kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     return url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def own_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind that nothing was done to, for tests that migrate, change the schema or start processes."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'hub.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgresql")
+    with server.fresh() as url:
+        yield url
+
+
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
+def store(database_url: str, databases: Databases) -> Iterator[Store]:
     """A migrated store on each database."""
-    opened = open_store(database_url)
-    opened.database.migrate()
+    opened = databases.open(database_url)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def new_hub(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Made]]:
+def sqlite_store(sqlite_url: str, databases: Databases) -> Iterator[Store]:
+    """A migrated store on SQLite."""
+    opened = databases.open(sqlite_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def new_hub(database_url: str, databases: Databases, tmp_path: Path) -> Iterator[Callable[..., Made]]:
     """Makes hubs on each database with fake connectors and a settable clock; see `tests.hubs`."""
     made: list[Made] = []
 
     def make(**wanted: object) -> Made:
-        made.append(make_hub(database_url, tmp_path, **wanted))  # type: ignore[arg-type]  # passed through
+        made.append(make_hub(databases.open(database_url), tmp_path, **wanted))  # type: ignore[arg-type]  # passed through
         return made[-1]
 
     yield make

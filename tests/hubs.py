@@ -32,7 +32,7 @@ from hub.sdk.connectors import (
     PollingSource,
     Upsert,
 )
-from hub.store import open_store
+from hub.store import Store
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -212,7 +212,7 @@ class FakeRegistry(Registry):
 
 
 def make_hub(
-    database_url: str,
+    opened: Store,
     folder: Path,
     *,
     mapping: str = "note",
@@ -220,7 +220,7 @@ def make_hub(
     idempotency: Idempotency | None = None,
     batch: int = 100,
 ) -> Made:
-    """A hub whose one rule delivers what speaks of acme by `mapping`."""
+    """Make a hub on an open store, whose one rule delivers what speaks of acme by `mapping`."""
     (folder / "rules.toml").write_text(rules or RULES.format(mapping=mapping))
     (folder / "topics.toml").write_text(TOPICS)
     own = folder / "mappings" / "memo"
@@ -243,8 +243,6 @@ def make_hub(
             "file": folder / "config.toml",
         }
     )
-    opened = open_store(database_url)
-    opened.database.migrate()
     clock, bell = Clock(), InProcessBell()
     hub = Hub(settings, opened, bell, FakeRegistry(plugins), clock, jitter=lambda: 0.0)
     return Made(hub, clock, bell, source, memo)

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -24,6 +23,7 @@ from hub.registry import Registry
 from hub.runtime import Hub, system_clock
 from hub.store import open_store
 from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
+from tests.databases import TEMPLATE, Databases, Postgres
 from tests.material import shared
 
 VENDORS = ("salesforce", "hubspot", "zendesk")
@@ -176,14 +176,11 @@ def landing(
 
 @contextmanager
 def fresh_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A fresh database of a kind, for fixtures that live longer than a test."""
+    """Make a migrated database of a kind, for fixtures that live longer than a test."""
     if kind == "sqlite":
-        yield f"sqlite:///{folder / 'hub.db'}"
+        databases: Databases = request.getfixturevalue("databases")
+        yield databases.sqlite(folder / "hub.db")
         return
-    import psycopg
-
-    place, name = request.getfixturevalue("postgres_folder"), f"t{uuid4().hex[:12]}"
-    with psycopg.connect(host=place, user="hub", dbname="postgres", autocommit=True) as conn:
-        conn.execute(f'CREATE DATABASE "{name}"')
-        yield f"postgresql+psycopg://hub@/{name}?host={place}"
-        conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    server: Postgres = request.getfixturevalue("postgresql")
+    with server.fresh(template=TEMPLATE) as url:
+        yield url

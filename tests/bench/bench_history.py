@@ -24,6 +24,7 @@ from hub.flow.decide import Kept
 from hub.flow.history.book import candidate
 from hub.flow.history.replay import run
 from hub.flow.history.report import report
+from hub.store import open_store
 from hub.store.outbox import Planned
 from hub.store.signals import Judged
 from tests.bench.running import say
@@ -65,7 +66,9 @@ when = ['signal.published_at > "2030"', 'size(signal.hashtags) > 3']
 
 def hub_in(folder: Path) -> Made:
     """A hub whose third rule matches nothing yet."""
-    return make_hub(f"sqlite:///{folder / 'hub.db'}", folder, rules=RULES.format(most=100, least=2))
+    store = open_store(f"sqlite:///{folder / 'hub.db'}")
+    store.database.migrate()
+    return make_hub(store, folder, rules=RULES.format(most=100, least=2))
 
 
 def spoken(number: int) -> tuple[Signal, Author, Label, RawItem]:

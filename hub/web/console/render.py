@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -43,29 +44,11 @@ class Renderer:
 
     def __init__(self, forms: Forms) -> None:
         self.forms = forms
-        self.env = Environment(
-            loader=FileSystemLoader(FOLDER / "templates"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.env.globals.update(MEANS=MEANS, FIELD=FIELD, link=link)
-        self.env.filters.update(
-            brief=brief,
-            utc=utc,
-            short=short,
-            web_url=web_url,
-            cut=cut,
-            visible=visible,
-            pretty=pretty,
-            amount=amount,
-            score=score,
-        )
 
     def show(self, request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
         """A page; 304 where the browser has it already."""
         nonce = self.forms.nonce(request)
-        page = self.env.get_template(name)
+        page = environment().get_template(name)
         body = page.render(values, token=self.forms.token(nonce), status=status).encode("utf-8", "replace")
         etag = f'"{sha256(body).hexdigest()[:32]}"'
         same = status == 200 and request.headers.get("if-none-match") == etag
@@ -73,6 +56,18 @@ class Renderer:
         if COOKIE not in request.cookies:
             self.forms.give(response, nonce)
         return response
+
+
+@cache
+def environment() -> Environment:
+    """Return the process's one set of templates: each is compiled once."""
+    env = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    env.globals.update(MEANS=MEANS, FIELD=FIELD, link=link)
+    filters = (brief, utc, short, web_url, cut, visible, pretty, amount, score)
+    env.filters.update({one.__name__: one for one in filters})
+    return env
 
 
 def utc(iso: str) -> str:

@@ -20,6 +20,7 @@ from hub.flow.explain import explain
 from hub.flow.process import process
 from hub.flow.sweep import prepare
 from hub.runtime import Hub
+from tests.databases import Databases
 from tests.hubs import Made, make_hub
 
 NewHub = Callable[..., Made]
@@ -253,8 +254,9 @@ POSTS = st.lists(
 class Fresh:
     """Hubs on fresh SQLite databases, one an example."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, databases: Databases) -> None:
         self.folder = folder
+        self.databases = databases
         self.count = 0
 
     @cached_property
@@ -265,15 +267,15 @@ class Fresh:
         self.count += 1
         folder = self.folder / str(self.count)
         folder.mkdir()
-        return make_hub(f"sqlite:///{folder / 'hub.db'}", folder, rules=self.rules)
+        return make_hub(self.databases.open(self.databases.sqlite(folder / "hub.db")), folder, rules=self.rules)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(posts=POSTS)
 def test_whatever_is_said_is_explained_as_it_was_decided(
-    tmp_path_factory: pytest.TempPathFactory, watched: Watched, posts: list[dict[str, object]]
+    tmp_path_factory: pytest.TempPathFactory, databases: Databases, watched: Watched, posts: list[dict[str, object]]
 ) -> None:
-    made = Fresh(tmp_path_factory.mktemp("fresh")).hub()
+    made = Fresh(tmp_path_factory.mktemp("fresh"), databases).hub()
     watched.traces.clear()
     say(made, *({"id": str(number), **post} for number, post in enumerate(posts)))
     change_rules(made, "")

@@ -21,6 +21,7 @@ from hub.flow.history.gather import Wanted, closure
 from hub.flow.history.replay import Run, Silent, run
 from hub.flow.history.report import Report, report
 from hub.flow.process import process
+from hub.store import Store
 from hub.store.signals import Judged
 from tests.hubs import MAPPINGS, Made, make_hub, to_toml
 
@@ -147,9 +148,11 @@ def test_what_an_edit_moved_or_hid_is_no_difference_of_the_book(
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_whatever_is_said_and_edited_the_same_book_sends_nothing(tmp_path: Path, seed: int) -> None:
+def test_whatever_is_said_and_edited_the_same_book_sends_nothing(
+    sqlite_store: Store, tmp_path: Path, seed: int
+) -> None:
     draw = Random(seed)
-    made = make_hub(f"sqlite:///{tmp_path / 'hub.db'}", tmp_path, mapping=draw.choice(["note", "said", "ticket"]))
+    made = make_hub(sqlite_store, tmp_path, mapping=draw.choice(["note", "said", "ticket"]))
     for _ in range(4):
         made.say(*(anything(draw) for _ in range(3)))
         process(made.hub, slice_s=30)

@@ -21,6 +21,7 @@ from hub.core.keys import signal_key
 from hub.core.retry import FAILURES, SCHEDULE
 from hub.flow.process import process
 from hub.flow.sweep import sweep
+from hub.store import open_store
 from tests.hub.flow.engine import Engine, Post
 from tests.hub.flow.trial import note_moves, opened
 from tests.hub.flow.vendor import CLASSES, LANES, Mark
@@ -195,14 +196,16 @@ class Watched(Engine):
 
 @pytest.mark.timeout(0 if EXAMPLES else 120)
 @pytest.mark.parametrize("kind", CLASSES)
-def test_nothing_is_lost_and_nothing_is_doubled(kind: str, database_url: str, tmp_path: Path) -> None:
-    with opened(database_url, tmp_path, kind) as hub:
+def test_nothing_is_lost_and_nothing_is_doubled(kind: str, own_database: str, tmp_path: Path) -> None:
+    store = open_store(own_database)
+    store.database.migrate()
+    with opened(store, tmp_path, kind) as hub:
         note_moves(hub)
         machine = type("EngineOne", (Watched,), {"hub": hub})
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=int(EXAMPLES or FEW[database_url.partition(":")[0].partition("+")[0]]),
+                max_examples=int(EXAMPLES or FEW[own_database.partition(":")[0].partition("+")[0]]),
                 stateful_step_count=40,
                 deadline=None,
                 derandomize=not EXAMPLES,

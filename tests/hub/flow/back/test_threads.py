@@ -16,6 +16,8 @@ from hub.core.keys import signal_key
 from hub.core.model import Ignored, RawItem, Translated
 from hub.flow.decide import decide_batch
 from hub.flow.process import commit, process, read_rows
+from hub.store import Store
+from tests.databases import Databases
 from tests.hubs import LineSource, Made, make_hub
 
 NewHub = Callable[..., Made]
@@ -117,8 +119,8 @@ class LocalSource(LineSource):
         return said
 
 
-def local_hub(url: str, folder: Path) -> Made:
-    made = make_hub(url, folder, mapping="ticket")
+def local_hub(store: Store, folder: Path) -> Made:
+    made = make_hub(store, folder, mapping="ticket")
     made.source.translate = LocalSource.translate  # type: ignore[method-assign]  # a class made for this test
     made.source.__bases__ = (LocalSource,)
     return made
@@ -130,10 +132,10 @@ TREE = [("root", None), ("a", "root"), ("b", "a"), ("c", "root"), ("d", "b")]
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(TREE), cuts=st.sets(st.integers(1, 4)))
 def test_local_ids_make_one_conversation_in_any_order_and_any_batches(
-    tmp_path_factory: pytest.TempPathFactory, order: list[tuple[str, str | None]], cuts: set[int]
+    tmp_path_factory: pytest.TempPathFactory, databases: Databases, order: list[tuple[str, str | None]], cuts: set[int]
 ) -> None:
     folder = tmp_path_factory.mktemp("hub")
-    made = local_hub(f"sqlite:///{folder / 'hub.db'}", folder)
+    made = local_hub(databases.open(databases.sqlite(folder / "hub.db")), folder)
     for number, (name, parent) in enumerate(order):
         if number in cuts:
             process(made.hub)
