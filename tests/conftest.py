@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 
 from hub.store import Store
 from tests.databases import TEMPLATE, Databases, Postgres
+from tests.house.measures import ROOT
 from tests.hubs import Made, make_hub
 from tests.postgres import find_programs, postgres
 
@@ -98,6 +99,32 @@ def new_hub(database_url: str, databases: Databases, tmp_path: Path) -> Iterator
     yield make
     for one in made:
         one.hub.close()
+
+
+SLOW = {"acceptance": "servers", "chaos": "kills", "browser": "browser"}
+"""Folders of tests that `make check` leaves out, and the marker of each."""
+SERVERS = {"bluesky_network", "snac_network", "rt"}
+"""Fixtures that start a real server for the whole session: one worker has all of its tests."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Mark the slow kinds, keep each file (and each server) on one worker, and begin with what takes longest."""
+    for item in items:
+        kind = SLOW.get(item.path.relative_to(ROOT).parts[1])
+        if kind:
+            item.add_marker(kind)
+        if _needs_postgresql(item):
+            item.add_marker("postgresql")
+        server = SERVERS & set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group(min(server) if server else str(item.path.relative_to(ROOT))))
+    yield
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, SLOW.values())))
+
+
+def _needs_postgresql(item: pytest.Item) -> bool:
+    given = getattr(getattr(item, "callspec", None), "params", {}).values()
+    return "postgresql" in given or "postgresql" in getattr(item, "fixturenames", ())
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
