@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from hub.config.settings import load_settings
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver
 from hub.flow.intake import raw_item
-from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Registry
 from hub.runtime import Hub, system_clock

@@ -10,9 +10,9 @@ import structlog
 from hub.core.errors import HubError
 from hub.flow.back.gone.recheck import is_recheck, recheck_due
 from hub.flow.back.poll import is_watch, poll_changes
+from hub.flow.decide.batch import process as process_due
 from hub.flow.deliver import deliver as deliver_due
 from hub.flow.intake import poll as poll_source
-from hub.flow.process import process as process_due
 from hub.runtime import Hub
 
 log = structlog.get_logger(__name__)

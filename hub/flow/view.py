@@ -40,7 +40,7 @@ def signal(hub: Hub, key: str) -> dict[str, Any] | None:
     if row is None:
         return None
     found = shown_signal(hub, row, [])
-    found["versions"] = {"rules": row["trace"]["rules"], "topics": row["trace"]["topics"]}
+    found["versions"] = {"rules": row["trace"].rules, "topics": row["trace"].topics}
     found["raw"] = raw(hub, row["raw_id"])
     found["explanation"], found["unexplained"] = _explained(hub, row["key"])
     ids = [one["id"] for one in reversed(hub.store.outbox.recent(signal_key=row["key"], limit=DELIVERIES_SHOWN))]
@@ -74,9 +74,9 @@ def shown_signal(hub: Hub, row: Mapping[str, Any], deliveries: Sequence[dict[str
     found["source"] = row["source"]
     found["state"] = row["state"]
     found["author"] = msgspec.to_builtins(row["author"])
-    found["matched"] = row["trace"].get("matched", [])
-    found["topics"] = row["trace"].get("about", [])
-    found["notes"] = row["trace"].get("notes", [])
+    found["matched"] = list(row["trace"].matched)
+    found["topics"] = list(row["trace"].about)
+    found["notes"] = list(row["trace"].notes)
     found["labels"] = msgspec.to_builtins(row["labels"])
     mood = facts(row["signal"], None, row["labels"], uncertain_below=unsure)["labels"]["sentiment"]
     found["sentiment"] = mood if mood["value"] is not None else None

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import Column, Connection, Table, and_, case, delete, func, literal_column, or_, select, text, update
 
+from hub.core.decide.trace import decode_trace
 from hub.core.model import Author, RawItem, RemoteRef, Signal
 from hub.store.database import Database, among, chunks, is_empty
 from hub.store.inbox import RAW_ITEM
@@ -281,8 +282,7 @@ def _of_record(destination: str, provides: str) -> tuple[Any, ...]:
 
 
 def _said(row: Any) -> Said:
-    trace = msgspec.json.decode(row.trace)
-    return Said(_stored(row), row.source, tuple(trace.get("matched") or ()))
+    return Said(_stored(row), row.source, decode_trace(row.trace).matched)
 
 
 def _stored(row: Any) -> Signal:

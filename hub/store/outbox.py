@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from hub.core.keys import idempotency_key
-from hub.core.model import Record
+from hub.core.model import Planned, Record
 from hub.store.database import Also, Database, among, chunks
 from hub.store.ledger.tally import counts
 from hub.store.tables import DUE_STATES, attempts, needs
@@ -21,16 +21,6 @@ GONE = ""  # in place of the hash: what was written is not there any more, and c
 RETRYABLE = ("dead", "review", *DUE_STATES)
 DISCARDABLE = ("dead", "review", "blocked")
 Target = tuple[str, str, str, str]
-
-
-class Planned(NamedTuple):
-    """A record that a signal asks for, with the rule that asked; `state` dead or review tells why not in `error`."""
-
-    record: Record
-    signal_key: str
-    rule: str
-    state: str = "pending"
-    error: dict[str, Any] | None = None
 
 
 class Outbox:

@@ -15,8 +15,8 @@ from sqlalchemy import select
 from hub.config.settings import Settings
 from hub.core.model import RawItem
 from hub.flow.back.poll import WATCH, poll_changes
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver
-from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Plugin
 from hub.runtime import Hub

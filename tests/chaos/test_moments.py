@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from hub.core.model import RawItem
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver
-from hub.flow.process import process
 from hub.flow.sweep import sweep
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub, system_clock

@@ -15,8 +15,8 @@ import msgspec
 import pytest
 
 from hub.core.model import RawItem
+from hub.flow.decide.batch import process
 from hub.flow.intake import poll, polling_sources
-from hub.flow.process import process
 from hub.testkit.contracts.hostile import PAYLOADS
 from hub.testkit.sandbox import RunningSandbox
 from tests.databases import Databases
@@ -195,7 +195,7 @@ def test_hostile_signals_land_or_end_as_dead_letters_with_field_and_reason(lande
 
 def test_no_mapping_failed(landed: Landing) -> None:
     known = [row for row in landed.signals() if row["author_key"]]
-    assert Counter(note for row in known for note in row["trace"].get("notes", ())) == Counter()
+    assert Counter(note for row in known for note in row["trace"].notes) == Counter()
 
 
 def test_hostile_signals_break_no_vendors_contract(landed: Landing) -> None:

@@ -12,9 +12,7 @@ import msgspec
 import structlog
 from msgspec.structs import replace
 
-from hub.core.errors import ConfigError, ConnectorError, HubError, TranslationError
-from hub.core.exchange.answer import choose_answered, is_private
-from hub.core.exchange.change import (
+from hub.core.changes import (
     Answer,
     Directions,
     Gone,
@@ -27,10 +25,13 @@ from hub.core.exchange.change import (
     read_change,
     read_target,
 )
-from hub.core.exchange.wording import WAITS
+from hub.core.errors import ConfigError, ConnectorError, HubError, TranslationError
 from hub.core.keys import digest, signal_key
-from hub.core.model import Change, RawItem, Record, RemoteRef, Unread
+from hub.core.model import Change, Planned, RawItem, Record, RemoteRef, Unread
 from hub.core.normalise import clean_text
+from hub.core.notes import WAITS
+from hub.core.replies import choose_answered
+from hub.core.signals import is_private
 from hub.flow.back.reply import (
     answering_source,
     follow_up,
@@ -46,7 +47,6 @@ from hub.sdk.connectors import Destination
 from hub.store import Connection, StoreUnavailable
 from hub.store.conversations import Said, winners_of
 from hub.store.inbox import InboxRow, Settled
-from hub.store.outbox import Planned
 
 log = structlog.get_logger(__name__)
 AGAIN = timedelta(seconds=30)

@@ -7,20 +7,19 @@ from typing import Any
 
 import structlog
 
+from hub.core.changes import read_target
 from hub.core.delivery import OPEN
+from hub.core.erasure import REMOVED
 from hub.core.errors import ConfigError, ConnectorError, Rejected
-from hub.core.exchange.answer import may_reply
-from hub.core.exchange.change import read_target
-from hub.core.exchange.erasure import REMOVED
-from hub.core.exchange.wording import OFF, reply_note, unanswered_note
 from hub.core.keys import digest
-from hub.core.model import Delivery, Record, RemoteRef, Reply, Signal
+from hub.core.model import Delivery, Planned, Record, RemoteRef, Reply, Signal
+from hub.core.notes import OFF, reply_note, unanswered_note
+from hub.core.replies import may_reply
 from hub.flow.bugs import tell
 from hub.runtime import SOURCES, Hub
 from hub.sdk.connectors import Context, Destination, Idempotency, ObjectInfo, Options, Outcome, Source
 from hub.store import Connection
 from hub.store.deliveries import Claim, Settlement
-from hub.store.outbox import Planned
 
 log = structlog.get_logger(__name__)
 LONGEST_REASON = 500

@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
+from hub.core.decide.decision import Decision
 from hub.core.errors import ConfigError
-from hub.core.model import Author, Signal
-from hub.flow.back.threads import Threads
+from hub.core.model import Signal
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
 from hub.store import Connection
-from hub.store.signals import Judged
-from hub.store.upkeep.threads import Dropped
-
-
-class Decision(Protocol):
-    """What was decided about a batch, as far as it is looked at here: see `hub.flow.decide`."""
-
-    @property
-    def new(self) -> Sequence[Judged]:
-        """Signals to store."""
-
-    @property
-    def revised(self) -> Sequence[Judged]:
-        """Signals to store in place of an earlier form."""
-
-    @property
-    def refreshed(self) -> Mapping[str, int]:
-        """Signals whose raw row is another now."""
-
-    @property
-    def authors(self) -> Sequence[Author]:
-        """Authors to remember."""
-
-    @property
-    def late(self) -> Sequence[int]:
-        """Raw rows whose post is gone already."""
-
-    @property
-    def threads(self) -> Threads:
-        """The conversations of the batch."""
-
-    @property
-    def dropped(self) -> Sequence[Dropped]:
-        """Tickets that are not sent after all."""
 
 
 def note_sightings(hub: Hub, conn: Connection, signals: Sequence[Signal], decision: Decision) -> None:
     """Remember each raw row that holds a signal's text and is not its own, and what is under a duty of its network."""
-    judged = [item.signal for item in (*decision.new, *decision.revised)]
+    judged = [item.signal for item in decision.judged]
     own = {one.key: one.provenance.raw_id for one in judged if one.provenance} | dict(decision.refreshed)
     held = [(key, one.provenance.raw_id) for one in signals if one.provenance for key in (one.key, one.quotes) if key]
     others = [(key, raw_id) for key, raw_id in held if own.get(key) != raw_id]
@@ -78,7 +43,7 @@ def has_duty(hub: Hub, name: str) -> bool:
 def weave(hub: Hub, conn: Connection, decision: Decision) -> bool:
     """Join threads for good; False where somebody stored meanwhile what belongs to them, or what is gone."""
     threads, store = decision.threads, hub.store
-    judged = [item.signal for item in (*decision.new, *decision.revised)]
+    judged = [item.signal for item in decision.judged]
     named = {key for one in judged for key in (one.key, one.author_key) if key}
     named |= {*decision.refreshed, *(one.key for one in decision.authors)}
     if store.signals.tombstoned(conn, sorted(named)):

@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 
+from hub.core.decide.trace import decode_trace, encode_trace, forget_last_word, forget_post, mark_of
 from hub.core.model import Delivery, RawItem, Signal, Tombstone
 from hub.store.conversations import RECORDS
 from hub.store.database import Database, among, chunks
@@ -239,7 +240,8 @@ class Erasures:
             bare: list[dict[str, Any]] = []
             for row in conn.execute(select(S.c.key, S.c.raw_id, S.c.trace).where(among(S.c.key, part))).all():
                 raws.add(row.raw_id)
-                body, trace = json_text(_bare(signals[row.key], state)), _bare_trace(row.trace)
+                body = json_text(_bare(signals[row.key], state))
+                trace = encode_trace(forget_post(decode_trace(row.trace)))
                 bare.append({"this": row.key, "body": body, "trace": trace, "state": state})
             if bare:
                 conn.execute(_BLANK, bare)
@@ -248,16 +250,12 @@ class Erasures:
     def untell(self, conn: Connection, authors: Sequence[str], traces: frozenset[str]) -> None:
         """Take links and times that are gone out of what was kept of these authors' people when other signals were decided."""
         for part in chunks(authors):
-            told = S.c.trace.contains('"last_at"', autoescape=True)
+            told = S.c.trace.contains(mark_of("last_at"), autoescape=True)
             for row in conn.execute(select(S.c.key, S.c.trace).where(among(S.c.author_key, part), told)).all():
-                kept = msgspec.json.decode(row.trace)
-                who = [kept[name] for name in ("person", "account") if kept.get(name)]
-                gone = [one for one in who if not traces.isdisjoint((one.get("last_url"), one.get("last_at")))]
-                for one in gone:
-                    for name in _LAST:
-                        one.pop(name, None)
-                if gone:
-                    conn.execute(update(S).where(S.c.key == row.key).values(trace=json_text(kept)))
+                kept = decode_trace(row.trace)
+                bare = forget_last_word(kept, traces)
+                if bare != kept:
+                    conn.execute(update(S).where(S.c.key == row.key).values(trace=encode_trace(bare)))
 
     def blank_raw(self, conn: Connection, ids: Sequence[int]) -> None:
         """Empty raw rows, and the webhook bodies that they were parts of."""
@@ -325,7 +323,6 @@ _BLANK = (
 # A conversation's key is its root's key: only an author's records are found by the record's key.
 _OF_AUTHOR = T.c.provides.startswith("author:")
 _OF_KIN = T.c.provides.startswith("person:"), T.c.provides.startswith("account:")
-_LAST = ("last_url", "last_network", "last_at")
 _DOUBTED = exists().where(attempts.c.delivery_id == T.c.id, attempts.c.outcome.in_(DOUBTS))
 _SENT = (
     T.c.id,
@@ -388,12 +385,6 @@ def _bare(signal: Signal, state: Any) -> Signal:
         origin=signal.origin,
         provenance=signal.provenance,
     )
-
-
-def _bare_trace(trace: str) -> str:
-    """The versions and what matched: the rest may quote the author."""
-    kept = msgspec.json.decode(trace)
-    return json_text({name: kept[name] for name in ("rules", "topics", "matched", "about", "size") if name in kept})
 
 
 def _bare_error(error: Mapping[str, Any]) -> dict[str, Any]:

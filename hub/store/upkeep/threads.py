@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from sqlalchemy import Column, Connection, Table, delete, exists, not_, or_, select, text, update
 
 from hub.core.model import Signal
+from hub.core.threads import Dropped, Move
 from hub.store.conversations import conversations, retired
 from hub.store.database import Database, among, chunks, is_empty
 from hub.store.outbox import GONE
@@ -26,20 +27,6 @@ aliases = Table(
 ORDER_LOCK = 0x48554243  # any number that no other program on this database uses
 NO_TICKET = ("discarded", "superseded")
 _signal = msgspec.json.Decoder(Signal)
-
-
-class Move(NamedTuple):
-    """A conversation that is part of another: its key, and the key that both go by from now on."""
-
-    old: str
-    new: str
-
-
-class Dropped(NamedTuple):
-    """A ticket that was planned, and is not sent because its conversation has one: destination and conversation key."""
-
-    destination: str
-    key: str
 
 
 class Threads:

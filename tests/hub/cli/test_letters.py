@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from hub.core.errors import Rejected
+from hub.core.model import Planned
 from hub.flow.watch import letters
 from hub.flow.watch.letters import Letters
 from hub.store import open_store
 from hub.store.audit import Entry
-from hub.store.outbox import Planned
 from hub.store.upkeep.alerts import Kept
 from tests.databases import Databases
 from tests.hub.cli.terminal import Said

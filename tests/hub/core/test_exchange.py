@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub.core.exchange.answer import choose_answered, is_same_text, may_reply
-from hub.core.exchange.change import (
+from hub.core.changes import (
     Answer,
     Directions,
     Effect,
@@ -25,9 +24,10 @@ from hub.core.exchange.change import (
     read_change,
     read_target,
 )
-from hub.core.exchange.erasure import is_of_people, is_quoting, quoting
-from hub.core.exchange.wording import network_name, reply_note
+from hub.core.erasure import is_of_people, is_quoting, quoting
 from hub.core.model import Change, Signal
+from hub.core.notes import network_name, reply_note
+from hub.core.replies import choose_answered, is_same_text, may_reply
 from hub.sdk.traits import ReplyRules
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

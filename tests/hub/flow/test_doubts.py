@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from hub.core.model import RawItem
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver
-from hub.flow.process import process
 from hub.runtime import Hub
 from hub.store import Store
 from tests.hub.flow.trial import opened, vendor_of

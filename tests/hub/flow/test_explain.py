@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hub.core.decide import judgement
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Label
 from hub.core.spec import RuleTrace
-from hub.flow import decide
+from hub.flow.decide.batch import process
 from hub.flow.explain import explain
-from hub.flow.process import process
 from hub.flow.sweep import prepare
 from hub.runtime import Hub
 from tests.databases import Databases
@@ -51,14 +51,14 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.traces: dict[str, tuple[RuleTrace, ...]] = {}
-        plan = decide.plan
+        plan = judgement.plan
 
         def watching(signal: Any, *given: Any, **more: Any) -> Any:
             made = plan(signal, *given, **more)
-            self.traces[signal.key] = made.trace.rules
+            self.traces[signal.key] = made.rules
             return made
 
-        monkeypatch.setattr(decide, "plan", watching)
+        monkeypatch.setattr(judgement, "plan", watching)
 
 
 @pytest.fixture
@@ -148,11 +148,12 @@ def test_a_persons_later_correction_does_not_change_what_was_decided(new_hub: Ne
 
 
 def made_judged(made: Made, key: str, label: Label) -> Any:
-    from hub.store.signals import Judged
+    from hub.core.decide.judgement import Judged
+    from hub.core.decide.trace import Trace
 
     row = made.hub.store.signals.get(key)
     assert row is not None
-    return Judged(row["signal"], [label], {}, matched=True)
+    return Judged(row["signal"], [label], Trace(), matched=True)
 
 
 def test_an_author_who_became_known_later_was_unknown_then(new_hub: NewHub, watched: Watched) -> None:

@@ -11,18 +11,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from hub.core.decide.judgement import Judged
+from hub.core.decide.trace import Trace
 from hub.core.errors import ConfigError, TranslationError
 from hub.core.keys import idempotency_key, signal_key
 from hub.core.model import Label, Tombstone
 from hub.core.spec import FieldSpec, MappingSpec
+from hub.flow.decide.batch import process
 from hub.flow.explain import explain
 from hub.flow.history.book import candidate
 from hub.flow.history.gather import Wanted, closure
 from hub.flow.history.replay import Run, Silent, run
 from hub.flow.history.report import Report, report
-from hub.flow.process import process
 from hub.store import Store
-from hub.store.signals import Judged
 from tests.hubs import MAPPINGS, Made, make_hub, to_toml
 
 NewHub = Callable[..., Made]
@@ -302,7 +303,7 @@ def test_what_a_person_corrected_outranks_the_model(new_hub: NewHub) -> None:
     assert row is not None
     corrected = Label("sentiment", "negative", "ana", by="person")
     with store.database.write() as conn:
-        store.signals._label(conn, [Judged(row["signal"], (corrected,), {}, False)])
+        store.signals._label(conn, [Judged(row["signal"], (corrected,), Trace(), False)])
     assert totals(told(made)) == {"new": 1}
 
 

@@ -16,10 +16,10 @@ from hypothesis.stateful import invariant, run_state_machine_as_test
 from sqlalchemy import bindparam, text
 
 from hub.core.delivery import OPEN, check_transition
-from hub.core.exchange.wording import WAITS
 from hub.core.keys import signal_key
+from hub.core.notes import WAITS
 from hub.core.retry import FAILURES, SCHEDULE
-from hub.flow.process import process
+from hub.flow.decide.batch import process
 from hub.flow.sweep import sweep
 from hub.store import open_store
 from tests.hub.flow.engine import Engine, Post

@@ -71,7 +71,7 @@ def test_what_is_not_genuine_is_refused_and_not_stored(stage: Stage) -> None:
 
 
 def test_a_body_that_is_no_event_is_taken_and_shown_as_failed(stage: Stage) -> None:
-    from hub.flow.process import process
+    from hub.flow.decide.batch import process
 
     assert knock(stage, b"no json")[0] == 200
     process(stage.hub)

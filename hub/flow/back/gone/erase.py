@@ -12,8 +12,7 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from hub.core.errors import ConfigError, HubError
-from hub.core.exchange.erasure import (
+from hub.core.erasure import (
     REMOVED,
     gone_note,
     is_of_people,
@@ -23,8 +22,9 @@ from hub.core.exchange.erasure import (
     without,
     words_of,
 )
+from hub.core.errors import ConfigError, HubError
 from hub.core.keys import digest
-from hub.core.model import Record, Signal, Tombstone, TombstoneReason, Translated
+from hub.core.model import Planned, Record, Signal, Tombstone, TombstoneReason, Translated
 from hub.core.normalise import normalise
 from hub.flow.back.gone.unread import forget_quotes
 from hub.flow.back.people import forget_people
@@ -32,7 +32,7 @@ from hub.flow.back.reply import plan_note
 from hub.runtime import Hub
 from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection
-from hub.store.outbox import GONE, Planned
+from hub.store.outbox import GONE
 from hub.store.upkeep.erasure import ERASED, STOPPABLE, Sent
 
 log = structlog.get_logger(__name__)

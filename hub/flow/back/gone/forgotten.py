@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.core.exchange.erasure import is_own
+from hub.core.erasure import is_own
 from hub.core.model import Delivery
 from hub.runtime import Hub
 from hub.store.conversations import RECORDS

@@ -127,7 +127,7 @@ class Stage:
 
     def change(self, kind: str, **values: Any) -> None:
         """Something happens at the desk, and is handled as far as nothing is sent."""
-        from hub.flow.process import process
+        from hub.flow.decide.batch import process
 
         self.count += 1
         told: dict[str, Any] = {"object": "ticket", "remote_id": self.ticket, "event_id": f"event-{self.count}"}
@@ -151,8 +151,8 @@ class Stage:
 
     def run(self) -> None:
         """Process and deliver until nothing is due."""
+        from hub.flow.decide.batch import process
         from hub.flow.deliver import deliver
-        from hub.flow.process import process
 
         busy = 1
         while busy:

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Tombstone
 from hub.flow.back.gone.erase import SLICE, erase
-from hub.flow.process import process, process_batch
+from hub.flow.decide.batch import process, process_batch
 from tests.hub.flow.back.test_erase import SECRET, able, leftovers, taken_back
 from tests.hubs import Made
 

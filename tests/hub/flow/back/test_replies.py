@@ -15,8 +15,8 @@ from hub.core.model import RawItem, RemoteRef, Tombstone
 from hub.core.retry import Standing
 from hub.flow.back.gone.erase import erase
 from hub.flow.back.reply import discard
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver_batch
-from hub.flow.process import process
 from hub.flow.sweep import ring_due
 from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection

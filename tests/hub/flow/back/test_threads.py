@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from hub.core.errors import Conflict
 from hub.core.keys import signal_key
 from hub.core.model import Ignored, RawItem, Translated
-from hub.flow.decide import decide_batch
-from hub.flow.process import commit, process, read_rows
+from hub.flow.decide.batch import decide_batch, process
+from hub.flow.decide.translate import read_rows
+from hub.flow.decide.write import write
 from hub.store import Store
 from tests.databases import Databases
 from tests.hubs import LineSource, Made, make_hub
@@ -165,10 +167,11 @@ def test_two_workers_do_not_overlook_each_others_posts(
     one = decided(made)
     made.say(second)
     other = decided(made)
-    assert commit(made.hub, *one)
-    assert not commit(made.hub, *other)
+    write(made.hub, *one)
+    with pytest.raises(Conflict):
+        write(made.hub, *other)
     token, read, _ = other
-    assert commit(made.hub, token, read, decide_batch(made.hub, read.signals, read.authors))
+    write(made.hub, token, read, decide_batch(made.hub, read.signals, read.authors))
     assert conversations(made) == {key("root")}
     made.run()
     assert made.states() == {"delivered": 2}

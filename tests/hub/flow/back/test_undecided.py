@@ -15,8 +15,8 @@ from hub.flow.back.gone.erase import erase, finish
 from hub.flow.back.gone.forgotten import NEVER_THERE
 from hub.flow.back.gone.receipts import receipts
 from hub.flow.back.reply import discard
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver_batch
-from hub.flow.process import process
 from hub.flow.watch.judge import judge
 from hub.flow.watch.look import look
 from hub.sdk.connectors import Idempotency, Lookup, Native, NoIdempotency, Upsert

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
-from hub.core.exchange.wording import network_name
 from hub.core.model import Signal, TombstoneReason
+from hub.core.notes import network_name
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}

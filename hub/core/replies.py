@@ -1,16 +1,18 @@
-"""What may be answered, and which signal of a conversation an answer goes to: pure."""
+"""Replies: what may be answered, which signal of a conversation is answered, and our own posts when they come back."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
+
+from msgspec.structs import replace
 
 from hub.core.model import GONE, Signal
 
 _UNREACHABLE = (*GONE, "hidden")
-_PRIVATE = frozenset({"direct", "followers", "internal"})
 _MENTIONS = re.compile(r"\s*(?:@\S+[\s,:]*)+")
 
 
@@ -59,11 +61,6 @@ def may_reply(signal: Signal, rules: Rules | None, *, now: datetime, length: int
     return None
 
 
-def is_private(signal: Signal) -> bool:
-    """Whether not everybody may read the signal."""
-    return signal.visibility in _PRIVATE
-
-
 def is_same_text(sent: str, came: str) -> bool:
     """Whether a text that came back is one that was sent: spaces aside, and whoever is mentioned before it.
 
@@ -71,6 +68,33 @@ def is_same_text(sent: str, came: str) -> bool:
     """
     given = _bare(sent)
     return bool(given) and _bare(came) == given
+
+
+@dataclass(frozen=True)
+class Ours:
+    """Native ids of our posts by network, and the fields of replies that are in doubt.
+
+    `asked` are the posts that those replies answer, by key.
+    """
+
+    posted: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    flying: Sequence[Mapping[str, Any]] = ()
+    asked: Mapping[str, Signal] = field(default_factory=dict)
+
+    def mark(self, signal: Signal) -> Signal:
+        """Return the signal, with the hub as its origin if the hub posted it."""
+        is_ours = signal.native_id in self.posted.get(signal.network, ()) or any(
+            self._is_this(one, signal) for one in self.flying
+        )
+        return replace(signal, origin="hub") if is_ours else signal
+
+    def _is_this(self, reply: Mapping[str, Any], signal: Signal) -> bool:
+        """Return True for a reply whose answer was lost: the same text, below the same post, by another author."""
+        answered = str(reply.get("signal"))
+        below = answered in (signal.in_reply_to, signal.conversation_key) and signal.key != answered
+        asker = self.asked[answered].author_key if answered in self.asked else None
+        by_other = asker is None or signal.author_key != asker
+        return below and by_other and is_same_text(str(reply.get("text", "")), signal.text)
 
 
 def _bare(text: str) -> str:
