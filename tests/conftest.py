@@ -111,6 +111,8 @@ SERVERS = {"bluesky_network", "snac_network", "rt"}
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
     """Mark the slow kinds, keep each file (and each server) on one worker, and begin with what takes longest."""
     for item in items:
+        if not item.path.is_relative_to(ROOT):
+            continue
         kind = SLOW.get(item.path.relative_to(ROOT).parts[1])
         if kind:
             item.add_marker(kind)

@@ -135,24 +135,27 @@ def reunite(
 ) -> Reunion:
     """Bring what is known of joined conversations together; of two tickets one is given up, if it was not sent yet."""
     found = Reunion([], [], {key: dict(tickets) for key, tickets in opened.items()}, dict(sizes))
-    openers = [opener for move in threads.moves for opener in _join(move, rivals, found)]
+    unsent = dict(rivals.unsent)
+    openers = [opener for move in threads.moves for opener in _join(move, unsent, found)]
     stored = (rivals.openers[key] for key in dict.fromkeys(openers) if key in rivals.openers)
     found.again.extend(threads.settled(signal) for signal in stored if signal.state not in GONE)
     return found
 
 
-def _join(move: Move, rivals: Rivals, found: Reunion) -> Iterator[str]:
-    """Count one conversation to another; yields the signals whose tickets are given up."""
+def _join(move: Move, unsent: dict[tuple[str, str], str], found: Reunion) -> Iterator[str]:
+    """Count one conversation to another; yields the signals whose tickets are given up. Later moves may lead further on."""
     found.sizes[move.new] = found.sizes.get(move.new, 0) + found.sizes.pop(move.old, 0)
     there = found.opened.setdefault(move.new, {})
     for destination, opener in found.opened.pop(move.old, {}).items():
         rival = there.setdefault(destination, opener)
+        old, new = (move.old, destination), (move.new, destination)
         if rival == opener:
-            continue
-        if key := rivals.unsent.get((move.old, destination)):
+            if key := unsent.pop(old, ""):
+                unsent[new] = key
+        elif key := unsent.pop(old, ""):
             found.dropped.append(Dropped(destination, key))
             yield opener
-        elif key := rivals.unsent.get((move.new, destination)):
+        elif key := unsent.pop(new, ""):
             found.dropped.append(Dropped(destination, key))
             there[destination] = opener
             yield rival

@@ -194,7 +194,7 @@ class Watched(Engine):
         assert refused or not [one for one in left if not self.allowed[one.mark]], left
 
 
-@pytest.mark.timeout(0 if EXAMPLES else 120)
+@pytest.mark.timeout(0 if EXAMPLES else 300)
 @pytest.mark.parametrize("kind", CLASSES)
 def test_nothing_is_lost_and_nothing_is_doubled(kind: str, own_database: str, tmp_path: Path) -> None:
     store = open_store(own_database)

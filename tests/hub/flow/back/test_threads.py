@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -131,8 +131,9 @@ def local_hub(store: Store, folder: Path) -> Made:
 TREE = [("root", None), ("a", "root"), ("b", "a"), ("c", "root"), ("d", "b")]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(TREE), cuts=st.sets(st.integers(1, 4)))
+@example(order=[("d", "b"), ("c", "root"), ("b", "a"), ("root", None), ("a", "root")], cuts={2})
 def test_local_ids_make_one_conversation_in_any_order_and_any_batches(
     tmp_path_factory: pytest.TempPathFactory, databases: Databases, order: list[tuple[str, str | None]], cuts: set[int]
 ) -> None:
