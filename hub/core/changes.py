@@ -15,19 +15,6 @@ LONGEST_WORD = 200
 MOST_TAGS = 100
 
 
-class Target(msgspec.Struct, frozen=True):
-    """What a record stands for: the ledger's `keyed_by:object:key`, taken apart."""
-
-    keyed_by: str
-    object: str
-    key: str
-
-    @property
-    def provides(self) -> str:
-        """As the ledger writes it."""
-        return f"{self.keyed_by}:{self.object}:{self.key}"
-
-
 class Directions(msgspec.Struct, frozen=True):
     """What flows back from a destination: its words for a state in ours; whether assignees and tags do."""
 
@@ -66,12 +53,6 @@ class Nothing(msgspec.Struct, frozen=True):
 
 
 Effect = Answer | Update | Merged | Gone | Nothing
-
-
-def read_target(provides: str) -> Target | None:
-    """Take `keyed_by:object:key` apart (a key holds a colon of its own); None where it is none."""
-    parts = provides.split(":", 2)
-    return Target(*parts) if len(parts) == 3 and all(parts) else None
 
 
 def echo_of(change: Change, *, self_id: str, is_known_part: bool) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from hub.core.ledger import Need
 from hub.core.model import Signal, TombstoneReason
 from hub.core.notes import network_name
 
@@ -102,12 +103,12 @@ def quoting(fields: Mapping[str, Any], words: Sequence[str], *, traces: Collecti
 
 def is_own(provides: str, operation: str) -> bool:
     """Whether a record stands for one signal (or the ticket that it opened), and not for a person or a whole conversation."""
-    return operation in ("create", "comment") or provides.startswith("signal:")
+    return operation in ("create", "comment") or Need.read(provides).kind == "signal"
 
 
 def is_of_people(provides: str) -> bool:
     """Whether a record stands for an author, or for the person or account behind authors."""
-    return provides.startswith(("author:", "person:", "account:"))
+    return Need.read(provides).kind in {"author", "person", "account"}
 
 
 def gone_note(network: str, reason: TombstoneReason) -> str:

@@ -290,7 +290,7 @@ class Record(Value, frozen=True):
 
 
 class Planned(NamedTuple):
-    """A record that a signal asks for, with the rule that asked; `state` dead or review tells why not in `error`."""
+    """A record that a signal asks for, with the rule that asked; `state` dead or approval tells why not in `error`."""
 
     record: Record
     signal_key: str

@@ -28,7 +28,7 @@ def reply_note(network: str, *, state: str, error: Mapping[str, Any] | None, lin
             return f"Not posted on {name}: {said}"
         case "discarded":
             return f"Not posted on {name}, refused in the hub: {said}"
-        case "review" if said == WAITS:
+        case "approval":
             return f"Not posted on {name} yet. Waits for approval in the hub: {page}"
         case "review":
             return f"It may have been posted on {name}, and nobody can tell ({said}). Decide in the hub: {page}"

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from hub.core.grammar.facts import STANDING, did_you_mean, facts
+from hub.core.ledger import Need
 from hub.core.mapping import CompiledMapping, Mapped, MappingFailed
 from hub.core.model import GONE, Author, Label, Record, Signal
 from hub.core.route import RuleSet
@@ -412,4 +413,4 @@ class _Making:
 
 def provided(mapping: CompiledMapping, key: str) -> str:
     """What a record provides for others that need it: `keyed_by:object:key`, since two objects may have the same key."""
-    return f"{mapping.spec.keyed_by}:{mapping.spec.object}:{key}"
+    return str(Need(mapping.spec.keyed_by, mapping.spec.object, key))

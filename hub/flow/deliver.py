@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import structlog
 
 from hub.config.failpoint import reached
-from hub.core.delivery import Idempotency, LookUp, Resend, State, resolve, settle
 from hub.core.errors import (
     ConnectorError,
     HubError,
@@ -23,6 +22,7 @@ from hub.core.errors import (
     Unavailable,
     Uncertain,
 )
+from hub.core.ledger import Idempotency, LookUp, Resend, State, resolve, settle
 from hub.core.model import Delivery
 from hub.core.retry import (
     SCHEDULE,
@@ -237,7 +237,7 @@ def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
 
 def keep_doubt(settlement: Settlement) -> Settlement:
     """A doubt is not ended by an error: an earlier attempt may have done it, and a key is forgotten after its window."""
-    states = {"retry": "uncertain", "blocked": "uncertain", "parked": "uncertain"}
+    states: Mapping[State, State] = {"retry": "uncertain", "blocked": "uncertain", "parked": "uncertain"}
     given_up = settlement.state == "dead" and (settlement.error or {}).get("class") in _MAY_BE_THERE
     return settlement._replace(state="review" if given_up else states.get(settlement.state, settlement.state))
 

@@ -9,14 +9,13 @@ from typing import Any
 import msgspec
 
 from hub.core.errors import HubError
+from hub.core.ledger import DISCARDABLE, RETRYABLE, Lane
 from hub.core.pipeline import facts
 from hub.flow.back.gone.receipts import receipts
-from hub.flow.back.poll import WATCH
 from hub.flow.back.reply import outlets
 from hub.flow.explain import explain, shown_delivery
 from hub.runtime import Hub
 from hub.store.conversations import VALUES
-from hub.store.outbox import DISCARDABLE, RETRYABLE
 from hub.store.signals import Wanted
 
 ALIVE = timedelta(seconds=45)
@@ -141,7 +140,7 @@ def totals(hub: Hub) -> dict[str, Any]:
 def health(hub: Hub) -> dict[str, Any]:
     """Connections that are paused, sources whose last poll failed, and processes that are alive."""
     now = hub.now()
-    known = {*hub.settings.sources, *outlets(hub), *(f"{WATCH}{name}" for name in hub.settings.destinations)}
+    known = {*hub.settings.sources, *outlets(hub), *(str(Lane("changes", name)) for name in hub.settings.destinations)}
     paused = [
         {"connection": one["name"], "reason": one["reason"], "since": one["at"], "until": one["paused_until"]}
         for one in hub.store.connections.pauses(now=now)

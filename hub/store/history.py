@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, not_, s
 from sqlalchemy.sql import exists
 
 from hub.core.decide.trace import Trace, decode_trace, encode_trace
+from hub.core.ledger import Need
 from hub.core.model import GONE, Label, RawItem, Signal
 from hub.store.conversations import RECORDS
 from hub.store.database import Database, among, chunks
@@ -192,7 +193,7 @@ class History:
             rows = [
                 row for part in chunks(signal_keys) for row in conn.execute(query.where(among(T.c.signal_key, part)))
             ]
-        return [Made(Target(*row[:4]), row[4], row[5] or "", row[6].partition(":")[0], row[7]) for row in rows]
+        return [Made(Target(*row[:4]), row[4], row[5] or "", Need.read(row[6]).kind, row[7]) for row in rows]
 
     def fields(self, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
         """The payloads of deliveries."""

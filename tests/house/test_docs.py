@@ -19,8 +19,8 @@ import typer.main
 
 from hub.cli.main import app
 from hub.config.settings import Settings
-from hub.core.delivery import STATES
 from hub.core.grammar.facts import skeleton
+from hub.core.ledger import STATES
 from hub.registry import Registry
 from hub.sdk import hookspecs
 from tests.house.measures import ROOT, Block, blocks, name_of

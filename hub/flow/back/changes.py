@@ -18,15 +18,14 @@ from hub.core.changes import (
     Gone,
     Merged,
     Nothing,
-    Target,
     Update,
     echo_of,
     is_reopening,
     read_change,
-    read_target,
 )
 from hub.core.errors import ConfigError, ConnectorError, HubError, TranslationError
 from hub.core.keys import digest, signal_key
+from hub.core.ledger import Need
 from hub.core.model import Change, Planned, RawItem, Record, RemoteRef, Unread
 from hub.core.normalise import clean_text
 from hub.core.notes import WAITS
@@ -214,13 +213,13 @@ def _directions(hub: Hub, name: str) -> Directions:
 def _update(hub: Hub, conn: Connection, found: Context, values: Mapping[str, Any]) -> str:
     at = min(found.change.at or found.row.item.received_at, hub.now())
     by = f"{found.name}: {found.change.actor or found.change.actor_id or 'somebody'}"
-    keys = [target.key for target in _targets(found) if target.keyed_by == "conversation"]
+    keys = [target.key for target in _targets(found) if target.kind == "conversation"]
     changed = [key for key in keys if hub.store.conversations.put(conn, key, values, at=at, by=by)]
     return f"{', '.join(values)} of {len(changed)} conversations" if changed else "nothing newer than what is known"
 
 
-def _targets(found: Context) -> list[Target]:
-    return [target for target in map(read_target, found.targets) if target]
+def _targets(found: Context) -> list[Need]:
+    return [Need.read(target) for target in found.targets]
 
 
 # ------------------------------------------------------------------------------------------------------------- replies
@@ -230,7 +229,7 @@ def _answer(hub: Hub, conn: Connection, found: Context, text: str) -> str:
     """Plan the reply, or its refusal, and the note that tells of it."""
     change = found.change
     said = _answered(hub, conn, found)
-    ticket = next((one.provides for one in _targets(found) if one.keyed_by == "conversation"), found.targets[0])
+    ticket = next((str(one) for one in _targets(found) if one.kind == "conversation"), found.targets[0])
     fields: dict[str, Any] = {"text": text, "agent": change.actor, "destination": found.name, "part_id": change.part_id}
     fields |= {"ticket": ticket}
     record_key = signal_key(found.destination.name, change.part_id or change.event_id, realm=found.name)
@@ -249,7 +248,7 @@ def _answered(hub: Hub, conn: Connection, found: Context) -> Said | None:
     """The signal that the agent answers: of those that the record shows, else of its conversations."""
     store, allowed = hub.store.conversations, frozenset(hub.settings.hub.private_rules)
     said = store.shown(conn, found.name, found.targets)
-    keys = [target.key for target in _targets(found) if target.keyed_by == "conversation"]
+    keys = [target.key for target in _targets(found) if target.kind == "conversation"]
     said = said or [one for key in keys for one in store.members(conn, key)]
     # Who looks at the record has not seen a private post that no rule let out.
     seen = {one.signal.key: one for one in said if not is_private(one.signal) or allowed & set(one.matched)}
@@ -265,7 +264,7 @@ def _verdict(hub: Hub, conn: Connection, said: Said, fields: Mapping[str, Any]) 
     if refused:
         return "dead", {"class": "Rejected", "code": "reply_rules", "message": refused}
     waits = hub.settings.sources[said.source].reply == "approve"
-    return ("review", {"message": WAITS}) if waits else ("pending", None)
+    return ("approval", {"message": WAITS}) if waits else ("pending", None)
 
 
 def _record(hub: Hub, conn: Connection, said: Said, *, fields: Mapping[str, Any], record_key: str) -> Record:
@@ -274,7 +273,7 @@ def _record(hub: Hub, conn: Connection, said: Said, *, fields: Mapping[str, Any]
     before = hub.store.conversations.last_reply(
         conn, lane, [signal.key, *(one.signal.key for one in hub.store.conversations.members(conn, thread))]
     )
-    provides = f"reply:{digest(thread)}:{record_key}"
+    provides = str(Need("reply", digest(thread), record_key))
     return Record(
         destination=lane,
         object="reply",

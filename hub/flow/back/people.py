@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from hub.core.ledger import IDLE, OPEN, Need
 from hub.runtime import Hub
 from hub.store import Connection
-from hub.store.tables import OPEN_STATES
-from hub.store.upkeep.erasure import STOPPABLE, Sent
+from hub.store.upkeep.erasure import Sent
 
 
 def forget_people(hub: Hub, conn: Connection, author_keys: Sequence[str], rows: Sequence[Sent]) -> bool:
@@ -17,13 +17,13 @@ def forget_people(hub: Hub, conn: Connection, author_keys: Sequence[str], rows: 
     row is being sent just now: roll back.
     """
     gone = frozenset(hub.store.people.forget(conn, author_keys, now=hub.now())) if author_keys else frozenset[str]()
-    theirs = [row for row in rows if row.provides.startswith("person:") and row.record_key in gone]
+    theirs = [row for row in rows if Need.read(row.provides).kind == "person" and row.record_key in gone]
     there = {(row.destination, row.object, row.record_key) for row in theirs if row.was_sent}
     unsent = [row for row in theirs if (row.destination, row.object, row.record_key) not in there]
-    waiting = [row.id for row in unsent if row.state in STOPPABLE]
-    if not hub.store.erasures.stop(conn, waiting, values={"state": "superseded"}, now=hub.now()):
+    waiting = [row.id for row in unsent if row.state in IDLE]
+    if not hub.store.erasures.stop(conn, waiting, "superseded", now=hub.now()):
         return False
-    open_ = [row for row in theirs if row.state in OPEN_STATES and row.id not in waiting]
+    open_ = [row for row in theirs if row.state in OPEN and row.id not in waiting]
     hub.store.erasures.blank_ledger(conn, [row for row in theirs if row not in open_])
     return True
 

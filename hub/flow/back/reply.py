@@ -7,16 +7,15 @@ from typing import Any
 
 import structlog
 
-from hub.core.changes import read_target
-from hub.core.delivery import OPEN
 from hub.core.erasure import REMOVED
 from hub.core.errors import ConfigError, ConnectorError, Rejected
 from hub.core.keys import digest
+from hub.core.ledger import OPEN, Lane, Need
 from hub.core.model import Delivery, Planned, Record, RemoteRef, Reply, Signal
 from hub.core.notes import OFF, reply_note, unanswered_note
 from hub.core.replies import may_reply
 from hub.flow.bugs import tell
-from hub.runtime import SOURCES, Hub
+from hub.runtime import Hub
 from hub.sdk.connectors import Context, Destination, Idempotency, ObjectInfo, Options, Outcome, Source
 from hub.store import Connection
 from hub.store.deliveries import Claim, Settlement
@@ -82,25 +81,23 @@ def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> bo
     return done
 
 
-def is_lane(name: str) -> bool:
-    """Whether a name in the ledger is a source that answers."""
-    return name.startswith(SOURCES)
-
-
 def open_outlet(hub: Hub, name: str) -> Destination[Any]:
     """What the ledger sends to: a destination, or a source that answers."""
-    return ReplyOutlet(hub, hub.source(name.removeprefix(SOURCES))) if is_lane(name) else hub.destination(name)
+    lane = Lane.of_outlet(name)
+    return ReplyOutlet(hub, hub.source(lane.name)) if lane.work == "reply" else hub.destination(name)
 
 
 def outlet_context(hub: Hub, name: str) -> Context:
     """What such an outlet is lent."""
-    return hub.source_context(name.removeprefix(SOURCES)) if is_lane(name) else hub.destination_context(name)
+    lane = Lane.of_outlet(name)
+    return hub.source_context(lane.name) if lane.work == "reply" else hub.destination_context(name)
 
 
 def outlet_works(hub: Hub, name: str) -> bool:
     """Whether an outlet is configured, switched on, and, for a source, allowed to answer."""
-    if is_lane(name):
-        return not why_off(hub, name.removeprefix(SOURCES))
+    lane = Lane.of_outlet(name)
+    if lane.work == "reply":
+        return not why_off(hub, lane.name)
     section = hub.settings.destinations.get(name)
     return section is not None and section.enabled
 
@@ -117,7 +114,7 @@ def why_off(hub: Hub, name: str) -> str:
 
 def outlets(hub: Hub) -> list[str]:
     """All names that the ledger may send to."""
-    return [*hub.settings.destinations, *(f"{SOURCES}{name}" for name in hub.settings.sources)]
+    return [*hub.settings.destinations, *(str(Lane("reply", name)) for name in hub.settings.sources)]
 
 
 def make_reply(hub: Hub, conn: Connection, fields: Mapping[str, Any]) -> Reply | None:
@@ -142,7 +139,7 @@ def refusal(hub: Hub, source: Source[Any], reply: Reply) -> str | None:
 
 def lane_of(signal: Signal, source: str) -> str:
     """The lane of replies to a signal."""
-    return f"{SOURCES}{source or (signal.provenance.source if signal.provenance else '')}"
+    return str(Lane("reply", source or (signal.provenance.source if signal.provenance else "")))
 
 
 def answering_source(hub: Hub, name: str) -> tuple[Source[Any] | None, str]:
@@ -164,7 +161,7 @@ def hold_stranded(hub: Hub, lane: str) -> int:
 
     They stay due: when the source is on again they leave, unless the network takes no answer to so old a post.
     """
-    reason = why_off(hub, lane.removeprefix(SOURCES))
+    reason = why_off(hub, Lane.of_outlet(lane).name)
     with hub.store.database.read() as conn:
         if all(_is_told(row["error"], reason) for row in hub.store.conversations.stranded(conn, lane)):
             return 0
@@ -217,8 +214,9 @@ def plan_note(
     hub: Hub, conn: Connection, fields: Mapping[str, Any], *, text: str, about: tuple[str, str | None]
 ) -> None:
     """A private note on the ticket where the agent wrote; a newer one replaces one that was not sent yet."""
-    target, destination = read_target(str(fields.get("ticket") or "")), str(fields["destination"])
-    if target is None or target.keyed_by != "conversation" or not takes_notes(hub, destination):
+    ticket, destination = str(fields.get("ticket") or ""), str(fields["destination"])
+    target = Need.read(ticket) if ticket else None
+    if target is None or target.kind != "conversation" or not takes_notes(hub, destination):
         return
     record_key, signal_key = about
     note = Record(
@@ -230,8 +228,8 @@ def plan_note(
         mapping="note",
         mapping_version="",
         stable=digest(text),
-        provides=f"note:{target.object}:{record_key}",
-        needs=(target.provides,),
+        provides=str(Need("note", target.object, record_key)),
+        needs=(ticket,),
     )
     plan_surely(hub, conn, Planned(note, signal_key or "", ""))
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 from hub.core.decide.batch import Known, Sifted
 from hub.core.errors import ConfigError
+from hub.core.ledger import Lane
 from hub.core.model import Author, Signal
 from hub.core.replies import Ours
 from hub.core.signals import fortnight_before, month_before
 from hub.core.threads import BatchThreads, Rivals, keys_of, thread_of
 from hub.flow.decide.linked import find_linked
-from hub.runtime import SOURCES, Hub
+from hub.runtime import Hub
 from hub.store import Connection, Store
 
 
@@ -105,7 +106,7 @@ def _answering(hub: Hub) -> dict[str, list[str]]:
             except ConfigError:  # told when the source is used
                 continue
             if source.reply_rules is not None:
-                found.setdefault(source.network, []).append(f"{SOURCES}{name}")
+                found.setdefault(source.network, []).append(str(Lane("reply", name)))
     return found
 
 

@@ -25,11 +25,13 @@ from sqlalchemy import (
 )
 
 from hub.core.decide.trace import decode_trace, encode_trace, forget_last_word, forget_post, mark_of
+from hub.core.ledger import IDLE, OPEN, STOPPABLE, WITHDRAWN, State
 from hub.core.model import Delivery, RawItem, Signal, Tombstone
 from hub.store.conversations import RECORDS
 from hub.store.database import Database, among, chunks
+from hub.store.ledger.moves import moving
 from hub.store.outbox import GONE
-from hub.store.tables import OPEN_STATES, Id, Time, Words, attempts, json_text, metadata, needs
+from hub.store.tables import Id, Time, Words, attempts, json_text, metadata, needs, of_kind
 from hub.store.tables import authors as A
 from hub.store.tables import deliveries as T
 from hub.store.tables import inbox as I
@@ -58,7 +60,6 @@ Index(
     sqlite_where=I.c.state == "split",
     postgresql_where=I.c.state == "split",
 )
-STOPPABLE = ("pending", "retry", "blocked", "parked")
 DOUBTS = ("uncertain", "review", "lost")  # outcomes of attempts after which nobody knows whether the record is there
 ERASED = "erased"
 _signal = msgspec.json.Decoder(Signal)
@@ -149,7 +150,7 @@ class Erasures:
         found: dict[int, Any] = {}
         of_signals = (among(T.c.signal_key, part) for part in chunks(signals))
         of_people = (and_(among(T.c.record_key, part), _OF_AUTHOR) for part in chunks(people))
-        of_kin = (and_(among(T.c.record_key, part), or_(*_OF_KIN)) for part in chunks(kin))
+        of_kin = (and_(among(T.c.record_key, part), _OF_KIN) for part in chunks(kin))
         for mine in (*of_signals, *of_people, *of_kin):
             rows = conn.execute(select(*_SENT).where(mine, T.c.operation.in_(RECORDS)))
             found.update((row.id, row) for row in rows)
@@ -166,7 +167,7 @@ class Erasures:
         """Whether a destination has, or may get, the record that a tombstone without a reference is about."""
         this = T.c.record_key == tombstone.record_key, T.c.destination == tombstone.destination
         kind = T.c.object == tombstone.object, T.c.operation == tombstone.fields.get("operation")
-        return bool(conn.scalar(select(exists().where(*this, *kind, T.c.state.not_in(("superseded", "discarded"))))))
+        return bool(conn.scalar(select(exists().where(*this, *kind, T.c.state.not_in(WITHDRAWN)))))
 
     def answers(self, conn: Connection, keys: Sequence[str]) -> list[tuple[int, str, Mapping[str, Any]]]:
         """Replies to these signals that are settled: id, signal and payload."""
@@ -185,7 +186,7 @@ class Erasures:
 
     def awaited(self, conn: Connection, row: Sent) -> str | None:
         """The signal of another open delivery of this destination that waits for what this row provides."""
-        other = T.c.destination == row.destination, T.c.state.in_(OPEN_STATES), T.c.signal_key != row.signal_key
+        other = T.c.destination == row.destination, T.c.state.in_(OPEN), T.c.signal_key != row.signal_key
         query = (
             select(T.c.signal_key)
             .join(needs, needs.c.delivery_id == T.c.id)
@@ -198,17 +199,17 @@ class Erasures:
         this = T.c.id == row.id, T.c.state == row.state
         return conn.execute(update(T).where(*this).values(signal_key=signal_key, fields=fields)).rowcount == 1
 
-    def stop(self, conn: Connection, ids: Sequence[int], *, values: Mapping[str, Any], now: datetime) -> bool:
+    def stop(self, conn: Connection, ids: Sequence[int], to: State, *, now: datetime, **values: Any) -> bool:
         """Give up rows that nobody is sending now; False where somebody has begun to since they were read."""
         stopped = 0
         for part in chunks(ids):
-            idle = among(T.c.id, part), T.c.state.in_((*STOPPABLE, "review"))
-            stopped += conn.execute(update(T).where(*idle).values({"settled_at": now, **values})).rowcount
+            idle = moving(to, of=STOPPABLE).where(among(T.c.id, part))
+            stopped += conn.execute(idle.values({"settled_at": now, **values})).rowcount
         return stopped == len(ids)
 
     def look_again(self, conn: Connection, ids: Sequence[int], *, now: datetime) -> bool:
         """Let doubts that a person has, or let go on, be looked into once more; False where that is under way or decided."""
-        again = update(T).where(T.c.state.in_((*STOPPABLE, "review"))).values(state="uncertain", due_at=now)
+        again = moving("uncertain", of=STOPPABLE - {"approval"}).values(due_at=now)
         return sum(conn.execute(again.where(among(T.c.id, part))).rowcount for part in chunks(ids)) == len(ids)
 
     def rewrite(self, conn: Connection, rows: Sequence[Sent]) -> bool:
@@ -285,7 +286,7 @@ class Erasures:
     def settled(self, conn: Connection, *, limit: int = 100) -> list[str]:
         """Erasures that are not finished although nothing of them is under way any more."""
         mine = or_(T.c.signal_key == erasures.c.key, and_(T.c.record_key == erasures.c.key, _OF_AUTHOR))
-        busy = exists().where(mine, T.c.state.in_(OPEN_STATES), T.c.operation.in_((*RECORDS, "tombstone")))
+        busy = exists().where(mine, T.c.state.in_(OPEN), T.c.operation.in_((*RECORDS, "tombstone")))
         return list(conn.scalars(select(erasures.c.key).where(_unfinished, ~busy).order_by(erasures.c.at).limit(limit)))
 
     def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
@@ -321,8 +322,8 @@ _BLANK = (
     )
 )
 # A conversation's key is its root's key: only an author's records are found by the record's key.
-_OF_AUTHOR = T.c.provides.startswith("author:")
-_OF_KIN = T.c.provides.startswith("person:"), T.c.provides.startswith("account:")
+_OF_AUTHOR = of_kind(T.c.provides, "author")
+_OF_KIN = of_kind(T.c.provides, "person", "account")
 _DOUBTED = exists().where(attempts.c.delivery_id == T.c.id, attempts.c.outcome.in_(DOUBTS))
 _SENT = (
     T.c.id,
@@ -341,7 +342,7 @@ _SENT = (
     T.c.fields,
     T.c.first_sent_at.is_not(None).label("was_sent"),
     T.c.remote_id,
-    and_(T.c.state.in_(STOPPABLE), _DOUBTED).label("was_let_go"),
+    and_(T.c.state.in_(IDLE), _DOUBTED).label("was_let_go"),
 )
 _ANSWER = (T.c.id, T.c.signal_key, T.c.fields)
 _RECEIPT = (

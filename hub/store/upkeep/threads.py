@@ -9,10 +9,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, Connection, Table, delete, exists, not_, or_, select, text, update
 
+from hub.core.ledger import WITHDRAWN, Need
 from hub.core.model import Signal
 from hub.core.threads import Dropped, Move
 from hub.store.conversations import conversations, retired
 from hub.store.database import Database, among, chunks, is_empty
+from hub.store.ledger.moves import moving
 from hub.store.outbox import GONE
 from hub.store.tables import CONVERSATION_NEED, Words, json_text, metadata, needs, refs
 from hub.store.tables import deliveries as T
@@ -25,7 +27,6 @@ aliases = Table(
     Column("key", Words, nullable=False),
 )
 ORDER_LOCK = 0x48554243  # any number that no other program on this database uses
-NO_TICKET = ("discarded", "superseded")
 _signal = msgspec.json.Decoder(Signal)
 
 
@@ -132,14 +133,9 @@ def _move_signals(conn: Connection, move: Move) -> None:
 
 def _drop(conn: Connection, ticket: Dropped, *, now: datetime) -> bool:
     this = T.c.destination == ticket.destination, T.c.record_key == ticket.key, T.c.operation == "create"
-    unsent = T.c.state == "pending", T.c.first_sent_at.is_(None)
-    values = {
-        "state": "discarded",
-        "stable": GONE,
-        "settled_at": now,
-        "error": {"note": "the conversation has a ticket"},
-    }
-    return conn.execute(update(T).where(*this, *unsent).values(values)).rowcount == 1
+    unsent = moving("discarded", of=["pending"]).where(*this, T.c.first_sent_at.is_(None))
+    values = {"stable": GONE, "settled_at": now, "error": {"note": "the conversation has a ticket"}}
+    return conn.execute(unsent.values(values)).rowcount == 1
 
 
 def _move_tickets(conn: Connection, move: Move, names: Sequence[str]) -> None:
@@ -150,10 +146,11 @@ def _move_tickets(conn: Connection, move: Move, names: Sequence[str]) -> None:
     columns = (T.c.id, T.c.destination, T.c.provides, T.c.state)
     tickets = select(*columns).where(T.c.record_key.in_(names), T.c.operation == "create")
     for row in conn.execute(tickets).all():
-        if not row.provides.endswith(f":{move.old}"):
+        need = Need.read(row.provides)
+        if need.key != move.old:
             continue
-        provides = f"{row.provides.removesuffix(move.old)}{move.new}"
-        if row.state not in NO_TICKET:
+        provides = str(need._replace(key=move.new))
+        if row.state not in WITHDRAWN:
             if _has_ticket(conn, row, provides):
                 continue
             conn.execute(update(T).where(T.c.id == row.id).values(provides=provides))
@@ -174,5 +171,5 @@ def _move_values(conn: Connection, move: Move) -> None:
 
 def _has_ticket(conn: Connection, row: Any, provides: str) -> bool:
     landed = exists().where(refs.c.destination == row.destination, refs.c.provides == provides)
-    coming = exists().where(T.c.destination == row.destination, T.c.provides == provides, T.c.state.not_in(NO_TICKET))
+    coming = exists().where(T.c.destination == row.destination, T.c.provides == provides, T.c.state.not_in(WITHDRAWN))
     return bool(conn.scalar(select(or_(landed, coming))))

@@ -15,7 +15,7 @@ import msgspec
 from fastapi import Request, Response
 from jinja2 import Environment, FileSystemLoader
 
-from hub.core.delivery import STATES
+from hub.core.ledger import STATES
 from hub.web.forms import COOKIE, FIELD, Forms
 
 FOLDER = Path(__file__).parent.parent
@@ -31,7 +31,8 @@ MEANS: Mapping[str, str] = {
     "blocked": "waits until its connection is authorised again: run `hub check`",
     "parked": "a quota is used up: it goes on when due",
     "uncertain": "sent, and no answer came: looked into before anything is sent again",
-    "review": "a person decides: a reply waits for approval, or it may have been done and nobody can tell",
+    "approval": "waits for a person to let it out, or to refuse it",
+    "review": "it may have been done, and the hub cannot tell: a person decides",
     "dead": "given up: refused by the destination, or out of attempts",
     "discarded": "given up: by a person, or since nothing is left to do",
     "superseded": "a newer version took its place before it was sent",

@@ -18,11 +18,9 @@ from hub.core.changes import (
     Gone,
     Merged,
     Nothing,
-    Target,
     Update,
     echo_of,
     read_change,
-    read_target,
 )
 from hub.core.erasure import is_of_people, is_quoting, quoting
 from hub.core.model import Change, Signal
@@ -98,21 +96,6 @@ def test_the_hubs_own_doing_is_known(change: Change, self_id: str, *, known: boo
 
 
 @pytest.mark.parametrize(
-    ("provides", "target"),
-    [
-        ("conversation:ticket:mastodon:abc", Target("conversation", "ticket", "mastodon:abc")),
-        ("signal:note:x", Target("signal", "note", "x")),
-        ("", None),
-        ("conversation:ticket", None),
-        ("::", None),
-    ],
-)
-def test_what_a_record_stands_for_is_taken_apart(provides: str, target: Target | None) -> None:
-    assert read_target(provides) == target
-    assert target is None or target.provides == provides
-
-
-@pytest.mark.parametrize(
     ("signal", "after", "length", "reason"),
     [
         (POST, 1, 10, None),
@@ -183,7 +166,7 @@ PAGE = "http://hub/deliveries/3"
         ("dead", {"message": "too long"}, None, "Not posted on Mastodon: too long"),
         ("discarded", {"note": "rude"}, None, "Not posted on Mastodon, refused in the hub: rude"),
         (
-            "review",
+            "approval",
             {"message": "waits for approval"},
             None,
             f"Not posted on Mastodon yet. Waits for approval in the hub: {PAGE}",

@@ -24,6 +24,7 @@ from hub.core.erasure import (
 )
 from hub.core.errors import ConfigError, HubError
 from hub.core.keys import digest
+from hub.core.ledger import AWAITING_PERSON, IDLE, MAYBE_THERE, Need
 from hub.core.model import Planned, Record, Signal, Tombstone, TombstoneReason, Translated
 from hub.core.normalise import normalise
 from hub.flow.back.gone.unread import forget_quotes
@@ -33,12 +34,11 @@ from hub.runtime import Hub
 from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection
 from hub.store.outbox import GONE
-from hub.store.upkeep.erasure import ERASED, STOPPABLE, Sent
+from hub.store.upkeep.erasure import ERASED, Sent
 
 log = structlog.get_logger(__name__)
 TRIES = 5
 SLICE = 200
-MAYBE_THERE = frozenset({"delivered", "leased", "uncertain", "review"})
 
 
 @dataclass
@@ -68,7 +68,7 @@ class Fall:
 
     def takes(self, row: Sent) -> bool:
         """Whether the whole record goes, and not only what it quotes."""
-        is_theirs = row.provides.startswith("author:") and row.record_key in self.people
+        is_theirs = Need.read(row.provides).kind == "author" and row.record_key in self.people
         return is_theirs or is_own(row.provides, row.operation)
 
 
@@ -151,16 +151,15 @@ def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, now: d
             kept.add(row.id)
         else:
             tickets.append(row.id)
-    superseded, discarded = {"state": "superseded"}, {"state": "discarded", "stable": GONE}
     store = hub.store.erasures
-    idle = store.look_again(conn, doubts, now=now) and store.stop(conn, others, values=superseded, now=now)
-    return kept if idle and store.stop(conn, tickets, values=discarded, now=now) else None
+    idle = store.look_again(conn, doubts, now=now) and store.stop(conn, others, "superseded", now=now)
+    return kept if idle and store.stop(conn, tickets, "discarded", now=now, stable=GONE) else None
 
 
 def _can_stop(row: Sent) -> bool:
     """Whether nothing of a row is under way, and nothing may be there that its key would not find."""
-    left_to_a_person = row.state == "review" and (row.operation == "upsert" or not row.was_sent)
-    return row.state in STOPPABLE or left_to_a_person
+    left_to_a_person = row.state in AWAITING_PERSON and (row.operation == "upsert" or not row.was_sent)
+    return row.state in IDLE or left_to_a_person
 
 
 def _is_doubt(hub: Hub, row: Sent) -> bool:
@@ -283,7 +282,7 @@ def _tell(hub: Hub, conn: Connection, fall: Fall) -> None:
     """Agents read on the ticket why its text is gone."""
     for item in fall.planned:
         record = item.record
-        tickets = [name for name in (record.provides, *record.needs) if name.startswith("conversation:")]
+        tickets = [name for name in (record.provides, *record.needs) if Need.read(name).kind == "conversation"]
         if record.operation == "tombstone" and record.fields["operation"] != "upsert" and tickets:
             reason = fall.reasons.get(item.signal_key, "user_deleted")
             text = gone_note(item.signal_key.partition(":")[0], reason)
@@ -322,7 +321,7 @@ def finish(hub: Hub, *, slice_s: float = 1.0) -> int:
 
 def _gone(hub: Hub, conn: Connection, keys: Sequence[str]) -> list[Sent]:
     rows = hub.store.erasures.sent(conn, keys, keys)
-    people = [row.record_key for row in rows if row.provides.startswith("person:")]
+    people = [row.record_key for row in rows if Need.read(row.provides).kind == "person"]
     gone = {*keys, *hub.store.people.forgotten(conn, people)}
     return [row for row in rows if row.record_key in gone or is_own(row.provides, row.operation)]
 

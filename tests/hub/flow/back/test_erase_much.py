@@ -47,6 +47,6 @@ def test_what_somebody_begins_to_send_meanwhile_is_not_overlooked(new_hub: NewHu
         rows = store.erasures.sent(conn, [signal_key("lines", "1")])
     assert store.deliveries.claim("memo", size=lambda *_: 10, now=now) is not None
     with store.database.write() as conn:
-        assert not store.erasures.stop(conn, [row.id for row in rows], values={"state": "superseded"}, now=now)
+        assert not store.erasures.stop(conn, [row.id for row in rows], "superseded", now=now)
         assert not store.erasures.rewrite(conn, rows)
         assert not store.erasures.hand_over(conn, rows[0], "another", {})
