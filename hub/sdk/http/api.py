@@ -82,7 +82,7 @@ class Api:
         via: Send | None = None,
     ) -> None:
         self.ctx = ctx
-        self.base = base.rstrip("/")
+        self.base = base
         self.errors = errors or ErrorTable()
         self._auth = auth
         self._headers = {"Accept": "application/json", **(headers or {})}
@@ -187,7 +187,7 @@ class Api:
                 raise Rejected(f"{self.errors.vendor} names a page on another server", code="egress")
             url = path
         else:
-            url = f"{self.base}/{path.lstrip('/')}" if path else self.base
+            url = f"{self.base.rstrip('/')}/{path.lstrip('/')}" if path else self.base
         if not params:
             return url
         return f"{url}{'&' if '?' in url else '?'}{urlencode(params, doseq=True)}"
