@@ -121,13 +121,15 @@ def wait_of(headers: Mapping[str, str], now: datetime, names: Iterable[str] = ("
 class ErrorTable:
     """How a vendor says no, as named errors.
 
-    `read` takes a body apart; `meanings` gives an error's class by the vendor's code, or by status; `expired` are codes that
-    mean a worn credential, as 401 does; `waits` are the headers that tell how long to wait, the first that is there counts.
+    `vendor` and `hint` (what to look at if an answer comes from somewhere else) stand in messages. `read` takes a body apart;
+    `meanings` gives an error's class by the vendor's code, or by status; `expired` are codes that mean a worn credential, as
+    401 does; `waits` are the headers that tell how long to wait, the first that is there counts.
     `judge` has the last word: it gets the error and the answer and returns the error or another. Without a row: 401 is
     Unauthorised, 429 RateLimited, 408, 425 and 5xx Unavailable, a redirect and any other 4xx Rejected.
     """
 
     vendor: str = "the server"
+    hint: str = "is the address right?"
     read: Callable[[Any], Refusal] = refusal_of
     meanings: Mapping[int | str, type[ConnectorError]] = field(default_factory=dict)
     expired: frozenset[str] = frozenset()
@@ -152,7 +154,7 @@ class ErrorTable:
     def _named(self, answer: HttpResponse, said: Refusal, now: datetime) -> ConnectorError:
         generic = error_for(answer, now)
         if generic is None:  # a POST that followed a redirect would become a GET
-            text = f"{self.vendor} sent us elsewhere (HTTP {answer.status}): is the address right?"
+            text = f"{self.vendor} sent us elsewhere (HTTP {answer.status}): {self.hint}"
             return Rejected(text, code=str(answer.status), details={"status": answer.status})
         kind = self.meanings.get(said.code) or (Unauthorised if said.code in self.expired else None)
         kind = kind or self.meanings.get(answer.status, type(generic))
