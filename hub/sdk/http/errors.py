@@ -19,8 +19,8 @@ from hub.core.errors import (
     Uncertain,
 )
 from hub.sdk.connectors import HttpResponse
-from hub.sdk.doc import Doc
 from hub.sdk.http.usage import resets_in
+from hub.sdk.refusals import Refusal, refusal_of
 from hub.sdk.text import excerpt, parse_time
 
 Effect = Literal["reads", "again", "once"]
@@ -82,30 +82,6 @@ def _host(url: str) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------- a vendor's table
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What the body of a refusal says: the vendor's code, its words, the field at fault; empty if it says nothing."""
-
-    code: str = ""
-    message: str = ""
-    field: str | None = None
-
-
-_CODES = ("code", "error.code", "error.type", "errors.0.code", "errorCode", "0.errorCode", "error")
-_MESSAGES = (
-    *("message", "error.message", "error_description", "errors.0.message", "errors.0.detail", "0.message"),
-    *("detail", "description", "title", "error", "errors.0"),
-)
-_FIELDS = ("field", "errors.0.field", "error.param", "param", "0.fields.0")
-
-
-def refusal_of(body: Any) -> Refusal:
-    """Return what an error body says, by the names that most vendors use."""
-    doc = Doc(body)
-    code = next((found for path in _CODES if (found := doc.id(path))), "")
-    return Refusal(code, (doc.text(*_MESSAGES) or "")[:300], doc.text(*_FIELDS))
 
 
 def wait_of(headers: Mapping[str, str], now: datetime, names: Iterable[str] = ("retry-after",)) -> float | None:
@@ -188,3 +164,6 @@ def error_of_kind(
     if issubclass(kind, Rejected):
         return kind(text, field=field, code=code, details=details)
     return kind(text, code=code, details=details)
+
+
+__all__ = ["Effect", "ErrorTable", "Refusal", "error_for", "error_of_kind", "refusal_of", "retry_after", "wait_of"]
