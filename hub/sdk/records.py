@@ -151,44 +151,49 @@ class Writer:
     def write(self, rows: Sequence[RecordRow]) -> Results:
         """Write the rows; one result for each."""
         results: Results = {}
-        left = [_Left(list(part), [self.budget]) for part in chunks(rows, self.size)]
-        while left:
-            answers = self.send([one.part for one in left])
-            again: list[_Left] = []
-            for one, answer in zip(left, answers, strict=True):
-                again += self._read(one, answer, results)
-            left = again
-        return results
+        searches = [_Search([list(part)], self.budget + 1) for part in chunks(rows, self.size)]
+        stop: ConnectorError | None = None
+        while stop is None and (under_way := [(search, part) for search in searches for part in search.take()]):
+            answers = self.send([part for _, part in under_way])
+            for (search, part), answer in zip(under_way, answers, strict=True):
+                search.parts += reversed(self._read(part, answer, results))
+            stop = next((one for one in answers if isinstance(one, FOR_ALL)), None)
+        unsent = stop or Retryable("the batch was refused and is not yet taken apart", code="batch_refused")
+        return results | {row.trace: unsent for search in searches for part in search.parts for row in part}
 
-    def _read(self, left: _Left, answer: Mapping[str, Result] | ConnectorError, results: Results) -> list[_Left]:
-        if isinstance(answer, ConnectorError):
-            return self._take_apart(left, answer, results)
-        silent = Uncertain("the answer says nothing of this record", code="no_result")
-        results |= {row.trace: answer.get(row.trace, silent) for row in left.part}
-        return []
-
-    def _take_apart(self, left: _Left, error: ConnectorError, results: Results) -> list[_Left]:
-        named = self.culprits(error, left.part)
+    def _read(
+        self, part: list[RecordRow], answer: Mapping[str, Result] | ConnectorError, results: Results
+    ) -> list[list[RecordRow]]:
+        """Note what became of a part; gives the parts of it that go again."""
+        if not isinstance(answer, ConnectorError):
+            silent = Uncertain("the answer says nothing of this record", code="no_result")
+            results |= {row.trace: answer.get(row.trace, silent) for row in part}
+            return []
+        named = self.culprits(answer, part)
         results |= named
-        rest = [row for row in left.part if row.trace not in named]
-        if rest and not named and (len(rest) == 1 or not self.spoils(error)):
-            results |= {row.trace: error for row in rest}
+        rest = [row for row in part if row.trace not in named]
+        if not named and (len(rest) == 1 or not self.spoils(answer)):
+            results |= {row.trace: answer for row in rest}
             return []
         middle = len(rest) if named else (len(rest) + 1) // 2
-        halves = [half for half in (rest[:middle], rest[middle:]) if half]
-        sent, unsent = halves[: left.purse[0]], halves[left.purse[0] :]
-        left.purse[0] -= len(sent)
-        spent = Retryable(f"the batch was refused and is not yet taken apart: {error}", code="batch_refused")
-        results |= {row.trace: spent for half in unsent for row in half}
-        return [_Left(half, left.purse) for half in sent]
+        return [half for half in (rest[:middle], rest[middle:]) if half]
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """A part that is to be sent; `purse` holds the calls that may still be spent on what it was a part of."""
+@dataclass(slots=True)
+class _Search:
+    """A part on its way to its bad records: what is to be sent, the next at the end, and the calls that it may still cost.
 
-    part: list[RecordRow]
-    purse: list[int]
+    The smallest pieces go first, two at a time: so a bad record is found with any budget, and a next attempt has less to do.
+    """
+
+    parts: list[list[RecordRow]]
+    calls: int
+
+    def take(self) -> list[list[RecordRow]]:
+        """Take the next parts to be sent."""
+        taken = [self.parts.pop() for _ in range(min(2, len(self.parts), self.calls))]
+        self.calls -= len(taken)
+        return taken
 
 
 # -------------------------------------------------------------------------------------------------------------- merges
