@@ -68,6 +68,12 @@ class SalesforceOptions(Options):
             raise ValueError("client_id is missing: the consumer key of the External Client App")
         return self
 
+    def read_key(self) -> str:
+        """The private key as PEM, from its file where it stands in one. Raises OSError if that cannot be read."""
+        if self.private_key_file:
+            return self.private_key_file.read_text("ascii")
+        return self.private_key.get_secret_value() if self.private_key else ""
+
     @property
     def host(self) -> str:
         """The host name, without port."""

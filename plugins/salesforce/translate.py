@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from hub.core.errors import ConnectorError, QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
 from hub.core.keys import digest
 from hub.core.model import Delivery
-from hub.sdk.connectors import FieldInfo, ObjectInfo
+from hub.sdk.connectors import FieldInfo, ObjectInfo, Usage
+from hub.sdk.records import Landed, RecordRow, Result
 from hub.sdk.text import excerpt
 
 PARK = timedelta(minutes=15)  # the allowance is a rolling day, so it comes back little by little
 EXPIRED = "INVALID_SESSION_ID"
 DUPLICATE = "DUPLICATE_VALUE"
 
+_API_USAGE = re.compile(r"(?<![\w-])api-usage=(\d{1,12})/([1-9]\d{0,11})(?!\d)")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _COLUMN = re.compile(r"No such column '(\w+)'")
 _MISSING = re.compile(r"missing: \[([\w, ]+)\]")
@@ -50,57 +52,17 @@ CONTENT = {
 # ------------------------------------------------------------------------------------------------------------- records
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One record to write, and the deliveries that ask for it: more than one where a batch repeats a key.
-
-    `once` names fields that only fill what is empty; `id` is the record's own id, where Salesforce has told it.
-    """
-
-    key: str
-    fields: Mapping[str, Any]
-    deliveries: tuple[Delivery, ...]
-    once: frozenset[str] = frozenset()
-    id: str | None = None
-
-
 def is_name(name: str) -> bool:
     """Whether this can be the API name of an object or a field (nothing else may enter a path or SOQL)."""
     return _NAME.fullmatch(name) is not None
 
 
-def gather(batch: Iterable[Delivery]) -> list[Row]:
-    """One row a key: Salesforce refuses a key twice in one request.
-
-    Deliveries of a key are laid over each other by `seq`, as if each had been sent after the other.
-    """
-    by_key: dict[str, list[Delivery]] = {}
-    for delivery in batch:
-        by_key.setdefault(delivery.record_key, []).append(delivery)
-    rows = []
-    for key, same in by_key.items():
-        fields: dict[str, Any] = {}
-        for delivery in sorted(same, key=lambda one: one.seq):
-            fields |= delivery.fields
-        once = frozenset(name for delivery in same for name in delivery.once if is_name(name))
-        ref = next((delivery.ref for delivery in reversed(same) if delivery.ref), None)
-        rows.append(Row(key, fields, tuple(same), once, ref.id if ref else None))
-    return rows
-
-
-def filling(row: Row, held: Mapping[str, Any]) -> Row:
-    """The row without what somebody has filled in already."""
-    return replace(
-        row, fields={name: one for name, one in row.fields.items() if name not in row.once or not held.get(name)}
-    )
-
-
-def record(object_: str, key_field: str, row: Row) -> dict[str, Any]:
+def record(object_: str, key_field: str, row: RecordRow) -> dict[str, Any]:
     """A record of a collections upsert; the key goes by the body, so no character of it can reach the path."""
     return {**_nulls(row.fields), "attributes": {"type": object_}, key_field: row.key}
 
 
-def change(object_: str, row: Row) -> dict[str, Any]:
+def change(object_: str, row: RecordRow) -> dict[str, Any]:
     """A record of a collections update, by its id; its key stays what it is, as a merge's winner may have another."""
     return {**_nulls(row.fields), "attributes": {"type": object_}, "Id": row.id}
 
@@ -197,6 +159,19 @@ def _rejection(fault: Fault, message: str, details: dict[str, Any]) -> Rejected:
     )
 
 
+def result_of(row: RecordRow, said: Mapping[str, Any], now: datetime) -> Result:
+    """What one result means for its row; HTTP 200 says nothing about a row."""
+    if said.get("success") is not True:
+        return error_of(faults(said.get("errors")), now, jitter=jitter_of(row.last))
+    return Landed(str(said["id"]) if said.get("id") else None, new=bool(said.get("created")))
+
+
+def usage_of(headers: Mapping[str, str]) -> Usage | None:
+    """The org's calls of the last 24 hours, by `Sforce-Limit-Info: api-usage=18/5000`; the window slides."""
+    found = _API_USAGE.search(headers.get("sforce-limit-info", ""))
+    return Usage(int(found[1]), int(found[2])) if found else None
+
+
 def jitter_of(delivery: Delivery) -> float:
     """A number in [0, 1) that differs between rows and attempts, and is the same each time it is asked for."""
     return int.from_bytes(digest(delivery.key, str(delivery.attempt))[:8].encode("ascii")) % 997 / 997
@@ -252,11 +227,6 @@ def field_info(one: Mapping[str, Any]) -> FieldInfo:
         unique=bool(one.get("unique")),
         values=tuple(str(pick["value"]) for pick in picks or () if pick.get("active", True)),
     )
-
-
-def poisons(error: ConnectorError) -> bool:
-    """Whether one unreadable record may have made Salesforce refuse a whole request (a date that is none)."""
-    return isinstance(error, Rejected) and error.details.get("status") == 400
 
 
 def refusals(name: str, key_field: str, describe: Mapping[str, Any] | None) -> list[str]:
