@@ -93,6 +93,8 @@ def test_it_is_listed_like_our_own(plugins: dict[str, dict[str, Any]]) -> None:
     assert plugins["echo"] == {
         "name": "echo",
         "offers": ["source", "destination"],
+        "tier": None,
+        "items": "from documentation",
         "distribution": "hubbub-echo",
         "version": "1.0.0",
         "state": "ready",
