@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,11 +11,12 @@ import typer
 from hub.cli import show
 from hub.cli.opened import quieten
 from hub.cli.signals import Json
-from hub.core.errors import ConfigError
+from hub.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from hub.cli.plugins.quality.claims import Claims
     from hub.cli.plugins.quality.scale import Rule
+    from hub.cli.plugins.trials import Trial
     from hub.registry import Plugin
 
 app = typer.Typer(no_args_is_help=True, help="Installed connectors, and new ones.")
@@ -123,3 +126,60 @@ def _say_quality(claims: Claims, rules: list[dict[str, Any]], unread: str) -> No
     if unread:
         show.fail(unread)
     show.rows([{**rule, "text": rule["reason"] or rule["about"]} for rule in rules], RULES, as_json=False)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="the plugin's name in the configuration, such as town_square")],
+    *,
+    source: Annotated[bool, typer.Option("--source", help="it reads a network")] = False,
+    destination: Annotated[bool, typer.Option("--destination", help="it writes records into a system")] = False,
+    enricher: Annotated[bool, typer.Option("--enricher", help="it judges texts")] = False,
+    into: Annotated[Path, typer.Option("--into", help="the folder in which it is made")] = Path(),
+) -> None:
+    """Begin a plugin: a distribution of its own, with a look-alike and tests, that passes `hub plugins check` as it is."""
+    from hub.cli.plugins.scaffold import plan, write
+
+    given = {"source": source, "destination": destination, "enricher": enricher}
+    chosen = [kind for kind, wanted in given.items() if wanted]
+    if len(chosen) != 1:
+        hint = "a plugin may offer more later: add a hook to its plugin.py"
+        raise ConfigError([Problem("hub plugins new", "", "say one of --source, --destination, --enricher", hint)])
+    made = plan(name, chosen[0], into)
+    for file in write(made):
+        show.say(f"wrote {made.root / file}")
+    show.say(f"next: cd {made.root}, pip install -e '.[dev]', hub plugins check")
+
+
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="the folder of a distribution, or of one plugin in it")] = Path(),
+    *,
+    as_json: Json = False,
+) -> None:
+    """Check a plugin in its source tree: its tests and contract suites, its types, and what it claims of the scale."""
+    from hub.cli.plugins.subject import subject_at
+    from hub.cli.plugins.trials import FAILED, all_trials
+
+    quieten("ERROR")
+    subject = subject_at(path)
+    found = all_trials(subject)
+    if as_json:
+        show.print_json([asdict(trial) for trial in found])
+    else:
+        show.say(f"{subject.name} in {subject.package}", "bold")
+        for trial in found:
+            _say_trial(trial)
+    if any(trial.state == FAILED for trial in found):
+        raise typer.Exit(1)
+
+
+COLOURS = {"ok": "green", "failed": "red", "skipped": "yellow"}
+
+
+def _say_trial(trial: Trial) -> None:
+    show.say(f"{show.paint(f'{trial.state:<8}', COLOURS[trial.state])} {trial.part:<8} {show.safe(trial.said)}")
+    for problem in trial.problems:
+        show.say(f"{'':<9}{show.safe_lines(problem)}")
+    if trial.way_out:
+        show.say(f"{'':<9}next: {trial.way_out}", "dim")

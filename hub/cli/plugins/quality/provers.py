@@ -28,6 +28,9 @@ SECTIONS = {
 }
 """What a README must have a section for, and the words by which its heading is known."""
 
+UNWRITTEN = "To be written"
+"""What the README of a new plugin says where its author knows more."""
+
 _CREDENTIAL = re.compile(r"(?:^|_)(?:token|secret|password|passphrase|api_key|private_key|credentials?)$")
 _SUITES = {"source": "SourceContract", "destination": "DestinationContract", "enricher": "EnricherContract"}
 
@@ -156,8 +159,13 @@ def _start(where: str) -> None:
 def readme(evidence: Evidence) -> Iterator[Refutation]:
     """The README has the sections that a person needs before the first poll."""
     for what, words in SECTIONS.items():
-        if evidence.section(*words) is None:
+        text = evidence.section(*words)
+        if text is None:
             yield _in_readme(evidence, f"no section on {what}", f"add a heading with the word {' or '.join(words)}")
+        elif UNWRITTEN in text:
+            yield _in_readme(
+                evidence, f"the section on {what} is not written", f"write it in the place of '{UNWRITTEN}'"
+            )
 
 
 # -------------------------------------------------------------------------------------------------------------- silver
