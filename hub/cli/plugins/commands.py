@@ -153,25 +153,39 @@ def new(
 
 @app.command()
 def check(
-    path: Annotated[Path, typer.Argument(help="the folder of a distribution, or of one plugin in it")] = Path(),
+    path: Annotated[
+        Path, typer.Argument(help="the folder of a distribution, or of one plugin in it; or a declarative file")
+    ] = Path(),
     *,
     as_json: Json = False,
 ) -> None:
     """Check a plugin in its source tree: its tests and contract suites, its types, and what it claims of the scale."""
-    from hub.cli.plugins.subject import subject_at
-    from hub.cli.plugins.trials import FAILED, all_trials
+    from hub.cli.plugins.trials import FAILED
 
     quieten("ERROR")
-    subject = subject_at(path)
-    found = all_trials(subject)
+    about, found = _tried(path)
     if as_json:
         show.print_json([asdict(trial) for trial in found])
     else:
-        show.say(f"{subject.name} in {subject.package}", "bold")
+        show.say(about, "bold")
         for trial in found:
             _say_trial(trial)
     if any(trial.state == FAILED for trial in found):
         raise typer.Exit(1)
+
+
+def _tried(path: Path) -> tuple[str, list[Trial]]:
+    """Try what a path names; returns what that is, and how its parts ended."""
+    if path.suffix == ".toml" and not path.is_dir():
+        from hub.cli.plugins.declared import check_file
+        from hub.registry import Registry
+
+        return str(path), check_file(path, Registry())
+    from hub.cli.plugins.subject import subject_at
+    from hub.cli.plugins.trials import all_trials
+
+    subject = subject_at(path)
+    return f"{subject.name} in {subject.package}", all_trials(subject)
 
 
 COLOURS = {"ok": "green", "failed": "red", "skipped": "yellow"}
