@@ -49,7 +49,7 @@ FIXED = {
         "tickets.py",
         "users.py",
     ),
-    *("sandbox.py", "sandbox", "README.md", "schema.json", "MODEL_CARD.md", "models"),
+    *("sandbox.py", "sandbox", "README.md", "quality.toml", "schema.json", "MODEL_CARD.md", "models"),
 }
 OWN_FILES = {"flair/embeddings.py": "flair finds the class by its module's name when it opens the embedded model"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc"}

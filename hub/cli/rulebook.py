@@ -1,4 +1,4 @@
-"""`hub plugins list|show`, `hub mappings test|show`, `hub rules test`."""
+"""`hub mappings test|show`, `hub rules test`."""
 
 from __future__ import annotations
 
@@ -17,82 +17,8 @@ if TYPE_CHECKING:
     from hub.core.mapping import CompiledMapping
     from hub.core.pipeline import Rulebook
 
-plugins = typer.Typer(no_args_is_help=True, help="Installed connectors.")
 mappings = typer.Typer(no_args_is_help=True, help="How signals become records.")
 rules = typer.Typer(no_args_is_help=True, help="What decides.")
-
-
-@plugins.command("list")
-def list_(*, as_json: Json = False) -> None:
-    """All installed plugins: what they offer, and why one is quarantined."""
-    from hub.registry import Registry
-
-    quieten("ERROR")  # why a plugin is quarantined stands in the table
-    registry = Registry()
-    rows = []
-    for name in registry.names:
-        plugin = registry.load(name)
-        rows.append(
-            {
-                "name": name,
-                "offers": list(plugin.kinds),
-                "distribution": plugin.distribution,
-                "version": plugin.version,
-                "state": "quarantined" if plugin.reason else "ready",
-                "reason": plugin.reason or None,
-            }
-        )
-    columns = {"name": "name", "offers": "offers", "distribution": "from", "version": "version", "state": "state"}
-    show.rows(rows, {**columns, "reason": "reason"}, as_json=as_json, spare=("version", "from"))
-
-
-@plugins.command("show")
-def show_(name: Annotated[str, typer.Argument(help="a plugin's name")], *, as_json: Json = False) -> None:
-    """One plugin: its options and what it declares."""
-    from hub.registry import Registry
-
-    quieten("ERROR")
-    plugin = Registry().load(name)
-    if plugin.reason:
-        show.fail(f"{name} is quarantined: {plugin.reason}")
-        raise typer.Exit(1)
-    kinds = {"source": plugin.sources, "destination": plugin.destinations, "enricher": plugin.enrichers}
-    found = [_described(kind, cls) for kind, classes in kinds.items() for cls in classes.values()]
-    if as_json:
-        show.print_json(found)
-        return
-    for one in found:
-        show.say(f"{one['kind']} {one['name']}", "bold")
-        show.say(f"{one['about']}\n")
-        show.rows(_options(one["options"]), OPTIONS, as_json=False, empty="no options")
-        show.say("")
-
-
-OPTIONS = {"name": "option", "type": "type", "default": "default", "about": "text"}
-
-
-def _described(kind: str, cls: Any) -> dict[str, Any]:
-    about = "\n".join(line.strip() for line in (cls.__doc__ or "").strip().splitlines())
-    return {"kind": kind, "name": cls.name, "about": about, "options": cls.Options.model_json_schema()}
-
-
-def _options(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    required = schema.get("required", [])
-    return [
-        {
-            "name": name,
-            "type": _type(one),
-            "default": "required" if name in required else msgspec.json.encode(one.get("default")).decode(),
-            "about": one.get("description"),
-        }
-        for name, one in schema.get("properties", {}).items()
-    ]
-
-
-def _type(option: dict[str, Any]) -> str:
-    kinds = [one.get("type", "") for one in option.get("anyOf", [option])]
-    secret = any(one.get("format") == "password" for one in option.get("anyOf", [option]))
-    return "secret" if secret else " or ".join(kind for kind in kinds if kind and kind != "null")
 
 
 @mappings.command()
