@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -58,16 +58,10 @@ class Slice:
     newest: str = ""
     oldest: str = ""
 
-    def unseen(self, since: str, seen: Collection[str]) -> list[bytes]:
-        """The items newer than `since` that this fetch has not seen: a server may ignore the position it was given."""
-        fresh = []
-        for item in self.items:
-            place = place_of(item)
-            if since and place == since:
-                break
-            if place not in seen:
-                fresh.append(item)
-        return fresh
+    def newer_than(self, since: str) -> list[bytes]:
+        """The items before the one at `since`, newest first: a server may ignore the position that it was given (snac)."""
+        places = [place_of(item) for item in self.items]
+        return list(self.items[: places.index(since)] if since in places else self.items)
 
 
 class _Api(Mastodon):
