@@ -8,6 +8,7 @@ its local id alone, so post and parent carry alias keys of their instance, by wh
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Literal
@@ -22,7 +23,6 @@ from hub.core.model import (
     Ignored,
     Kind,
     Media,
-    Origin,
     RawItem,
     Signal,
     Tombstone,
@@ -45,6 +45,7 @@ _VISIBILITY: dict[str, Visibility] = {
     "list": "followers",
     "direct": "direct",
 }
+_QUOTE_INLINE = re.compile(r"<(p|span) class=\"quote-inline\">")
 _MEDIA = {"image": "image", "gifv": "video", "video": "video", "audio": "audio"}
 
 # Of these notifications the status is what somebody said; of all others it is our own post or nobody's.
@@ -130,14 +131,14 @@ def _status(status: Json, raw: RawItem, own: str | None, *, kind: Kind | None = 
     published = _time(status.get("created_at"))
     if not uri or published is None:
         raise TranslationError("a status without uri or created_at")
-    author = _author(_dict(status.get("account")))
-    content = status.get("content")
-    html = content if isinstance(content, str) else ""
+    account = _dict(status.get("account"))
+    author, native_id = _author(account), _native_id(status, uri)
+    html = _html(status)
     edited = _time(status.get("edited_at"))
     signal = Signal(
-        key=signal_key(NETWORK, uri),
+        key=signal_key(NETWORK, native_id),
         network=NETWORK,
-        native_id=uri,
+        native_id=native_id,
         kind=kind or ("mention" if _mentions(status, own) else _kind(status)),
         text=html_to_text(html),
         html=safe_html(html) or None,
@@ -157,11 +158,20 @@ def _status(status: Json, raw: RawItem, own: str | None, *, kind: Kind | None = 
         visibility=_VISIBILITY.get(str(status.get("visibility")), "direct"),
         counts=_counts(status),
         can_reply=_can_reply(status),
-        origin=_origin(_dict(status.get("account")), own),
+        origin="hub" if _is_own(account, own) else "source",
         aliases=tuple(_alias(status.get("id"), raw)),
         parent_alias=next(_alias(status.get("in_reply_to_id"), raw), None),
     )
     return Translated((signal,), (author,))
+
+
+def _html(status: Json) -> str:
+    """The content without the line that repeats a quoted post's address for servers that show no quotes."""
+    content = status.get("content")
+    html = content if isinstance(content, str) else ""
+    found = _QUOTE_INLINE.search(html) if _quoted(status) else None
+    end = html.find(f"</{found[1]}>", found.end()) if found else -1
+    return html if found is None or end < 0 else html[: found.start()] + html[end + len(f"</{found[1]}>") :]
 
 
 def _alias(local_id: object, raw: RawItem) -> Iterator[str]:
@@ -179,18 +189,17 @@ def _kind(status: Json) -> Kind:
 
 
 def _mentions(status: Json, own: str | None) -> bool:
-    """Whether our account is mentioned, which no timeline says: the same post must mean the same by whatever way it came."""
-    wanted = (own or "").removeprefix("@")
-    named = [
-        (*(one.get(name) for name in ("acct", "url", "id")), _handle(one)) for one in _list(status.get("mentions"))
-    ]
-    return bool(wanted) and not isinstance(status.get("reblog"), dict) and any(wanted in names for names in named)
+    """True if our account is mentioned, which no timeline says: a post must mean the same by whatever way it came."""
+    if isinstance(status.get("reblog"), dict):
+        return False
+    return any(_is_own(one, own) for one in _list(status.get("mentions")))
 
 
 def _quoted(status: Json) -> str | None:
     """The key of the boosted or quoted status; a quote that is pending, refused or shallow names none."""
     boosted = _dict(status.get("reblog"))
-    quoted = _dict(_dict(status.get("quote")).get("quoted_status"))
+    quote = _dict(status.get("quote"))
+    quoted = _dict(quote.get("quoted_status")) or quote  # Akkoma gives the status itself
     uri = _text((boosted or quoted).get("uri"))
     return signal_key(NETWORK, uri) if uri else None
 
@@ -252,10 +261,24 @@ def _handle(account: Json) -> str | None:
     return f"{acct}@{domain}" if domain else acct
 
 
-def _origin(account: Json, own: str | None) -> Origin:
-    names = [account.get(name) for name in ("acct", "uri", "url", "id")]
-    wanted = (own or "").removeprefix("@")
-    return "hub" if wanted and wanted in [*names, _handle(account)] else "source"
+def _native_id(status: Json, uri: str) -> str:
+    """The status's `uri`; a boost that bears the boosted post's own (Pleroma, WordPress) is named by who boosts it."""
+    boosted = status.get("reblog")
+    if not isinstance(boosted, dict) or _text(boosted.get("uri")) != uri:
+        return uri
+    account = _dict(status.get("account"))
+    return f"{_text(account.get('uri')) or _text(account.get('url'))}#boosts/{uri}"
+
+
+def _is_own(account: Json, own: str | None) -> bool:
+    """True if an account is ours by its name, address or id, in whatever case: servers do not tell `Acme` from `acme`."""
+    wanted = _name(own)
+    names = (*(account.get(name) for name in ("acct", "uri", "url", "id")), _handle(account))
+    return bool(wanted) and wanted in map(_name, names)
+
+
+def _name(value: object) -> str:
+    return str(value).strip().removeprefix("@").rstrip("/").casefold() if isinstance(value, str | int) else ""
 
 
 # ------------------------------------------------------------------------------------------- what a hostile JSON may hold
