@@ -52,7 +52,7 @@ T = TypeVar("T")
 def translate(raw: RawItem, own: str = "") -> Translated | Ignored:
     """One post (and its repost where a feed says so), a profile, or a deletion; raises TranslationError where it is broken.
 
-    `own` is our account's handle or DID: what it wrote is not heard as if a customer had said it.
+    `own` is our account's handle or DID, `raw.realm` the DID that read it: what we wrote is no customer's word.
     """
     item = read(raw.payload)
     if item.get("deleted") is True:
@@ -65,10 +65,15 @@ def translate(raw: RawItem, own: str = "") -> Translated | Ignored:
     if _is_profile(view):
         return Translated(authors=(_author(view, view["did"]),))
     signal, did, handle = _signal(view, raw), _did(view), _str(_dict(view, "author"), "handle")
-    if own and own in (did, handle):
+    if _is_ours(did, handle, own={own, raw.realm}):
         signal = replace(signal, origin="hub")
     authors = (_author(_dict(view, "author"), did),) if did else ()
     return _with_repost(item, Translated(signals=(signal,), authors=authors))
+
+
+def _is_ours(did: str | None, handle: str | None, own: set[str]) -> bool:
+    """True if the author is our account: by its DID, which stays, or its handle in whatever case, with or without @."""
+    return did in own or (handle or "@").casefold() in {one.strip().removeprefix("@").casefold() for one in own}
 
 
 def identify(payload: bytes) -> tuple[str, str]:

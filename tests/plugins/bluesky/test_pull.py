@@ -338,7 +338,13 @@ def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
         BlueskySource.Options.model_validate({"handle": "brand.test", "app_password": "x"} | options)
 
 
-@pytest.mark.parametrize(("handle", "origin"), [("ann.test", "hub"), ("did:plc:ann", "hub"), ("brand.test", "source")])
+@pytest.mark.parametrize(
+    ("handle", "origin"),
+    [
+        *((own, "hub") for own in ("ann.test", "did:plc:ann", "Ann.Test", "@ANN.test", " @ann.test")),
+        *((own, "source") for own in ("brand.test", "ann", "DID:PLC:ANN")),
+    ],
+)
 def test_what_we_wrote_ourselves_is_marked(world: Xrpc, ctx: Context, handle: str, origin: str) -> None:
     world.posts = [post(1, minutes_ago=1)]
     bluesky = source(world, mentions=False, searches=["x"], handle=handle)
@@ -346,6 +352,23 @@ def test_what_we_wrote_ourselves_is_marked(world: Xrpc, ctx: Context, handle: st
     found = bluesky.translate(page.items[0])
     assert isinstance(found, Translated)
     assert found.signals[0].origin == origin
+
+
+def test_what_we_wrote_under_another_handle_is_ours_by_its_did(world: Xrpc, ctx: Context) -> None:
+    ours = post(1, minutes_ago=1)
+    ours["author"] = {"did": DID, "handle": "handle.invalid"}
+    world.posts = [ours]
+    bluesky = source(world, mentions=False, searches=["x"])
+    (page,) = bluesky.pull(ctx, None)
+    found = bluesky.translate(page.items[0])
+    assert isinstance(found, Translated)
+    assert found.signals[0].origin == "hub"
+
+
+def test_notifications_of_other_kinds_do_not_make_a_poll_read_further_back(world: Xrpc, ctx: Context) -> None:
+    world.notifications, world.page = [post(n, minutes_ago=n * 60, reason="like") for n in range(100)], 10
+    list(source(world).pull(ctx, {"mentions": NOW.isoformat()}))
+    assert world.calls["listNotifications"] == 1
 
 
 def test_only_the_service_and_bluesky_can_be_reached() -> None:
