@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import re
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import Any
 
 from hub import Change, Request, TranslationError, Unread
 from hub.core.keys import digest
+from hub.sdk.signatures import Hmac
 from hub.sdk.text import clean, parse_time
 
-TOLERANCE = timedelta(minutes=5)  # "Validating requests": five minutes; we refuse the future as well
 _ESCAPES = re.compile("%(?:3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
 _STATUS = frozenset({"lifecyclestage", "hs_lead_status", "hs_pipeline_stage"})
 _OWNER = "hubspot_owner_id"
@@ -28,15 +24,9 @@ Told = Change | Unread
 # ---------------------------------------------------------------------------------------------------------- genuine?
 
 
-def is_genuine(request: Request, secret: str) -> bool:
-    """Whether the app's secret signed this method, public URL, body and time, and the time is near ours, either way."""
-    stamp = request.headers.get("x-hubspot-request-timestamp", "")
-    given = request.headers.get("x-hubspot-signature-v3", "")
-    if not secret or not _is_near(stamp, request.received_at):
-        return False
-    said = f"{request.method}{decoded(request.url)}".encode("utf-8", "replace") + request.body + stamp.encode("ascii")
-    wanted = b64encode(hmac.new(secret.encode(), said, sha256).digest())
-    return hmac.compare_digest(wanted, given.encode("utf-8", "replace"))
+def signed(request: Request, stamp: str) -> bytes:
+    """Return what HubSpot signs: method, public URL, body and time ("Validating requests", version 3)."""
+    return f"{request.method}{decoded(request.url)}".encode("utf-8", "replace") + request.body + stamp.encode("ascii")
 
 
 def decoded(url: str) -> str:
@@ -44,11 +34,8 @@ def decoded(url: str) -> str:
     return _ESCAPES.sub(lambda match: chr(int(match[0][1:], 16)), url)
 
 
-def _is_near(stamp: str, now: datetime) -> bool:
-    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 14):
-        return False
-    at = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(stamp))
-    return abs(at - now) <= TOLERANCE
+SCHEME = Hmac("x-hubspot-signature-v3", stamp="x-hubspot-request-timestamp", written="ms", signed=signed)
+is_genuine = SCHEME.is_genuine
 
 
 # ------------------------------------------------------------------------------------------------------ what they say

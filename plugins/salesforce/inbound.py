@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from hub import Change, Request, TranslationError, Unread
+from hub.sdk.signatures import SharedSecret
 from hub.sdk.text import clean, parse_time
 
 ACK = (
@@ -24,7 +24,7 @@ ACK = (
     b'<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack></notificationsResponse>'
     b"</soapenv:Body></soapenv:Envelope>"
 )
-SECRET_HEADER = "x-hub-secret"  # noqa: S105 - the name of a header
+SCHEME = SharedSecret(header="x-hub-secret", param="secret")
 _DEEPEST, _MOST = 16, 50_000  # a message has at most 100 notifications
 _PLUMBING = frozenset(
     {"Id", "OwnerId", "Status", "IsDeleted", "MasterRecordId", "SystemModstamp", "LastModifiedById", "LastModifiedDate"}
@@ -42,12 +42,11 @@ _TRUE = frozenset({"true", "1"})
 
 def is_genuine(request: Request, organization: str, secret: str) -> bool:
     """Whether the secret stands in the URL (`?secret=`) or a header, and the message names our organisation."""
+    if not SCHEME.is_genuine(request, secret):
+        return False
     try:
-        given = parse_qs(urlsplit(request.url).query).get("secret", [""])[0] or request.headers.get(SECRET_HEADER, "")
-        if not secret or not hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode()):
-            return False
         named = _message(request.body).text("OrganizationId")
-    except (ValueError, TranslationError):
+    except TranslationError:
         return False
     return len(named) in {15, 18} and hmac.compare_digest(named[:15].encode(), organization[:15].encode())
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import timedelta
 from typing import Any, Literal, Self
 
 from pydantic import AnyHttpUrl, Field, PrivateAttr, SecretStr, model_validator
 
 from hub import ConfigPath, Options
-from plugins.webhook.client import standard_key
+from hub.sdk.signatures import Hmac, SharedSecret, StandardWebhook
 from plugins.webhook.translate import BodyReader, compile_reader
+
+HUB256 = Hmac("x-hub-signature-256", encoding="hex", prefix="sha256=")  # WebSub, GitHub, Meta
 
 
 class InboundOptions(Options):
@@ -27,10 +30,10 @@ class InboundOptions(Options):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.scheme != "none" and not (self.secret and self.secret.get_secret_value()):
+        if self.scheme != "none" and not (self.secret and self.secret.get_secret_value().strip()):
             raise ValueError(f'scheme = "{self.scheme}" needs a secret: secret = {{ env = "NAME" }}')
         if self.scheme == "standard" and self.secret:
-            standard_key(self.secret.get_secret_value())
+            StandardWebhook.key_of(self.secret.get_secret_value())
         self._reader = compile_reader(self._read_mapping())
         return self
 
@@ -38,6 +41,13 @@ class InboundOptions(Options):
     def reader(self) -> BodyReader:
         """The compiled mapping of bodies to signals."""
         return self._reader
+
+    @property
+    def checks(self) -> Hmac | SharedSecret | StandardWebhook:
+        """Return how requests prove that they are genuine."""
+        if self.scheme == "standard":
+            return StandardWebhook(timedelta(seconds=self.tolerance_s))
+        return HUB256 if self.scheme == "hub256" else SharedSecret(self.header)
 
     def _read_mapping(self) -> dict[str, Any]:
         if self.mapping is None:
@@ -57,6 +67,6 @@ class OutboundOptions(Options):
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
-        if self.secret:
-            standard_key(self.secret.get_secret_value())
+        if self.secret is not None:  # one that is set and empty would leave the batches unsigned
+            StandardWebhook.key_of(self.secret.get_secret_value())
         return self
