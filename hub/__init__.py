@@ -21,6 +21,7 @@ from hub.core.errors import (
 )
 from hub.core.keys import author_key, idempotency_key, signal_key
 from hub.core.model import (
+    Act,
     Author,
     Change,
     Counts,
@@ -69,6 +70,7 @@ from hub.sdk.connectors import (
 from hub.sdk.hookspecs import hookimpl
 
 __all__ = [
+    "Act",
     "Author",
     "Change",
     "ChangePage",
