@@ -55,11 +55,11 @@ class Length:
         size = -(-len(text.encode("utf-8", "replace")) // self.bytes_a_unit) if self.bytes_a_unit else 0
         return max(graphemes(rewritten(text, self.rewrite)), size)
 
-    def check(self, text: str, most: int | None = None) -> None:
-        """Raise Rejected (code "too_long") if the text is longer than `most`, by default the network's own."""
+    def check(self, text: str, taker: str, most: int | None = None) -> None:
+        """Raise Rejected (code "too_long") if the text is longer than `taker` takes: `most`, by default the network's own."""
         length, allowed = self.of(text), self.most if most is None else most
         if length > allowed:
-            told = f"the text has {length} characters, {allowed} are allowed here"
+            told = f"the text has {length} characters, {taker} takes {allowed}"
             raise Rejected(told, field="text", code="too_long")
 
 

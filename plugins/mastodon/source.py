@@ -11,11 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hub import (
+    Act,
     Compliance,
     Context,
     Ignored,
     Limit,
     Native,
+    Outcome,
     Page,
     RawItem,
     Rejected,
@@ -29,10 +31,11 @@ from hub import (
 )
 from hub.sdk.http.usage import window_usage
 from hub.sdk.streams import ByPosition, Stream, StreamItem, StreamPage, StreamsSource
+from plugins.mastodon.acts import ACTS, perform
 from plugins.mastodon.client import Instance, place_of
 from plugins.mastodon.config import MastodonOptions
 from plugins.mastodon.erasure import BATCH, find_gone
-from plugins.mastodon.reply import LONGEST, Answers, compose, measure
+from plugins.mastodon.reply import LENGTH, Answers, compose
 from plugins.mastodon.translate import NETWORK, identify, translate
 
 # A pull asks at most this often for a stream; what is left comes with the next pull. Mastodon allows 300 requests in 5 minutes.
@@ -50,8 +53,9 @@ class MastodonSource(StreamsSource[MastodonOptions]):
     Options = MastodonOptions
     interval = timedelta(seconds=60)
     limits = (Limit(300, 300),)  # Mastodon docs, "Rate limits": for an account and for an address
-    reply_rules = ReplyRules(max_length=LONGEST)
+    reply_rules = ReplyRules(max_length=LENGTH.most)
     reply_idempotency = Native(timedelta(hours=1))
+    capabilities = ACTS
     recheck_size = BATCH
     sandbox = "plugins.mastodon.sandbox:build"
     compliance = Compliance(
@@ -110,7 +114,7 @@ class MastodonSource(StreamsSource[MastodonOptions]):
 
     def measure(self, text: str) -> int:
         """Characters as Mastodon counts them."""
-        return measure(text)
+        return LENGTH.of(text)
 
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
         """Post it under the idempotency key, visible to nobody who may not see the post that is answered."""
@@ -121,6 +125,13 @@ class MastodonSource(StreamsSource[MastodonOptions]):
         """Our own post with these words in answer to that status."""
         self._check_token()
         return Answers(ctx, self.options).find(reply)
+
+    def act(self, ctx: Context, act: Act) -> Outcome:
+        """Like, take a like back, delete a post of ours; Mastodon cannot hide what others say."""
+        if act.kind not in ACTS:
+            return super().act(ctx, act)
+        self._check_token()
+        return perform(ctx, self.options, act)
 
     def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
         """Posts of this instance by their ids; others at their own server where the options allow it."""

@@ -59,13 +59,13 @@ def test_a_text_is_counted_as_its_network_counts(length: Length, text: str, expe
 
 
 def test_what_is_too_long_says_by_how_much() -> None:
-    Length(3).check("abc")
-    with pytest.raises(Rejected, match="has 4 characters, 3 are allowed"):
-        Length(3).check("abcd")
+    Length(3).check("abc", "the town")
+    with pytest.raises(Rejected, match="has 4 characters, the town takes 3"):
+        Length(3).check("abcd", "the town")
 
 
 def test_an_instance_may_take_more_than_its_network() -> None:
-    Length(3).check("abcd", most=5)
+    Length(3).check("abcd", "the town", most=5)
 
 
 def test_our_answer_is_found_by_its_words_and_what_it_answers() -> None:
