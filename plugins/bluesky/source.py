@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hub import (
+    Act,
     Compliance,
     Context,
     Ignored,
     Limit,
+    Outcome,
     RawItem,
     RemoteRef,
     Reply,
@@ -27,10 +29,11 @@ from hub import (
 from hub.sdk.streams import ByTime, Stream, StreamItem, StreamPage, StreamsSource
 from hub.sdk.text import parse_time
 from plugins.bluesky import translate
+from plugins.bluesky.acts import ACTS, perform
 from plugins.bluesky.client import POSTS_A_CALL, BlueskyClient, ListAnswer, ThreadNode
 from plugins.bluesky.config import BlueskyOptions
 from plugins.bluesky.erasure import find_gone
-from plugins.bluesky.reply import LONGEST, Answers, measure, stamp
+from plugins.bluesky.reply import LENGTH, Answers, stamp
 
 REASONS = ("mention", "reply", "quote")
 # Posts turn up in a search minutes after their time; what is read twice is dropped by its key.
@@ -52,13 +55,13 @@ class BlueskySource(StreamsSource[BlueskyOptions]):
     name = "bluesky"
     network = translate.NETWORK
     Options = BlueskyOptions
-    capabilities = frozenset(("mentions", "search", "threads", "backfill"))
+    capabilities = ACTS | {"mentions", "search", "threads", "backfill"}
     compliance = Compliance(
         delete_within=timedelta(hours=24), terms="https://docs.bsky.app/docs/support/developer-guidelines"
     )
     interval: ClassVar[timedelta] = timedelta(seconds=60)
     limits = (Limit(3000, 300),)  # Bluesky docs, "Rate limits": a PDS counts by address
-    reply_rules = ReplyRules(max_length=LONGEST)
+    reply_rules = ReplyRules(max_length=LENGTH.most)
     reply_idempotency = Upsert()  # the record's key is made of the reply's
     recheck_size = POSTS_A_CALL
 
@@ -96,7 +99,7 @@ class BlueskySource(StreamsSource[BlueskyOptions]):
 
     def measure(self, text: str) -> int:
         """Graphemes, or a tenth of the UTF-8 bytes where that is more: Bluesky takes 300 of the ones and 3,000 of the others."""
-        return measure(text)
+        return LENGTH.of(text)
 
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
         """Post under a record key that follows from the reply's: a repeat finds the post that is there."""
@@ -105,6 +108,10 @@ class BlueskySource(StreamsSource[BlueskyOptions]):
     def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
         """The record under the reply's key."""
         return Answers(ctx, self.options).find(reply)
+
+    def act(self, ctx: Context, act: Act) -> Outcome:
+        """Like, take a like back, delete a post of ours, hide an answer in a thread of ours, show it again."""
+        return perform(ctx, self.options, act) if act.kind in ACTS else super().act(ctx, act)
 
     def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
         """Posts and reposts whose records are gone, though their authors are not merely suspended or away."""

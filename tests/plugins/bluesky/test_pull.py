@@ -188,7 +188,31 @@ def test_a_session_that_ends_soon_is_renewed_and_kept(world: Xrpc, ctx: Context)
     world.exp = FAR
     list(source(world).pull(ctx, None))
     list(source(world).pull(ctx, None))
-    assert (world.calls["createSession"], world.calls["refreshSession"]) == (1, 2)
+    assert (world.calls["createSession"], world.calls["refreshSession"]) == (1, 1)
+
+
+def test_an_account_that_lives_on_another_host_is_asked_there(ctx: Context) -> None:
+    home = {
+        "service": [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://pds.test"}]
+    }
+    world, asked = Xrpc(url="https://bsky.test"), []
+
+    def ask(method: str, url: str, headers: Any, content: bytes | None) -> HttpResponse:
+        asked.append(url.partition("?")[0])
+        found = world.answer(SentRequest(method, url, headers, content))
+        return answer(json=found.json() | {"didDoc": home}) if "createSession" in url else found
+
+    for _ in range(2):
+        list(source(world).pull(replace(ctx, http=FakeHttp(ask)), None))
+    listed = "https://pds.test/xrpc/app.bsky.notification.listNotifications"
+    assert asked == ["https://bsky.test/xrpc/com.atproto.server.createSession", listed, listed]
+
+
+def test_the_tokens_of_a_session_are_told_to_the_redactor(ctx: Context) -> None:
+    world = Xrpc(url="https://bsky.test")
+    http = FakeHttp(lambda method, url, headers, content: world.answer(SentRequest(method, url, headers, content)))
+    list(source(world).pull(replace(ctx, http=http), None))
+    assert {*world.valid, *world.refresh} <= set(http.secrets)
 
 
 @pytest.mark.parametrize("status", [400, 401])
