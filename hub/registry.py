@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import pluggy
@@ -145,6 +146,8 @@ def _named(found: Iterable[type[Any]], hook: str) -> dict[str, type[Any]]:
         if inspect.isabstract(cls):
             missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
             raise TypeError(f"{cls.__name__} lacks {missing}")
+        if absent := next((one for one in cls.needs if find_spec(one) is None), None):
+            raise ModuleNotFoundError(f"No module named {absent!r}", name=absent)
         named[cls.name] = cls
     return named
 

@@ -209,6 +209,8 @@ def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Del
             outcomes[delivery.id] = Outcome(delivery.id, error=raised)
     for outcome in outcomes.values():
         if outcome.error is not None:
+            if isinstance(cause := outcome.error.__cause__, Exception) and outcome.error.code == "bug":
+                tell(hub, name, cause, event="a plugin failed to deliver", deliveries=[outcome.delivery_id])
             hub.redact(name, outcome.error)
     return outcomes
 

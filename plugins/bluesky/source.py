@@ -54,6 +54,7 @@ class BlueskySource(StreamsSource[BlueskyOptions]):
 
     name = "bluesky"
     network = translate.NETWORK
+    needs = ("atproto",)
     Options = BlueskyOptions
     capabilities = ACTS | {"mentions", "search", "threads", "backfill"}
     compliance = Compliance(

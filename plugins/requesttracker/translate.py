@@ -14,7 +14,9 @@ from hub.core.errors import Rejected
 from hub.core.keys import digest
 from hub.core.model import Change, Delivery
 from hub.sdk.connectors import FieldInfo, ObjectInfo
-from hub.sdk.text import clean, html_to_text, parse_time
+from hub.sdk.desk import TicketState
+from hub.sdk.doc import Doc
+from hub.sdk.text import clean, html_to_text
 
 SUBJECT = 200  # RT cuts a longer one in silence, and drops line ends
 REAL_NAME = 120
@@ -76,19 +78,17 @@ def message_body(delivery: Delivery) -> dict[str, Any]:
     return kept | _content(fields, delivery.key)
 
 
-def follow_up_body(
-    message: Mapping[str, Any], closed: Mapping[str, Any], delivery: Delivery, key_field: str
-) -> dict[str, Any]:
+def follow_up_body(message: Mapping[str, Any], closed: Doc, delivery: Delivery, key_field: str) -> dict[str, Any]:
     """The ticket that goes on where a closed one ended: the message becomes its first, and it refers to the old one."""
-    subject = str(closed.get("Subject") or "").strip()
+    subject = closed.text("Subject") or ""
     subject = subject if subject.startswith("Re:") else f"Re: {subject}".strip()
     body = {
-        "Queue": id_of(closed.get("Queue")),
+        "Queue": id_of(closed, "Queue"),
         "Subject": subject[:SUBJECT],
-        "RefersTo": str(closed["id"]),
-        "Requestor": [name for one in _list(closed.get("Requestor")) if (name := id_of(one))],
+        "RefersTo": closed.id("id"),
+        "Requestor": [name for one in _list(closed.get("Requestor")) if (name := id_of(Doc({"one": one}), "one"))],
         **{name: message[name] for name in ("Content", "ContentType")},
-        "CustomFields": {**_custom_fields(message), key_field: follow_up_key(str(closed["id"]))},
+        "CustomFields": {**_custom_fields(message), key_field: follow_up_key(closed.id("id"))},
     }
     return body | _requestor(delivery)
 
@@ -124,18 +124,17 @@ def key_query(key_field: str, key: str) -> str:
     return f"CF.{{{key_field}}} = '{key}' AND EffectiveId > 0"
 
 
-def marked_transaction(attachments: Iterable[Mapping[str, Any]], key: str) -> str | None:
+def marked_transaction(attachments: Iterable[Doc], key: str) -> str | None:
     """The id of the transaction whose message carries our delivery key."""
     for item in attachments:
-        if (found := _MARK.search(str(item.get("Headers") or ""))) and found[1] == key:
-            return id_of(item.get("TransactionId")) or None
+        if (found := _MARK.search(item.text("Headers") or "")) and found[1] == key:
+            return id_of(item, "TransactionId") or None
     return None
 
 
-def holds_key(ticket: Mapping[str, Any], key_field: str, key: str) -> bool:
-    """Whether a ticket's custom field, as we may read it, holds the key."""
-    fields = (one for one in _list(ticket.get("CustomFields")) if isinstance(one, Mapping))
-    return any(one.get("name") == key_field and key in _list(one.get("values")) for one in fields)
+def holds_key(ticket: Doc, key_field: str, key: str) -> bool:
+    """True if a ticket's custom field, as we may read it, holds the key."""
+    return any(one.get("name") == key_field and key in one.strings("values") for one in ticket.docs("CustomFields"))
 
 
 def part_id(transaction_id: str) -> str:
@@ -143,19 +142,25 @@ def part_id(transaction_id: str) -> str:
     return f"transaction/{transaction_id}"
 
 
-def id_of(value: Any) -> str:
-    """What RT names something by: a user's name, a number; bare or in a link. "" where there is none."""
-    value = value.get("id") if isinstance(value, Mapping) else value
-    return str(value or "")
+def id_of(doc: Doc, name: str) -> str:
+    """What RT names something by: a user's name, a number; bare or in a link. "" if there is none."""
+    return doc.id(f"{name}.id") or doc.id(name)
 
 
-def is_closed(ticket: Mapping[str, Any], states: Sequence[str], *, before: datetime) -> bool:
-    """Whether a ticket takes no more messages: deleted, or closed (and not touched) since before that time."""
+def state_of(ticket: Doc, closed: Sequence[str]) -> TicketState:
+    """How a ticket stands, by the states that the options call closed: those are opened again by a message."""
     status = ticket.get("Status")
-    if status == "deleted":
-        return True
-    times = [time for name in ("Resolved", "LastUpdated") if (time := parse_time(str(ticket.get(name) or "")))]
-    return status in states and bool(times) and max(times) < before
+    return "closed" if status == "deleted" else "solved" if status in closed else "open"
+
+
+def quiet_since(ticket: Doc) -> datetime | None:
+    """Since when a ticket was neither resolved nor touched, None if RT does not say."""
+    return max((time for name in ("Resolved", "LastUpdated") if (time := ticket.time(name))), default=None)
+
+
+def field_names(queue: Doc) -> list[str]:
+    """The names of a queue's custom fields."""
+    return [one.id("name") for one in queue.docs("TicketCustomFields")]
 
 
 def _list(value: Any) -> list[Any]:
@@ -178,21 +183,21 @@ def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
-def change_of(item: Mapping[str, Any], user: str) -> Change | None:
+def change_of(item: Doc, user: str) -> Change | None:
     """What a transaction says, None where it is nothing to us. Texts and names are filled in by who can read them."""
-    id_, ticket = id_of(item), id_of(item.get("ObjectId"))
-    if not id_ or not ticket or item.get("ObjectType", "RT::Ticket") != "RT::Ticket":
+    id_, ticket = item.id("id"), id_of(item, "ObjectId")
+    if not id_ or not ticket or (item.get("ObjectType") or "RT::Ticket") != "RT::Ticket":
         return None
     kind, value = _kind_of(item, ticket)
     if not kind:
         return None
-    actor = id_of(item.get("Creator"))
+    actor = id_of(item, "Creator")
     return Change(
         kind=kind,
         object="ticket",
         remote_id=ticket,
         event_id=part_id(id_),
-        at=parse_time(str(item.get("Created") or "")),
+        at=item.time("Created"),
         actor_id=actor,
         actor=actor,
         value=value,
@@ -201,9 +206,9 @@ def change_of(item: Mapping[str, Any], user: str) -> Change | None:
     )
 
 
-def _kind_of(item: Mapping[str, Any], ticket: str) -> tuple[Any, Any]:
+def _kind_of(item: Doc, ticket: str) -> tuple[Any, Any]:
     """Kind and value; "" where the transaction is nothing to us."""
-    type_, field, new = item.get("Type"), item.get("Field"), str(item.get("NewValue") or "")
+    type_, field, new = item.get("Type"), item.get("Field"), item.id("NewValue")
     if type_ in ("Correspond", "Comment"):
         return ("reply" if type_ == "Correspond" else "note"), None
     if type_ == "Status" and new:
@@ -215,10 +220,10 @@ def _kind_of(item: Mapping[str, Any], ticket: str) -> tuple[Any, Any]:
     return "", None
 
 
-def words_of(attachments: Iterable[Mapping[str, Any]], *, spoken: bool) -> str:
+def words_of(attachments: Iterable[Doc], *, spoken: bool) -> str:
     """A message's words as plain text: its first text part that is no file. `spoken`: without quotes and signature."""
     for item in attachments:
-        kind, content = str(item.get("ContentType") or ""), str(item.get("Content") or "")
+        kind, content = item.text("ContentType"), item.exact("Content") or ""
         if not item.get("Filename") and kind in ("text/plain", "text/html") and content.strip():
             if kind == "text/html":
                 content = html_to_text(_unquoted(content) if spoken else content)

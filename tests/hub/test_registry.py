@@ -151,6 +151,12 @@ def test_a_missing_extra_says_what_to_install(shelf: Shelf) -> None:
     assert reason == "plugin 'toy' needs 'no_such_client': pip install 'toybox[toy]'"
 
 
+def test_a_client_that_is_imported_later_is_missed_at_once(shelf: Shelf) -> None:
+    source = WHOLE.replace('    name = "toy"', '    name = "toy"\n    needs = ("json", "no_such_client")', 1)
+    reason = shelf.reason(source, metadata="Provides-Extra: toy\n")
+    assert reason == "plugin 'toy' needs 'no_such_client': pip install 'toybox[toy]'"
+
+
 def test_a_missing_package_without_an_extra_names_the_distribution(shelf: Shelf) -> None:
     reason = shelf.reason("import no_such_client", metadata="Provides-Extra: other\n")
     assert reason == "plugin 'toy' needs 'no_such_client': pip install 'toybox'"

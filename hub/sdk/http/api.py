@@ -175,7 +175,7 @@ class Api:
                 raise refusal
         found = ApiAnswer(answer, self.errors.vendor)
         if call.effect == "reads" and found.data is None and answer.status == 200 and call.method != "HEAD":
-            raise Unavailable(f"{self.errors.vendor}'s answer is no JSON: is the address right?", code="no_json")
+            raise Unavailable(f"{self.errors.vendor}'s answer is no JSON: {self.errors.hint}", code="no_json")
         return found
 
     def _is_worn(self, error: ConnectorError) -> bool:

@@ -19,8 +19,8 @@ from hub.core.errors import (
     Uncertain,
 )
 from hub.sdk.connectors import HttpResponse
-from hub.sdk.doc import Doc
 from hub.sdk.http.usage import resets_in
+from hub.sdk.refusals import Refusal, refusal_of
 from hub.sdk.text import excerpt, parse_time
 
 Effect = Literal["reads", "again", "once"]
@@ -84,30 +84,6 @@ def _host(url: str) -> str:
 # ----------------------------------------------------------------------------------------------------- a vendor's table
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What the body of a refusal says: the vendor's code, its words, the field at fault; empty if it says nothing."""
-
-    code: str = ""
-    message: str = ""
-    field: str | None = None
-
-
-_CODES = ("code", "error.code", "error.type", "errors.0.code", "errorCode", "0.errorCode", "error")
-_MESSAGES = (
-    *("message", "error.message", "error_description", "errors.0.message", "errors.0.detail", "0.message"),
-    *("detail", "description", "title", "error", "errors.0"),
-)
-_FIELDS = ("field", "errors.0.field", "error.param", "param", "0.fields.0")
-
-
-def refusal_of(body: Any) -> Refusal:
-    """Return what an error body says, by the names that most vendors use."""
-    doc = Doc(body)
-    code = next((found for path in _CODES if (found := doc.id(path))), "")
-    return Refusal(code, (doc.text(*_MESSAGES) or "")[:300], doc.text(*_FIELDS))
-
-
 def wait_of(headers: Mapping[str, str], now: datetime, names: Iterable[str] = ("retry-after",)) -> float | None:
     """Return the seconds to wait by the first of these headers that tells: seconds, a date, or a time since 1970."""
     for name in names:
@@ -121,13 +97,15 @@ def wait_of(headers: Mapping[str, str], now: datetime, names: Iterable[str] = ("
 class ErrorTable:
     """How a vendor says no, as named errors.
 
-    `read` takes a body apart; `meanings` gives an error's class by the vendor's code, or by status; `expired` are codes that
-    mean a worn credential, as 401 does; `waits` are the headers that tell how long to wait, the first that is there counts.
+    `vendor` and `hint` (what to look at if an answer comes from somewhere else) stand in messages. `read` takes a body apart;
+    `meanings` gives an error's class by the vendor's code, or by status; `expired` are codes that mean a worn credential, as
+    401 does; `waits` are the headers that tell how long to wait, the first that is there counts.
     `judge` has the last word: it gets the error and the answer and returns the error or another. Without a row: 401 is
     Unauthorised, 429 RateLimited, 408, 425 and 5xx Unavailable, a redirect and any other 4xx Rejected.
     """
 
     vendor: str = "the server"
+    hint: str = "is the address right?"
     read: Callable[[Any], Refusal] = refusal_of
     meanings: Mapping[int | str, type[ConnectorError]] = field(default_factory=dict)
     expired: frozenset[str] = frozenset()
@@ -152,7 +130,7 @@ class ErrorTable:
     def _named(self, answer: HttpResponse, said: Refusal, now: datetime) -> ConnectorError:
         generic = error_for(answer, now)
         if generic is None:  # a POST that followed a redirect would become a GET
-            text = f"{self.vendor} sent us elsewhere (HTTP {answer.status}): is the address right?"
+            text = f"{self.vendor} sent us elsewhere (HTTP {answer.status}): {self.hint}"
             return Rejected(text, code=str(answer.status), details={"status": answer.status})
         kind = self.meanings.get(said.code) or (Unauthorised if said.code in self.expired else None)
         kind = kind or self.meanings.get(answer.status, type(generic))
@@ -186,3 +164,6 @@ def error_of_kind(
     if issubclass(kind, Rejected):
         return kind(text, field=field, code=code, details=details)
     return kind(text, code=code, details=details)
+
+
+__all__ = ["Effect", "ErrorTable", "Refusal", "error_for", "error_of_kind", "refusal_of", "retry_after", "wait_of"]
