@@ -9,6 +9,7 @@ from hub.core.errors import (
     ConfigError,
     ConnectorError,
     HubError,
+    PartlyRefused,
     QuotaExhausted,
     RateLimited,
     Rejected,
@@ -20,6 +21,7 @@ from hub.core.errors import (
 )
 from hub.core.keys import author_key, idempotency_key, signal_key
 from hub.core.model import (
+    Act,
     Author,
     Change,
     Counts,
@@ -70,6 +72,7 @@ from hub.sdk.version import API_VERSION
 
 __all__ = [
     "API_VERSION",
+    "Act",
     "Author",
     "Change",
     "ChangePage",
@@ -98,6 +101,7 @@ __all__ = [
     "Options",
     "Outcome",
     "Page",
+    "PartlyRefused",
     "PollingSource",
     "QuotaExhausted",
     "RateLimited",

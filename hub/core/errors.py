@@ -14,6 +14,7 @@
         QuotaExhausted          park until `until`, burn no attempt
         Unauthorised            pause the connection, burn no attempt
         Rejected                dead letter with the vendor's reason and field
+          PartlyRefused         one stream of several: show it, and poll on as usual
         Uncertain               the bytes left and no answer came
 
 The docstring of a class is its default message.
@@ -137,6 +138,10 @@ class Rejected(ConnectorError):
     ) -> None:
         super().__init__(message, code=code, details=details)
         self.field = field
+
+
+class PartlyRefused(Rejected):
+    """A part of what was asked for was refused; all else was done."""
 
 
 class Uncertain(ConnectorError):

@@ -13,7 +13,15 @@ from typing import Any, TypeVar
 import structlog
 
 from hub.config.failpoint import reached
-from hub.core.errors import ConfigError, ConnectorError, HubError, QuotaExhausted, Retryable, TranslationError
+from hub.core.errors import (
+    ConfigError,
+    ConnectorError,
+    HubError,
+    PartlyRefused,
+    QuotaExhausted,
+    Retryable,
+    TranslationError,
+)
 from hub.core.model import RawItem
 from hub.core.retry import asked_for, parked_until
 from hub.flow.bugs import tell
@@ -75,7 +83,9 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     except HubError as failure:  # the network's trouble, or the database's
         if isinstance(failure, ConnectorError):
             hub.redact(name, failure)
-        due_at, error = next_try(hub, name, failure), f"{type(failure).__name__}: {failure}"
+        # One refused stream is shown, and keeps the others' pace.
+        due_at = due_at if isinstance(failure, PartlyRefused) else next_try(hub, name, failure)
+        error = f"{type(failure).__name__}: {failure}"
         log.warning("a poll failed", source=name, error=error)
     except Exception as failure:  # noqa: BLE001 - told, and tried again later
         due_at, error = hub.now() + LONGEST, f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"

@@ -30,7 +30,7 @@ class HttpResponse:
         """The body as JSON, None where it is empty or no JSON (an HTML error page)."""
         try:
             return msgspec.json.decode(self.content) if self.content else None
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
     @property

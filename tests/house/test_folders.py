@@ -44,6 +44,7 @@ FIXED = {
         "translate.py",
         "inbound.py",
         "reply.py",
+        "acts.py",
         "erasure.py",
         "records.py",
         "tickets.py",

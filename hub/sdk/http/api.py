@@ -36,12 +36,13 @@ Send = Callable[..., HttpResponse]
 
 
 class ApiAnswer:
-    """A success: its status and headers (names in lower case), and `data`, its JSON (None if it has none)."""
+    """A success: status, headers (names in lower case), `content` as it came, and `data`, its JSON (None if it has none)."""
 
-    __slots__ = ("data", "headers", "status", "url", "vendor")
+    __slots__ = ("content", "data", "headers", "status", "url", "vendor")
 
     def __init__(self, answer: HttpResponse, vendor: str = "the server") -> None:
         self.status, self.headers, self.url = answer.status, answer.headers, answer.url
+        self.content = answer.content
         self.data: Any = answer.json()
         self.vendor = vendor
 

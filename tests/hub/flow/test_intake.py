@@ -11,6 +11,7 @@ import pytest
 from hub.core.errors import (
     ConnectorError,
     HubError,
+    PartlyRefused,
     QuotaExhausted,
     RateLimited,
     Retryable,
@@ -132,6 +133,14 @@ def test_failures_in_a_row_wait_twice_as_long_up_to_an_hour(made: Made) -> None:
         poll(made.hub, "lines", early=True)
         waits.append(again_in(made).total_seconds())
     assert waits == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
+
+
+def test_a_refused_stream_is_shown_and_does_not_slow_the_others(made: Made) -> None:
+    made.source.pages = [PartlyRefused("search:(( is refused")]
+    for _ in range(5):
+        poll(made.hub, "lines", early=True)
+    assert again_in(made) == timedelta(seconds=60)
+    assert row(made)["error"] == "PartlyRefused: search:(( is refused"
 
 
 def test_a_success_ends_the_row_of_failures(made: Made) -> None:
