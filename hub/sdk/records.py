@@ -52,7 +52,7 @@ class RecordRow:
         return str(self.last.id)
 
     def filling(self, held: Mapping[str, Any]) -> RecordRow:
-        """Return the row without what somebody has filled in already."""
+        """Return the row without what is filled in already."""
         return replace(self, fields={name: one for name, one in self.fields.items() if self._may_fill(name, held)})
 
     def _may_fill(self, name: str, held: Mapping[str, Any]) -> bool:
@@ -88,7 +88,7 @@ def _row(key: str, key_field: str, same: Sequence[Delivery]) -> RecordRow:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A record that the vendor wrote: its id (None if the answer does not tell it), and whether it is new."""
+    """A record that the vendor wrote: its id (None if the answer does not tell it), and True if it is new."""
 
     id: str | None = None
     new: bool = False
