@@ -73,7 +73,7 @@ class Records:
     def _write(self, rows: Sequence[RecordRow]) -> Results:
         is_known = self._object in PEOPLES
         known = [row for row in rows if row.id and is_known]
-        fresh = [replace(row, id=None) for row in rows if not (row.id and is_known)]
+        fresh = [replace(row, id=None) if row.id else row for row in rows if not (row.id and is_known)]
         by_id = self._writer(lambda error: is_spoilt(error) or error.details.get("status") == 404)
         results, again = follow_merges(known, by_id.write, is_gone=_is_gone, winners=self._winners)
         held, unread = self._held([*fresh, *again])

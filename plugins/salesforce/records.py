@@ -38,7 +38,7 @@ class Records:
         """Records of our own objects by key; those of people by id once it is known, as a key does not follow a merge."""
         is_known = not self._object.endswith("__c")
         known = [row for row in rows if row.id and is_known]
-        fresh = [replace(row, id=None) for row in rows if not (row.id and is_known)]
+        fresh = [replace(row, id=None) if row.id else row for row in rows if not (row.id and is_known)]
         writer = Writer(one_call_each(self._put), size=COLLECTION)
         results, again = follow_merges(known, writer.write, is_gone=_is_gone, winners=self._winners)
         try:
