@@ -30,7 +30,7 @@ def signed(request: Request, stamp: str) -> bytes:
 
 
 def decoded(url: str) -> str:
-    """A URL as HubSpot signs it: twelve escapes are read, the question mark that begins the query stays what it is."""
+    """Return a URL as HubSpot signs it: twelve escapes are read, the question mark that begins the query stays what it is."""
     return _ESCAPES.sub(lambda match: chr(int(match[0][1:], 16)), url)
 
 
@@ -109,6 +109,6 @@ def _change(event: Doc, object_: str, kind: Any, *, value: Any = None, remote_id
 
 
 def _event_id(event: Doc, id_: str) -> str:
-    """The same for each attempt. `eventId` alone is not promised to be unique, so what happened is part of it."""
+    """Return an id that each attempt shares. `eventId` alone is not promised to be unique, so what happened is part of it."""
     happened = (id_, *map(event.id, ("propertyName", "occurredAt", "propertyValue")))
     return f"{event.id('eventId')}:{event.id('subscriptionId')}:{digest(*happened)}"[:200]

@@ -62,7 +62,7 @@ class FieldRule(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "fr
 
 
 def compile_reader(written: Mapping[str, Any]) -> BodyReader:
-    """A reader of bodies: the usual names, replaced by what the mapping file's `[fields.NAME]` tables say.
+    """Return a reader of bodies: the usual names, replaced by what the mapping file's `[fields.NAME]` tables say.
 
     Raises ValueError that names the field.
     """
@@ -119,7 +119,7 @@ def _first(paths: tuple[str, ...]) -> Read:
 
 
 def parse(body: bytes) -> list[bytes]:
-    """The objects in a body: one, or a list of them. Raises TranslationError."""
+    """Return the objects in a body: one, or a list of them. Raises TranslationError."""
     found = load(body, "the body")
     if isinstance(found, dict):
         return [body]
@@ -129,7 +129,7 @@ def parse(body: bytes) -> list[bytes]:
 
 
 def translate(raw: RawItem, reader: BodyReader, *, network: str) -> Translated:
-    """One object to one Signal with its Author. Raises TranslationError where id or text are missing."""
+    """One object to one Signal with its Author. Raises TranslationError if id or text are missing."""
     body = Doc.read(raw.payload)
     try:
         said = {name: read(body) for name, read in reader.items()}
