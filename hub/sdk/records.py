@@ -30,7 +30,8 @@ class RecordRow:
     """One record to write: its key, what it is to hold, and the deliveries that ask for it, oldest first.
 
     `once` names fields that only fill what is empty; `id` is the record's own, if the vendor has told it; `parents` are the
-    references that the deliveries name, by kind.
+    references that the deliveries name, by kind. `trace` tells rows apart, also two with one key in different fields; it is the
+    same through merges.
     """
 
     key: str
@@ -40,19 +41,17 @@ class RecordRow:
     once: frozenset[str] = frozenset()
     id: str | None = None
     parents: Mapping[str, RemoteRef] = field(default_factory=dict)
+    trace: str = ""
 
     @property
     def last(self) -> Delivery:
         """The delivery that was laid on last."""
         return self.deliveries[-1]
 
-    @property
-    def trace(self) -> str:
-        """What tells rows apart, also two with one key in different fields; the same through merges."""
-        return str(self.last.id)
-
     def filling(self, held: Mapping[str, Any]) -> RecordRow:
-        """Return the row without what somebody has filled in already."""
+        """Return the row without what is filled in already."""
+        if not self.once:
+            return self
         return replace(self, fields={name: one for name, one in self.fields.items() if self._may_fill(name, held)})
 
     def _may_fill(self, name: str, held: Mapping[str, Any]) -> bool:
@@ -68,6 +67,14 @@ def rows_of(batch: Iterable[Delivery]) -> list[RecordRow]:
 
 
 def _row(key: str, key_field: str, same: Sequence[Delivery]) -> RecordRow:
+    if len(same) == 1:  # nearly always
+        (one,) = same
+        id_, once = one.ref.id if one.ref else None, frozenset(one.once).intersection(one.fields)
+        return RecordRow(key, key_field, one.fields, (one,), once, id_, one.parents, str(one.id))
+    return _laid_over(key, key_field, same)
+
+
+def _laid_over(key: str, key_field: str, same: Sequence[Delivery]) -> RecordRow:
     fields: dict[str, Any] = {}
     parents: dict[str, RemoteRef] = {}
     once: set[str] = set()
@@ -80,7 +87,7 @@ def _row(key: str, key_field: str, same: Sequence[Delivery]) -> RecordRow:
         once = (once - (set(one.fields) - set(one.once))) | (first_named & set(one.fields))
         parents |= one.parents
         id_ = one.ref.id if one.ref else id_
-    return RecordRow(key, key_field, fields, tuple(ordered), frozenset(once), id_, parents)
+    return RecordRow(key, key_field, fields, tuple(ordered), frozenset(once), id_, parents, str(ordered[-1].id))
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
@@ -88,7 +95,7 @@ def _row(key: str, key_field: str, same: Sequence[Delivery]) -> RecordRow:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A record that the vendor wrote: its id (None if the answer does not tell it), and whether it is new."""
+    """A record that the vendor wrote: its id (None if the answer does not tell it), and True if it is new."""
 
     id: str | None = None
     new: bool = False

@@ -66,7 +66,7 @@ class HubSpotClient:
         return self._api.post(path, body, effect=effect)
 
     def path(self, api: str, *segments: str) -> str:
-        """A path of the version that the options name: `path("objects", "2-123", "batch/upsert")`; slashes stay."""
+        """Return a path of the version that the options name: `path("objects", "2-123", "batch/upsert")`; slashes stay."""
         version = self.options.api_version
         start = _LEGACY[api] if version.startswith("v") else _DATED[api].format(version=version)
         return "/".join([start, *(quote(segment, safe="/:") for segment in segments)])
@@ -80,7 +80,7 @@ class HubSpotClient:
         return found
 
     def _judged(self, error: ConnectorError, status: int, doc: Doc) -> ConnectorError:
-        """A daily limit parks until midnight; a rolling one (ten seconds or one) waits for its window ("usage guidelines")."""
+        """Tell a daily limit, which parks until midnight, from a rolling one, which waits for its window ("usage guidelines")."""
         now, policy = self.ctx.now(), doc.id("policyName")
         wait = error.retry_after if isinstance(error, Retryable) else None
         if status == 429 and policy.startswith("DAILY"):
@@ -123,7 +123,7 @@ def hubspot_way(options: HubSpotOptions, http: Http) -> Send:
 
 
 def next_midnight(now: datetime, zone: str | None) -> datetime:
-    """The account's next midnight as UTC (UTC's own where the zone is unknown): daily limits start again then."""
+    """Return the account's next midnight as UTC (UTC's own where the zone is unknown): daily limits start again then."""
     try:
         place = ZoneInfo(zone or "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -136,12 +136,12 @@ def next_midnight(now: datetime, zone: str | None) -> datetime:
 
 
 def zone_of(options: HubSpotOptions, ctx: Context) -> str | None:
-    """The account's time zone; what an earlier call learnt, never a call of its own (it may be over its limit)."""
+    """Return the account's time zone; what an earlier call learnt, never a call of its own (it may be over its limit)."""
     return options.time_zone or (ctx.state.get("account") or {}).get("timeZone")
 
 
 def ask_account(client: HubSpotClient) -> Mapping[str, Any]:
-    """The account's own words about itself, kept for later; raises Unauthorised where it says nothing."""
+    """Return the account's own words about itself, kept for later. Raises Unauthorised if it says nothing."""
     doc = client.get(client.path("account")).doc
     if not doc.id("portalId"):
         raise Unauthorised("HubSpot did not say which account this token opens")
@@ -151,7 +151,7 @@ def ask_account(client: HubSpotClient) -> Mapping[str, Any]:
 
 
 def site_of(client: HubSpotClient, object_: str) -> str | None:
-    """The beginning of an object's record links; None where portal or object type id are unknown."""
+    """Return the beginning of an object's record links; None if portal or object type id are unknown."""
     options = client.options
     account = {} if options.portal_id and options.app_url else _account(client)
     portal = options.portal_id or account.get("portalId")
@@ -164,7 +164,7 @@ def site_of(client: HubSpotClient, object_: str) -> str | None:
 
 
 def _account(client: HubSpotClient) -> Mapping[str, Any]:
-    """The account's portal id, zone and domain; asked once, empty where the token may not know."""
+    """Return the account's portal id, zone and domain; asked once, empty if the token may not know."""
     known = client.ctx.state.get("account")
     if known is None:
         try:
@@ -176,7 +176,7 @@ def _account(client: HubSpotClient) -> Mapping[str, Any]:
 
 
 def _type_id(client: HubSpotClient, type_: str) -> str | None:
-    """The numeric type id that links want; a custom object's is asked for once."""
+    """Return the numeric type id that links want; a custom object's is asked for once."""
     ctx = client.ctx
     known = ctx.state.get("type_ids") or {}
     if (found := translate.type_id_of(type_, known)) is not None:

@@ -26,7 +26,7 @@ from hub.sdk.http.usage import count, usage_of
 from plugins.hubspot import inbound, translate
 from plugins.hubspot.client import HubSpotClient, ask_account, hubspot_way, site_of
 from plugins.hubspot.config import HubSpotOptions
-from plugins.hubspot.records import BATCH, Records, ref_of
+from plugins.hubspot.records import BATCH, HubSpotRecords, ref_of
 
 BATCHES = 10  # batches of one delivery: their associations go in one call (HubSpot takes 2,000)
 OBJECTS = ("social_author", "social_signal", "contacts", "companies")
@@ -50,11 +50,11 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         self._held: tuple[Http, Send] | None = None
 
     def usage(self, headers: Mapping[str, str]) -> Usage | None:
-        """The window of ten seconds, or the day's where more of it is used."""
+        """Return the window of ten seconds, or the day's where more of it is used."""
         return tighter(headers)
 
     def egress(self) -> tuple[str, ...]:
-        """The API's host."""
+        """Return the API's host."""
         return (urlsplit(self.options.base_url).hostname or "",)
 
     def calls_of(self, object_: str, operation: str, count: int) -> int:
@@ -86,7 +86,7 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         outcomes: list[Outcome] = []
         ordered = sorted(batch, key=lambda item: (item.object, item.operation))
         for (object_, operation), group in groupby(ordered, key=lambda item: (item.object, item.operation)):
-            deliveries, records = list(group), Records(self._client(ctx), object_)
+            deliveries, records = list(group), HubSpotRecords(self._client(ctx), object_)
             if operation == "upsert":
                 outcomes += records.upsert(deliveries)
             elif operation == "tombstone":
@@ -99,7 +99,7 @@ class HubSpotDestination(Destination[HubSpotOptions]):
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
         """Find a record by its key: by the unique property, not by the search, whose index lags."""
         client = self._client(ctx)
-        found = Records(client, delivery.object).find([delivery]).get(delivery.record_key)
+        found = HubSpotRecords(client, delivery.object).find([delivery]).get(delivery.record_key)
         return None if found is None else ref_of(found, site_of(client, delivery.object))
 
     # ------------------------------------------------------------------------------------------------------- inbound
@@ -114,18 +114,18 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         return secret is not None and inbound.is_genuine(request, secret.get_secret_value())
 
     def parse(self, body: bytes) -> Sequence[inbound.Told]:
-        """The changes in a list of webhook events."""
+        """Return the changes in a list of webhook events."""
         return inbound.changes_of(body, self.options.names)
 
     def _client(self, ctx: Context) -> HubSpotClient:
-        """The way in, held as long as the engine lends the same guard."""
+        """Return the way in, held as long as the engine lends the same guard."""
         if self._held is None or self._held[0] is not ctx.http:
             self._held = ctx.http, hubspot_way(self.options, ctx.http)
         return HubSpotClient(self.options, ctx, self._held[1])
 
 
 def tighter(headers: Mapping[str, str]) -> Usage | None:
-    """What the `X-HubSpot-RateLimit-*` headers tell: the rolling window, or the day where more of it is used."""
+    """Return what the `X-HubSpot-RateLimit-*` headers tell: the rolling window, or the day where more of it is used."""
     told = {
         name: headers.get(f"x-hubspot-ratelimit-{name}") for name in ("max", "remaining", "daily", "daily-remaining")
     }

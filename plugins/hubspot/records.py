@@ -30,7 +30,7 @@ GONE = "OBJECT_NOT_FOUND"
 PATIENCE = 3  # attempts that wait for the index of merged records
 
 
-class Records:
+class HubSpotRecords:
     """Records of one object, for the length of a call."""
 
     def __init__(self, client: HubSpotClient, object_: str) -> None:
@@ -48,7 +48,7 @@ class Records:
         return outcomes + [Outcome.failed(one, refused[one.id]) for one in deliveries if one.id in refused]
 
     def find(self, deliveries: Sequence[Delivery]) -> dict[str, str]:
-        """The ids of records by key; keys that do not exist are left out."""
+        """Return the ids of records by key; keys that do not exist are left out."""
         found: dict[str, str] = {}
         by_field = sorted(deliveries, key=lambda item: item.key_field)
         for key_field, group in groupby(by_field, lambda item: item.key_field):
@@ -73,7 +73,7 @@ class Records:
     def _write(self, rows: Sequence[RecordRow]) -> Results:
         is_known = self._object in PEOPLES
         known = [row for row in rows if row.id and is_known]
-        fresh = [replace(row, id=None) for row in rows if not (row.id and is_known)]
+        fresh = [replace(row, id=None) if row.id else row for row in rows if not (row.id and is_known)]
         by_id = self._writer(lambda error: is_spoilt(error) or error.details.get("status") == 404)
         results, again = follow_merges(known, by_id.write, is_gone=_is_gone, winners=self._winners)
         held, unread = self._held([*fresh, *again])
@@ -97,7 +97,7 @@ class Records:
         return translate.results_of(answer, rows)
 
     def _held(self, rows: Sequence[RecordRow]) -> tuple[dict[str, Mapping[str, object]], Results]:
-        """What records hold of what is only filled, where somebody had made them before us; one call for 100 rows."""
+        """Return what records hold of what is only filled, if a person had made them before us; one call for 100 rows."""
         held: dict[str, Mapping[str, object]] = {}
         unread: Results = {}
         asked = sorted((row for row in rows if row.once), key=lambda row: row.key_field)
@@ -179,7 +179,7 @@ class Records:
                 self._client.ctx.log.warning("records of %s are archived with their words: %s", self._object, error)
 
     def _read(self, key_field: str, keys: Sequence[str], *names: str) -> Doc:
-        """A batch read of at most 100 records by key."""
+        """Return a batch read of at most 100 records by key."""
         return self._post("batch/read", translate.read_body(key_field, keys, names))
 
     def _post(self, what: str, body: object) -> Doc:
@@ -188,7 +188,7 @@ class Records:
 
 
 def ref_of(id_: str, site: str | None) -> RemoteRef:
-    """A record's reference, with its page where the site is known."""
+    """Return a record's reference, with its page where the site is known."""
     return RemoteRef(id_, f"{site}/{id_}" if site else None)
 
 

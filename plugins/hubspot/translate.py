@@ -45,7 +45,7 @@ def rows_and_refusals(batch: Iterable[Delivery]) -> tuple[list[RecordRow], dict[
 
 
 def _sendable(delivery: Delivery) -> Delivery:
-    """The delivery with its fields as text; what is unknown is left out, so that it wipes nothing."""
+    """Return the delivery with its fields as text; what is unknown is left out, so that it wipes nothing."""
     if not delivery.key_field:
         raise Rejected("the mapping names no key_field: HubSpot finds records by a unique property")
     properties = {
@@ -57,7 +57,7 @@ def _sendable(delivery: Delivery) -> Delivery:
 
 
 def inputs_of(rows: Sequence[RecordRow]) -> dict[str, Any]:
-    """The body of a batch: rows with an id by that, else by their unique property.
+    """Return the body of a batch: rows with an id by that, else by their unique property.
 
     `objectWriteTraceId` comes back with the record or its error, whatever their order.
     """
@@ -67,7 +67,7 @@ def inputs_of(rows: Sequence[RecordRow]) -> dict[str, Any]:
 
 
 def read_body(key_field: str, keys: Sequence[str], names: Sequence[str]) -> dict[str, Any]:
-    """The body of a batch read by a unique property."""
+    """Return the body of a batch read by a unique property."""
     inputs = [{"id": key} for key in keys]
     return {
         "idProperty": key_field,
@@ -78,13 +78,13 @@ def read_body(key_field: str, keys: Sequence[str], names: Sequence[str]) -> dict
 
 
 def merged_into(id_: str) -> dict[str, Any]:
-    """The search for the record that another was merged into."""
+    """Return the search for the record that another was merged into."""
     merged = {"propertyName": "hs_merged_object_ids", "operator": "CONTAINS_TOKEN", "value": id_}
     return {"filterGroups": [{"filters": [merged]}], "properties": ["hs_merged_object_ids"], "limit": 1}
 
 
 def property_text(name: str, value: Any) -> str | None:
-    """A value as HubSpot takes it: always text, lists joined by ";"; None where there is nothing to write.
+    """Return a value as HubSpot takes it: always text, lists joined by ";"; None if there is nothing to write.
 
     Raises Rejected for values without such a form (a nested object).
     """
@@ -128,7 +128,7 @@ def _names(rows: Sequence[RecordRow]) -> dict[str, str]:
 
 
 def culprits_of(body: Any, rows: Sequence[RecordRow]) -> dict[str, ConnectorError]:
-    """The rows that an answer names in its errors' context, by trace, key or id, with their errors."""
+    """Return the rows that an answer names in its errors' context, by trace, key or id, with their errors."""
     doc, names = Doc(body), _names(rows)
     ids = {row.id: row.trace for row in rows if row.id}
     # What each detail lacks stands once at the top.
@@ -144,19 +144,19 @@ def culprits_of(body: Any, rows: Sequence[RecordRow]) -> dict[str, ConnectorErro
 
 
 def failed_links(body: Doc) -> dict[str, ConnectorError]:
-    """The associations that a batch could not make, by the id of the record that they start from."""
+    """Return the associations that a batch could not make, by the id of the record that they start from."""
     errors = body.docs("errors")
     return {id_: item_error(error) for error in errors for id_ in _listed(error, "context.fromObjectId")}
 
 
 def ids_by_key(body: Doc, key_field: str) -> dict[str, str]:
-    """The record ids of a batch read, by the value of the unique property."""
+    """Return the record ids of a batch read, by the value of the unique property."""
     pairs = ((_text(one.doc("properties").data.get(key_field)), one.id("id")) for one in body.docs("results"))
     return {key: id_ for key, id_ in pairs if id_}
 
 
 def held_by_key(body: Doc, key_field: str) -> dict[str, Mapping[str, Any]]:
-    """What the records of a batch read hold, by the value of the unique property."""
+    """Return what the records of a batch read hold, by the value of the unique property."""
     found = (one.doc("properties").data for one in body.docs("results"))
     return {_text(held.get(key_field)): held for held in found}
 
@@ -165,7 +165,7 @@ def held_by_key(body: Doc, key_field: str) -> dict[str, Mapping[str, Any]]:
 
 
 def item_error(item: Doc) -> ConnectorError:
-    """What the error of one record means: passing troubles may be retried, anything else is refused for good."""
+    """Return what the error of one record means: passing troubles may be retried, anything else is refused for good."""
     said = refusal(item.data)
     category = item.id("category") or item.id("code") or "UNKNOWN"
     details = {"category": category, "body": excerpt(item.data)}
@@ -199,7 +199,7 @@ def _field_of(doc: Doc) -> str | None:
 
 
 def _in_message(doc: Doc) -> list[Doc]:
-    """The list in `Property values were not valid: [{...}]`."""
+    """Return the list in `Property values were not valid: [{...}]`."""
     head, bracket, tail = doc.id("message").partition("[")
     if not (head and bracket):
         return []
@@ -210,18 +210,18 @@ def _in_message(doc: Doc) -> list[Doc]:
 
 
 def lacks_right(doc: Doc) -> bool:
-    """True if a 403 speaks of a right that our token lacks."""
+    """Return True if a 403 speaks of a right that our token lacks."""
     return _NO_RIGHT.search(excerpt(doc.data, 100_000)) is not None
 
 
 def scopes_in(doc: Doc) -> str:
-    """The scopes that a refusal names, as words for a person."""
+    """Return the scopes that a refusal names, as words for a person."""
     wanted = [name for error in doc.docs("errors") for name in _listed(error, "context.requiredScopes")]
     return f" (one of these scopes: {', '.join(wanted[:10])})" if wanted else ""
 
 
 def _listed(doc: Doc, path: str) -> list[str]:
-    """The names in a list, or the one name that stands in its place."""
+    """Return the names in a list, or the one name that stands in its place."""
     steps = path.split(".")
     value = doc.doc(steps[0]).data.get(steps[1])
     values = value if isinstance(value, list) else [value]
@@ -236,7 +236,7 @@ def _text(value: Any) -> str:
 
 
 def object_info(name: str, body: Doc) -> ObjectInfo:
-    """An object from the answer of the properties API."""
+    """Return an object from the answer of the properties API."""
     fields = (_field_info(item) for item in body.docs("results") if item.id("name"))
     return ObjectInfo(name, {item.name: item for item in fields})
 
@@ -257,11 +257,11 @@ def _field_info(item: Doc) -> FieldInfo:
 
 
 def type_id_of(type_: str, known: Mapping[str, Any]) -> str | None:
-    """The object type id that links want ("0-1", "2-123") for what an account calls the object."""
+    """Return the object type id that links want ("0-1", "2-123") for what an account calls the object."""
     return type_ if _TYPE_ID.fullmatch(type_) else _STANDARD.get(type_) or _text(known.get(type_)) or None
 
 
 def type_in_url(url: str | None) -> str | None:
-    """The object type id in the link of a record that we wrote."""
+    """Return the object type id in the link of a record that we wrote."""
     match = _RECORD_URL.search(url or "")
     return match[1] if match else None

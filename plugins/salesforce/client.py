@@ -25,7 +25,7 @@ _SAVE_DUPLICATES = {"Sforce-Duplicate-Rule-Header": "allowSave=true; includeReco
 
 
 def auth_of(options: SalesforceOptions) -> Auth:
-    """The flow that the options ask for ("OAuth 2.0 JWT Bearer Flow", "Client Credentials Flow"), or a fixed token."""
+    """Return the flow that the options ask for ("OAuth 2.0 JWT Bearer Flow", "Client Credentials Flow"), or a fixed token."""
     if options.access_token:
         return Bearer(options.access_token.get_secret_value())
     busy = ("login rate exceeded", "REQUEST_LIMIT_EXCEEDED")
@@ -85,7 +85,7 @@ class Org:
         self.usage: float | None = None
 
     def call(self, method: str, path: str, body: Any = None, *, effect: Effect = "again") -> Any:
-        """One REST call below `/services/data/vXX.X/`; the answer's JSON, None where there is none."""
+        """One REST call below `/services/data/vXX.X/`; the answer's JSON, None if there is none."""
         answer = self._api.call(method, path, body=body, effect="reads" if method == "GET" else effect)
         usage = usage_of(answer.headers)
         self.usage = usage.used / usage.limit if usage else self.usage
@@ -113,7 +113,7 @@ class Org:
         return items
 
     def describe(self, object_: str) -> dict[str, Any] | None:
-        """The object's describe, None where it is missing or hidden from this user."""
+        """Return the object's describe, None if it is missing or hidden from this user."""
         try:
             found = self.call("GET", f"sobjects/{object_}/describe")
         except ConnectorError as error:
@@ -123,7 +123,7 @@ class Org:
         return found if isinstance(found, dict) else None
 
     def whoami(self) -> str:
-        """Our user's id ("OpenID Connect user info"); "" where the token may not know it.
+        """Our user's id ("OpenID Connect user info"); "" if the token may not know it.
 
         A passing trouble is raised: the answer is kept, and unknown would be kept as well.
         """
@@ -133,7 +133,7 @@ class Org:
         return answer.doc.id("user_id") if answer.status == 200 else ""
 
     def query(self, soql: Sequence[str]) -> list[dict[str, Any]]:
-        """The records of up to five queries, one call; raises the error of the first that failed."""
+        """Return the records of up to five queries, one call. Raises the error of the first that failed."""
         found: list[dict[str, Any]] = []
         for body in self.pages(soql):
             if isinstance(body, ConnectorError):
@@ -142,7 +142,7 @@ class Org:
         return found
 
     def pages(self, soql: Sequence[str], resource: str = "query") -> list[dict[str, Any] | ConnectorError]:
-        """The first page, or the error, of each of up to five queries, one call; `queryAll` finds deleted records too.
+        """Return the first page, or the error, of each of up to five queries, one call; `queryAll` finds deleted records too.
 
         SOQL goes in a body, since a URL of 16 KB is refused.
         """
@@ -159,7 +159,7 @@ class Org:
         return error_of(faults(body), self._ctx.now(), status=status)
 
     def more(self, page: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The page after this one, None after the last."""
+        """Return the page after this one, None after the last."""
         where = str(page.get("nextRecordsUrl") or "").partition(f"/v{self._options.version}/")[2]
         found = self.call("GET", where) if where and page.get("done") is False else None
         return found if isinstance(found, dict) else None
@@ -182,7 +182,7 @@ class Org:
         names: Iterable[str] = (),
         resource: str = "query",
     ) -> dict[str, dict[str, Any]]:
-        """Records with these fields by key, of the keys that are there; no keys, no call (an empty `IN ()` is malformed)."""
+        """Return records with these fields by key, of keys that are there; no keys, no call (an empty `IN ()` is malformed)."""
         columns = list(dict.fromkeys(("Id", key_field, *names)))
         if not all(map(is_name, (object_, *columns))):
             raise ValueError(f"no API names: {object_}, {columns}")

@@ -25,7 +25,7 @@ class SalesforceOptions(Options):
     """How to reach an org, as whom, which objects are ours there, and what may come back.
 
     One way of authorising is given: `client_id`, `username` and a private key (JWT bearer), `client_id` and
-    `client_secret` (client credentials), or an `access_token` that nobody renews. `objects` maps an object to its
+    `client_secret` (client credentials), or an `access_token` that is not renewed. `objects` maps an object to its
     external-id field.
     """
 
@@ -81,7 +81,7 @@ class SalesforceOptions(Options):
         return self
 
     def read_key(self) -> str:
-        """The private key as PEM, from its file where it stands in one. Raises OSError if that cannot be read."""
+        """Return the private key as PEM, from its file where it stands in one. Raises OSError if that cannot be read."""
         if self.private_key_file:
             return self.private_key_file.read_text("ascii")
         return self.private_key.get_secret_value() if self.private_key else ""

@@ -28,7 +28,7 @@ from hub.sdk.records import outcomes_of, rows_of
 from plugins.salesforce import inbound
 from plugins.salesforce.client import COLLECTION, QUERIES, Org, auth_of
 from plugins.salesforce.config import SalesforceOptions
-from plugins.salesforce.records import Records, parked_until
+from plugins.salesforce.records import SalesforceRecords, parked_until
 from plugins.salesforce.translate import hints, is_name, object_info, refusals, usage_of
 
 USER = "user_id"
@@ -53,15 +53,15 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         self._auth = auth_of(options)
 
     def egress(self) -> tuple[str, ...]:
-        """The org's own host and no other: the token endpoint is on My Domain too."""
+        """Return the org's own host and no other: the token endpoint is on My Domain too."""
         return (self.options.host,)
 
     def usage(self, headers: Mapping[str, str]) -> Usage | None:
-        """The org's calls of the last 24 hours."""
+        """Return the org's calls of the last 24 hours."""
         return usage_of(headers)
 
     def check(self, ctx: Context) -> str:
-        """Sign in, read the organisation, look at each object's external id; raises Rejected with all that is wrong."""
+        """Sign in, read the organisation, look at each object's external id. Raises Rejected with all that is wrong."""
         org = self._org(ctx)
         who = org.query(["SELECT Id, Name FROM Organization"])
         wrong: list[str] = []
@@ -76,7 +76,7 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         return "; ".join([f"{here} as {self.options.username or 'the integration user'}", *notes])
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
-        """The objects of the options that exist there and are visible to us."""
+        """Return the objects of the options that exist there and are visible to us."""
         org = self._org(ctx)
         found = {name: org.describe(name) for name in self.options.objects}
         describes = {name: one for name, one in found.items() if one is not None}
@@ -88,13 +88,13 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         outcomes = [Outcome.failed(one, refused[one.id]) for one in batch if one.id in refused]
         ordered = sorted((one for one in batch if one.id not in refused), key=_kind)
         for (object_, operation, _), group in groupby(ordered, key=_kind):
-            records, rows = Records(self._org(ctx), self.options, ctx, object_), rows_of(group)
+            records, rows = SalesforceRecords(self._org(ctx), self.options, ctx, object_), rows_of(group)
             results = records.erase(rows) if operation == "tombstone" else records.upsert(rows)
             outcomes += outcomes_of(rows, results, lambda row, made: self._ref(row.last.object, made.id or row.id))
         return outcomes
 
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
-        """The record that holds the delivery's key."""
+        """Return the record that holds the delivery's key."""
         if _refusal(delivery):
             return None
         found = self._org(ctx).find(delivery.object, delivery.key_field, [delivery.record_key])
@@ -103,13 +103,13 @@ class SalesforceDestination(Destination[SalesforceOptions]):
     # ------------------------------------------------------------------------------------------------- what comes back
 
     def whoami(self, ctx: Context) -> str:
-        """The integration user's id; kept for the poll, which asks once."""
+        """Return the integration user's id; kept for the poll, which asks once."""
         known = self._org(ctx).whoami()
         ctx.state.set(USER, known)
         return known
 
     def verify(self, request: Request) -> bool:
-        """An Outbound Message of our organisation, with the secret."""
+        """Return True for an Outbound Message of our organisation, with the secret."""
         secret, organization = self.options.inbound_secret, self.options.organization_id
         if secret is None or organization is None:
             return False
@@ -120,7 +120,7 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         return "text/xml; charset=utf-8", inbound.ACK
 
     def parse(self, body: bytes) -> Sequence[Change | Unread]:
-        """The changes of all notifications in a message."""
+        """Return the changes of all notifications in a message."""
         return inbound.changes_of(body)
 
     def changes(self, ctx: Context, cursor: Any) -> Iterable[ChangePage]:
@@ -149,7 +149,7 @@ class SalesforceDestination(Destination[SalesforceOptions]):
 
 
 def _all_pages(ctx: Context, org: Org, name: str, first: dict[str, Any] | ConnectorError) -> Iterator[dict[str, Any]]:
-    """The pages of one query; an object that the org lacks has none."""
+    """Return the pages of one query; an object that the org lacks has none."""
     if isinstance(first, Rejected):
         ctx.log.warning("Salesforce does not let us poll %s: %s", name, first)
         return

@@ -28,17 +28,17 @@ NOTICE = 180.0  # seconds in which a poll tells the hub of a deletion
 PATIENCE = 2  # attempts that wait for that
 
 
-class Records:
+class SalesforceRecords:
     """Records of one object, for the length of a call."""
 
     def __init__(self, org: Org, options: SalesforceOptions, ctx: Context, object_: str) -> None:
         self._org, self._options, self._ctx, self._object = org, options, ctx, object_
 
     def upsert(self, rows: Sequence[RecordRow]) -> Results:
-        """Records of our own objects by key; those of people by id once it is known, as a key does not follow a merge."""
+        """Write records of our own objects by key, those of people by id once it is known: a key does not follow a merge."""
         is_known = not self._object.endswith("__c")
         known = [row for row in rows if row.id and is_known]
-        fresh = [replace(row, id=None) for row in rows if not (row.id and is_known)]
+        fresh = [replace(row, id=None) if row.id else row for row in rows if not (row.id and is_known)]
         writer = Writer(one_call_each(self._put), size=COLLECTION)
         results, again = follow_merges(known, writer.write, is_gone=_is_gone, winners=self._winners)
         try:
@@ -103,7 +103,7 @@ class Records:
             self._ctx.state.set(PARKED, until.isoformat())
 
     def _filled(self, rows: Sequence[RecordRow]) -> list[RecordRow]:
-        """Rows whose `once` fields fill only what is empty, where somebody had made the record before us; one call more."""
+        """Return rows whose `once` fields fill only what is empty, if a person had made the record before us; one call more."""
         asked = [row for row in rows if row.once]
         if not asked:
             return list(rows)
@@ -112,7 +112,7 @@ class Records:
         return [row.filling(held.get(row.key, {})) for row in rows]
 
     def _winners(self, rows: Sequence[RecordRow]) -> Mapping[str, str | ConnectorError | None]:
-        """What is gone went into another record, or was deleted: a poll tells the hub so, which then sends it whole."""
+        """Tell where records went: into another one, or they were deleted; a poll tells the hub, which then sends them whole."""
         try:
             winners = self._org.masters(self._object, [row.id or "" for row in rows])
         except ConnectorError as error:

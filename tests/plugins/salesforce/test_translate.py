@@ -13,7 +13,7 @@ from hub import ConnectorError, FieldInfo, QuotaExhausted, RateLimited, Rejected
 from hub.sdk.records import rows_of
 from hub.testkit.fakes import START
 from plugins.salesforce.translate import (
-    Fault,
+    Complaint,
     erasure,
     error_of,
     faults,
@@ -29,7 +29,7 @@ from tests.plugins.salesforce.given import delivery
 
 
 def error(code: str, message: str = "no", *fields: str, status: int = 200) -> ConnectorError:
-    return error_of([Fault(code, message, fields)], START, status=status)
+    return error_of([Complaint(code, message, fields)], START, status=status)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from hub import Compliance, Context, Page, PollingSource, RawItem, Translated
-from hub.sdk.http.errors import error_for
+from hub.sdk.http.api import Api
+from hub.sdk.http.auth import Bearer
 from hubbub_echo.config import EchoOptions
 from hubbub_echo.translate import translate
 
@@ -26,14 +27,8 @@ class EchoSource(PollingSource[EchoOptions]):
 
     def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
         """Page by page, oldest first; the cursor is the last entry's number."""
-        headers = {"authorization": f"Bearer {self.options.token.get_secret_value()}"}
-        while True:
-            response = ctx.http.send("GET", f"{self.options.url}/entries?after={cursor or 0}", headers=headers)
-            if error := error_for(response, ctx.now()):
-                raise error
-            entries = response.json()
-            if not entries:
-                return
+        api = Api(ctx, self.options.url, auth=Bearer(self.options.token.get_secret_value()))
+        while entries := api.get("entries", {"after": cursor or 0}).data:
             cursor = entries[-1]["id"]
             yield Page(tuple(self._raw(ctx, entry) for entry in entries), cursor)
 
