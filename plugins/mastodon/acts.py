@@ -46,3 +46,6 @@ def _delete(instance: Instance, status: Json) -> None:
     except Rejected as error:
         if error.code != "gone":
             raise
+        # Not found may also mean that the server knows no such call (snac).
+        if not instance.is_gone(id_):
+            raise Rejected("the server deletes no posts by its API", code="no_delete") from error

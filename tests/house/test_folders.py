@@ -52,7 +52,11 @@ FIXED = {
     ),
     *("sandbox.py", "sandbox", "README.md", "quality.toml", "schema.json", "MODEL_CARD.md", "models"),
 }
-OWN_FILES = {"flair/embeddings.py": "flair finds the class by its module's name when it opens the embedded model"}
+OWN_FILES = {
+    "flair/embeddings.py": "flair finds the class by its module's name when it opens the embedded model",
+    "http/tables.py": "the form of the files that describe sources, table by table",
+    "http/files": "those files: data, one a source",
+}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc"}
 
 
@@ -115,7 +119,7 @@ def test_a_stranger_in_a_plugin_is_seen() -> None:
 
 
 def test_exceptions_are_still_there() -> None:
-    assert [name for name in OWN_FILES if not (ROOT / "plugins" / name).is_file()] == []
+    assert [name for name in OWN_FILES if not (ROOT / "plugins" / name).exists()] == []
 
 
 @pytest.mark.parametrize("name", PLUGINS)

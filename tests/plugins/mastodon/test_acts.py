@@ -64,17 +64,28 @@ def test_our_own_post_is_deleted_and_then_is_deleted(town: MastodonTown, ctx: Co
     assert town.sandbox.store.get("status", item["id"]) is None
 
 
-def test_a_post_that_another_attempt_has_just_deleted_is_deleted(town: MastodonTown) -> None:
-    item = town.say("brand", "too early")
+def deleting(town: MastodonTown, item: dict[str, Any], *, first: bool) -> FakeHttp:
+    """An instance that answers a deletion with "not found": because another was `first`, or since it knows no such call."""
 
     def ask(method: str, url: str, headers: Any, content: Any) -> Any:
-        return (
-            answer(404, {"error": "Record not found"})
-            if method == "DELETE"
-            else town.ask(method, url, headers, content)
-        )
+        if method != "DELETE":
+            return town.ask(method, url, headers, content)
+        if first:
+            town.delete(json.dumps(item).encode())
+        return answer(404, content=b"Not Found")
 
-    assert source().act(context(FakeHttp(ask)), act("delete_own", item)).error is None
+    return FakeHttp(ask)
+
+
+def test_a_post_that_another_attempt_has_just_deleted_is_deleted(town: MastodonTown) -> None:
+    item = town.say("brand", "too early")
+    assert source().act(context(deleting(town, item, first=True)), act("delete_own", item)).error is None
+
+
+def test_a_server_that_knows_no_deletion_has_deleted_nothing(town: MastodonTown) -> None:
+    item = town.say("brand", "too early")
+    with pytest.raises(Rejected, match="deletes no posts"):
+        source().act(context(deleting(town, item, first=False)), act("delete_own", item))
 
 
 def test_what_is_not_ours_is_not_deleted(town: MastodonTown, ctx: Context) -> None:

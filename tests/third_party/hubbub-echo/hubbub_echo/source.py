@@ -2,18 +2,20 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from hub import Compliance, Context, Page, PollingSource, RawItem, Translated
+from hub import Compliance, Context, RawItem, Translated
 from hub.sdk.http.api import Api
 from hub.sdk.http.auth import Bearer
+from hub.sdk.streams import ByNumber, Stream, StreamItem, StreamPage, StreamsSource
 from hubbub_echo.config import EchoOptions
 from hubbub_echo.translate import translate
 
 
-class EchoSource(PollingSource[EchoOptions]):
+class EchoSource(StreamsSource[EchoOptions]):
     """Polls the entries after the last one that it knows."""
 
     name = "echo"
@@ -25,16 +27,17 @@ class EchoSource(PollingSource[EchoOptions]):
         """The guest book's host."""
         return (self.options.url.partition("://")[2],)
 
-    def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
-        """Page by page, oldest first; the cursor is the last entry's number."""
+    def streams(self, ctx: Context) -> Iterator[Stream]:
+        """The one list that a guest book is."""
         api = Api(ctx, self.options.url, auth=Bearer(self.options.token.get_secret_value()))
-        while entries := api.get("entries", {"after": cursor or 0}).data:
-            cursor = entries[-1]["id"]
-            yield Page(tuple(self._raw(ctx, entry) for entry in entries), cursor)
+        yield Stream("entries", partial(self._page, api), ByNumber())
+
+    def _page(self, api: Api, since: int | None, more: int | None) -> StreamPage:
+        """The entries after the last one that is known; the next page begins after this one's last."""
+        entries: list[dict[str, Any]] = api.get("entries", {"after": more or since or 0}).data
+        items = [StreamItem(msgspec.json.encode(one), one["id"], str(one["id"])) for one in entries]
+        return StreamPage(items, more=items[-1].place if items else None)
 
     def translate(self, raw: RawItem) -> Translated:
         """One entry, one signal."""
         return translate(raw)
-
-    def _raw(self, ctx: Context, entry: dict[str, Any]) -> RawItem:
-        return RawItem(ctx.connection, self.name, msgspec.json.encode(entry), ctx.now(), str(entry["id"]))
