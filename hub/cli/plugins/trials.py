@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from pathlib import Path
 
 from hub.cli.plugins.quality.claims import FILE, Claims, read_claims
 from hub.cli.plugins.quality.evidence import Evidence
@@ -92,8 +93,8 @@ def _next(claims: Claims) -> str:
 
 def _run(subject: Subject, module: str, *words: str) -> tuple[int, Sequence[str]]:
     """Run a tool in the project's folder; returns exit code and the lines that it printed."""
-    paths = dict.fromkeys((str(subject.home), str(subject.root), *filter(None, [os.environ.get("PYTHONPATH")])))
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "MYPYPATH": str(subject.home), "NO_COLOR": "1"}
+    paths = {"PYTHONPATH": [subject.home, subject.root], "MYPYPATH": [subject.home]}
+    env = {**os.environ, **{name: _path(name, first) for name, first in paths.items()}, "NO_COLOR": "1"}
     command = [sys.executable, "-m", module, *words]
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter, on the plugin that the person named
@@ -103,3 +104,8 @@ def _run(subject: Subject, module: str, *words: str) -> tuple[int, Sequence[str]
         return 1, [f"{module} took more than {_SECONDS} s and was ended"]
     told = _COLOUR.sub("", done.stdout if done.stdout.strip() else done.stderr)
     return done.returncode, [line for line in told.splitlines() if line.strip()]
+
+
+def _path(name: str, first: Sequence[Path]) -> str:
+    """Return a search path that begins with these folders, and goes on as the environment says."""
+    return os.pathsep.join(dict.fromkeys([*map(str, first), *filter(None, [os.environ.get(name)])]))

@@ -1,10 +1,12 @@
-"""One cache of types for all that run mypy: the hub's own are read once."""
+"""What `hub plugins check` starts: pytest and mypy on this tree; the types of the hub itself are read once, into one cache."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+
+from tests.material import ROOT
 
 
 @pytest.fixture(scope="session")
@@ -13,5 +15,7 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def mypy_cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def tools(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYTHONPATH", "MYPYPATH"):
+        monkeypatch.setenv(name, str(ROOT))
     monkeypatch.setenv("MYPY_CACHE_DIR", str(shared_cache))

@@ -30,7 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     return {one.kind: one.root for one in plans}
 
 
-@pytest.mark.usefixtures("mypy_cache")
+@pytest.mark.usefixtures("tools")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_plugin_passes_its_check_as_it_is(cli: Cli, made: Mapping[str, Path], kind: str) -> None:
     said = cli("plugins", "check", made[kind], "--json")

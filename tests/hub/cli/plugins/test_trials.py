@@ -51,7 +51,7 @@ def test_a_plugin_without_tests_fails(pier: Path) -> None:
     assert (trial.state, "there is no test" in trial.said) == (FAILED, True)
 
 
-@pytest.mark.usefixtures("mypy_cache")
+@pytest.mark.usefixtures("tools")
 def test_what_mypy_finds_is_shown(pier: Path) -> None:
     trial = check_types(subject_at(pier))  # the pier has no types at all
     assert (trial.state, "errors" in trial.said) == (FAILED, True)
@@ -93,7 +93,7 @@ def test_a_plugin_that_does_not_load_fails_with_the_reason(pier: Path) -> None:
     assert (trial.state, "no_such_library" in trial.said) == (FAILED, True)
 
 
-@pytest.mark.usefixtures("mypy_cache")
+@pytest.mark.usefixtures("tools")
 def test_a_failed_part_ends_with_exit_code_1_and_the_others_are_told_too(cli: Cli, pier: Path) -> None:
     said = cli("plugins", "check", pier)
     assert said.code == 1
