@@ -55,7 +55,10 @@ def _seconds() -> float:
 
 @dataclass
 class Hub:
-    """Everything that a step needs, made once in a process. `jitter` gives numbers in [-1, 1]."""
+    """Everything that a step needs, made once in a process. `jitter` gives numbers in [-1, 1].
+
+    `sizes` holds how many records an outlet takes at once, by its name, then (object, operation), as its plugin said.
+    """
 
     settings: Settings
     store: Store
@@ -67,6 +70,7 @@ class Hub:
     loaded: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
     paces: Paces = field(default_factory=LocalPaces)
+    sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
 

@@ -17,7 +17,7 @@ from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Delivery, Ignored, Label, RawItem, RemoteRef, Signal, Tombstone, Translated
 from hub.core.spec import FieldSpec, MappingSpec
 from hub.queue.inprocess import InProcessBell
-from hub.registry import Plugin, Registry
+from hub.registry import Plugin
 from hub.runtime import Hub
 from hub.sdk.connectors import (
     Compliance,
@@ -33,6 +33,7 @@ from hub.sdk.connectors import (
     Upsert,
 )
 from hub.store import Store
+from tests.watched import WatchedRegistry
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -202,7 +203,7 @@ RULES = '[[rule]]\nname = "brand"\nwhen = [\'"acme" in topics\']\ndeliver = [{{ 
 TOPICS = '[[topic]]\nname = "acme"\nkeywords = ["acme"]\n'
 
 
-class FakeRegistry(Registry):
+class FakeRegistry(WatchedRegistry):
     """Plugins without entry points."""
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:

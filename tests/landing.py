@@ -19,12 +19,12 @@ from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver
 from hub.flow.intake import raw_item
 from hub.queue.inprocess import InProcessBell
-from hub.registry import Registry
 from hub.runtime import Hub, system_clock
 from hub.store import open_store
 from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from tests.databases import TEMPLATE, Databases, Postgres
 from tests.material import shared
+from tests.watched import WatchedRegistry
 
 VENDORS = ("salesforce", "hubspot", "zendesk")
 SECRETS = {name: f"tok-{name}-5up3r5ecret" for name in (*VENDORS, "masto", "sky")}
@@ -167,7 +167,7 @@ def landing(
     settings = load_settings(config)
     store = open_store(settings.database_url)
     store.database.migrate()
-    hub = Hub(settings, store, InProcessBell(), Registry(), system_clock, jitter=lambda: 0.0)
+    hub = Hub(settings, store, InProcessBell(), WatchedRegistry(), system_clock, jitter=lambda: 0.0)
     try:
         yield Landing(hub, vendors)
     finally:

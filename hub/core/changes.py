@@ -75,8 +75,13 @@ def read_change(change: Change, directions: Directions) -> Effect:
     return reader(change, directions) if reader else Nothing("no direction is set for fields")
 
 
+def reply_text(change: Change) -> str:
+    """Return what an agent wants to say in public."""
+    return clean_text(change.text).strip()
+
+
 def _reply(change: Change, _: Directions) -> Effect:
-    text = clean_text(change.text).strip()
+    text = reply_text(change)
     return Answer(text) if text else Nothing("the reply has no text")
 
 

@@ -40,6 +40,7 @@ from hub.core.retry import (
 from hub.flow.back.gone.forgotten import end_forgotten, forgotten, needless
 from hub.flow.back.reply import close_claim, open_outlet, outlet_context, outlet_works
 from hub.flow.bugs import tell
+from hub.flow.claim import claim_batch
 from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.sdk import connectors
@@ -84,8 +85,9 @@ def deliver_batch(hub: Hub, name: str) -> int:
     if not may_send(hub, name, standing):
         return 0
     destination, probing = open_outlet(hub, name), standing.state in ("open", "half-open")
-    size = one_record if probing else destination.batch_size_of
-    claim = hub.store.deliveries.claim(name, size=size, now=(began := hub.now()))
+    began = hub.now()
+    probe = partial(hub.store.deliveries.claim, name, size=one_record)
+    claim = probe(now=began) if probing else claim_batch(hub, name, destination, now=began)
     if claim is None:
         learn(hub, name, standing, [])
         return 0

@@ -180,6 +180,13 @@ class People:
                 found[heads[person]].append(author)
         return found
 
+    def were_linked(self, conn: Connection, author_keys: Sequence[str]) -> bool:
+        """Return True if one of these authors is, or once was, linked to a person."""
+        if is_empty(conn, links):
+            return False
+        queries = (select(links.c.id).where(among(links.c.author_key, part)).limit(1) for part in chunks(author_keys))
+        return any(conn.execute(query).first() is not None for query in queries)
+
     def forget_ground(
         self, conn: Connection, author_keys: Sequence[str], *, is_theirs: Callable[[str], bool] = lambda _: True
     ) -> None:

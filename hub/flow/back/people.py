@@ -10,22 +10,20 @@ from hub.store import Connection
 from hub.store.upkeep.erasure import Sent
 
 
-def forget_people(hub: Hub, conn: Connection, author_keys: Sequence[str], rows: Sequence[Sent]) -> bool:
+def forget_people(hub: Hub, conn: Connection, author_keys: Sequence[str], rows: Sequence[Sent]) -> None:
     """Forget who was behind erased authors, where nobody else is: here and in the ledger's `rows`, of all their kin.
 
-    Records that are there are for the people who work with them; what was never sent is not sent any more. False where a
-    row is being sent just now: roll back.
+    Records that are there are for the people who work with them; what was never sent is not sent any more. Raises Conflict
+    if a row is being sent.
     """
     gone = frozenset(hub.store.people.forget(conn, author_keys, now=hub.now())) if author_keys else frozenset[str]()
     theirs = [row for row in rows if Need.read(row.provides).kind == "person" and row.record_key in gone]
     there = {(row.destination, row.object, row.record_key) for row in theirs if row.was_sent}
     unsent = [row for row in theirs if (row.destination, row.object, row.record_key) not in there]
     waiting = [row.id for row in unsent if row.state in IDLE]
-    if not hub.store.erasures.stop(conn, waiting, "superseded", now=hub.now()):
-        return False
+    hub.store.erasures.stop(conn, waiting, "superseded", now=hub.now())
     open_ = [row for row in theirs if row.state in OPEN and row.id not in waiting]
     hub.store.erasures.blank_ledger(conn, [row for row in theirs if row not in open_])
-    return True
 
 
 def adopt(hub: Hub, author_key: str, person_key: str) -> int:

@@ -12,7 +12,7 @@ from hub.core.errors import ConfigError, ConnectorError, Rejected
 from hub.core.keys import digest
 from hub.core.ledger import OPEN, Lane, Need
 from hub.core.model import Delivery, Planned, Record, RemoteRef, Reply, Signal
-from hub.core.notes import OFF, reply_note, unanswered_note
+from hub.core.notes import OFF, reply_note
 from hub.core.replies import may_reply
 from hub.flow.bugs import tell
 from hub.runtime import Hub
@@ -75,8 +75,12 @@ def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> bo
     if claim.operation != "reply":
         return hub.store.deliveries.settle(claim, settlements, now=hub.now())
 
-    ids = [one.id for one in settlements]
-    done = hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=lambda conn: follow_up(hub, conn, ids))
+    ids, desks = [one.id for one in settlements], desks_of(hub)
+
+    def also(conn: Connection) -> None:
+        follow_up(hub, conn, ids, desks=desks)
+
+    done = hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=also)
     ring_outlets(hub, hub.settings.destinations)
     return done
 
@@ -165,11 +169,12 @@ def hold_stranded(hub: Hub, lane: str) -> int:
     with hub.store.database.read() as conn:
         if all(_is_told(row["error"], reason) for row in hub.store.conversations.stranded(conn, lane)):
             return 0
+    desks = desks_of(hub)
     with hub.store.database.write() as conn:
         rows = hub.store.conversations.stranded(conn, lane, locked=True)
         ids = [row["id"] for row in rows if not _is_told(row["error"], reason)]
         hub.store.conversations.hold(conn, ids, {"code": OFF, "message": reason})
-        follow_up(hub, conn, ids)
+        follow_up(hub, conn, ids, desks=desks)
     if ids:
         log.warning("replies wait for a source that is off", lane=lane, replies=len(ids), reason=reason)
         ring_outlets(hub, hub.settings.destinations)
@@ -183,40 +188,45 @@ def _is_told(error: object, reason: str) -> bool:
 # --------------------------------------------------------------------------------------------------------------- notes
 
 
-def follow_up(hub: Hub, conn: Connection, ids: Iterable[int]) -> None:
+def follow_up(hub: Hub, conn: Connection, ids: Iterable[int], *, desks: frozenset[str]) -> None:
     """Tell the agents what became of these replies, in the transaction that says so: a kill loses no news.
 
     Of those that have ended and whose post is gone no text is kept: an agent may have quoted it, and nobody can tell any more.
     """
     rows = hub.store.conversations.replies(conn, ids)
-    _plan_notes(hub, conn, rows)
+    _plan_notes(hub, conn, rows, desks)
     ended = [row for row in rows if row["state"] not in OPEN]
     gone = hub.store.signals.tombstoned(conn, sorted({row["signal_key"] for row in ended}))
     said = {row["id"]: {**row["fields"], "text": REMOVED} for row in ended if row["signal_key"] in gone}
     hub.store.erasures.redact(conn, said)
 
 
-def _plan_notes(hub: Hub, conn: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+def _plan_notes(hub: Hub, conn: Connection, rows: Iterable[Mapping[str, Any]], desks: frozenset[str]) -> None:
     for row in rows:
         page = f"{hub.settings.public_url}/deliveries/{row['id']}"
         network = str(row["fields"].get("signal", "")).partition(":")[0]
         text = reply_note(network, state=row["state"], error=row["error"], links=(row["remote_url"], page))
         if text:
-            plan_note(hub, conn, row["fields"], text=text, about=(row["record_key"], row["signal_key"]))
-
-
-def plan_unanswered(hub: Hub, conn: Connection, fields: Mapping[str, Any], *, reason: str, record_key: str) -> None:
-    """Tell the agents that there was nothing to answer."""
-    plan_note(hub, conn, fields, text=unanswered_note(reason), about=(record_key, ""))
+            about = (row["record_key"], row["signal_key"])
+            plan_note(hub, conn, row["fields"], text=text, about=about, desks=desks)
 
 
 def plan_note(
-    hub: Hub, conn: Connection, fields: Mapping[str, Any], *, text: str, about: tuple[str, str | None]
+    hub: Hub,
+    conn: Connection,
+    fields: Mapping[str, Any],
+    *,
+    text: str,
+    about: tuple[str, str | None],
+    desks: frozenset[str],
 ) -> None:
-    """A private note on the ticket where the agent wrote; a newer one replaces one that was not sent yet."""
+    """Plan a private note on the ticket where the agent wrote; a newer one replaces one that was not sent yet.
+
+    `desks` are the destinations that take notes (see `desks_of`): elsewhere none is planned.
+    """
     ticket, destination = str(fields.get("ticket") or ""), str(fields["destination"])
     target = Need.read(ticket) if ticket else None
-    if target is None or target.kind != "conversation" or not takes_notes(hub, destination):
+    if target is None or target.kind != "conversation" or destination not in desks:
         return
     record_key, signal_key = about
     note = Record(
@@ -241,11 +251,14 @@ def plan_surely(hub: Hub, conn: Connection, item: Planned) -> None:
             return
 
 
-def takes_notes(hub: Hub, name: str) -> bool:
-    """Whether a destination can tell its agents something."""
-    section = hub.settings.destinations.get(name)
-    if section is None or not section.enabled:
-        return False
+def desks_of(hub: Hub) -> frozenset[str]:
+    """Return the destinations that can tell their agents something; asked before a transaction, since it may load plugins."""
+    return frozenset(
+        name for name, section in hub.settings.destinations.items() if section.enabled and _notes(hub, name)
+    )
+
+
+def _notes(hub: Hub, name: str) -> bool:
     try:
         return "note" in hub.destination(name).capabilities
     except ConfigError:
@@ -260,6 +273,11 @@ def ring_outlets(hub: Hub, names: Iterable[str]) -> None:
 
 def discard(hub: Hub, ids: Sequence[int], *, note: str) -> int:
     """Give deliveries up for good; agents are told of refused replies in the same transaction. Returns how many."""
-    count = hub.store.outbox.discard(ids, note=note, now=hub.now(), also=lambda conn: follow_up(hub, conn, ids))
+    desks = desks_of(hub)
+
+    def also(conn: Connection) -> None:
+        follow_up(hub, conn, ids, desks=desks)
+
+    count = hub.store.outbox.discard(ids, note=note, now=hub.now(), also=also)
     ring_outlets(hub, hub.settings.destinations)
     return count

@@ -18,7 +18,7 @@ from hub.flow.back.reply import outlets, ring_outlets
 from hub.flow.decide.enrich import enrich
 from hub.flow.decide.read import read_known, read_rivals
 from hub.flow.decide.translate import Read, note, read_rows
-from hub.flow.decide.write import write
+from hub.flow.decide.write import ask, write
 from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.store.inbox import InboxRow, Settled
@@ -79,15 +79,16 @@ def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
     with kept(hub.store.inbox, token, hub.now):
         read = read_rows(hub, rows)
         lighten(hub, read.tombstones)
-        for _ in range(TRIES):
+        for attempt in range(TRIES):
+            asked = ask(hub, read, everything=attempt > 0)
             decision = decide_batch(hub, read.signals, read.authors)
             reached("process.decided")
             try:
-                asked = write(hub, token, read, decision)
+                taken_back = write(hub, token, read, decision, asked=asked)
             except Conflict:
                 log.info("a batch was overtaken", rows=len(rows))
                 continue
-            for destination in {*decision.destinations, *asked}:
+            for destination in {*decision.destinations, *taken_back}:
                 hub.bell.ring("deliver", destination)
             if read.heard.changes:
                 ring_outlets(hub, outlets(hub))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import (
     Column,
+    CompoundSelect,
     Connection,
     ForeignKey,
     Index,
@@ -25,6 +26,7 @@ from sqlalchemy import (
 )
 
 from hub.core.decide.trace import decode_trace, encode_trace, forget_last_word, forget_post, mark_of
+from hub.core.errors import Conflict
 from hub.core.ledger import IDLE, OPEN, STOPPABLE, WITHDRAWN, State
 from hub.core.model import Delivery, RawItem, Signal, Tombstone
 from hub.store.conversations import RECORDS
@@ -121,13 +123,20 @@ class Erasures:
                     found[row.key] = quoted or ""
         return found
 
-    def seen(self, conn: Connection, key: str) -> list[RawItem]:
-        """Every raw item that spoke of a signal, earlier forms of it too, as long as they hold anything."""
+    def seen(self, conn: Connection, key: str) -> dict[int, RawItem]:
+        """Every raw item that spoke of a signal, by row, earlier forms of it too, as long as they hold anything."""
         columns = (I.c.connection, I.c.plugin, I.c.payload, I.c.received_at, I.c.external_id, I.c.realm, I.c.revision)
-        mine = sightings.c.signal_key == key, I.c.state != ERASED
-        query = select(*columns).join(sightings, sightings.c.raw_id == I.c.id).where(*mine)
-        first = select(*columns).join(S, S.c.raw_id == I.c.id).where(S.c.key == key, I.c.state != ERASED)
-        return [RawItem(*row) for row in (*conn.execute(query), *conn.execute(first))]
+        query = select(I.c.id, *columns).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
+        return {row[0]: RawItem(*row[1:]) for row in conn.execute(query)}
+
+    def rows_of(self, conn: Connection, key: str) -> list[int]:
+        """The rows of these raw items."""
+        query = select(I.c.id).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
+        return list(conn.scalars(query))
+
+    def _rows(self, key: str) -> CompoundSelect[Any]:
+        own = select(S.c.raw_id).where(S.c.key == key)
+        return union_all(select(sightings.c.raw_id).where(sightings.c.signal_key == key), own)
 
     def stored(self, conn: Connection, keys: Sequence[str]) -> dict[str, Signal]:
         """The signals among the keys that are stored and not yet blanked."""
@@ -194,28 +203,32 @@ class Erasures:
         )
         return conn.scalar(query.order_by(T.c.id).limit(1))
 
-    def hand_over(self, conn: Connection, row: Sent, signal_key: str, fields: Mapping[str, Any]) -> bool:
-        """Let a row that was not sent be another signal's, with another payload; False where it is being sent now."""
+    def hand_over(self, conn: Connection, row: Sent, signal_key: str, fields: Mapping[str, Any]) -> None:
+        """Let a row that was not sent be another signal's, with another payload. Raises Conflict if it is being sent."""
         this = T.c.id == row.id, T.c.state == row.state
-        return conn.execute(update(T).where(*this).values(signal_key=signal_key, fields=fields)).rowcount == 1
+        if conn.execute(update(T).where(*this).values(signal_key=signal_key, fields=fields)).rowcount != 1:
+            raise Conflict
 
-    def stop(self, conn: Connection, ids: Sequence[int], to: State, *, now: datetime, **values: Any) -> bool:
-        """Give up rows that nobody is sending now; False where somebody has begun to since they were read."""
+    def stop(self, conn: Connection, ids: Sequence[int], to: State, *, now: datetime, **values: Any) -> None:
+        """Give up rows that were not sent. Raises Conflict if one of them is being sent since they were read."""
         stopped = 0
         for part in chunks(ids):
             idle = moving(to, of=STOPPABLE).where(among(T.c.id, part))
             stopped += conn.execute(idle.values({"settled_at": now, **values})).rowcount
-        return stopped == len(ids)
+        if stopped != len(ids):
+            raise Conflict
 
-    def look_again(self, conn: Connection, ids: Sequence[int], *, now: datetime) -> bool:
-        """Let doubts that a person has, or let go on, be looked into once more; False where that is under way or decided."""
+    def look_again(self, conn: Connection, ids: Sequence[int], *, now: datetime) -> None:
+        """Let doubts that a person has, or let go on, be looked into again. Raises Conflict if one is under way or decided."""
         again = moving("uncertain", of=STOPPABLE - {"approval"}).values(due_at=now)
-        return sum(conn.execute(again.where(among(T.c.id, part))).rowcount for part in chunks(ids)) == len(ids)
+        if sum(conn.execute(again.where(among(T.c.id, part))).rowcount for part in chunks(ids)) != len(ids):
+            raise Conflict
 
-    def rewrite(self, conn: Connection, rows: Sequence[Sent]) -> bool:
-        """Replace payloads by those of these rows; False where a row is in another state by now: it may be being sent."""
+    def rewrite(self, conn: Connection, rows: Sequence[Sent]) -> None:
+        """Replace payloads by those of these rows. Raises Conflict if a row is in another state: it may be being sent."""
         same = (update(T).where(T.c.id == row.id, T.c.state == row.state).values(fields=row.fields) for row in rows)
-        return all(conn.execute(one).rowcount == 1 for one in same)
+        if not all(conn.execute(one).rowcount == 1 for one in same):
+            raise Conflict
 
     def redact(self, conn: Connection, fields: Mapping[int, Mapping[str, Any]]) -> None:
         """Replace payloads of settled rows."""

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Column, Connection, Table, delete, exists, not_, or_, select, text, update
 
+from hub.core.errors import Conflict
 from hub.core.ledger import WITHDRAWN, Need
 from hub.core.model import Signal
 from hub.core.threads import Dropped, Move
@@ -73,10 +74,10 @@ class Threads:
         if rows:
             conn.execute(self.database.insert_new(aliases), rows)
 
-    def join(self, conn: Connection, moves: Sequence[Move], dropped: Sequence[Dropped], *, now: datetime) -> bool:
-        """Join conversations: signals, tickets and what waits for them. False where a ticket to drop is being sent."""
-        if not all(_drop(conn, ticket, now=now) for ticket in dropped):
-            return False
+    def join(self, conn: Connection, moves: Sequence[Move], dropped: Sequence[Dropped], *, now: datetime) -> None:
+        """Join conversations: signals, tickets and what waits for them. Raises Conflict if a ticket to drop is being sent."""
+        for ticket in dropped:
+            _drop(conn, ticket, now=now)
         for move in moves:
             names = [move.old, *self.former(conn, [move.old])]
             conn.execute(update(retired).where(retired.c.now == move.old).values(now=move.new))
@@ -84,7 +85,6 @@ class Threads:
             _move_signals(conn, move)
             _move_tickets(conn, move, names)
             _move_values(conn, move)
-        return True
 
     def overlooked(self, conn: Connection, names: Iterable[str], homes: Iterable[str]) -> bool:
         """Whether somebody stored meanwhile what belongs together: signals under `names`, or the end of `homes`.
@@ -131,11 +131,12 @@ def _move_signals(conn: Connection, move: Move) -> None:
         conn.execute(update(S).where(S.c.id == row.id).values(conversation_key=move.new, body=json_text(body)))
 
 
-def _drop(conn: Connection, ticket: Dropped, *, now: datetime) -> bool:
+def _drop(conn: Connection, ticket: Dropped, *, now: datetime) -> None:
     this = T.c.destination == ticket.destination, T.c.record_key == ticket.key, T.c.operation == "create"
     unsent = moving("discarded", of=["pending"]).where(*this, T.c.first_sent_at.is_(None))
     values = {"stable": GONE, "settled_at": now, "error": {"note": "the conversation has a ticket"}}
-    return conn.execute(unsent.values(values)).rowcount == 1
+    if conn.execute(unsent.values(values)).rowcount != 1:
+        raise Conflict
 
 
 def _move_tickets(conn: Connection, move: Move, names: Sequence[str]) -> None:
