@@ -113,13 +113,17 @@ class Instance:
 
     def account(self) -> str:
         """The handle of the account that the token belongs to."""
-        found = self._ask(self._api.account_verify_credentials).json()
-        return str(found.get("acct") or "") if isinstance(found, dict) else ""
+        return self._named(self._api.account_verify_credentials, "acct")
 
     def title(self) -> str:
         """The name that the instance gives itself."""
-        found = self._ask(self._api.instance_v1).json()
-        return str(found.get("title") or "") if isinstance(found, dict) else ""
+        return self._named(self._api.instance_v1, "title")
+
+    def _named(self, call: Callable[[], object], field: str) -> str:
+        found = self._object(call)
+        if field not in found:  # some proxy's page is no sign that all is well
+            raise Unavailable(f"the answer has no {field}")
+        return str(found[field] or "")
 
     # ------------------------------------------------------------------------------------------------- single statuses
 
