@@ -18,6 +18,7 @@ from atproto_client.request import Request, Response
 
 from hub import ConnectorError, Context, RateLimited, Rejected, Unauthorised, Unavailable, Uncertain
 from hub.sdk.http.adapters import httpx_transport
+from hub.sdk.http.errors import retry_after
 from plugins.bluesky.config import BlueskyOptions
 
 PAGE = 100
@@ -270,6 +271,8 @@ def _name_error(error: Exception, now: datetime) -> ConnectorError:
 
 def _retry_after(error: Any, now: datetime) -> float | None:
     """Seconds by Retry-After, else by `ratelimit-reset` (Bluesky sends the latter)."""
-    if error.retry_after is not None:
-        return float(error.retry_after)
+    # By our clock: atproto reads a date by the machine's.
+    wait = retry_after({str(name).lower(): value for name, value in error.response.headers.items()}, now)
+    if wait is not None:
+        return wait
     return max(0.0, (error.reset_at - now).total_seconds()) if error.reset_at else None
