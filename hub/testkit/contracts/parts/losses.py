@@ -47,11 +47,12 @@ class LosesNothing(WatchSuite):
         """Also where the same moment lies on both sides of a page's end, or of a poll."""
         with self.play() as watch:
             self.say(watch, 1)
+            moment = watch.clock.at
             for first in (2, 2 + self.page + 1):
+                now, watch.clock.at = watch.clock.at, moment  # the network's clock stands still, ours goes on
                 self.say(watch, *range(first, first + self.page + 1), seconds=0)
-                reached = watch.clock.at
+                watch.clock.at = now
                 self.poll(watch)
-                watch.clock.at = reached  # the network's clock stands still, ours went on
             self.poll(watch)
             self.assert_all(watch.reader, range(1, 2 * self.page + 4))
 
@@ -88,12 +89,12 @@ class LosesNothing(WatchSuite):
                 self.poll(watch, reader)
                 self.assert_all(reader, numbers)
 
-    @pytest.mark.parametrize("name", [*OUTAGES, *ODD, *REFUSALS, *SPOILT])
+    @pytest.mark.parametrize("name", [*OUTAGES, *ODD, *REFUSALS])
     def test_no_item_is_lost_where_any_call_of_a_poll_fails(self, name: str) -> None:
         """The first call, the second, the third: what it would have brought comes with a later poll."""
-        fault = {**OUTAGES, **ODD, **REFUSALS, **SPOILT}[name]
+        fault = {**OUTAGES, **ODD, **REFUSALS}[name]
         with self.play() as watch:
-            readers = [watch.fresh() for _ in range(4)]
+            readers = [watch.fresh() for _ in range(3)]
             numbers = range(1, 2 * self.page + 2)
             self.say(watch, *numbers)
             for calls, reader in enumerate(readers):
@@ -102,13 +103,26 @@ class LosesNothing(WatchSuite):
                 pulled = reader.poll()
                 was_whole = set(numbers) <= set(reader.heard())
                 watch.line.set_faults()
-                assert pulled.error is not None or was_whole or name in SPOILT, (
+                assert pulled.error is not None or was_whole or pulled.items, (
                     f"call {calls + 1} of a poll met {name} and nothing was raised: the engine takes it for "
                     "'nothing new'. Raise Unavailable for what is no answer"
                 )
                 self.poll(watch, reader)
-                self.poll(watch, reader)
                 self.assert_all(reader, numbers)
+
+    @pytest.mark.parametrize("name", SPOILT)
+    def test_a_spoilt_list_lets_no_bug_out(self, name: str) -> None:
+        """An item that is none, a list that is empty: what cannot be read is left, what comes later arrives."""
+        with self.play() as watch:
+            self.say(watch, *range(1, self.page + 2))
+            for calls in range(3):
+                self.ready(watch)
+                watch.line.set_faults({**SPOILT[name], "after": calls, "times": 1})
+                watch.reader.poll()
+            watch.line.set_faults()
+            self.say(watch, *range(100, 101 + self.page))
+            self.poll(watch)
+            self.assert_all(watch.reader, range(100, 101 + self.page))
 
     def test_every_item_has_an_id_and_a_key_of_its_own(self) -> None:
         """The inbox tells raw items apart by the one, the hub signals by the other."""
@@ -205,6 +219,7 @@ class LosesNothing(WatchSuite):
         """A poll in the wrong year, then the clock is set right: the source neither waits for that year nor skips up to it."""
         with self.play() as watch:
             self.say(watch, 1)
+            self.poll(watch)
             right = watch.clock.at
             watch.clock.advance(400 * 24 * 3600)
             self.poll(watch)
