@@ -27,7 +27,7 @@ class InboundOptions(Options):
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
-        if self.scheme != "none" and not (self.secret and self.secret.get_secret_value()):
+        if self.scheme != "none" and not (self.secret and self.secret.get_secret_value().strip()):
             raise ValueError(f'scheme = "{self.scheme}" needs a secret: secret = {{ env = "NAME" }}')
         if self.scheme == "standard" and self.secret:
             standard_key(self.secret.get_secret_value())

@@ -93,6 +93,23 @@ def mutations(sample: bytes) -> Iterator[Case]:
         yield f"{_name(path)} nested", deep.replace(json.dumps(_MARK).encode(), b"[" * DEEP + b"]" * DEEP)
 
 
+def renamed(sample: bytes, old: str, new: str) -> bytes:
+    """The sample with every JSON text that is `old` as `new`; a sample that is no JSON with each of its places replaced."""
+    try:
+        document = json.loads(sample)
+    except ValueError:
+        return sample.replace(old.encode(), new.encode())
+    return _dump(_exchanged(document, old, new))
+
+
+def _exchanged(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _exchanged(inner, old, new) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_exchanged(inner, old, new) for inner in value]
+    return new if value == old else value
+
+
 def _broken_bytes(sample: bytes) -> Iterator[Case]:
     """The same for a payload that is no JSON."""
     middle = len(sample) // 2

@@ -1,4 +1,4 @@
-"""The contract of a source: what its `translate` owes the engine, on good payloads and on hostile ones.
+"""The contract of a source: what its `translate` owes the engine, on good payloads and on hostile ones; and what is called.
 
 class TestMastodonContract(SourceContract):
     source = MastodonSource
@@ -7,42 +7,84 @@ class TestMastodonContract(SourceContract):
     @classmethod
     def samples(cls) -> list[bytes]:
         return [...]
+
+A webhook source also shows how its sender signs, and whole bodies where they hold several items:
+
+class TestShopContract(SourceContract):
+    source = ShopSource
+    options = {"secret": "s3cret-of-the-shop"}
+
+    def samples(cls): ...
+    def bodies(cls): ...
+    def sign(self, body, at, key=None):
+        return Request("POST", "https://hub.example/in/shop", {"x-shop-mac": mac(body, key or "s3cret-of-the-shop")}, body, at)
+
+What is asked (`pull`, `check`, `recheck`) has its own suite: `StreamsContract`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 import msgspec
 
 from hub.core.errors import TranslationError
+from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Ignored, RawItem, Signal, Tombstone, Translated
-from hub.sdk.connectors import Compliance, Connector, Source
-from hub.testkit.contracts.hostile import PAYLOADS, Case, mutations
+from hub.sdk.connectors import Compliance, Connector, Request, Source, WebhookSource
+from hub.testkit.contracts.hostile import PAYLOADS, Case, mutations, renamed
 from hub.testkit.contracts.manners import ConnectorContract
-from hub.testkit.fakes import START
+from hub.testkit.contracts.parts.optional import asks, leave_out
+from hub.testkit.contracts.parts.witness import impurities, in_zone, secrets_of, spilt, watching
+from hub.testkit.contracts.signatures import SignaturesContract
+from hub.testkit.fakes import START, FakeClock
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_.-]*:[a-z2-7]{32}")
 _KEYED = Signal | Author | Tombstone
+_LATER = START + timedelta(days=3_000, seconds=17)
 
 
-class SourceContract(ConnectorContract):
-    """Subclass it with `source`, `options` and `samples`; `realm` is that of the raw items."""
+class SourceContract(SignaturesContract, ConnectorContract):
+    """Subclass it with `source`, `options` and `samples`; `realm` is that of the raw items.
+
+    A webhook source adds `sign`, and `bodies` where one holds several items; `secrets` names the options that hold its keys,
+    `most_items` how many items it takes from one body. `unsigned` is True where it is meant to take any call.
+    """
 
     source: ClassVar[type[Source[Any]]]
     options: ClassVar[Mapping[str, Any]] = {}
     realm: ClassVar[str] = ""
     mutated_samples: ClassVar[int] = 3
     seconds: ClassVar[float] = 5.0
+    secrets: ClassVar[frozenset[str]] = frozenset({"secret"})
+    most_items: ClassVar[int] = 10_000
+    unsigned: ClassVar[bool] = False
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Leave out the tests of calls for a source that is not called."""
+        super().__init_subclass__(**more)
+        known = getattr(cls, "source", None)
+        if known is not None:
+            called = issubclass(known, WebhookSource)
+            signs = called and not cls.unsigned and cls.sign is not SignaturesContract.sign
+            kinds = {"called": called, "inbound": signs}
+            leave_out(cls, SourceContract, frozenset(name for name, is_so in kinds.items() if is_so))
 
     @classmethod
     def samples(cls) -> Sequence[bytes]:
         """Payloads as the network sends them: at least one that gives a signal."""
         raise TypeError("a source's contract needs samples")
+
+    @classmethod
+    def bodies(cls) -> Sequence[bytes]:
+        """Whole bodies as a webhook's sender posts them; the samples where one body is one item."""
+        return cls.samples()
 
     @classmethod
     def connector(cls) -> type[Connector[Any]]:
@@ -139,6 +181,102 @@ class SourceContract(ConnectorContract):
         assert isinstance(self.source.compliance, Compliance)
         assert self.source.compliance.delete_within > timedelta(0)
 
+    def test_translate_asks_nothing_of_the_world(self) -> None:
+        """No clock, no dice, no network, no file, no zone of this machine, and nothing that came before."""
+        source, payloads = self.make(), self.samples()
+        for payload in payloads:
+            asked = impurities(lambda payload=payload: _quietly(source, self.raw(payload)))  # type: ignore[misc]  # bound at once
+            assert not asked, f"translate asks {asked}: all it may know is the raw item"
+        here = [source.translate(self.raw(payload)) for payload in payloads]
+        with in_zone("Pacific/Kiritimati"):
+            assert here == [source.translate(self.raw(payload)) for payload in payloads], (
+                "it depends on this machine's zone"
+            )
+        other = self.make()
+        backwards = [other.translate(self.raw(payload)) for payload in payloads[::-1]]
+        assert here[::-1] == backwards, "translate remembers what came before"
+
+    def test_keys_are_made_of_the_native_ids(self) -> None:
+        """By `signal_key` and `author_key`: the hub finds a parent, an author, a post that came back, by the same rule."""
+        for found in self.keyed():
+            if not isinstance(found, Tombstone):
+                make = signal_key if isinstance(found, Signal) else author_key
+                assert found.key == make(found.network, found.native_id, found.realm), (
+                    f"the key of {found.native_id!r} is not {make.__name__}(network, native_id, realm)"
+                )
+
+    def test_ids_that_differ_by_case_only_are_two(self) -> None:
+        """Many networks' ids do; a lower() makes two posts, or two people, one."""
+        source = self.make()
+        for payload in self.samples():
+            for id_ in _native_ids(source.translate(self.raw(payload))):
+                one, other = (_quietly(source, self.raw(renamed(payload, id_, id_ + tail))) for tail in ("aB", "Ab"))
+                ids = [set(_native_ids(said)) for said in (one, other)]
+                if id_ + "aB" not in ids[0] and id_.lower() + "ab" not in ids[0]:
+                    continue  # an id of another alphabet, or not in the payload as it is
+                assert ids[0] != ids[1], f"{id_}aB and {id_}Ab become one: keep an id as it is written"
+
+    def test_an_authors_signals_name_an_author_that_is_told(self) -> None:
+        """`author_key` points to one of the authors beside it."""
+        for found in self.translated():
+            told = {author.key for author in found.authors}
+            for signal in found.signals:
+                assert signal.author_key is None or signal.author_key in told, "author_key points to no author"
+
+    def test_when_it_was_read_changes_nothing_but_that(self) -> None:
+        """`observed_at` is `raw.received_at`; what was said, and when, does not follow the moment of the poll."""
+        source, dated = self.make(), []
+        for payload in self.samples():
+            raw = self.raw(payload)
+            later = msgspec.structs.replace(raw, received_at=_LATER)
+            for first, second in zip(*(_signals(source.translate(one)) for one in (raw, later)), strict=True):
+                assert (first.observed_at, second.observed_at) == (START, _LATER), "observed_at is raw.received_at"
+                same = (first.key, first.text) == (second.key, second.text)
+                assert same, "key or text depend on the moment of the poll"
+                dated.append(first.published_at == second.published_at)
+        assert any(dated) or not dated, (
+            "published_at follows the moment of the poll: read the time that the network gives"
+        )
+
+    def test_the_connections_name_changes_nothing(self) -> None:
+        """Two connections of one network know a post by one key."""
+        source = self.make()
+        for payload in self.samples():
+            raw = self.raw(payload)
+            other = msgspec.structs.replace(raw, source="another", external_id="2")
+            one, two = source.translate(raw), source.translate(other)
+            assert [signal.key for signal in _signals(one)] == [signal.key for signal in _signals(two)], (
+                "keys depend on the connection's name or on external_id: make them of the payload and raw.realm"
+            )
+
+    def test_two_samples_are_two_items(self) -> None:
+        """What is said under two keys has two external ids, where `identify` names any."""
+        source = self.make()
+        ids: dict[tuple[str, str], tuple[str, ...]] = {}
+        for payload in self.samples():
+            named = source.identify(payload)
+            said = tuple(signal.key for signal in _signals(source.translate(self.raw(payload))))
+            if named[0] and said:
+                assert ids.setdefault(named, said) == said, f"two items share the id and revision {named}"
+
+    def test_no_secret_is_told(self) -> None:
+        """Not in what is said of an item, not in a log line."""
+        source = self.make()
+        secrets = secrets_of(source.options)
+        with watching(FakeClock()) as seen:
+            said = [_quietly(source, self.raw(payload)) for payload in (*self.samples(), b"{not json}", b"")]
+        assert not spilt(secrets, *said, *(source.identify(payload) for payload in self.samples())), (
+            "an item tells a secret"
+        )
+        assert not spilt(secrets, seen.told()), "a log line tells a secret"
+
+    def test_a_file_of_items_is_unpacked(self) -> None:
+        """One line, one payload, unless `whole_documents`."""
+        source = self.make()
+        lines = [payload for payload in self.samples() if b"\n" not in payload.strip()]
+        if not self.source.whole_documents:
+            assert [one.strip() for one in source.unpack(b"\n".join(lines) + b"\n")] == [one.strip() for one in lines]
+
     # ---------------------------------------------------------------------------------------------- hostile payloads
 
     def test_hostile_payloads_give_a_value_or_a_translation_error(self) -> None:
@@ -180,3 +318,134 @@ class SourceContract(ConnectorContract):
         assert msgspec.json.decode(written, type=Translated) == found
         times = [signal.published_at for signal in found.signals]
         assert all(at.tzinfo is not None and at.astimezone(UTC) == at for at in times)
+
+    # ---------------------------------------------------------------------------------------------------- what is called
+
+    def verifier(self, key: str | None) -> Any:
+        """The source's `verify`, with this key in place of its own."""
+        given = self.given_options()
+        if key is not None:
+            given |= dict.fromkeys(self.secrets & set(self.source.Options.model_fields), key)
+        made = self.source(self.source.Options.model_validate(given))
+        assert isinstance(made, WebhookSource)
+        return made.verify
+
+    def wrong_key(self) -> str:
+        """Another key of the form of the one in `options`."""
+        own = next((str(value) for name, value in self.given_options().items() if name in self.secrets), "")
+        return _changed(own) or super().wrong_key()
+
+    def event_id(self, request: Request) -> str:
+        """The sender's own id of the event."""
+        return self._called().event_id(request)
+
+    def _called(self) -> WebhookSource[Any]:
+        made = self.make()
+        assert isinstance(made, WebhookSource)
+        return made
+
+    @asks("called")
+    def test_a_call_without_a_signature_is_not_genuine(self) -> None:
+        """Unless any call is meant to be taken, which the suite must be told."""
+        shown = self.unsigned or type(self).sign is not SignaturesContract.sign
+        assert shown, "override `sign` to show how the sender signs, or set `unsigned = True` where any call is taken"
+        bare = Request("POST", "https://hub.example/in/contract", {}, b"{}", START)
+        assert self._called().verify(bare) is self.unsigned, "a call without a signature is taken"
+
+    @asks("called")
+    def test_a_body_gives_items_that_can_be_read(self) -> None:
+        """The same each time, as bytes; each with an id of its own, or told apart by its words."""
+        source, seen = self._called(), dict[str, bytes]()
+        for body in self.bodies():
+            payloads = list(source.parse(body))
+            assert payloads == list(source.parse(body)), "parse is no pure function of the body"
+            assert payloads, "a body gives no item"
+            assert all(isinstance(one, bytes) for one in payloads), "payloads are bytes"
+            assert not impurities(lambda body=body: source.parse(body)), "parse asks something of the world"  # type: ignore[misc]  # bound at once
+            for payload in payloads:
+                id_, revision = source.identify(payload)
+                named = f"{id_}@{revision}"
+                assert not id_ or seen.setdefault(named, payload) == payload, f"two items are called {named}"
+                source.translate(self.raw(payload))
+
+    @asks("called")
+    def test_hostile_bodies_end_in_a_translation_error_or_in_payloads(self) -> None:
+        """Whatever is posted: no other exception, no endless work."""
+        source, broken = self._called(), []
+        for name, body in (*PAYLOADS, *(case for one in self.bodies()[:3] for case in mutations(one))):
+            began = time.process_time()
+            try:
+                found = source.parse(body)
+                if not all(isinstance(one, bytes) for one in found):
+                    broken.append(f"{name}: payloads are bytes")
+            except TranslationError:
+                pass
+            except Exception as error:  # noqa: BLE001 - any other exception is what this looks for
+                broken.append(f"{name}: {type(error).__name__}: {str(error)[:200]}")
+            if (seconds := time.process_time() - began) > self.seconds:
+                broken.append(f"{name}: took {seconds:.1f} s")
+        assert not broken, "parse lets out what is no TranslationError:\n" + "\n".join(broken[:20])
+
+    @asks("called")
+    def test_a_body_of_very_many_items_is_refused(self) -> None:
+        """A body of 2 MB holds 300,000 empty objects: as many rows would be stored, translated and shown as failed."""
+        source = self._called()
+        for body in (b"[" + b"{}," * 200_000 + b"{}]", *(many for one in self.bodies() for many in _multiplied(one))):
+            try:
+                count = len(source.parse(body))
+            except TranslationError:
+                continue
+            assert count <= self.most_items, (
+                f"one body gives {count} items: raise TranslationError above a limit (`most_items` says {self.most_items})"
+            )
+
+    @asks("called")
+    def test_one_broken_item_of_a_body_costs_no_other(self) -> None:
+        """The sender was answered already: what could be read must be."""
+        source = self._called()
+        for body in self.bodies():
+            with suppress(ValueError):
+                if isinstance(items := json.loads(body), list):
+                    found = source.parse(json.dumps([None, *items, 7]).encode())
+                    assert len(found) >= len(items), "a broken item takes the good ones with it"
+
+    @asks("called")
+    def test_a_bodys_size_is_bounded(self) -> None:
+        """`max_body` is what the door takes from anyone before it verifies."""
+        assert isinstance(self.source, type)
+        assert issubclass(self.source, WebhookSource)
+        assert 0 < self.source.max_body <= 64 * 1024 * 1024, "max_body is a number of bytes, 64 MB at most"
+
+
+def _quietly(source: Source[Any], raw: RawItem) -> Any:
+    with suppress(Exception):
+        return source.translate(raw)
+    return None
+
+
+def _signals(said: Any) -> tuple[Signal, ...]:
+    return said.signals if isinstance(said, Translated) else ()
+
+
+def _native_ids(said: Any) -> list[str]:
+    """The ids of the signals and authors."""
+    found = [one.native_id for one in _signals(said)]
+    found += [one.native_id for one in said.authors] if isinstance(said, Translated) else []
+    return [one for one in found if isinstance(one, str)]
+
+
+def _changed(key: str) -> str:
+    """The key with a letter in its middle changed, "" where there is none."""
+    middle = len(key) // 2
+    return key[:middle] + ("b" if key[middle] == "a" else "a") + key[middle + 1 :] if key else ""
+
+
+def _multiplied(body: bytes) -> Iterator[bytes]:
+    """The body with each of its lists filled up by copies of what is in it."""
+    with suppress(ValueError):
+        document = json.loads(body)
+        named = document.items() if isinstance(document, dict) else [("", document)]
+        for name, value in named:
+            if isinstance(value, list) and value:
+                many = (value * (200_000 // len(value) + 1))[:200_000]
+                yield json.dumps({**document, name: many} if isinstance(document, dict) else many).encode()
