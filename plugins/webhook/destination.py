@@ -60,8 +60,10 @@ class WebhookDestination(Destination[OutboundOptions]):
             return []
         records = [record_of(delivery) for delivery in batch]
         response = self._post(ctx, {"records": records}, batch_id([delivery.key for delivery in batch]))
-        if error := error_for(response):
+        if error := error_for(response, ctx.now()):
             raise error
+        if response.status >= 300:
+            raise Rejected(f"{self.options.url} redirects (HTTP {response.status}): set the final address")
         results = results_of(response)
         return [outcome_of(delivery, results.get(delivery.key)) for delivery in batch]
 
