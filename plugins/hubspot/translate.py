@@ -22,7 +22,7 @@ from hub import (
     Unauthorised,
     Unavailable,
 )
-from hub.sdk.text import excerpt
+from hub.sdk.text import excerpt, parse_time
 
 STRING_LIMIT = 65_536  # characters of a text property: HubSpot, "property field types"
 
@@ -273,7 +273,7 @@ def error_of(status: int, headers: Mapping[str, str], body: Any, midnight: datet
         return Unauthorised(f"{message}{_scopes(body)}", code=category, details=details)
     if status == 429:
         return _limit_error(body, message, midnight, wait)
-    if status in _PASSING or status >= 500:
+    if status in _PASSING or status >= 500 or status < 400:  # a 204 of some proxy says nothing of the records
         at_least = 2.0 if status == 423 and wait is None else wait
         return Unavailable(message, retry_after=at_least, code=category, details=details)
     return Rejected(message, field=field_of(body), code=category, details=details)
@@ -326,11 +326,13 @@ def _scopes(body: Mapping[str, Any]) -> str:
 
 
 def _seconds(headers: Mapping[str, str]) -> float | None:
-    """`Retry-After` in seconds."""
+    """`Retry-After` in seconds; a date is read against the answer's own."""
+    value = headers.get("retry-after", "")
+    until, now = parse_time(value), parse_time(headers.get("date", ""))
     try:
-        seconds = float(headers.get("retry-after", ""))
+        seconds = float(value)
     except ValueError:
-        return None
+        return max(0.0, (until - now).total_seconds()) if until and now else None
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -21,7 +21,7 @@ from simple_salesforce.format import format_soql
 from hub import ConnectorError, Context, HttpResponse, RateLimited, Retryable, Unauthorised, Unavailable, Uncertain
 from hub.sdk.batches import chunks
 from hub.sdk.http.adapters import requests_session
-from hub.sdk.http.errors import error_for
+from hub.sdk.http.errors import error_for, retry_after
 from plugins.salesforce.config import SalesforceOptions
 from plugins.salesforce.translate import EXPIRED, error_of, faults, is_name
 
@@ -63,7 +63,7 @@ class Tokens:
             answer = ctx.http.send("POST", url, headers=headers, content=form, timeout=self._options.timeout)
         except Uncertain as error:  # a token that nobody holds harms nobody: ask for another
             raise Unavailable(f"no answer from the token endpoint: {error}") from None
-        return _token_of(answer)
+        return _token_of(answer, ctx.now())
 
     def _grant(self, ctx: Context) -> dict[str, str]:
         """The form of the flow that the options ask for ("OAuth 2.0 JWT Bearer Flow", "Client Credentials Flow")."""
@@ -88,7 +88,7 @@ class Tokens:
         return self._options.private_key.get_secret_value() if self._options.private_key else ""
 
 
-def _token_of(answer: HttpResponse) -> str:
+def _token_of(answer: HttpResponse, now: datetime) -> str:
     body = answer.json()
     token = body.get("access_token") if isinstance(body, dict) else None
     if answer.status == 200 and isinstance(token, str) and token:
@@ -98,7 +98,8 @@ def _token_of(answer: HttpResponse) -> str:
     if answer.status >= 500:
         raise Unavailable(message, code=fault.code)
     if answer.status == 429 or fault.code == "REQUEST_LIMIT_EXCEEDED" or "login rate exceeded" in fault.message:
-        raise RateLimited(message, retry_after=60, code=fault.code)
+        wait = retry_after(answer.headers, now)
+        raise RateLimited(message, retry_after=60 if wait is None else wait, code=fault.code)
     raise Unauthorised(message, code=fault.code)
 
 
@@ -115,6 +116,8 @@ class Org:
         self._ctx = ctx
         plain = options.instance_url != options.tls_url
         self._session = requests_session(ctx.http, rewrite={options.tls_url: options.instance_url} if plain else None)
+        self._session.hooks["response"].append(self._keep_headers)
+        self._headers: Mapping[str, str] = {}
         self._renewed = False
         self.usage: float | None = None
         self.calls = 0
@@ -144,15 +147,22 @@ class Org:
             return client.restful(path, method=method, headers=headers, timeout=self._options.timeout, **more)
         except SalesforceError as error:
             raise self._error(error) from None
-        except requests.JSONDecodeError:
-            raise Unavailable("the answer is no JSON") from None
+        except (requests.JSONDecodeError, TypeError):  # the library measures what it takes for a list or an object
+            raise Unavailable("the answer is no JSON list or object") from None
         except requests.RequestException as error:
             raise Unavailable(f"{type(error).__name__} from the client") from None
         finally:
             self._note(client)
 
     def _error(self, error: SalesforceError) -> ConnectorError:
-        return error_of(faults(error.content), self._ctx.now(), status=error.status)
+        meaning = error_of(faults(error.content), self._ctx.now(), status=error.status)
+        # Salesforce itself sends no Retry-After, what stands before it may.
+        if isinstance(meaning, RateLimited) and (wait := retry_after(self._headers, self._ctx.now())) is not None:
+            meaning.retry_after = wait
+        return meaning
+
+    def _keep_headers(self, answer: requests.Response, *_: Any, **__: Any) -> None:
+        self._headers = {name.lower(): value for name, value in answer.headers.items()}
 
     def _note(self, client: Salesforce) -> None:
         usage = client.api_usage.get("api-usage")

@@ -257,6 +257,8 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         for one in row.deliveries:
             if isinstance(result, ConnectorError):
                 yield Outcome.failed(one, result)
+            elif "success" not in result:
+                yield Outcome.failed(one, Unavailable("the answer does not tell what became of this record"))
             elif result.get("success") is not True:
                 yield Outcome.failed(one, error_of(faults(result.get("errors")), ctx.now(), jitter=jitter_of(one)))
             else:
