@@ -16,9 +16,9 @@ from __future__ import annotations
 import pytest
 
 from hub.core.errors import Rejected, Retryable, Unauthorised
+from hub.testkit.contracts.means.witness import spilt
 from hub.testkit.contracts.parts.doubts import Doubts
 from hub.testkit.contracts.parts.landing import Lands
-from hub.testkit.contracts.parts.witness import spilt
 from hub.testkit.contracts.stage import Sample, Stage
 
 __all__ = ["DestinationContract", "Sample", "Stage"]

@@ -12,7 +12,7 @@ from pydantic import SecretStr, ValidationError
 
 from hub.sdk.connectors import Connector
 from hub.sdk.rates import Limit
-from hub.testkit.contracts.parts.witness import impurities, misnamed_hosts, secrets_of, spilt
+from hub.testkit.contracts.means.witness import impurities, misnamed_hosts, secrets_of, spilt
 
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:token|secret|password|passwd|passphrase|credentials?|bearer|(?:api|access|private|signing|app|secret)_?key)$"

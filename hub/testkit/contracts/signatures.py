@@ -23,8 +23,8 @@ from typing import Any, ClassVar
 import pytest
 
 from hub.sdk.connectors import Request
-from hub.testkit.contracts.parts.optional import asks
-from hub.testkit.contracts.parts.witness import calls_of, impurities
+from hub.testkit.contracts.means.optional import asks
+from hub.testkit.contracts.means.witness import calls_of, impurities
 from hub.testkit.fakes import START
 
 BODIES: tuple[bytes, ...] = (b"", b"{}", "café 😀 {}".encode(), b"\xff\xfe\x00 no text", b'{"a": 1}\n', b"x" * 100_000)

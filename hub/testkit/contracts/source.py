@@ -38,9 +38,9 @@ from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Ignored, RawItem, Signal, Tombstone, Translated
 from hub.sdk.connectors import Compliance, Source, WebhookSource
 from hub.testkit.contracts.hostile import PAYLOADS, Case, mutations, renamed
+from hub.testkit.contracts.means.optional import leave_out
+from hub.testkit.contracts.means.witness import impurities, in_zone, secrets_of, spilt, watching
 from hub.testkit.contracts.parts.called import IsCalled
-from hub.testkit.contracts.parts.optional import leave_out
-from hub.testkit.contracts.parts.witness import impurities, in_zone, secrets_of, spilt, watching
 from hub.testkit.contracts.signatures import SignaturesContract
 from hub.testkit.fakes import START, FakeClock
 

@@ -14,7 +14,7 @@ from hub.core.keys import idempotency_key, signal_key
 from hub.core.model import Delivery, RemoteRef
 from hub.sdk.connectors import Context, Destination, Http, HttpResponse, Lookup, NoIdempotency, Outcome
 from hub.sdk.http import Guard, open_guard
-from hub.testkit.contracts.parts.witness import Witness, secrets_of, spilt
+from hub.testkit.contracts.means.witness import Witness, secrets_of, spilt
 from hub.testkit.fakes import FakeClock, FaultyHttp, MemoryState, context
 from hub.testkit.sandbox import Sandbox
 

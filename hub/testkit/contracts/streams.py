@@ -22,12 +22,12 @@ from typing import Any
 
 from hub.core.errors import ConnectorError
 from hub.core.model import RawItem
+from hub.testkit.contracts.means.optional import leave_out, needs
+from hub.testkit.contracts.means.reader import CONNECTION, seconds_between, text_of
+from hub.testkit.contracts.means.witness import impurities, in_zone, secrets_of, spilt
 from hub.testkit.contracts.parts.failures import TellsFailures
 from hub.testkit.contracts.parts.losses import LosesNothing
-from hub.testkit.contracts.parts.optional import leave_out, needs
-from hub.testkit.contracts.parts.reader import CONNECTION, seconds_between, text_of
 from hub.testkit.contracts.parts.watch import ODD, OUTAGES, REFUSALS, Watch
-from hub.testkit.contracts.parts.witness import impurities, in_zone, secrets_of, spilt
 
 _HOSTILE = '<p>Hello <b>{}</b> &amp; all</p><script>alert(1)</script><img src=x onerror="alert(2)"><style>p{{}}</style>'
 

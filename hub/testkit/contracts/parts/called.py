@@ -13,8 +13,8 @@ from hub.core.model import RawItem
 from hub.sdk.connectors import Connector, Request, Source, WebhookSource
 from hub.testkit.contracts.hostile import PAYLOADS, mutations
 from hub.testkit.contracts.manners import ConnectorContract
-from hub.testkit.contracts.parts.optional import asks
-from hub.testkit.contracts.parts.witness import impurities
+from hub.testkit.contracts.means.optional import asks
+from hub.testkit.contracts.means.witness import impurities
 from hub.testkit.contracts.signatures import SignaturesContract
 from hub.testkit.fakes import START
 

@@ -13,7 +13,7 @@ from hub.core.errors import ConnectorError, Rejected, Retryable
 from hub.core.model import RemoteRef
 from hub.sdk.connectors import Connector, Destination, Upsert
 from hub.testkit.contracts.manners import ConnectorContract
-from hub.testkit.contracts.parts.witness import watching
+from hub.testkit.contracts.means.witness import watching
 from hub.testkit.contracts.stage import Sample, Stage
 from hub.testkit.fakes import FakeClock
 from hub.testkit.sandbox import SandboxOptions, serve

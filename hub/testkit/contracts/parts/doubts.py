@@ -21,8 +21,8 @@ from hub.core.errors import (
     Uncertain,
 )
 from hub.sdk.connectors import Destination, Lookup, Native, Outcome
+from hub.testkit.contracts.means.reader import seconds_between
 from hub.testkit.contracts.parts.delivering import DeliverySuite
-from hub.testkit.contracts.parts.reader import seconds_between
 from hub.testkit.contracts.stage import HastyHttp, Sample, Stage
 
 Fault = Mapping[str, Any]

@@ -12,10 +12,10 @@ import pytest
 from hub.core.errors import ConnectorError, QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
 from hub.core.model import Signal, Tombstone
 from hub.sdk.connectors import Connector
-from hub.testkit.contracts.parts.optional import needs
-from hub.testkit.contracts.parts.reader import seconds_between
+from hub.testkit.contracts.means.optional import needs
+from hub.testkit.contracts.means.reader import seconds_between
+from hub.testkit.contracts.means.witness import secrets_of, spilt, strange_hosts
 from hub.testkit.contracts.parts.watch import ODD, OUTAGES, REFUSALS, WAIT, Fault, Watch, WatchSuite
-from hub.testkit.contracts.parts.witness import secrets_of, spilt, strange_hosts
 
 _MISSING: Mapping[str, Fault] = {"404 of a proxy": {"status": 404, "body": "<h1>Not Found</h1>"}}
 _CUT = "an answer that is cut"

@@ -16,8 +16,8 @@ from hub.core.errors import ConnectorError, Rejected
 from hub.core.mapping import compile_mapping
 from hub.core.spec import MappingSpec
 from hub.sdk.connectors import Destination, FieldInfo, Lookup, Native, NoIdempotency, ObjectInfo, Upsert
+from hub.testkit.contracts.means.witness import spilt, strange_hosts
 from hub.testkit.contracts.parts.delivering import DeliverySuite, leaves, with_texts
-from hub.testkit.contracts.parts.witness import spilt, strange_hosts
 from hub.testkit.contracts.stage import Sample, Stage
 
 _KNOWN = frozenset(("records", "tickets", "comments", "tombstone", "note", "inbound", "changes", "without_author"))

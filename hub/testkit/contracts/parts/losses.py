@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from hub.core.errors import ConnectorError
-from hub.testkit.contracts.parts.optional import needs
-from hub.testkit.contracts.parts.reader import text_of
+from hub.testkit.contracts.means.optional import needs
+from hub.testkit.contracts.means.reader import text_of
+from hub.testkit.contracts.means.witness import within
 from hub.testkit.contracts.parts.watch import ODD, OUTAGES, REFUSALS, SPOILT, WatchSuite
-from hub.testkit.contracts.parts.witness import within
 
 
 class LosesNothing(WatchSuite):

@@ -12,8 +12,8 @@ from typing import Any, ClassVar
 from hub.sdk.connectors import Connector, PollingSource
 from hub.sdk.http import open_guard
 from hub.testkit.contracts.manners import ConnectorContract
-from hub.testkit.contracts.parts.reader import Pulled, Reader, text_of
-from hub.testkit.contracts.parts.witness import (
+from hub.testkit.contracts.means.reader import Pulled, Reader, text_of
+from hub.testkit.contracts.means.witness import (
     Witness,
     watching,
 )
