@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hub import Delivery, RemoteRef
 from hub.testkit.contracts import DestinationContract, Sample, Stage
 from tests.hub.testkit import shelf
+from tests.hub.testkit.careless_shelf import CARELESS
+from tests.hub.testkit.trial import assert_caught
 
 TICKET = {"method": "POST", "path": "/tickets$"}
 ONE_REFUSED = {"after": 1, "times": 1, "status": 422, "body": {"error": "refused"}}
@@ -52,3 +56,8 @@ class TestShelf(DestinationContract):
         (outcome,) = stage.destination.deliver(stage.ctx, [opened])
         assert outcome.ref
         return outcome.ref
+
+
+@pytest.mark.parametrize(("cls", "test"), CARELESS, ids=[f"{cls.__name__} {test}" for cls, test in CARELESS])
+def test_a_careless_destination_is_caught(cls: type[shelf.ShelfDestination], test: str) -> None:
+    assert_caught(type(cls.__name__, (TestShelf,), {"destination": cls}), test)
