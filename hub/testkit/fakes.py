@@ -155,6 +155,8 @@ class FaultyHttp(Http):
         answer = self._ask(method, url, headers=headers, content=content, timeout=timeout)
         if trouble.reset_after:
             raise _unanswered(method, url)
+        if trouble.fails_after:
+            return HttpResponse(502, {"content-type": "text/html"}, b"<h1>Bad Gateway</h1>", url)
         if trouble.garble:
             return replace(answer, content=GARBLES[trouble.garble](answer.content))
         return answer

@@ -19,6 +19,7 @@ import pytest
 # Before they are imported, so that a plain assert shows its values also where the hub is an installed package.
 pytest.register_assert_rewrite(*(f"{__name__}.{found.name}" for found in pkgutil.walk_packages(__path__)))
 
+from hub.testkit.contracts.desk import DeskContract  # noqa: E402 - rewritten from here on
 from hub.testkit.contracts.destination import DestinationContract  # noqa: E402 - rewritten from here on
 from hub.testkit.contracts.enricher import EnricherContract  # noqa: E402
 from hub.testkit.contracts.replies import ReplyContract  # noqa: E402
@@ -29,6 +30,7 @@ from hub.testkit.contracts.stage import Sample, Stage  # noqa: E402
 from hub.testkit.contracts.streams import StreamsContract  # noqa: E402
 
 __all__ = [
+    "DeskContract",
     "DestinationContract",
     "EnricherContract",
     "ReplyContract",

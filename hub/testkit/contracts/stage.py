@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from hub.core.errors import ConnectorError
+from hub.core.errors import ConnectorError, Uncertain
 from hub.core.keys import idempotency_key, signal_key
 from hub.core.model import Delivery, RemoteRef
 from hub.sdk.connectors import Context, Destination, Http, HttpResponse, Lookup, NoIdempotency, Outcome
@@ -193,10 +193,10 @@ class Stage:
         return msgspec.json.encode(shown, enc_hook=str).decode()
 
     def resolve(self, item: Delivery, error: ConnectorError | None) -> Outcome:
-        """What the engine does after a doubt: send the same again, or look it up first."""
+        """What the engine does next: after a doubt look it up where it can be found, else send the same again."""
         kind = self.destination.idempotency_of(item.object, item.operation)
         again = msgspec.structs.replace(item, attempt=2, first_sent_at=self.clock.at)
-        if isinstance(kind, Lookup):
+        if isinstance(kind, Lookup) and (error is None or isinstance(error, Uncertain)):
             self.clock.advance(kind.lag.total_seconds() + 1)
             found = self.destination.lookup(self.ctx, again)
             if found is not None:

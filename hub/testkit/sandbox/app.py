@@ -181,6 +181,8 @@ class Sandbox:
             self.store.flush()
         if trouble.reset_after:
             raise Reset
+        if trouble.fails_after:
+            return Answer(502, "<h1>Bad Gateway</h1>", {"content-type": "text/html"})
         return garbled(answer, trouble.garble) if trouble.garble else answer
 
     def _find_route(self, call: Call) -> Route | None:

@@ -13,6 +13,7 @@ A fault as JSON (POST a list of them to /_sandbox/faults):
      "partial": 0.1 or [3, 7]        the share or the indexes of a batch's items that fail with the vendor's error
      "expired_token": true           the vendor's 401
      "rate_per_s": 5                 the vendor's 429 for calls above this rate
+     "fails_after": true             the handler commits, then some proxy answers 502
      "garble": "cut"}                the handler runs, then its answer is spoilt: see `GARBLES`
 """
 
@@ -96,6 +97,7 @@ class Fault:
     partial: float | Sequence[int] | None = None
     expired_token: bool = False
     rate_per_s: float | None = None
+    fails_after: bool = False
     garble: str = ""
     _recent: list[float] = field(default_factory=list, repr=False)
 
@@ -146,6 +148,7 @@ class Trouble:
     partial: PartialFailure | None = None
     expired_token: bool = False
     limited: bool = False
+    fails_after: bool = False
     garble: str = ""
 
 
@@ -193,6 +196,7 @@ def _strike(fault: Fault, trouble: Trouble) -> None:
     trouble.expired_token = trouble.expired_token or fault.expired_token
     if fault.status is not None and trouble.answer is None:
         trouble.answer = fault
+    trouble.fails_after = trouble.fails_after or fault.fails_after
     trouble.garble = trouble.garble or fault.garble
     if fault.partial is not None:
         trouble.partial = _partial(fault.partial)

@@ -374,7 +374,7 @@ class WithoutAReference(Shelf):
             return Outcome.delivered(item)
 
 
-@caught_by(ODD)
+@caught_by(ODD, "test_a_failing_answer_after_the_write_ends_with_one_record")
 class NoIdIsAnOutage(Shelf):
     """Opens a ticket once more where the answer could not be read."""
 

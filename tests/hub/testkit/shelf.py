@@ -111,9 +111,9 @@ class ShelfDestination(Destination[ShelfOptions]):
 
     def open(self, ctx: Context, item: Delivery) -> Outcome:
         """One thing that cannot be written twice."""
-        body = {"fields": item.fields, "mark": item.key}
-        answer = self.call(ctx, "POST", self.path(item), body, key=item.key)
+        path, body = self.path(item), {"fields": item.fields, "mark": item.key}
         try:
+            answer = self.call(ctx, "POST", path, body, key=item.key)
             return Outcome.delivered(item, RemoteRef(self.named(answer, "id")))
         except Unavailable as error:
             raise Uncertain(str(error)) from error

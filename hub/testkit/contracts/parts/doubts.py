@@ -244,6 +244,21 @@ class Doubts(DeliverySuite):
             assert again.error is None, f"the way out of the doubt ends in {again.error!r}"
             assert stage.made(sample) == 1, f"after the doubt the vendor has {stage.made(sample)} records of 1"
 
+    def test_a_failing_answer_after_the_write_ends_with_one_record(self, sample: Sample) -> None:
+        """It was written, and some proxy answers 502: what cannot be sent twice is in doubt, not to be tried again."""
+        with self.play(sample) as stage:
+            stage.sandbox.faults.set([{"match": sample.write, "times": 1, "fails_after": True}])
+            item = stage.deliveries(sample, 1)[0]
+            error = stage.send([item])[item.id].error
+            assert isinstance(error, Uncertain | Retryable), f"a 502 is {error!r}"
+            stage.restart()
+            again = stage.resolve(item, error)
+            assert again.error is None, f"after it all ends in {again.error!r}"
+            assert stage.made(sample) == 1, (
+                f"after a 502 the vendor has {stage.made(sample)} records of 1: {type(error).__name__} is sent again at once. "
+                "Where a repeat makes a second record, a 5xx is Uncertain"
+            )
+
     def test_a_stalled_server_does_not_hold_us(self, sample: Sample) -> None:
         """The time-out is kept through the vendor's client, and nothing is sent again in silence."""
         with self.play(sample) as stage:
