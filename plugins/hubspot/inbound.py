@@ -32,7 +32,7 @@ def is_genuine(request: Request, secret: str) -> bool:
     """Whether the app's secret signed this method, public URL, body and time, and the time is near ours, either way."""
     stamp = request.headers.get("x-hubspot-request-timestamp", "")
     given = request.headers.get("x-hubspot-signature-v3", "")
-    if not secret or not _is_near(stamp, request.received_at):
+    if not secret.strip() or not _is_near(stamp, request.received_at):
         return False
     said = f"{request.method}{decoded(request.url)}".encode("utf-8", "replace") + request.body + stamp.encode("ascii")
     wanted = b64encode(hmac.new(secret.encode(), said, sha256).digest())

@@ -44,7 +44,7 @@ def is_genuine(request: Request, organization: str, secret: str) -> bool:
     """Whether the secret stands in the URL (`?secret=`) or a header, and the message names our organisation."""
     try:
         given = parse_qs(urlsplit(request.url).query).get("secret", [""])[0] or request.headers.get(SECRET_HEADER, "")
-        if not secret or not hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode()):
+        if not secret.strip() or not hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode()):
             return False
         named = _message(request.body).text("OrganizationId")
     except (ValueError, TranslationError):
