@@ -14,6 +14,8 @@ from hub import (
     ObjectInfo,
     Outcome,
     RemoteRef,
+    Unavailable,
+    Uncertain,
     Upsert,
 )
 from hub.sdk.http.errors import error_for
@@ -36,7 +38,10 @@ class EchoDestination(Destination[EchoOptions]):
 
     def check(self, ctx: Context) -> str:
         """Ask the guest book for its name."""
-        return f"the guest book '{self._call(ctx, 'GET', '/me').json()['title']}'"
+        about = self._call(ctx, "GET", "/me").json()
+        if not isinstance(about, dict):
+            raise Unavailable("the guest book does not say its name")
+        return f"the guest book '{about.get('title')}'"
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
         """One object with two fields."""
@@ -48,11 +53,14 @@ class EchoDestination(Destination[EchoOptions]):
         return [self._put(ctx, delivery) for delivery in batch]
 
     def _put(self, ctx: Context, delivery: Delivery) -> Outcome:
+        body = msgspec.json.encode(delivery.fields)
         try:
-            answer = self._call(ctx, "PUT", f"/notes/{delivery.record_key}", msgspec.json.encode(delivery.fields))
+            answer = self._call(ctx, "PUT", f"/notes/{delivery.record_key}", body).json()
         except ConnectorError as error:
             return Outcome.failed(delivery, error)
-        return Outcome.delivered(delivery, RemoteRef(answer.json()["id"]))
+        if not isinstance(answer, dict) or not answer.get("id"):
+            return Outcome.failed(delivery, Uncertain("the answer names no note: it may be there or not"))
+        return Outcome.delivered(delivery, RemoteRef(str(answer["id"])))
 
     def _call(self, ctx: Context, method: str, path: str, body: bytes | None = None) -> HttpResponse:
         headers = {
