@@ -22,6 +22,7 @@ from hub import (
     RawItem,
     Rejected,
     Translated,
+    Unavailable,
 )
 from hub.core.keys import digest
 from hub.sdk.http.errors import error_for
@@ -32,6 +33,7 @@ from plugins.rss.translate import NETWORK, content_of, decode, native_id_of, pub
 PAGE_SIZE = 500
 _LONGEST_PAUSE = timedelta(days=1)
 _LONGEST_BACKOFF = timedelta(hours=6)
+_MARGIN = timedelta(minutes=1)
 _MOVED_FOR = timedelta(days=1)
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]{1,9})")
 
@@ -109,7 +111,7 @@ class RssSource(PollingSource[RssOptions]):
             if error := error_for(response, ctx.now()):
                 raise error
             document = read(response.content, response.headers)
-            if not document.version and not document.payloads:
+            if not document.is_readable:
                 raise Rejected(f"{feed} is no feed", code="no_feed")
             entries += len(document.payloads)
         return f"{len(self.options.feeds)} feeds with {entries} entries"
@@ -130,7 +132,9 @@ class RssSource(PollingSource[RssOptions]):
         """The new and changed entries of the feeds that are due; raises only where every feed that was asked failed."""
         known = cursor if isinstance(cursor, dict) else {}
         memories = {feed: _remember(known.get(feed)) for feed in self.options.feeds}
-        due = [feed for feed, memory in memories.items() if not memory.gone and memory.next <= _iso(ctx.now())]
+        # A visit further away than any pause was planned by a clock that ran ahead.
+        now, never = _iso(ctx.now()), _iso(ctx.now() + max(_LONGEST_PAUSE, self._pause) + _MARGIN)
+        due = [feed for feed, memory in memories.items() if not memory.gone and not now < memory.next < never]
         errors: list[ConnectorError] = []
         for feed in due:
             memory = structs.replace(memories[feed])
@@ -172,12 +176,11 @@ class RssSource(PollingSource[RssOptions]):
         if error := error_for(response, now):
             raise error
         document = _document(response)
+        if response.status != 304 and not document.is_readable:
+            raise Unavailable(f"{feed}: the answer (HTTP {response.status}) is no feed", code="no_feed")
         memory.fails, memory.ttl = 0, document.ttl or memory.ttl
         memory.next = _iso(now + _pause(response, memory, self._pause))
         if response.status == 304:
-            return []
-        if not document.version and not document.payloads:
-            ctx.log.warning("feed %s: the answer (HTTP %s) is no feed", feed, response.status)
             return []
         _note_move(ctx, feed, memory, fetched)
         memory.etag = response.headers.get("etag", "")

@@ -214,6 +214,10 @@ def object_info(name: str, describes: Mapping[str, Mapping[str, Any]]) -> Object
     return ObjectInfo(name, fields)
 
 
+def _dicts(found: Any) -> list[dict[str, Any]]:
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
 def field_info(one: Mapping[str, Any]) -> FieldInfo:
     """Return a described field. `values` are given for restricted picklists only: an open one takes any value."""
     kind = str(one.get("type"))
@@ -225,7 +229,7 @@ def field_info(one: Mapping[str, Any]) -> FieldInfo:
         required=bool(one.get("createable")) and not one.get("nillable") and not one.get("defaultedOnCreate"),
         writable=bool(one.get("createable") or one.get("updateable")),
         unique=bool(one.get("unique")),
-        values=tuple(str(pick["value"]) for pick in picks or () if pick.get("active", True)),
+        values=tuple(str(pick["value"]) for pick in _dicts(picks) if "value" in pick and pick.get("active", True)),
     )
 
 

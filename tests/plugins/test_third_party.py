@@ -151,7 +151,7 @@ def test_what_it_reads_lands_once_where_it_writes(told: dict[str, Any]) -> None:
 
 def test_its_connections_are_tried_like_ours(told: dict[str, Any]) -> None:
     tried = {name: (fine, message) for name, fine, message in told["tried"]}
-    assert tried["book"] == (True, "no check needed")
+    assert tried["book"] == (True, "the guest book 'Guest book'")
     assert tried["notes"] == (True, "the guest book 'Guest book'")
 
 

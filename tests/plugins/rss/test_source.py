@@ -241,18 +241,27 @@ def test_a_body_that_is_the_path_of_a_local_feed_yields_nothing(tmp_path: Path) 
     planted = tmp_path / "feed.xml"
     planted.write_bytes(rss(item("planted")))
     reader = Reader([answer(content=str(planted).encode())])
-    assert titles(reader.look()) == []
+    with pytest.raises(Unavailable, match="no feed"):
+        reader.look()
     assert list(reader.source.unpack(str(planted).encode())) == []
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"<html><body>Sign in</body></html>", b"\x00\xff" * 50, b"{", b"[" * 10**5, b"{}"]
 )
-def test_a_page_that_is_no_feed_changes_nothing(body: bytes) -> None:
+def test_a_page_that_is_no_feed_is_a_failed_poll_that_loses_nothing(body: bytes) -> None:
     reader = Reader([page(item("a"), headers={"ETag": "1"}), answer(content=body), page(item("a"), item("b"))])
     reader.look()
-    assert titles(reader.look(20)) == []
+    with pytest.raises(Unavailable, match="no feed"):
+        reader.look(20)
     assert titles(reader.look(20)) == ["b"]
+
+
+def test_a_visit_that_a_wrong_clock_put_off_is_made_at_once() -> None:
+    reader = Reader([page(item("a")), page(item("a")), page(item("a"), item("b"))])
+    reader.look()
+    reader.look(365 * 24 * 60)
+    assert titles(reader.look(-365 * 24 * 60)) == ["b"]
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"/etc/passwd"])

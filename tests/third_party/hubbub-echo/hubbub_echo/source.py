@@ -21,6 +21,7 @@ class EchoSource(StreamsSource[EchoOptions]):
     name = "echo"
     network = "echo"
     Options = EchoOptions
+    sandbox = "hubbub_echo.sandbox:build"
     compliance = Compliance(delete_within=timedelta(days=7), terms="the guest book's house rules")
 
     def egress(self) -> tuple[str, ...]:
