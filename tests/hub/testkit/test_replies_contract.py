@@ -280,7 +280,7 @@ class Hasty(AnsweringCries):
 
     def is_gone(self, ctx: Context, id_: str) -> bool:
         with suppress(ConnectorError):
-            return super().is_gone(ctx, id_)
+            return CriesSource.is_gone(self, ctx, id_)
         return True
 
 
