@@ -128,6 +128,7 @@ class FaultyHttp(Http):
 
     @stuck.setter
     def stuck(self, stuck: bool) -> None:
+        """Let each path give the answer that it gives next, or go on as it was."""
         self._first = {} if stuck else None
 
     def set_faults(self, *faults: Fault | Mapping[str, Any]) -> None:

@@ -36,20 +36,11 @@ _GIVES_UP = (ValueError, LookupError, TypeError, AttributeError, AssertionError,
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a document holds: payloads in its own order; `version` is "" where it is no feed; `ttl` in minutes.
-
-    `broken`: it is not well formed, so that entries may be missing.
-    """
+    """What a document holds: payloads in its own order; `version` is "" where it is no feed; `ttl` in minutes."""
 
     payloads: tuple[bytes, ...] = ()
     version: str = ""
     ttl: float | None = None
-    broken: bool = False
-
-    @property
-    def is_readable(self) -> bool:
-        """True if it is a feed, with entries or whole and without any."""
-        return bool(self.payloads) or (bool(self.version) and not self.broken)
 
 
 def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
@@ -69,8 +60,7 @@ def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
     for entry in found["entries"]:
         marks = {"id_reused": True} if str(entry.get("id")) in reused else {}
         payloads.append(_canonical({"entry": entry, "feed": feed, **marks}))
-    ttl = _minutes(found["feed"].get("ttl"))
-    return Document(tuple(payloads), found["version"], ttl, broken=found.get("broken", False))
+    return Document(tuple(payloads), found["version"], _minutes(found["feed"].get("ttl")))
 
 
 def _is_costly(document: bytes) -> bool:
@@ -87,8 +77,9 @@ def _parse(document: bytes, headers: Mapping[str, str]) -> Json:
         parsed = feedparser.parse(io.BytesIO(document), response_headers=named)
         # dict.items: asking a FeedParserDict for a name makes it look for others, with warnings.
         entries = [_plain(entry) for entry in dict.get(parsed, "entries", ())]
-        feed, version = _plain(parsed["feed"]), dict.get(parsed, "version") or ""
-        return {"entries": entries, "feed": feed, "version": version, "broken": bool(dict.get(parsed, "bozo"))}
+        # Cut before its first entry it is no feed: an empty one that is whole has nothing new to say.
+        version = dict.get(parsed, "version") if entries or not dict.get(parsed, "bozo") else ""
+        return {"entries": entries, "feed": _plain(parsed["feed"]), "version": version or ""}
     except _GIVES_UP:
         return {"entries": [], "feed": {}, "version": ""}
 

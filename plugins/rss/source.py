@@ -33,7 +33,6 @@ from plugins.rss.translate import NETWORK, content_of, decode, native_id_of, pub
 PAGE_SIZE = 500
 _LONGEST_PAUSE = timedelta(days=1)
 _LONGEST_BACKOFF = timedelta(hours=6)
-_MARGIN = timedelta(minutes=1)
 _MOVED_FOR = timedelta(days=1)
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]{1,9})")
 
@@ -111,7 +110,7 @@ class RssSource(PollingSource[RssOptions]):
             if error := error_for(response, ctx.now()):
                 raise error
             document = read(response.content, response.headers)
-            if not document.is_readable:
+            if not document.version and not document.payloads:
                 raise Rejected(f"{feed} is no feed", code="no_feed")
             entries += len(document.payloads)
         return f"{len(self.options.feeds)} feeds with {entries} entries"
@@ -133,7 +132,7 @@ class RssSource(PollingSource[RssOptions]):
         known = cursor if isinstance(cursor, dict) else {}
         memories = {feed: _remember(known.get(feed)) for feed in self.options.feeds}
         # A visit further away than any pause was planned by a clock that ran ahead.
-        now, never = _iso(ctx.now()), _iso(ctx.now() + max(_LONGEST_PAUSE, self._pause) + _MARGIN)
+        now, never = _iso(ctx.now()), _iso(ctx.now() + 2 * max(_LONGEST_PAUSE, self._pause))
         due = [feed for feed, memory in memories.items() if not memory.gone and not now < memory.next < never]
         errors: list[ConnectorError] = []
         for feed in due:
@@ -176,7 +175,7 @@ class RssSource(PollingSource[RssOptions]):
         if error := error_for(response, now):
             raise error
         document = _document(response)
-        if response.status != 304 and not document.is_readable:
+        if response.status != 304 and not document.version and not document.payloads:
             raise Unavailable(f"{feed}: the answer (HTTP {response.status}) is no feed", code="no_feed")
         memory.fails, memory.ttl = 0, document.ttl or memory.ttl
         memory.next = _iso(now + _pause(response, memory, self._pause))
