@@ -262,7 +262,8 @@ def _fits(rules: Sequence[MatchTable], status: int, doc: Doc) -> bool:
 
 def _says_gone(answer: ApiAnswer, mark: str) -> bool:
     if mark.isdigit():
-        return answer.status == int(mark)
+        # A proxy in trouble says 404 too, on a page for people: only the API itself answers in JSON.
+        return answer.status == int(mark) and answer.data is not None
     if mark == "null":
         return answer.content.strip() == b"null"
     return bool(answer.doc.get(mark))

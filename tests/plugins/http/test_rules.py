@@ -467,6 +467,7 @@ def test_an_outage_proves_nothing(tmp_path: Path, reply: HttpResponse) -> None:
     ("reply", "gone"),
     [
         (answer(404, {}), True),
+        (answer(404, content=b"<h1>Not Found</h1>"), False),
         (answer(content=b"null"), True),
         (answer(json={"deleted": True}), True),
         (answer(json={"deleted": False}), False),
