@@ -68,8 +68,10 @@ from hub.sdk.connectors import (
     WebhookSource,
 )
 from hub.sdk.hookspecs import hookimpl
+from hub.sdk.version import API_VERSION
 
 __all__ = [
+    "API_VERSION",
     "Act",
     "Author",
     "Change",

@@ -115,14 +115,16 @@ def retry(
         return
     show.say(f"{count} due again")
     if ids and count < len(set(ids)):
-        show.fail("the others are not there, or are done: only what is dead, in review or waiting can be tried again")
+        show.fail(
+            "the others are not there, or are done: only what is dead, waits or awaits a person can be tried again"
+        )
         raise typer.Exit(1)
 
 
 @app.command()
 def discard(
     context: typer.Context,
-    ids: Annotated[list[int] | None, typer.Argument(help="delivery ids, dead or in review")] = None,
+    ids: Annotated[list[int] | None, typer.Argument(help="delivery ids: dead, blocked, or awaiting a person")] = None,
     *,
     note: Annotated[str, typer.Option(help="why: it is kept")],
     state: State = None,
@@ -144,5 +146,5 @@ def discard(
         return
     show.say(f"{count} discarded")
     if ids and count < len(set(ids)):
-        show.fail("the others are not there, or are neither dead nor in review")
+        show.fail("the others are not there, or are neither dead nor blocked, and await no person")
         raise typer.Exit(1)

@@ -101,8 +101,8 @@ def _payloads(source: Any, name: str, document: bytes, *, realm: str) -> Iterato
 def _said(source: Any, payload: bytes, *, realm: str, now: datetime) -> list[dict[str, Any]] | str:
     """The signals of a payload with their authors inside, none of a like; a text says what is wrong."""
     from hub.core.model import Ignored
+    from hub.flow.decide.translate import translate as translated
     from hub.flow.intake import raw_item
-    from hub.flow.process import translate as translated
 
     try:
         said = translated(source, raw_item(source, payload, source_name=source.name, now=now, realm=realm))

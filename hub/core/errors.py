@@ -5,6 +5,7 @@
         UnknownPlugin
         InvalidMapping
         InvalidRule
+      Conflict                  another was faster: roll back, read again and decide again
       TranslationError          a raw item that its plugin cannot read: kept, shown, retried after a fix
       ConnectorError            the only ones that a plugin may raise
         Retryable               try again on the schedule
@@ -65,6 +66,10 @@ class InvalidMapping(ConfigError):
 
 class InvalidRule(ConfigError):
     """A rules file has errors."""
+
+
+class Conflict(HubError):
+    """Another was faster; read again and decide again."""
 
 
 class TranslationError(HubError):

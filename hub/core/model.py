@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -311,6 +311,16 @@ class Record(Value, frozen=True):
     once: tuple[str, ...] = ()
     provides: str = ""
     needs: tuple[str, ...] = ()
+
+
+class Planned(NamedTuple):
+    """A record that a signal asks for, with the rule that asked; `state` dead or approval tells why not in `error`."""
+
+    record: Record
+    signal_key: str
+    rule: str
+    state: str = "pending"
+    error: dict[str, Any] | None = None
 
 
 class Delivery(Value, frozen=True):

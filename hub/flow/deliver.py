@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import structlog
 
 from hub.config.failpoint import reached
-from hub.core.delivery import Idempotency, LookUp, Resend, State, resolve, settle
 from hub.core.errors import (
     ConnectorError,
     HubError,
@@ -23,6 +22,7 @@ from hub.core.errors import (
     Unavailable,
     Uncertain,
 )
+from hub.core.ledger import Idempotency, LookUp, Resend, State, resolve, settle
 from hub.core.model import Delivery
 from hub.core.retry import (
     SCHEDULE,
@@ -40,6 +40,7 @@ from hub.core.retry import (
 from hub.flow.back.gone.forgotten import end_forgotten, forgotten, needless
 from hub.flow.back.reply import close_claim, open_outlet, outlet_context, outlet_works
 from hub.flow.bugs import tell
+from hub.flow.claim import claim_batch
 from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.sdk import connectors
@@ -84,8 +85,9 @@ def deliver_batch(hub: Hub, name: str) -> int:
     if not may_send(hub, name, standing):
         return 0
     destination, probing = open_outlet(hub, name), standing.state in ("open", "half-open")
-    size = one_record if probing else destination.batch_size_of
-    claim = hub.store.deliveries.claim(name, size=size, now=(began := hub.now()))
+    began = hub.now()
+    probe = partial(hub.store.deliveries.claim, name, size=one_record)
+    claim = probe(now=began) if probing else claim_batch(hub, name, destination, now=began)
     if claim is None:
         learn(hub, name, standing, [])
         return 0
@@ -239,7 +241,7 @@ def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
 
 def keep_doubt(settlement: Settlement) -> Settlement:
     """A doubt is not ended by an error: an earlier attempt may have done it, and a key is forgotten after its window."""
-    states = {"retry": "uncertain", "blocked": "uncertain", "parked": "uncertain"}
+    states: Mapping[State, State] = {"retry": "uncertain", "blocked": "uncertain", "parked": "uncertain"}
     given_up = settlement.state == "dead" and (settlement.error or {}).get("class") in _MAY_BE_THERE
     return settlement._replace(state="review" if given_up else states.get(settlement.state, settlement.state))
 

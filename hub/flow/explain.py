@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from hub.core.pipeline import Rulebook, facts
+from hub.core.decide.judgement import facts_then
+from hub.core.decide.trace import Trace
+from hub.core.pipeline import Rulebook
 from hub.core.route import RuleSet, compile_rules
 from hub.core.spec import Rule, RuleTrace
-from hub.flow.decide import Kept
 from hub.runtime import Hub
 from hub.store.history import History
 from hub.store.upkeep.erasure import ERASED
@@ -38,39 +39,23 @@ def explain(hub: Hub, key: str) -> Explanation | None:
     row = hub.store.signals.get(key)
     if row is None:
         return None
-    kept = msgspec.convert(row["trace"], Kept)
+    kept: Trace = row["trace"]
     rules = rules_of(hub, kept.rules)
     unkept = () if rules.version == kept.rules else ("the rules of that day were not kept: these are today's",)
     is_erased = row["content_hash"] == ERASED
     gone = ("the post is gone and was erased: only versions, what matched and labels are kept",) if is_erased else ()
     deliveries = hub.store.outbox.recent(signal_key=row["key"], limit=200)
+    page = f"{hub.settings.public_url}/signals/{row['key']}"
     return Explanation(
         signal=msgspec.to_builtins(row["signal"]),
         labels=msgspec.to_builtins(row["labels"]),
         topics=kept.about,
         rules_version=kept.rules,
         matched=kept.matched,
-        rules=() if is_erased else rules.decide(remembered(hub, row, kept)),
+        rules=() if is_erased else rules.decide(facts_then(row["signal"], kept, page)),
         deliveries=with_tries(hub, deliveries[::-1]),
         topics_version=kept.topics,
         notes=(*gone, *kept.notes, *unkept),
-    )
-
-
-def remembered(hub: Hub, row: dict[str, Any], kept: Kept) -> dict[str, Any]:
-    """The facts as they were when the signal was decided."""
-    page = f"{hub.settings.public_url}/signals/{row['key']}"
-    return facts(
-        row["signal"],
-        kept.author,
-        kept.labels,
-        topics=kept.about,
-        stats=kept.stats,
-        conversation={"url": page, **kept.conversation, "key": row["conversation_key"], "signals": kept.size},
-        person=kept.person,
-        account=kept.account,
-        uncertain_below=kept.unsure_below,
-        url=page,
     )
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import structlog
 
+from hub.core.ledger import Lane
 from hub.flow.back.gone.erase import finish
 from hub.flow.back.gone.recheck import recheck_lanes
 from hub.flow.back.gone.unread import forget_unread
 from hub.flow.back.poll import watched_destinations
-from hub.flow.back.reply import hold_stranded, is_lane, outlet_works
+from hub.flow.back.reply import hold_stranded, outlet_works
 from hub.flow.intake import polling_sources
 from hub.runtime import Hub, book_versions
 
@@ -34,7 +35,7 @@ def ring_due(hub: Hub) -> None:
     paused = hub.store.connections.paused(now=now)
     for outlet in hub.store.deliveries.due(now=now):
         if not outlet_works(hub, outlet):
-            if is_lane(outlet):
+            if Lane.of_outlet(outlet).work == "reply":
                 hold_stranded(hub, outlet)
         elif outlet not in paused:
             hub.bell.ring("deliver", outlet)

@@ -9,14 +9,13 @@ from typing import Any
 import msgspec
 
 from hub.core.errors import HubError
+from hub.core.ledger import DISCARDABLE, RETRYABLE, Lane
 from hub.core.pipeline import facts
 from hub.flow.back.gone.receipts import receipts
-from hub.flow.back.poll import WATCH
 from hub.flow.back.reply import outlets
 from hub.flow.explain import explain, shown_delivery
 from hub.runtime import Hub
 from hub.store.conversations import VALUES
-from hub.store.outbox import DISCARDABLE, RETRYABLE
 from hub.store.signals import Wanted
 
 ALIVE = timedelta(seconds=45)
@@ -40,7 +39,7 @@ def signal(hub: Hub, key: str) -> dict[str, Any] | None:
     if row is None:
         return None
     found = shown_signal(hub, row, [])
-    found["versions"] = {"rules": row["trace"]["rules"], "topics": row["trace"]["topics"]}
+    found["versions"] = {"rules": row["trace"].rules, "topics": row["trace"].topics}
     found["raw"] = raw(hub, row["raw_id"])
     found["explanation"], found["unexplained"] = _explained(hub, row["key"])
     ids = [one["id"] for one in reversed(hub.store.outbox.recent(signal_key=row["key"], limit=DELIVERIES_SHOWN))]
@@ -74,9 +73,9 @@ def shown_signal(hub: Hub, row: Mapping[str, Any], deliveries: Sequence[dict[str
     found["source"] = row["source"]
     found["state"] = row["state"]
     found["author"] = msgspec.to_builtins(row["author"])
-    found["matched"] = row["trace"].get("matched", [])
-    found["topics"] = row["trace"].get("about", [])
-    found["notes"] = row["trace"].get("notes", [])
+    found["matched"] = list(row["trace"].matched)
+    found["topics"] = list(row["trace"].about)
+    found["notes"] = list(row["trace"].notes)
     found["labels"] = msgspec.to_builtins(row["labels"])
     mood = facts(row["signal"], None, row["labels"], uncertain_below=unsure)["labels"]["sentiment"]
     found["sentiment"] = mood if mood["value"] is not None else None
@@ -141,7 +140,7 @@ def totals(hub: Hub) -> dict[str, Any]:
 def health(hub: Hub) -> dict[str, Any]:
     """Connections that are paused, sources whose last poll failed, and processes that are alive."""
     now = hub.now()
-    known = {*hub.settings.sources, *outlets(hub), *(f"{WATCH}{name}" for name in hub.settings.destinations)}
+    known = {*hub.settings.sources, *outlets(hub), *(str(Lane("changes", name)) for name in hub.settings.destinations)}
     paused = [
         {"connection": one["name"], "reason": one["reason"], "since": one["at"], "until": one["paused_until"]}
         for one in hub.store.connections.pauses(now=now)

@@ -25,12 +25,12 @@ T = TypeVar("T")
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The items in runs of at most `size`."""
+    """Give the items in runs of at most `size`."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
 def rounds(items: Sequence[T], place: Callable[[T], Hashable]) -> Iterator[list[T]]:
-    """The items such that no place stands twice in one part, the earlier ones of a place first."""
+    """Give the items in parts in which no place stands twice, the earlier ones of a place first."""
     waiting = list(items)
     while waiting:
         part: dict[Hashable, T] = {}

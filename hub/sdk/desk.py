@@ -20,12 +20,12 @@ from hub.sdk.connectors import Context, Destination, OptionsT, Outcome
 
 STEPS = 10  # follow-ups and merges of one conversation that are walked
 TicketState = Literal["open", "solved", "closed"]
-"""Whether a ticket takes messages: it does, it does and is opened again by one, it does not."""
+"""An open ticket takes messages, a solved one is opened again by one, a closed one takes none."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeskTicket:
-    """How a ticket stands; `id` is the winner's where it was merged and the vendor says so at once."""
+    """How a ticket stands; `id` is the winner's if it was merged and the vendor says so at once."""
 
     id: str
     state: TicketState
@@ -60,7 +60,7 @@ class Desk(ABC):
 
     @abstractmethod
     def find(self, key: str) -> str | None:
-        """Return the oldest ticket that bears this key (the winner where it was merged), None if there is none."""
+        """Return the oldest ticket that bears this key (the winner if it was merged), None if there is none."""
 
     @abstractmethod
     def look(self, ticket_id: str) -> DeskTicket:

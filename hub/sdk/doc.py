@@ -9,7 +9,7 @@ A path goes through objects by name and through lists by number, at most eight s
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -54,6 +54,18 @@ def _load_slowly(payload: bytes, what: str) -> Any:
         raise TranslationError(f"{what} is no JSON: {str(error)[:200]}") from error
 
 
+def at(value: Any, steps: Sequence[str]) -> Any:
+    """Return what stands behind these steps in a JSON value, None if nothing does."""
+    for step in steps:
+        if isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(value, list) and step.isdecimal() and len(step) < 6 and int(step) < len(value):
+            value = value[int(step)]
+        else:
+            return None
+    return value
+
+
 class Doc:
     """A JSON object as it came, read by path. An empty one is false; `data` is the JSON itself, `what` its name in errors."""
 
@@ -79,15 +91,7 @@ class Doc:
 
     def get(self, path: str) -> Any:
         """Return whatever stands there, None if nothing does."""
-        value = self.data
-        for step in steps_of(path):
-            if isinstance(value, dict):
-                value = value.get(step)
-            elif isinstance(value, list) and step.isdecimal() and len(step) < 6 and int(step) < len(value):
-                value = value[int(step)]
-            else:
-                return None
-        return value
+        return at(self.data, steps_of(path))
 
     def text(self, path: str, *others: str) -> str | None:
         """Return a text, cleaned and stripped, by the first of these paths that has one; None if it is empty or no text."""
@@ -177,4 +181,4 @@ def _texts(values: list[Any]) -> Iterator[str]:
             yield found
 
 
-__all__ = ["DEEPEST", "Doc", "load", "steps_of"]
+__all__ = ["DEEPEST", "Doc", "at", "load", "steps_of"]

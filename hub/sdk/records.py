@@ -30,7 +30,8 @@ class RecordRow:
     """One record to write: its key, what it is to hold, and the deliveries that ask for it, oldest first.
 
     `once` names fields that only fill what is empty; `id` is the record's own, if the vendor has told it; `parents` are the
-    references that the deliveries name, by kind.
+    references that the deliveries name, by kind. `trace` tells rows apart, also two with one key in different fields; it is the
+    same through merges.
     """
 
     key: str
@@ -40,19 +41,17 @@ class RecordRow:
     once: frozenset[str] = frozenset()
     id: str | None = None
     parents: Mapping[str, RemoteRef] = field(default_factory=dict)
+    trace: str = ""
 
     @property
     def last(self) -> Delivery:
         """The delivery that was laid on last."""
         return self.deliveries[-1]
 
-    @property
-    def trace(self) -> str:
-        """What tells rows apart, also two with one key in different fields; the same through merges."""
-        return str(self.last.id)
-
     def filling(self, held: Mapping[str, Any]) -> RecordRow:
-        """Return the row without what somebody has filled in already."""
+        """Return the row without what is filled in already."""
+        if not self.once:
+            return self
         return replace(self, fields={name: one for name, one in self.fields.items() if self._may_fill(name, held)})
 
     def _may_fill(self, name: str, held: Mapping[str, Any]) -> bool:
@@ -68,6 +67,14 @@ def rows_of(batch: Iterable[Delivery]) -> list[RecordRow]:
 
 
 def _row(key: str, key_field: str, same: Sequence[Delivery]) -> RecordRow:
+    if len(same) == 1:  # nearly always
+        (one,) = same
+        id_, once = one.ref.id if one.ref else None, frozenset(one.once).intersection(one.fields)
+        return RecordRow(key, key_field, one.fields, (one,), once, id_, one.parents, str(one.id))
+    return _laid_over(key, key_field, same)
+
+
+def _laid_over(key: str, key_field: str, same: Sequence[Delivery]) -> RecordRow:
     fields: dict[str, Any] = {}
     parents: dict[str, RemoteRef] = {}
     once: set[str] = set()
@@ -80,7 +87,7 @@ def _row(key: str, key_field: str, same: Sequence[Delivery]) -> RecordRow:
         once = (once - (set(one.fields) - set(one.once))) | (first_named & set(one.fields))
         parents |= one.parents
         id_ = one.ref.id if one.ref else id_
-    return RecordRow(key, key_field, fields, tuple(ordered), frozenset(once), id_, parents)
+    return RecordRow(key, key_field, fields, tuple(ordered), frozenset(once), id_, parents, str(ordered[-1].id))
 
 
 # ------------------------------------------------------------------------------------------------------------- writing
@@ -88,7 +95,7 @@ def _row(key: str, key_field: str, same: Sequence[Delivery]) -> RecordRow:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """A record that the vendor wrote: its id (None if the answer does not tell it), and whether it is new."""
+    """A record that the vendor wrote: its id (None if the answer does not tell it), and True if it is new."""
 
     id: str | None = None
     new: bool = False
@@ -151,44 +158,49 @@ class Writer:
     def write(self, rows: Sequence[RecordRow]) -> Results:
         """Write the rows; one result for each."""
         results: Results = {}
-        left = [_Left(list(part), [self.budget]) for part in chunks(rows, self.size)]
-        while left:
-            answers = self.send([one.part for one in left])
-            again: list[_Left] = []
-            for one, answer in zip(left, answers, strict=True):
-                again += self._read(one, answer, results)
-            left = again
-        return results
+        searches = [_Search([list(part)], self.budget + 1) for part in chunks(rows, self.size)]
+        stop: ConnectorError | None = None
+        while stop is None and (under_way := [(search, part) for search in searches for part in search.take()]):
+            answers = self.send([part for _, part in under_way])
+            for (search, part), answer in zip(under_way, answers, strict=True):
+                search.parts += reversed(self._read(part, answer, results))
+            stop = next((one for one in answers if isinstance(one, FOR_ALL)), None)
+        unsent = stop or Retryable("the batch was refused and is not yet taken apart", code="batch_refused")
+        return results | {row.trace: unsent for search in searches for part in search.parts for row in part}
 
-    def _read(self, left: _Left, answer: Mapping[str, Result] | ConnectorError, results: Results) -> list[_Left]:
-        if isinstance(answer, ConnectorError):
-            return self._take_apart(left, answer, results)
-        silent = Uncertain("the answer says nothing of this record", code="no_result")
-        results |= {row.trace: answer.get(row.trace, silent) for row in left.part}
-        return []
-
-    def _take_apart(self, left: _Left, error: ConnectorError, results: Results) -> list[_Left]:
-        named = self.culprits(error, left.part)
+    def _read(
+        self, part: list[RecordRow], answer: Mapping[str, Result] | ConnectorError, results: Results
+    ) -> list[list[RecordRow]]:
+        """Note what became of a part; gives the parts of it that go again."""
+        if not isinstance(answer, ConnectorError):
+            silent = Uncertain("the answer says nothing of this record", code="no_result")
+            results |= {row.trace: answer.get(row.trace, silent) for row in part}
+            return []
+        named = self.culprits(answer, part)
         results |= named
-        rest = [row for row in left.part if row.trace not in named]
-        if rest and not named and (len(rest) == 1 or not self.spoils(error)):
-            results |= {row.trace: error for row in rest}
+        rest = [row for row in part if row.trace not in named]
+        if not named and (len(rest) == 1 or not self.spoils(answer)):
+            results |= {row.trace: answer for row in rest}
             return []
         middle = len(rest) if named else (len(rest) + 1) // 2
-        halves = [half for half in (rest[:middle], rest[middle:]) if half]
-        sent, unsent = halves[: left.purse[0]], halves[left.purse[0] :]
-        left.purse[0] -= len(sent)
-        spent = Retryable(f"the batch was refused and is not yet taken apart: {error}", code="batch_refused")
-        results |= {row.trace: spent for half in unsent for row in half}
-        return [_Left(half, left.purse) for half in sent]
+        return [half for half in (rest[:middle], rest[middle:]) if half]
 
 
-@dataclass(frozen=True, slots=True)
-class _Left:
-    """A part that is to be sent; `purse` holds the calls that may still be spent on what it was a part of."""
+@dataclass(slots=True)
+class _Search:
+    """A part on its way to its bad records: what is to be sent, the next at the end, and the calls that it may still cost.
 
-    part: list[RecordRow]
-    purse: list[int]
+    The smallest pieces go first, two at a time: so a bad record is found with any budget, and a next attempt has less to do.
+    """
+
+    parts: list[list[RecordRow]]
+    calls: int
+
+    def take(self) -> list[list[RecordRow]]:
+        """Take the next parts to be sent."""
+        taken = [self.parts.pop() for _ in range(min(2, len(self.parts), self.calls))]
+        self.calls -= len(taken)
+        return taken
 
 
 # -------------------------------------------------------------------------------------------------------------- merges

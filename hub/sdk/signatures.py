@@ -1,4 +1,4 @@
-"""Whether an inbound request is genuine: signatures over raw bytes, compared in constant time, within a time tolerance. Pure.
+"""Is an inbound request genuine? Signatures over raw bytes, compared in constant time, within a time tolerance. Pure.
 
     SCHEME = Hmac("x-acme-signature", stamp="x-acme-timestamp", encoding="hex", prefix="v0=")
     SCHEME.is_genuine(request, secret)

@@ -7,16 +7,19 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, and_, case, delete, func, literal_column, or_, select, text, update
+from sqlalchemy import Column, Connection, Table, and_, delete, func, literal_column, or_, select, text, update
 
+from hub.core.decide.trace import decode_trace
+from hub.core.ledger import DUE as DUE_STATES
+from hub.core.ledger import MAYBE_THERE, OPEN, Need
 from hub.core.model import Author, RawItem, RemoteRef, Signal
 from hub.store.database import Database, among, chunks, is_empty
 from hub.store.inbox import RAW_ITEM
+from hub.store.ledger.moves import moving
 from hub.store.outbox import GONE
 from hub.store.tables import (
     CONVERSATION_NEED,
     DUE,
-    OPEN_STATES,
     UNCLOSED,
     Json,
     Time,
@@ -191,7 +194,7 @@ class Conversations:
     def last_reply(self, conn: Connection, lane: str, signal_keys: Sequence[str]) -> str | None:
         """What the latest reply that is still on its way provides, among those to these signals."""
         query = select(func.max(D.c.id)).where(
-            D.c.destination == lane, D.c.operation == "reply", UNCLOSED, D.c.state.in_(OPEN_STATES)
+            D.c.destination == lane, D.c.operation == "reply", UNCLOSED, D.c.state.in_(OPEN)
         )
         latest = [conn.scalar(query.where(among(D.c.signal_key, part))) or 0 for part in chunks(signal_keys)]
         return conn.scalar(select(D.c.provides).where(D.c.id == max(latest, default=0)))
@@ -206,9 +209,9 @@ class Conversations:
 
     def in_flight(self, conn: Connection, lanes: Sequence[str]) -> list[Mapping[str, Any]]:
         """The fields of replies of which nobody knows yet whether they were posted."""
-        maybe = or_(D.c.state.in_(("leased", "uncertain")), and_(D.c.state == "review", D.c.attempts > 0))
+        maybe = D.c.state.in_(MAYBE_THERE), or_(D.c.state != "review", D.c.attempts > 0)
         here = D.c.destination.in_(lanes), D.c.operation == "reply", UNCLOSED
-        return list(conn.scalars(select(D.c.fields).where(*here, maybe)))
+        return list(conn.scalars(select(D.c.fields).where(*here, *maybe)))
 
     def replies(self, conn: Connection, ids: Iterable[int]) -> list[dict[str, Any]]:
         """Rows of the ledger that are replies, as notes about them need them."""
@@ -228,9 +231,9 @@ class Conversations:
 
     def hold(self, conn: Connection, ids: Sequence[int], error: Mapping[str, Any]) -> None:
         """Say why replies do not leave; what may have been posted stays in doubt."""
-        state = case((D.c.state == "uncertain", "uncertain"), else_="blocked")
         for part in chunks(ids):
-            conn.execute(update(D).where(among(D.c.id, part)).values(state=state, error=error))
+            conn.execute(update(D).where(among(D.c.id, part)).values(error=error))
+            conn.execute(moving("blocked", of=DUE_STATES - {"uncertain", "blocked"}).where(among(D.c.id, part)))
 
     def ids_of(self, conn: Connection, lane: str, record_keys: Sequence[str]) -> list[int]:
         """The ids of replies by their record keys."""
@@ -266,7 +269,7 @@ def _end_of(told: Mapping[str, str], remote_id: str) -> str:
     return told[remote_id] if end in seen else end
 
 
-_SENT = and_(D.c.operation.in_(RECORDS), D.c.state.in_(("delivered", "uncertain", "leased", "review")))
+_SENT = and_(D.c.operation.in_(RECORDS), D.c.state.in_(MAYBE_THERE))
 
 
 def _is_late(stamp: str | None, at: datetime) -> bool:
@@ -274,15 +277,14 @@ def _is_late(stamp: str | None, at: datetime) -> bool:
 
 
 def _of_record(destination: str, provides: str) -> tuple[Any, ...]:
-    _, object_, key = provides.split(":", 2)
+    _, object_, key = Need.read(provides)
     # A ticket keeps the key of the conversation that opened it, also where that has joined another.
     its_keys = or_(D.c.record_key == key, D.c.record_key.in_(select(retired.c.key).where(retired.c.now == key)))
     return its_keys, D.c.destination == destination, D.c.object == object_, D.c.provides == provides
 
 
 def _said(row: Any) -> Said:
-    trace = msgspec.json.decode(row.trace)
-    return Said(_stored(row), row.source, tuple(trace.get("matched") or ()))
+    return Said(_stored(row), row.source, decode_trace(row.trace).matched)
 
 
 def _stored(row: Any) -> Signal:

@@ -10,11 +10,13 @@ from sqlalchemy import Connection, and_, bindparam, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from hub.config.failpoint import reached
+from hub.core.ledger import SETTLED, Need, State, check_transition
 from hub.core.model import Delivery, RemoteRef
 from hub.store.conversations import PARTS, merged, winners_of
 from hub.store.database import Also, Database, among, chunks, is_empty, lease_token
 from hub.store.ledger.due import Wish, lease
-from hub.store.tables import DUE, attempts, needs, refs
+from hub.store.ledger.moves import moving
+from hub.store.tables import DUE, attempts, needs, of_kind, refs
 from hub.store.tables import deliveries as T
 
 LEASE = timedelta(seconds=30)
@@ -39,7 +41,7 @@ class Settlement(NamedTuple):
     """
 
     id: int
-    state: str
+    state: State
     due_at: datetime | None = None
     ref: RemoteRef | None = None
     error: dict[str, Any] | None = None
@@ -131,8 +133,8 @@ class Deliveries:
                 old = targets[item.id].parents.get(kind)
                 if old is not None and old.id != new.id:
                     here = refs.c.destination == claim.destination, refs.c.remote_id == old.id
-                    of_kind = refs.c.provides.startswith(f"{kind}:", autoescape=True)
-                    conn.execute(update(refs).where(*here, of_kind).values(remote_id=new.id, url=new.url))
+                    theirs = of_kind(refs.c.provides, kind)
+                    conn.execute(update(refs).where(*here, theirs).values(remote_id=new.id, url=new.url))
 
     def renew(self, token: str, *, now: datetime) -> None:
         """Push the end of a lease out while its holder works."""
@@ -144,12 +146,12 @@ class Deliveries:
         tokens = self.database.lost_leases(T, now=now)
         if not tokens:
             return 0
-        values = {"state": "uncertain", "lease": None, "lease_until": None, "due_at": now}
+        values = {"lease": None, "lease_until": None, "due_at": now}
         lost = and_(T.c.state == "leased", among(T.c.lease, tokens))
         with self.database.write() as conn:
             over = and_(attempts.c.delivery_id.in_(select(T.c.id).where(lost)), attempts.c.finished_at.is_(None))
             conn.execute(update(attempts).where(over).values(outcome="lost", finished_at=now))
-            return conn.execute(update(T).where(lost).values(values)).rowcount
+            return conn.execute(moving("uncertain", of=["leased"]).where(lost).values(values)).rowcount
 
     def due(self, *, now: datetime) -> list[str]:
         """The destinations that have something due."""
@@ -191,15 +193,15 @@ _FINISH = (
         error=bindparam("why", type_=attempts.c.error.type),
     )
 )
-FINAL = ("delivered", "dead", "superseded", "discarded")
 
 
 def _settled(item: Settlement, now: datetime) -> dict[str, Any]:
+    check_transition("leased", item.state)
     return {
         "this": item.id,
         "to": item.state,
         "at": item.due_at,
-        "done": now if item.state in FINAL else None,
+        "done": now if item.state in SETTLED else None,
         "unburnt": 0 if item.burns else 1,
         "why": item.error,
         "rid": item.ref.id if item.ref else None,
@@ -228,7 +230,7 @@ def _delivery(row: Any, wanted: Sequence[str], found: Mapping[str, RemoteRef]) -
         attempt=row.attempts,
         signal_key=row.signal_key,
         ref=ref,
-        parents={need.split(":", 1)[0]: found[need] for need in wanted if need in found},
+        parents={Need.read(need).kind: found[need] for need in wanted if need in found},
         first_sent_at=row.first_sent_at,
         once=tuple(name for name in row.once if name in fields),
     )

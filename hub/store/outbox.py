@@ -4,33 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from hub.core.keys import idempotency_key
-from hub.core.model import Record
+from hub.core.ledger import DISCARDABLE, RETRYABLE, SETTLED
+from hub.core.model import Planned, Record
 from hub.store.database import Also, Database, among, chunks
+from hub.store.ledger.moves import moving
 from hub.store.ledger.tally import counts
-from hub.store.tables import DUE_STATES, attempts, needs
+from hub.store.tables import attempts, needs
 from hub.store.tables import deliveries as T
 
 ONCE_ONLY = ("create", "comment", "reply")
 GONE = ""  # in place of the hash: what was written is not there any more, and counts for nothing
-RETRYABLE = ("dead", "review", *DUE_STATES)
-DISCARDABLE = ("dead", "review", "blocked")
 Target = tuple[str, str, str, str]
-
-
-class Planned(NamedTuple):
-    """A record that a signal asks for, with the rule that asked; `state` dead or review tells why not in `error`."""
-
-    record: Record
-    signal_key: str
-    rule: str
-    state: str = "pending"
-    error: dict[str, Any] | None = None
 
 
 class Outbox:
@@ -66,10 +56,10 @@ class Outbox:
         wanted = {_target(item.record): item for item in planned}
         latest = self._latest(conn, {item.record.key for item in planned})
         rows = [row for target, item in wanted.items() if (row := _new_row(item, latest.get(target), now))]
-        superseded = [latest[_row_target(row)].id for row in rows if _unsent(latest.get(_row_target(row)))]
-        for part in chunks(superseded):
-            still = among(T.c.id, part), T.c.state == "pending", T.c.attempts == 0
-            if conn.execute(update(T).where(*still).values(state="superseded", settled_at=now)).rowcount != len(part):
+        replaced = [latest[_row_target(row)].id for row in rows if _unsent(latest.get(_row_target(row)))]
+        for part in chunks(replaced):
+            superseded = moving("superseded", of=["pending"]).where(among(T.c.id, part), T.c.attempts == 0)
+            if conn.execute(superseded.values(settled_at=now)).rowcount != len(part):
                 return False
         return self._insert(conn, rows, {target: item.record for target, item in wanted.items()})
 
@@ -166,26 +156,26 @@ class Outbox:
 
     def retry(self, ids: Sequence[int] | None, *, now: datetime, **wanted: Any) -> int:
         """Make deliveries due again under the same keys; dead ones start their schedule anew. Returns how many."""
-        query = update(T).where(T.c.state.in_(RETRYABLE))
-        for name, value in wanted.items():
-            query = query if value is None else query.where(T.c[name] == value)
-        query = query if ids is None else query.where(among(T.c.id, ids))
+        conditions = [T.c[name] == value for name, value in wanted.items() if value is not None]
+        conditions += [] if ids is None else [among(T.c.id, ids)]
         # A doubtful delivery keeps its doubt: it is looked into again, never simply sent as if it were new.
-        doubtful = query.where(T.c.state == "uncertain").values(due_at=now)
-        others = query.where(T.c.state != "uncertain")
-        others = others.values(state="pending", due_at=now, attempts=0, settled_at=None)
+        doubtful = update(T).where(T.c.state == "uncertain", *conditions).values(due_at=now)
+        others = moving("pending", of=RETRYABLE - {"pending", "uncertain"}).where(*conditions)
+        waiting = update(T).where(T.c.state == "pending", *conditions)
+        again = {"due_at": now, "attempts": 0, "settled_at": None}
         with self.database.write() as conn:
-            return conn.execute(doubtful).rowcount + conn.execute(others).rowcount
+            # Those that wait first, or the others would be counted twice.
+            changes = (doubtful, waiting.values(again), others.values(again))
+            return sum(conn.execute(change).rowcount for change in changes)
 
     def discard(self, ids: Sequence[int], *, note: str, now: datetime, also: Also | None = None) -> int:
-        """Give up dead deliveries, or those in review, for good, with a note that says why. Returns how many.
+        """Give up dead or blocked deliveries, or those that await a person, for good, with a note that says why.
 
-        `also` is called in the same transaction.
+        Returns how many. `also` is called in the same transaction.
         """
-        values = {"state": "discarded", "settled_at": now, "error": {"note": note}}
+        given_up = moving("discarded", of=DISCARDABLE).where(among(T.c.id, ids))
         with self.database.write() as conn:
-            wanted = among(T.c.id, ids), T.c.state.in_(DISCARDABLE)
-            done = conn.execute(update(T).where(*wanted).values(values)).rowcount
+            done = conn.execute(given_up.values(settled_at=now, error={"note": note})).rowcount
             if also is not None:
                 also(conn)
         return done
@@ -251,7 +241,7 @@ def _new_row(item: Planned, latest: Any, now: datetime) -> dict[str, Any] | None
         "state": item.state,
         "due_at": now,
         "created_at": now,
-        "settled_at": now if item.state == "dead" else None,
+        "settled_at": now if item.state in SETTLED else None,
         "error": item.error,
         "signal_key": item.signal_key,
         "rule": item.rule,

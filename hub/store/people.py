@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
 from sqlalchemy import Column, Connection, Float, Index, Table, func, select, text, update
 
+from hub.core.decide.trace import decode_trace, encode_trace, forget_person, mark_of
 from hub.core.errors import HubError
 from hub.core.keys import account_key, digest
 from hub.core.model import GONE, Basis, IdentityLink, Person, Signal
+from hub.core.persons import Recent
 from hub.store.audit import REMOVED, Audit
 from hub.store.database import Database, among, chunks, is_empty
 from hub.store.references import give_back, inherit
-from hub.store.tables import Id, Json, Time, Words, json_text, metadata
+from hub.store.tables import Id, Json, Time, Words, metadata
 from hub.store.tables import signals as S
 
 BASES: tuple[str, ...] = get_args(Basis)
@@ -68,13 +70,6 @@ class NotLinked(HubError):
 
 class NoAccount(HubError):
     """A person's company cannot be told by this."""
-
-
-class Recent(NamedTuple):
-    """A conversation that an author spoke in, with the time of the last word."""
-
-    thread: str
-    at: datetime
 
 
 class People:
@@ -184,6 +179,13 @@ class People:
             for author, person in conn.execute(linked.where(_ACTIVE).order_by(links.c.id)):
                 found[heads[person]].append(author)
         return found
+
+    def were_linked(self, conn: Connection, author_keys: Sequence[str]) -> bool:
+        """Return True if one of these authors is, or once was, linked to a person."""
+        if is_empty(conn, links):
+            return False
+        queries = (select(links.c.id).where(among(links.c.author_key, part)).limit(1) for part in chunks(author_keys))
+        return any(conn.execute(query).first() is not None for query in queries)
 
     def forget_ground(
         self, conn: Connection, author_keys: Sequence[str], *, is_theirs: Callable[[str], bool] = lambda _: True
@@ -309,13 +311,12 @@ def _heads(conn: Connection, keys: Iterable[str]) -> dict[str, str]:
 def _untell(conn: Connection, person_keys: Sequence[str]) -> None:
     """Take what was known of these people out of what was kept when signals were decided, also of authors unlinked since."""
     theirs = select(links.c.author_key).where(links.c.person_key.in_(person_keys))
-    told = S.c.author_key.in_(theirs), S.c.trace.contains('"person"', autoescape=True)
+    told = S.c.author_key.in_(theirs), S.c.trace.contains(mark_of("person"), autoescape=True)
     for row in conn.execute(select(S.c.id, S.c.trace).where(*told)).all():
-        kept = msgspec.json.decode(row.trace)
-        person = kept.get("person") or {}
-        if person.get("key") in person_keys:
-            kept["person"] = {"key": person["key"]}
-            conn.execute(update(S).where(S.c.id == row.id).values(trace=json_text(kept)))
+        trace = decode_trace(row.trace)
+        bare = forget_person(trace, person_keys)
+        if bare != trace:
+            conn.execute(update(S).where(S.c.id == row.id).values(trace=encode_trace(bare)))
 
 
 def _chains(conn: Connection, keys: Iterable[str]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Index, delete, select, text, tuple_
 
+from hub.core.ledger import Need
 from hub.core.model import RemoteRef
 from hub.store.conversations import Conversations
 from hub.store.database import Database, among, chunks
@@ -30,7 +31,7 @@ class Reference(NamedTuple):
     @property
     def provides(self) -> str:
         """As the ledger writes it."""
-        return f"{self.kind}:{self.object}:{self.key}"
+        return str(Need(self.kind, self.object, self.key))
 
 
 class References:
@@ -106,7 +107,7 @@ def _of(conn: Connection, keys: Sequence[str]) -> list[Reference]:
 
 
 def _reference(row: Any) -> Reference:
-    kind = row.provides.partition(":")[0]
+    kind = Need.read(row.provides).kind
     return Reference(kind, row.record_key, row.destination, row.object, RemoteRef(row.remote_id, row.url))
 
 

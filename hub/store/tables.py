@@ -24,9 +24,13 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     literal_column,
+    or_,
     text,
 )
 from sqlalchemy.types import TypeDecorator
+
+from hub.core import ledger
+from hub.core.ledger import State
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -131,7 +135,6 @@ inbox = Table(
     # The digest covers realm and external id too, which may be longer than an index of PostgreSQL takes (2,704 bytes).
     UniqueConstraint("connection", "digest"),
 )
-OPEN_INBOX = ("new", "leased")
 Index(
     "ix_inbox_due",
     inbox.c.due_at,
@@ -240,23 +243,18 @@ deliveries = Table(
     # The record first: nothing else tells rows apart, and a planner without statistics would read all of an object.
     UniqueConstraint("record_key", "destination", "object", "operation", "seq"),
 )
-DUE_STATES = ("pending", "retry", "blocked", "parked", "uncertain")
-OPEN_STATES = (*DUE_STATES, "leased", "review")
-CLOSED_FOR_ORDER = ("delivered", "superseded", "discarded")
-TROUBLED_STATES = ("dead", "review", "retry", "parked", "blocked", "uncertain")
 
 
-def written_out(states: Iterable[str]) -> list[ColumnElement[str]]:
-    """States as literals: a partial index serves only where the database sees the index's own condition."""
-    return [literal_column(f"'{state}'") for state in states]
+def written_out(states: Iterable[State]) -> list[ColumnElement[str]]:
+    """Return states as literals: a partial index serves only where the database sees the index's own condition."""
+    return [literal_column(f"'{state}'") for state in ledger.in_order(states)]
 
 
-UNCLOSED = deliveries.c.state.not_in(written_out(CLOSED_FOR_ORDER))
-"""As the index of what is provided soon has it."""
-CLOSED = deliveries.c.state.in_(written_out(CLOSED_FOR_ORDER))
-DUE = deliveries.c.state.in_(written_out(DUE_STATES))
-TROUBLED = deliveries.c.state.in_(written_out(TROUBLED_STATES))
-"""Likewise of the indexes of what is closed, what is due, and what does not move."""
+UNCLOSED = deliveries.c.state.not_in(written_out(ledger.CLOSED))
+CLOSED = deliveries.c.state.in_(written_out(ledger.CLOSED))
+DUE = deliveries.c.state.in_(written_out(ledger.DUE))
+TROUBLED = deliveries.c.state.in_(written_out(ledger.TROUBLED))
+"""The conditions of the partial indexes below, for queries that they shall serve."""
 Index(
     "ix_deliveries_due",
     deliveries.c.destination,
@@ -306,6 +304,12 @@ CONVERSATION_NEED = "substr(need, 1, 13) = 'conversation:'"
 # What was added to a ticket is asked for when its agent answers; the needs of other records are not worth an index.
 _of_conversation = text(CONVERSATION_NEED)
 Index("ix_needs_conversation", needs.c.need, sqlite_where=_of_conversation, postgresql_where=_of_conversation)
+
+
+def of_kind(column: ColumnElement[str], *kinds: str) -> ColumnElement[bool]:
+    """Return the condition that a written need is of one of these kinds."""
+    return or_(*(column.startswith(f"{kind}:", autoescape=True) for kind in kinds))
+
 
 attempts = Table(
     "attempts",

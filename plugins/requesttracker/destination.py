@@ -17,7 +17,7 @@ from plugins.requesttracker import translate
 from plugins.requesttracker.client import RequestTrackerClient
 from plugins.requesttracker.config import RequestTrackerOptions
 from plugins.requesttracker.tickets import MARKS, RequestTrackerDesk
-from plugins.requesttracker.translate import Place
+from plugins.requesttracker.translate import Looks
 
 USER = "requesttracker.user"
 _TOKEN = re.compile(r"\d+-(\d+)-\w[\w-]*")
@@ -42,8 +42,9 @@ class RequestTrackerDestination(DeskDestination[RequestTrackerOptions]):
         return (self.options.host,)
 
     def whoami(self, ctx: Context) -> str:
-        """Return our user's name there, kept for the poll. RT has no "who am I": the token's second number is its owner's id
-        (RT docs, AuthTokens).
+        """Return our user's name there, kept for the poll.
+
+        RT has no "who am I": the token's second number is its owner's id (RT docs, AuthTokens).
         """
         owner = _TOKEN.fullmatch(self.options.token.get_secret_value())
         name = self._client(ctx).named("user", owner[1]).id("Name") if owner else ""
@@ -69,7 +70,7 @@ class RequestTrackerDestination(DeskDestination[RequestTrackerOptions]):
         return f"{name} in queue {options.queue} of RT {version} at {options.host}"
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
-        """The ticket with the queue's custom fields by name: their definitions are closed to most users."""
+        """Return the ticket with the queue's custom fields by name: their definitions are closed to most users."""
         queue = self._client(ctx).named("queue", self.options.queue)
         return {"ticket": translate.ticket_object(translate.field_names(queue), self.options.key_field)}
 
@@ -81,16 +82,16 @@ class RequestTrackerDestination(DeskDestination[RequestTrackerOptions]):
         """Find a ticket by its key field, a message by its content type's mark. Raises Uncertain if marks are not kept."""
         found = super().lookup(ctx, delivery)
         if found is None and ctx.state.get(MARKS) == "lost":
-            raise Uncertain("RT keeps no marks of ours, so we cannot tell: see whether we may modify the key field")
+            raise Uncertain("RT keeps no marks of ours, so we cannot tell: may we modify the key field?")
         return found
 
     def changes(self, ctx: Context, cursor: Any) -> Iterator[ChangePage]:
-        """What happened to our tickets since; RT calls none of us, so its transactions are asked for by id."""
+        """Give what happened to our tickets since: RT calls no hub, so its transactions are asked for by id."""
         client, user = self._client(ctx), str(ctx.state.get(USER) or self.whoami(ctx))
-        place = Place.read(cursor)
+        place = Looks.read(cursor)
         if place is None:
             newest = self._transactions(client, user, 0, order="DESC")
-            yield ChangePage((), Place(((ctx.now(), (max(newest, default=0),)),)).show())
+            yield ChangePage((), Looks(((ctx.now(), (max(newest, default=0),)),)).show())
             return
         who, after = cache(lambda name: client.named("user", name)), place.after
         while found := self._transactions(client, user, after):
@@ -110,7 +111,7 @@ class RequestTrackerDestination(DeskDestination[RequestTrackerOptions]):
     def _transactions(
         self, client: RequestTrackerClient, user: str, after: int, *, order: str = "ASC"
     ) -> dict[int, Doc]:
-        """The next transactions by id: the last one's id is the way to the next page, as RT tells no number of pages."""
+        """Return the next transactions by id: the last one's id is the way to the next page, as RT tells no number of pages."""
         query = translate.changes_query(user, self.options.queue, after)
         answer = client.get(
             "transactions", query=query, fields=translate.COLUMNS, orderby="id", order=order, per_page=100
@@ -119,7 +120,7 @@ class RequestTrackerDestination(DeskDestination[RequestTrackerOptions]):
 
 
 def _read(client: RequestTrackerClient, who: Callable[[str], Doc], change: Change) -> Change | None:
-    """A change with its words and names; None for a reply that no agent wrote (a customer's mail is no answer of ours)."""
+    """Return a change with its words and names; None for a reply that no agent wrote (a customer's mail is no answer of ours)."""
     if change.ours:
         return change
     replace = msgspec.structs.replace

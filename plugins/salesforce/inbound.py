@@ -41,7 +41,7 @@ _TRUE = frozenset({"true", "1"})
 
 
 def is_genuine(request: Request, organization: str, secret: str) -> bool:
-    """Whether the secret stands in the URL (`?secret=`) or a header, and the message names our organisation."""
+    """Return True if the secret stands in the URL (`?secret=`) or a header, and the message names our organisation."""
     if not SCHEME.is_genuine(request, secret):
         return False
     try:
@@ -55,7 +55,7 @@ def is_genuine(request: Request, organization: str, secret: str) -> bool:
 
 
 def changes_of(body: bytes) -> tuple[Change | Unread, ...]:
-    """The changes in a message: a notification holds one record as it is now, and may come several times.
+    """Return the changes in a message: a notification holds one record as it is now, and may come several times.
 
     Salesforce puts up to a hundred into one message: among others, one that is broken is told by itself.
     """
@@ -89,9 +89,9 @@ def _notified(notification: _Element) -> Iterator[Change]:
 
 
 def row_changes(object_: str, row: Mapping[str, Any], *, event: str, user: str = "") -> Iterator[Change]:
-    """What a record says of itself: deleted, merged into another, its status, its owner (unless that is `user`, us).
+    """Return what a record says of itself: deleted, merged into another, its status, its owner (unless that is `user`, us).
 
-    `event` makes the ids of the changes unique. Raises TranslationError where the record has no id.
+    `event` makes the ids of the changes unique. Raises TranslationError if the record has no id.
     """
     if not _text(row, "Id"):
         raise TranslationError("a record without its id")
@@ -107,7 +107,7 @@ def row_changes(object_: str, row: Mapping[str, Any], *, event: str, user: str =
 
 
 def polled(object_: str, row: Mapping[str, Any], user: str) -> Iterator[Change]:
-    """The changes in a row that a poll found.
+    """Return the changes in a row that a poll found.
 
     Polls show states, not who did what: what a person set just before our own write comes under our name. So such a row
     still tells its status, once a day and word; one that only we have touched since it was made tells nothing.
@@ -152,7 +152,7 @@ def stamps_of(cursor: Any, objects: Iterable[str], now: datetime) -> dict[str, s
 
 
 def poll_of(object_: str, since: str) -> str:
-    """The query of one tick: with an overlap, since the stamp is set before the commit (a strict `>` would lose rows).
+    """Return the query of one tick: with an overlap, since the stamp is set before the commit (a strict `>` would lose rows).
 
     Of our own objects only deletions are asked for: the hub writes them, and people have no say there.
     """
@@ -165,12 +165,12 @@ def poll_of(object_: str, since: str) -> str:
 
 
 def rows_of(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The rows of a page."""
+    """Return the rows of a page."""
     return [row for row in page.get("records") or () if isinstance(row, Mapping)]
 
 
 def latest(rows: Iterable[Mapping[str, Any]], before: str) -> str:
-    """The latest stamp of the rows, `before` where none is later."""
+    """Return the latest stamp of the rows, `before` where none is later."""
     known = [at for row in rows if (at := parse_time(_text(row, "SystemModstamp")))]
     return max([parse_time(before) or _EPOCH, *known]).isoformat()
 
@@ -188,11 +188,11 @@ class _Element:
     children: list[_Element] = field(default_factory=list)
 
     def text(self, name: str) -> str:
-        """The text of the first child of this name."""
+        """Return the text of the first child of this name."""
         return next((one.content.strip() for one in self.children if one.name == name), "")
 
     def written(self) -> str:
-        """It as XML, without the namespaces, which nobody here reads."""
+        """Return it as XML, without the namespaces, which are not read here."""
         inner = escape(self.content) + "".join(one.written() for one in self.children)
         return f"<{self.name} type={quoteattr(self.type)}>{inner}</{self.name}>"
 
@@ -213,7 +213,7 @@ class _Reader:
             setattr(self._parser, name, _refuse)
 
     def read(self, body: bytes) -> _Element:
-        """The document's root."""
+        """Return the document's root."""
         try:
             self._parser.Parse(body, True)
         except (expat.ExpatError, ValueError, LookupError):
@@ -238,7 +238,7 @@ def _refuse(*_: object) -> None:
 
 
 def _message(body: bytes) -> _Element:
-    """The `notifications` element of an envelope."""
+    """Return the `notifications` element of an envelope."""
     here = _Reader().read(body)
     for name in ("Envelope", "Body", "notifications"):
         found = next((one for one in here.children if one.name == name), None)

@@ -18,14 +18,18 @@ HUB256 = Hmac("x-hub-signature-256", encoding="hex", prefix="sha256=")  # WebSub
 class InboundOptions(Options):
     """`scheme` says how requests are signed; `mapping` is a TOML file that says which field of the body is what."""
 
-    scheme: Literal["standard", "hub256", "header", "none"] = "standard"
-    secret: SecretStr | None = None
-    header: str = "x-webhook-secret"
-    tolerance_s: int = Field(default=300, ge=1)
-    max_body: int = Field(default=2 * 1024 * 1024, ge=1024)
-    realm: str = ""
-    network: str = "webhook"
-    mapping: ConfigPath | None = None
+    scheme: Literal["standard", "hub256", "header", "none"] = Field(
+        default="standard", description="How requests are signed"
+    )
+    secret: SecretStr | None = Field(default=None, description="The shared secret; needed unless the scheme is none")
+    header: str = Field(default="x-webhook-secret", description="Scheme header: the header that carries the secret")
+    tolerance_s: int = Field(default=300, ge=1, description="Scheme standard: seconds that the stamp may be off")
+    max_body: int = Field(default=2 * 1024 * 1024, ge=1024, description="Bytes; a larger request is refused")
+    realm: str = Field(default="", description="Tells apart senders that give the same ids")
+    network: str = Field(default="webhook", description="The network of signals whose body names none")
+    mapping: ConfigPath | None = Field(
+        default=None, description="A TOML file that says which field of the body is what"
+    )
     _reader: BodyReader = PrivateAttr(default_factory=lambda: compile_reader({}))
 
     @model_validator(mode="after")
@@ -61,9 +65,9 @@ class InboundOptions(Options):
 class OutboundOptions(Options):
     """`url` takes `POST {"records": [...]}`; with a secret the batches are signed by Standard Webhooks."""
 
-    url: AnyHttpUrl
-    secret: SecretStr | None = None
-    batch: int = Field(default=100, ge=1, le=1000)
+    url: AnyHttpUrl = Field(description="Where batches are posted")
+    secret: SecretStr | None = Field(default=None, description="Signs the batches by Standard Webhooks")
+    batch: int = Field(default=100, ge=1, le=1000, description="Records in one request")
 
     @model_validator(mode="after")
     def _usable(self) -> Self:

@@ -37,7 +37,7 @@ class WebhookDestination(Destination[OutboundOptions]):
     capabilities = frozenset({"tombstone"})
 
     def egress(self) -> tuple[str, ...]:
-        """The host of the URL."""
+        """Return the host of the URL."""
         return (self.options.url.host or "",)
 
     def batch_size_of(self, object_: str, operation: str) -> int:
@@ -73,7 +73,7 @@ class WebhookDestination(Destination[OutboundOptions]):
 
 
 def record_of(delivery: Delivery) -> dict[str, Any]:
-    """A record as it is sent: the mapping's fields, and what tells records and repeats apart."""
+    """Return a record as it is sent: the mapping's fields, and what tells records and repeats apart."""
     named = {delivery.key_field: delivery.record_key} if delivery.key_field else {}
     if delivery.operation == "tombstone" and delivery.ref is not None:
         named["_id"] = delivery.ref.id
@@ -88,7 +88,7 @@ def record_of(delivery: Delivery) -> dict[str, Any]:
 
 
 def outcome_of(delivery: Delivery, result: Doc | None) -> Outcome:
-    """A result's outcome: `status` ok (or absent), retry, or anything else with its error."""
+    """Return a result's outcome: `status` ok (or absent), retry, or anything else with its error."""
     found = result or Doc({})
     status = str(found.data.get("status", "ok"))
     if status == "ok":

@@ -12,6 +12,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from hub.core.errors import TranslationError
 from hub.core.keys import author_key, digest, signal_key
 from hub.core.model import Author, Counts, Kind, RawItem, Signal, Translated, Visibility
+from hub.sdk.doc import Doc, at, load, steps_of
 from hub.sdk.text import html_to_text, parse_time
 
 KINDS = frozenset(get_args(Kind))
@@ -44,8 +45,7 @@ USUAL: dict[str, tuple[str, ...]] = {
     "views": ("counts.views",),
 }
 _ENVIRONMENT = ImmutableSandboxedEnvironment(autoescape=False)
-_decode = msgspec.json.Decoder().decode
-Read = Callable[[Any], Any]
+Read = Callable[[Doc], Any]
 BodyReader = Mapping[str, Read]
 
 
@@ -62,7 +62,7 @@ class FieldRule(msgspec.Struct, forbid_unknown_fields=True, rename={"from_": "fr
 
 
 def compile_reader(written: Mapping[str, Any]) -> BodyReader:
-    """A reader of bodies: the usual names, replaced by what the mapping file's `[fields.NAME]` tables say.
+    """Return a reader of bodies: the usual names, replaced by what the mapping file's `[fields.NAME]` tables say.
 
     Raises ValueError that names the field.
     """
@@ -84,12 +84,14 @@ def _compile(name: str, rule: FieldRule) -> Read:
     if sum(given) != 1:
         raise ValueError(f"fields.{name}: give exactly one of from, value and template")
     template = _ENVIRONMENT.from_string(rule.template) if rule.template is not None else None
+    if rule.from_ is not None:
+        steps_of(rule.from_)
 
-    def read(body: Any) -> Any:
+    def read(body: Doc) -> Any:
         if template is not None:
-            value: Any = template.render(body if isinstance(body, dict) else {"body": body})
+            value: Any = template.render(body.data)
         else:
-            value = rule.value if rule.from_ is None else _get(body, rule.from_.split("."))
+            value = rule.value if rule.from_ is None else body.get(rule.from_)
         if rule.table is not None:
             value = rule.table.get(str(value))
         value = rule.default if value in (None, "") else value
@@ -101,16 +103,14 @@ def _compile(name: str, rule: FieldRule) -> Read:
 
 
 def _first(paths: tuple[str, ...]) -> Read:
-    """A reader of a dict: the first of the paths that leads to a value."""
-    split = tuple(
-        (first, rest.split(".") if rest else []) for first, _, rest in (path.partition(".") for path in paths)
-    )
+    """Make a reader of a body: the first of the paths that leads to a value."""
+    split = tuple((first, rest) for first, *rest in map(steps_of, paths))
 
-    def read(body: Any) -> Any:
+    def read(body: Doc) -> Any:
         for first, rest in split:
-            value = body.get(first)
+            value = body.data.get(first)
             if rest:
-                value = _get(value, rest)
+                value = at(value, rest)
             if value is not None and not isinstance(value, dict):
                 return value
         return None
@@ -118,20 +118,9 @@ def _first(paths: tuple[str, ...]) -> Read:
     return read
 
 
-def _get(value: Any, path: list[str]) -> Any:
-    for part in path:
-        if isinstance(value, dict):
-            value = value.get(part)
-        elif isinstance(value, list) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return None
-    return value
-
-
 def parse(body: bytes) -> list[bytes]:
-    """The objects in a body: one, or a list of them. Raises TranslationError."""
-    found = _load(body)
+    """Return the objects in a body: one, or a list of them. Raises TranslationError."""
+    found = load(body, "the body")
     if isinstance(found, dict):
         return [body]
     if isinstance(found, list):
@@ -139,18 +128,9 @@ def parse(body: bytes) -> list[bytes]:
     raise TranslationError("the body is neither a JSON object nor a list of them")
 
 
-def _load(body: bytes) -> Any:
-    try:
-        return _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TranslationError(f"the body is not JSON: {error}") from None
-
-
 def translate(raw: RawItem, reader: BodyReader, *, network: str) -> Translated:
-    """One object to one Signal with its Author. Raises TranslationError where id or text are missing."""
-    body = _load(raw.payload)
-    if not isinstance(body, dict):
-        raise TranslationError("the item is not a JSON object")
+    """One object to one Signal with its Author. Raises TranslationError if id or text are missing."""
+    body = Doc.read(raw.payload)
     try:
         said = {name: read(body) for name, read in reader.items()}
     except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError, RecursionError) as error:

@@ -42,7 +42,7 @@ ERRORS = ErrorTable(
 
 
 def one_ticket_only(headers: Mapping[str, str]) -> bool:
-    """True if a 429 is about one ticket (30 updates in 10 minutes), not about the account."""
+    """Return True if a 429 is about one ticket (30 updates in 10 minutes), not about the account."""
     return "remaining=0" in headers.get("zendesk-ratelimit-per-ticket-updates", "").replace(" ", "")
 
 
@@ -157,7 +157,7 @@ class Jobs:
             self._open[job.id("id")] = index
 
     def _await_one(self) -> bool:
-        """Wait until at least one job ends; False where patience ends first."""
+        """Wait until at least one job ends; False if patience ends first."""
         waited, pause = 0.0, self._options.job_pause
         while self._open and waited < self._options.job_wait:
             pause = max(pause, min(self._asked_to_wait, self._options.job_wait - waited))

@@ -27,7 +27,7 @@ from plugins.zendesk import inbound, translate
 from plugins.zendesk.client import ZendeskClient, auth_of, one_ticket_only
 from plugins.zendesk.config import ZendeskOptions
 from plugins.zendesk.erasure import Eraser
-from plugins.zendesk.records import Records
+from plugins.zendesk.records import ZendeskRecords
 from plugins.zendesk.tickets import WINDOW, ZendeskDesk
 
 
@@ -51,11 +51,11 @@ class ZendeskDestination(DeskDestination[ZendeskOptions]):
         self._pause = pause
 
     def egress(self) -> tuple[str, ...]:
-        """The account's host, or the local server's."""
+        """Return the account's host, or the local server's."""
         return (self.options.host,)
 
     def is_throttled(self, status: int, headers: Mapping[str, str]) -> bool:
-        """A 429 about one ticket holds up no other."""
+        """Return False for a 429 about one ticket: it holds up no other."""
         return status == 429 and not one_ticket_only(headers)
 
     def idempotency_of(self, object_: str, operation: str) -> Idempotency:
@@ -69,11 +69,11 @@ class ZendeskDestination(DeskDestination[ZendeskOptions]):
         return 1000 if operation == "upsert" else self.batch_size
 
     def calls_of(self, object_: str, operation: str, count: int) -> int:
-        """A job for 100 records; tickets, comments and notes one by one."""
+        """Count a job for 100 records; tickets, comments and notes one by one."""
         return -(-count // 100) if operation == "upsert" else count
 
     def check(self, ctx: Context) -> str:
-        """Who we are there; raises Unauthorised for the anonymous user that Zendesk answers to a bad token, and for end users."""
+        """Who we are there. Raises Unauthorised for the anonymous user that Zendesk answers to a bad token, and for end users."""
         user = self._me(ctx)
         name, role = user.text("name"), user.id("role")
         if role not in ("agent", "admin"):
@@ -85,7 +85,7 @@ class ZendeskDestination(DeskDestination[ZendeskOptions]):
         return self._me(ctx).id("id")
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
-        """The ticket with its custom fields, and each custom object of the options that exists in the account."""
+        """Return the ticket with its custom fields, and each custom object of the options that exists in the account."""
         client = self._client(ctx)
         found = {"ticket": translate.ticket_object(client.pages("ticket_fields", "ticket_fields"))}
         for name, key in self.options.objects.items():
@@ -101,7 +101,7 @@ class ZendeskDestination(DeskDestination[ZendeskOptions]):
     # -------------------------------------------------------------------------------------------------------- there
 
     def desk(self, ctx: Context) -> ZendeskDesk:
-        """The account's tickets, for the length of a call."""
+        """Return the account's tickets, for the length of a call."""
         return ZendeskDesk(self._client(ctx), self.options, self._pause)
 
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
@@ -122,23 +122,23 @@ class ZendeskDestination(DeskDestination[ZendeskOptions]):
     # --------------------------------------------------------------------------------------------------- and back again
 
     def verify(self, request: Request) -> bool:
-        """Whether Zendesk signed this with our webhook's secret within five minutes; without a secret nothing is genuine."""
+        """Return True if Zendesk signed this with our webhook's secret within five minutes; without a secret never."""
         secret = self.options.webhook_secret
         return secret is not None and inbound.is_genuine(request, secret.get_secret_value())
 
     def event_id(self, request: Request) -> str:
-        """The invocation's id: a retry carries the same."""
+        """Return the invocation's id: a retry carries the same."""
         return request.headers.get(inbound.INVOCATION, "")
 
     def parse(self, body: bytes) -> Sequence[Change]:
-        """What agents said and did; see `inbound.read`."""
+        """Return what agents said and did; see `inbound.read`."""
         return inbound.read(body)
 
     def _client(self, ctx: Context) -> ZendeskClient:
         return ZendeskClient(self.options, ctx, self._auth)
 
-    def _records(self, ctx: Context) -> Records:
-        return Records(self._client(ctx), self.options, self._pause)
+    def _records(self, ctx: Context) -> ZendeskRecords:
+        return ZendeskRecords(self._client(ctx), self.options, self._pause)
 
     def _me(self, ctx: Context) -> Doc:
         user = self._client(ctx).get("users/me").doc("user")

@@ -18,7 +18,7 @@ from hub.sdk.doc import Doc
 from hub.sdk.text import html_to_text
 from plugins.zendesk.client import ZendeskClient
 from plugins.zendesk.config import ZendeskOptions
-from plugins.zendesk.records import Records
+from plugins.zendesk.records import ZendeskRecords
 from plugins.zendesk.tickets import ZendeskDesk
 from plugins.zendesk.users import Requesters
 
@@ -39,7 +39,7 @@ class Eraser:
     def __init__(self, client: ZendeskClient, options: ZendeskOptions, pause: Callable[[float], None]) -> None:
         self._client = client
         self._options = options
-        self._records = Records(client, options, pause)
+        self._records = ZendeskRecords(client, options, pause)
         self._requesters = Requesters(client, options, pause)
         self._tickets = ZendeskDesk(client, options, pause)
 
@@ -52,7 +52,7 @@ class Eraser:
     # --------------------------------------------------------------------------------------------------------- records
 
     def _delete(self, batch: Sequence[Delivery]) -> list[Outcome]:
-        """Records go, and where one was an author, the name of the user who asked for the tickets."""
+        """Delete records and, if one was an author, take the name of the user who asked for the tickets."""
         if not batch:
             return []
         keys = list(dict.fromkeys(one.record_key for one in batch))
@@ -96,7 +96,7 @@ class Eraser:
         return [*done, comment.id("id")]
 
     def _further(self, ticket_id: str) -> list[tuple[str, Comment]]:
-        """The comments of the tickets where this one went on: a merge copies the last comment into the winner."""
+        """Return the comments of the tickets where this one went on: a merge copies the last comment into the winner."""
         found: list[tuple[str, Comment]] = []
         for _ in range(STEPS):
             further = self._tickets.next_of(ticket_id)
@@ -134,7 +134,7 @@ class Eraser:
     def _clear_subject(self, ticket_id: str, text: str) -> _Subject:
         """See to a subject that holds words of the post, or held them before: its old value stays in the history for ever.
 
-        Nothing less than deleting the ticket removes that; raises Rejected where the ticket is closed and must stay.
+        Nothing less than deleting the ticket removes that. Raises Rejected if the ticket is closed and must stay.
         """
         ticket = self._client.get(f"tickets/{ticket_id}").doc("ticket")
         subject = ticket.text("subject") or ""
@@ -168,7 +168,7 @@ def _kept() -> Rejected:
 
 
 def _place_of(delivery: Delivery) -> tuple[str, str | None]:
-    """`(ticket, comment)` of what was said, the comment None for the ticket's first; raises Rejected if it is not known."""
+    """`(ticket, comment)` of what was said, the comment None for the ticket's first. Raises Rejected if it is not known."""
     if delivery.ref is None:
         raise Rejected("it is not known which record this was", field="ref")
     if delivery.fields.get("operation") == "create":
@@ -187,33 +187,33 @@ def _place_of(delivery: Delivery) -> tuple[str, str | None]:
 
 
 def plain(comment: Comment) -> str:
-    """A comment's text."""
+    """Return a comment's text."""
     return comment.exact("plain_body") or comment.exact("body") or ""
 
 
 def html_of(comment: Comment) -> str:
-    """A comment's HTML, made from its text where it has none."""
+    """Return a comment's HTML, made from its text where it has none."""
     return comment.exact("html_body") or escape(plain(comment), quote=False)
 
 
 def author_text(text: str) -> str:
-    """The author's part of a comment that we wrote: what stands above the foot."""
+    """Return the author's part of a comment that we wrote: what stands above the foot."""
     return text.rsplit(f"\n{FOOT}\n", maxsplit=1)[0].strip()
 
 
 def passages_of(text: str) -> list[str]:
-    """What would show in another comment that the post was copied there: each line that is too long to be another's by chance."""
+    """Return what shows that the post was copied into another comment: each line too long to be there by chance."""
     lines = (line.strip() for line in author_text(text).splitlines())
     return list(dict.fromkeys(line for line in lines if len(line) >= SHORTEST and not is_black(line)))
 
 
 def holds(text: str, passages: Iterable[str]) -> bool:
-    """Whether a text holds one of the passages."""
+    """Return True if a text holds one of the passages."""
     return any(passage in text for passage in passages)
 
 
 def shares_words(subject: str, text: str) -> bool:
-    """Whether a subject, which may be cut, holds three words in a row of a line (or all of a shorter one)."""
+    """Return True if a subject, which may be cut, holds three words in a row of a line (or all of a shorter one)."""
     said = f" {' '.join(subject.split())} "
     for words in filter(None, (line.split() for line in text.splitlines())):
         runs = (words[start : start + 3] for start in range(max(1, len(words) - 2)))
@@ -223,17 +223,17 @@ def shares_words(subject: str, text: str) -> bool:
 
 
 def is_black(text: str) -> bool:
-    """Whether nothing is left of a text."""
+    """Return True if nothing is left of a text."""
     return not text.replace(_BLACK, "").strip()
 
 
 def blacken(html: str) -> str:
-    """The HTML with all its text, links and pictures marked for redaction."""
+    """Return the HTML with all its text, links and pictures marked for redaction."""
     return "".join(_mark(part) for part in _TAG.split(html))
 
 
 def blacken_passages(html: str, passages: Sequence[str]) -> str:
-    """The HTML with these passages marked for redaction, and the links that hold one."""
+    """Return the HTML with these passages marked for redaction, and the links that hold one."""
     written = sorted((escape(one, quote=False) for one in passages), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, written)))
 

@@ -32,9 +32,9 @@ is_genuine = SCHEME.is_genuine
 
 
 def read(body: bytes) -> tuple[Change, ...]:
-    """The changes that a body tells of; none where it is empty (a probe), or of an event that says nothing to the hub.
+    """Return the changes that a body tells of; none where it is empty (a probe), or of an event that says nothing to the hub.
 
-    Raises TranslationError where the body is no JSON object, or names no ticket.
+    Raises TranslationError if the body is no JSON object, or names no ticket.
     """
     if not body.strip():
         return ()
@@ -67,7 +67,7 @@ def _event(told: Doc, name: str) -> tuple[Change, ...]:
 
 
 def _comment(told: Doc) -> dict[str, Any] | None:
-    """What an agent wrote; None for an end user's words, which are the network's own coming back.
+    """Return what an agent wrote; None for an end user's words, which are the network's own coming back.
 
     Only a comment that is said to be public may leave: without the word it is a note.
     """
@@ -95,7 +95,7 @@ def _assignee(told: Doc) -> dict[str, Any]:
 
 
 def _tags(told: Doc) -> dict[str, Any] | None:
-    """The whole list stands in the ticket; the event itself has only what came and went."""
+    """Return the whole list, which stands in the ticket: the event itself has only what came and went."""
     return {"kind": "tags", "value": _tag_list(told.get("detail.tags"))} if "detail.tags" in told else None
 
 

@@ -13,7 +13,7 @@ from plugins.zendesk.client import Jobs, ZendeskClient
 from plugins.zendesk.config import ZendeskOptions
 
 
-class Records:
+class ZendeskRecords:
     """The custom objects of an account, for the length of a call."""
 
     def __init__(self, client: ZendeskClient, options: ZendeskOptions, pause: Callable[[float], None]) -> None:
@@ -34,7 +34,7 @@ class Records:
         return outcomes_of(rows, results, lambda row, made: RemoteRef(made.id) if made.id else refs[row.key])
 
     def find(self, object_: str, keys: Sequence[str]) -> dict[str, RemoteRef]:
-        """The records that exist, by external id."""
+        """Return the records that exist, by external id."""
         found: dict[str, RemoteRef] = {}
         for part in chunks(keys, translate.MOST):
             wanted = {"filter[external_ids]": ",".join(part), "page[size]": "100"}
@@ -43,7 +43,7 @@ class Records:
         return found
 
     def delete(self, object_: str, keys: Sequence[str]) -> dict[str, ConnectorError]:
-        """Delete records; gives the error of each that is still there. What is absent is deleted, whoever did it."""
+        """Delete records; gives the error of each that is still there. What is absent is deleted already."""
         present = list(self.find(object_, keys))
         parts = [list(part) for part in chunks(present, translate.MOST)]
         bodies = [{"job": {"action": "delete_by_external_id", "items": part}} for part in parts]

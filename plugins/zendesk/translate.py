@@ -67,7 +67,7 @@ _PASSING = re.compile(r"conflict|timeout|too.?many|rate.?limit|lock|unavailable|
 
 
 def upsert_job(rows: Sequence[RecordRow], author_field: str) -> dict[str, Any]:
-    """The body of a custom object job for at most 100 rows; a signal hangs on its author by the lookup field."""
+    """Return the body of a custom object job for at most 100 rows; a signal hangs on its author by the lookup field."""
     return {"job": {"action": "create_or_update_by_external_id", "items": [_item(row, author_field) for row in rows]}}
 
 
@@ -81,7 +81,7 @@ def _item(row: RecordRow, author_field: str) -> dict[str, Any]:
 
 
 def results_of(job: Doc, keys: Sequence[str]) -> dict[str, Result]:
-    """What a completed job did, by key: `completed` says nothing about single items, so each result is read.
+    """Return what a completed job did, by key: `completed` says nothing about single items, so each result is read.
 
     A result belongs to the item of its external id or `index` (ticket jobs answer out of order); those that name neither
     take the items that are left, in order, and only where there are as many. A key without a result is absent.
@@ -116,7 +116,7 @@ def _made(result: Doc) -> Result:
 
 
 def requester_of(delivery: Delivery) -> dict[str, Any] | None:
-    """The user to create or find: `external_id` in lower case (Zendesk ignores its case) and a name that is never empty."""
+    """Return the user to create or find: `external_id` in lower case (Zendesk ignores case), a name that is never empty."""
     given = delivery.fields.get("requester")
     if not isinstance(given, Mapping) or not given.get("external_id"):
         return None
@@ -126,7 +126,7 @@ def requester_of(delivery: Delivery) -> dict[str, Any] | None:
 
 
 def ticket_body(delivery: Delivery, user_id: int | None) -> dict[str, Any]:
-    """The body that opens a ticket; the same delivery gives the same body, as the idempotency key demands."""
+    """Return the body that opens a ticket; the same delivery gives the same body, as the idempotency key demands."""
     fields: dict[str, Any] = msgspec.to_builtins(delivery.fields)
     ticket = {
         name: value for name, value in fields.items() if name not in ("requester", "tags", "comment", "custom_fields")
@@ -144,7 +144,7 @@ def ticket_body(delivery: Delivery, user_id: int | None) -> dict[str, Any]:
 
 
 def comment_body(delivery: Delivery, user_id: int | None, *, public: bool) -> dict[str, Any]:
-    """The update that adds a comment (written by the requester where we know who that is), marked in its audit's metadata.
+    """Return the update that adds a comment (written by the requester where we know who that is), marked in its audit's metadata.
 
     Raises Rejected for `tags`: an update would replace those that agents and triggers have set.
     """
@@ -161,7 +161,7 @@ def comment_body(delivery: Delivery, user_id: int | None, *, public: bool) -> di
 
 
 def follow_up_body(update: Mapping[str, Any], closed: Doc, user_id: int | None) -> dict[str, Any]:
-    """The ticket that goes on where a closed one ended: the comment becomes its first."""
+    """Return the ticket that goes on where a closed one ended: the comment becomes its first."""
     subject = closed.text("subject") or ""
     ticket = {**update["ticket"], "via_followup_source_id": closed.get("id")}
     ticket["subject"] = subject if subject.startswith("Re:") else f"Re: {subject}".strip()
@@ -173,7 +173,7 @@ def follow_up_body(update: Mapping[str, Any], closed: Doc, user_id: int | None) 
 
 
 def note_body(delivery: Delivery) -> dict[str, Any]:
-    """The update that adds a note for agents, marked like a comment; raises Rejected where there is no text."""
+    """Return the update that adds a note for agents, marked like a comment. Raises Rejected if there is no text."""
     text = str(delivery.fields.get("text") or "").strip()
     if not text:
         raise Rejected("a note needs a text", field="text")
@@ -181,26 +181,26 @@ def note_body(delivery: Delivery) -> dict[str, Any]:
 
 
 def newest_follow_up(ticket: Doc) -> str | None:
-    """The id of a closed ticket's newest follow-up."""
+    """Return the id of a closed ticket's newest follow-up."""
     listed = ticket.get("followup_ids")
     ids = [id_ for id_ in listed if is_id(id_)] if isinstance(listed, list) else []
     return str(max(ids)) if ids else None
 
 
 def is_merged(ticket: Doc) -> bool:
-    """True if a ticket was closed because it was merged into another: Zendesk tags it so."""
+    """Return True if a ticket was closed because it was merged into another: Zendesk tags it so."""
     return "closed_by_merge" in ticket.strings("tags")
 
 
 def winner_of(ticket_id: str, comments: Sequence[Doc]) -> str | None:
-    """The ticket that a merged one went into: its last comment says "merged into request #12", in the account's language."""
+    """Return the ticket that a merged one went into: its last comment says "merged into request #12" in some language."""
     said = comments[-1].text("plain_body", "body") if comments else None
     found = re.search(r"#(\d{1,19})\b", said or "")
     return found[1] if found and found[1] != ticket_id else None
 
 
 def is_id(value: Any) -> bool:
-    """Whether this can be the id of a user or a ticket: a whole number."""
+    """Return True if this can be the id of a user or a ticket: a whole number."""
     return isinstance(value, int) and value > 0
 
 
@@ -229,12 +229,12 @@ def _custom_fields(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def marked_comment(audits: Iterable[Doc], key: str) -> str | None:
-    """The id of the comment whose audit carries our delivery key (the audit's own id where it holds no comment)."""
+    """Return the id of the comment whose audit carries our delivery key (the audit's own id where it holds no comment)."""
     return next((comment_of(one) for one in audits if one.get(f"metadata.custom.{MARK}") == key), None)
 
 
 def comment_of(audit: Doc) -> str | None:
-    """The id of the comment that an audit tells of, else the audit's id."""
+    """Return the id of the comment that an audit tells of, else the audit's id."""
     said = (one.id("id") for one in audit.docs("events") if one.get("type") == "Comment")
     return next(filter(None, said), None) or audit.id("id") or None
 
@@ -255,7 +255,7 @@ def refusal(body: Any) -> Refusal:
 
 
 def _detail(details: Any) -> tuple[str | None, str]:
-    """The first field that `details` names, and what it says of it."""
+    """Return the first field that `details` names, and what it says of it."""
     for field, said in details.items() if isinstance(details, Mapping) else ():
         doc = Doc({"said": said})
         return str(field), doc.text("said.0.description", "said.0", "said.description", "said") or ""
@@ -266,7 +266,7 @@ def _detail(details: Any) -> tuple[str | None, str]:
 
 
 def ticket_object(answer: Iterable[Doc]) -> ObjectInfo:
-    """The ticket with the account's own fields: `custom_fields.<id>`, and the options of priority, status and type."""
+    """Return the ticket with the account's own fields: `custom_fields.<id>`, and the options of priority, status and type."""
     fields = {field.name: field for field in _TICKET}
     for item in answer:
         kind = item.id("type")
@@ -281,7 +281,7 @@ def ticket_object(answer: Iterable[Doc]) -> ObjectInfo:
 
 
 def custom_object(name: str, answer: Doc, author_field: str) -> ObjectInfo:
-    """A custom object's fields; the lookup to the author is filled by us, the external id by the delivery's key."""
+    """Return a custom object's fields; the lookup to the author is filled by us, the external id by the delivery's key."""
     fields = {}
     for item in answer.docs("custom_object_fields"):
         if item.id("key") and item.flag("active") is not False:

@@ -27,7 +27,7 @@ class Requesters:
         self._jobs = Jobs(client, options, pause)
 
     def of(self, batch: Sequence[Delivery]) -> Users:
-        """The id of each requester by external id, or the error that kept it from having one.
+        """Return the id of each requester by external id, or the error that kept it from having one.
 
         Those who exist are only read: a user may be updated 5 times a minute, and an agent may have corrected the name.
         """
@@ -83,7 +83,7 @@ class Requesters:
 
 
 def user_of(delivery: Delivery, users: Users) -> int | None:
-    """The requester's id, None where the mapping names none; raises the error that kept it from having one."""
+    """Return the requester's id, None if the mapping names none. Raises the error that kept it from having one."""
     requester = translate.requester_of(delivery)
     found = users[requester["external_id"]] if requester else None
     if isinstance(found, ConnectorError):

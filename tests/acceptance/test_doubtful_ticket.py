@@ -18,8 +18,8 @@ from hub.core.model import RawItem, Tombstone
 from hub.flow.back.gone.erase import erase, finish
 from hub.flow.back.gone.forgotten import NEVER_THERE
 from hub.flow.back.gone.receipts import receipts
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver, deliver_batch
-from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub, system_clock
 from hub.store.tables import deliveries

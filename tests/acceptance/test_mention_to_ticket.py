@@ -11,10 +11,10 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver
 from hub.flow.explain import explain
 from hub.flow.intake import poll, polling_sources
-from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub
 from hub.testkit.sandbox import SandboxOptions, serve

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -17,12 +17,15 @@ import click
 import pytest
 import typer.main
 
+import hub as plugin_api
 from hub.cli.main import app
 from hub.config.settings import Settings
-from hub.core.delivery import STATES
 from hub.core.grammar.facts import skeleton
+from hub.core.ledger import STATES
 from hub.registry import Registry
-from hub.sdk import hookspecs
+from hub.sdk import hookspecs, records
+from hub.sdk.http.api import Api
+from hub.testkit.fakes import FakeHttp, answer, context
 from tests.house.measures import ROOT, Block, blocks, name_of
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -236,6 +239,18 @@ def test_configurations_in_the_guides_are_configurations() -> None:
 
 
 EXAMPLES = [block for block in blocks(text_of("docs/connect.md")) if block.language == "toml"]
+
+
+def test_the_guides_way_to_write_many_records_keeps_each_outcome() -> None:
+    (block,) = [one for one in blocks(text_of("docs/connectors.md")) if "def deliver_rows" in one.text]
+    names = {name: vars(module)[name] for module in (plugin_api, records) for name in module.__all__}
+    names |= {"Api": Api, "Sequence": Sequence, "Mapping": Mapping}
+    exec(block.text, names)  # the guide's own words are what is tried
+    api = Api(context(FakeHttp([answer(200, {"records": [{"key": "a", "id": 7}]})])), "https://crm.example")
+    batch = [plugin_api.Delivery(n, "crm", "x", key, "upsert", 1, key, {}) for n, key in enumerate("ab")]
+    outcomes = names["deliver_rows"](api, batch)
+    assert [one.ref and one.ref.id for one in outcomes] == ["7", None]
+    assert isinstance(outcomes[1].error, plugin_api.Uncertain)
 
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=lambda one: f"line-{one.line}")

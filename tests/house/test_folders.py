@@ -30,6 +30,8 @@ NOT_PLUGINS = {
     "all": "the sum",
     "dev": "tools",
 }
+COPYLEFT = {"zendesk": "zenpy is GPL-3.0"}
+"""Extras that no other one brings, and why."""
 FIXED = {
     *(
         "__init__.py",
@@ -48,7 +50,7 @@ FIXED = {
         "tickets.py",
         "users.py",
     ),
-    *("sandbox.py", "sandbox", "README.md", "schema.json", "MODEL_CARD.md", "models"),
+    *("sandbox.py", "sandbox", "README.md", "quality.toml", "schema.json", "MODEL_CARD.md", "models"),
 }
 OWN_FILES = {
     "flair/embeddings.py": "flair finds the class by its module's name when it opens the embedded model",
@@ -95,7 +97,14 @@ def test_every_vendor_extra_has_a_folder() -> None:
 
 def test_all_sums_up_the_other_extras() -> None:
     summed = set(EXTRAS["all"][0].partition("[")[2].rstrip("]").split(","))
-    assert summed == set(EXTRAS) - {"all", "dev"}
+    assert summed == set(EXTRAS) - {"all", "dev"} - set(COPYLEFT)
+
+
+def test_what_is_gpl_is_installed_by_its_own_name_only() -> None:
+    named = {need for extra in COPYLEFT for need in EXTRAS[extra]}
+    makefile, readme = ((ROOT / name).read_text("utf-8") for name in ("Makefile", "README.md"))
+    assert named <= set(EXTRAS["dev"])
+    assert all(f"ZENPY ?= {need}\n" in makefile and need.partition(">")[0] in readme for need in named)
 
 
 def test_files_in_a_plugin_have_fixed_names() -> None:

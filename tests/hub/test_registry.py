@@ -12,6 +12,7 @@ import pytest
 
 from hub.core.errors import UnknownPlugin
 from hub.registry import Registry
+from hub.sdk.version import API_VERSION
 
 HEAD = """
 from datetime import timedelta
@@ -202,3 +203,14 @@ def test_a_class_under_another_name_than_its_plugin_is_told(shelf: Shelf) -> Non
 def test_every_plugin_of_this_project_loads() -> None:
     registry = Registry()
     assert {name: registry.load(name).reason for name in registry.names} == dict.fromkeys(registry.names, "")
+
+
+def test_a_plugin_for_this_api_is_taken_and_its_version_is_known(shelf: Shelf) -> None:
+    shelf.install(WHOLE + '\napi = "1"\n')
+    assert shelf.registry().load("toy").api == "1"
+    assert shelf.registry().source("toy").name == "toy"
+
+
+def test_a_plugin_for_another_api_is_refused_with_the_way_out(shelf: Shelf) -> None:
+    reason = shelf.reason(WHOLE + '\napi = "2"\n')
+    assert reason == f"it was written for version 2 of the plugin API, and this is {API_VERSION}: update Hubbub"

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from hub.cli.plugins.scaffold import plan, write
 from tests.material import ROOT
 from tests.third_party.drive import write_config
 
@@ -50,8 +51,10 @@ class Elsewhere:
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
-    """Both distributions, built and installed by pip without a network."""
+    """Both distributions, and a new one, built and installed by pip without a network."""
     sources, packages = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("packages")
+    begun = plan("pier", "destination", sources)
+    write(begun)
     for name in ("hubbub-echo", "hubbub-broken"):
         shutil.copytree(HERE / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
     flags = [
@@ -63,7 +66,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
         "--no-compile",
     ]
     command = [sys.executable, "-m", "pip", "install", *flags, "--target", str(packages)]
-    command += [str(sources / "hubbub-echo"), str(sources / "hubbub-broken")]
+    command += [str(sources / "hubbub-echo"), str(sources / "hubbub-broken"), str(begun.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return Elsewhere(packages)
@@ -93,11 +96,24 @@ def test_it_is_listed_like_our_own(plugins: dict[str, dict[str, Any]]) -> None:
     assert plugins["echo"] == {
         "name": "echo",
         "offers": ["source", "destination"],
+        "tier": None,
+        "items": "from documentation",
         "distribution": "hubbub-echo",
         "version": "1.0.0",
         "state": "ready",
         "reason": None,
     }
+
+
+def test_a_new_plugin_is_installed_with_all_that_belongs_to_it(
+    elsewhere: Elsewhere, plugins: dict[str, dict[str, Any]]
+) -> None:
+    assert (plugins["pier"]["state"], plugins["pier"]["items"]) == ("ready", "from documentation")
+    (shown,) = elsewhere.hub("plugins", "show", "pier", cwd=elsewhere.packages)
+    assert [rule["claim"] for rule in shown["quality"]["rules"] if rule["rule"] == "deletions"] == ["done"]
+    assert "mapping tests passed" in elsewhere.run("-m", "hub.cli", "mappings", "test", cwd=elsewhere.packages)
+    inside = {path.name for path in (elsewhere.packages / "hubbub_pier").iterdir()}
+    assert {"README.md", "quality.toml", "py.typed", "mappings"} <= inside
 
 
 def test_its_options_are_shown(elsewhere: Elsewhere) -> None:

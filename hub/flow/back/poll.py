@@ -7,6 +7,7 @@ from datetime import datetime
 import structlog
 
 from hub.core.errors import ConnectorError, HubError, Retryable
+from hub.core.ledger import Lane
 from hub.core.model import RawItem
 from hub.flow.back.changes import change_items
 from hub.flow.bugs import tell
@@ -15,17 +16,11 @@ from hub.runtime import Hub
 from hub.sdk.connectors import ChangePage
 
 log = structlog.get_logger(__name__)
-WATCH = "destinations/"
-
-
-def is_watch(cursor: str) -> bool:
-    """Whether a cursor's name is that of a destination."""
-    return cursor.startswith(WATCH)
 
 
 def watched_destinations(hub: Hub) -> list[str]:
     """The cursors of enabled destinations that are asked for changes: `destinations/NAME`."""
-    return [f"{WATCH}{name}" for name in hub.settings.destinations if _can_tell(hub, name)]
+    return [str(Lane("changes", name)) for name in hub.settings.destinations if _can_tell(hub, name)]
 
 
 def _can_tell(hub: Hub, name: str) -> bool:
@@ -35,7 +30,7 @@ def _can_tell(hub: Hub, name: str) -> bool:
 
 def poll_changes(hub: Hub, cursor_name: str, *, early: bool = False) -> int | None:
     """Ask a destination for changes, page by page; None where it is not due, or somebody else asks. Returns how many were new."""
-    name = cursor_name.removeprefix(WATCH)
+    name = Lane.of_cursor(cursor_name).name
     leased = hub.store.cursors.claim(cursor_name, now=hub.now(), early=early)
     if leased is None:
         return None
@@ -56,7 +51,7 @@ def poll_changes(hub: Hub, cursor_name: str, *, early: bool = False) -> int | No
 
 def _failed(hub: Hub, cursor_name: str, failure: HubError) -> datetime:
     if isinstance(failure, ConnectorError):
-        hub.redact(cursor_name.removeprefix(WATCH), failure)
+        hub.redact(Lane.of_cursor(cursor_name).name, failure)
     log.warning("changes could not be read", destination=cursor_name, error=str(failure))
     return next_try(hub, cursor_name, failure)
 
@@ -65,7 +60,7 @@ def _take(hub: Hub, name: str, page: ChangePage, token: str) -> int:
     """Store a page and its cursor in one transaction, then ring; returns how many changes were new."""
     like = RawItem(name, hub.destination(name).name, b"", hub.now(), "")
     with hub.store.database.write() as conn:
-        if not hub.store.cursors.advance(conn, f"{WATCH}{name}", token, page.cursor, now=hub.now()):
+        if not hub.store.cursors.advance(conn, str(Lane("changes", name)), token, page.cursor, now=hub.now()):
             raise Retryable("another worker asks this destination now")
         taken = hub.store.inbox.add(change_items(page.changes, like=like), form="change", conn=conn)
     if taken:

@@ -7,20 +7,18 @@ from typing import Any
 
 import structlog
 
-from hub.core.delivery import OPEN
+from hub.core.erasure import REMOVED
 from hub.core.errors import ConfigError, ConnectorError, Rejected
-from hub.core.exchange.answer import may_reply
-from hub.core.exchange.change import read_target
-from hub.core.exchange.erasure import REMOVED
-from hub.core.exchange.wording import OFF, reply_note, unanswered_note
 from hub.core.keys import digest
-from hub.core.model import Delivery, Record, RemoteRef, Reply, Signal
+from hub.core.ledger import OPEN, Lane, Need
+from hub.core.model import Delivery, Planned, Record, RemoteRef, Reply, Signal
+from hub.core.notes import OFF, reply_note
+from hub.core.replies import may_reply
 from hub.flow.bugs import tell
-from hub.runtime import SOURCES, Hub
+from hub.runtime import Hub
 from hub.sdk.connectors import Context, Destination, Idempotency, ObjectInfo, Options, Outcome, Source
 from hub.store import Connection
 from hub.store.deliveries import Claim, Settlement
-from hub.store.outbox import Planned
 
 log = structlog.get_logger(__name__)
 LONGEST_REASON = 500
@@ -77,31 +75,33 @@ def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> bo
     if claim.operation != "reply":
         return hub.store.deliveries.settle(claim, settlements, now=hub.now())
 
-    ids = [one.id for one in settlements]
-    done = hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=lambda conn: follow_up(hub, conn, ids))
+    ids, desks = [one.id for one in settlements], desks_of(hub)
+
+    def also(conn: Connection) -> None:
+        follow_up(hub, conn, ids, desks=desks)
+
+    done = hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=also)
     ring_outlets(hub, hub.settings.destinations)
     return done
 
 
-def is_lane(name: str) -> bool:
-    """Whether a name in the ledger is a source that answers."""
-    return name.startswith(SOURCES)
-
-
 def open_outlet(hub: Hub, name: str) -> Destination[Any]:
     """What the ledger sends to: a destination, or a source that answers."""
-    return ReplyOutlet(hub, hub.source(name.removeprefix(SOURCES))) if is_lane(name) else hub.destination(name)
+    lane = Lane.of_outlet(name)
+    return ReplyOutlet(hub, hub.source(lane.name)) if lane.work == "reply" else hub.destination(name)
 
 
 def outlet_context(hub: Hub, name: str) -> Context:
     """What such an outlet is lent."""
-    return hub.source_context(name.removeprefix(SOURCES)) if is_lane(name) else hub.destination_context(name)
+    lane = Lane.of_outlet(name)
+    return hub.source_context(lane.name) if lane.work == "reply" else hub.destination_context(name)
 
 
 def outlet_works(hub: Hub, name: str) -> bool:
     """Whether an outlet is configured, switched on, and, for a source, allowed to answer."""
-    if is_lane(name):
-        return not why_off(hub, name.removeprefix(SOURCES))
+    lane = Lane.of_outlet(name)
+    if lane.work == "reply":
+        return not why_off(hub, lane.name)
     section = hub.settings.destinations.get(name)
     return section is not None and section.enabled
 
@@ -118,7 +118,7 @@ def why_off(hub: Hub, name: str) -> str:
 
 def outlets(hub: Hub) -> list[str]:
     """All names that the ledger may send to."""
-    return [*hub.settings.destinations, *(f"{SOURCES}{name}" for name in hub.settings.sources)]
+    return [*hub.settings.destinations, *(str(Lane("reply", name)) for name in hub.settings.sources)]
 
 
 def make_reply(hub: Hub, conn: Connection, fields: Mapping[str, Any]) -> Reply | None:
@@ -143,7 +143,7 @@ def refusal(hub: Hub, source: Source[Any], reply: Reply) -> str | None:
 
 def lane_of(signal: Signal, source: str) -> str:
     """The lane of replies to a signal."""
-    return f"{SOURCES}{source or (signal.provenance.source if signal.provenance else '')}"
+    return str(Lane("reply", source or (signal.provenance.source if signal.provenance else "")))
 
 
 def answering_source(hub: Hub, name: str) -> tuple[Source[Any] | None, str]:
@@ -165,15 +165,16 @@ def hold_stranded(hub: Hub, lane: str) -> int:
 
     They stay due: when the source is on again they leave, unless the network takes no answer to so old a post.
     """
-    reason = why_off(hub, lane.removeprefix(SOURCES))
+    reason = why_off(hub, Lane.of_outlet(lane).name)
     with hub.store.database.read() as conn:
         if all(_is_told(row["error"], reason) for row in hub.store.conversations.stranded(conn, lane)):
             return 0
+    desks = desks_of(hub)
     with hub.store.database.write() as conn:
         rows = hub.store.conversations.stranded(conn, lane, locked=True)
         ids = [row["id"] for row in rows if not _is_told(row["error"], reason)]
         hub.store.conversations.hold(conn, ids, {"code": OFF, "message": reason})
-        follow_up(hub, conn, ids)
+        follow_up(hub, conn, ids, desks=desks)
     if ids:
         log.warning("replies wait for a source that is off", lane=lane, replies=len(ids), reason=reason)
         ring_outlets(hub, hub.settings.destinations)
@@ -187,39 +188,45 @@ def _is_told(error: object, reason: str) -> bool:
 # --------------------------------------------------------------------------------------------------------------- notes
 
 
-def follow_up(hub: Hub, conn: Connection, ids: Iterable[int]) -> None:
+def follow_up(hub: Hub, conn: Connection, ids: Iterable[int], *, desks: frozenset[str]) -> None:
     """Tell the agents what became of these replies, in the transaction that says so: a kill loses no news.
 
     Of those that have ended and whose post is gone no text is kept: an agent may have quoted it, and nobody can tell any more.
     """
     rows = hub.store.conversations.replies(conn, ids)
-    _plan_notes(hub, conn, rows)
+    _plan_notes(hub, conn, rows, desks)
     ended = [row for row in rows if row["state"] not in OPEN]
     gone = hub.store.signals.tombstoned(conn, sorted({row["signal_key"] for row in ended}))
     said = {row["id"]: {**row["fields"], "text": REMOVED} for row in ended if row["signal_key"] in gone}
     hub.store.erasures.redact(conn, said)
 
 
-def _plan_notes(hub: Hub, conn: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+def _plan_notes(hub: Hub, conn: Connection, rows: Iterable[Mapping[str, Any]], desks: frozenset[str]) -> None:
     for row in rows:
         page = f"{hub.settings.public_url}/deliveries/{row['id']}"
         network = str(row["fields"].get("signal", "")).partition(":")[0]
         text = reply_note(network, state=row["state"], error=row["error"], links=(row["remote_url"], page))
         if text:
-            plan_note(hub, conn, row["fields"], text=text, about=(row["record_key"], row["signal_key"]))
-
-
-def plan_unanswered(hub: Hub, conn: Connection, fields: Mapping[str, Any], *, reason: str, record_key: str) -> None:
-    """Tell the agents that there was nothing to answer."""
-    plan_note(hub, conn, fields, text=unanswered_note(reason), about=(record_key, ""))
+            about = (row["record_key"], row["signal_key"])
+            plan_note(hub, conn, row["fields"], text=text, about=about, desks=desks)
 
 
 def plan_note(
-    hub: Hub, conn: Connection, fields: Mapping[str, Any], *, text: str, about: tuple[str, str | None]
+    hub: Hub,
+    conn: Connection,
+    fields: Mapping[str, Any],
+    *,
+    text: str,
+    about: tuple[str, str | None],
+    desks: frozenset[str],
 ) -> None:
-    """A private note on the ticket where the agent wrote; a newer one replaces one that was not sent yet."""
-    target, destination = read_target(str(fields.get("ticket") or "")), str(fields["destination"])
-    if target is None or target.keyed_by != "conversation" or not takes_notes(hub, destination):
+    """Plan a private note on the ticket where the agent wrote; a newer one replaces one that was not sent yet.
+
+    `desks` are the destinations that take notes (see `desks_of`): elsewhere none is planned.
+    """
+    ticket, destination = str(fields.get("ticket") or ""), str(fields["destination"])
+    target = Need.read(ticket) if ticket else None
+    if target is None or target.kind != "conversation" or destination not in desks:
         return
     record_key, signal_key = about
     note = Record(
@@ -231,8 +238,8 @@ def plan_note(
         mapping="note",
         mapping_version="",
         stable=digest(text),
-        provides=f"note:{target.object}:{record_key}",
-        needs=(target.provides,),
+        provides=str(Need("note", target.object, record_key)),
+        needs=(ticket,),
     )
     plan_surely(hub, conn, Planned(note, signal_key or "", ""))
 
@@ -244,11 +251,14 @@ def plan_surely(hub: Hub, conn: Connection, item: Planned) -> None:
             return
 
 
-def takes_notes(hub: Hub, name: str) -> bool:
-    """Whether a destination can tell its agents something."""
-    section = hub.settings.destinations.get(name)
-    if section is None or not section.enabled:
-        return False
+def desks_of(hub: Hub) -> frozenset[str]:
+    """Return the destinations that can tell their agents something; asked before a transaction, since it may load plugins."""
+    return frozenset(
+        name for name, section in hub.settings.destinations.items() if section.enabled and _notes(hub, name)
+    )
+
+
+def _notes(hub: Hub, name: str) -> bool:
     try:
         return "note" in hub.destination(name).capabilities
     except ConfigError:
@@ -263,6 +273,11 @@ def ring_outlets(hub: Hub, names: Iterable[str]) -> None:
 
 def discard(hub: Hub, ids: Sequence[int], *, note: str) -> int:
     """Give deliveries up for good; agents are told of refused replies in the same transaction. Returns how many."""
-    count = hub.store.outbox.discard(ids, note=note, now=hub.now(), also=lambda conn: follow_up(hub, conn, ids))
+    desks = desks_of(hub)
+
+    def also(conn: Connection) -> None:
+        follow_up(hub, conn, ids, desks=desks)
+
+    count = hub.store.outbox.discard(ids, note=note, now=hub.now(), also=also)
     ring_outlets(hub, hub.settings.destinations)
     return count

@@ -2,54 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
-from hub.core.errors import ConfigError
-from hub.core.model import Author, Signal
-from hub.flow.back.threads import Threads
+from hub.core.decide.decision import Decision
+from hub.core.errors import ConfigError, Conflict
+from hub.core.model import Signal
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
 from hub.store import Connection
-from hub.store.signals import Judged
-from hub.store.upkeep.threads import Dropped
 
 
-class Decision(Protocol):
-    """What was decided about a batch, as far as it is looked at here: see `hub.flow.decide`."""
-
-    @property
-    def new(self) -> Sequence[Judged]:
-        """Signals to store."""
-
-    @property
-    def revised(self) -> Sequence[Judged]:
-        """Signals to store in place of an earlier form."""
-
-    @property
-    def refreshed(self) -> Mapping[str, int]:
-        """Signals whose raw row is another now."""
-
-    @property
-    def authors(self) -> Sequence[Author]:
-        """Authors to remember."""
-
-    @property
-    def late(self) -> Sequence[int]:
-        """Raw rows whose post is gone already."""
-
-    @property
-    def threads(self) -> Threads:
-        """The conversations of the batch."""
-
-    @property
-    def dropped(self) -> Sequence[Dropped]:
-        """Tickets that are not sent after all."""
+def dutiful_sources(hub: Hub, signals: Sequence[Signal], decision: Decision) -> frozenset[str]:
+    """Return those sources of a batch whose posts have to be looked at again."""
+    told = (*signals, *(item.signal for item in decision.judged))
+    return frozenset(name for name in {one.provenance.source for one in told if one.provenance} if has_duty(hub, name))
 
 
-def note_sightings(hub: Hub, conn: Connection, signals: Sequence[Signal], decision: Decision) -> None:
+def note_sightings(
+    hub: Hub, conn: Connection, signals: Sequence[Signal], decision: Decision, *, dutiful: frozenset[str]
+) -> None:
     """Remember each raw row that holds a signal's text and is not its own, and what is under a duty of its network."""
-    judged = [item.signal for item in (*decision.new, *decision.revised)]
+    judged = [item.signal for item in decision.judged]
     own = {one.key: one.provenance.raw_id for one in judged if one.provenance} | dict(decision.refreshed)
     held = [(key, one.provenance.raw_id) for one in signals if one.provenance for key in (one.key, one.quotes) if key]
     others = [(key, raw_id) for key, raw_id in held if own.get(key) != raw_id]
@@ -60,12 +33,11 @@ def note_sightings(hub: Hub, conn: Connection, signals: Sequence[Signal], decisi
     hub.store.erasures.sighted(conn, others, moved)
     seen = {one.key: one.provenance.source for one in judged if one.provenance}
     seen |= {one.key: one.provenance.source for one in signals if one.provenance and one.key in decision.refreshed}
-    dutiful = {name for name in set(seen.values()) if has_duty(hub, name)}
     hub.store.watch.add(conn, {key: name for key, name in seen.items() if name in dutiful}, now=hub.now())
 
 
 def has_duty(hub: Hub, name: str) -> bool:
-    """Whether a source's posts have to be looked at again: it can ask whether they exist, or may keep them for a time only."""
+    """Return True if a source's posts have to be looked at again: it can recheck them, or may keep them for a time only."""
     if name not in hub.settings.sources:
         return False
     try:
@@ -75,17 +47,17 @@ def has_duty(hub: Hub, name: str) -> bool:
     return isinstance(source, Source) and (source.recheck_size > 0 or source.compliance.keep is not None)
 
 
-def weave(hub: Hub, conn: Connection, decision: Decision) -> bool:
-    """Join threads for good; False where somebody stored meanwhile what belongs to them, or what is gone."""
+def weave(hub: Hub, conn: Connection, decision: Decision) -> None:
+    """Join threads for good. Raises Conflict if what belongs to them, or what is gone, was stored since they were read."""
     threads, store = decision.threads, hub.store
-    judged = [item.signal for item in (*decision.new, *decision.revised)]
+    judged = [item.signal for item in decision.judged]
     named = {key for one in judged for key in (one.key, one.author_key) if key}
     named |= {*decision.refreshed, *(one.key for one in decision.authors)}
     if store.signals.tombstoned(conn, sorted(named)):
-        return False
+        raise Conflict
     store.threads.remember(conn, threads.aliases)
-    if not store.threads.join(conn, threads.moves, decision.dropped, now=hub.now()):
-        return False
+    store.threads.join(conn, threads.moves, decision.dropped, now=hub.now())
     homes = [one.conversation_key or one.key for one in judged]
     chosen = [home for home, one in zip(homes, judged, strict=True) if home != one.key]
-    return not (threads.others or chosen) or not store.threads.overlooked(conn, threads.others, chosen)
+    if (threads.others or chosen) and store.threads.overlooked(conn, threads.others, chosen):
+        raise Conflict

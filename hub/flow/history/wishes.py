@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from hub.core.decide.trace import Trace, decode_trace, encode_trace
 from hub.core.model import Record
 from hub.store.database import chunks
 from hub.store.history import Target
@@ -30,7 +31,7 @@ CREATE TABLE made (target BLOB, signal TEXT, destination TEXT, object TEXT, reco
     PRIMARY KEY (target, signal)) WITHOUT ROWID;
 CREATE TABLE failures (destination TEXT, mapping TEXT, rule TEXT, field TEXT, reason TEXT, count INTEGER, signal TEXT,
     PRIMARY KEY (destination, mapping, rule, field, reason)) WITHOUT ROWID;
-CREATE TABLE told (signal TEXT PRIMARY KEY, raw INTEGER, trace BLOB, matched INTEGER) WITHOUT ROWID;
+CREATE TABLE told (signal TEXT PRIMARY KEY, raw INTEGER, trace TEXT, matched INTEGER) WITHOUT ROWID;
 CREATE TABLE differences (ordinal INTEGER PRIMARY KEY, kind TEXT, body BLOB);
 """
 # The last one who asks has it, as in the ledger; and beside it the one whose raw item is the newest: an edit comes after
@@ -150,9 +151,9 @@ class Wishes:
             ),
         )
 
-    def tell(self, signal: str, raw_id: int, trace: Any, *, matched: bool) -> None:
+    def tell(self, signal: str, raw_id: int, trace: Trace, *, matched: bool) -> None:
         """Keep the new trace of a signal about which this run decides otherwise."""
-        row = (signal, raw_id, msgspec.json.encode(trace), matched)
+        row = (signal, raw_id, encode_trace(trace), matched)
         self._db.execute("INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?)", row)
 
     # --------------------------------------------------------------------------------------------------------- reading
@@ -199,11 +200,11 @@ class Wishes:
         """How many records cannot be made."""
         return int(self._db.execute("SELECT coalesce(sum(count), 0) FROM failures").fetchone()[0])
 
-    def told(self, signals: Iterable[str]) -> dict[str, tuple[int, Any, bool]]:
+    def told(self, signals: Iterable[str]) -> dict[str, tuple[int, Trace, bool]]:
         """The new traces of these signals: key to (raw row, trace, matched)."""
         query = "SELECT raw, trace, matched FROM told WHERE signal = ?"
         rows = ((key, self._db.execute(query, (key,)).fetchone()) for key in set(signals))
-        return {key: (row[0], msgspec.json.decode(row[1]), bool(row[2])) for key, row in rows if row}
+        return {key: (row[0], decode_trace(row[1]), bool(row[2])) for key, row in rows if row}
 
     def spool(self, differences: Iterable[tuple[str, Any]]) -> None:
         """Keep differences (kind, value) to be shown."""

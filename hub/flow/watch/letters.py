@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from hub.core.ledger import DISCARDABLE, RETRYABLE, RETRYABLE_TOGETHER, State, in_order
 from hub.flow.back.reply import discard as give_up
 from hub.flow.back.reply import outlets, ring_outlets
 from hub.runtime import Hub
 from hub.store.audit import Entry
 from hub.store.database import chunks
-from hub.store.outbox import DISCARDABLE, RETRYABLE
-
-TROUBLED = ("dead", "retry", "blocked", "parked", "uncertain")
 
 
 class Letters(msgspec.Struct, frozen=True):
@@ -47,19 +45,19 @@ class Letters(msgspec.Struct, frozen=True):
 def retryable(hub: Hub, wanted: Letters, ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
     """Deliveries that match and can be retried, oldest first: id, destination, object, state, error.
 
-    Where neither a state nor ids are named, those in review are left out: each waits for a word of its own.
+    Where neither a state nor ids are named, those that await a person are left out: each waits for a word of its own.
     """
-    return _find(hub, wanted, ids, states=RETRYABLE if ids or wanted.state else TROUBLED)
+    return _find(hub, wanted, ids, states=RETRYABLE if ids or wanted.state else RETRYABLE_TOGETHER)
 
 
 def discardable(hub: Hub, wanted: Letters, ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
     """The same for what can be given up: dead ones, where neither a state nor ids are named."""
-    return _find(hub, wanted, ids, states=DISCARDABLE if ids or wanted.state else ("dead",))
+    return _find(hub, wanted, ids, states=DISCARDABLE if ids or wanted.state else frozenset({"dead"}))
 
 
-def _find(hub: Hub, wanted: Letters, ids: Sequence[int] | None, *, states: Sequence[str]) -> list[dict[str, Any]]:
+def _find(hub: Hub, wanted: Letters, ids: Sequence[int] | None, *, states: Iterable[State]) -> list[dict[str, Any]]:
     columns = {"destination": wanted.destination, "object": wanted.object, "rule": wanted.rule}
-    chosen = [state for state in states if wanted.state in (None, state)]
+    chosen = [state for state in in_order(states) if wanted.state in (None, state)]
     rows = hub.store.outbox.matching(chosen, ids=ids, since=wanted.since, until=wanted.until, **columns)
     return [row for row in rows if _has(row, wanted.error)]
 

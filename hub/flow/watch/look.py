@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from hub.flow.back.reply import is_lane, outlets, why_off
+from hub.core.ledger import IN_DEAD_END, Lane
+from hub.flow.back.reply import outlets, why_off
 from hub.flow.watch.judge import Heard, Held, Let, Pause, Poll, Snapshot
-from hub.runtime import SOURCES, Hub
+from hub.runtime import Hub
 from hub.sdk.rates import Usage
 from hub.store.upkeep.alerts import Kept
 
-NEEDS_A_PERSON = ("dead", "review")
 VALVE = "valve"
 LATELY = timedelta(hours=1)
 MOST_ENTRIES = 1000
@@ -25,7 +25,11 @@ def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
     """The hub at this moment. Sources are not judged while not all of their arrivals are counted."""
     now, figures = hub.now(), hub.store.figures
     names = set(outlets(hub))
-    blocked = {name: count for name, count in figures.blocked().items() if name in names or is_lane(name)}
+    blocked = {
+        name: count
+        for name, count in figures.blocked().items()
+        if name in names or Lane.of_outlet(name).work == "reply"
+    }
     return Snapshot(
         now,
         pauses=(*(pause for pause in pauses(hub) if pause.name in names), *off(hub, blocked)),
@@ -50,7 +54,8 @@ def pauses(hub: Hub) -> list[Pause]:
 
 def off(hub: Hub, lanes: Iterable[str]) -> list[Pause]:
     """Of these connections, the sources that may not answer by now."""
-    reasons = {name: why_off(hub, name.removeprefix(SOURCES)) for name in lanes if is_lane(name)}
+    replying = [lane for lane in map(Lane.of_outlet, lanes) if lane.work == "reply"]
+    reasons = {str(lane): why_off(hub, lane.name) for lane in replying}
     return [Pause(name, "off", reason, hub.now()) for name, reason in reasons.items() if reason]
 
 
@@ -79,7 +84,7 @@ def enabled_sources(hub: Hub) -> list[str]:
 
 def held(hub: Hub, name: str) -> Held | None:
     """What waits at a destination for records that need a person; None where nothing does."""
-    heads = [head for head in hub.store.valve.heads(name, now=hub.now()) if head.state in NEEDS_A_PERSON]
+    heads = [head for head in hub.store.valve.heads(name, now=hub.now()) if head.state in IN_DEAD_END]
     if not heads:
         return None
     return Held(sum(head.waiting for head in heads), min(head.since for head in heads), heads[0].id)

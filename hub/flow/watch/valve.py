@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import structlog
 
 from hub.config.settings import DeliverySection
+from hub.core.ledger import Need
 from hub.flow.intake import usable_destination
 from hub.flow.watch.look import VALVE
 from hub.runtime import Hub
@@ -61,7 +62,7 @@ def give_way(hub: Hub, name: str) -> int:
 
 def let_go(hub: Hub, name: str, head: Head, waiting: Sequence[Waiting]) -> int:
     """Send on what can do without the head; the rest is a person's."""
-    alone = head.provides.startswith("author:") and ALONE in hub.destination(name).capabilities
+    alone = Need.read(head.provides).kind == "author" and ALONE in hub.destination(name).capabilities
     free = [one.id for one in waiting if alone and one.operation in FREE]
     rest = [one.id for one in waiting if not (alone and one.operation in FREE)]
     done = 0
@@ -80,7 +81,7 @@ def let_go(hub: Hub, name: str, head: Head, waiting: Sequence[Waiting]) -> int:
 def reason(head: Head, section: DeliverySection) -> str:
     """Why a delivery was left to a person."""
     kind = {"author": "its author's record", "conversation": "its ticket"}.get(
-        head.provides.partition(":")[0], "a record"
+        Need.read(head.provides).kind, "a record"
     )
     why = f"more than {section.hold_most} waited for it" if head.waiting > section.hold_most else "it waited too long"
     return f"{kind} never landed (delivery {head.id} is {head.state}), and {why}"

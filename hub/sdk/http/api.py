@@ -67,8 +67,8 @@ class Api:
     """One vendor for the length of a call of the engine.
 
     `base` is where paths start; `via` sends in place of the guard, through a vendor's client (see `adapters.Tap`).
-    Every error is named by the table, and told without secrets. A 401 renews the credential once a call, then it is
-    Unauthorised.
+    Every error is named by the table, and told without secrets. A 401 renews the credential once, then it is Unauthorised;
+    not before another call has succeeded is it renewed again, so that a lasting 401 costs few calls.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Api:
         self.ctx = ctx
         self.base = base
         self.errors = errors or ErrorTable()
-        self._auth = auth
+        self._auth, self._renewed = auth, False
         self._headers = {"Accept": "application/json", **(headers or {})}
         self._timeout = timeout
         self._send = via or ctx.http.send
@@ -134,8 +134,11 @@ class Api:
         try:
             return self._try(call, proof, also)
         except Unauthorised as error:
+            if not self._is_worn(error) or self._renewed or self._auth is None:
+                raise
             # It did nothing there, so the same call may go again; a second refusal is the engine's.
-            if self._auth is None or not self._is_worn(error) or not self._auth.renew(self.ctx, proof):
+            self._renewed = True
+            if not self._auth.renew(self.ctx, proof):
                 raise
             return self._try(call, self._auth.headers(self.ctx), also)
 
@@ -173,6 +176,7 @@ class Api:
             if refusal is not None:
                 self.ctx.http.redact_error(refusal)
                 raise refusal
+        self._renewed = False
         found = ApiAnswer(answer, self.errors.vendor)
         if call.effect == "reads" and found.data is None and answer.status == 200 and call.method != "HEAD":
             raise Unavailable(f"{self.errors.vendor}'s answer is no JSON: {self.errors.hint}", code="no_json")

@@ -216,7 +216,7 @@ class RefreshToken(MintedAuth):
     """A person's consent, kept alive by a refresh token (RFC 6749 section 6), also one that changes with each use.
 
     What was got is kept in the connection's memory under `name`, so that all processes share it; a new `refresh_token` in the
-    configuration (somebody has authorised again) replaces it.
+    configuration (a person has authorised again) replaces it.
     """
 
     def __init__(

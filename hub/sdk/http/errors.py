@@ -55,7 +55,7 @@ def _date(headers: Mapping[str, str]) -> datetime | None:
 
 
 def error_for(response: HttpResponse, now: datetime | None = None) -> ConnectorError | None:
-    """The generic meaning of a status, None below 400.
+    """Return the generic meaning of a status, None below 400.
 
     401 Unauthorised; 429 RateLimited and 503 Unavailable with their Retry-After; 408, 425 and other 5xx Unavailable;
     any other 4xx Rejected. `code` is the status, `details` hold it, the beginning of the body, and the name that the server

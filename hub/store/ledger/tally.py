@@ -6,7 +6,8 @@ from typing import Any
 
 from sqlalchemy import CompoundSelect, Select, func, literal, select, union_all
 
-from hub.store.tables import CLOSED, CLOSED_FOR_ORDER, UNCLOSED
+from hub.core import ledger
+from hub.store.tables import CLOSED, UNCLOSED
 from hub.store.tables import deliveries as T
 
 
@@ -17,7 +18,9 @@ def _closed() -> Select[Any]:
     names = first.union_all(
         select(following.correlate(first).scalar_subquery()).where(first.c.destination.is_not(None))
     )
-    states = union_all(*(select(literal(state).label("state")) for state in CLOSED_FOR_ORDER)).subquery("states")
+    states = union_all(*(select(literal(state).label("state")) for state in ledger.in_order(ledger.CLOSED))).subquery(
+        "states"
+    )
     mine = T.c.destination == names.c.destination, T.c.state == states.c.state
     count = select(func.count()).select_from(T).where(*mine, CLOSED).correlate(names, states).scalar_subquery()
     each = names.join(states, names.c.destination.is_not(None))

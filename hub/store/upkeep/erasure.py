@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 from sqlalchemy import (
     Column,
+    CompoundSelect,
     Connection,
     ForeignKey,
     Index,
@@ -24,11 +25,15 @@ from sqlalchemy import (
     update,
 )
 
+from hub.core.decide.trace import decode_trace, encode_trace, forget_last_word, forget_post, mark_of
+from hub.core.errors import Conflict
+from hub.core.ledger import IDLE, OPEN, STOPPABLE, WITHDRAWN, State
 from hub.core.model import Delivery, RawItem, Signal, Tombstone
 from hub.store.conversations import RECORDS
 from hub.store.database import Database, among, chunks
+from hub.store.ledger.moves import moving
 from hub.store.outbox import GONE
-from hub.store.tables import OPEN_STATES, Id, Time, Words, attempts, json_text, metadata, needs
+from hub.store.tables import Id, Time, Words, attempts, json_text, metadata, needs, of_kind
 from hub.store.tables import authors as A
 from hub.store.tables import deliveries as T
 from hub.store.tables import inbox as I
@@ -57,7 +62,6 @@ Index(
     sqlite_where=I.c.state == "split",
     postgresql_where=I.c.state == "split",
 )
-STOPPABLE = ("pending", "retry", "blocked", "parked")
 DOUBTS = ("uncertain", "review", "lost")  # outcomes of attempts after which nobody knows whether the record is there
 ERASED = "erased"
 _signal = msgspec.json.Decoder(Signal)
@@ -119,13 +123,20 @@ class Erasures:
                     found[row.key] = quoted or ""
         return found
 
-    def seen(self, conn: Connection, key: str) -> list[RawItem]:
-        """Every raw item that spoke of a signal, earlier forms of it too, as long as they hold anything."""
+    def seen(self, conn: Connection, key: str) -> dict[int, RawItem]:
+        """Every raw item that spoke of a signal, by row, earlier forms of it too, as long as they hold anything."""
         columns = (I.c.connection, I.c.plugin, I.c.payload, I.c.received_at, I.c.external_id, I.c.realm, I.c.revision)
-        mine = sightings.c.signal_key == key, I.c.state != ERASED
-        query = select(*columns).join(sightings, sightings.c.raw_id == I.c.id).where(*mine)
-        first = select(*columns).join(S, S.c.raw_id == I.c.id).where(S.c.key == key, I.c.state != ERASED)
-        return [RawItem(*row) for row in (*conn.execute(query), *conn.execute(first))]
+        query = select(I.c.id, *columns).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
+        return {row[0]: RawItem(*row[1:]) for row in conn.execute(query)}
+
+    def rows_of(self, conn: Connection, key: str) -> list[int]:
+        """The rows of these raw items."""
+        query = select(I.c.id).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
+        return list(conn.scalars(query))
+
+    def _rows(self, key: str) -> CompoundSelect[Any]:
+        own = select(S.c.raw_id).where(S.c.key == key)
+        return union_all(select(sightings.c.raw_id).where(sightings.c.signal_key == key), own)
 
     def stored(self, conn: Connection, keys: Sequence[str]) -> dict[str, Signal]:
         """The signals among the keys that are stored and not yet blanked."""
@@ -148,7 +159,7 @@ class Erasures:
         found: dict[int, Any] = {}
         of_signals = (among(T.c.signal_key, part) for part in chunks(signals))
         of_people = (and_(among(T.c.record_key, part), _OF_AUTHOR) for part in chunks(people))
-        of_kin = (and_(among(T.c.record_key, part), or_(*_OF_KIN)) for part in chunks(kin))
+        of_kin = (and_(among(T.c.record_key, part), _OF_KIN) for part in chunks(kin))
         for mine in (*of_signals, *of_people, *of_kin):
             rows = conn.execute(select(*_SENT).where(mine, T.c.operation.in_(RECORDS)))
             found.update((row.id, row) for row in rows)
@@ -165,7 +176,7 @@ class Erasures:
         """Whether a destination has, or may get, the record that a tombstone without a reference is about."""
         this = T.c.record_key == tombstone.record_key, T.c.destination == tombstone.destination
         kind = T.c.object == tombstone.object, T.c.operation == tombstone.fields.get("operation")
-        return bool(conn.scalar(select(exists().where(*this, *kind, T.c.state.not_in(("superseded", "discarded"))))))
+        return bool(conn.scalar(select(exists().where(*this, *kind, T.c.state.not_in(WITHDRAWN)))))
 
     def answers(self, conn: Connection, keys: Sequence[str]) -> list[tuple[int, str, Mapping[str, Any]]]:
         """Replies to these signals that are settled: id, signal and payload."""
@@ -184,7 +195,7 @@ class Erasures:
 
     def awaited(self, conn: Connection, row: Sent) -> str | None:
         """The signal of another open delivery of this destination that waits for what this row provides."""
-        other = T.c.destination == row.destination, T.c.state.in_(OPEN_STATES), T.c.signal_key != row.signal_key
+        other = T.c.destination == row.destination, T.c.state.in_(OPEN), T.c.signal_key != row.signal_key
         query = (
             select(T.c.signal_key)
             .join(needs, needs.c.delivery_id == T.c.id)
@@ -192,28 +203,32 @@ class Erasures:
         )
         return conn.scalar(query.order_by(T.c.id).limit(1))
 
-    def hand_over(self, conn: Connection, row: Sent, signal_key: str, fields: Mapping[str, Any]) -> bool:
-        """Let a row that was not sent be another signal's, with another payload; False where it is being sent now."""
+    def hand_over(self, conn: Connection, row: Sent, signal_key: str, fields: Mapping[str, Any]) -> None:
+        """Let a row that was not sent be another signal's, with another payload. Raises Conflict if it is being sent."""
         this = T.c.id == row.id, T.c.state == row.state
-        return conn.execute(update(T).where(*this).values(signal_key=signal_key, fields=fields)).rowcount == 1
+        if conn.execute(update(T).where(*this).values(signal_key=signal_key, fields=fields)).rowcount != 1:
+            raise Conflict
 
-    def stop(self, conn: Connection, ids: Sequence[int], *, values: Mapping[str, Any], now: datetime) -> bool:
-        """Give up rows that nobody is sending now; False where somebody has begun to since they were read."""
+    def stop(self, conn: Connection, ids: Sequence[int], to: State, *, now: datetime, **values: Any) -> None:
+        """Give up rows that were not sent. Raises Conflict if one of them is being sent since they were read."""
         stopped = 0
         for part in chunks(ids):
-            idle = among(T.c.id, part), T.c.state.in_((*STOPPABLE, "review"))
-            stopped += conn.execute(update(T).where(*idle).values({"settled_at": now, **values})).rowcount
-        return stopped == len(ids)
+            idle = moving(to, of=STOPPABLE).where(among(T.c.id, part))
+            stopped += conn.execute(idle.values({"settled_at": now, **values})).rowcount
+        if stopped != len(ids):
+            raise Conflict
 
-    def look_again(self, conn: Connection, ids: Sequence[int], *, now: datetime) -> bool:
-        """Let doubts that a person has, or let go on, be looked into once more; False where that is under way or decided."""
-        again = update(T).where(T.c.state.in_((*STOPPABLE, "review"))).values(state="uncertain", due_at=now)
-        return sum(conn.execute(again.where(among(T.c.id, part))).rowcount for part in chunks(ids)) == len(ids)
+    def look_again(self, conn: Connection, ids: Sequence[int], *, now: datetime) -> None:
+        """Let doubts that a person has, or let go on, be looked into again. Raises Conflict if one is under way or decided."""
+        again = moving("uncertain", of=STOPPABLE - {"approval"}).values(due_at=now)
+        if sum(conn.execute(again.where(among(T.c.id, part))).rowcount for part in chunks(ids)) != len(ids):
+            raise Conflict
 
-    def rewrite(self, conn: Connection, rows: Sequence[Sent]) -> bool:
-        """Replace payloads by those of these rows; False where a row is in another state by now: it may be being sent."""
+    def rewrite(self, conn: Connection, rows: Sequence[Sent]) -> None:
+        """Replace payloads by those of these rows. Raises Conflict if a row is in another state: it may be being sent."""
         same = (update(T).where(T.c.id == row.id, T.c.state == row.state).values(fields=row.fields) for row in rows)
-        return all(conn.execute(one).rowcount == 1 for one in same)
+        if not all(conn.execute(one).rowcount == 1 for one in same):
+            raise Conflict
 
     def redact(self, conn: Connection, fields: Mapping[int, Mapping[str, Any]]) -> None:
         """Replace payloads of settled rows."""
@@ -239,7 +254,8 @@ class Erasures:
             bare: list[dict[str, Any]] = []
             for row in conn.execute(select(S.c.key, S.c.raw_id, S.c.trace).where(among(S.c.key, part))).all():
                 raws.add(row.raw_id)
-                body, trace = json_text(_bare(signals[row.key], state)), _bare_trace(row.trace)
+                body = json_text(_bare(signals[row.key], state))
+                trace = encode_trace(forget_post(decode_trace(row.trace)))
                 bare.append({"this": row.key, "body": body, "trace": trace, "state": state})
             if bare:
                 conn.execute(_BLANK, bare)
@@ -248,16 +264,12 @@ class Erasures:
     def untell(self, conn: Connection, authors: Sequence[str], traces: frozenset[str]) -> None:
         """Take links and times that are gone out of what was kept of these authors' people when other signals were decided."""
         for part in chunks(authors):
-            told = S.c.trace.contains('"last_at"', autoescape=True)
+            told = S.c.trace.contains(mark_of("last_at"), autoescape=True)
             for row in conn.execute(select(S.c.key, S.c.trace).where(among(S.c.author_key, part), told)).all():
-                kept = msgspec.json.decode(row.trace)
-                who = [kept[name] for name in ("person", "account") if kept.get(name)]
-                gone = [one for one in who if not traces.isdisjoint((one.get("last_url"), one.get("last_at")))]
-                for one in gone:
-                    for name in _LAST:
-                        one.pop(name, None)
-                if gone:
-                    conn.execute(update(S).where(S.c.key == row.key).values(trace=json_text(kept)))
+                kept = decode_trace(row.trace)
+                bare = forget_last_word(kept, traces)
+                if bare != kept:
+                    conn.execute(update(S).where(S.c.key == row.key).values(trace=encode_trace(bare)))
 
     def blank_raw(self, conn: Connection, ids: Sequence[int]) -> None:
         """Empty raw rows, and the webhook bodies that they were parts of."""
@@ -287,7 +299,7 @@ class Erasures:
     def settled(self, conn: Connection, *, limit: int = 100) -> list[str]:
         """Erasures that are not finished although nothing of them is under way any more."""
         mine = or_(T.c.signal_key == erasures.c.key, and_(T.c.record_key == erasures.c.key, _OF_AUTHOR))
-        busy = exists().where(mine, T.c.state.in_(OPEN_STATES), T.c.operation.in_((*RECORDS, "tombstone")))
+        busy = exists().where(mine, T.c.state.in_(OPEN), T.c.operation.in_((*RECORDS, "tombstone")))
         return list(conn.scalars(select(erasures.c.key).where(_unfinished, ~busy).order_by(erasures.c.at).limit(limit)))
 
     def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
@@ -323,9 +335,8 @@ _BLANK = (
     )
 )
 # A conversation's key is its root's key: only an author's records are found by the record's key.
-_OF_AUTHOR = T.c.provides.startswith("author:")
-_OF_KIN = T.c.provides.startswith("person:"), T.c.provides.startswith("account:")
-_LAST = ("last_url", "last_network", "last_at")
+_OF_AUTHOR = of_kind(T.c.provides, "author")
+_OF_KIN = of_kind(T.c.provides, "person", "account")
 _DOUBTED = exists().where(attempts.c.delivery_id == T.c.id, attempts.c.outcome.in_(DOUBTS))
 _SENT = (
     T.c.id,
@@ -344,7 +355,7 @@ _SENT = (
     T.c.fields,
     T.c.first_sent_at.is_not(None).label("was_sent"),
     T.c.remote_id,
-    and_(T.c.state.in_(STOPPABLE), _DOUBTED).label("was_let_go"),
+    and_(T.c.state.in_(IDLE), _DOUBTED).label("was_let_go"),
 )
 _ANSWER = (T.c.id, T.c.signal_key, T.c.fields)
 _RECEIPT = (
@@ -388,12 +399,6 @@ def _bare(signal: Signal, state: Any) -> Signal:
         origin=signal.origin,
         provenance=signal.provenance,
     )
-
-
-def _bare_trace(trace: str) -> str:
-    """The versions and what matched: the rest may quote the author."""
-    kept = msgspec.json.decode(trace)
-    return json_text({name: kept[name] for name in ("rules", "topics", "matched", "about", "size") if name in kept})
 
 
 def _bare_error(error: Mapping[str, Any]) -> dict[str, Any]:

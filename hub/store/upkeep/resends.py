@@ -7,11 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import exists, select, update
 
+from hub.core.ledger import MAYBE_THERE
 from hub.store.database import Database, among, chunks
 from hub.store.tables import deliveries as T
 
-WRITTEN = ("leased", "delivered", "uncertain", "review")
-"""States of a row whose payload is, or may be, at the destination."""
 REPLACING = ("upsert", "note")
 """Operations of which a newer row says what an older one said before: the older one is worth nothing then."""
 
@@ -26,7 +25,7 @@ class Resends:
         """Of these rows, those whose record was written anew since they failed: who let them go on would undo that."""
         newer = T.alias("newer")
         same = (newer.c[name] == T.c[name] for name in ("record_key", "destination", "object", "operation"))
-        later = exists().where(*same, newer.c.seq > T.c.seq, newer.c.state.in_(WRITTEN))
+        later = exists().where(*same, newer.c.seq > T.c.seq, newer.c.state.in_(MAYBE_THERE))
         query = select(T.c.id).where(T.c.operation.in_(REPLACING), later)
         with self.database.read() as conn:
             return frozenset(id_ for part in chunks(ids) for id_ in conn.scalars(query.where(among(T.c.id, part))))

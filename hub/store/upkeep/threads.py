@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from sqlalchemy import Column, Connection, Table, delete, exists, not_, or_, select, text, update
 
+from hub.core.errors import Conflict
+from hub.core.ledger import WITHDRAWN, Need
 from hub.core.model import Signal
+from hub.core.threads import Dropped, Move
 from hub.store.conversations import conversations, retired
 from hub.store.database import Database, among, chunks, is_empty
+from hub.store.ledger.moves import moving
 from hub.store.outbox import GONE
 from hub.store.tables import CONVERSATION_NEED, Words, json_text, metadata, needs, refs
 from hub.store.tables import deliveries as T
@@ -24,22 +28,7 @@ aliases = Table(
     Column("key", Words, nullable=False),
 )
 ORDER_LOCK = 0x48554243  # any number that no other program on this database uses
-NO_TICKET = ("discarded", "superseded")
 _signal = msgspec.json.Decoder(Signal)
-
-
-class Move(NamedTuple):
-    """A conversation that is part of another: its key, and the key that both go by from now on."""
-
-    old: str
-    new: str
-
-
-class Dropped(NamedTuple):
-    """A ticket that was planned, and is not sent because its conversation has one: destination and conversation key."""
-
-    destination: str
-    key: str
 
 
 class Threads:
@@ -85,10 +74,10 @@ class Threads:
         if rows:
             conn.execute(self.database.insert_new(aliases), rows)
 
-    def join(self, conn: Connection, moves: Sequence[Move], dropped: Sequence[Dropped], *, now: datetime) -> bool:
-        """Join conversations: signals, tickets and what waits for them. False where a ticket to drop is being sent."""
-        if not all(_drop(conn, ticket, now=now) for ticket in dropped):
-            return False
+    def join(self, conn: Connection, moves: Sequence[Move], dropped: Sequence[Dropped], *, now: datetime) -> None:
+        """Join conversations: signals, tickets and what waits for them. Raises Conflict if a ticket to drop is being sent."""
+        for ticket in dropped:
+            _drop(conn, ticket, now=now)
         for move in moves:
             names = [move.old, *self.former(conn, [move.old])]
             conn.execute(update(retired).where(retired.c.now == move.old).values(now=move.new))
@@ -96,7 +85,6 @@ class Threads:
             _move_signals(conn, move)
             _move_tickets(conn, move, names)
             _move_values(conn, move)
-        return True
 
     def overlooked(self, conn: Connection, names: Iterable[str], homes: Iterable[str]) -> bool:
         """Whether somebody stored meanwhile what belongs together: signals under `names`, or the end of `homes`.
@@ -143,16 +131,12 @@ def _move_signals(conn: Connection, move: Move) -> None:
         conn.execute(update(S).where(S.c.id == row.id).values(conversation_key=move.new, body=json_text(body)))
 
 
-def _drop(conn: Connection, ticket: Dropped, *, now: datetime) -> bool:
+def _drop(conn: Connection, ticket: Dropped, *, now: datetime) -> None:
     this = T.c.destination == ticket.destination, T.c.record_key == ticket.key, T.c.operation == "create"
-    unsent = T.c.state == "pending", T.c.first_sent_at.is_(None)
-    values = {
-        "state": "discarded",
-        "stable": GONE,
-        "settled_at": now,
-        "error": {"note": "the conversation has a ticket"},
-    }
-    return conn.execute(update(T).where(*this, *unsent).values(values)).rowcount == 1
+    unsent = moving("discarded", of=["pending"]).where(*this, T.c.first_sent_at.is_(None))
+    values = {"stable": GONE, "settled_at": now, "error": {"note": "the conversation has a ticket"}}
+    if conn.execute(unsent.values(values)).rowcount != 1:
+        raise Conflict
 
 
 def _move_tickets(conn: Connection, move: Move, names: Sequence[str]) -> None:
@@ -163,10 +147,11 @@ def _move_tickets(conn: Connection, move: Move, names: Sequence[str]) -> None:
     columns = (T.c.id, T.c.destination, T.c.provides, T.c.state)
     tickets = select(*columns).where(T.c.record_key.in_(names), T.c.operation == "create")
     for row in conn.execute(tickets).all():
-        if not row.provides.endswith(f":{move.old}"):
+        need = Need.read(row.provides)
+        if need.key != move.old:
             continue
-        provides = f"{row.provides.removesuffix(move.old)}{move.new}"
-        if row.state not in NO_TICKET:
+        provides = str(need._replace(key=move.new))
+        if row.state not in WITHDRAWN:
             if _has_ticket(conn, row, provides):
                 continue
             conn.execute(update(T).where(T.c.id == row.id).values(provides=provides))
@@ -187,5 +172,5 @@ def _move_values(conn: Connection, move: Move) -> None:
 
 def _has_ticket(conn: Connection, row: Any, provides: str) -> bool:
     landed = exists().where(refs.c.destination == row.destination, refs.c.provides == provides)
-    coming = exists().where(T.c.destination == row.destination, T.c.provides == provides, T.c.state.not_in(NO_TICKET))
+    coming = exists().where(T.c.destination == row.destination, T.c.provides == provides, T.c.state.not_in(WITHDRAWN))
     return bool(conn.scalar(select(or_(landed, coming))))

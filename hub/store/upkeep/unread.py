@@ -28,6 +28,10 @@ class UnreadRows:
         query = select(I.c.id, I.c.payload).where(_FAILED, func.length(I.c.payload) > 0)
         return [(row.id, bytes(row.payload)) for row in conn.execute(query)]
 
+    def has_bodies(self, conn: Connection) -> bool:
+        """Return True if any of them holds anything."""
+        return conn.execute(select(I.c.id).where(_FAILED, func.length(I.c.payload) > 0).limit(1)).first() is not None
+
     def older(self, before: datetime, *, limit: int) -> list[int]:
         """What destinations told before then, oldest first."""
         query = select(I.c.id).where(_OF_DESTINATIONS, I.c.received_at < before).order_by(I.c.received_at)

@@ -6,14 +6,15 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, select
 
+from hub.core import ledger
+from hub.core.ledger import GIVING_WAY
 from hub.store.audit import Audit, Entry
 from hub.store.database import Database, among, chunks
-from hub.store.tables import DUE, DUE_STATES, TROUBLED, Time, needs, refs, written_out
+from hub.store.ledger.moves import moving
+from hub.store.tables import DUE, TROUBLED, Time, needs, refs, written_out
 from hub.store.tables import deliveries as T
-
-GIVES_WAY = ("retry", "parked", "blocked", "review")
 
 
 class Head(NamedTuple):
@@ -113,8 +114,8 @@ class Valve:
         done = 0
         with self.database.write() as conn:
             for part in chunks(ids):
-                still = among(T.c.id, part), T.c.state.in_(DUE_STATES)
-                done += conn.execute(update(T).where(*still).values(state="review", error=error)).rowcount
+                left = moving("review", of=ledger.DUE).where(among(T.c.id, part))
+                done += conn.execute(left.values(error=error)).rowcount
             self._note(conn, entry, done, now)
         return done
 
@@ -127,17 +128,19 @@ class Valve:
             newer.c.record_key == T.c.record_key,
             newer.c.operation == "upsert",
             newer.c.seq > T.c.seq,
-            newer.c.state.in_(written_out(DUE_STATES)),
+            newer.c.state.in_(written_out(ledger.DUE)),
             newer.c.due_at <= before,
         )
-        failed = T.c.destination == destination, T.c.state.in_(written_out(GIVES_WAY)), T.c.operation == "upsert"
+        failed = T.c.destination == destination, T.c.state.in_(written_out(GIVING_WAY)), T.c.operation == "upsert"
         query = select(T.c.id).where(*failed, later)
         error = {"note": "a newer version of the record waited behind it for too long", "code": "held"}
         with self.database.read() as conn:
             ids = list(conn.scalars(query))
         if not ids:
             return []
-        given_up = update(T).where(*failed).values(state="discarded", settled_at=now, error=error).returning(T.c.id)
+        given_up = (
+            moving("discarded", of=GIVING_WAY).where(*failed).values(settled_at=now, error=error).returning(T.c.id)
+        )
         with self.database.write() as conn:
             return [one for part in chunks(ids) for one in conn.scalars(given_up.where(among(T.c.id, part)))]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from hub.core.delivery import STATES
+from hub.core.ledger import STATES
 from hub.flow import view
 from hub.runtime import Hub
 from hub.web.api import Key

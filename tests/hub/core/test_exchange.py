@@ -11,23 +11,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from hub.core.exchange.answer import choose_answered, is_same_text, may_reply
-from hub.core.exchange.change import (
+from hub.core.changes import (
     Answer,
     Directions,
     Effect,
     Gone,
     Merged,
     Nothing,
-    Target,
     Update,
     echo_of,
     read_change,
-    read_target,
 )
-from hub.core.exchange.erasure import is_of_people, is_quoting, quoting
-from hub.core.exchange.wording import network_name, reply_note
+from hub.core.erasure import is_of_people, is_quoting, quoting
 from hub.core.model import Change, Signal
+from hub.core.notes import network_name, reply_note
+from hub.core.replies import choose_answered, is_same_text, may_reply
 from hub.sdk.traits import ReplyRules
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -95,21 +93,6 @@ def test_no_value_makes_reading_a_change_fail(kind: str, value: Any, text: str) 
 )
 def test_the_hubs_own_doing_is_known(change: Change, self_id: str, *, known: bool, is_echo: bool) -> None:
     assert bool(echo_of(change, self_id=self_id, is_known_part=known)) is is_echo
-
-
-@pytest.mark.parametrize(
-    ("provides", "target"),
-    [
-        ("conversation:ticket:mastodon:abc", Target("conversation", "ticket", "mastodon:abc")),
-        ("signal:note:x", Target("signal", "note", "x")),
-        ("", None),
-        ("conversation:ticket", None),
-        ("::", None),
-    ],
-)
-def test_what_a_record_stands_for_is_taken_apart(provides: str, target: Target | None) -> None:
-    assert read_target(provides) == target
-    assert target is None or target.provides == provides
 
 
 @pytest.mark.parametrize(
@@ -183,7 +166,7 @@ PAGE = "http://hub/deliveries/3"
         ("dead", {"message": "too long"}, None, "Not posted on Mastodon: too long"),
         ("discarded", {"note": "rude"}, None, "Not posted on Mastodon, refused in the hub: rude"),
         (
-            "review",
+            "approval",
             {"message": "waits for approval"},
             None,
             f"Not posted on Mastodon yet. Waits for approval in the hub: {PAGE}",

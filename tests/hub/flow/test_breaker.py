@@ -9,8 +9,8 @@ import pytest
 
 from hub.core.errors import ConnectorError, QuotaExhausted, RateLimited, Rejected, Unavailable, Uncertain
 from hub.core.retry import FAILURES
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver, deliver_batch
-from hub.flow.process import process
 from hub.flow.sweep import ring_due
 from hub.sdk.connectors import Lookup
 from hub.sdk.http.pace import Pace, Slot

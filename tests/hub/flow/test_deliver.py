@@ -19,8 +19,8 @@ from hub.core.errors import (
 )
 from hub.core.keys import signal_key
 from hub.core.model import RemoteRef
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver, deliver_batch
-from hub.flow.process import process
 from hub.sdk.connectors import Lookup, Native, NoIdempotency
 from tests.hubs import Made
 from tests.logs import logged_by

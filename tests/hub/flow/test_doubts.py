@@ -10,18 +10,19 @@ import msgspec
 import pytest
 
 from hub.core.model import RawItem
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver
-from hub.flow.process import process
 from hub.runtime import Hub
+from hub.store import Store
 from tests.hub.flow.trial import opened, vendor_of
 from tests.hub.flow.vendor import LAG, WINDOW, Vendor
 from tests.hubs import Clock
 
 
 @contextmanager
-def doubted(url: str, folder: Path, kind: str) -> Iterator[tuple[Hub, Vendor, Clock]]:
+def doubted(store: Store, folder: Path, kind: str) -> Iterator[tuple[Hub, Vendor, Clock]]:
     """A hub whose vendor has written the author's record, and dropped the connection then."""
-    with opened(url, folder, kind) as hub:
+    with opened(store, folder, kind) as hub:
         vendor, clock = vendor_of(hub), hub.clock
         assert isinstance(clock, Clock)
         said = msgspec.json.encode({"id": "1", "text": "acme"})
@@ -44,10 +45,8 @@ def attempt(hub: Hub, vendor: Vendor, *script: str) -> None:
 
 
 @pytest.mark.parametrize("errors", [("busy",), ("unavailable",), ("limited",), ("quota",), ("denied",), ("busy",) * 2])
-def test_a_doubt_outlasts_the_errors_of_later_attempts(
-    database_url: str, tmp_path: Path, errors: Sequence[str]
-) -> None:
-    with doubted(database_url, tmp_path, "native") as (hub, vendor, clock):
+def test_a_doubt_outlasts_the_errors_of_later_attempts(store: Store, tmp_path: Path, errors: Sequence[str]) -> None:
+    with doubted(store, tmp_path, "native") as (hub, vendor, clock):
         attempt(hub, vendor, "dropped after", *errors)
         assert person(hub) == "uncertain"
         clock.pass_(seconds=WINDOW.total_seconds() + 3600)
@@ -55,8 +54,8 @@ def test_a_doubt_outlasts_the_errors_of_later_attempts(
         assert (person(hub), vendor.made.total()) == ("delivered", 3)
 
 
-def test_a_search_is_given_its_lag_after_each_time_that_something_was_sent(database_url: str, tmp_path: Path) -> None:
-    with doubted(database_url, tmp_path, "lookup") as (hub, vendor, clock):
+def test_a_search_is_given_its_lag_after_each_time_that_something_was_sent(store: Store, tmp_path: Path) -> None:
+    with doubted(store, tmp_path, "lookup") as (hub, vendor, clock):
         attempt(hub, vendor, "dropped before")
         clock.pass_(seconds=LAG.total_seconds())
         attempt(hub, vendor, "dropped after")
@@ -70,9 +69,9 @@ def test_a_search_is_given_its_lag_after_each_time_that_something_was_sent(datab
     ("errors", "wait"), [(("quota",), 3601), (("busy",), 6), (("limited",), 60), (("denied",), 301), (("refused",), 60)]
 )
 def test_a_search_is_given_its_lag_after_a_sending_that_followed_an_error(
-    database_url: str, tmp_path: Path, errors: Sequence[str], wait: int
+    store: Store, tmp_path: Path, errors: Sequence[str], wait: int
 ) -> None:
-    with doubted(database_url, tmp_path, "lookup") as (hub, vendor, clock):
+    with doubted(store, tmp_path, "lookup") as (hub, vendor, clock):
         attempt(hub, vendor, *errors)
         clock.pass_(seconds=wait)
         hub.store.outbox.retry([row["id"] for row in hub.store.outbox.recent(state="dead")], now=clock())

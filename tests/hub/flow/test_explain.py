@@ -12,14 +12,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hub.core.decide import judgement
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Label
 from hub.core.spec import RuleTrace
-from hub.flow import decide
+from hub.flow.decide.batch import process
 from hub.flow.explain import explain
-from hub.flow.process import process
 from hub.flow.sweep import prepare
 from hub.runtime import Hub
+from tests.databases import Databases
 from tests.hubs import Made, make_hub
 
 NewHub = Callable[..., Made]
@@ -50,14 +51,14 @@ class Watched:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.traces: dict[str, tuple[RuleTrace, ...]] = {}
-        plan = decide.plan
+        plan = judgement.plan
 
         def watching(signal: Any, *given: Any, **more: Any) -> Any:
             made = plan(signal, *given, **more)
-            self.traces[signal.key] = made.trace.rules
+            self.traces[signal.key] = made.rules
             return made
 
-        monkeypatch.setattr(decide, "plan", watching)
+        monkeypatch.setattr(judgement, "plan", watching)
 
 
 @pytest.fixture
@@ -147,11 +148,12 @@ def test_a_persons_later_correction_does_not_change_what_was_decided(new_hub: Ne
 
 
 def made_judged(made: Made, key: str, label: Label) -> Any:
-    from hub.store.signals import Judged
+    from hub.core.decide.judgement import Judged
+    from hub.core.decide.trace import Trace
 
     row = made.hub.store.signals.get(key)
     assert row is not None
-    return Judged(row["signal"], [label], {}, matched=True)
+    return Judged(row["signal"], [label], Trace(), matched=True)
 
 
 def test_an_author_who_became_known_later_was_unknown_then(new_hub: NewHub, watched: Watched) -> None:
@@ -253,8 +255,9 @@ POSTS = st.lists(
 class Fresh:
     """Hubs on fresh SQLite databases, one an example."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, databases: Databases) -> None:
         self.folder = folder
+        self.databases = databases
         self.count = 0
 
     @cached_property
@@ -265,15 +268,15 @@ class Fresh:
         self.count += 1
         folder = self.folder / str(self.count)
         folder.mkdir()
-        return make_hub(f"sqlite:///{folder / 'hub.db'}", folder, rules=self.rules)
+        return make_hub(self.databases.open(self.databases.sqlite(folder / "hub.db")), folder, rules=self.rules)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(posts=POSTS)
 def test_whatever_is_said_is_explained_as_it_was_decided(
-    tmp_path_factory: pytest.TempPathFactory, watched: Watched, posts: list[dict[str, object]]
+    tmp_path_factory: pytest.TempPathFactory, databases: Databases, watched: Watched, posts: list[dict[str, object]]
 ) -> None:
-    made = Fresh(tmp_path_factory.mktemp("fresh")).hub()
+    made = Fresh(tmp_path_factory.mktemp("fresh"), databases).hub()
     watched.traces.clear()
     say(made, *({"id": str(number), **post} for number, post in enumerate(posts)))
     change_rules(made, "")

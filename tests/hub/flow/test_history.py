@@ -11,17 +11,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from hub.core.decide.judgement import Judged
+from hub.core.decide.trace import Trace
 from hub.core.errors import ConfigError, TranslationError
 from hub.core.keys import idempotency_key, signal_key
 from hub.core.model import Label, Tombstone
 from hub.core.spec import FieldSpec, MappingSpec
+from hub.flow.decide.batch import process
 from hub.flow.explain import explain
 from hub.flow.history.book import candidate
 from hub.flow.history.gather import Wanted, closure
 from hub.flow.history.replay import Run, Silent, run
 from hub.flow.history.report import Report, report
-from hub.flow.process import process
-from hub.store.signals import Judged
+from hub.store import Store
 from tests.hubs import MAPPINGS, Made, make_hub, to_toml
 
 NewHub = Callable[..., Made]
@@ -147,9 +149,11 @@ def test_what_an_edit_moved_or_hid_is_no_difference_of_the_book(
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_whatever_is_said_and_edited_the_same_book_sends_nothing(tmp_path: Path, seed: int) -> None:
+def test_whatever_is_said_and_edited_the_same_book_sends_nothing(
+    sqlite_store: Store, tmp_path: Path, seed: int
+) -> None:
     draw = Random(seed)
-    made = make_hub(f"sqlite:///{tmp_path / 'hub.db'}", tmp_path, mapping=draw.choice(["note", "said", "ticket"]))
+    made = make_hub(sqlite_store, tmp_path, mapping=draw.choice(["note", "said", "ticket"]))
     for _ in range(4):
         made.say(*(anything(draw) for _ in range(3)))
         process(made.hub, slice_s=30)
@@ -299,7 +303,7 @@ def test_what_a_person_corrected_outranks_the_model(new_hub: NewHub) -> None:
     assert row is not None
     corrected = Label("sentiment", "negative", "ana", by="person")
     with store.database.write() as conn:
-        store.signals._label(conn, [Judged(row["signal"], (corrected,), {}, False)])
+        store.signals._label(conn, [Judged(row["signal"], (corrected,), Trace(), False)])
     assert totals(told(made)) == {"new": 1}
 
 

@@ -27,7 +27,7 @@ class Spoken(Enricher[Options]):
     loads = 0
 
     def load(self) -> None:
-        type(self).loads += 1
+        Spoken.loads += 1
 
     def enrich(self, signals: Sequence[Signal]) -> list[tuple[Label, ...]]:
         return [(Label("language", "de", "spoken"),) for _ in signals]

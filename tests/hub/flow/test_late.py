@@ -8,7 +8,7 @@ import pytest
 
 from hub.core.errors import Rejected
 from hub.core.keys import signal_key
-from hub.flow.process import process
+from hub.flow.decide.batch import process
 from hub.flow.sweep import sweep
 from tests.hubs import Made
 

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
+from hub.core.errors import Conflict
 from hub.core.keys import signal_key
 from hub.core.model import Label, RawItem, Signal
-from hub.flow.process import process, process_batch
+from hub.flow.decide.batch import process, process_batch
 from tests.hubs import NOON, Made, Mood
 
 NewHub = Callable[..., Made]
@@ -28,7 +29,7 @@ def test_a_post_that_no_rule_wants_is_kept_with_its_trace(new_hub: NewHub) -> No
     made.run()
     row = made.hub.store.signals.get(signal_key("lines", "1"))
     assert row is not None
-    assert (row["matched"], row["trace"].get("matched", [])) == (False, [])
+    assert (row["matched"], row["trace"].matched) == (False, ())
     assert made.states() == {}
 
 
@@ -130,7 +131,7 @@ def test_the_mean_of_an_authors_sentiment_counts_the_batch_and_the_past(new_hub:
     made.run()
     row = made.hub.store.signals.get(signal_key("lines", "3"))
     assert row is not None
-    assert row["trace"]["stats"] == {"signals_30d": 3, "sentiment_mean_30d": -0.3333, "sentiment_trend_30d": None}
+    assert row["trace"].stats == {"signals_30d": 3, "sentiment_mean_30d": -0.3333, "sentiment_trend_30d": None}
 
 
 def test_an_enricher_that_stumbles_over_one_text_labels_the_others(new_hub: NewHub) -> None:
@@ -174,15 +175,17 @@ def test_direct_messages_reach_no_destination_without_a_policy(new_hub: NewHub) 
 def test_a_batch_that_somebody_overtook_is_decided_anew(new_hub: NewHub) -> None:
     made = new_hub()
     made.say({"id": "1", "text": "acme"})
-    from hub.flow.decide import decide_batch
-    from hub.flow.process import commit, read_rows
+    from hub.flow.decide.batch import decide_batch
+    from hub.flow.decide.translate import read_rows
+    from hub.flow.decide.write import write
 
     token, rows = made.hub.store.inbox.claim(limit=10, now=made.clock())
     read = read_rows(made.hub, rows)
     early = decide_batch(made.hub, read.signals, read.authors)
     made.hub.store.inbox.add([RawItem("lines", "lines", b'{"id": "1", "text": "acme"}', NOON, "other")])
     process_batch(made.hub)
-    assert not commit(made.hub, token, read, early)
-    assert commit(made.hub, token, read, decide_batch(made.hub, read.signals, read.authors))
+    with pytest.raises(Conflict):
+        write(made.hub, token, read, early)
+    write(made.hub, token, read, decide_batch(made.hub, read.signals, read.authors))
     made.run()
     assert made.states() == {"delivered": 1}

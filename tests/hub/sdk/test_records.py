@@ -163,6 +163,13 @@ def test_what_the_budget_does_not_reach_may_come_again() -> None:
     assert Retryable in failed(results).values()
 
 
+def test_a_batch_that_is_bad_all_through_gets_on_with_each_attempt() -> None:
+    vendor = Vendor(*range(100))
+    found = failed(vendor.write(100, budget=30))
+    assert len(vendor.calls) <= 31
+    assert sum(one is Rejected for one in found.values()) >= 8
+
+
 def test_a_refused_part_spends_nothing_of_anothers_budget() -> None:
     vendor = Vendor(*range(100), 150)
     assert failed(vendor.write(200, budget=20))["150"] is Rejected
@@ -174,6 +181,17 @@ def test_an_error_about_the_account_ends_the_sending_and_what_landed_stays(error
     results = vendor.write(15, size=5)
     assert failed(results) == {str(number): type(error) for number in range(5, 15)}
     assert vendor.calls == [5, 5]
+
+
+def test_an_error_about_the_account_ends_the_search_for_bad_records_too() -> None:
+    calls: list[int] = []
+
+    def put(part: Sequence[RecordRow]) -> Mapping[str, Result]:
+        calls.append(len(part))
+        raise refusal() if len(part) == 10 else RateLimited("slow")
+
+    assert set(failed(Writer(one_call_each(put)).write(rows(10))).values()) == {RateLimited}
+    assert calls == [10, 5]
 
 
 def test_a_doubt_and_a_bug_are_about_their_own_part_only() -> None:

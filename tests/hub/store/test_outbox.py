@@ -7,10 +7,10 @@ import threading
 import pytest
 from sqlalchemy import event, text, update
 
-from hub.core.model import RemoteRef
+from hub.core.model import Planned, RemoteRef
 from hub.store import Store
 from hub.store.deliveries import Settlement
-from hub.store.outbox import _COUNTS, Planned
+from hub.store.outbox import _COUNTS
 from hub.store.tables import deliveries
 from tests.hub.store.given import LATER, NOON, claim, must_claim, plan, record, settle, states
 

@@ -46,7 +46,7 @@ def test_deliveries_signals_and_attempts_are_counted(new_hub: NewHub) -> None:
 
 
 def test_the_oldest_due_delivery_is_timed(new_hub: NewHub) -> None:
-    from hub.flow.process import process
+    from hub.flow.decide.batch import process
 
     made = new_hub()
     made.say({"id": "1", "text": "acme"})

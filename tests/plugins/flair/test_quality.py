@@ -14,6 +14,8 @@ from plugins.flair.enricher import FlairEnricher
 from plugins.flair.translate import CLASSES
 from tests.material import shared
 
+pytestmark = pytest.mark.model
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 

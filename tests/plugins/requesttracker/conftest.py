@@ -13,8 +13,8 @@ import pytest
 
 from hub import Change, ChangePage, Delivery, Outcome, RawItem, RemoteRef
 from hub.flow.back.poll import poll_changes
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver
-from hub.flow.process import process
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub
 from hub.sdk.http import open_guard

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hub import RemoteRef
 from hub.sdk.doc import Doc
 from plugins.requesttracker import translate
-from plugins.requesttracker.translate import Place
+from plugins.requesttracker.translate import Looks
 from tests.plugins.requesttracker.conftest import delivery
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -165,13 +165,13 @@ def test_a_query_quotes_names() -> None:
 
 @given(st.lists(st.tuples(st.integers(1, 9_999), st.integers(0, 400)), min_size=1, max_size=20))
 def test_a_place_survives_its_json_and_never_asks_past_what_may_come_late(steps: list[tuple[int, int]]) -> None:
-    place, now = Place(((NOW, (0,)),)), NOW
+    place, now = Looks(((NOW, (0,)),)), NOW
     for id_, seconds in steps:
         now += timedelta(seconds=seconds)
         place = place.passed((id_,), now)
         young = [one for at, ids in place.looks[1:] for one in ids if at >= now - translate.OVERLAP]
         assert id_ in young
-        assert Place.read(msgspec.json.decode(msgspec.json.encode(place.show()))) == place
+        assert Looks.read(msgspec.json.decode(msgspec.json.encode(place.show()))) == place
 
 
 def test_custom_fields_are_described_by_name() -> None:

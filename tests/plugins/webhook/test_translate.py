@@ -82,10 +82,10 @@ def test_an_author_is_told_apart_by_what_there_is(author: Any, handle: str) -> N
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"{", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
-        (b"[" * 100_000, "not JSON"),
-        ([1], "not a JSON object"),
+        (b"{", "no JSON"),
+        (b"\xff\xfe", "no JSON"),
+        (b"[" * 100_000, "no JSON"),
+        ([1], "no JSON object"),
         ({"text": "hi"}, "no id"),
         ({"id": True, "text": "hi"}, "no id"),
         ({"id": "1"}, "no text"),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from time import monotonic
@@ -12,186 +12,95 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from hub.core.errors import ConfigError, HubError
-from hub.core.exchange.erasure import (
-    REMOVED,
-    gone_note,
-    is_of_people,
-    is_own,
-    quoting,
-    traces_of,
-    without,
-    words_of,
-)
+from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, without
+from hub.core.errors import ConfigError, Conflict, HubError
 from hub.core.keys import digest
-from hub.core.model import Record, Signal, Tombstone, TombstoneReason, Translated
-from hub.core.normalise import normalise
+from hub.core.ledger import MAYBE_THERE, Need
+from hub.core.model import Planned, Record, Tombstone
+from hub.flow.back.gone.fall import Fall, can_stop, falling, look_up
+from hub.flow.back.gone.told import Told, ask_plugins
 from hub.flow.back.gone.unread import forget_quotes
 from hub.flow.back.people import forget_people
 from hub.flow.back.reply import plan_note
 from hub.runtime import Hub
-from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection
-from hub.store.outbox import GONE, Planned
-from hub.store.upkeep.erasure import ERASED, STOPPABLE, Sent
+from hub.store.outbox import GONE
+from hub.store.upkeep.erasure import ERASED, Sent
 
 log = structlog.get_logger(__name__)
 TRIES = 5
 SLICE = 200
-MAYBE_THERE = frozenset({"delivered", "leased", "uncertain", "review"})
 
 
-@dataclass
-class Fall:
-    """What falls with tombstones: each signal and author with its reason, what the signals said, and the ledger's rows.
-
-    `traces` are the links and times of the signals; they also stand in records of the people behind their authors, and in what
-    was kept when other signals of these people's authors (`relatives`) were decided.
-    """
-
-    reasons: dict[str, TombstoneReason]
-    people: frozenset[str]
-    said: Mapping[str, Signal]
-    rows: Sequence[Sent] = ()
-    relatives: Sequence[str] = ()
-    traces: frozenset[str] = frozenset()
-    planned: list[Planned] = field(default_factory=list)
-
-    def words(self, key: str | None) -> tuple[str, ...]:
-        """What a signal said."""
-        signal = self.said.get(key or "")
-        return words_of(signal) if signal else ()
-
-    def why(self, row: Sent) -> TombstoneReason:
-        """The reason for which a row is taken back."""
-        return self.reasons.get(row.signal_key or "") or self.reasons[row.record_key]
-
-    def takes(self, row: Sent) -> bool:
-        """Whether the whole record goes, and not only what it quotes."""
-        is_theirs = row.provides.startswith("author:") and row.record_key in self.people
-        return is_theirs or is_own(row.provides, row.operation)
-
-
-def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone]) -> list[str] | None:
+def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told: Told) -> list[str]:
     """Take back what tombstones name, in the caller's transaction (which took its turn, see `Threads.take_turns`).
 
-    Returns the destinations that have something to do; None where somebody sends one of the rows just now: roll back.
+    Returns the destinations that have something to do. Raises Conflict if one of the rows is being sent, or if more came in
+    since plugins were asked (`told`).
     """
     now, store = hub.now(), hub.store
-    stones = {stone.key: stone for stone in tombstones}
-    if not stones:
+    stones = falling(store, conn, tombstones)
+    if not stones.by_key:
         return []
-    theirs = store.erasures.of_authors(conn, list(stones))
-    stones |= {key: replace(stones[author], key=key) for key, author in theirs.items() if key not in stones}
-    repeated = store.erasures.reposts(conn, list(stones))
-    stones |= {key: replace(stones[first], key=key) for key, first in repeated.items() if key not in stones}
-    store.signals.bury(conn, stones.values())
-    fall = _look_up(hub, conn, stones, frozenset(theirs.values()))
+    store.signals.bury(conn, stones.by_key.values())
+    fall = look_up(hub, conn, stones)
     if not fall.said and not fall.people:
         return []
     own = [row for row in fall.rows if fall.takes(row)]
-    kept = _stop(hub, conn, fall, own, now=now)
+    kept = _stop(hub, conn, fall, own, told=told)
     _plan_tombstones(hub, fall, own)
-    is_mended = _correct(hub, conn, fall, [row for row in fall.rows if not fall.takes(row)])
-    if kept is None or not is_mended or not _plan(hub, conn, fall.planned, now=now):
-        return None
-    _tell(hub, conn, fall)
+    _correct(hub, conn, fall, [row for row in fall.rows if not fall.takes(row)])
+    _plan(hub, conn, fall.planned, now=now)
+    _tell(hub, conn, fall, told)
     store.erasures.blank_ledger(conn, [row for row in own if row.id not in kept])
-    words = cache(lambda: [word for key in fall.said for word in _ever_said(hub, conn, fall, key)])
+    words = cache(lambda: [word for key in fall.said for word in told.ever_said(hub, conn, fall, key)])
     forget_quotes(hub, conn, said=fall.said, people=fall.people, words=words)
-    if not forget_people(hub, conn, sorted(fall.people), fall.rows):
-        return None
+    forget_people(hub, conn, sorted(fall.people), fall.rows)
     _blank(hub, conn, fall)
     store.erasures.untell(conn, fall.relatives, fall.traces)
     store.erasures.forget_authors(conn, sorted(fall.people))
     store.watch.drop(conn, sorted(fall.said))
-    store.erasures.open(conn, [one for key, one in stones.items() if key in fall.said or key in fall.people], now=now)
+    fallen = [stone for key, stone in stones.by_key.items() if key in fall.said or key in fall.people]
+    store.erasures.open(conn, fallen, now=now)
     return list(dict.fromkeys(item.record.destination for item in fall.planned if item.state == "pending"))
-
-
-def _look_up(hub: Hub, conn: Connection, stones: Mapping[str, Tombstone], writers: frozenset[str]) -> Fall:
-    said = hub.store.erasures.stored(conn, list(stones))
-    people = writers.union(hub.store.signals.authors(conn, list(stones)), hub.store.people.behind(conn, list(stones)))
-    kin, relatives = _kin(hub, conn, {one.author_key for one in said.values() if one.author_key} | people)
-    rows = hub.store.erasures.sent(conn, list(said), sorted(people), kin=kin)
-    pages = f"{hub.settings.public_url}/signals"
-    traces = frozenset[str]().union(*(traces_of(one, f"{pages}/{key}") for key, one in said.items()))
-    return Fall({key: stone.reason for key, stone in stones.items()}, people, said, rows, relatives, traces)
-
-
-def _kin(hub: Hub, conn: Connection, writers: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The people and accounts behind these authors, and all authors behind whom those stand."""
-    behind = hub.store.people.behind(conn, sorted(writers)).values()
-    accounts = sorted({one.account_key for one in behind if one.account_key})
-    staff = [key for keys in hub.store.people.of_accounts(conn, accounts).values() for key in keys]
-    persons = list(dict.fromkeys([*(one.key for one in behind), *staff]))
-    families = hub.store.people.families(conn, persons) if persons else {}
-    return [*persons, *accounts], [author for mine in families.values() for author in mine]
 
 
 # -------------------------------------------------------------------------------------------------------- destinations
 
 
-def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, now: datetime) -> set[int] | None:
-    """What was not sent yet is not sent any more; a ticket that others wait for opens without the words: it is returned.
+def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, told: Told) -> set[int]:
+    """Give up what was not sent yet; a ticket that others wait for opens without the words: those are returned.
 
-    None where somebody has begun to send one of them since they were read.
+    Raises Conflict if one of them is being sent since they were read.
     """
     tickets, others, kept = list[int](), list[int](), set[int]()
-    doubts = [row.id for row in own if _is_doubt(hub, row)]
+    doubts = [row.id for row in own if _is_doubt(hub, row, told)]
     for row in own:
-        if row.id in doubts or not _can_stop(row):
+        if row.id in doubts or not can_stop(row):
             continue
         if row.operation != "create":
             others.append(row.id)
         elif heir := hub.store.erasures.awaited(conn, row):
-            bare = without(row.fields, _ever_said(hub, conn, fall, row.signal_key or ""), instead=REMOVED)
-            if not hub.store.erasures.hand_over(conn, row, heir, bare):
-                return None
+            bare = without(row.fields, told.ever_said(hub, conn, fall, row.signal_key or ""), instead=REMOVED)
+            hub.store.erasures.hand_over(conn, row, heir, bare)
             kept.add(row.id)
         else:
             tickets.append(row.id)
-    superseded, discarded = {"state": "superseded"}, {"state": "discarded", "stable": GONE}
-    store = hub.store.erasures
-    idle = store.look_again(conn, doubts, now=now) and store.stop(conn, others, values=superseded, now=now)
-    return kept if idle and store.stop(conn, tickets, values=discarded, now=now) else None
+    store, now = hub.store.erasures, hub.now()
+    store.look_again(conn, doubts, now=now)
+    store.stop(conn, others, "superseded", now=now)
+    store.stop(conn, tickets, "discarded", now=now, stable=GONE)
+    return kept
 
 
-def _can_stop(row: Sent) -> bool:
-    """Whether nothing of a row is under way, and nothing may be there that its key would not find."""
-    left_to_a_person = row.state == "review" and (row.operation == "upsert" or not row.was_sent)
-    return row.state in STOPPABLE or left_to_a_person
-
-
-def _is_doubt(hub: Hub, row: Sent) -> bool:
-    """Whether the engine has to find out first if a row is there: one that a person lets go on after a doubt is not stopped.
+def _is_doubt(hub: Hub, row: Sent, told: Told) -> bool:
+    """Return True if the engine must find out first if a row is there: one that a person lets go on after a doubt goes on.
 
     A doubt that was left to a person is looked into again where the hub itself can: an erasure does not wait for one.
     """
     if row.operation == "upsert" or row.destination not in hub.settings.destinations:
         return False
-    return row.was_let_go or (row.state == "review" and row.was_sent and _can_look_up(hub, row))
-
-
-def _can_look_up(hub: Hub, row: Sent) -> bool:
-    try:
-        return isinstance(hub.destination(row.destination).idempotency_of(row.object, row.operation), Lookup | Native)
-    except ConfigError:  # told where the destination is used
-        return False
-
-
-def _ever_said(hub: Hub, conn: Connection, fall: Fall, key: str) -> tuple[str, ...]:
-    """What a signal says and what it said before it was edited: a ticket keeps the words that opened it."""
-    words = [*fall.words(key)]
-    for raw in hub.store.erasures.seen(conn, key):
-        try:
-            said = hub.reader(raw.plugin, raw.source).translate(raw)
-        except Exception as error:  # noqa: BLE001 - a broken form said nothing that could be on the ticket
-            log.info("an earlier form of a post cannot be read", signal=key, error=type(error).__name__)
-            continue
-        signals = said.signals if isinstance(said, Translated) else ()
-        words += (word for one in signals if one.key == key for word in words_of(normalise(one)))
-    return tuple(dict.fromkeys(words))
+    return row.was_let_go or (row.state == "review" and row.was_sent and told.can_be_found(row))
 
 
 def _plan_tombstones(hub: Hub, fall: Fall, own: Sequence[Sent]) -> None:
@@ -246,8 +155,8 @@ def cannot_take_back(hub: Hub, name: str) -> str:
     return "" if able else f"cannot be taken back there: {section.plugin} cannot delete. Do it by hand"
 
 
-def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> bool:
-    """Records of authors and conversations stay; what they hold of the words is emptied. False: a row is being sent now."""
+def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> None:
+    """Empty what records of authors and conversations hold of the words; they stay. Raises Conflict if a row is being sent."""
     records = {(row.destination, row.object, row.record_key): row for row in shared}
     for last in records.values():
         words = [one for row in shared if row.record_key == last.record_key for one in fall.words(row.signal_key)]
@@ -267,28 +176,28 @@ def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> 
             cause = last.signal_key if last.signal_key in fall.reasons else next(iter(fall.said), last.signal_key)
             fall.planned.append(Planned(record, cause or "", last.rule or ""))
         changed = [row._replace(fields=bare[row.id]) for row in rows if bare[row.id] != row.fields]
-        if not hub.store.erasures.rewrite(conn, changed):
-            return False
-    return True
+        hub.store.erasures.rewrite(conn, changed)
 
 
-def _plan(hub: Hub, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> bool:
-    """One kind at a time: a ticket and a comment may have the same key, and each is taken back by itself."""
+def _plan(hub: Hub, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
+    """Plan one kind at a time: a ticket and a comment may have the same key, and each is taken back by itself."""
     kinds = dict.fromkeys(str(item.record.fields.get("operation", "")) for item in planned)
     groups = [[one for one in planned if str(one.record.fields.get("operation", "")) == kind] for kind in kinds]
-    return all(hub.store.outbox.plan(conn, group, now=now) for group in groups)
+    if not all(hub.store.outbox.plan(conn, group, now=now) for group in groups):
+        raise Conflict
 
 
-def _tell(hub: Hub, conn: Connection, fall: Fall) -> None:
-    """Agents read on the ticket why its text is gone."""
+def _tell(hub: Hub, conn: Connection, fall: Fall, told: Told) -> None:
+    """Plan notes that tell agents on the ticket why its text is gone."""
     for item in fall.planned:
         record = item.record
-        tickets = [name for name in (record.provides, *record.needs) if name.startswith("conversation:")]
+        tickets = [name for name in (record.provides, *record.needs) if Need.read(name).kind == "conversation"]
         if record.operation == "tombstone" and record.fields["operation"] != "upsert" and tickets:
             reason = fall.reasons.get(item.signal_key, "user_deleted")
             text = gone_note(item.signal_key.partition(":")[0], reason)
             fields = {"ticket": tickets[0], "destination": record.destination}
-            plan_note(hub, conn, fields, text=text, about=(item.signal_key, item.signal_key))
+            about = (item.signal_key, item.signal_key)
+            plan_note(hub, conn, fields, text=text, about=about, desks=told.desks)
 
 
 # ---------------------------------------------------------------------------------------------------- the hub's own copy
@@ -322,7 +231,7 @@ def finish(hub: Hub, *, slice_s: float = 1.0) -> int:
 
 def _gone(hub: Hub, conn: Connection, keys: Sequence[str]) -> list[Sent]:
     rows = hub.store.erasures.sent(conn, keys, keys)
-    people = [row.record_key for row in rows if row.provides.startswith("person:")]
+    people = [row.record_key for row in rows if Need.read(row.provides).kind == "person"]
     gone = {*keys, *hub.store.people.forgotten(conn, people)}
     return [row for row in rows if row.record_key in gone or is_own(row.provides, row.operation)]
 
@@ -365,20 +274,18 @@ def _slices(hub: Hub, tombstones: Sequence[Tombstone]) -> Iterator[list[Tombston
 
 
 def _erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
-    for _ in range(TRIES):
-        reached = take_back_alone(hub, tombstones)
-        if reached is not None:
+    for attempt in range(TRIES):
+        told = ask_plugins(hub, tombstones, everything=attempt > 0)
+        with suppress(Conflict):
+            reached = take_back_alone(hub, tombstones, told)
             for name in reached:
                 hub.bell.ring("deliver", name)
             return reached
     raise HubError("what is to be erased is being sent just now: try again in a moment")
 
 
-def take_back_alone(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str] | None:
-    """One try of `erase`: None where a row was taken by a sender meanwhile, and nothing is changed then."""
+def take_back_alone(hub: Hub, tombstones: Sequence[Tombstone], told: Told) -> list[str]:
+    """Try `take_back` once, in a transaction of its own. Raises Conflict as it does: nothing is changed then."""
     with hub.store.database.write() as conn:
         hub.store.threads.take_turns(conn, alone=True)
-        reached = take_back(hub, conn, tombstones)
-        if reached is None:
-            conn.rollback()
-    return reached
+        return take_back(hub, conn, tombstones, told)

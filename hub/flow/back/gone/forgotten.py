@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hub.core.exchange.erasure import is_own
+from hub.core.erasure import is_own
+from hub.core.ledger import Need
 from hub.core.model import Delivery
 from hub.runtime import Hub
 from hub.store.conversations import RECORDS
@@ -25,7 +26,7 @@ def _is_forgotten(one: Delivery, claim: Claim, gone: frozenset[str]) -> bool:
     provides = claim.provides[one.id]
     if is_own(provides, claim.operation):
         return one.signal_key in gone
-    return provides.startswith("author:") and one.record_key in gone
+    return Need.read(provides).kind == "author" and one.record_key in gone
 
 
 def end_forgotten(hub: Hub, claim: Claim, ids: frozenset[int]) -> list[Settlement]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from hub.core.errors import ConnectorError, HubError
+from hub.core.ledger import Lane
 from hub.core.model import Tombstone
 from hub.flow.back.gone.erase import erase
 from hub.flow.back.upkeep import has_duty
@@ -19,7 +20,6 @@ from hub.runtime import Hub
 from hub.sdk.connectors import Source
 
 log = structlog.get_logger(__name__)
-LANE = "recheck/"
 SLICE_S = 5.0
 PAGE = 500
 SHORTEST = timedelta(minutes=1)
@@ -37,17 +37,12 @@ class Checked(NamedTuple):
 def recheck_lanes(hub: Hub) -> list[str]:
     """The names under which the enabled sources' rechecks are scheduled."""
     sources = hub.settings.sources
-    return [f"{LANE}{name}" for name, section in sources.items() if section.enabled and has_duty(hub, name)]
-
-
-def is_recheck(lane: str) -> bool:
-    """Whether a lane of the polls is a recheck."""
-    return lane.startswith(LANE)
+    return [str(Lane("recheck", name)) for name, section in sources.items() if section.enabled and has_duty(hub, name)]
 
 
 def recheck_due(hub: Hub, lane: str, *, slice_s: float = SLICE_S) -> Checked | None:
     """Look at a source's posts whose turn it is, at once again where some are left; None where another does, or none is due."""
-    name = lane.removeprefix(LANE)
+    name = Lane.of_cursor(lane).name
     leased = hub.store.cursors.claim(lane, now=hub.now())
     if leased is None:
         return None

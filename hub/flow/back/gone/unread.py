@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import structlog
 
-from hub.core.exchange.erasure import is_quoting
+from hub.core.erasure import is_quoting
 from hub.core.model import Signal
 from hub.runtime import Hub
 from hub.store import Connection

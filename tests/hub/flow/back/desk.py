@@ -17,7 +17,7 @@ from hub.queue.inprocess import InProcessBell
 from hub.registry import Plugin
 from hub.runtime import Hub
 from hub.sdk.connectors import ChangePage, Context, Idempotency, NoIdempotency, ReplyRules, Request
-from hub.store import open_store
+from hub.store import Store
 from tests.hubs import MAPPINGS, RULES, TOPICS, Clock, FakeRegistry, LineSource, Memo, to_toml
 
 OURS = "user-hub"
@@ -127,7 +127,7 @@ class Stage:
 
     def change(self, kind: str, **values: Any) -> None:
         """Something happens at the desk, and is handled as far as nothing is sent."""
-        from hub.flow.process import process
+        from hub.flow.decide.batch import process
 
         self.count += 1
         told: dict[str, Any] = {"object": "ticket", "remote_id": self.ticket, "event_id": f"event-{self.count}"}
@@ -151,8 +151,8 @@ class Stage:
 
     def run(self) -> None:
         """Process and deliver until nothing is due."""
+        from hub.flow.decide.batch import process
         from hub.flow.deliver import deliver
-        from hub.flow.process import process
 
         busy = 1
         while busy:
@@ -199,7 +199,7 @@ class Stage:
 
 
 def make_stage(
-    database_url: str,
+    opened: Store,
     folder: Path,
     *,
     reply: str = "send",
@@ -208,7 +208,7 @@ def make_stage(
     private_rules: Sequence[str] = (),
     inbound: Mapping[str, Any] | None = None,
 ) -> Stage:
-    """A hub whose rule "brand" makes a ticket at the desk of each conversation about acme."""
+    """Make a hub on an open store, whose rule "brand" makes a ticket at the desk of each conversation about acme."""
     (folder / "rules.toml").write_text((rules or RULES.format(mapping="ticket")).replace('"memo"', '"desk"'))
     (folder / "topics.toml").write_text(TOPICS)
     own = folder / "mappings" / "desk"
@@ -238,8 +238,6 @@ def make_stage(
             "file": folder / "config.toml",
         }
     )
-    opened = open_store(database_url)
-    opened.database.migrate()
     clock, bell = Clock(), InProcessBell()
     hub = Hub(settings, opened, bell, FakeRegistry(plugins), clock, jitter=lambda: 0.0)
     return Stage(hub, clock, bell, talk, desk)

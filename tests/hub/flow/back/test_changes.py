@@ -16,9 +16,8 @@ from hub.core.errors import TranslationError, Unavailable
 from hub.core.keys import signal_key
 from hub.core.model import Change, RawItem, RemoteRef, Unread
 from hub.flow.back.poll import poll_changes, watched_destinations
-from hub.flow.decide import Kept
+from hub.flow.decide.batch import process
 from hub.flow.explain import explain
-from hub.flow.process import process
 from hub.flow.sweep import prepare, ring_due
 from hub.sdk.connectors import ChangePage, Outcome
 from tests.hub.flow.back.desk import OURS, POST, Stage
@@ -142,14 +141,13 @@ def test_a_rule_assigns_a_new_conversation_and_no_old_one(new_stage: NewStage) -
 
 
 def test_an_assigned_conversation_is_kept_in_the_trace_of_what_follows(new_stage: NewStage) -> None:
-    import msgspec
 
     stage = new_stage(rules=ASSIGNING)
     stage.say(POST)
     stage.say({"id": "2", "text": "acme too", "re": "1"})
     row = stage.hub.store.signals.get(signal_key("lines", "2"))
     assert row is not None
-    assert msgspec.convert(row["trace"], Kept).conversation == {"assignee": "team-red"}
+    assert row["trace"].conversation == {"assignee": "team-red"}
 
 
 def test_comments_go_to_the_winner_of_a_merge(new_stage: NewStage) -> None:

@@ -10,15 +10,16 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import LargeBinary, select, update
 
-from hub.core.errors import Rejected, Unavailable, Uncertain
+from hub.core.errors import Conflict, Rejected, Unavailable, Uncertain
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Delivery, Ignored, Kind, RawItem, RemoteRef, Tombstone, Translated
 from hub.flow.back.gone.erase import erase, finish
 from hub.flow.back.gone.receipts import receipts
-from hub.flow.decide import decide_batch
+from hub.flow.decide.batch import decide_batch, process
+from hub.flow.decide.translate import read_rows
+from hub.flow.decide.write import write
 from hub.flow.deliver import deliver, deliver_batch
 from hub.flow.explain import explain
-from hub.flow.process import commit, process, read_rows
 from hub.flow.sweep import sweep
 from hub.sdk.connectors import Lookup
 from hub.store import Store
@@ -377,7 +378,8 @@ def test_a_signal_that_is_buried_while_its_batch_is_decided_is_not_stored(new_hu
     read = read_rows(made.hub, rows)
     decision = decide_batch(made.hub, read.signals, read.authors)
     erase(made.hub, [Tombstone(key(), "user_deleted", made.clock())])
-    assert not commit(made.hub, token, read, decision)
+    with pytest.raises(Conflict):
+        write(made.hub, token, read, decision)
     again = decide_batch(made.hub, read.signals, read.authors)
-    assert commit(made.hub, token, read, again)
+    write(made.hub, token, read, again)
     assert (again.new, leftovers(made.hub.store, SECRET)) == ([], [])

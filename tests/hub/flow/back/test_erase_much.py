@@ -7,10 +7,11 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import event
 
+from hub.core.errors import Conflict
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Tombstone
 from hub.flow.back.gone.erase import SLICE, erase
-from hub.flow.process import process, process_batch
+from hub.flow.decide.batch import process, process_batch
 from tests.hub.flow.back.test_erase import SECRET, able, leftovers, taken_back
 from tests.hubs import Made
 
@@ -47,6 +48,9 @@ def test_what_somebody_begins_to_send_meanwhile_is_not_overlooked(new_hub: NewHu
         rows = store.erasures.sent(conn, [signal_key("lines", "1")])
     assert store.deliveries.claim("memo", size=lambda *_: 10, now=now) is not None
     with store.database.write() as conn:
-        assert not store.erasures.stop(conn, [row.id for row in rows], values={"state": "superseded"}, now=now)
-        assert not store.erasures.rewrite(conn, rows)
-        assert not store.erasures.hand_over(conn, rows[0], "another", {})
+        with pytest.raises(Conflict):
+            store.erasures.stop(conn, [row.id for row in rows], "superseded", now=now)
+        with pytest.raises(Conflict):
+            store.erasures.rewrite(conn, rows)
+        with pytest.raises(Conflict):
+            store.erasures.hand_over(conn, rows[0], "another", {})

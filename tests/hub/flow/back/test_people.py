@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from hub.core.keys import author_key
 from hub.core.model import IdentityLink
+from hub.flow.decide.batch import process
 from hub.flow.explain import explain
-from hub.flow.process import process
 from tests.hubs import RULES, Made
 
 NewHub = Callable[..., Made]

@@ -10,8 +10,8 @@ from hub.core.errors import Unavailable
 from hub.core.keys import author_key, signal_key
 from hub.core.model import IdentityLink, Tombstone
 from hub.flow.back.gone.erase import erase, finish
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver_batch
-from hub.flow.process import process
 from hub.store.audit import Entry
 from tests.hub.flow.back.test_erase import leftovers
 from tests.hubs import Made

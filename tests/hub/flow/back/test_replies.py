@@ -15,8 +15,8 @@ from hub.core.model import RawItem, RemoteRef, Tombstone
 from hub.core.retry import Standing
 from hub.flow.back.gone.erase import erase
 from hub.flow.back.reply import discard
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver_batch
-from hub.flow.process import process
 from hub.flow.sweep import ring_due
 from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection
@@ -140,7 +140,7 @@ def test_a_policy_holds_a_reply_until_somebody_approves_it(new_stage: NewStage) 
     stage.answer()
     (row,) = stage.rows("reply")
     page = f"{stage.hub.settings.public_url}/deliveries/{row['id']}"
-    assert (row["state"], row["error"], stage.talk.posted) == ("review", {"message": "waits for approval"}, [])
+    assert (row["state"], row["error"], stage.talk.posted) == ("approval", {"message": "waits for approval"}, [])
     assert stage.notes() == [f"Not posted on Lines yet. Waits for approval in the hub: {page}"]
     stage.hub.store.outbox.retry([row["id"]], now=stage.clock())
     stage.run()
@@ -412,7 +412,7 @@ def test_an_answer_that_waits_for_approval_at_the_erasure_leaves_no_word_when_it
     stage.answer("> acme is down\nno, it is up")
     erase(stage.hub, [Tombstone(signal_key("lines", "1"), "erasure", stage.clock())])
     (row,) = stage.rows("reply")
-    assert (row["state"], leftovers(stage.hub.store, "acme is down")) == ("review", ["deliveries.fields"])
+    assert (row["state"], leftovers(stage.hub.store, "acme is down")) == ("approval", ["deliveries.fields"])
     discard(stage.hub, [row["id"]], note="the post is gone")
     assert leftovers(stage.hub.store, "acme is down") == []
 

@@ -10,11 +10,11 @@ import pytest
 from hub.core.keys import account_key, author_key, signal_key
 from hub.core.model import Delivery, IdentityLink, RemoteRef
 from hub.flow.back.people import adopt
+from hub.flow.decide.batch import process
 from hub.flow.explain import explain
 from hub.flow.history.book import candidate
 from hub.flow.history.replay import run
 from hub.flow.history.report import report
-from hub.flow.process import process
 from hub.store.people import NoAccount
 from hub.store.references import Reference
 from tests.hub.flow.back.test_erase import leftovers
@@ -159,7 +159,7 @@ def test_what_no_mapping_reads_is_not_looked_up(new_hub: NewHub) -> None:
     made = new_hub()
     person(made, "here")
     say(made, "1", "here", "acme")
-    kept = made.hub.store.signals.recent()[0]["trace"]["person"]
+    kept = made.hub.store.signals.recent()[0]["trace"].person
     assert set(kept) == {"key", "display_name", "emails", "owner"}
 
 

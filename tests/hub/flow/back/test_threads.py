@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from hub.core.errors import Conflict
 from hub.core.keys import signal_key
 from hub.core.model import Ignored, RawItem, Translated
-from hub.flow.decide import decide_batch
-from hub.flow.process import commit, process, read_rows
+from hub.flow.decide.batch import decide_batch, process
+from hub.flow.decide.translate import read_rows
+from hub.flow.decide.write import write
+from hub.store import Store
+from tests.databases import Databases
 from tests.hubs import LineSource, Made, make_hub
 
 NewHub = Callable[..., Made]
@@ -117,8 +121,8 @@ class LocalSource(LineSource):
         return said
 
 
-def local_hub(url: str, folder: Path) -> Made:
-    made = make_hub(url, folder, mapping="ticket")
+def local_hub(store: Store, folder: Path) -> Made:
+    made = make_hub(store, folder, mapping="ticket")
     made.source.translate = LocalSource.translate  # type: ignore[method-assign]  # a class made for this test
     made.source.__bases__ = (LocalSource,)
     return made
@@ -127,13 +131,14 @@ def local_hub(url: str, folder: Path) -> Made:
 TREE = [("root", None), ("a", "root"), ("b", "a"), ("c", "root"), ("d", "b")]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(order=st.permutations(TREE), cuts=st.sets(st.integers(1, 4)))
+@example(order=[("d", "b"), ("c", "root"), ("b", "a"), ("root", None), ("a", "root")], cuts={2})
 def test_local_ids_make_one_conversation_in_any_order_and_any_batches(
-    tmp_path_factory: pytest.TempPathFactory, order: list[tuple[str, str | None]], cuts: set[int]
+    tmp_path_factory: pytest.TempPathFactory, databases: Databases, order: list[tuple[str, str | None]], cuts: set[int]
 ) -> None:
     folder = tmp_path_factory.mktemp("hub")
-    made = local_hub(f"sqlite:///{folder / 'hub.db'}", folder)
+    made = local_hub(databases.open(databases.sqlite(folder / "hub.db")), folder)
     for number, (name, parent) in enumerate(order):
         if number in cuts:
             process(made.hub)
@@ -163,10 +168,11 @@ def test_two_workers_do_not_overlook_each_others_posts(
     one = decided(made)
     made.say(second)
     other = decided(made)
-    assert commit(made.hub, *one)
-    assert not commit(made.hub, *other)
+    write(made.hub, *one)
+    with pytest.raises(Conflict):
+        write(made.hub, *other)
     token, read, _ = other
-    assert commit(made.hub, token, read, decide_batch(made.hub, read.signals, read.authors))
+    write(made.hub, token, read, decide_batch(made.hub, read.signals, read.authors))
     assert conversations(made) == {key("root")}
     made.run()
     assert made.states() == {"delivered": 2}

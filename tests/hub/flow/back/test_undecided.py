@@ -8,15 +8,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, update
 
-from hub.core.errors import ConnectorError, Rejected, Unavailable, Uncertain
+from hub.core.errors import Conflict, ConnectorError, Rejected, Unavailable, Uncertain
 from hub.core.keys import signal_key
 from hub.core.model import Delivery, RemoteRef, Tombstone
 from hub.flow.back.gone.erase import erase, finish
 from hub.flow.back.gone.forgotten import NEVER_THERE
 from hub.flow.back.gone.receipts import receipts
 from hub.flow.back.reply import discard
+from hub.flow.decide.batch import process
 from hub.flow.deliver import deliver_batch
-from hub.flow.process import process
 from hub.flow.watch.judge import judge
 from hub.flow.watch.look import look
 from hub.sdk.connectors import Idempotency, Lookup, Native, NoIdempotency, Upsert
@@ -175,5 +175,6 @@ def test_a_person_who_decides_meanwhile_is_not_overruled(new_hub: NewHub) -> Non
     (row,) = store.outbox.recent(operation="create")
     with store.database.write() as conn:
         conn.execute(update(deliveries).values(state="discarded"))
-        assert not store.erasures.look_again(conn, [row["id"]], now=made.clock())
+        with pytest.raises(Conflict):
+            store.erasures.look_again(conn, [row["id"]], now=made.clock())
     assert made.states() == {"discarded": 1}

@@ -10,7 +10,7 @@ import pytest
 from hub.core.keys import author_key, signal_key
 from hub.core.model import RawItem, Tombstone
 from hub.flow.back.gone.erase import erase
-from hub.flow.process import process
+from hub.flow.decide.batch import process
 from hub.flow.sweep import sweep
 from tests.hub.flow.back.desk import Stage
 from tests.hub.flow.back.test_erase import leftovers

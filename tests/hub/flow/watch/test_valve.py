@@ -87,7 +87,7 @@ def test_a_head_that_is_only_tried_again_counts_too(new_hub: NewHub, error: Conn
 def test_while_the_destination_is_away_all_wait(new_hub: NewHub) -> None:
     made = new_hub(mapping="said", batch=1)
     made.say(*({"id": str(n), "text": "acme", "by": f"p{n}"} for n in range(8)))
-    from hub.flow.process import process
+    from hub.flow.decide.batch import process
 
     process(made.hub)
     made.memo.raises = Unavailable("nobody there")

@@ -2,21 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
-from hub import (
-    ConnectorError,
-    Context,
-    Delivery,
-    Destination,
-    FieldInfo,
-    HttpResponse,
-    ObjectInfo,
-    Outcome,
-    RemoteRef,
-    Upsert,
-)
-from hub.sdk.http.errors import error_for
+from hub import Context, Delivery, Destination, FieldInfo, ObjectInfo, Outcome, RemoteRef, Upsert
+from hub.sdk.batches import one_by_one
+from hub.sdk.http.api import Api
+from hub.sdk.http.auth import Bearer
 from hubbub_echo.config import EchoOptions
 
 
@@ -36,7 +25,7 @@ class EchoDestination(Destination[EchoOptions]):
 
     def check(self, ctx: Context) -> str:
         """Ask the guest book for its name."""
-        return f"the guest book '{self._call(ctx, 'GET', '/me').json()['title']}'"
+        return f"the guest book '{self._api(ctx).get('me').doc.text('title')}'"
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
         """One object with two fields."""
@@ -45,21 +34,12 @@ class EchoDestination(Destination[EchoOptions]):
 
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
         """One call and one outcome an item."""
-        return [self._put(ctx, delivery) for delivery in batch]
+        api = self._api(ctx)
+        return one_by_one(batch, lambda delivery: self._put(api, delivery))
 
-    def _put(self, ctx: Context, delivery: Delivery) -> Outcome:
-        try:
-            answer = self._call(ctx, "PUT", f"/notes/{delivery.record_key}", msgspec.json.encode(delivery.fields))
-        except ConnectorError as error:
-            return Outcome.failed(delivery, error)
-        return Outcome.delivered(delivery, RemoteRef(answer.json()["id"]))
+    def _put(self, api: Api, delivery: Delivery) -> Outcome:
+        made = api.put(f"notes/{delivery.record_key}", delivery.fields)
+        return Outcome.delivered(delivery, RemoteRef(made.named("id")))
 
-    def _call(self, ctx: Context, method: str, path: str, body: bytes | None = None) -> HttpResponse:
-        headers = {
-            "authorization": f"Bearer {self.options.token.get_secret_value()}",
-            "content-type": "application/json",
-        }
-        response = ctx.http.send(method, self.options.url + path, headers=headers, content=body)
-        if error := error_for(response, ctx.now()):
-            raise error
-        return response
+    def _api(self, ctx: Context) -> Api:
+        return Api(ctx, self.options.url, auth=Bearer(self.options.token.get_secret_value()))

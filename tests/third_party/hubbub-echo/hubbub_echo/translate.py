@@ -1,36 +1,22 @@
 """An entry of the guest book as a Signal. Pure."""
 
-import msgspec
-
 from hub import Author, RawItem, Signal, Translated, TranslationError, author_key, signal_key
-from hub.sdk.text import parse_time
-
-
-class Entry(msgspec.Struct):
-    """An entry as the guest book writes it."""
-
-    id: int
-    name: str
-    text: str
-    written: str
+from hub.sdk.doc import Doc
 
 
 def translate(raw: RawItem) -> Translated:
     """One entry to one signal and its author. Raises TranslationError where the entry is broken."""
-    try:
-        entry = msgspec.json.decode(raw.payload, type=Entry)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise TranslationError(f"no entry: {error}") from None
-    written = parse_time(entry.written)
-    if written is None or not entry.name:
-        raise TranslationError("an entry needs a time and a name")
-    author = Author(author_key("echo", entry.name), "echo", entry.name, handle=entry.name)
+    entry = Doc.read(raw.payload, "an entry")
+    id_, name, written = entry.id("id"), entry.need("name"), entry.time("written")
+    if not id_ or written is None:
+        raise TranslationError("an entry needs an id and a time")
+    author = Author(author_key("echo", name), "echo", name, handle=name)
     signal = Signal(
-        key=signal_key("echo", str(entry.id)),
+        key=signal_key("echo", id_),
         network="echo",
-        native_id=str(entry.id),
+        native_id=id_,
         kind="comment",
-        text=entry.text,
+        text=entry.need("text"),
         author_key=author.key,
         published_at=written,
         observed_at=raw.received_at,
