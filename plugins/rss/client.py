@@ -78,7 +78,7 @@ def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
     payloads = []
     for entry in found["entries"]:
         marks = {"id_reused": True} if str(entry.get("id")) in reused else {}
-        payloads.append(_canonical({"entry": entry, "feed": feed, **marks}))
+        payloads.append(canonical({"entry": entry, "feed": feed, **marks}))
     return Document(tuple(payloads), found["version"], _minutes(found["feed"].get("ttl")))
 
 
@@ -191,7 +191,8 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def _canonical(value: Json) -> bytes:
+def canonical(value: Json) -> bytes:
+    """Return the one form of a document."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
