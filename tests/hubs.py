@@ -172,7 +172,7 @@ class Made:
     def run(self) -> None:
         """Process and deliver until nothing is due."""
         from hub.flow.decide.batch import process
-        from hub.flow.deliver import deliver
+        from hub.flow.deliver.send import deliver
 
         process(self.hub, slice_s=30)
         while deliver(self.hub, "memo", slice_s=30):

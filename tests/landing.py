@@ -16,8 +16,8 @@ import pytest
 
 from hub.config.settings import load_settings
 from hub.flow.decide.batch import process
-from hub.flow.deliver import deliver
-from hub.flow.intake import raw_item
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.poll import raw_item
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, system_clock
 from hub.store import open_store

@@ -9,11 +9,11 @@ import structlog
 
 from hub.core.errors import HubError
 from hub.core.ledger import Lane
-from hub.flow.back.gone.recheck import recheck_due
-from hub.flow.back.poll import poll_changes
 from hub.flow.decide.batch import process as process_due
-from hub.flow.deliver import deliver as deliver_due
-from hub.flow.intake import poll as poll_source
+from hub.flow.deliver.send import deliver as deliver_due
+from hub.flow.erase.recheck import recheck_due
+from hub.flow.intake.changes import poll_changes
+from hub.flow.intake.poll import poll as poll_source
 from hub.runtime import Hub
 
 log = structlog.get_logger(__name__)

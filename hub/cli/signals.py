@@ -84,7 +84,7 @@ def retry(
 
 def explain(context: typer.Context, key: str, *, as_json: Json = False) -> None:
     """Why a signal became these records, and why not others: each rule, each condition, the values it read."""
-    from hub.flow.explain import explain as explained
+    from hub.flow.views.explain import explain as explained
 
     with opened(context.obj) as hub:
         found = explained(hub, key)

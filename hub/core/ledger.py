@@ -30,6 +30,10 @@ State = Literal[
     "superseded",
 ]
 STATES: tuple[State, ...] = get_args(State)
+RECORDS = ("upsert", "create", "comment")
+"""Operations that write what a person looks at there."""
+PARTS = ("comment", "note")
+"""Operations that write a part of another record: its id may be that of a ticket."""
 
 
 class Sense(NamedTuple):

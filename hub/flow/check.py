@@ -13,7 +13,7 @@ from hub.config.settings import InboundSection, Settings
 from hub.core.errors import ConfigError, ConnectorError, Problem
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
-from hub.flow.back.changes import learn_self
+from hub.flow.converse.changes import learn_self
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
 from hub.sdk.connectors import Destination, ObjectInfo, WebhookSource

@@ -7,64 +7,34 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, and_, delete, func, literal_column, or_, select, text, update
+from sqlalchemy import Connection, and_, delete, func, literal_column, or_, select, text, update
 
 from hub.core.decide.trace import decode_trace
 from hub.core.ledger import DUE as DUE_STATES
-from hub.core.ledger import MAYBE_THERE, OPEN, Need
+from hub.core.ledger import MAYBE_THERE, OPEN, PARTS, RECORDS, Need
 from hub.core.model import Author, RawItem, RemoteRef, Signal
 from hub.store.database import Database, among, chunks, is_empty
 from hub.store.inbox import RAW_ITEM
 from hub.store.ledger.moves import moving
-from hub.store.outbox import GONE
-from hub.store.tables import (
+from hub.store.ledger.outbox import GONE
+from hub.store.merges import winners_of
+from hub.store.schema import (
     CONVERSATION_NEED,
     DUE,
     UNCLOSED,
-    Json,
-    Time,
-    Words,
-    metadata,
+    conversations,
+    merged,
     needs,
     refs,
+    retired,
 )
-from hub.store.tables import authors as A
-from hub.store.tables import deliveries as D
-from hub.store.tables import inbox as I
-from hub.store.tables import signals as S
+from hub.store.schema import authors as A
+from hub.store.schema import deliveries as D
+from hub.store.schema import inbox as I
+from hub.store.schema import signals as S
 
-conversations = Table(
-    "conversations",
-    metadata,
-    Column("key", Words, primary_key=True),
-    Column("state", Words),
-    Column("assignee", Words),
-    Column("tags", Json),
-    Column("updated_at", Time, nullable=False),
-    Column("by", Words, nullable=False),
-    Column(
-        "stamps", Json, nullable=False
-    ),  # by name of a value: when it was set, so that a late event does not undo it
-)
-retired = Table(
-    "retired_conversations",
-    metadata,
-    Column("key", Words, primary_key=True),
-    Column("now", Words, nullable=False, index=True),  # the conversation that it turned out to be a part of
-)
-merged = Table(
-    "merged_records",
-    metadata,
-    Column("destination", Words, primary_key=True),
-    Column("object", Words, primary_key=True),
-    Column("remote_id", Words, primary_key=True),
-    Column("winner", Words, nullable=False),  # as it was told: that one may have been merged further
-)
 MERGE_LOCK = 0x48554244  # any number that no other program on this database uses
-MOST_MERGES = 20  # of a chain that is followed
 VALUES = ("state", "assignee", "tags")
-RECORDS = ("upsert", "create", "comment")
-PARTS = ("comment", "note")
 _signal = msgspec.json.Decoder(Signal)
 _author = msgspec.json.Decoder(Author)
 
@@ -239,34 +209,6 @@ class Conversations:
         """The ids of replies by their record keys."""
         query = select(D.c.id).where(D.c.destination == lane, D.c.operation == "reply")
         return [one for part in chunks(record_keys) for one in conn.scalars(query.where(among(D.c.record_key, part)))]
-
-
-def winners_of(conn: Connection, destination: str, object_: str, remote_ids: Iterable[str]) -> dict[str, str]:
-    """Which records others are now, by all merges that were told of: of those that were merged.
-
-    Where merges run in a circle, what was told of the record itself holds.
-    """
-    told: dict[str, str] = {}
-    waiting = set(remote_ids)
-    here = merged.c.destination == destination, merged.c.object == object_
-    for _ in range(MOST_MERGES):
-        found: dict[str, str] = {}
-        for part in chunks(sorted(waiting)):
-            query = select(merged.c.remote_id, merged.c.winner).where(*here, among(merged.c.remote_id, part))
-            found.update((row.remote_id, row.winner) for row in conn.execute(query))
-        told |= found
-        waiting = set(found.values()) - told.keys()
-        if not waiting:
-            break
-    return {one: _end_of(told, one) for one in remote_ids if one in told}
-
-
-def _end_of(told: Mapping[str, str], remote_id: str) -> str:
-    seen, end = {remote_id}, told[remote_id]
-    while end in told and end not in seen:
-        seen.add(end)
-        end = told[end]
-    return told[remote_id] if end in seen else end
 
 
 _SENT = and_(D.c.operation.in_(RECORDS), D.c.state.in_(MAYBE_THERE))

@@ -11,17 +11,16 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, not_, s
 from sqlalchemy.sql import exists
 
 from hub.core.decide.trace import Trace, decode_trace, encode_trace
-from hub.core.ledger import Need
+from hub.core.ledger import RECORDS, Need
 from hub.core.model import GONE, Label, RawItem, Signal
-from hub.store.conversations import RECORDS
 from hub.store.database import Database, among, chunks
 from hub.store.inbox import Inbox
-from hub.store.tables import UNCLOSED, attempts, refs
-from hub.store.tables import deliveries as T
-from hub.store.tables import inbox as I
-from hub.store.tables import labels as L
-from hub.store.tables import signals as S
-from hub.store.tables import tombstones as D
+from hub.store.schema import UNCLOSED, attempts, refs
+from hub.store.schema import deliveries as T
+from hub.store.schema import inbox as I
+from hub.store.schema import labels as L
+from hub.store.schema import signals as S
+from hub.store.schema import tombstones as D
 
 TAKEN_FORMS = ("item", "body")
 _signal = msgspec.json.Decoder(Signal)

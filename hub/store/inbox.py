@@ -12,7 +12,7 @@ from sqlalchemy import Connection, and_, case, func, literal, select, text, upda
 from hub.core.errors import Conflict
 from hub.core.model import RawItem
 from hub.store.database import Database, among, chunks, lease_token
-from hub.store.tables import inbox as T
+from hub.store.schema import inbox as T
 
 LEASE = timedelta(seconds=30)
 ALONE_AFTER = 2

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Column, Connection, Float, Index, Table, func, select, text, update
+from sqlalchemy import Connection, func, select, update
 
 from hub.core.decide.trace import decode_trace, encode_trace, forget_person, mark_of
 from hub.core.errors import HubError
@@ -19,8 +19,8 @@ from hub.core.persons import Recent
 from hub.store.audit import REMOVED, Audit
 from hub.store.database import Database, among, chunks, is_empty
 from hub.store.references import give_back, inherit
-from hub.store.tables import Id, Json, Time, Words, metadata
-from hub.store.tables import signals as S
+from hub.store.schema import links, people
+from hub.store.schema import signals as S
 
 BASES: tuple[str, ...] = get_args(Basis)
 LONGEST_CHAIN = 20
@@ -28,37 +28,6 @@ _SAID = ("name", "display_name", "emails", "owner", "company", "company_domain")
 NEWEST = 5  # signals of each author that are looked at: the latest of them may be private
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
 _signal = msgspec.json.Decoder(Signal)
-
-people = Table(
-    "people",
-    metadata,
-    Column("key", Words, primary_key=True),
-    Column("merged_into", Words, index=True),
-    Column("account", Words, index=True),
-    Column("created_at", Time, nullable=False),
-    Column("body", Json, nullable=False),
-)
-links = Table(
-    "identity_links",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("author_key", Words, nullable=False),
-    Column("person_key", Words, nullable=False, index=True),
-    Column("basis", Words, nullable=False),
-    Column("evidence", Words, nullable=False),
-    Column("by", Words, nullable=False),
-    Column("at", Time, nullable=False),
-    Column("confidence", Float, nullable=False),
-    Column("revoked_at", Time),
-)
-# An author is at most one person at a time; links that were revoked stay, as the history.
-Index(
-    "uq_links_active",
-    links.c.author_key,
-    unique=True,
-    sqlite_where=text("revoked_at is null"),
-    postgresql_where=text("revoked_at is null"),
-)
 
 
 _ACTIVE = links.c.revoked_at.is_(None)

@@ -31,12 +31,12 @@ from hub.core.model import Author, Label, RawItem, Signal, Tombstone
 from hub.core.signals import Stats
 from hub.store.database import Database, among, chunks, is_empty
 from hub.store.inbox import RAW_ITEM
-from hub.store.tables import authors as A
-from hub.store.tables import inbox as I
-from hub.store.tables import json_text
-from hub.store.tables import labels as L
-from hub.store.tables import signals as S
-from hub.store.tables import tombstones as D
+from hub.store.schema import authors as A
+from hub.store.schema import inbox as I
+from hub.store.schema import json_text
+from hub.store.schema import labels as L
+from hub.store.schema import signals as S
+from hub.store.schema import tombstones as D
 
 _signal = msgspec.json.Decoder(Signal)
 _author = msgspec.json.Decoder(Author)

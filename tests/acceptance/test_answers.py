@@ -19,8 +19,8 @@ import pytest
 
 from hub import HttpResponse
 from hub.flow.decide.batch import process
-from hub.flow.deliver import deliver
-from hub.flow.intake import poll, polling_sources
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.poll import poll, polling_sources
 from hub.flow.sweep import sweep
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub

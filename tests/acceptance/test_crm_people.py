@@ -14,14 +14,14 @@ from sqlalchemy import select
 
 from hub.config.settings import Settings
 from hub.core.model import RawItem
-from hub.flow.back.poll import poll_changes
 from hub.flow.decide.batch import process
-from hub.flow.deliver import deliver
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.changes import poll_changes
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Plugin
 from hub.runtime import Hub
 from hub.store import open_store
-from hub.store.tables import refs
+from hub.store.schema import refs
 from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from plugins.hubspot.destination import HubSpotDestination
 from plugins.hubspot.sandbox import build as build_account

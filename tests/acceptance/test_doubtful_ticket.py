@@ -15,14 +15,14 @@ from sqlalchemy import update
 
 from hub.core.keys import signal_key
 from hub.core.model import RawItem, Tombstone
-from hub.flow.back.gone.erase import erase, finish
-from hub.flow.back.gone.forgotten import NEVER_THERE
-from hub.flow.back.gone.receipts import receipts
 from hub.flow.decide.batch import process
-from hub.flow.deliver import deliver, deliver_batch
+from hub.flow.deliver.send import deliver, deliver_batch
+from hub.flow.erase.erase import erase, finish
+from hub.flow.erase.forgotten import NEVER_THERE
+from hub.flow.erase.receipts import receipts
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub, system_clock
-from hub.store.tables import deliveries
+from hub.store.schema import deliveries
 from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.zendesk.sandbox import build
 

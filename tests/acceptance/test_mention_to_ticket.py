@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from hub.flow.decide.batch import process
-from hub.flow.deliver import deliver
-from hub.flow.explain import explain
-from hub.flow.intake import poll, polling_sources
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.poll import poll, polling_sources
+from hub.flow.views.explain import explain
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub
 from hub.testkit.sandbox import SandboxOptions, serve

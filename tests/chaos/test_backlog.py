@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from hub.core.model import Planned, Record, RemoteRef
 from hub.store import Store
-from hub.store.deliveries import Claim, Settlement
+from hub.store.ledger.deliveries import Claim, Settlement
 from tests.hubs import NOON
 
 BACKLOG = 2000

@@ -18,7 +18,7 @@ import pytest
 
 from hub.core.model import RawItem
 from hub.flow.decide.batch import process
-from hub.flow.deliver import deliver
+from hub.flow.deliver.send import deliver
 from hub.flow.sweep import sweep
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub, system_clock
@@ -31,7 +31,7 @@ from tests.material import ROOT
 SENDER = """
 import sys
 from pathlib import Path
-from hub.flow.deliver import deliver
+from hub.flow.deliver.send import deliver
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import open_hub
 deliver(open_hub(Path(sys.argv[1]), bell=InProcessBell()), sys.argv[2])

@@ -16,7 +16,7 @@ import pytest
 
 from hub.core.model import RawItem
 from hub.flow.decide.batch import process
-from hub.flow.intake import poll, polling_sources
+from hub.flow.intake.poll import poll, polling_sources
 from hub.testkit.contracts.hostile import PAYLOADS
 from hub.testkit.sandbox import RunningSandbox
 from tests.databases import Databases

@@ -13,12 +13,12 @@ from hub.core.decide.batch import rejoin, sift
 from hub.core.decide.decision import Decision, decide
 from hub.core.errors import Conflict, HubError
 from hub.core.model import Author, Signal
-from hub.flow.back.gone.erase import lighten
-from hub.flow.back.reply import outlets, ring_outlets
 from hub.flow.decide.enrich import enrich
 from hub.flow.decide.read import read_known, read_rivals
 from hub.flow.decide.translate import Read, note, read_rows
 from hub.flow.decide.write import ask, write
+from hub.flow.erase.erase import lighten
+from hub.flow.lanes import outlets, ring_outlets
 from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.store.inbox import InboxRow, Settled

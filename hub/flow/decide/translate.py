@@ -13,8 +13,8 @@ from msgspec.structs import replace
 from hub.core.errors import ConfigError, TranslationError
 from hub.core.model import Author, Ignored, Provenance, RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import clean_text, normalise, normalise_author
-from hub.flow.back.changes import Heard, hear
 from hub.flow.bugs import tell
+from hub.flow.converse.changes import Heard, hear
 from hub.runtime import Hub
 from hub.sdk.connectors import Source, WebhookSource
 from hub.store.inbox import InboxRow, Settled

@@ -16,7 +16,7 @@ from hub.core.model import Ignored, Label, RawItem, Signal
 from hub.core.pipeline import Rulebook
 from hub.core.signals import is_private
 from hub.flow.decide.translate import translate
-from hub.flow.history.wishes import Asked, Failed, Wishes
+from hub.flow.history.desired import Asked, Failed, Wishes
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
 from hub.store.history import History, Made, Scope, Stored, Target

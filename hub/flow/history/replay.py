@@ -11,8 +11,8 @@ from typing import Protocol
 from hub.core.errors import Conflict, HubError
 from hub.core.pipeline import Rulebook
 from hub.flow.history.compare import SENT, Comparison, parts, planned
+from hub.flow.history.desired import Wish, Wishes
 from hub.flow.history.gather import Gathered, Gathering, Wanted
-from hub.flow.history.wishes import Wish, Wishes
 from hub.runtime import Hub, book_versions
 from hub.store.history import History, Scope, Span
 

@@ -27,8 +27,8 @@ from sqlalchemy import (
 )
 
 from hub.core.ledger import CLOSED, OPEN
-from hub.store.tables import DUE, EPOCH, Id, Time, needs, refs, written_out
-from hub.store.tables import deliveries as T
+from hub.store.schema import DUE, EPOCH, Id, Time, needs, refs, written_out
+from hub.store.schema import deliveries as T
 
 PEEK = 16  # due rows that are looked at for the first that may go, and beyond a batch in case others hold some of it
 PAGE = 1000

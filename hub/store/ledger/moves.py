@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sqlalchemy import Update, update
 
 from hub.core.ledger import State, check_transition, in_order
-from hub.store.tables import deliveries as T
+from hub.store.schema import deliveries as T
 
 
 def moving(to: State, *, of: Iterable[State]) -> Update:

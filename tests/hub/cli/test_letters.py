@@ -10,11 +10,11 @@ import pytest
 
 from hub.core.errors import Rejected
 from hub.core.model import Planned
-from hub.flow.watch import letters
-from hub.flow.watch.letters import Letters
+from hub.flow.actions import deliveries as letters
+from hub.flow.actions.deliveries import Letters
 from hub.store import open_store
 from hub.store.audit import Entry
-from hub.store.upkeep.alerts import Kept
+from hub.store.monitor.alerts import Kept
 from tests.databases import Databases
 from tests.hub.cli.terminal import Said
 from tests.hub.store.given import NOON, must_claim, record, settle

@@ -18,9 +18,9 @@ from hub.core.errors import Unavailable, Uncertain
 from hub.core.keys import idempotency_key
 from hub.core.ledger import RETRYABLE
 from hub.core.model import Change, RawItem
-from hub.flow.back.reply import discard
+from hub.flow.converse.replies import discard
 from hub.flow.decide.batch import process, process_batch
-from hub.flow.deliver import deliver_batch
+from hub.flow.deliver.send import deliver_batch
 from hub.flow.sweep import sweep
 from hub.runtime import Hub
 from tests.hub.flow.trial import let_replies, wipe

@@ -17,8 +17,8 @@ from hub.core.errors import Uncertain
 from hub.core.model import Ignored, RawItem, Translated
 from hub.flow.check import try_connections
 from hub.flow.decide.batch import process
-from hub.flow.deliver import deliver
-from hub.flow.intake import poll, polling_sources
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.poll import poll, polling_sources
 from hub.testkit.fakes import SentRequest, answer
 from hub.testkit.sandbox import RunningSandbox
 from hub.testkit.server import LocalServer, Scripted

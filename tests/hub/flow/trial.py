@@ -13,7 +13,7 @@ from hub.queue.inprocess import InProcessBell
 from hub.registry import Plugin
 from hub.runtime import Hub
 from hub.store import Store
-from hub.store.tables import metadata
+from hub.store.schema import metadata
 from tests.hub.flow.vendor import CLASSES, Shop, Street, Vendor
 from tests.hubs import MAPPINGS, TOPICS, Clock, FakeRegistry, to_toml
 

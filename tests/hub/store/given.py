@@ -10,7 +10,7 @@ from hub.core.decide.judgement import Judged
 from hub.core.decide.trace import Trace
 from hub.core.model import Author, Label, Planned, RawItem, Record, Signal
 from hub.store import Store
-from hub.store.deliveries import Claim, Settlement
+from hub.store.ledger.deliveries import Claim, Settlement
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)

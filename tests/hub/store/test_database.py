@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from hub.core.errors import ConfigError
 from hub.store import Store, StoreUnavailable, WrongRevision, open_store
 from hub.store.database import NAP_S, among, chunks, holder_is_gone, lease_token, open_database
-from hub.store.tables import deliveries, inbox, needs, signals, storable
+from hub.store.schema import deliveries, inbox, needs, signals, storable
 from tests.hub.store.given import NOON, judged, plan, raw, record, signal
 
 Limited = Callable[[str], Store]

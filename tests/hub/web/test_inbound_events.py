@@ -12,7 +12,7 @@ import pytest
 from hub.sdk.connectors import Request, WebhookSource
 from hub.store import Store, StoreUnavailable
 from hub.web.inbound import InboundDoor
-from tests.hub.flow.back.desk import Stage, make_stage
+from tests.hub.flow.desk import Stage, make_stage
 
 Answer = tuple[int, dict[str, str], bytes]
 

@@ -9,7 +9,7 @@ import pytest
 
 from hub.core.errors import Rejected, Unavailable
 from hub.core.retry import FAILURES
-from hub.flow.watch.rounds import make_round
+from hub.flow.monitor.schedule import make_round
 from hub.queue.pace import UsageNote
 from tests.hub.web.browser import Browser
 from tests.hubs import Made

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from hub import Change, ChangePage, Delivery, Outcome, RawItem, RemoteRef
-from hub.flow.back.poll import poll_changes
 from hub.flow.decide.batch import process
-from hub.flow.deliver import deliver
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.changes import poll_changes
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub
 from hub.sdk.http import open_guard
