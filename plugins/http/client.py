@@ -220,9 +220,10 @@ class Endpoint:
 def order_of(options: HttpOptions) -> Order:
     """Return how the file's items are ordered."""
     cursor = options.spec.cursor
+    backfill = options.backfill or cursor.backfill
     if cursor.as_ == "number":
-        return ByNumber(int(cursor.overlap or 0), int(cursor.backfill) if cursor.backfill else None)
-    return ByTime(span(cursor.overlap or "0"), span(cursor.backfill) if cursor.backfill else None)
+        return ByNumber(int(cursor.overlap or 0), int(backfill) if backfill else None)
+    return ByTime(span(cursor.overlap or "0"), span(backfill) if backfill else None)
 
 
 def items_in(content: bytes, path: str) -> list[bytes]:
