@@ -17,6 +17,8 @@ from hub.sdk.text import html_to_text, parse_time
 
 KINDS = frozenset(get_args(Kind))
 VISIBILITIES = frozenset(get_args(Visibility))
+MOST_ITEMS = 10_000
+"""Items of one body: 2 MB hold 300,000 empty ones, each of which would become a row."""
 USUAL: dict[str, tuple[str, ...]] = {
     "native_id": ("id", "uri", "guid"),
     "network": ("network",),
@@ -124,6 +126,8 @@ def parse(body: bytes) -> list[bytes]:
     if isinstance(found, dict):
         return [body]
     if isinstance(found, list):
+        if len(found) > MOST_ITEMS:
+            raise TranslationError(f"a body of {len(found)} items: send at most {MOST_ITEMS} at once")
         return [msgspec.json.encode(one) for one in found]
     raise TranslationError("the body is neither a JSON object nor a list of them")
 
