@@ -15,6 +15,8 @@ from hub.sdk.doc import Doc, load
 from hub.sdk.fields import FIELDS, Fields, translated
 
 _NETWORK = re.compile(r"[A-Za-z0-9_-]{1,31}")
+MOST_ITEMS = 10_000
+"""Items of one body: 2 MB hold 300,000 empty ones, each of which would become a row."""
 USUAL: dict[str, tuple[str, ...]] = {
     "native_id": ("id", "uri", "guid"),
     "network": ("network",),
@@ -64,6 +66,8 @@ def parse(body: bytes) -> list[bytes]:
     if isinstance(found, dict):
         return [body]
     if isinstance(found, list):
+        if len(found) > MOST_ITEMS:
+            raise TranslationError(f"a body of {len(found)} items: send at most {MOST_ITEMS} at once")
         return [msgspec.json.encode(one) for one in found]
     raise TranslationError("the body is neither a JSON object nor a list of them")
 

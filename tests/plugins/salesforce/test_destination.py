@@ -140,7 +140,7 @@ def test_a_200_answer_is_judged_row_by_row() -> None:
 
 def test_a_row_without_a_verdict_is_not_taken_for_a_success() -> None:
     found, _ = deliver([results({"id": "a001"})], delivery(1))
-    assert isinstance(found[1], Rejected)
+    assert isinstance(found[1], Uncertain)
 
 
 def test_a_lasting_401_pauses_the_connection_after_few_calls() -> None:
