@@ -88,7 +88,7 @@ def show_(name: Annotated[str, typer.Argument(help="a plugin's name")], *, as_js
 
 
 FACTS = {
-    "needs": "needs",
+    "libraries": "needs",
     "hosts": "hosts",
     "network": "network",
     "labels": "labels",
