@@ -9,6 +9,7 @@ from hub.core.errors import (
     ConfigError,
     ConnectorError,
     HubError,
+    PartlyRefused,
     QuotaExhausted,
     RateLimited,
     Rejected,
@@ -20,6 +21,7 @@ from hub.core.errors import (
 )
 from hub.core.keys import author_key, idempotency_key, signal_key
 from hub.core.model import (
+    Act,
     Author,
     Change,
     Counts,
@@ -66,8 +68,11 @@ from hub.sdk.connectors import (
     WebhookSource,
 )
 from hub.sdk.hookspecs import hookimpl
+from hub.sdk.version import API_VERSION
 
 __all__ = [
+    "API_VERSION",
+    "Act",
     "Author",
     "Change",
     "ChangePage",
@@ -96,6 +101,7 @@ __all__ = [
     "Options",
     "Outcome",
     "Page",
+    "PartlyRefused",
     "PollingSource",
     "QuotaExhausted",
     "RateLimited",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import pluggy
@@ -17,6 +18,7 @@ import structlog
 from hub.core.errors import Problem, UnknownPlugin
 from hub.sdk import hookspecs
 from hub.sdk.connectors import Connector, Destination, Enricher, Source
+from hub.sdk.version import refusal
 
 GROUP = "hub.plugins"
 C = TypeVar("C", bound=Connector[Any])
@@ -25,11 +27,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin as `hub plugins list` shows it; `reason` says why it is quarantined."""
+    """A plugin as `hub plugins list` shows it.
+
+    `module` is its entry point, `api` the version of the plugin API that it names, `reason` says why it is quarantined.
+    """
 
     name: str
     distribution: str
     version: str
+    module: str = ""
+    api: str = ""
     sources: Mapping[str, type[Source[Any]]] = field(default_factory=dict)
     destinations: Mapping[str, type[Destination[Any]]] = field(default_factory=dict)
     enrichers: Mapping[str, type[Enricher[Any]]] = field(default_factory=dict)
@@ -95,7 +102,7 @@ class Registry:
 def _load(points: list[EntryPoint]) -> Plugin:
     point = points[0]
     dist = point.dist
-    plugin = Plugin(point.name, dist.name if dist else "?", dist.version if dist else "?")
+    plugin = Plugin(point.name, dist.name if dist else "?", dist.version if dist else "?", point.module)
     if len(points) > 1:
         owners = ", ".join(sorted(one.dist.name if one.dist else "?" for one in points))
         return _quarantined(plugin, f"several distributions provide it: {owners}; uninstall one")
@@ -110,6 +117,9 @@ def _load(points: list[EntryPoint]) -> Plugin:
 
 
 def _register(plugin: Plugin, module: object) -> Plugin:
+    api = getattr(module, "api", None)
+    if api is not None and (why := refusal(api)):
+        return _quarantined(plugin, why)
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(module, plugin.name)
@@ -131,7 +141,7 @@ def _register(plugin: Plugin, module: object) -> Plugin:
             found: Any = implementation.function()
             classes[caller.name].update(_named(found, caller.name))
     sources, destinations, enrichers = classes.values()
-    return Plugin(plugin.name, plugin.distribution, plugin.version, sources, destinations, enrichers)
+    return replace(plugin, api=api or "", sources=sources, destinations=destinations, enrichers=enrichers)
 
 
 def _named(found: Iterable[type[Any]], hook: str) -> dict[str, type[Any]]:
@@ -145,6 +155,8 @@ def _named(found: Iterable[type[Any]], hook: str) -> dict[str, type[Any]]:
         if inspect.isabstract(cls):
             missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
             raise TypeError(f"{cls.__name__} lacks {missing}")
+        if absent := next((one for one in cls.libraries if find_spec(one) is None), None):
+            raise ModuleNotFoundError(f"No module named {absent!r}", name=absent)
         named[cls.name] = cls
     return named
 
@@ -159,4 +171,4 @@ def _missing(point: EntryPoint, error: ModuleNotFoundError) -> str:
 
 def _quarantined(plugin: Plugin, reason: str) -> Plugin:
     log.warning("plugin quarantined", plugin=plugin.name, reason=reason)
-    return Plugin(plugin.name, plugin.distribution, plugin.version, reason=reason)
+    return replace(plugin, reason=reason)

@@ -24,6 +24,7 @@ from hub.config.rulebook import default_mappings, own_mappings, read_rules, read
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
+from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook, check_rulebook
 from hub.core.route import compile_rules
@@ -37,7 +38,6 @@ from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http import Guard, open_guard
 from hub.store import Store, StoreUnavailable, WrongRevision, open_store
 
-SOURCES = "sources/"  # before a source's name where a destination may have the same
 GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
 T = TypeVar("T")
@@ -55,7 +55,10 @@ def _seconds() -> float:
 
 @dataclass
 class Hub:
-    """Everything that a step needs, made once in a process. `jitter` gives numbers in [-1, 1]."""
+    """Everything that a step needs, made once in a process. `jitter` gives numbers in [-1, 1].
+
+    `sizes` holds how many records an outlet takes at once, by its name, then (object, operation), as its plugin said.
+    """
 
     settings: Settings
     store: Store
@@ -67,6 +70,7 @@ class Hub:
     loaded: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
     paces: Paces = field(default_factory=LocalPaces)
+    sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
 
@@ -124,9 +128,9 @@ class Hub:
         """
         connector: Connector[Any]
         section: ConnectionSection
-        if name.startswith(SOURCES):
-            plain = name.removeprefix(SOURCES)
-            connector, section = self.source(plain), self.settings.sources[plain]
+        lane = Lane.of_outlet(name)
+        if lane.work == "reply":
+            connector, section = self.source(lane.name), self.settings.sources[lane.name]
         else:
             connector, section = self.destination(name), self.settings.destinations[name]
         return self._guard(name, connector, section).too_early()
@@ -172,7 +176,7 @@ class Hub:
 
 def place_of(name: str, connector: Connector[Any]) -> str:
     """What a connection's guard and memory are kept under: a source and a destination may have the same name."""
-    return f"{SOURCES}{name}" if isinstance(connector, Source) else name
+    return str(Lane("reply", name)) if isinstance(connector, Source) else name
 
 
 def make_connector(settings: Settings, table: str, name: str, find: Callable[[str], type[C]]) -> C:

@@ -3,64 +3,98 @@
 from __future__ import annotations
 
 import os
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
-from hub.store import Store, open_store
+from hub.store import Store
+from tests.databases import TEMPLATE, Databases, Postgres
+from tests.house.measures import ROOT
 from tests.hubs import Made, make_hub
 from tests.postgres import find_programs, postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_folder() -> Iterator[str]:
-    """The socket folder of the session's PostgreSQL."""
+def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    """The migrated SQLite file and the engines of this session."""
+    made = Databases(tmp_path_factory.mktemp("databases"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgres]:
+    """The session's PostgreSQL server."""
     programs = find_programs()
     if programs is None:
         pytest.skip("PostgreSQL's programs (initdb, postgres) are not installed")
     with postgres(programs) as folder:
-        yield folder
+        yield Postgres(folder)
+
+
+@pytest.fixture(scope="session")
+def shared_postgres_url(postgresql: Postgres) -> Iterator[str]:
+    """One migrated PostgreSQL database for all tests of the session."""
+    with postgresql.fresh(template=TEMPLATE) as url:
+        yield url
 
 
 @pytest.fixture
-def postgres_url(postgres_folder: str) -> Iterator[str]:
-    """A fresh PostgreSQL database."""
-    import psycopg
+def postgres_url(postgresql: Postgres, shared_postgres_url: str) -> Iterator[str]:
+    """The session's migrated PostgreSQL database; emptied after the test."""
+    yield shared_postgres_url
+    postgresql.empty(shared_postgres_url)
 
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(host=postgres_folder, user="hub", dbname="postgres", autocommit=True) as conn:
-        conn.execute(f'CREATE DATABASE "{name}"')
-        yield f"postgresql+psycopg://hub@/{name}?host={postgres_folder}"
-        conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+@pytest.fixture
+def sqlite_url(databases: Databases, tmp_path: Path) -> str:
+    """A migrated SQLite file, `hub.db` in the test's folder."""
+    return databases.sqlite(tmp_path / "hub.db")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A fresh database of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'hub.db'}"
-    url: str = request.getfixturevalue("postgres_url")
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated, empty database of each kind."""
+    url: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     return url
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def own_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind that nothing was done to, for tests that migrate, change the schema or start processes."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'hub.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgresql")
+    with server.fresh() as url:
+        yield url
+
+
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
+def store(database_url: str, databases: Databases) -> Iterator[Store]:
     """A migrated store on each database."""
-    opened = open_store(database_url)
-    opened.database.migrate()
+    opened = databases.open(database_url)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def new_hub(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Made]]:
+def sqlite_store(sqlite_url: str, databases: Databases) -> Iterator[Store]:
+    """A migrated store on SQLite."""
+    opened = databases.open(sqlite_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def new_hub(database_url: str, databases: Databases, tmp_path: Path) -> Iterator[Callable[..., Made]]:
     """Makes hubs on each database with fake connectors and a settable clock; see `tests.hubs`."""
     made: list[Made] = []
 
     def make(**wanted: object) -> Made:
-        made.append(make_hub(database_url, tmp_path, **wanted))  # type: ignore[arg-type]  # passed through
+        made.append(make_hub(databases.open(database_url), tmp_path, **wanted))  # type: ignore[arg-type]  # passed through
         return made[-1]
 
     yield make
@@ -68,9 +102,53 @@ def new_hub(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Made]]:
         one.hub.close()
 
 
+BEGUN = monotonic()
+OVER = "the time is over; `make check` runs all"
+SLOW = {"acceptance": "servers", "chaos": "kills", "browser": "browser"}
+"""Folders of tests that `make check` leaves out, and the marker of each."""
+SERVERS = {"bluesky_network", "snac_network", "rt"}
+"""Fixtures that start a real server for the whole session: one worker has all of its tests."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Mark the slow kinds, keep each file (and each server) on one worker, and begin with what takes longest."""
+    for item in items:
+        if not item.path.is_relative_to(ROOT):
+            continue
+        kind = SLOW.get(item.path.relative_to(ROOT).parts[1])
+        if kind:
+            item.add_marker(kind)
+        if _needs_postgresql(item):
+            item.add_marker("postgresql")
+        server = SERVERS & set(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group(min(server) if server else str(item.path.relative_to(ROOT))))
+    yield
+    items.sort(key=lambda item: not any(map(item.get_closest_marker, SLOW.values())))
+
+
+def _needs_postgresql(item: pytest.Item) -> bool:
+    given = getattr(getattr(item, "callspec", None), "params", {}).values()
+    return "postgresql" in given or "postgresql" in getattr(item, "fixturenames", ())
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--max-seconds`, for `make quick`."""
+    parser.addoption("--max-seconds", type=float, default=0.0, help="run no further test after so many seconds")
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Stop where the time that was given is over."""
+    most = item.config.getoption("--max-seconds")
+    if most and nextitem is not None and monotonic() - BEGUN > most:
+        item.session.shouldstop = OVER
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Where HUBBUB_NO_SKIPS is set (CI with the shared material), a skipped test fails the run."""
+    """Fail the run for a skipped test if HUBBUB_NO_SKIPS is set; time that is over is no failure."""
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     skipped = len(reporter.stats.get("skipped", [])) if reporter else 0
+    if session.shouldstop == OVER and not session.testsfailed:
+        session.exitstatus = pytest.ExitCode.OK
     if os.environ.get("HUBBUB_NO_SKIPS") and skipped and session.exitstatus == 0:
-        session.exitstatus = 1
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

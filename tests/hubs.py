@@ -17,7 +17,7 @@ from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Delivery, Ignored, Label, RawItem, RemoteRef, Signal, Tombstone, Translated
 from hub.core.spec import FieldSpec, MappingSpec
 from hub.queue.inprocess import InProcessBell
-from hub.registry import Plugin, Registry
+from hub.registry import Plugin
 from hub.runtime import Hub
 from hub.sdk.connectors import (
     Compliance,
@@ -32,7 +32,8 @@ from hub.sdk.connectors import (
     PollingSource,
     Upsert,
 )
-from hub.store import open_store
+from hub.store import Store
+from tests.watched import WatchedRegistry
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
@@ -170,8 +171,8 @@ class Made:
 
     def run(self) -> None:
         """Process and deliver until nothing is due."""
-        from hub.flow.deliver import deliver
-        from hub.flow.process import process
+        from hub.flow.decide.batch import process
+        from hub.flow.deliver.send import deliver
 
         process(self.hub, slice_s=30)
         while deliver(self.hub, "memo", slice_s=30):
@@ -202,7 +203,7 @@ RULES = '[[rule]]\nname = "brand"\nwhen = [\'"acme" in topics\']\ndeliver = [{{ 
 TOPICS = '[[topic]]\nname = "acme"\nkeywords = ["acme"]\n'
 
 
-class FakeRegistry(Registry):
+class FakeRegistry(WatchedRegistry):
     """Plugins without entry points."""
 
     def __init__(self, plugins: Iterable[Plugin]) -> None:
@@ -212,7 +213,7 @@ class FakeRegistry(Registry):
 
 
 def make_hub(
-    database_url: str,
+    opened: Store,
     folder: Path,
     *,
     mapping: str = "note",
@@ -220,7 +221,7 @@ def make_hub(
     idempotency: Idempotency | None = None,
     batch: int = 100,
 ) -> Made:
-    """A hub whose one rule delivers what speaks of acme by `mapping`."""
+    """Make a hub on an open store, whose one rule delivers what speaks of acme by `mapping`."""
     (folder / "rules.toml").write_text(rules or RULES.format(mapping=mapping))
     (folder / "topics.toml").write_text(TOPICS)
     own = folder / "mappings" / "memo"
@@ -243,8 +244,6 @@ def make_hub(
             "file": folder / "config.toml",
         }
     )
-    opened = open_store(database_url)
-    opened.database.migrate()
     clock, bell = Clock(), InProcessBell()
     hub = Hub(settings, opened, bell, FakeRegistry(plugins), clock, jitter=lambda: 0.0)
     return Made(hub, clock, bell, source, memo)

@@ -11,20 +11,20 @@ from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
 from hub.config.settings import load_settings
-from hub.flow.deliver import deliver
-from hub.flow.intake import raw_item
-from hub.flow.process import process
+from hub.flow.decide.batch import process
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.poll import raw_item
 from hub.queue.inprocess import InProcessBell
-from hub.registry import Registry
 from hub.runtime import Hub, system_clock
 from hub.store import open_store
 from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
+from tests.databases import TEMPLATE, Databases, Postgres
 from tests.material import shared
+from tests.watched import WatchedRegistry
 
 VENDORS = ("salesforce", "hubspot", "zendesk")
 SECRETS = {name: f"tok-{name}-5up3r5ecret" for name in (*VENDORS, "masto", "sky")}
@@ -167,7 +167,7 @@ def landing(
     settings = load_settings(config)
     store = open_store(settings.database_url)
     store.database.migrate()
-    hub = Hub(settings, store, InProcessBell(), Registry(), system_clock, jitter=lambda: 0.0)
+    hub = Hub(settings, store, InProcessBell(), WatchedRegistry(), system_clock, jitter=lambda: 0.0)
     try:
         yield Landing(hub, vendors)
     finally:
@@ -176,14 +176,11 @@ def landing(
 
 @contextmanager
 def fresh_database(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A fresh database of a kind, for fixtures that live longer than a test."""
+    """Make a migrated database of a kind, for fixtures that live longer than a test."""
     if kind == "sqlite":
-        yield f"sqlite:///{folder / 'hub.db'}"
+        databases: Databases = request.getfixturevalue("databases")
+        yield databases.sqlite(folder / "hub.db")
         return
-    import psycopg
-
-    place, name = request.getfixturevalue("postgres_folder"), f"t{uuid4().hex[:12]}"
-    with psycopg.connect(host=place, user="hub", dbname="postgres", autocommit=True) as conn:
-        conn.execute(f'CREATE DATABASE "{name}"')
-        yield f"postgresql+psycopg://hub@/{name}?host={place}"
-        conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    server: Postgres = request.getfixturevalue("postgresql")
+    with server.fresh(template=TEMPLATE) as url:
+        yield url

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import structlog
 
 from hub.core.errors import HubError
-from hub.flow.back.gone.recheck import is_recheck, recheck_due
-from hub.flow.back.poll import is_watch, poll_changes
-from hub.flow.deliver import deliver as deliver_due
-from hub.flow.intake import poll as poll_source
-from hub.flow.process import process as process_due
+from hub.core.ledger import Lane
+from hub.flow.decide.batch import process as process_due
+from hub.flow.deliver.send import deliver as deliver_due
+from hub.flow.erase.recheck import recheck_due
+from hub.flow.intake.changes import poll_changes
+from hub.flow.intake.poll import poll as poll_source
 from hub.runtime import Hub
 
 log = structlog.get_logger(__name__)
@@ -56,10 +57,15 @@ def poll(connection: str) -> None:
     """Poll one source, or a destination for what people did there; or look at a source's posts again."""
     hub = _hub[0]
     hub.bell.heard("poll", connection)
-    step: Callable[[Hub, str], object] = poll_changes if is_watch(connection) else poll_source
-    if is_recheck(connection):
-        step = recheck_due
+    step = _POLLS[Lane.of_cursor(connection).work]
     _guarded("poll", lambda: step(hub, connection))
+
+
+_POLLS: Mapping[str, Callable[[Hub, str], object]] = {
+    "poll": poll_source,
+    "changes": poll_changes,
+    "recheck": recheck_due,
+}
 
 
 def _guarded(step: str, work: object) -> None:

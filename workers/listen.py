@@ -9,7 +9,7 @@ import structlog
 
 from hub.core.errors import ConnectorError, HubError
 from hub.flow.bugs import tell
-from hub.flow.intake import held, take, usable_source
+from hub.flow.intake.poll import held, take, usable_source
 from hub.runtime import Hub
 from hub.sdk.connectors import StreamingSource
 

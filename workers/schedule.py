@@ -9,8 +9,8 @@ from time import monotonic
 import structlog
 
 from hub.core.errors import HubError
+from hub.flow.monitor.schedule import start
 from hub.flow.sweep import prepare, sweep
-from hub.flow.watch.rounds import start
 from hub.runtime import Hub
 
 log = structlog.get_logger(__name__)

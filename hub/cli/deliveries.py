@@ -55,7 +55,7 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Deliveries, newest first."""
-    from hub.flow.explain import shown_delivery
+    from hub.flow.views.explain import shown_delivery
 
     with opened(context.obj) as hub:
         if signal is not None and (whole := hub.store.signals.get(signal)):
@@ -81,7 +81,7 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
 @app.command("show")
 def show_(context: typer.Context, delivery: int, *, as_json: Json = False) -> None:
     """One delivery, whole: payload, attempts, errors."""
-    from hub.flow.explain import shown_delivery
+    from hub.flow.views.explain import shown_delivery
 
     with opened(context.obj) as hub:
         found = hub.store.outbox.get(delivery)
@@ -107,7 +107,7 @@ def retry(
     dry: Dry = False,
 ) -> None:
     """Make deliveries due again, under the same keys; a reply that waits for approval is sent."""
-    from hub.flow.watch import letters
+    from hub.flow.actions import deliveries as letters
 
     filters = Filters(state, destination, object_, rule, error, since)
     count = carry_out(context.obj, Asked(ids, filters, all_, dry), letters.retryable, letters.retry)
@@ -115,14 +115,16 @@ def retry(
         return
     show.say(f"{count} due again")
     if ids and count < len(set(ids)):
-        show.fail("the others are not there, or are done: only what is dead, in review or waiting can be tried again")
+        show.fail(
+            "the others are not there, or are done: only what is dead, waits or awaits a person can be tried again"
+        )
         raise typer.Exit(1)
 
 
 @app.command()
 def discard(
     context: typer.Context,
-    ids: Annotated[list[int] | None, typer.Argument(help="delivery ids, dead or in review")] = None,
+    ids: Annotated[list[int] | None, typer.Argument(help="delivery ids: dead, blocked, or awaiting a person")] = None,
     *,
     note: Annotated[str, typer.Option(help="why: it is kept")],
     state: State = None,
@@ -135,7 +137,7 @@ def discard(
     dry: Dry = False,
 ) -> None:
     """Give deliveries up for good, with a note; the agent of a reply is told."""
-    from hub.flow.watch import letters
+    from hub.flow.actions import deliveries as letters
 
     filters = Filters(state, destination, object_, rule, error, since)
     act = partial(letters.discard, note_=note)
@@ -144,5 +146,5 @@ def discard(
         return
     show.say(f"{count} discarded")
     if ids and count < len(set(ids)):
-        show.fail("the others are not there, or are neither dead nor in review")
+        show.fail("the others are not there, or are neither dead nor blocked, and await no person")
         raise typer.Exit(1)

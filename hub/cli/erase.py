@@ -36,8 +36,8 @@ def erase(
 ) -> None:
     """Erase a signal, or an author with all signals, here and at every destination that has it; cannot be undone."""
     from hub.core.model import Tombstone
-    from hub.flow.back.gone.erase import erase as take_back
-    from hub.flow.back.gone.receipts import receipts
+    from hub.flow.erase.erase import erase as take_back
+    from hub.flow.erase.receipts import receipts
 
     with opened(context.obj) as hub:
         known = _known(hub, key)
@@ -70,7 +70,7 @@ def recheck(
     as_json: Json = False,
 ) -> None:
     """Ask a source whether its posts are still there; what is gone is taken back everywhere."""
-    from hub.flow.back.gone.recheck import recheck as look_again
+    from hub.flow.erase.recheck import recheck as look_again
 
     with opened(context.obj) as hub:
         if source not in hub.settings.sources:

@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import check, deliveries, erase, history, people, plugins, read, setup, signals
+from hub.cli import check, deliveries, erase, history, people, read, rulebook, setup, signals
+from hub.cli.plugins import commands as plugins
 from hub.cli.running import run
 from hub.cli.watch import alerts
 from hub.core.errors import ConfigError, HubError
@@ -58,9 +59,9 @@ app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(alerts.app, name="alerts")
 app.command()(people.audit)
 app.add_typer(people.app, name="people")
-app.add_typer(plugins.plugins, name="plugins")
-app.add_typer(plugins.mappings, name="mappings")
-app.add_typer(plugins.rules, name="rules")
+app.add_typer(plugins.app, name="plugins")
+app.add_typer(rulebook.mappings, name="mappings")
+app.add_typer(rulebook.rules, name="rules")
 app.add_typer(setup.config, name="config")
 app.add_typer(setup.db, name="db")
 

@@ -154,7 +154,7 @@ def link(
 ) -> None:
     """Say that an author is this person, and on what ground; without one it is refused."""
     from hub.core.model import IdentityLink
-    from hub.flow.back.people import adopt
+    from hub.flow.erase.people import adopt
 
     with opened(context.obj) as hub:
         key = known(hub, person).key

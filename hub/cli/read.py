@@ -18,7 +18,7 @@ from hub.core.errors import ConfigError, Problem, TranslationError
 
 def poll(context: typer.Context, source: Annotated[str, typer.Argument(help="a source's name")]) -> None:
     """Poll one source now."""
-    from hub.flow.intake import poll as poll_source
+    from hub.flow.intake.poll import poll as poll_source
 
     with opened(context.obj, level="ERROR") as hub:
         hub.source(source)
@@ -41,7 +41,7 @@ def import_(
     source: Annotated[str, typer.Option(help="the name of a configured source")],
 ) -> None:
     """Take a file's items in as if the source had given them: one raw item a line, or one document of a feed."""
-    from hub.flow.intake import import_document
+    from hub.flow.intake.poll import import_document
 
     if not file.is_file():
         raise ConfigError([Problem(str(file), "", "there is no such file")])
@@ -101,8 +101,8 @@ def _payloads(source: Any, name: str, document: bytes, *, realm: str) -> Iterato
 def _said(source: Any, payload: bytes, *, realm: str, now: datetime) -> list[dict[str, Any]] | str:
     """The signals of a payload with their authors inside, none of a like; a text says what is wrong."""
     from hub.core.model import Ignored
-    from hub.flow.intake import raw_item
-    from hub.flow.process import translate as translated
+    from hub.flow.decide.translate import translate as translated
+    from hub.flow.intake.poll import raw_item
 
     try:
         said = translated(source, raw_item(source, payload, source_name=source.name, now=now, realm=realm))
@@ -145,7 +145,7 @@ def label(
     ] = None,
 ) -> None:
     """Label texts: the same JSON lines come out with `labels`."""
-    from hub.flow.label import label_lines, labellers
+    from hub.flow.decide.label import label_lines, labellers
     from hub.registry import Registry
     from hub.runtime import system_clock
 

@@ -84,7 +84,7 @@ def retry(
 
 def explain(context: typer.Context, key: str, *, as_json: Json = False) -> None:
     """Why a signal became these records, and why not others: each rule, each condition, the values it read."""
-    from hub.flow.explain import explain as explained
+    from hub.flow.views.explain import explain as explained
 
     with opened(context.obj) as hub:
         found = explained(hub, key)
@@ -101,8 +101,8 @@ def shown(row: dict[str, Any]) -> dict[str, Any]:
     """A stored signal as listings show it."""
     found: dict[str, Any] = msgspec.to_builtins(row["signal"])
     found["id"] = row["id"]
-    found["matched"] = row["trace"].get("matched", [])
-    found["topics"] = row["trace"].get("about", [])
+    found["matched"] = list(row["trace"].matched)
+    found["topics"] = list(row["trace"].about)
     found["labels"] = msgspec.to_builtins(row["labels"])
     found["author"] = msgspec.to_builtins(row["author"])
     return found

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from hub.core.changes import ConversationState
 from hub.core.errors import ConfigError, Problem
-from hub.core.exchange.change import ConversationState
 from hub.sdk.rates import Limit
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")

@@ -9,14 +9,15 @@ import msgspec
 from hub.core.model import GONE, Signal
 
 
-class Known(msgspec.Struct, frozen=True):
-    """What the hub keeps of the signal with this key: enough to compare."""
+class KnownSignal(msgspec.Struct, frozen=True):
+    """What the hub keeps of the signal with this key: enough to compare, and the raw row that it stands in (0: none)."""
 
     content_hash: str
     state: str
     revision: str = ""
     updated_at: datetime | None = None
     observed_at: datetime | None = None
+    raw_id: int = 0
 
 
 class New(msgspec.Struct, frozen=True):
@@ -38,7 +39,7 @@ class Duplicate(msgspec.Struct, frozen=True):
 Comparison = New | Revision | Duplicate
 
 
-def compare(new: Signal, known: Known | None, *, tombstoned: bool = False) -> Comparison:
+def compare(new: Signal, known: KnownSignal | None, *, tombstoned: bool = False) -> Comparison:
     """Compare a normalised signal with what is known; `tombstoned` says that its key has a tombstone.
 
     A post that is gone comes back only by a later edit time, never by a late crawl. A copy without an edit time is older
@@ -54,7 +55,7 @@ def compare(new: Signal, known: Known | None, *, tombstoned: bool = False) -> Co
     return Revision(tuple(name for name, is_so in changes if is_so))
 
 
-def _nothing_new(new: Signal, known: Known) -> str:
+def _nothing_new(new: Signal, known: KnownSignal) -> str:
     """Why a copy of a known signal says nothing new; empty where it does."""
     if new.state == known.state and new.content_hash == known.content_hash:
         return "same content"

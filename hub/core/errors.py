@@ -5,6 +5,7 @@
         UnknownPlugin
         InvalidMapping
         InvalidRule
+      Conflict                  another was faster: roll back, read again and decide again
       TranslationError          a raw item that its plugin cannot read: kept, shown, retried after a fix
       ConnectorError            the only ones that a plugin may raise
         Retryable               try again on the schedule
@@ -13,6 +14,7 @@
         QuotaExhausted          park until `until`, burn no attempt
         Unauthorised            pause the connection, burn no attempt
         Rejected                dead letter with the vendor's reason and field
+          PartlyRefused         one stream of several: show it, and poll on as usual
         Uncertain               the bytes left and no answer came
 
 The docstring of a class is its default message.
@@ -64,6 +66,10 @@ class InvalidMapping(ConfigError):
 
 class InvalidRule(ConfigError):
     """A rules file has errors."""
+
+
+class Conflict(HubError):
+    """Another was faster; read again and decide again."""
 
 
 class TranslationError(HubError):
@@ -132,6 +138,10 @@ class Rejected(ConnectorError):
     ) -> None:
         super().__init__(message, code=code, details=details)
         self.field = field
+
+
+class PartlyRefused(Rejected):
+    """A part of what was asked for was refused; all else was done."""
 
 
 class Uncertain(ConnectorError):

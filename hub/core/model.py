@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args
 
 import msgspec
 
@@ -19,10 +19,14 @@ Visibility = Literal["public", "unlisted", "followers", "direct", "internal"]
 SignalState = Literal["live", "edited", "deleted", "hidden", "expired"]
 Origin = Literal["source", "hub"]
 CanReply = Literal["yes", "no", "unknown"]
+ActKind = Literal["like", "unlike", "hide", "unhide", "delete_own", "private_reply"]
 LabelledBy = Literal["enricher", "person"]
 ChangeKind = Literal["reply", "note", "status", "assignee", "tags", "merged", "deleted", "field"]
 Basis = Literal["opt_in", "given_by_person", "public_self_link", "order_reference", "agent_decision"]
 TombstoneReason = Literal["user_deleted", "account_deleted", "erasure", "expired"]
+
+ACTS: tuple[ActKind, ...] = get_args(ActKind)
+"""What may be done to a post besides answering it; a source names those that its network has among its capabilities."""
 
 GONE: tuple[SignalState, ...] = ("deleted", "expired")
 """States of a post that is not there any more."""
@@ -267,6 +271,26 @@ class Reply(Value, frozen=True):
     first_sent_at: datetime | None = None
 
 
+class Act(Value, frozen=True):
+    """What an agent wants done to a post, as a source gets it: a delivery as any other.
+
+    `like` and `unlike` are our account's own; `hide` and `unhide` concern what others see below a post of ours, and exist only
+    where the network has that very thing; `delete_own` takes back the post `to`, which is ours; `private_reply` says `text` to
+    the author alone. `id` is the delivery's, `key` the same for every attempt; each act may be repeated without harm.
+    """
+
+    id: int
+    kind: ActKind
+    key: str
+    to: Signal
+    text: str = ""
+    author: Author | None = None
+    raw: RawItem | None = None
+    agent: str = ""
+    attempt: int = 1
+    first_sent_at: datetime | None = None
+
+
 class Record(Value, frozen=True):
     """What a mapping made: the wish that `object` at `destination` holds `fields` under `key`.
 
@@ -287,6 +311,16 @@ class Record(Value, frozen=True):
     once: tuple[str, ...] = ()
     provides: str = ""
     needs: tuple[str, ...] = ()
+
+
+class Planned(NamedTuple):
+    """A record that a signal asks for, with the rule that asked; `state` dead or approval tells why not in `error`."""
+
+    record: Record
+    signal_key: str
+    rule: str
+    state: str = "pending"
+    error: dict[str, Any] | None = None
 
 
 class Delivery(Value, frozen=True):

@@ -1,6 +1,6 @@
-"""From a signal to records: the pure steps in their order, and the trace of what they decided.
+"""From a signal to records: the pure steps in their order.
 
-`facts` is what rules and mappings read; `plan` matches topics, decides the rules and applies the mappings. The same inputs
+`facts_of` is what rules and mappings read; `plan` matches topics, decides the rules and applies the mappings. The same inputs
 give the same plan, so history can be explained, tried dry and replayed.
 """
 
@@ -12,15 +12,27 @@ from typing import Any
 
 import msgspec
 
-from hub.core.exchange.answer import is_private
 from hub.core.grammar.facts import STANDING, did_you_mean, facts
+from hub.core.ledger import Need
 from hub.core.mapping import CompiledMapping, Mapped, MappingFailed
 from hub.core.model import GONE, Author, Label, Record, Signal
 from hub.core.route import RuleSet
-from hub.core.spec import RecordNote, Rule, Trace
+from hub.core.signals import is_private
+from hub.core.spec import RecordNote, Rule, RuleTrace
 from hub.core.topics import TopicIndex
 
-__all__ = ["Failure", "Memory", "Plan", "Rulebook", "check_rulebook", "facts", "plan", "standings_read", "topics_of"]
+__all__ = [
+    "Failure",
+    "Memory",
+    "Plan",
+    "Rulebook",
+    "check_rulebook",
+    "facts",
+    "facts_of",
+    "plan",
+    "standings_read",
+    "topics_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +85,59 @@ class Failure:
 class Plan:
     """What is to be done about a signal: records in sending order (what others need comes first).
 
-    `labels` are those that matching rules give, `assign` the assignee of the first matching rule that names one.
+    `rules` are all rules with each of their conditions, `notes` the records that matching rules asked for, with the reason of
+    those that are not made. `labels` are those that matching rules give, `assign` the assignee of the first matching rule that
+    names one.
     """
 
-    trace: Trace
+    rules: tuple[RuleTrace, ...]
     topics: tuple[str, ...]
     matched: tuple[str, ...]
+    notes: tuple[RecordNote, ...] = ()
     records: tuple[Record, ...] = ()
     failures: tuple[Failure, ...] = ()
     labels: tuple[Label, ...] = ()
     assign: str | None = None
 
+    @property
+    def asked_by(self) -> dict[tuple[str, str], str]:
+        """The rule that asked for each record that is made, by (destination, mapping)."""
+        return {(note.destination, note.mapping): note.rule for note in self.notes if note.made}
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why records that rules asked for are not made."""
+        failed = (f"{fail.destination}/{fail.mapping}: {fail.field}: {fail.reason}" for fail in self.failures)
+        return (*failed, *(f"{one.destination}/{one.mapping}: {one.note}" for one in self.notes if not one.made))
+
 
 def topics_of(signal: Signal, book: Rulebook) -> tuple[str, ...]:
     """The names of the topics that a signal is about."""
     return book.topics.match(f"{signal.title}\n{signal.text}" if signal.title else signal.text, signal.hashtags)
+
+
+def facts_of(
+    signal: Signal,
+    author: Author | None,
+    labels: Sequence[Label],
+    *,
+    topics: Sequence[str],
+    memory: Memory,
+    uncertain_below: float,
+) -> dict[str, Any]:
+    """Return the facts about a signal, by what is known beside it."""
+    return facts(
+        signal,
+        author,
+        labels,
+        topics=topics,
+        stats=memory.stats,
+        conversation=memory.conversation,
+        person=memory.person,
+        account=memory.account,
+        uncertain_below=uncertain_below,
+        url=memory.url,
+    )
 
 
 def plan(
@@ -104,22 +154,11 @@ def plan(
     `topics` are its topics by this book, where they are known already.
     """
     topics = topics_of(signal, book) if topics is None else topics
-    known = facts(
-        signal,
-        author,
-        labels,
-        topics=topics,
-        stats=memory.stats,
-        conversation=memory.conversation,
-        person=memory.person,
-        account=memory.account,
-        uncertain_below=book.uncertain_below,
-        url=memory.url,
-    )
+    known = facts_of(signal, author, labels, topics=topics, memory=memory, uncertain_below=book.uncertain_below)
     traces = book.rules.decide(known)
     matched = tuple(trace.rule for trace in traces if trace.matched)
     if not matched:
-        return Plan(Trace(book.rules.version, traces), topics, ())
+        return Plan(traces, topics, ())
     rules = [book.rules.by_name[name] for name in matched]
     assign = next((rule.assign for rule in rules if rule.assign), None)
     if assign and known["conversation"]["assignee"] is None and known["conversation"]["signals"] in (None, 1):
@@ -129,9 +168,10 @@ def plan(
     for rule in rules:
         making.follow(rule)
     return Plan(
-        Trace(book.rules.version, traces, matched, tuple(making.notes)),
+        traces,
         topics,
         matched,
+        tuple(making.notes),
         tuple(making.records),
         tuple(making.failures),
         _rule_labels(rules, book.rules),
@@ -373,4 +413,4 @@ class _Making:
 
 def provided(mapping: CompiledMapping, key: str) -> str:
     """What a record provides for others that need it: `keyed_by:object:key`, since two objects may have the same key."""
-    return f"{mapping.spec.keyed_by}:{mapping.spec.object}:{key}"
+    return str(Need(mapping.spec.keyed_by, mapping.spec.object, key))

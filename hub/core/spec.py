@@ -148,15 +148,6 @@ class RecordNote(Told, frozen=True):
     made: bool = True
 
 
-class Trace(Told, frozen=True):
-    """Why a signal became these records, and why not others."""
-
-    rules_version: str
-    rules: tuple[RuleTrace, ...]
-    matched: tuple[str, ...] = ()
-    records: tuple[RecordNote, ...] = ()
-
-
 def version_of(written: Any) -> str:
     """A digest over the canonical JSON of values that people wrote: the same words give the same version."""
     return digest(msgspec.json.encode(msgspec.to_builtins(written), order="sorted").decode())

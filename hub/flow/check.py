@@ -11,10 +11,11 @@ from typing import Any
 from hub.config.secrets import read_secrets
 from hub.config.settings import InboundSection, Settings
 from hub.core.errors import ConfigError, ConnectorError, Problem
+from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
-from hub.flow.back.changes import learn_self
+from hub.flow.converse.changes import learn_self
 from hub.registry import Registry
-from hub.runtime import SOURCES, Hub, make_connector, read_book
+from hub.runtime import Hub, make_connector, read_book
 from hub.sdk.connectors import Destination, ObjectInfo, WebhookSource
 
 
@@ -88,7 +89,7 @@ def try_connections(hub: Hub) -> Iterator[Tried]:
         tried = _try(name, partial(_check_source, hub, name))
         yield tried
         if tried.fine:
-            hub.store.connections.resume(f"{SOURCES}{name}", now=hub.now())
+            hub.store.connections.resume(str(Lane("reply", name)), now=hub.now())
     for name in (name for name, section in hub.settings.enrichers.items() if section.enabled):
         yield _try(name, partial(_check_enricher, hub, name))
     for name in (name for name, section in hub.settings.destinations.items() if section.enabled):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import structlog
 
-from hub.flow.back.gone.erase import finish
-from hub.flow.back.gone.recheck import recheck_lanes
-from hub.flow.back.gone.unread import forget_unread
-from hub.flow.back.poll import watched_destinations
-from hub.flow.back.reply import hold_stranded, is_lane, outlet_works
-from hub.flow.intake import polling_sources
+from hub.core.ledger import Lane
+from hub.flow.converse.replies import hold_stranded
+from hub.flow.erase.erase import finish
+from hub.flow.erase.recheck import recheck_lanes
+from hub.flow.erase.retention import forget_unread
+from hub.flow.intake.changes import watched_destinations
+from hub.flow.intake.poll import polling_sources
+from hub.flow.lanes import outlet_works
 from hub.runtime import Hub, book_versions
 
 log = structlog.get_logger(__name__)
@@ -34,7 +36,7 @@ def ring_due(hub: Hub) -> None:
     paused = hub.store.connections.paused(now=now)
     for outlet in hub.store.deliveries.due(now=now):
         if not outlet_works(hub, outlet):
-            if is_lane(outlet):
+            if Lane.of_outlet(outlet).work == "reply":
                 hold_stranded(hub, outlet)
         elif outlet not in paused:
             hub.bell.ring("deliver", outlet)

@@ -17,6 +17,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 from hub.core.errors import ConnectorError, Rejected, TranslationError, Uncertain
 from hub.core.model import (
+    Act,
+    ActKind,
     Change,
     Delivery,
     Ignored,
@@ -70,7 +72,8 @@ class Connector(ABC, Generic[OptionsT]):
     `name` is the plugin's name in the configuration. `egress_hosts` are the hosts that the connector may reach: exact names,
     `*.example.com`, or `*` for any public host; override `egress` where they depend on options. `inherits` names options
     that take their default from the key of the same name in `[hub]` (such as `languages`). `limits` are what the vendor allows
-    a connection at least; `rate` in the configuration takes their place.
+    a connection at least; `rate` in the configuration takes their place. `libraries` are modules of an extra that are imported
+    when they are first needed: without them the plugin is quarantined, with the extra to install.
     """
 
     name: ClassVar[str]
@@ -78,6 +81,7 @@ class Connector(ABC, Generic[OptionsT]):
     egress_hosts: ClassVar[tuple[str, ...]] = ()
     inherits: ClassVar[tuple[str, ...]] = ()
     limits: ClassVar[tuple[Limit, ...]] = ()
+    libraries: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -113,7 +117,8 @@ class Source(Connector[OptionsT]):
     `network` names where signals come from (also the prefix of their keys); `sandbox` is a local look-alike of it as
     `module:function` (see `hub.testkit.sandbox`). `whole_documents` is True where a document holds many items (a feed), False
     where it is one item a line. A source that answers sets `reply_rules` and has `reply`; one that
-    can ask whether posts still exist sets `recheck_size` (posts a call) and has `recheck`.
+    can ask whether posts still exist sets `recheck_size` (posts a call) and has `recheck`; one that can like, hide or delete
+    names these acts among its `capabilities` and has `act`.
     """
 
     network: ClassVar[str]
@@ -148,6 +153,18 @@ class Source(Connector[OptionsT]):
     def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
         """Find what an earlier attempt may have posted. Raises Uncertain where nobody can tell."""
         raise Uncertain(f"{self.name} cannot look for a reply")
+
+    def act(self, ctx: Context, act: Act) -> Outcome:
+        """Do to a post what `capabilities` name; what is done already is done.
+
+        The reference is that of what was made (a like, a message), None where nothing was. An error that is raised is the
+        act's outcome: Rejected where the network forbids it or the post is gone, Uncertain where no answer came.
+        """
+        raise Rejected(f"{self.name} has no {act.kind}", code="no_act")
+
+    def act_idempotency(self, kind: ActKind) -> Idempotency:
+        """Return what the engine may do after a doubt: all acts may be repeated, a private reply as other replies may."""
+        return self.reply_idempotency if kind == "private_reply" else Upsert()
 
     def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
         """Of these signals, those that are gone at the network; what cannot be told is left out. At most `recheck_size`."""
@@ -206,7 +223,7 @@ class StreamingSource(Source[OptionsT]):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one delivery: a reference, or the error that the engine acts on.
+    """What became of one delivery or act: a reference, or the error that the engine acts on.
 
     `moved` tells where a parent is now, by kind, where the vendor sent us on: a closed ticket's follow-up, a merge's winner.
     """
@@ -218,12 +235,12 @@ class Outcome:
     moved: Mapping[str, RemoteRef] = field(default_factory=dict)
 
     @classmethod
-    def delivered(cls, delivery: Delivery, ref: RemoteRef | None = None) -> Outcome:
+    def delivered(cls, delivery: Delivery | Act, ref: RemoteRef | None = None) -> Outcome:
         """It landed; `ref` is the record there where the vendor names it."""
         return cls(delivery.id, ref=ref)
 
     @classmethod
-    def failed(cls, delivery: Delivery, error: ConnectorError) -> Outcome:
+    def failed(cls, delivery: Delivery | Act, error: ConnectorError) -> Outcome:
         """It did not land, and the error says what to do."""
         return cls(delivery.id, error=error)
 
@@ -329,6 +346,7 @@ class Enricher(Connector[OptionsT]):
 
 
 __all__ = [
+    "Act",
     "Change",
     "ChangePage",
     "Compliance",

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from hub.core.errors import ConnectorError
+
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
@@ -28,7 +30,7 @@ class HttpResponse:
         """The body as JSON, None where it is empty or no JSON (an HTML error page)."""
         try:
             return msgspec.json.decode(self.content) if self.content else None
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
 
     @property
@@ -55,6 +57,12 @@ class Http(ABC):
         Any status is an answer. Raises Unavailable where nothing was sent or the call only read, Uncertain where a write was
         sent and no answer came, Rejected where egress rules or size caps forbid it. Never follows a redirect of a write.
         """
+
+    def learn_secret(self, *secrets: str) -> None:  # noqa: B027 - a door that writes no log has nothing to hide
+        """Hide these from logs and errors from now on: a token that was got on the way."""
+
+    def redact_error(self, error: ConnectorError) -> None:  # noqa: B027 - the same
+        """Take the connection's secrets out of an error, in place."""
 
 
 class State(ABC):

@@ -5,23 +5,24 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from hub.store.audit import Audit
-from hub.store.connections import Connections, Cursors
+from hub.store.connections import Connections
 from hub.store.conversations import Conversations
+from hub.store.cursors import Cursors
 from hub.store.database import Database, StoreUnavailable, WrongRevision, open_database
-from hub.store.deliveries import Deliveries
+from hub.store.erasures import Erasures
 from hub.store.inbox import Inbox
-from hub.store.outbox import Outbox
+from hub.store.ledger.deliveries import Deliveries
+from hub.store.ledger.held import HeldBack
+from hub.store.ledger.outbox import Outbox
+from hub.store.ledger.resends import Resends
+from hub.store.monitor.alerts import Alerts
+from hub.store.monitor.figures import Figures
 from hub.store.people import People
+from hub.store.rechecks import Rechecks
 from hub.store.references import References
 from hub.store.signals import Signals
-from hub.store.upkeep.alerts import Alerts
-from hub.store.upkeep.erasure import Erasures
-from hub.store.upkeep.figures import Figures
-from hub.store.upkeep.resends import Resends
-from hub.store.upkeep.threads import Threads
-from hub.store.upkeep.unread import UnreadRows
-from hub.store.upkeep.valve import Valve
-from hub.store.upkeep.watch import Watch
+from hub.store.threads import Threads
+from hub.store.unread import UnreadRows
 
 
 class Store:
@@ -42,10 +43,10 @@ class Store:
         self.threads = Threads(database)
         self.erasures = Erasures(database)
         self.unread = UnreadRows(database)
-        self.watch = Watch(database)
+        self.rechecks = Rechecks(database)
         self.alerts = Alerts(database)
         self.figures = Figures(database)
-        self.valve = Valve(database)
+        self.held = HeldBack(database)
         self.resends = Resends(database)
 
     def close(self) -> None:

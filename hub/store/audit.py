@@ -6,24 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, Connection, Table, select, update
+from sqlalchemy import Connection, select, update
 from sqlalchemy import insert as plain_insert
 
 from hub.store.database import Database
-from hub.store.tables import Id, Json, Time, Words, metadata
+from hub.store.schema import audit
 
 REMOVED = "(removed)"
-
-audit = Table(
-    "audit",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("at", Time, nullable=False, index=True),
-    Column("actor", Words, nullable=False),
-    Column("action", Words, nullable=False),
-    Column("subject", Words, nullable=False),
-    Column("detail", Json),
-)
 
 
 class Entry(NamedTuple):

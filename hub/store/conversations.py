@@ -7,61 +7,34 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, and_, case, delete, func, literal_column, or_, select, text, update
+from sqlalchemy import Connection, and_, delete, func, literal_column, or_, select, text, update
 
+from hub.core.decide.trace import decode_trace
+from hub.core.ledger import DUE as DUE_STATES
+from hub.core.ledger import MAYBE_THERE, OPEN, PARTS, RECORDS, Need
 from hub.core.model import Author, RawItem, RemoteRef, Signal
 from hub.store.database import Database, among, chunks, is_empty
 from hub.store.inbox import RAW_ITEM
-from hub.store.outbox import GONE
-from hub.store.tables import (
+from hub.store.ledger.moves import moving
+from hub.store.ledger.outbox import GONE
+from hub.store.merges import winners_of
+from hub.store.schema import (
     CONVERSATION_NEED,
     DUE,
-    OPEN_STATES,
     UNCLOSED,
-    Json,
-    Time,
-    Words,
-    metadata,
+    conversations,
+    merged,
     needs,
     refs,
+    retired,
 )
-from hub.store.tables import authors as A
-from hub.store.tables import deliveries as D
-from hub.store.tables import inbox as I
-from hub.store.tables import signals as S
+from hub.store.schema import authors as A
+from hub.store.schema import deliveries as D
+from hub.store.schema import inbox as I
+from hub.store.schema import signals as S
 
-conversations = Table(
-    "conversations",
-    metadata,
-    Column("key", Words, primary_key=True),
-    Column("state", Words),
-    Column("assignee", Words),
-    Column("tags", Json),
-    Column("updated_at", Time, nullable=False),
-    Column("by", Words, nullable=False),
-    Column(
-        "stamps", Json, nullable=False
-    ),  # by name of a value: when it was set, so that a late event does not undo it
-)
-retired = Table(
-    "retired_conversations",
-    metadata,
-    Column("key", Words, primary_key=True),
-    Column("now", Words, nullable=False, index=True),  # the conversation that it turned out to be a part of
-)
-merged = Table(
-    "merged_records",
-    metadata,
-    Column("destination", Words, primary_key=True),
-    Column("object", Words, primary_key=True),
-    Column("remote_id", Words, primary_key=True),
-    Column("winner", Words, nullable=False),  # as it was told: that one may have been merged further
-)
 MERGE_LOCK = 0x48554244  # any number that no other program on this database uses
-MOST_MERGES = 20  # of a chain that is followed
 VALUES = ("state", "assignee", "tags")
-RECORDS = ("upsert", "create", "comment")
-PARTS = ("comment", "note")
 _signal = msgspec.json.Decoder(Signal)
 _author = msgspec.json.Decoder(Author)
 
@@ -191,7 +164,7 @@ class Conversations:
     def last_reply(self, conn: Connection, lane: str, signal_keys: Sequence[str]) -> str | None:
         """What the latest reply that is still on its way provides, among those to these signals."""
         query = select(func.max(D.c.id)).where(
-            D.c.destination == lane, D.c.operation == "reply", UNCLOSED, D.c.state.in_(OPEN_STATES)
+            D.c.destination == lane, D.c.operation == "reply", UNCLOSED, D.c.state.in_(OPEN)
         )
         latest = [conn.scalar(query.where(among(D.c.signal_key, part))) or 0 for part in chunks(signal_keys)]
         return conn.scalar(select(D.c.provides).where(D.c.id == max(latest, default=0)))
@@ -206,9 +179,9 @@ class Conversations:
 
     def in_flight(self, conn: Connection, lanes: Sequence[str]) -> list[Mapping[str, Any]]:
         """The fields of replies of which nobody knows yet whether they were posted."""
-        maybe = or_(D.c.state.in_(("leased", "uncertain")), and_(D.c.state == "review", D.c.attempts > 0))
+        maybe = D.c.state.in_(MAYBE_THERE), or_(D.c.state != "review", D.c.attempts > 0)
         here = D.c.destination.in_(lanes), D.c.operation == "reply", UNCLOSED
-        return list(conn.scalars(select(D.c.fields).where(*here, maybe)))
+        return list(conn.scalars(select(D.c.fields).where(*here, *maybe)))
 
     def replies(self, conn: Connection, ids: Iterable[int]) -> list[dict[str, Any]]:
         """Rows of the ledger that are replies, as notes about them need them."""
@@ -228,9 +201,9 @@ class Conversations:
 
     def hold(self, conn: Connection, ids: Sequence[int], error: Mapping[str, Any]) -> None:
         """Say why replies do not leave; what may have been posted stays in doubt."""
-        state = case((D.c.state == "uncertain", "uncertain"), else_="blocked")
         for part in chunks(ids):
-            conn.execute(update(D).where(among(D.c.id, part)).values(state=state, error=error))
+            conn.execute(update(D).where(among(D.c.id, part)).values(error=error))
+            conn.execute(moving("blocked", of=DUE_STATES - {"uncertain", "blocked"}).where(among(D.c.id, part)))
 
     def ids_of(self, conn: Connection, lane: str, record_keys: Sequence[str]) -> list[int]:
         """The ids of replies by their record keys."""
@@ -238,35 +211,7 @@ class Conversations:
         return [one for part in chunks(record_keys) for one in conn.scalars(query.where(among(D.c.record_key, part)))]
 
 
-def winners_of(conn: Connection, destination: str, object_: str, remote_ids: Iterable[str]) -> dict[str, str]:
-    """Which records others are now, by all merges that were told of: of those that were merged.
-
-    Where merges run in a circle, what was told of the record itself holds.
-    """
-    told: dict[str, str] = {}
-    waiting = set(remote_ids)
-    here = merged.c.destination == destination, merged.c.object == object_
-    for _ in range(MOST_MERGES):
-        found: dict[str, str] = {}
-        for part in chunks(sorted(waiting)):
-            query = select(merged.c.remote_id, merged.c.winner).where(*here, among(merged.c.remote_id, part))
-            found.update((row.remote_id, row.winner) for row in conn.execute(query))
-        told |= found
-        waiting = set(found.values()) - told.keys()
-        if not waiting:
-            break
-    return {one: _end_of(told, one) for one in remote_ids if one in told}
-
-
-def _end_of(told: Mapping[str, str], remote_id: str) -> str:
-    seen, end = {remote_id}, told[remote_id]
-    while end in told and end not in seen:
-        seen.add(end)
-        end = told[end]
-    return told[remote_id] if end in seen else end
-
-
-_SENT = and_(D.c.operation.in_(RECORDS), D.c.state.in_(("delivered", "uncertain", "leased", "review")))
+_SENT = and_(D.c.operation.in_(RECORDS), D.c.state.in_(MAYBE_THERE))
 
 
 def _is_late(stamp: str | None, at: datetime) -> bool:
@@ -274,15 +219,14 @@ def _is_late(stamp: str | None, at: datetime) -> bool:
 
 
 def _of_record(destination: str, provides: str) -> tuple[Any, ...]:
-    _, object_, key = provides.split(":", 2)
+    _, object_, key = Need.read(provides)
     # A ticket keeps the key of the conversation that opened it, also where that has joined another.
     its_keys = or_(D.c.record_key == key, D.c.record_key.in_(select(retired.c.key).where(retired.c.now == key)))
     return its_keys, D.c.destination == destination, D.c.object == object_, D.c.provides == provides
 
 
 def _said(row: Any) -> Said:
-    trace = msgspec.json.decode(row.trace)
-    return Said(_stored(row), row.source, tuple(trace.get("matched") or ()))
+    return Said(_stored(row), row.source, decode_trace(row.trace).matched)
 
 
 def _stored(row: Any) -> Signal:

@@ -48,7 +48,7 @@ from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
 from hub.core.errors import ConfigError, HubError, Problem
-from hub.store.tables import json_text, storable
+from hub.store.schema import json_text, storable
 
 T = TypeVar("T")
 Also = Callable[[Connection], None]

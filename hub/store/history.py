@@ -10,16 +10,17 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, not_, select, update
 from sqlalchemy.sql import exists
 
+from hub.core.decide.trace import Trace, decode_trace, encode_trace
+from hub.core.ledger import RECORDS, Need
 from hub.core.model import GONE, Label, RawItem, Signal
-from hub.store.conversations import RECORDS
 from hub.store.database import Database, among, chunks
 from hub.store.inbox import Inbox
-from hub.store.tables import UNCLOSED, attempts, json_text, refs
-from hub.store.tables import deliveries as T
-from hub.store.tables import inbox as I
-from hub.store.tables import labels as L
-from hub.store.tables import signals as S
-from hub.store.tables import tombstones as D
+from hub.store.schema import UNCLOSED, attempts, refs
+from hub.store.schema import deliveries as T
+from hub.store.schema import inbox as I
+from hub.store.schema import labels as L
+from hub.store.schema import signals as S
+from hub.store.schema import tombstones as D
 
 TAKEN_FORMS = ("item", "body")
 _signal = msgspec.json.Decoder(Signal)
@@ -41,13 +42,13 @@ class Span(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A signal as it was decided: its trace as JSON, the labels that a person gave, and its raw item (None: it is gone)."""
+    """A signal as it was decided: its trace, the labels that a person gave, and its raw item (None: it is gone)."""
 
     id: int
     source: str
     raw_id: int
     signal: Signal
-    trace: str
+    trace: Trace
     corrected: tuple[Label, ...]
     raw: RawItem | None
 
@@ -128,7 +129,7 @@ class History:
                 row.source,
                 row.raw_id,
                 _signal.decode(row.body),
-                row.trace,
+                decode_trace(row.trace),
                 tuple(corrected.get(row.key, ())),
                 raw if (raw := raws.get(row.raw_id)) and raw.payload else None,  # a blanked one says nothing any more
             )
@@ -191,7 +192,7 @@ class History:
             rows = [
                 row for part in chunks(signal_keys) for row in conn.execute(query.where(among(T.c.signal_key, part)))
             ]
-        return [Made(Target(*row[:4]), row[4], row[5] or "", row[6].partition(":")[0], row[7]) for row in rows]
+        return [Made(Target(*row[:4]), row[4], row[5] or "", Need.read(row[6]).kind, row[7]) for row in rows]
 
     def fields(self, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
         """The payloads of deliveries."""
@@ -203,10 +204,10 @@ class History:
             )
             return {row.id: row.fields or {} for row in rows}
 
-    def retell(self, conn: Connection, traces: Mapping[str, tuple[int, Any, bool]]) -> None:
+    def retell(self, conn: Connection, traces: Mapping[str, tuple[int, Trace, bool]]) -> None:
         """Give signals the trace of a later decision: key to (raw row, trace, matched); one revised since keeps its own."""
         rows = [
-            {"this": key, "still": raw_id, "told": json_text(trace), "fits": matched}
+            {"this": key, "still": raw_id, "told": encode_trace(trace), "fits": matched}
             for key, (raw_id, trace, matched) in traces.items()
         ]
         if rows:

@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, case, func, literal, select, text, update
 
+from hub.core.errors import Conflict
 from hub.core.model import RawItem
 from hub.store.database import Database, among, chunks, lease_token
-from hub.store.tables import inbox as T
+from hub.store.schema import inbox as T
 
 LEASE = timedelta(seconds=30)
 ALONE_AFTER = 2
@@ -79,12 +80,12 @@ class Inbox:
             ).all()
         return token, sorted((_item(row) for row in claimed), key=lambda row: row.id)
 
-    def settle(self, conn: Connection, token: str, rows: Sequence[Settled]) -> bool:
-        """Close claimed rows inside the caller's transaction; False where the lease is no longer ours (then roll back)."""
+    def settle(self, conn: Connection, token: str, rows: Sequence[Settled]) -> None:
+        """Close claimed rows inside the caller's transaction. Raises Conflict if the lease was lost."""
         # Locked, not only counted: a sweep must not take the rows back between this look and the writing.
         kept = conn.scalars(select(T.c.id).where(T.c.lease == token, T.c.state == "leased").with_for_update()).all()
         if len(kept) != len(rows):
-            return False
+            raise Conflict
         by_outcome: dict[tuple[str, str | None, datetime | None], list[int]] = {}
         for row in rows:
             by_outcome.setdefault(row[1:], []).append(row.id)
@@ -93,7 +94,6 @@ class Inbox:
             values |= {"due_at": due_at} if due_at else {}
             for part in chunks(ids):
                 conn.execute(update(T).where(among(T.c.id, part)).values(values))
-        return True
 
     def empty(self, conn: Connection, ids: Sequence[int]) -> None:
         """Take the payload out of rows that are done with; they stay known by their digests."""

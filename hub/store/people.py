@@ -5,20 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, get_args
+from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Column, Connection, Float, Index, Table, func, select, text, update
+from sqlalchemy import Connection, func, select, update
 
+from hub.core.decide.trace import decode_trace, encode_trace, forget_person, mark_of
 from hub.core.errors import HubError
 from hub.core.keys import account_key, digest
 from hub.core.model import GONE, Basis, IdentityLink, Person, Signal
+from hub.core.persons import Recent
 from hub.store.audit import REMOVED, Audit
 from hub.store.database import Database, among, chunks, is_empty
 from hub.store.references import give_back, inherit
-from hub.store.tables import Id, Json, Time, Words, json_text, metadata
-from hub.store.tables import signals as S
+from hub.store.schema import links, people
+from hub.store.schema import signals as S
 
 BASES: tuple[str, ...] = get_args(Basis)
 LONGEST_CHAIN = 20
@@ -26,37 +28,6 @@ _SAID = ("name", "display_name", "emails", "owner", "company", "company_domain")
 NEWEST = 5  # signals of each author that are looked at: the latest of them may be private
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
 _signal = msgspec.json.Decoder(Signal)
-
-people = Table(
-    "people",
-    metadata,
-    Column("key", Words, primary_key=True),
-    Column("merged_into", Words, index=True),
-    Column("account", Words, index=True),
-    Column("created_at", Time, nullable=False),
-    Column("body", Json, nullable=False),
-)
-links = Table(
-    "identity_links",
-    metadata,
-    Column("id", Id, primary_key=True),
-    Column("author_key", Words, nullable=False),
-    Column("person_key", Words, nullable=False, index=True),
-    Column("basis", Words, nullable=False),
-    Column("evidence", Words, nullable=False),
-    Column("by", Words, nullable=False),
-    Column("at", Time, nullable=False),
-    Column("confidence", Float, nullable=False),
-    Column("revoked_at", Time),
-)
-# An author is at most one person at a time; links that were revoked stay, as the history.
-Index(
-    "uq_links_active",
-    links.c.author_key,
-    unique=True,
-    sqlite_where=text("revoked_at is null"),
-    postgresql_where=text("revoked_at is null"),
-)
 
 
 _ACTIVE = links.c.revoked_at.is_(None)
@@ -68,13 +39,6 @@ class NotLinked(HubError):
 
 class NoAccount(HubError):
     """A person's company cannot be told by this."""
-
-
-class Recent(NamedTuple):
-    """A conversation that an author spoke in, with the time of the last word."""
-
-    thread: str
-    at: datetime
 
 
 class People:
@@ -184,6 +148,13 @@ class People:
             for author, person in conn.execute(linked.where(_ACTIVE).order_by(links.c.id)):
                 found[heads[person]].append(author)
         return found
+
+    def were_linked(self, conn: Connection, author_keys: Sequence[str]) -> bool:
+        """Return True if one of these authors is, or once was, linked to a person."""
+        if is_empty(conn, links):
+            return False
+        queries = (select(links.c.id).where(among(links.c.author_key, part)).limit(1) for part in chunks(author_keys))
+        return any(conn.execute(query).first() is not None for query in queries)
 
     def forget_ground(
         self, conn: Connection, author_keys: Sequence[str], *, is_theirs: Callable[[str], bool] = lambda _: True
@@ -309,13 +280,12 @@ def _heads(conn: Connection, keys: Iterable[str]) -> dict[str, str]:
 def _untell(conn: Connection, person_keys: Sequence[str]) -> None:
     """Take what was known of these people out of what was kept when signals were decided, also of authors unlinked since."""
     theirs = select(links.c.author_key).where(links.c.person_key.in_(person_keys))
-    told = S.c.author_key.in_(theirs), S.c.trace.contains('"person"', autoescape=True)
+    told = S.c.author_key.in_(theirs), S.c.trace.contains(mark_of("person"), autoescape=True)
     for row in conn.execute(select(S.c.id, S.c.trace).where(*told)).all():
-        kept = msgspec.json.decode(row.trace)
-        person = kept.get("person") or {}
-        if person.get("key") in person_keys:
-            kept["person"] = {"key": person["key"]}
-            conn.execute(update(S).where(S.c.id == row.id).values(trace=json_text(kept)))
+        trace = decode_trace(row.trace)
+        bare = forget_person(trace, person_keys)
+        if bare != trace:
+            conn.execute(update(S).where(S.c.id == row.id).values(trace=encode_trace(bare)))
 
 
 def _chains(conn: Connection, keys: Iterable[str]) -> dict[str, Any]:

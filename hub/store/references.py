@@ -5,17 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Index, delete, select, text, tuple_
+from sqlalchemy import Connection, delete, select, text, tuple_
 
+from hub.core.ledger import Need
 from hub.core.model import RemoteRef
 from hub.store.conversations import Conversations
 from hub.store.database import Database, among, chunks
-from hub.store.tables import refs
-
-_PEOPLES = "(substr(provides, 1, 7) = 'person:' or substr(provides, 1, 8) = 'account:')"
-# What stands for people is asked for by their keys; nobody asks so for the many other records.
-_of_people = text(_PEOPLES)
-Index("ix_refs_people", refs.c.record_key, sqlite_where=_of_people, postgresql_where=_of_people)
+from hub.store.schema import PEOPLES_NEED, refs
 
 
 class Reference(NamedTuple):
@@ -30,7 +26,7 @@ class Reference(NamedTuple):
     @property
     def provides(self) -> str:
         """As the ledger writes it."""
-        return f"{self.kind}:{self.object}:{self.key}"
+        return str(Need(self.kind, self.object, self.key))
 
 
 class References:
@@ -101,12 +97,12 @@ def _give(database: Database, conn: Connection, found: Sequence[Reference], key:
 
 def _of(conn: Connection, keys: Sequence[str]) -> list[Reference]:
     # Written out, as the index has it: a database uses a partial index only where it sees its condition.
-    query = select(refs).where(among(refs.c.record_key, keys), text(_PEOPLES))
+    query = select(refs).where(among(refs.c.record_key, keys), text(PEOPLES_NEED))
     return [_reference(row) for row in conn.execute(query.order_by(refs.c.destination, refs.c.object))]
 
 
 def _reference(row: Any) -> Reference:
-    kind = row.provides.partition(":")[0]
+    kind = Need.read(row.provides).kind
     return Reference(kind, row.record_key, row.destination, row.object, RemoteRef(row.remote_id, row.url))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,76 +24,22 @@ from sqlalchemy import (
     update,
 )
 
+from hub.core.decide.judgement import Judged
+from hub.core.decide.trace import decode_trace, encode_trace
+from hub.core.dedupe import KnownSignal
 from hub.core.model import Author, Label, RawItem, Signal, Tombstone
+from hub.core.signals import Stats
 from hub.store.database import Database, among, chunks, is_empty
 from hub.store.inbox import RAW_ITEM
-from hub.store.tables import authors as A
-from hub.store.tables import inbox as I
-from hub.store.tables import json_text
-from hub.store.tables import labels as L
-from hub.store.tables import signals as S
-from hub.store.tables import tombstones as D
+from hub.store.schema import authors as A
+from hub.store.schema import inbox as I
+from hub.store.schema import json_text
+from hub.store.schema import labels as L
+from hub.store.schema import signals as S
+from hub.store.schema import tombstones as D
 
 _signal = msgspec.json.Decoder(Signal)
 _author = msgspec.json.Decoder(Author)
-
-
-class KnownSignal(NamedTuple):
-    """What dedupe needs to know of a stored signal."""
-
-    content_hash: str
-    state: str
-    revision: str
-    updated_at: datetime | None
-    raw_id: int
-    observed_at: datetime | None = None
-
-
-class Judged(NamedTuple):
-    """A signal that is ready to be stored: with labels and trace (a value that JSON can hold)."""
-
-    signal: Signal
-    labels: Sequence[Label]
-    trace: Any
-    matched: bool
-
-
-class Stats(NamedTuple):
-    """An author's recent past: how many signals, how many of them have a sentiment, and the sum of its scores.
-
-    `late_scored` and `late_total` are those of the window's later half.
-    """
-
-    signals: int = 0
-    scored: int = 0
-    total: float = 0.0
-    late_scored: int = 0
-    late_total: float = 0.0
-
-    def plus(self, score: float | None, *, late: bool = True) -> Stats:
-        """With one signal more; `late`: it lies in the later half."""
-        scored, gained = int(score is not None), score or 0.0
-        late_scored, late_gained = (scored, gained) if late else (0, 0.0)
-        return Stats(
-            self.signals + 1,
-            self.scored + scored,
-            self.total + gained,
-            self.late_scored + late_scored,
-            self.late_total + late_gained,
-        )
-
-    @property
-    def mean(self) -> float | None:
-        """The mean sentiment, None where nothing was scored."""
-        return round(self.total / self.scored, 4) if self.scored else None
-
-    @property
-    def trend(self) -> float | None:
-        """How much the mean of the later half lies above that of the earlier half; None where one of them has none."""
-        early = self.scored - self.late_scored
-        if early <= 0 or not self.late_scored:
-            return None
-        return round(self.late_total / self.late_scored - (self.total - self.late_total) / early, 4)
 
 
 class Wanted(NamedTuple):
@@ -124,7 +70,7 @@ class Signals:
 
     def known(self, conn: Connection, keys: Sequence[str]) -> dict[str, KnownSignal]:
         """Stored signals among the keys."""
-        columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, S.c.updated_at, S.c.raw_id, S.c.observed_at)
+        columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, S.c.updated_at, S.c.observed_at, S.c.raw_id)
         rows = (row for part in chunks(keys) for row in conn.execute(select(*columns).where(among(S.c.key, part))))
         return {row[0]: KnownSignal(*row[1:]) for row in rows}
 
@@ -285,7 +231,7 @@ class Signals:
         authors = self.authors(conn, [row["author_key"] for row in rows if row["author_key"]])
         for row in rows:
             row["signal"] = _signal.decode(row.pop("body"))
-            row["trace"] = msgspec.json.decode(row["trace"])
+            row["trace"] = decode_trace(row["trace"])
             row["labels"] = labels.get(row["key"], [])
             row["author"] = authors.get(row["author_key"] or "")
         return rows
@@ -319,16 +265,6 @@ def _filters(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield and_(S.c.id > newest - SEARCHED, S.c.body.icontains(inside, autoescape=True))
 
 
-def month_before(now: datetime) -> datetime:
-    """The start of the window of an author's stats."""
-    return now - timedelta(days=30)
-
-
-def fortnight_before(now: datetime) -> datetime:
-    """The start of the later half of that window."""
-    return now - timedelta(days=15)
-
-
 def _row(item: Judged) -> dict[str, Any]:
     signal = item.signal
     return {
@@ -348,7 +284,7 @@ def _row(item: Judged) -> dict[str, Any]:
         "raw_id": signal.provenance.raw_id if signal.provenance else 0,
         "matched": item.matched,
         "body": json_text(signal),
-        "trace": json_text(item.trace),
+        "trace": encode_trace(item.trace),
     }
 
 

@@ -53,7 +53,7 @@ Script = Iterable[Answer] | Callable[[str, str, Mapping[str, str], bytes | None]
 
 
 class FakeHttp(Http):
-    """HTTP without a network: `requests` holds what was sent, `answers` says what comes back.
+    """HTTP without a network: `requests` holds what was sent, `secrets` what is to be hidden, `answers` what comes back.
 
     `answers` is a list taken one by one (a request past its end fails the test), or a function of
     `(method, url, headers, content)`. An answer that is a ConnectorError is raised.
@@ -61,6 +61,7 @@ class FakeHttp(Http):
 
     def __init__(self, answers: Script = ()) -> None:
         self.requests: list[SentRequest] = []
+        self.secrets: list[str] = []
         self._ask = answers if callable(answers) else None
         self._left = iter(()) if callable(answers) else iter(answers)
 
@@ -82,6 +83,10 @@ class FakeHttp(Http):
         if isinstance(found, ConnectorError):
             raise found
         return found if found.url else HttpResponse(found.status, found.headers, found.content, url)
+
+    def learn_secret(self, *secrets: str) -> None:
+        """Remember what is to be hidden."""
+        self.secrets += secrets
 
 
 _READS = frozenset(("GET", "HEAD"))
@@ -161,6 +166,14 @@ class FaultyHttp(Http):
         if trouble.garble:
             return replace(answer, content=GARBLES[trouble.garble](answer.content))
         return answer
+
+    def learn_secret(self, *secrets: str) -> None:
+        """Hide these as the other HTTP does."""
+        self._http.learn_secret(*secrets)
+
+    def redact_error(self, error: ConnectorError) -> None:
+        """Redact as the other HTTP does."""
+        self._http.redact_error(error)
 
     def _early(self, trouble: Trouble) -> Said | None:
         """The answer that a fault gives in the server's place."""

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, HTTPException, Path, Query, Response
 
-from hub.flow import view
-from hub.flow.explain import explain as explained
+from hub.flow.views import pages as view
+from hub.flow.views.explain import explain as explained
 from hub.runtime import Hub
 from hub.web.counters import Counters
 from hub.web.query import NO_CONTROLS, DeliveryQuery, Number, Paged, SignalQuery

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Response
 from fastapi.staticfiles import StaticFiles
 
 from hub.core.errors import HubError
-from hub.flow import view
+from hub.flow.views import pages as view
 from hub.runtime import Hub
 from hub.web import api as json_api
 from hub.web.console.actions import make_actions

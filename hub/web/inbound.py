@@ -18,7 +18,7 @@ import structlog
 
 from hub.core.errors import HubError
 from hub.core.model import RawItem
-from hub.flow.intake import usable_destination, usable_source
+from hub.flow.intake.poll import usable_destination, usable_source
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Request, WebhookSource
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Response
 
-from hub.flow.watch.look import Figures, figures, slow_figures
+from hub.flow.monitor.snapshot import Figures, figures, slow_figures
 from hub.runtime import Hub
 from hub.web.counters import Counters
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from hub.core.delivery import State
+from hub.core.ledger import State
 from hub.store.signals import Wanted
 
 LARGEST_ID = 2**63 - 1

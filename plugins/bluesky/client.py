@@ -1,33 +1,34 @@
-"""The door to Bluesky: atproto's client over the connection's own HTTP, its session kept, its errors named for the engine.
+"""The door to Bluesky: its XRPC calls as plain requests, a session that is kept and renewed, errors named for the engine.
 
-Answers of queries stay bytes: atproto's models reject a whole page for one record that they do not know.
+Answers of queries stay bytes where they are posts: atproto's models reject a whole page for one record that they do not know,
+and to import them costs 2 s and 60 MB. They serve for the records that we write (see `plugins.bluesky.reply`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from functools import partial
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
-from atproto import Client, SessionEvent, models
-from atproto import exceptions as atproto_errors
-from atproto_client.request import Request, Response
 
-from hub import ConnectorError, Context, RateLimited, Rejected, Unauthorised, Unavailable, Uncertain
-from hub.sdk.http.adapters import httpx_transport
-from hub.sdk.http.errors import retry_after
+from hub import Context, Rejected, Unauthorised, Unavailable
+from hub.sdk.doc import Doc, load
+from hub.sdk.http.api import Api, ApiAnswer
+from hub.sdk.http.auth import Auth
+from hub.sdk.http.errors import ErrorTable, Refusal
 from plugins.bluesky.config import BlueskyOptions
 
 PAGE = 100
 POSTS_A_CALL = 25
 _THREAD_DEPTH = 100
+_MARGIN = timedelta(minutes=15)
 Json = dict[str, Any]
 _AT_URI = re.compile(r"at://(did:[a-z]+:[\w.:%-]+)/([A-Za-z][\w-]*(?:\.[\w-]+)+)/([\w.:~-]{1,512})")
 _ReadT = TypeVar("_ReadT", bound=msgspec.Struct)
-_REFUSED = (atproto_errors.UnauthorizedError, atproto_errors.LoginRequiredError, atproto_errors.InvalidTokenError)
 # What the server answers with status 400 where the token is the trouble, not the request.
 _TOKEN_ERRORS = frozenset(("ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"))
 
@@ -57,222 +58,241 @@ class ThreadAnswer(msgspec.Struct):
     thread: ThreadNode
 
 
-class PostsAnswer(msgspec.Struct):
-    """app.bsky.feed.getPosts: views of those that are there and shown to us."""
-
-    posts: list[Json]
-
-
-class RecordAnswer(msgspec.Struct):
-    """com.atproto.repo.getRecord."""
-
-    uri: str
-    value: Json
-
-
-class DidAnswer(msgspec.Struct):
-    """com.atproto.identity.resolveHandle, and what is read of a profile."""
-
-    did: str
-
-
-class WrittenAnswer(msgspec.Struct):
-    """com.atproto.repo.createRecord."""
-
-    uri: str
-    cid: str
-
-
 def parts_of(uri: str) -> tuple[str, str, str] | None:
-    """`(did, collection, rkey)` of a record's at-uri, None where it is none."""
+    """Return `(did, collection, rkey)` of a record's at-uri, None if it is none."""
     found = _AT_URI.fullmatch(uri)
     return (found[1], found[2], found[3]) if found else None
 
 
-class _BytesRequest(Request):  # type: ignore[misc]  # atproto ships no types
-    """Calls answer with their exact bytes, but for those that atproto makes for its own session."""
+# ------------------------------------------------------------------------------------------------------------- session
 
-    def get(self, *args: Any, **kwargs: Any) -> Response:
-        """Send a query; `content` of the answer is its body."""
-        answer = self._send_request("GET", *args, **kwargs)
-        return Response(True, answer.status_code, answer.content, dict(answer.headers))
 
-    def post(self, *args: Any, exact: bool = False, **kwargs: Any) -> Response:
-        """Send a procedure; with `exact` the `content` of the answer is its body."""
-        if not exact:
-            return super().post(*args, **kwargs)
-        answer = self._send_request("POST", *args, **kwargs)
-        return Response(True, answer.status_code, answer.content, dict(answer.headers))
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A log-in: `host` is the account's own PDS where the network named one."""
+
+    handle: str
+    did: str
+    access: str
+    refresh: str
+    host: str = ""
+
+    @classmethod
+    def read(cls, kept: object) -> Session | None:
+        """Return a kept session, in the form in which atproto exports them; None if it is none."""
+        parts = kept.split(":::") if isinstance(kept, str) else []
+        return cls(*parts[:5]) if len(parts) >= 4 and all(parts[:4]) and _ends(parts[2]) else None
+
+    @classmethod
+    def of(cls, doc: Doc, *, host: str = "") -> Session:
+        """Return the session in an answer. Raises Unavailable if it holds none: some proxy's page."""
+        handle, did, access, refresh = (doc.exact(name) or "" for name in ("handle", "did", "accessJwt", "refreshJwt"))
+        if not (did and access and refresh):
+            raise Unavailable("Bluesky's answer to the log-in holds no session")
+        services = [one for one in doc.docs("didDoc.service") if (one.text("id") or "").endswith("#atproto_pds")]
+        return cls(handle, did, access, refresh, (services[0].web("serviceEndpoint") if services else None) or host)
+
+    def write(self) -> str:
+        """Return the session as it is kept."""
+        return ":::".join(filter(None, (self.handle, self.did, self.access, self.refresh, self.host)))
+
+    def is_worn(self, now: datetime) -> bool:
+        """True if the access token ends within 15 minutes."""
+        ends = _ends(self.access)
+        return ends is None or ends - now < _MARGIN
+
+
+def _ends(token: str) -> datetime | None:
+    """When a JWT ends, None if that cannot be read."""
+    try:
+        body = token.split(".")[1]
+        claims = load(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+        return datetime.fromtimestamp(claims["exp"], UTC)
+    except Exception:  # noqa: BLE001 - whatever was kept is no token
+        return None
+
+
+class SessionAuth(Auth):
+    """The account's session. It lives in the connection's memory, since Bluesky takes 300 log-ins a day: it is renewed 15
+    minutes before it ends, and made again only where it was refused."""
+
+    def __init__(self, options: BlueskyOptions) -> None:
+        self._options = options
+        self._memory = f"session {options.service} {options.handle}"  # another account takes up no old session
+        self._session: Session | None = None
+        self._fresh = False
+
+    def headers(self, ctx: Context) -> Mapping[str, str]:
+        """Return the access token's header."""
+        return {"Authorization": f"Bearer {self.session(ctx).access}"}
+
+    def renew(self, ctx: Context, spent: Mapping[str, str]) -> bool:
+        """Log in again, unless this session is new."""
+        if self._fresh:
+            return False
+        self._log_in(ctx)
+        return True
+
+    def session(self, ctx: Context) -> Session:
+        """Take up the kept session, without a request unless it ends soon; log in if there is none."""
+        if self._session is None:
+            kept = Session.read(ctx.state.get(self._memory))
+            self._session = kept if kept is None or not kept.is_worn(ctx.now()) else self._refreshed(ctx, kept)
+        if self._session is None:
+            return self._log_in(ctx)
+        ctx.http.learn_secret(self._session.access, self._session.refresh)
+        return self._session
+
+    def _log_in(self, ctx: Context) -> Session:
+        password = self._options.app_password.get_secret_value()
+        api = Api(ctx, f"{self._options.service}/xrpc", errors=_ERRORS)
+        body = {"identifier": self._options.handle, "password": password}
+        # A log-in without an answer may simply be tried again.
+        answer = api.post("com.atproto.server.createSession", body, effect="reads")
+        self._fresh = True
+        return self._keep(ctx, Session.of(answer.doc))
+
+    def _refreshed(self, ctx: Context, kept: Session) -> Session | None:
+        """The session renewed, None if it was refused."""
+        api = Api(ctx, f"{kept.host or self._options.service}/xrpc", errors=_ERRORS)
+        ctx.http.learn_secret(kept.refresh)
+        headers = {"Authorization": f"Bearer {kept.refresh}"}
+        try:
+            answer = api.post("com.atproto.server.refreshSession", headers=headers, effect="reads")
+        except (Unauthorised, Rejected):
+            return None
+        return self._keep(ctx, Session.of(answer.doc, host=kept.host))
+
+    def _keep(self, ctx: Context, session: Session) -> Session:
+        self._session = session
+        ctx.http.learn_secret(session.access, session.refresh)
+        ctx.state.set(self._memory, session.write())
+        return session
+
+
+def _read(body: Any) -> Refusal:
+    doc = Doc(body)
+    return Refusal(doc.text("error") or "", f"Bluesky: {doc.text('message', 'error') or 'it was refused'}")
+
+
+_ERRORS = ErrorTable(
+    vendor="Bluesky",
+    read=_read,
+    meanings={409: Unavailable, 413: Unavailable},
+    expired=_TOKEN_ERRORS,
+    waits=("retry-after", "ratelimit-reset"),
+)
+
+
+# --------------------------------------------------------------------------------------------------------------- calls
 
 
 class BlueskyClient:
-    """One account at one PDS, for one call of the engine.
-
-    The session lives in the connection's memory, since Bluesky takes 300 log-ins a day: it is renewed 15 minutes before it
-    ends, and made anew only where it was refused.
-    """
+    """One account at its PDS, for one call of the engine."""
 
     def __init__(self, options: BlueskyOptions, ctx: Context) -> None:
         self._options = options
         self._ctx = ctx
-        self._memory = f"session {options.service} {options.handle}"  # another account takes up no old session
-        self._client: Any = None
-        self._fresh = False
-        self._did = ""
+        self._auth = SessionAuth(options)
 
     @property
     def did(self) -> str:
         """Our account's DID."""
-        self._open()
-        return self._did
+        return self._auth.session(self._ctx).did
 
     def search(self, query: str, *, since: str, cursor: str | None = None) -> ListAnswer:
-        """Posts that match; `since` is an ISO time."""
-        params = models.AppBskyFeedSearchPosts.Params(q=query, sort="latest", since=since, limit=PAGE, cursor=cursor)
+        """Return posts that match; `since` is an ISO time."""
+        params = {"q": query, "sort": "latest", "since": since, "limit": PAGE, "cursor": cursor}
         return self._query("app.bsky.feed.searchPosts", params, ListAnswer)
 
     def notifications(self, reasons: tuple[str, ...], *, cursor: str | None = None) -> ListAnswer:
-        """The account's notifications."""
-        params = models.AppBskyNotificationListNotifications.Params(reasons=list(reasons), limit=PAGE, cursor=cursor)
+        """Return the account's notifications."""
+        params = {"reasons": reasons, "limit": PAGE, "cursor": cursor}
         return self._query("app.bsky.notification.listNotifications", params, ListAnswer)
 
     def thread(self, uri: str) -> ThreadNode:
-        """The post and its replies; raises Rejected with code NotFound where it is gone."""
-        params = models.AppBskyFeedGetPostThread.Params(uri=uri, depth=_THREAD_DEPTH, parent_height=0)
+        """Return the post and its replies. Raises Rejected with code NotFound if it is gone."""
+        params = {"uri": uri, "depth": _THREAD_DEPTH, "parentHeight": 0}
         return self._query("app.bsky.feed.getPostThread", params, ThreadAnswer).thread
 
-    def posts(self, uris: Sequence[str]) -> list[Json]:
-        """The posts of these at-uris (at most 25) that are there and shown to us: neither gone, nor blocked, nor suspended."""
-        params = models.AppBskyFeedGetPosts.Params(uris=list(uris))
-        return self._query("app.bsky.feed.getPosts", params, PostsAnswer).posts
+    def posts(self, uris: Sequence[str]) -> list[Doc]:
+        """Return the posts of these at-uris (at most 25) that are there and shown to us: not gone, blocked, nor suspended."""
+        return self._get("app.bsky.feed.getPosts", {"uris": uris}, needs="posts").doc.docs("posts")
 
-    def record(self, uri: str) -> Json | None:
-        """What stands under an at-uri, for everybody the same; None where nothing stands there.
+    def shown(self, uri: str) -> Doc | None:
+        """Return the post of one at-uri as it is shown to us, None if it is not."""
+        found = self.posts([uri]) if parts_of(uri) else []
+        return next((view for view in found if view.get("uri") == uri), None)
 
-        Raises Rejected (code InvalidRequest) where the whole account is gone, suspended or deactivated.
+    def record(self, uri: str) -> Doc | None:
+        """Return what stands under an at-uri, for everybody the same, as `value` and `cid`; None if nothing stands there.
+
+        Raises Rejected (code InvalidRequest) if the whole account is gone, suspended or deactivated.
         """
         did, collection, rkey = parts_of(uri) or ("", "", "")
-        params = models.ComAtprotoRepoGetRecord.Params(repo=did, collection=collection, rkey=rkey)
+        params = {"repo": did, "collection": collection, "rkey": rkey}
         try:
-            return self._query("com.atproto.repo.getRecord", params, RecordAnswer).value
+            return self._get("com.atproto.repo.getRecord", params, needs="value").doc
         except Rejected as error:
             if error.code == "RecordNotFound":
                 return None
             raise
 
     def why_no_profile(self, did: str) -> str:
-        """The code with which the network refuses a profile (AccountTakedown, AccountDeactivated ...), "" where it is shown."""
-        params = models.AppBskyActorGetProfile.Params(actor=did)
+        """Return the code with which the network refuses a profile (AccountTakedown ...), "" if it is shown."""
         try:
-            self._query("app.bsky.actor.getProfile", params, DidAnswer)
+            self._get("app.bsky.actor.getProfile", {"actor": did}, needs="did")
         except Rejected as error:
             return "NotFound" if "not found" in str(error) else error.code
         return ""
 
     def resolve(self, handle: str) -> str | None:
-        """The DID behind a handle, None where there is none."""
-        params = models.ComAtprotoIdentityResolveHandle.Params(handle=handle)
+        """Return the DID behind a handle, None if there is none."""
         try:
-            return self._query("com.atproto.identity.resolveHandle", params, DidAnswer).did
+            return self._get("com.atproto.identity.resolveHandle", {"handle": handle}, needs="did").doc.exact("did")
         except Rejected:
             return None
 
     def create(self, uri: str, record: Json) -> str:
         """Make the record of this at-uri in our own repository; its at-uri as the server gives it.
 
-        Never overwrites: a server answers with some error where a record stands there already. Raises Uncertain where no
+        Never overwrites: a server answers with some error where a record stands there already. Raises Uncertain if no
         answer came.
         """
+        return self._write("createRecord", uri, record=record).named("uri")
+
+    def put(self, uri: str, record: Json, *, over: str | None) -> None:
+        """Write the record of this at-uri over the one with the CID `over` (None: over none).
+
+        Raises Rejected with code InvalidSwap if it has changed since.
+        """
+        self._write("putRecord", uri, record=record, swapRecord=over)
+
+    def delete(self, uri: str) -> None:
+        """Delete the record of this at-uri from our own repository; one that is not there is deleted already."""
+        self._write("deleteRecord", uri)
+
+    def _write(self, method: str, uri: str, **more: Any) -> ApiAnswer:
         did, collection, rkey = parts_of(uri) or ("", "", "")
-        body = msgspec.json.encode({"repo": did, "collection": collection, "rkey": rkey, "record": record})
-        nsid, headers = "com.atproto.repo.createRecord", {"Content-Type": "application/json"}
-        write = partial(self._invoke, "invoke_procedure", nsid, content=body, headers=headers, exact=True)
-        return self._twice(nsid, write, WrittenAnswer).uri
+        body = {"repo": did, "collection": collection, "rkey": rkey, **more}
+        return self._api.post(
+            f"com.atproto.repo.{method}", body, effect="again"
+        )  # the key is ours: a repeat adds nothing
 
-    def _query(self, nsid: str, params: Any, answer: type[_ReadT]) -> _ReadT:
-        def read() -> bytes:
-            try:
-                return self._invoke("invoke_query", nsid, params=params)
-            except Uncertain as error:  # the session was to be renewed on the way; nothing else was asked
-                raise Unavailable(str(error), code=error.code) from error
-
-        return self._twice(nsid, read, answer)
-
-    def _twice(self, nsid: str, ask: Callable[[], bytes], answer: type[_ReadT]) -> _ReadT:
-        """Ask once, and once more with a new session where this one was refused."""
-        self._open()
+    def _query(self, nsid: str, params: Json, form: type[_ReadT]) -> _ReadT:
+        """An answer in which posts stay as they came."""
         try:
-            content = ask()
-        except Unauthorised:
-            if self._fresh:
-                raise
-            self._log_in()
-            content = ask()
-        try:
-            return msgspec.json.decode(content, type=answer)
-        except (msgspec.DecodeError, RecursionError, TypeError) as error:
+            return msgspec.json.decode(self._get(nsid, params).content, type=form)
+        except (msgspec.DecodeError, RecursionError) as error:
             raise Unavailable(f"{nsid}: the answer is not what Bluesky's lexicon says: {error}") from error
 
-    def _invoke(self, kind: str, nsid: str, **options: Any) -> bytes:
-        content: bytes = self._call(lambda: getattr(self._client, kind)(nsid, **options).content)
-        return content
+    def _get(self, nsid: str, params: Json, *, needs: str = "") -> ApiAnswer:
+        answer = self._api.get(nsid, {name: value for name, value in params.items() if value is not None})
+        if needs and answer.doc.get(needs) is None:  # some proxy's "{}" does not mean that nothing is there
+            raise Unavailable(f"{nsid}: the answer is not what Bluesky's lexicon says: it has no {needs}")
+        return answer
 
-    def _open(self) -> None:
-        """Take up the kept session, without a request; log in where there is none."""
-        if self._client is not None:
-            return
-        try:
-            self._client = self._new_client()
-            self._client.login(session_string=self._ctx.state.get(self._memory), fetch_bsky_profile=False)
-        except (ValueError, TypeError, AttributeError):  # nothing is kept, or no session string
-            self._log_in()
-
-    def _log_in(self) -> None:
-        self._client, self._fresh = self._new_client(), True
-        password = self._options.app_password.get_secret_value()
-        try:
-            self._call(lambda: self._client.login(self._options.handle, password, fetch_bsky_profile=False))
-        except Uncertain as error:  # a log-in without an answer may simply be tried again
-            raise Unavailable(str(error), code=error.code) from error
-
-    def _new_client(self) -> Any:
-        client = Client(self._options.service, _BytesRequest(transport=httpx_transport(self._ctx.http), timeout=None))
-        client.on_session_change(self._keep)
-        return client
-
-    def _keep(self, event: SessionEvent, session: Any) -> None:
-        self._did = str(session.did)
-        if event is not SessionEvent.IMPORT:
-            self._ctx.state.set(self._memory, session.export())
-
-    def _call(self, ask: Callable[[], Any]) -> Any:
-        try:
-            return ask()
-        except atproto_errors.AtProtocolError as error:
-            raise _name_error(error, self._ctx.now()) from error
-        except ValueError as error:  # a session answer that is no JSON: some proxy's page
-            raise Unavailable(f"the answer is no JSON: {error}") from error
-
-
-def _name_error(error: Exception, now: datetime) -> ConnectorError:
-    """What the engine must do about an error of atproto; the server's own code and message where it gave them."""
-    response = getattr(error, "response", None)
-    status = response.status_code if response else 0
-    code = str(getattr(response.content, "error", "") or status) if response else ""
-    message = f"Bluesky: {error}" if str(error) else f"Bluesky: {type(error).__name__}"
-    if isinstance(error, atproto_errors.RateLimitExceededError):
-        return RateLimited(message, retry_after=_retry_after(error, now), code=code)
-    if isinstance(error, _REFUSED) or code in _TOKEN_ERRORS:
-        return Unauthorised(message, code=code)
-    if 400 <= status < 500 and status not in (408, 409, 413, 425):
-        return Rejected(message, code=code)
-    return Unavailable(message, code=code)
-
-
-def _retry_after(error: Any, now: datetime) -> float | None:
-    """Seconds by Retry-After, else by `ratelimit-reset` (Bluesky sends the latter)."""
-    # By our clock: atproto reads a date by the machine's.
-    wait = retry_after({str(name).lower(): value for name, value in error.response.headers.items()}, now)
-    if wait is not None:
-        return wait
-    return max(0.0, (error.reset_at - now).total_seconds()) if error.reset_at else None
+    @property
+    def _api(self) -> Api:
+        host = self._auth.session(self._ctx).host or self._options.service
+        return Api(self._ctx, f"{host}/xrpc", auth=self._auth, errors=_ERRORS)

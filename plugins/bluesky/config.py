@@ -39,16 +39,26 @@ class BlueskyOptions(Options):
     marks each of them as a bot's.
     """
 
-    service: Annotated[str, AfterValidator(_check_service)] = "https://bsky.social"
-    handle: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)]
-    app_password: SecretStr
-    mentions: bool = True
-    searches: tuple[Query, ...] = ()
-    threads: tuple[Annotated[str, AfterValidator(_check_thread)], ...] = ()
-    backfill_hours: Annotated[float, Field(ge=0, le=24 * 365)] = 24
-    max_pages: Annotated[int, Field(ge=1, le=500)] = 50
-    reply_to_all: bool = False
-    bot_label: bool = False
+    service: Annotated[str, AfterValidator(_check_service)] = Field(
+        default="https://bsky.social", description="URL of the account's PDS"
+    )
+    handle: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)] = Field(
+        description="Handle or DID of the account that reads; what it wrote is ours"
+    )
+    app_password: SecretStr = Field(description="An app password, not the account's own")
+    mentions: bool = Field(default=True, description="Read the notifications: mentions, replies, quotes")
+    searches: tuple[Query, ...] = Field(default=(), description="Queries in Bluesky's search syntax")
+    threads: tuple[Annotated[str, AfterValidator(_check_thread)], ...] = Field(
+        default=(), description="Posts whose threads are read, as at-uri or URL"
+    )
+    backfill_hours: Annotated[float, Field(ge=0, le=24 * 365)] = Field(
+        default=24, description="How far the first poll of mentions and searches looks back"
+    )
+    max_pages: Annotated[int, Field(ge=1, le=500)] = Field(
+        default=50, description="Pages of 100 posts that one poll of one search reads at most"
+    )
+    reply_to_all: bool = Field(default=False, description="Answer posts too that did not call us")
+    bot_label: bool = Field(default=False, description="Mark each answer as a bot's")
 
     @model_validator(mode="after")
     def _reads_something(self) -> Self:

@@ -13,18 +13,14 @@ from hashlib import sha256
 from typing import Any
 from unicodedata import category
 
-import msgspec
-
-from hub import Context, Rejected, RemoteRef, Reply, Retryable
-from hub.core.grammar.grapheme import is_boundary
+from hub import Context, Rejected, RemoteRef, Reply, Retryable, TranslationError
+from hub.sdk.doc import Doc
+from hub.sdk.replies import Length
 from plugins.bluesky.client import BlueskyClient, Json, parts_of
 from plugins.bluesky.config import BlueskyOptions
 from plugins.bluesky.translate import POST
 
-LONGEST = 300
-_BYTES_A_UNIT = 10  # 3,000 bytes for 300 graphemes
-_BEYOND_COUNTING = 20_000
-
+LENGTH = Length(300, bytes_a_unit=10)  # 300 graphemes, and 3,000 bytes
 _MOST_MENTIONS = 10
 _LONGEST_TAG = 64
 _LINK = re.compile(r"(?<![\w@/])https?://\w[^\s<>\"]*", re.IGNORECASE)
@@ -37,14 +33,6 @@ _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _SORTABLE = "234567abcdefghijklmnopqrstuvwxyz"
 _FIRST_MICROSECOND = 1_672_531_200_000_000  # 2023: keys in the future, or before Bluesky, would look odd
 _MICROSECONDS = 63_072_000_000_000  # two years
-
-
-def measure(text: str) -> int:
-    """Graphemes, or a tenth of the bytes where that is more."""
-    size = -(-len(text.encode("utf-8", "replace")) // _BYTES_A_UNIT)
-    if len(text) > _BEYOND_COUNTING:
-        return max(len(text), size)
-    return max(sum(is_boundary(text, index) for index in range(1, len(text))) + bool(text), size)
 
 
 def record_key(key: str) -> str:
@@ -60,28 +48,31 @@ def handles_in(text: str) -> list[str]:
     return list(dict.fromkeys(found[1].lower() for found in _MENTION.finditer(text)))[:_MOST_MENTIONS]
 
 
-def facets(text: str, dids: Mapping[str, str]) -> list[Json]:
-    """Links, mentions (of handles whose DID is known) and hashtags of a text, by their UTF-8 bytes, in order."""
-    return [
-        {
-            "index": {"byteStart": len(text[:start].encode()), "byteEnd": len(text[:end].encode())},
-            "features": [{"$type": f"app.bsky.richtext.facet#{kind}", name: value}],
-        }
-        for start, end, kind, name, value in sorted(_spans(text, dids))
-    ]
+def facets(text: str, dids: Mapping[str, str]) -> list[Any]:
+    """Return links, mentions (of handles whose DID is known) and hashtags of a text as atproto's facets, in order."""
+    from atproto import client_utils  # noqa: PLC0415 - for those who write only: it takes two seconds
+
+    # It counts the UTF-8 bytes: text is handed over piece by piece.
+    builder, at = client_utils.TextBuilder(), 0
+    for start, end, kind, value in sorted(_spans(text, dids)):
+        builder.text(text[at:start])
+        getattr(builder, kind)(text[start:end], value)
+        at = end
+    return list(builder.build_facets())
 
 
-def _spans(text: str, dids: Mapping[str, str]) -> Iterator[tuple[int, int, str, str, str]]:
+def _spans(text: str, dids: Mapping[str, str]) -> Iterator[tuple[int, int, str, str]]:
+    """From where to where a feature goes, its kind and its value."""
     for found in _LINK.finditer(text):
         link = _without_end(found[0])
-        yield found.start(), found.start() + len(link), "link", "uri", link
+        yield found.start(), found.start() + len(link), "link", link
     for found in _MENTION.finditer(text):
         if did := dids.get(found[1].lower()):
-            yield found.start(), found.end(), "mention", "did", did
+            yield found.start(), found.end(), "mention", did
     for found in _TAG.finditer(text):
         tag = _without_end(found[1])
         if tag and not tag.isdigit() and len(tag) <= _LONGEST_TAG:
-            yield found.start(), found.start(1) + len(tag), "tag", "tag", tag
+            yield found.start(), found.start(1) + len(tag), "tag", tag
 
 
 def _without_end(found: str) -> str:
@@ -93,57 +84,31 @@ def _without_end(found: str) -> str:
     return found
 
 
-def why_not(view: Json, own: str, *, tagged: bool) -> tuple[str, str] | None:
+def why_not(view: Doc, own: str, *, tagged: bool) -> tuple[str, str] | None:
     """`(code, reason)` why a post may not be answered by us, None where it may; `tagged`: we know that it called us."""
-    theirs = _dict(_dict(view, "author"), "viewer")
-    if theirs.get("blockedBy") is True or theirs.get("blocking"):
+    if view.get("author.viewer.blockedBy") is True or view.get("author.viewer.blocking"):
         return "blocked", "its author and we do not see each other: one of us blocks the other"
-    if _dict(view, "viewer").get("replyDisabled") is True:
-        return "gate", "whoever began the thread lets others not answer in it"
-    if not tagged and not calls_us(_dict(view, "record"), own):
-        return (
-            "not_tagged",
-            "it neither mentions, answers nor quotes us: Bluesky lets bots answer only where they are called",
-        )
+    if view.get("viewer.replyDisabled") is True:
+        return "gate", "the author of the thread's first post does not let us answer in it"
+    if not tagged and not calls_us(view.doc("record"), own):
+        reason = "it neither mentions, answers nor quotes us: Bluesky lets bots answer only where they are called"
+        return "not_tagged", reason
     return None
 
 
-def calls_us(record: Json, own: str) -> bool:
-    """Whether a post mentions our account, answers a post of ours (or in our thread), or quotes one."""
-    embed = _dict(_dict(record, "embed"), "record")
-    refs = [
-        _dict(_dict(record, "reply"), "parent"),
-        _dict(_dict(record, "reply"), "root"),
-        embed,
-        _dict(embed, "record"),
-    ]
-    if any(str(ref.get("uri")).startswith(f"at://{own}/") for ref in refs):
+def calls_us(record: Doc, own: str) -> bool:
+    """True if a post mentions our account, answers a post of ours (or in our thread), or quotes one."""
+    refs = ("reply.parent", "reply.root", "embed.record", "embed.record.record")
+    if any((record.exact(f"{path}.uri") or "").startswith(f"at://{own}/") for path in refs):
         return True
-    features = (feature for facet in _dicts(record, "facets") for feature in _dicts(facet, "features"))
+    features = (feature for facet in record.docs("facets") for feature in facet.docs("features"))
     return any(feature.get("did") == own for feature in features)
 
 
-def strong_ref(ref: Json) -> Json | None:
+def strong_ref(ref: Doc) -> Json | None:
     """The reference by at-uri and CID, None where one of them is missing."""
-    uri, cid = ref.get("uri"), ref.get("cid")
-    return {"uri": uri, "cid": cid} if isinstance(uri, str) and isinstance(cid, str) and uri and cid else None
-
-
-def _dict(item: Json, name: str) -> Json:
-    value = item.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(item: Json, name: str) -> list[Json]:
-    value = item.get(name)
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-class _Head(msgspec.Struct):
-    """What a notification says of itself."""
-
-    uri: Any = None
-    reason: Any = None
+    uri, cid = ref.exact("uri"), ref.exact("cid")
+    return {"uri": uri, "cid": cid} if uri and cid else None
 
 
 class Answers:
@@ -158,8 +123,7 @@ class Answers:
         """Create the record; where one stands under its key already, that is the post."""
         if reply.attempt > 1 and (found := self.find(reply)):
             return found
-        if (length := measure(reply.text)) > LONGEST:
-            raise Rejected(f"the text has {length} characters, Bluesky takes {LONGEST}", field="text", code="too_long")
+        LENGTH.check(reply.text, "Bluesky")
         record = self._record(reply, self._parent(reply))
         try:
             return self._ref(self._client.create(self._uri(reply), record))
@@ -171,10 +135,10 @@ class Answers:
 
     def find(self, reply: Reply) -> RemoteRef | None:
         """The post under the reply's key; raises Rejected where that is an answer to something else."""
-        record = self._client.record(self._uri(reply))
-        if record is None:
+        found = self._client.record(self._uri(reply))
+        if found is None:
             return None
-        if _dict(_dict(record, "reply"), "parent").get("uri") != reply.to.native_id:
+        if found.get("value.reply.parent.uri") != reply.to.native_id:
             raise Rejected("another post has the key of this answer", code="key_taken")
         return self._ref(self._uri(reply))
 
@@ -184,9 +148,9 @@ class Answers:
     def _ref(self, uri: str) -> RemoteRef:
         return RemoteRef(uri, f"https://bsky.app/profile/{self._client.did}/post/{uri.rpartition('/')[2]}")
 
-    def _parent(self, reply: Reply) -> Json:
+    def _parent(self, reply: Reply) -> Doc:
         """The post as Bluesky shows it to us now; raises Rejected where it may not be answered."""
-        view = self._shown(reply.to.native_id)
+        view = shown(self._client, reply.to.native_id)
         tagged = self._options.reply_to_all or self._was_notified(reply)
         if refused := why_not(view, self._client.did, tagged=tagged):
             raise Rejected(refused[1], code=refused[0])
@@ -197,54 +161,39 @@ class Answers:
         if reply.raw is None or reply.raw.source != self._ctx.connection:
             return False
         try:
-            head = msgspec.json.decode(reply.raw.payload, type=_Head)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+            item = Doc.read(reply.raw.payload)
+        except TranslationError:
             return False
-        return head.uri == reply.to.native_id and head.reason in ("mention", "reply", "quote")
+        return item.get("uri") == reply.to.native_id and item.get("reason") in ("mention", "reply", "quote")
 
-    def _shown(self, uri: str) -> Json:
-        for view in self._client.posts([uri]) if parts_of(uri) else ():
-            if view.get("uri") == uri:
-                return view
-        if parts_of(uri) and self._stands(uri):
-            raise Rejected("the post is not shown to us: its author or the thread's blocks us", code="blocked")
-        raise Rejected("the post is gone", code="gone")
-
-    def _stands(self, uri: str) -> bool:
-        try:
-            return self._client.record(uri) is not None
-        except Rejected:  # the whole account is gone, or suspended
-            return False
-
-    def _record(self, reply: Reply, parent: Json) -> Json:
+    def _record(self, reply: Reply, parent: Doc) -> Json:
         ref = strong_ref(parent)
         if ref is None:
             raise Rejected("Bluesky gives no CID of the post", code="no_cid")
-        dids = self._dids(reply)
-        more = {
-            "facets": facets(reply.text, dids),
-            "langs": [reply.to.lang] if _LANGUAGE.fullmatch(reply.to.lang or "") else [],
-        }
-        if self._options.bot_label:
-            more["labels"] = {"$type": "com.atproto.label.defs#selfLabels", "values": [{"val": "bot"}]}
-        return {
-            "$type": POST,
-            "text": reply.text,
-            "createdAt": stamp(self._ctx.now()),
-            "reply": {"root": self._root(parent) or ref, "parent": ref},
-            **{name: value for name, value in more.items() if value},
-        }
+        from atproto import models  # noqa: PLC0415 - for those who write only
+        from atproto_client.models.utils import get_model_as_dict  # noqa: PLC0415 - the same
 
-    def _root(self, parent: Json) -> Json | None:
+        labels = models.ComAtprotoLabelDefs.SelfLabels(values=[models.ComAtprotoLabelDefs.SelfLabel(val="bot")])
+        record = models.AppBskyFeedPost.Record(
+            text=reply.text,
+            created_at=stamp(self._ctx.now()),
+            reply=models.AppBskyFeedPost.ReplyRef(root=self._root(parent) or ref, parent=ref),
+            facets=facets(reply.text, self._dids(reply)) or None,
+            langs=[reply.to.lang] if _LANGUAGE.fullmatch(reply.to.lang or "") else None,
+            labels=labels if self._options.bot_label else None,
+        )
+        return dict(get_model_as_dict(record))
+
+    def _root(self, parent: Doc) -> Json | None:
         """The thread's first post, None where the parent is it. Who began the thread may block us too."""
-        named = _dict(_dict(_dict(parent, "record"), "reply"), "root")
-        uri = named.get("uri")
-        if not isinstance(uri, str) or not parts_of(uri):
+        named = parent.doc("record.reply.root")
+        uri = named.exact("uri") or ""
+        if not parts_of(uri):
             return None
-        shown = next((view for view in self._client.posts([uri]) if view.get("uri") == uri), None)
-        if shown is None and self._stands(uri):
-            raise Rejected("whoever began the thread blocks us", code="blocked")
-        return strong_ref(named) or strong_ref(shown or {})
+        first = self._client.shown(uri)
+        if first is None and _stands(self._client, uri):
+            raise Rejected("the author of the thread's first post blocks us", code="blocked")
+        return strong_ref(named) or strong_ref(first or Doc({}))
 
     def _dids(self, reply: Reply) -> dict[str, str]:
         """The DIDs of the handles in the text; the author's is known without asking."""
@@ -252,6 +201,22 @@ class Answers:
         known = {author.handle.lower(): author.native_id} if author and author.handle else {}
         found = {handle: known.get(handle) or self._client.resolve(handle) for handle in handles_in(reply.text)}
         return {handle: did for handle, did in found.items() if did}
+
+
+def shown(client: BlueskyClient, uri: str) -> Doc:
+    """Return the post as it is shown to us. Raises Rejected if it is gone, or hidden from us by a block."""
+    if (view := client.shown(uri)) is not None:
+        return view
+    if parts_of(uri) and _stands(client, uri):
+        raise Rejected("the post is not shown to us: its author or the thread's blocks us", code="blocked")
+    raise Rejected("the post is gone", code="gone")
+
+
+def _stands(client: BlueskyClient, uri: str) -> bool:
+    try:
+        return client.record(uri) is not None
+    except Rejected:  # the whole account is gone, or suspended
+        return False
 
 
 def stamp(at: datetime) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, ClassVar
@@ -12,14 +11,13 @@ from urllib.parse import urlsplit
 import msgspec
 
 from hub import (
+    Act,
     Compliance,
     Context,
     Ignored,
     Limit,
-    Page,
-    PollingSource,
+    Outcome,
     RawItem,
-    Rejected,
     RemoteRef,
     Reply,
     ReplyRules,
@@ -28,13 +26,14 @@ from hub import (
     Translated,
     Upsert,
 )
-from hub.core.keys import digest
+from hub.sdk.streams import ByTime, Stream, StreamItem, StreamPage, StreamsSource
 from hub.sdk.text import parse_time
 from plugins.bluesky import translate
-from plugins.bluesky.client import PAGE, POSTS_A_CALL, BlueskyClient, ListAnswer, ThreadNode
+from plugins.bluesky.acts import ACTS, perform
+from plugins.bluesky.client import POSTS_A_CALL, BlueskyClient, ListAnswer, ThreadNode
 from plugins.bluesky.config import BlueskyOptions
 from plugins.bluesky.erasure import find_gone
-from plugins.bluesky.reply import LONGEST, Answers, measure, stamp
+from plugins.bluesky.reply import LENGTH, Answers, stamp
 
 REASONS = ("mention", "reply", "quote")
 # Posts turn up in a search minutes after their time; what is read twice is dropped by its key.
@@ -42,7 +41,7 @@ OVERLAP = timedelta(minutes=15)
 
 
 class _Head(msgspec.Struct, rename="camel", frozen=True):
-    """What `pull` must know of an item; everything else is translate's."""
+    """What a stream must know of an item; everything else is translate's."""
 
     uri: str = ""
     cid: str = ""
@@ -50,31 +49,20 @@ class _Head(msgspec.Struct, rename="camel", frozen=True):
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """An item as the API gave it, and when the server saw it (None where it is broken)."""
-
-    payload: bytes
-    head: _Head
-    seen: datetime | None
-
-
-_Read = Callable[[datetime], list[_Found]]
-
-
-class BlueskySource(PollingSource[BlueskyOptions]):
+class BlueskySource(StreamsSource[BlueskyOptions]):
     """Reads notifications, searches and threads of the AppView through the account's PDS."""
 
     name = "bluesky"
     network = translate.NETWORK
+    libraries = ("atproto",)
     Options = BlueskyOptions
-    capabilities = frozenset(("mentions", "search", "threads", "backfill"))
+    capabilities = ACTS | {"mentions", "search", "threads", "backfill"}
     compliance = Compliance(
         delete_within=timedelta(hours=24), terms="https://docs.bsky.app/docs/support/developer-guidelines"
     )
     interval: ClassVar[timedelta] = timedelta(seconds=60)
     limits = (Limit(3000, 300),)  # Bluesky docs, "Rate limits": a PDS counts by address
-    reply_rules = ReplyRules(max_length=LONGEST)
+    reply_rules = ReplyRules(max_length=LENGTH.most)
     reply_idempotency = Upsert()  # the record's key is made of the reply's
     recheck_size = POSTS_A_CALL
 
@@ -88,33 +76,31 @@ class BlueskySource(PollingSource[BlueskyOptions]):
         return f"{self.options.handle} at {self.options.service}"
 
     def translate(self, raw: RawItem) -> Translated | Ignored:
-        """One post; ours are marked as such. See `plugins.bluesky.translate`."""
+        """One post; ours are marked as such, by the account that it was read as. See `plugins.bluesky.translate`."""
         return translate.translate(raw, own=self.options.handle)
 
     def identify(self, payload: bytes) -> tuple[str, str]:
         """At-uri and CID."""
         return translate.identify(payload)
 
-    def pull(self, ctx: Context, cursor: Any) -> Iterable[Page]:
-        """Mentions, then each search, then each thread; the cursor maps each to the time up to which it was read.
-
-        One that Bluesky refuses (a query that it cannot parse, a thread that is gone) does not keep the others from being
-        read: its error is raised at the end.
-        """
-        marks = dict(cursor) if isinstance(cursor, dict) else {}
-        refused: list[Rejected] = []
-        for name, read in _Reader(self.options, ctx).streams():
-            try:
-                yield from self._pull_stream(ctx, marks, name=name, read=read)
-            except Rejected as error:
-                ctx.log.warning("Bluesky refused %s: %s", name, error)
-                refused.append(error)
-        if refused:
-            raise refused[0]
+    def streams(self, ctx: Context) -> Iterator[Stream]:
+        """Mentions, then each search, then each thread."""
+        client = BlueskyClient(self.options, ctx)
+        recent = ByTime(OVERLAP, timedelta(hours=self.options.backfill_hours))
+        fetches: dict[str, tuple[Callable[[Any, Any], StreamPage], ByTime]] = {}
+        if self.options.mentions:
+            fetches["mentions"] = (partial(_mentions, client), recent)
+        for query in self.options.searches:
+            fetches[f"search:{query}"] = (partial(_search, client, query), recent)
+        for uri in self.options.threads:
+            fetches[f"thread:{uri}"] = (partial(_thread, client, uri), ByTime(OVERLAP))
+        for name, (fetch, order) in fetches.items():
+            # A view tells what the account that asks may do with a post.
+            yield Stream(name, fetch, order, newest_first=True, most_pages=self.options.max_pages, realm=client.did)
 
     def measure(self, text: str) -> int:
         """Graphemes, or a tenth of the UTF-8 bytes where that is more: Bluesky takes 300 of the ones and 3,000 of the others."""
-        return measure(text)
+        return LENGTH.of(text)
 
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
         """Post under a record key that follows from the reply's: a repeat finds the post that is there."""
@@ -124,96 +110,52 @@ class BlueskySource(PollingSource[BlueskyOptions]):
         """The record under the reply's key."""
         return Answers(ctx, self.options).find(reply)
 
+    def act(self, ctx: Context, act: Act) -> Outcome:
+        """Like, take a like back, delete a post of ours, hide an answer in a thread of ours, show it again."""
+        return perform(ctx, self.options, act) if act.kind in ACTS else super().act(ctx, act)
+
     def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
         """Posts and reposts whose records are gone, though their authors are not merely suspended or away."""
         return find_gone(ctx, self.options, signals)
 
-    def _pull_stream(self, ctx: Context, marks: dict[str, str], *, name: str, read: _Read) -> Iterator[Page]:
-        """Everything after the mark, oldest first; the mark moves page by page and never beyond this moment."""
-        now, mark = ctx.now(), parse_time(marks.get(name))
-        horizon = mark - OVERLAP if mark else now - timedelta(hours=self.options.backfill_hours)
-        found = [one for one in read(horizon) if not (mark and one.seen and one.seen < horizon)]
-        found.sort(key=lambda one: one.seen or horizon)
-        for start in range(0, len(found), PAGE):
-            part = found[start : start + PAGE]
-            times = [min(one.seen, now) for one in part if one.seen]
-            if times:
-                mark = max([*times, mark or times[0]])
-                marks[name] = mark.isoformat()
-            yield Page(tuple(self._raw(ctx, one) for one in part), dict(marks))
 
-    def _raw(self, ctx: Context, found: _Found) -> RawItem:
-        return RawItem(
-            source=ctx.connection,
-            plugin=self.name,
-            payload=found.payload,
-            received_at=ctx.now(),
-            external_id=found.head.uri or digest(found.payload.decode("utf-8", "replace")),
-            revision=found.head.cid,
-        )
+def _mentions(client: BlueskyClient, _since: datetime | None, more: Any) -> StreamPage:
+    # An older AppView does not know `reasons` and sends likes and follows too.
+    return _page(client.notifications(REASONS, cursor=more), reasons=("", *REASONS))
 
 
-class _Reader:
-    """Reads one stream after the other for one poll."""
+def _search(client: BlueskyClient, query: str, since: datetime, more: Any) -> StreamPage:
+    return _page(client.search(query, since=stamp(since), cursor=more))
 
-    def __init__(self, options: BlueskyOptions, ctx: Context) -> None:
-        self._options = options
-        self._log = ctx.log
-        self._client = BlueskyClient(options, ctx)
 
-    def streams(self) -> Iterator[tuple[str, _Read]]:
-        """Each stream's name in the cursor, and how it is read back to a horizon."""
-        if self._options.mentions:
-            yield "mentions", self._read_mentions
-        for query in self._options.searches:
-            yield f"search:{query}", partial(self._read_search, query)
-        for uri in self._options.threads:
-            yield f"thread:{uri}", partial(self._read_thread, uri)
+def _thread(client: BlueskyClient, uri: str, _since: datetime | None, _more: Any) -> StreamPage:
+    """The posts of a thread, in one answer; the first poll takes them all, however old."""
+    nodes, found = [client.thread(uri)], []
+    while nodes:
+        node = nodes.pop()
+        found += [_look_at(node.post)[0]] if bytes(node.post) else []
+        nodes += [_node(reply) for reply in node.replies or ()]
+    return StreamPage(found)
 
-    def _read_mentions(self, horizon: datetime) -> list[_Found]:
-        # An older AppView does not know `reasons` and sends likes and follows too.
-        found = self._page_back(partial(self._client.notifications, REASONS), horizon)
-        return [one for one in found if one.head.reason in ("", *REASONS)]
 
-    def _read_search(self, query: str, horizon: datetime) -> list[_Found]:
-        return self._page_back(partial(self._client.search, query, since=stamp(horizon)), horizon)
-
-    def _read_thread(self, uri: str, _horizon: datetime) -> list[_Found]:
-        """The posts of a thread, in one answer; the first poll takes them all, however old."""
-        nodes, found = [self._client.thread(uri)], []
-        while nodes:
-            node = nodes.pop()
-            found += [_look_at(node.post)] if bytes(node.post) else []
-            nodes += [_node(reply) for reply in node.replies or ()]
-        return found
-
-    def _page_back(self, ask: Callable[..., ListAnswer], horizon: datetime) -> list[_Found]:
-        """From the newest back to the horizon: answers come newest first and know no other way."""
-        found: list[_Found] = []
-        cursor: str | None = None
-        for _ in range(self._options.max_pages):
-            answer = ask(cursor=cursor)
-            cursor, page = answer.cursor, [_look_at(raw) for raw in answer.posts or answer.notifications or ()]
-            found += [one for one in page if one.seen is None or one.seen >= horizon]
-            last = next((one.seen for one in reversed(page) if one.seen), None)
-            if not cursor or last is None or last < horizon:
-                return found
-        self._log.warning("Bluesky has more than %d pages since %s", self._options.max_pages, horizon)
-        return found
+def _page(answer: ListAnswer, reasons: Sequence[str] = ()) -> StreamPage:
+    looked = [_look_at(raw) for raw in answer.posts or answer.notifications or ()]
+    last = next((item.place for item, _ in reversed(looked) if item.place), None)
+    return StreamPage([item for item, reason in looked if not reasons or reason in reasons], answer.cursor, last=last)
 
 
 def _node(raw: msgspec.Raw) -> ThreadNode:
     try:
         return msgspec.json.decode(raw, type=ThreadNode)
     except msgspec.DecodeError:
-        return ThreadNode(post=raw)  # kept as an item that translate refuses, so that somebody can look at it
+        return ThreadNode(post=raw)  # kept as an item that translate refuses, so that it can be looked at
 
 
-def _look_at(raw: msgspec.Raw) -> _Found:
-    """Id and time of an item; a broken one has neither, and harms no other."""
+def _look_at(raw: msgspec.Raw) -> tuple[StreamItem, str]:
+    """An item with the time at which the server saw it, and the reason of a notification; a broken one harms no other."""
     payload = bytes(raw)
     try:
         head = msgspec.json.decode(payload, type=_Head)
     except (msgspec.DecodeError, RecursionError):
-        return _Found(payload, _Head(), None)
-    return _Found(payload, head, parse_time(head.indexed_at))
+        return StreamItem(payload), ""
+    return StreamItem(payload, parse_time(head.indexed_at), head.uri, head.cid), head.reason

@@ -26,12 +26,20 @@ class FlairOptions(Options):
     long text; a window is 126 pieces, some 90 words.
     """
 
-    model: Literal["embedded"] | ConfigPath = "embedded"
-    sha256: Sum | None = None
-    languages: tuple[Code, ...] | None = None
-    threads: int = Field(default=1, ge=1, le=64)
-    max_windows: int = Field(default=8, ge=1, le=100)
-    mask: bool = True
+    model: Literal["embedded"] | ConfigPath = Field(
+        default="embedded", description="The model of the package, or the path of a flair file"
+    )
+    sha256: Sum | None = Field(default=None, description="SHA-256 of the file; required for a path")
+    languages: tuple[Code, ...] | None = Field(
+        default=None, description="Whose texts get a label; an empty list means all"
+    )
+    threads: int = Field(
+        default=1, ge=1, le=64, description="Threads of one text; several workers share a machine better with one each"
+    )
+    max_windows: int = Field(
+        default=8, ge=1, le=100, description="How many windows of some 90 words are read of a long text"
+    )
+    mask: bool = Field(default=True, description="Read user names as @user and links as http")
 
     @property
     def embedded(self) -> bool:

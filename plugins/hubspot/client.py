@@ -1,33 +1,28 @@
-"""The door to HubSpot: hubspot-api-client for authorisation, models and encoding, the hub's guard below it.
+"""The way into HubSpot: hubspot-api-client behind the sdk's `Api`, the hub's guard below both.
 
-The api object is held for the life of a connection (each access of one of the client's properties builds a new one), its pool
-is the guard (its own retries and its missing time-out play no part), and its answers are taken raw: its models turn every time
-into an object that nobody reads, and hide that a 207 is a partial failure.
+The client is held for the life of a connection (each access of one of its properties builds a new one). Its pool is the guard,
+so that its own retries and its missing time-out play no part, and answers are taken raw: its models turn every time into an
+object that we do not read, and hide that a 207 is a partial failure.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from hubspot import HubSpot
-from hubspot.crm.objects import (
-    ApiException,
-    BatchInputSimplePublicObjectBatchInput,
-    BatchInputSimplePublicObjectBatchInputUpsert,
-    SimplePublicObjectBatchInput,
-    SimplePublicObjectBatchInputUpsert,
-)
+import msgspec
 
-from hub import ConnectorError, Context, Http, Unauthorised
-from hub.sdk.http.adapters import PoolResponse, urllib3_pool
+from hub import ConnectorError, Context, Http, HttpResponse, QuotaExhausted, Retryable, Unauthorised, Unavailable
+from hub.sdk.doc import Doc
+from hub.sdk.http.adapters import Tap, urllib3_pool
+from hub.sdk.http.api import Api, ApiAnswer, Send
+from hub.sdk.http.auth import Bearer
+from hub.sdk.http.errors import Effect, ErrorTable, error_of_kind
+from plugins.hubspot import translate
 from plugins.hubspot.config import HubSpotOptions
-from plugins.hubspot.translate import Input, error_of, type_id_of
 
 # The dated API puts the version behind the name: /crm/objects/2026-03/contacts.
 _LEGACY = {
@@ -44,91 +39,91 @@ _DATED = {
     "schemas": "/crm-object-schemas/{version}/schemas",
     "account": "/account-info/{version}/details",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer of HubSpot: header names are lower case, `body` is None where it is no JSON."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Any
+# HubSpot, "error handling": 409 is about a record, 423 locked and 477 (the account is being moved) about the account.
+_MEANINGS: Mapping[int | str, type[ConnectorError]] = {409: Retryable, 423: Unavailable, 477: Unavailable}
 
 
 class HubSpotClient:
-    """Calls of one account."""
+    """Calls of one account, for the length of a call of the engine; `zone` is the account's, as far as it is known."""
 
-    def __init__(self, options: HubSpotOptions, http: Http) -> None:
+    def __init__(self, options: HubSpotOptions, ctx: Context, way: Send | None = None) -> None:
         self.options = options
-        self.http = http
-        door = HubSpot(
-            access_token=options.token.get_secret_value(),
-            host=options.base_url,
-            api_factory=lambda package, name, config: _build_api(package, name, config, http),
+        self.ctx = ctx
+        self.refusals: dict[ConnectorError, Any] = {}
+        errors = ErrorTable(
+            vendor="HubSpot", hint="is base_url right?", read=translate.refusal, meanings=_MEANINGS, judge=self._judge
         )
-        self._api = door.crm.objects.batch_api.api_client
+        token = Bearer(options.token.get_secret_value())
+        way = way or hubspot_way(options, ctx.http)
+        self._api = Api(ctx, options.base_url, auth=token, errors=errors, timeout=options.timeout, via=way)
 
-    def call(self, method: str, path: str, *, body: Any = None) -> Reply:
-        """One call; any status is a Reply. Raises what the guard raises."""
-        try:
-            answer = self._api.call_api(
-                path,
-                method,
-                header_params={"Accept": "application/json"},
-                body=body,
-                auth_settings=["oauth2"],
-                _preload_content=False,
-                _request_timeout=self.options.timeout,
-            )
-        except ApiException as refused:
-            return _reply(refused.status, refused.headers, refused.body)
-        return _reply(answer.status, answer.headers, answer.data)
+    def get(self, path: str, **more: Any) -> ApiAnswer:
+        """Read."""
+        return self._api.get(path, **more)
 
-    def ask(self, path: str, now: datetime, *, body: Any = None, zone: str | None = None) -> Any:
-        """The JSON of a read (a POST where it has a body); raises the ConnectorError of any other answer than 2xx."""
-        reply = self.call("GET" if body is None else "POST", path, body=body)
-        if 200 <= reply.status < 300:
-            return reply.body
-        raise error_of(reply.status, reply.headers, reply.body, next_midnight(now, zone))
+    def post(self, path: str, body: Any, *, effect: Effect = "again") -> ApiAnswer:
+        """Write what may be written again, or search ("reads")."""
+        return self._api.post(path, body, effect=effect)
 
     def path(self, api: str, *segments: str) -> str:
-        """A path of the version that the options name: `path("objects", "2-123", "batch/upsert")`; slashes stay."""
+        """Return a path of the version that the options name: `path("objects", "2-123", "batch/upsert")`; slashes stay."""
         version = self.options.api_version
         start = _LEGACY[api] if version.startswith("v") else _DATED[api].format(version=version)
         return "/".join([start, *(quote(segment, safe="/:") for segment in segments)])
 
-    def upsert_body(self, inputs: Iterable[Input]) -> BatchInputSimplePublicObjectBatchInputUpsert:
-        """A batch upsert's body; the configuration is handed in because each model would copy one for itself."""
-        settings = self._api.configuration
-        made = [
-            SimplePublicObjectBatchInputUpsert(
-                id=item.key,
-                id_property=item.key_field,
-                object_write_trace_id=item.trace,
-                properties=dict(item.properties),
-                local_vars_configuration=settings,
-            )
-            for item in inputs
-        ]
-        return BatchInputSimplePublicObjectBatchInputUpsert(inputs=made, local_vars_configuration=settings)
+    def _judge(self, error: ConnectorError, answer: HttpResponse) -> ConnectorError:
+        """Tell limits and missing rights apart, and keep the whole refusal: it may name the records at fault."""
+        doc = Doc(answer.json())
+        found = self._judged(error, answer.status, doc)
+        found.details["correlation_id"] = doc.id("correlationId") or answer.headers.get("x-hubspot-correlation-id", "")
+        self.refusals[found] = doc.data
+        return found
 
-    def update_body(self, inputs: Iterable[Input]) -> BatchInputSimplePublicObjectBatchInput:
-        """A batch update's body: records by their ids."""
-        settings = self._api.configuration
-        made = [
-            SimplePublicObjectBatchInput(
-                id=item.id,
-                object_write_trace_id=item.trace,
-                properties=dict(item.properties),
-                local_vars_configuration=settings,
-            )
-            for item in inputs
-        ]
-        return BatchInputSimplePublicObjectBatchInput(inputs=made, local_vars_configuration=settings)
+    def _judged(self, error: ConnectorError, status: int, doc: Doc) -> ConnectorError:
+        """Tell a daily limit, which parks until midnight, from a rolling one, which waits for its window ("usage guidelines")."""
+        now, policy = self.ctx.now(), doc.id("policyName")
+        wait = error.retry_after if isinstance(error, Retryable) else None
+        if status == 429 and policy.startswith("DAILY"):
+            until = next_midnight(now, zone_of(self.options, self.ctx))
+            return QuotaExhausted(str(error), until=until, code=policy, details=error.details)
+        if status in (423, 429) and wait is None:
+            wait = 2.0 if status == 423 else 10.0 if policy.startswith("TEN") else 1.0
+            return error_of_kind(type(error), str(error), code=error.code, details=error.details, wait=wait, now=now)
+        if status == 403 and translate.lacks_right(doc):
+            text = f"{error}{translate.scopes_in(doc)}"
+            return Unauthorised(text, code=error.code, details=error.details)
+        return error
+
+
+def hubspot_way(options: HubSpotOptions, http: Http) -> Send:
+    """Send through HubSpot's client; may be used by many threads."""
+    from hubspot import HubSpot  # noqa: PLC0415 - imported when first needed
+
+    tap = Tap(http)
+    pool = urllib3_pool(tap)
+
+    def build(package: Any, name: str, config: Mapping[str, Any]) -> Any:
+        settings = package.Configuration()
+        settings.host = config["host"]
+        client = package.ApiClient(configuration=settings)
+        client.user_agent, client.rest_client.pool_manager = "hubbub", pool
+        return getattr(package, name)(api_client=client)
+
+    door = HubSpot(access_token="unused", host=options.base_url, api_factory=build)  # noqa: S106 - `Api` brings its own
+    client = door.crm.objects.batch_api.api_client
+
+    def send(
+        method: str, url: str, *, headers: Mapping[str, str], content: bytes | None, timeout: float | None
+    ) -> HttpResponse:
+        path, body = url.removeprefix(options.base_url), msgspec.json.decode(content) if content else None
+        more = {"header_params": dict(headers), "_preload_content": False, "_request_timeout": timeout}
+        return tap.take(lambda: client.call_api(path, method, body=body, **more))
+
+    return send
 
 
 def next_midnight(now: datetime, zone: str | None) -> datetime:
-    """The account's next midnight as UTC (UTC's own where the zone is unknown): daily limits start anew then."""
+    """Return the account's next midnight as UTC (UTC's own where the zone is unknown): daily limits start again then."""
     try:
         place = ZoneInfo(zone or "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -141,25 +136,26 @@ def next_midnight(now: datetime, zone: str | None) -> datetime:
 
 
 def zone_of(options: HubSpotOptions, ctx: Context) -> str | None:
-    """The account's time zone; what an earlier call learnt, never a call of its own (it may be over its limit)."""
+    """Return the account's time zone; what an earlier call learnt, never a call of its own (it may be over its limit)."""
     return options.time_zone or (ctx.state.get("account") or {}).get("timeZone")
 
 
-def ask_account(client: HubSpotClient, ctx: Context) -> Mapping[str, Any]:
-    """The account's own words about itself, kept for later; raises Unauthorised where it says nothing."""
-    body = client.ask(client.path("account"), ctx.now())
-    if not isinstance(body, Mapping) or not body.get("portalId"):
+def ask_account(client: HubSpotClient) -> Mapping[str, Any]:
+    """Return the account's own words about itself, kept for later. Raises Unauthorised if it says nothing."""
+    doc = client.get(client.path("account")).doc
+    if not doc.id("portalId"):
         raise Unauthorised("HubSpot did not say which account this token opens")
-    ctx.state.set("account", {name: body.get(name) for name in ("portalId", "timeZone", "uiDomain", "accountType")})
-    return body
+    account = {name: doc.get(name) for name in ("portalId", "timeZone", "uiDomain", "accountType")}
+    client.ctx.state.set("account", account)
+    return account
 
 
-def site_of(client: HubSpotClient, ctx: Context, object_: str) -> str | None:
-    """The beginning of an object's record links; None where portal or object type id are unknown."""
+def site_of(client: HubSpotClient, object_: str) -> str | None:
+    """Return the beginning of an object's record links; None if portal or object type id are unknown."""
     options = client.options
-    account = {} if options.portal_id and options.app_url else _account(client, ctx)
+    account = {} if options.portal_id and options.app_url else _account(client)
     portal = options.portal_id or account.get("portalId")
-    type_id = _type_id(client, ctx, options.type_of(object_))
+    type_id = _type_id(client, options.type_of(object_))
     if not portal or not type_id:
         return None
     local = options.base_url if options.base_url.startswith("http://") else None
@@ -167,57 +163,28 @@ def site_of(client: HubSpotClient, ctx: Context, object_: str) -> str | None:
     return f"{site.rstrip('/')}/contacts/{portal}/record/{type_id}"
 
 
-def _account(client: HubSpotClient, ctx: Context) -> Mapping[str, Any]:
-    """The account's portal id, zone and domain; asked once, empty where the token may not know."""
-    known = ctx.state.get("account")
+def _account(client: HubSpotClient) -> Mapping[str, Any]:
+    """Return the account's portal id, zone and domain; asked once, empty if the token may not know."""
+    known = client.ctx.state.get("account")
     if known is None:
         try:
-            known = ask_account(client, ctx)
+            known = ask_account(client)
         except ConnectorError as error:
-            ctx.log.warning("HubSpot did not describe the account, links are left out: %s", error)
+            client.ctx.log.warning("HubSpot did not describe the account, links are left out: %s", error)
             return {}
     return dict(known)
 
 
-def _type_id(client: HubSpotClient, ctx: Context, type_: str) -> str | None:
-    """The numeric type id that links want; a custom object's is asked for once."""
+def _type_id(client: HubSpotClient, type_: str) -> str | None:
+    """Return the numeric type id that links want; a custom object's is asked for once."""
+    ctx = client.ctx
     known = ctx.state.get("type_ids") or {}
-    if (found := type_id_of(type_, known)) is not None:
+    if (found := translate.type_id_of(type_, known)) is not None:
         return found
     try:
-        body = client.ask(client.path("schemas", type_), ctx.now())
+        id_ = client.get(client.path("schemas", type_)).doc.text("objectTypeId")
     except ConnectorError as error:
         ctx.log.warning("HubSpot did not tell the type id of %s, links are left out: %s", type_, error)
         return None
-    known = {**known, type_: body.get("objectTypeId") if isinstance(body, Mapping) else None}
-    ctx.state.set("type_ids", known)
-    return type_id_of(type_, known)
-
-
-class _ReadablePool:
-    """The guard's pool; error bodies are made valid UTF-8, which the client decodes strictly."""
-
-    def __init__(self, http: Http) -> None:
-        self._pool = urllib3_pool(http)
-
-    def request(self, method: str, url: str, **options: Any) -> PoolResponse:
-        answer = self._pool.request(method, url, **options)
-        return replace(answer, data=answer.data.decode("utf-8", "replace").encode())
-
-
-def _build_api(package: Any, name: str, config: Mapping[str, Any], http: Http) -> Any:
-    """An api object of the client whose pool is the guard."""
-    settings = package.Configuration()
-    settings.access_token, settings.host = config["access_token"], config["host"]
-    client = package.ApiClient(configuration=settings)
-    client.user_agent = "hubbub"
-    client.rest_client.pool_manager = _ReadablePool(http)
-    return getattr(package, name)(api_client=client)
-
-
-def _reply(status: int, headers: Mapping[str, str] | None, data: bytes | str | None) -> Reply:
-    try:
-        body = json.loads(data) if data else None
-    except (ValueError, RecursionError):
-        body = None
-    return Reply(status, {name.lower(): value for name, value in (headers or {}).items()}, body)
+    ctx.state.set("type_ids", {**known, type_: id_})
+    return id_

@@ -6,5 +6,5 @@ from plugins.hubspot.destination import HubSpotDestination
 
 @hookimpl
 def register_destinations() -> tuple[type[HubSpotDestination], ...]:
-    """The HubSpot destination."""
+    """Return the HubSpot destination."""
     return (HubSpotDestination,)

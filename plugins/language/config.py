@@ -18,7 +18,11 @@ class LanguageOptions(Options):
     a rarer script says more.
     """
 
-    languages: tuple[Code, ...] = Field(default=("ar", "de", "en", "es", "fr", "hi", "it", "nl", "pt"), min_length=1)
-    min_confidence: float = Field(default=0.7, ge=0, le=1)
-    min_letters: int = Field(default=12, ge=1)
-    trust_network: bool = True
+    languages: tuple[Code, ...] = Field(
+        default=("ar", "de", "en", "es", "fr", "hi", "it", "nl", "pt"),
+        min_length=1,
+        description="The languages to tell apart; the fewer, the surer",
+    )
+    min_confidence: float = Field(default=0.7, ge=0, le=1, description="Below it there is no label")
+    min_letters: int = Field(default=12, ge=1, description="The least text, in UTF-8 bytes of letters")
+    trust_network: bool = Field(default=True, description="Take the language that the network names")

@@ -7,30 +7,25 @@ its local part only, everything else by graphemes.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import msgspec
 
-from hub import Context, Rejected, RemoteRef, Reply, Translated, TranslationError, Uncertain
-from hub.core.grammar.grapheme import is_boundary
+from hub import Context, RawItem, Rejected, RemoteRef, Reply, Signal, Translated, TranslationError, Uncertain
+from hub.sdk.replies import Length, OwnPost, find_own
 from hub.sdk.text import html_to_text, parse_time
 from plugins.mastodon.client import Instance, Json
 from plugins.mastodon.config import VISIBILITIES, MastodonOptions
 from plugins.mastodon.translate import translate
 
-LONGEST = 500
-_URL_LENGTH = 23
 _URL = re.compile(r"(?<![\w@/])https?://[^\s<>\"]*[\w/]", re.IGNORECASE)
-_REMOTE_MENTION = re.compile(r"(?<![/\w])@(\w+)@[\w.-]*\w(?::\d+)?")
-_BEYOND_COUNTING = 20_000
+_LOCAL_PART = (re.compile(r"(?<![/\w])@(\w+)@[\w.-]*\w(?::\d+)?"), r"@\1")
+LENGTH = Length(500, rewrite=((_URL, "x" * 23), _LOCAL_PART))
 # Posts of Mastodon and GoToSocial bear the local id of their own instance in the address; of others nothing is concluded.
 _LOCAL_ID = re.compile(r"/(?:ap/)?users/([^/]+)/statuses/([0-9]+|[0-9A-HJKMNP-TV-Z]{26})")
-_SKEW = timedelta(minutes=1)  # between the server's clock and ours
-_LOOK_BACK_PAGES = 10
-_SURELY_SHORT = 20  # a page with fewer items is the whole list, even of a server that ignores the position
 _LIMIT_KEPT = timedelta(days=1)
+_UNLIMITED = 10**9
 # The hub's words for who may see a post; what is not here is answered directly.
 _API_WORDS = {"public": "public", "unlisted": "unlisted", "followers": "private"}
 
@@ -44,14 +39,6 @@ def compose(reply: Reply) -> str:
     short = rf"@{re.escape(handle.partition('@')[0])}(?![\w@-]|\.\w)[\s,:]*"
     start = re.match(short, text, re.IGNORECASE)
     return f"@{handle} {text[start.end() :] if start else text}"
-
-
-def measure(text: str) -> int:
-    """The length as Mastodon counts it."""
-    text = _REMOTE_MENTION.sub(r"@\1", _URL.sub("x" * _URL_LENGTH, text))
-    if len(text) > _BEYOND_COUNTING:
-        return len(text)
-    return sum(is_boundary(text, index) for index in range(1, len(text))) + bool(text)
 
 
 def local_id(native_id: str, instance: str) -> tuple[str, str] | None:
@@ -112,7 +99,7 @@ class Answers:
         text, parent = compose(reply), self._parent(reply)
         if parent.get("reblog"):
             raise Rejected("a boost cannot be answered", code="boost")
-        self._check_length(text)
+        LENGTH.check(text, "the instance", self._most_characters())
         asked = _API_WORDS.get(reply.to.visibility, "direct")
         status = self._instance.post(
             text,
@@ -124,18 +111,8 @@ class Answers:
         return _ref(status)
 
     def find(self, reply: Reply) -> RemoteRef | None:
-        """Our own answer to this very status with these words, since the first attempt. Raises Uncertain, never guesses."""
-        since, words = (reply.first_sent_at or reply.to.observed_at) - _SKEW, _words(compose(reply))
-        parents = self._parents(reply)
-        found = [
-            status
-            for status in self._own_since(since)
-            if str(status.get("in_reply_to_id")) in parents
-            and _words(html_to_text(str(status.get("content")))) == words
-        ]
-        if len(found) > 1:
-            raise Uncertain(f"{len(found)} of our answers have the same words", code="many")
-        return _ref(found[0]) if found else None
+        """Find our own answer to this very status with these words, since the first attempt. Raises Uncertain, never guesses."""
+        return find_own(self._own_posts(), reply, compose(reply), parents=self._parents(reply), rewrite=(_LOCAL_PART,))
 
     def _find_again(self, reply: Reply) -> RemoteRef | None:
         """Like `find`; where the list does not tell, the idempotency key has to."""
@@ -146,68 +123,57 @@ class Answers:
                 return None
             raise
 
-    def _ids(self, reply: Reply) -> list[str]:
-        """The local ids that the post may have at our instance."""
-        uri = reply.to.native_id
-        held = _ids_in(reply.raw.payload, uri) if reply.raw is not None else []
-        own = local_id(uri, self._options.instance)
-        return list(dict.fromkeys([*held, *([own[1]] if own else [])]))
-
     def _parents(self, reply: Reply) -> frozenset[str]:
         """What an answer of ours may name as its parent; where the post is gone, servers may name none any more."""
         try:
             return frozenset((str(self._parent(reply)["id"]),))
         except Rejected:
-            return frozenset((*self._ids(reply), str(None)))
+            return frozenset((*local_ids(reply.to, reply.raw, self._options.instance), str(None)))
 
     def _parent(self, reply: Reply) -> Json:
-        """The status as our instance has it now; a local id counts only if the status behind it is the one that is meant."""
-        uri = reply.to.native_id
-        for id_ in self._ids(reply):
-            status = self._instance.status(id_)
-            if status and status.get("uri") == uri and status.get("id"):
-                return status
-        resolved = self._instance.resolve(uri)
-        if not resolved or not resolved.get("id"):
+        found = find_status(self._instance, self._options, reply.to, reply.raw)
+        if found is None:
             raise Rejected("the post is gone, or is not shown to us any more", code="gone")
-        return resolved
+        return found
 
-    def _check_length(self, text: str) -> None:
-        most, length = self._most_characters(), measure(text)
-        if most is not None and length > most:
-            raise Rejected(
-                f"the text has {length} characters, the instance takes {most}", field="text", code="too_long"
-            )
-
-    def _most_characters(self) -> int | None:
+    def _most_characters(self) -> int:
         """The instance's own limit, asked for once a day."""
         kept = self._ctx.state.get("longest status")
         at = parse_time(kept.get("at")) if isinstance(kept, dict) else None
         if isinstance(kept, dict) and at and self._ctx.now() - at < _LIMIT_KEPT:
-            return kept.get("most")
+            return kept.get("most") or _UNLIMITED
         most = self._instance.longest_status()
         self._ctx.state.set("longest status", {"most": most, "at": self._ctx.now().isoformat()})
-        return most
+        return most or _UNLIMITED
 
-    def _own_since(self, since: datetime) -> Iterator[Json]:
-        """Our statuses since then, newest first; raises Uncertain where the list does not reach back that far."""
-        seen: set[str] = set()
+    def _own_posts(self) -> Iterator[list[OwnPost]]:
+        """Our statuses, newest first, page by page."""
         last: str | None = None
-        for _ in range(_LOOK_BACK_PAGES):
+        while True:
             page = self._instance.own_statuses(max_id=last)
-            fresh = [one for one in page if str(one.get("id")) not in seen]
-            if not fresh and len(page) < _SURELY_SHORT:
-                return
-            if not fresh:
-                break
-            for status in fresh:
-                created = parse_time(str(status.get("created_at")))
-                if created and created < since:
-                    return
-                yield status
-            last = str(fresh[-1].get("id"))
-            seen.update(str(one.get("id")) for one in fresh)
-        raise Uncertain("our own posts do not reach back to the first attempt", code="unseen")
+            yield [_own_post(status) for status in page]
+            last = str(page[-1].get("id")) if page else last
+
+
+def local_ids(signal: Signal, raw: RawItem | None, instance: str) -> list[str]:
+    """Return the local ids that a post may have at our instance."""
+    held = _ids_in(raw.payload, signal.native_id) if raw is not None else []
+    own = local_id(signal.native_id, instance)
+    return list(dict.fromkeys([*held, *([own[1]] if own else [])]))
+
+
+def find_status(instance: Instance, options: MastodonOptions, signal: Signal, raw: RawItem | None) -> Json | None:
+    """Return the status as our instance has it now, None if it is gone or not shown to us.
+
+    A local id counts only if the status behind it is the one that is meant.
+    """
+    uri = signal.native_id
+    for id_ in local_ids(signal, raw, options.instance):
+        status = instance.status(id_)
+        if status and status.get("uri") == uri and status.get("id"):
+            return status
+    resolved = instance.resolve(uri)
+    return resolved if resolved and resolved.get("id") else None
 
 
 def _language(lang: str | None) -> str | None:
@@ -216,12 +182,11 @@ def _language(lang: str | None) -> str | None:
     return code if re.fullmatch(r"[a-z]{2,3}", code) else None
 
 
-def _words(text: str) -> str:
-    """A text as it survives the way through a server's HTML: mentions by their local part, one space between words."""
-    text = _REMOTE_MENTION.sub(r"@\1", unicodedata.normalize("NFC", text))
-    return " ".join(text.split()).casefold()
+def _own_post(status: Json) -> OwnPost:
+    text, at = html_to_text(str(status.get("content"))), parse_time(str(status.get("created_at")))
+    return OwnPost(_ref(status), str(status.get("in_reply_to_id")), text, at)
 
 
 def _ref(status: Json) -> RemoteRef:
     url = status.get("url")
-    return RemoteRef(str(status["uri"]), url if isinstance(url, str) else None)
+    return RemoteRef(str(status.get("uri")), url if isinstance(url, str) else None)

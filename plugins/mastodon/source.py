@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
 from hub import (
+    Act,
     Compliance,
     Context,
     Ignored,
     Limit,
     Native,
+    Outcome,
     Page,
-    PollingSource,
     RawItem,
     Rejected,
     RemoteRef,
@@ -25,25 +27,22 @@ from hub import (
     Signal,
     Tombstone,
     Translated,
-    TranslationError,
     Usage,
 )
-from hub.core.keys import digest
 from hub.sdk.http.usage import window_usage
-from plugins.mastodon.client import PAGE_SIZE, Instance, place_of
+from hub.sdk.streams import ByPosition, Stream, StreamItem, StreamPage, StreamsSource
+from plugins.mastodon.acts import ACTS, perform
+from plugins.mastodon.client import Instance, place_of
 from plugins.mastodon.config import MastodonOptions
 from plugins.mastodon.erasure import BATCH, find_gone
-from plugins.mastodon.reply import LONGEST, Answers, compose, measure
+from plugins.mastodon.reply import LENGTH, Answers, compose
 from plugins.mastodon.translate import NETWORK, identify, translate
 
 # A pull asks at most this often for a stream; what is left comes with the next pull. Mastodon allows 300 requests in 5 minutes.
 MAX_PAGES = 25
 
-# Items, oldest first, and the position that stands behind them.
-Batch = tuple[Sequence[bytes], str]
 
-
-class MastodonSource(PollingSource[MastodonOptions]):
+class MastodonSource(StreamsSource[MastodonOptions]):
     """Asks an instance for what is newer than the last item of each stream.
 
     The cursor maps a stream's name to the id of its newest item taken, "" where the stream was empty.
@@ -51,11 +50,13 @@ class MastodonSource(PollingSource[MastodonOptions]):
 
     name = "mastodon"
     network = NETWORK
+    libraries = ("mastodon",)
     Options = MastodonOptions
     interval = timedelta(seconds=60)
     limits = (Limit(300, 300),)  # Mastodon docs, "Rate limits": for an account and for an address
-    reply_rules = ReplyRules(max_length=LONGEST)
+    reply_rules = ReplyRules(max_length=LENGTH.most)
     reply_idempotency = Native(timedelta(hours=1))
+    capabilities = ACTS
     recheck_size = BATCH
     sandbox = "plugins.mastodon.sandbox:build"
     compliance = Compliance(
@@ -77,37 +78,28 @@ class MastodonSource(PollingSource[MastodonOptions]):
         instance, host = Instance(ctx, self.options), urlsplit(self.options.instance).netloc
         return f"@{instance.account()} at {host}" if self.options.token else f"{instance.title()} at {host}"
 
-    def pull(self, ctx: Context, cursor: Any) -> Iterable[Page]:
-        """Each stream's new items, oldest first; a stream that is refused does not keep the others from coming."""
-        positions: dict[str, str] = dict(cursor) if isinstance(cursor, dict) else {}
-        instance = Instance(ctx, self.options)
-        refused: Rejected | None = None
-        for stream in self.options.streams():
-            try:
-                for items, position in self._read(instance, stream, positions.get(stream)):
-                    positions[stream] = position
-                    answered = _answered(instance, items) if stream == "notifications" else []
-                    yield Page(tuple(self._raw(ctx, item) for item in (*answered, *items)), dict(positions))
-            except Rejected as error:
-                ctx.log.warning("stream %s is refused: %s", stream, error)
-                refused = refused or error
-        if refused:
-            raise refused
-
-    def _read(self, instance: Instance, stream: str, position: str | None) -> Iterator[Batch]:
-        if position:
-            return _forward(instance, stream, position)
-        # A stream that was empty at the last look holds only what is new: all of it is wanted.
-        wanted = self.options.backfill if position is None else MAX_PAGES * PAGE_SIZE
-        return _backward(instance, stream, wanted)
-
-    def _raw(self, ctx: Context, item: bytes) -> RawItem:
-        try:
-            external_id, revision = identify(item)
-        except TranslationError:  # kept all the same: translate will show what is wrong with it
-            external_id, revision = digest(item.decode("utf-8", "replace")), ""
+    def streams(self, ctx: Context) -> Iterator[Stream]:
+        """The chosen timelines, what is closest to us first."""
+        instance, order = Instance(ctx, self.options), ByPosition(self.options.backfill)
         realm = urlsplit(self.options.instance).netloc  # local ids mean something there only
-        return RawItem(ctx.connection, self.name, item, ctx.now(), external_id, realm, revision)
+        for name in self.options.streams():
+            yield Stream(name, partial(_fetch, instance, name), order, most_pages=MAX_PAGES, realm=realm)
+
+    def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
+        """Each stream's new items; before mentions come those of our posts that they answer.
+
+        No stream shows our answers, and without them an author's next word would stand in no conversation: the API names a
+        parent by its local id only.
+        """
+        instance = Instance(ctx, self.options)
+        for page in super().pull(ctx, cursor):
+            answered = _answered(instance, [one.payload for one in page.items if _is_notification(one)])
+            raws = [msgspec.structs.replace(page.items[0], **self._named(payload)) for payload in answered]
+            yield Page((*raws, *page.items), page.cursor)
+
+    def _named(self, payload: bytes) -> dict[str, Any]:
+        external_id, revision = self.identify(payload)
+        return {"payload": payload, "external_id": external_id, "revision": revision}
 
     def translate(self, raw: RawItem) -> Translated | Ignored:
         """See `plugins.mastodon.translate`."""
@@ -123,7 +115,7 @@ class MastodonSource(PollingSource[MastodonOptions]):
 
     def measure(self, text: str) -> int:
         """Characters as Mastodon counts them."""
-        return measure(text)
+        return LENGTH.of(text)
 
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
         """Post it under the idempotency key, visible to nobody who may not see the post that is answered."""
@@ -134,6 +126,13 @@ class MastodonSource(PollingSource[MastodonOptions]):
         """Our own post with these words in answer to that status."""
         self._check_token()
         return Answers(ctx, self.options).find(reply)
+
+    def act(self, ctx: Context, act: Act) -> Outcome:
+        """Like, take a like back, delete a post of ours; Mastodon cannot hide what others say."""
+        if act.kind not in ACTS:
+            return super().act(ctx, act)
+        self._check_token()
+        return perform(ctx, self.options, act)
 
     def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
         """Posts of this instance by their ids; others at their own server where the options allow it."""
@@ -158,11 +157,7 @@ class _Told(msgspec.Struct):
 
 
 def _answered(instance: Instance, notifications: Sequence[bytes]) -> list[bytes]:
-    """Our own posts that these notifications answer.
-
-    No stream shows our answers, and without them an author's next word would stand in no conversation: the API names a
-    parent by its local id only.
-    """
+    """Our own posts that these notifications answer."""
     asked = [one for item in notifications if (one := _read_asked(item)) and one.in_reply_to_id is not None]
     ids = dict.fromkeys(str(one.in_reply_to_id) for one in asked if _is_by(one, instance))
     return [found for id_ in ids if (found := instance.raw_status(id_)) is not None]
@@ -180,36 +175,22 @@ def _read_asked(item: bytes) -> _Asked | None:
         return None
 
 
-def _forward(instance: Instance, stream: str, since: str) -> Iterator[Batch]:
-    """Everything newer than `since` with `min_id`, which leaves no holes (`since_id` gives the newest page only).
+def _is_notification(raw: RawItem) -> bool:
+    return raw.external_id.startswith("notification:")
 
-    Ends with the first page that brings nothing new: snac ignores the position and sends its newest page each time.
+
+def _fetch(instance: Instance, stream: str, since: str | None, more: Any) -> StreamPage:
+    """The page just newer than the last one with `min_id`, which leaves no holes (`since_id` gives the newest page only).
+
+    Without a position the newest page, then just older ones with `max_id`.
     """
-    seen: set[str] = set()
-    for _ in range(MAX_PAGES):
-        page = instance.page(stream, min_id=since)
-        fresh = page.unseen(since, seen)
-        if not fresh:
-            return
-        seen.update(map(place_of, fresh))
-        since = page.newest or since
-        yield fresh[::-1], since
+    if since is None:
+        page = instance.page(stream, max_id=more)
+        return StreamPage(_items(page.items), page.oldest or None, page.newest)
+    page = instance.page(stream, min_id=more or since)
+    newer = page.newer_than(more or since)[::-1]
+    return StreamPage(_items(newer), (page.newest or None) if newer else None, page.newest)
 
 
-def _backward(instance: Instance, stream: str, wanted: int) -> Iterator[Batch]:
-    """The newest `wanted` items, collected backwards and given oldest first; nothing is given before all are here."""
-    found: list[bytes] = []
-    page = instance.page(stream)
-    newest, seen = page.newest, set[str]()
-    for _ in range(MAX_PAGES * 4):
-        fresh = page.unseen("", seen)
-        seen.update(map(place_of, fresh))
-        found += fresh
-        if not fresh or not page.oldest or len(found) >= wanted:
-            break
-        page = instance.page(stream, max_id=page.oldest)
-    found = found[:wanted][::-1]
-    for start in range(0, max(len(found), 1), PAGE_SIZE):
-        batch = found[start : start + PAGE_SIZE]
-        last = start + PAGE_SIZE >= len(found)
-        yield batch, newest if last else place_of(batch[-1])
+def _items(payloads: Sequence[bytes]) -> tuple[StreamItem, ...]:
+    return tuple(StreamItem(payload, place_of(payload) or None) for payload in payloads)

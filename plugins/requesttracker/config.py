@@ -19,13 +19,19 @@ class RequestTrackerOptions(Options):
     not reopened: a new one that refers to it goes on (None: always reopened). `timeout` is in seconds.
     """
 
-    base_url: str
-    token: SecretStr
-    queue: str = Field(min_length=1, max_length=200)
-    key_field: str = Field(default="Hubbub Key", pattern=_NAME, max_length=200)
-    reopen_days: int | None = Field(default=30, ge=1, le=3650)
-    closed: tuple[str, ...] = ("resolved", "rejected")
-    timeout: float = Field(default=60.0, gt=0, le=600)
+    base_url: str = Field(description="RT's web address, with its path if it has one")
+    token: SecretStr = Field(description="Authentication token of the hub's own user")
+    queue: str = Field(
+        min_length=1, max_length=200, description="Where tickets are made, unless a mapping names another"
+    )
+    key_field: str = Field(
+        default="Hubbub Key", pattern=_NAME, max_length=200, description="The ticket custom field that holds our keys"
+    )
+    reopen_days: int | None = Field(
+        default=30, ge=1, le=3650, description="A ticket closed for longer is not reopened: a new one refers to it"
+    )
+    closed: tuple[str, ...] = Field(default=("resolved", "rejected"), description="The states that count as closed")
+    timeout: float = Field(default=60.0, gt=0, le=600, description="Seconds for one call")
 
     @field_validator("base_url")
     @classmethod

@@ -14,7 +14,9 @@ from hub.core.errors import Rejected
 from hub.core.keys import digest
 from hub.core.model import Change, Delivery
 from hub.sdk.connectors import FieldInfo, ObjectInfo
-from hub.sdk.text import clean, html_to_text, parse_time
+from hub.sdk.desk import TicketState
+from hub.sdk.doc import Doc
+from hub.sdk.text import clean, html_to_text
 
 SUBJECT = 200  # RT cuts a longer one in silence, and drops line ends
 REAL_NAME = 120
@@ -41,7 +43,7 @@ _TICKET = (
 
 
 def requestor_of(delivery: Delivery) -> dict[str, Any] | None:
-    """The user of RT that a mapping names, None where it names none: without an address, so that RT never mails him.
+    """Return the user of RT that a mapping names, None if it names none: without an address, so that RT never mails him.
 
     A colon has to go: RT reads "mastodon:abc" as an address group and leaves the ticket without a requestor, in silence.
     """
@@ -55,7 +57,7 @@ def requestor_of(delivery: Delivery) -> dict[str, Any] | None:
 
 
 def ticket_body(delivery: Delivery, queue: str, key_field: str) -> dict[str, Any]:
-    """A new ticket, marked twice: its custom field holds the record's key, its first message the delivery's."""
+    """Return a new ticket, marked twice: its custom field holds the record's key, its first message the delivery's."""
     fields: dict[str, Any] = msgspec.to_builtins(delivery.fields)
     fields.pop("Requestor", None)
     subject = " ".join(str(fields.get("Subject") or "").split())[:SUBJECT]
@@ -65,9 +67,9 @@ def ticket_body(delivery: Delivery, queue: str, key_field: str) -> dict[str, Any
 
 
 def message_body(delivery: Delivery) -> dict[str, Any]:
-    """A message for a ticket (`Content`, or a note's `text`), marked in its content type.
+    """Return a message for a ticket (`Content`, or a note's `text`), marked in its content type.
 
-    A parameter of the content type is the one place that is written with the message, kept in its headers, and seen by nobody.
+    A parameter of the content type is the one place that is written with the message, kept in its headers, and shown to none.
     """
     fields: dict[str, Any] = msgspec.to_builtins(delivery.fields)
     if "text" in fields:
@@ -76,25 +78,23 @@ def message_body(delivery: Delivery) -> dict[str, Any]:
     return kept | _content(fields, delivery.key)
 
 
-def follow_up_body(
-    message: Mapping[str, Any], closed: Mapping[str, Any], delivery: Delivery, key_field: str
-) -> dict[str, Any]:
-    """The ticket that goes on where a closed one ended: the message becomes its first, and it refers to the old one."""
-    subject = str(closed.get("Subject") or "").strip()
+def follow_up_body(message: Mapping[str, Any], closed: Doc, delivery: Delivery, key_field: str) -> dict[str, Any]:
+    """Return the ticket that goes on where a closed one ended: the message becomes its first, and it refers to the old one."""
+    subject = closed.text("Subject") or ""
     subject = subject if subject.startswith("Re:") else f"Re: {subject}".strip()
     body = {
-        "Queue": id_of(closed.get("Queue")),
+        "Queue": id_of(closed, "Queue"),
         "Subject": subject[:SUBJECT],
-        "RefersTo": str(closed["id"]),
-        "Requestor": [name for one in _list(closed.get("Requestor")) if (name := id_of(one))],
+        "RefersTo": closed.id("id"),
+        "Requestor": [name for one in _list(closed.get("Requestor")) if (name := id_of(Doc({"one": one}), "one"))],
         **{name: message[name] for name in ("Content", "ContentType")},
-        "CustomFields": {**_custom_fields(message), key_field: follow_up_key(str(closed["id"]))},
+        "CustomFields": {**_custom_fields(message), key_field: follow_up_key(closed.id("id"))},
     }
     return body | _requestor(delivery)
 
 
 def follow_up_key(ticket_id: str) -> str:
-    """What the key field of a closed ticket's follow-up holds: of the ticket, not of the message, so there is one only."""
+    """Return what the key field of a closed ticket's follow-up holds: of the ticket, not of the message, so there is one only."""
     return "follow-up:" + digest("follow-up", ticket_id)
 
 
@@ -124,38 +124,43 @@ def key_query(key_field: str, key: str) -> str:
     return f"CF.{{{key_field}}} = '{key}' AND EffectiveId > 0"
 
 
-def marked_transaction(attachments: Iterable[Mapping[str, Any]], key: str) -> str | None:
-    """The id of the transaction whose message carries our delivery key."""
+def marked_transaction(attachments: Iterable[Doc], key: str) -> str | None:
+    """Return the id of the transaction whose message carries our delivery key."""
     for item in attachments:
-        if (found := _MARK.search(str(item.get("Headers") or ""))) and found[1] == key:
-            return id_of(item.get("TransactionId")) or None
+        if (found := _MARK.search(item.text("Headers") or "")) and found[1] == key:
+            return id_of(item, "TransactionId") or None
     return None
 
 
-def holds_key(ticket: Mapping[str, Any], key_field: str, key: str) -> bool:
-    """Whether a ticket's custom field, as we may read it, holds the key."""
-    fields = (one for one in _list(ticket.get("CustomFields")) if isinstance(one, Mapping))
-    return any(one.get("name") == key_field and key in _list(one.get("values")) for one in fields)
+def holds_key(ticket: Doc, key_field: str, key: str) -> bool:
+    """Return True if a ticket's custom field, as we may read it, holds the key."""
+    return any(one.get("name") == key_field and key in one.strings("values") for one in ticket.docs("CustomFields"))
 
 
 def part_id(transaction_id: str) -> str:
-    """A transaction's id as a reference: tickets are numbered too, and the two must not be taken for each other."""
+    """Return a transaction's id as a reference: tickets are numbered too, and the two must not be taken for each other."""
     return f"transaction/{transaction_id}"
 
 
-def id_of(value: Any) -> str:
-    """What RT names something by: a user's name, a number; bare or in a link. "" where there is none."""
-    value = value.get("id") if isinstance(value, Mapping) else value
-    return str(value or "")
+def id_of(doc: Doc, name: str) -> str:
+    """Return what RT names something by: a user's name, a number; bare or in a link. "" if there is none."""
+    return doc.id(f"{name}.id") or doc.id(name)
 
 
-def is_closed(ticket: Mapping[str, Any], states: Sequence[str], *, before: datetime) -> bool:
-    """Whether a ticket takes no more messages: deleted, or closed (and not touched) since before that time."""
+def state_of(ticket: Doc, closed: Sequence[str]) -> TicketState:
+    """How a ticket stands, by the states that the options call closed: those are opened again by a message."""
     status = ticket.get("Status")
-    if status == "deleted":
-        return True
-    times = [time for name in ("Resolved", "LastUpdated") if (time := parse_time(str(ticket.get(name) or "")))]
-    return status in states and bool(times) and max(times) < before
+    return "closed" if status == "deleted" else "solved" if status in closed else "open"
+
+
+def quiet_since(ticket: Doc) -> datetime | None:
+    """Since when a ticket was neither resolved nor touched, None if RT does not say."""
+    return max((time for name in ("Resolved", "LastUpdated") if (time := ticket.time(name))), default=None)
+
+
+def field_names(queue: Doc) -> list[str]:
+    """Return the names of a queue's custom fields."""
+    return [one.id("name") for one in queue.docs("TicketCustomFields")]
 
 
 def _list(value: Any) -> list[Any]:
@@ -178,21 +183,21 @@ def _quoted(text: str) -> str:
     return text.replace("\\", "\\\\").replace("'", "\\'")
 
 
-def change_of(item: Mapping[str, Any], user: str) -> Change | None:
-    """What a transaction says, None where it is nothing to us. Texts and names are filled in by who can read them."""
-    id_, ticket = id_of(item), id_of(item.get("ObjectId"))
-    if not id_ or not ticket or item.get("ObjectType", "RT::Ticket") != "RT::Ticket":
+def change_of(item: Doc, user: str) -> Change | None:
+    """Return what a transaction says, None if it is nothing to us. Texts and names are filled in by who can read them."""
+    id_, ticket = item.id("id"), id_of(item, "ObjectId")
+    if not id_ or not ticket or (item.get("ObjectType") or "RT::Ticket") != "RT::Ticket":
         return None
     kind, value = _kind_of(item, ticket)
     if not kind:
         return None
-    actor = id_of(item.get("Creator"))
+    actor = id_of(item, "Creator")
     return Change(
         kind=kind,
         object="ticket",
         remote_id=ticket,
         event_id=part_id(id_),
-        at=parse_time(str(item.get("Created") or "")),
+        at=item.time("Created"),
         actor_id=actor,
         actor=actor,
         value=value,
@@ -201,9 +206,9 @@ def change_of(item: Mapping[str, Any], user: str) -> Change | None:
     )
 
 
-def _kind_of(item: Mapping[str, Any], ticket: str) -> tuple[Any, Any]:
-    """Kind and value; "" where the transaction is nothing to us."""
-    type_, field, new = item.get("Type"), item.get("Field"), str(item.get("NewValue") or "")
+def _kind_of(item: Doc, ticket: str) -> tuple[Any, Any]:
+    """Kind and value; "" if the transaction is nothing to us."""
+    type_, field, new = item.get("Type"), item.get("Field"), item.id("NewValue")
     if type_ in ("Correspond", "Comment"):
         return ("reply" if type_ == "Correspond" else "note"), None
     if type_ == "Status" and new:
@@ -215,10 +220,10 @@ def _kind_of(item: Mapping[str, Any], ticket: str) -> tuple[Any, Any]:
     return "", None
 
 
-def words_of(attachments: Iterable[Mapping[str, Any]], *, spoken: bool) -> str:
-    """A message's words as plain text: its first text part that is no file. `spoken`: without quotes and signature."""
+def words_of(attachments: Iterable[Doc], *, spoken: bool) -> str:
+    """Return a message's words as plain text: its first text part that is no file. `spoken`: without quotes and signature."""
     for item in attachments:
-        kind, content = str(item.get("ContentType") or ""), str(item.get("Content") or "")
+        kind, content = item.text("ContentType"), item.exact("Content") or ""
         if not item.get("Filename") and kind in ("text/plain", "text/html") and content.strip():
             if kind == "text/html":
                 content = html_to_text(_unquoted(content) if spoken else content)
@@ -256,7 +261,7 @@ Look = tuple[datetime, tuple[int, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Looks:
     """How far transactions were read: looks, oldest first, each with the ids that it handed over.
 
     RT gives ids before it commits, so what came in the last two minutes is asked for again. Times of RT's own are no help: its
@@ -266,8 +271,8 @@ class Place:
     looks: tuple[Look, ...]
 
     @classmethod
-    def read(cls, cursor: Any) -> Place | None:
-        """A place from its JSON, None where there is none or it is unreadable."""
+    def read(cls, cursor: Any) -> Looks | None:
+        """Return a place from its JSON, None if there is none or it is unreadable."""
         try:
             looks = msgspec.convert(cursor, tuple[Look, ...])
         except msgspec.ValidationError:
@@ -288,17 +293,17 @@ class Place:
         """What was handed over already."""
         return frozenset(id_ for _, ids in self.looks for id_ in ids)
 
-    def passed(self, ids: Iterable[int], now: datetime) -> Place:
+    def passed(self, ids: Iterable[int], now: datetime) -> Looks:
         """After one more look; those that stand more than two minutes before it shrink to the highest id."""
         old = [id_ for at, ids_ in self.looks if at < now - OVERLAP for id_ in ids_]
         first = ((now - OVERLAP, (max(old),)),) if old else ()
         young = tuple(look for look in self.looks if look[0] >= now - OVERLAP)
         last = ((now, found),) if (found := tuple(ids)) else ()
-        return Place((*first, *young, *last))
+        return Looks((*first, *young, *last))
 
 
 def ticket_object(custom: Iterable[str], key_field: str) -> ObjectInfo:
-    """The ticket with the queue's custom fields, as `CustomFields.<name>`; ours is not for mappings."""
+    """Return the ticket with the queue's custom fields, as `CustomFields.<name>`; ours is not for mappings."""
     fields = {field.name: field for field in _TICKET}
     for name in custom:
         ours = name == key_field

@@ -1,173 +1,105 @@
-"""The way into an org: simple-salesforce behind the guard, with an access token that is minted here and kept in memory.
+"""The way into an org: simple-salesforce behind the sdk's `Api`, which mints and renews the access token.
 
-simple-salesforce is given a session id, never credentials: its own renewal recurses without end on a lasting 401, forgets
+simple-salesforce is given neither credentials nor token: its own renewal recurses without end on a lasting 401, forgets
 the caller's headers and breaks on answers that are no list. It has no call for collections, so `restful` carries them.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-import jwt
-import requests
-from simple_salesforce.api import Salesforce
-from simple_salesforce.exceptions import SalesforceError
-from simple_salesforce.format import format_soql
-
-from hub import ConnectorError, Context, HttpResponse, RateLimited, Retryable, Unauthorised, Unavailable, Uncertain
+from hub import ConnectorError, Context, HttpResponse, RateLimited, Uncertain
 from hub.sdk.batches import chunks
-from hub.sdk.http.adapters import requests_session
-from hub.sdk.http.errors import error_for, retry_after
+from hub.sdk.http.adapters import Tap, requests_session
+from hub.sdk.http.api import Api, Send
+from hub.sdk.http.auth import Auth, Bearer, ClientCredentials, JwtBearer, TokenEndpoint
+from hub.sdk.http.errors import Effect, ErrorTable, retry_after
 from plugins.salesforce.config import SalesforceOptions
-from plugins.salesforce.translate import EXPIRED, error_of, faults, is_name
+from plugins.salesforce.translate import EXPIRED, error_of, faults, is_name, usage_of
 
 COLLECTION = 200  # records of one collections request ("sObject Collections", REST API guide)
 QUERIES = 5  # query requests inside one composite request
-_JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SAVE_DUPLICATES = {"Sforce-Duplicate-Rule-Header": "allowSave=true; includeRecordDetails=true; runAsCurrentUser=true"}
 
 
-class Tokens:
-    """The access token of a connection: minted when first needed, in this process's memory only."""
-
-    def __init__(self, options: SalesforceOptions) -> None:
-        self._options = options
-        self._lock = threading.Lock()
-        self._held = options.access_token.get_secret_value() if options.access_token else ""
-
-    def current(self, ctx: Context) -> str:
-        """The token in use."""
-        with self._lock:
-            if not self._held:
-                self._held = self._mint(ctx)
-            return self._held
-
-    def renew(self, ctx: Context, spent: str) -> str:
-        """A token in place of `spent`; threads that come with the same spent token share one new one."""
-        if self._options.access_token:
-            raise Unauthorised("the access token has expired, and nothing here may mint another", code=EXPIRED)
-        with self._lock:
-            if self._held in {"", spent}:
-                self._held = self._mint(ctx)
-            return self._held
-
-    def _mint(self, ctx: Context) -> str:
-        form = urlencode(self._grant(ctx)).encode("ascii")
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        url = f"{self._options.instance_url}/services/oauth2/token"
-        try:
-            answer = ctx.http.send("POST", url, headers=headers, content=form, timeout=self._options.timeout)
-        except Uncertain as error:  # a token that nobody holds harms nobody: ask for another
-            raise Unavailable(f"no answer from the token endpoint: {error}") from None
-        return _token_of(answer, ctx.now())
-
-    def _grant(self, ctx: Context) -> dict[str, str]:
-        """The form of the flow that the options ask for ("OAuth 2.0 JWT Bearer Flow", "Client Credentials Flow")."""
-        options = self._options
-        if options.client_secret:
-            secret = options.client_secret.get_secret_value()
-            return {"grant_type": "client_credentials", "client_id": options.client_id or "", "client_secret": secret}
-        claims = {
-            "iss": options.client_id,
-            "sub": options.username,
-            "aud": options.audience or options.instance_url,
-            "exp": int((ctx.now() + timedelta(minutes=3)).timestamp()),
-        }
-        try:
-            return {"grant_type": _JWT, "assertion": jwt.encode(claims, self._private_key(), algorithm="RS256")}
-        except (jwt.PyJWTError, ValueError, TypeError, OSError) as error:
-            raise Unauthorised(f"the private key cannot sign: {type(error).__name__}") from None
-
-    def _private_key(self) -> str:
-        if self._options.private_key_file:
-            return self._options.private_key_file.read_text("ascii")
-        return self._options.private_key.get_secret_value() if self._options.private_key else ""
+def auth_of(options: SalesforceOptions) -> Auth:
+    """Return the flow that the options ask for ("OAuth 2.0 JWT Bearer Flow", "Client Credentials Flow"), or a fixed token."""
+    if options.access_token:
+        return Bearer(options.access_token.get_secret_value())
+    busy = ("login rate exceeded", "REQUEST_LIMIT_EXCEEDED")
+    endpoint = TokenEndpoint(url=f"{options.instance_url}/services/oauth2/token", busy=busy, timeout=options.timeout)
+    if options.client_secret:
+        return ClientCredentials(endpoint, options.client_id or "", options.client_secret.get_secret_value())
+    claims = {"iss": options.client_id, "sub": options.username, "aud": options.audience or options.instance_url}
+    return JwtBearer(endpoint, options.read_key, claims)
 
 
-def _token_of(answer: HttpResponse, now: datetime) -> str:
-    body = answer.json()
-    token = body.get("access_token") if isinstance(body, dict) else None
-    if answer.status == 200 and isinstance(token, str) and token:
-        return token
-    fault = faults(body if body is not None else answer.text)[0]
-    message = f"no token: {fault.code} {fault.message}"
-    if answer.status >= 500:
-        raise Unavailable(message, code=fault.code)
-    if answer.status == 429 or fault.code == "REQUEST_LIMIT_EXCEEDED" or "login rate exceeded" in fault.message:
-        wait = retry_after(answer.headers, now)
-        raise RateLimited(message, retry_after=60 if wait is None else wait, code=fault.code)
-    raise Unauthorised(message, code=fault.code)
+def salesforce_way(options: SalesforceOptions, ctx: Context) -> Send:
+    """Send through simple-salesforce; its session is not thread-safe, so each call of the engine has its own."""
+    from simple_salesforce.api import Salesforce  # noqa: PLC0415 - imported when first needed
+
+    tap = Tap(ctx.http)
+    plain = options.instance_url != options.tls_url
+    session = requests_session(tap, rewrite={options.tls_url: options.instance_url} if plain else None)
+    door: Any = {"session_id": "unused", "instance_url": options.tls_url, "object_pairs_hook": None}
+    client = Salesforce(session=session, version=options.version, **door)
+
+    def send(
+        method: str, url: str, *, headers: Mapping[str, str], content: bytes | None, timeout: float | None
+    ) -> HttpResponse:
+        path, more = url.partition(f"/v{options.version}/")[2], {"data": content, "timeout": timeout}
+        call: Any = client.restful
+        # What it raises over answers that are no JSON is ignored.
+        return tap.take(
+            lambda: call(path, method=method, headers=dict(headers), **more), ignore=(ValueError, TypeError)
+        )
+
+    return send
 
 
 class Org:
     """One org for the length of one call of the engine.
 
-    `usage` is the part of the day's API calls that is used up, in [0, 1], None before the first answer that tells; `calls`
-    counts the calls made.
+    `usage` is the part of the day's API calls that is used up, in [0, 1], None before the first answer that tells.
     """
 
-    def __init__(self, options: SalesforceOptions, tokens: Tokens, ctx: Context) -> None:
-        self._options = options
-        self._tokens = tokens
-        self._ctx = ctx
-        plain = options.instance_url != options.tls_url
-        self._session = requests_session(ctx.http, rewrite={options.tls_url: options.instance_url} if plain else None)
-        self._session.hooks["response"].append(self._keep_headers)
-        self._headers: Mapping[str, str] = {}
-        self._renewed = False
-        self.usage: float | None = None
-        self.calls = 0
-
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """One REST call below `/services/data/vXX.X/`; the answer's JSON, None where there is none.
-
-        A refused token is minted anew once in the life of this object, then Unauthorised is raised: a call never loops.
-        """
-        token = self._tokens.current(self._ctx)
-        try:
-            return self._send(token, method, path, body)
-        except Unauthorised as error:
-            if self._renewed or not _is_expired(error):
-                raise
-        self._renewed = True
-        return self._send(self._tokens.renew(self._ctx, token), method, path, body)
-
-    def _send(self, token: str, method: str, path: str, body: Any) -> Any:
-        client = Salesforce(
-            session_id=token, instance_url=self._options.tls_url, session=self._session, version=self._options.version
+    def __init__(self, options: SalesforceOptions, auth: Auth, ctx: Context) -> None:
+        self._options, self._auth, self._ctx = options, auth, ctx
+        errors = ErrorTable(
+            vendor="Salesforce",
+            hint="is instance_url the org's My Domain?",
+            expired=frozenset({EXPIRED}),
+            judge=self._judge,
         )
-        self.calls += 1
-        more: dict[str, Any] = {} if body is None else {"json": body}
-        headers = _SAVE_DUPLICATES if self._options.duplicate_rules == "save" else {}
-        try:
-            return client.restful(path, method=method, headers=headers, timeout=self._options.timeout, **more)
-        except SalesforceError as error:
-            raise self._error(error) from None
-        except (requests.JSONDecodeError, TypeError):  # the library measures what it takes for a list or an object
-            raise Unavailable("the answer is no JSON list or object") from None
-        except requests.RequestException as error:
-            raise Unavailable(f"{type(error).__name__} from the client") from None
-        finally:
-            self._note(client)
+        self._api = Api(
+            ctx,
+            f"{options.instance_url}/services/data/v{options.version}",
+            auth=auth,
+            errors=errors,
+            headers=_SAVE_DUPLICATES if options.duplicate_rules == "save" else {},
+            timeout=options.timeout,
+            via=salesforce_way(options, ctx),
+        )
+        self.usage: float | None = None
 
-    def _error(self, error: SalesforceError) -> ConnectorError:
-        meaning = error_of(faults(error.content), self._ctx.now(), status=error.status)
+    def call(self, method: str, path: str, body: Any = None, *, effect: Effect = "again") -> Any:
+        """One REST call below `/services/data/vXX.X/`; the answer's JSON, None if there is none."""
+        answer = self._api.call(method, path, body=body, effect="reads" if method == "GET" else effect)
+        usage = usage_of(answer.headers)
+        self.usage = usage.used / usage.limit if usage else self.usage
+        return answer.data
+
+    def _judge(self, error: ConnectorError, answer: HttpResponse) -> ConnectorError:
+        if 300 < answer.status < 400:
+            return error
+        body = answer.json()
+        found = error_of(faults(answer.text if body is None else body), self._ctx.now(), status=answer.status)
         # Salesforce itself sends no Retry-After, what stands before it may.
-        if isinstance(meaning, RateLimited) and (wait := retry_after(self._headers, self._ctx.now())) is not None:
-            meaning.retry_after = wait
-        return meaning
-
-    def _keep_headers(self, answer: requests.Response, *_: Any, **__: Any) -> None:
-        self._headers = {name.lower(): value for name, value in answer.headers.items()}
-
-    def _note(self, client: Salesforce) -> None:
-        usage = client.api_usage.get("api-usage")
-        if usage is not None and usage.total:
-            self.usage = usage.used / usage.total
+        if isinstance(found, RateLimited) and (wait := retry_after(answer.headers, self._ctx.now())) is not None:
+            found.retry_after = wait
+        return found
 
     def upsert(self, object_: str, key_field: str, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Up to 200 records of one object by external id, one call; one result each, in the order of the records."""
@@ -181,11 +113,11 @@ class Org:
         results = self.call("PATCH", path, {"allOrNone": False, "records": list(records)})
         items: list[Any] = results if isinstance(results, list) else []
         if len(items) != len(records) or not all(isinstance(one, dict) for one in items):
-            raise Unavailable(f"the answer does not hold one result for each of {len(records)} records")
+            raise Uncertain(f"the answer does not hold one result for each of {len(records)} records")
         return items
 
     def describe(self, object_: str) -> dict[str, Any] | None:
-        """The object's describe, None where it is missing or hidden from this user."""
+        """Return the object's describe, None if it is missing or hidden from this user."""
         try:
             found = self.call("GET", f"sobjects/{object_}/describe")
         except ConnectorError as error:
@@ -195,21 +127,17 @@ class Org:
         return found if isinstance(found, dict) else None
 
     def whoami(self) -> str:
-        """Our user's id ("OpenID Connect user info"); "" where the token may not know it.
+        """Our user's id ("OpenID Connect user info"); "" if the token may not know it.
 
         A passing trouble is raised: the answer is kept, and unknown would be kept as well.
         """
         self.call("GET", "limits")  # renews a spent token; what follows goes beside the client
-        headers = {"Authorization": f"Bearer {self._tokens.current(self._ctx)}"}
-        url = f"{self._options.instance_url}/services/oauth2/userinfo"
-        answer = self._ctx.http.send("GET", url, headers=headers, timeout=self._options.timeout)
-        if isinstance(error := error_for(answer, self._ctx.now()), Retryable):
-            raise error
-        body = answer.json() if answer.status == 200 else None
-        return str(body.get("user_id") or "") if isinstance(body, dict) else ""
+        aside = Api(self._ctx, self._options.instance_url, auth=self._auth, timeout=self._options.timeout)
+        answer = aside.get("services/oauth2/userinfo", also=(400, 401, 403, 404))
+        return answer.doc.id("user_id") if answer.status == 200 else ""
 
     def query(self, soql: Sequence[str]) -> list[dict[str, Any]]:
-        """The records of up to five queries, one call; raises the error of the first that failed."""
+        """Return the records of up to five queries, one call. Raises the error of the first that failed."""
         found: list[dict[str, Any]] = []
         for body in self.pages(soql):
             if isinstance(body, ConnectorError):
@@ -218,13 +146,13 @@ class Org:
         return found
 
     def pages(self, soql: Sequence[str], resource: str = "query") -> list[dict[str, Any] | ConnectorError]:
-        """The first page, or the error, of each of up to five queries, one call; `queryAll` finds deleted records too.
+        """Return the first page, or the error, of each of up to five queries, one call; `queryAll` finds deleted records too.
 
         SOQL goes in a body, since a URL of 16 KB is refused.
         """
         path = f"/services/data/v{self._options.version}/{resource}?q="
         parts = [{"method": "GET", "url": path + quote(one), "referenceId": f"q{i}"} for i, one in enumerate(soql)]
-        answer = self.call("POST", "composite", {"compositeRequest": parts})
+        answer = self.call("POST", "composite", {"compositeRequest": parts}, effect="reads")
         answers = answer.get("compositeResponse") if isinstance(answer, dict) else None
         return [self._page(one) for one in answers or () if isinstance(one, dict)]
 
@@ -235,7 +163,7 @@ class Org:
         return error_of(faults(body), self._ctx.now(), status=status)
 
     def more(self, page: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The page after this one, None after the last."""
+        """Return the page after this one, None after the last."""
         where = str(page.get("nextRecordsUrl") or "").partition(f"/v{self._options.version}/")[2]
         found = self.call("GET", where) if where and page.get("done") is False else None
         return found if isinstance(found, dict) else None
@@ -258,10 +186,12 @@ class Org:
         names: Iterable[str] = (),
         resource: str = "query",
     ) -> dict[str, dict[str, Any]]:
-        """Records with these fields by key, of the keys that are there; no keys, no call (an empty `IN ()` is malformed)."""
+        """Return records with these fields by key, of keys that are there; no keys, no call (an empty `IN ()` is malformed)."""
         columns = list(dict.fromkeys(("Id", key_field, *names)))
         if not all(map(is_name, (object_, *columns))):
             raise ValueError(f"no API names: {object_}, {columns}")
+        from simple_salesforce.format import format_soql  # noqa: PLC0415 - imported when first needed
+
         select = f"SELECT {', '.join(columns)} FROM {object_} WHERE {key_field} "  # noqa: S608 - names are checked above, values quoted by format_soql
         soql = [format_soql(select + "IN {}", part) for part in chunks(list(keys), COLLECTION)]
         found: dict[str, dict[str, Any]] = {}
@@ -271,7 +201,3 @@ class Org:
                     raise body
                 found |= {str(one[key_field]): one for one in body.get("records") or ()}
         return found
-
-
-def _is_expired(error: Unauthorised) -> bool:
-    return error.code == EXPIRED or error.details.get("status") == 401

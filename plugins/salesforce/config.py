@@ -25,26 +25,38 @@ class SalesforceOptions(Options):
     """How to reach an org, as whom, which objects are ours there, and what may come back.
 
     One way of authorising is given: `client_id`, `username` and a private key (JWT bearer), `client_id` and
-    `client_secret` (client credentials), or an `access_token` that nobody renews. `objects` maps an object to its
+    `client_secret` (client credentials), or an `access_token` that is not renewed. `objects` maps an object to its
     external-id field.
     """
 
-    instance_url: str
-    version: str = Field(default="67.0", pattern=r"^\d{2,3}\.0$")
-    client_id: str | None = None
-    username: str | None = None
-    private_key: SecretStr | None = None
-    private_key_file: Path | None = None
-    client_secret: SecretStr | None = None
-    access_token: SecretStr | None = None
-    audience: str | None = None
-    objects: dict[Annotated[str, Field(pattern=NAME)], str] = Field(default_factory=lambda: dict(OBJECTS))
-    duplicate_rules: Literal["obey", "save"] = "obey"
-    park_above: float = Field(default=0.95, gt=0, le=1)
-    timeout: float = Field(default=120, gt=0, le=600)
-    poll: bool = True
-    organization_id: str | None = Field(default=None, pattern=r"^00D[A-Za-z0-9]{12}([A-Za-z0-9]{3})?$")
-    inbound_secret: SecretStr | None = None
+    instance_url: str = Field(description="The org's My Domain URL")
+    version: str = Field(default="67.0", pattern=r"^\d{2,3}\.0$", description="REST API version")
+    client_id: str | None = Field(default=None, description="Consumer key of the External Client App")
+    username: str | None = Field(default=None, description="JWT bearer: the integration user")
+    private_key: SecretStr | None = Field(default=None, description="JWT bearer: the RSA key in PEM")
+    private_key_file: Path | None = Field(default=None, description="JWT bearer: the file that holds the RSA key")
+    client_secret: SecretStr | None = Field(default=None, description="Client credentials flow instead of JWT")
+    access_token: SecretStr | None = Field(
+        default=None, description="A token that nothing renews, for tests and the sandbox"
+    )
+    audience: str | None = Field(default=None, description="The JWT's aud if the org wants another than its URL")
+    objects: dict[Annotated[str, Field(pattern=NAME)], str] = Field(
+        default_factory=lambda: dict(OBJECTS), description="Object = its external-id field"
+    )
+    duplicate_rules: Literal["obey", "save"] = Field(
+        default="obey", description="Obey the org's duplicate rules, or save in spite of them"
+    )
+    park_above: float = Field(
+        default=0.95, gt=0, le=1, description="The part of the day's API calls above which the next batch waits"
+    )
+    timeout: float = Field(default=120, gt=0, le=600, description="Seconds for one call")
+    poll: bool = Field(default=True, description="Ask every two minutes what people did to the objects")
+    organization_id: str | None = Field(
+        default=None,
+        pattern=r"^00D[A-Za-z0-9]{12}([A-Za-z0-9]{3})?$",
+        description="The org's id: Outbound Messages must name it",
+    )
+    inbound_secret: SecretStr | None = Field(default=None, description="The secret in the URL of Outbound Messages")
 
     @field_validator("instance_url")
     @classmethod
@@ -67,6 +79,12 @@ class SalesforceOptions(Options):
         if self.access_token is None and not self.client_id:
             raise ValueError("client_id is missing: the consumer key of the External Client App")
         return self
+
+    def read_key(self) -> str:
+        """Return the private key as PEM, from its file where it stands in one. Raises OSError if that cannot be read."""
+        if self.private_key_file:
+            return self.private_key_file.read_text("ascii")
+        return self.private_key.get_secret_value() if self.private_key else ""
 
     @property
     def host(self) -> str:

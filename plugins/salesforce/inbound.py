@@ -11,11 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from hub import Change, Request, TranslationError, Unread
+from hub.sdk.signatures import SharedSecret
 from hub.sdk.text import clean, parse_time
 
 ACK = (
@@ -24,7 +24,7 @@ ACK = (
     b'<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack></notificationsResponse>'
     b"</soapenv:Body></soapenv:Envelope>"
 )
-SECRET_HEADER = "x-hub-secret"  # noqa: S105 - the name of a header
+SCHEME = SharedSecret(header="x-hub-secret", param="secret")
 _DEEPEST, _MOST = 16, 50_000  # a message has at most 100 notifications
 _PLUMBING = frozenset(
     {"Id", "OwnerId", "Status", "IsDeleted", "MasterRecordId", "SystemModstamp", "LastModifiedById", "LastModifiedDate"}
@@ -41,13 +41,12 @@ _TRUE = frozenset({"true", "1"})
 
 
 def is_genuine(request: Request, organization: str, secret: str) -> bool:
-    """Whether the secret stands in the URL (`?secret=`) or a header, and the message names our organisation."""
+    """Return True if the secret stands in the URL (`?secret=`) or a header, and the message names our organisation."""
+    if not SCHEME.is_genuine(request, secret):
+        return False
     try:
-        given = parse_qs(urlsplit(request.url).query).get("secret", [""])[0] or request.headers.get(SECRET_HEADER, "")
-        if not secret.strip() or not hmac.compare_digest(given.encode("utf-8", "replace"), secret.encode()):
-            return False
         named = _message(request.body).text("OrganizationId")
-    except (ValueError, TranslationError):
+    except TranslationError:
         return False
     return len(named) in {15, 18} and hmac.compare_digest(named[:15].encode(), organization[:15].encode())
 
@@ -56,7 +55,7 @@ def is_genuine(request: Request, organization: str, secret: str) -> bool:
 
 
 def changes_of(body: bytes) -> tuple[Change | Unread, ...]:
-    """The changes in a message: a notification holds one record as it is now, and may come several times.
+    """Return the changes in a message: a notification holds one record as it is now, and may come several times.
 
     Salesforce puts up to a hundred into one message: among others, one that is broken is told by itself.
     """
@@ -90,9 +89,9 @@ def _notified(notification: _Element) -> Iterator[Change]:
 
 
 def row_changes(object_: str, row: Mapping[str, Any], *, event: str, user: str = "") -> Iterator[Change]:
-    """What a record says of itself: deleted, merged into another, its status, its owner (unless that is `user`, us).
+    """Return what a record says of itself: deleted, merged into another, its status, its owner (unless that is `user`, us).
 
-    `event` makes the ids of the changes unique. Raises TranslationError where the record has no id.
+    `event` makes the ids of the changes unique. Raises TranslationError if the record has no id.
     """
     if not _text(row, "Id"):
         raise TranslationError("a record without its id")
@@ -108,7 +107,7 @@ def row_changes(object_: str, row: Mapping[str, Any], *, event: str, user: str =
 
 
 def polled(object_: str, row: Mapping[str, Any], user: str) -> Iterator[Change]:
-    """The changes in a row that a poll found.
+    """Return the changes in a row that a poll found.
 
     Polls show states, not who did what: what a person set just before our own write comes under our name. So such a row
     still tells its status, once a day and word; one that only we have touched since it was made tells nothing.
@@ -153,7 +152,7 @@ def stamps_of(cursor: Any, objects: Iterable[str], now: datetime) -> dict[str, s
 
 
 def poll_of(object_: str, since: str) -> str:
-    """The query of one tick: with an overlap, since the stamp is set before the commit (a strict `>` would lose rows).
+    """Return the query of one tick: with an overlap, since the stamp is set before the commit (a strict `>` would lose rows).
 
     Of our own objects only deletions are asked for: the hub writes them, and people have no say there.
     """
@@ -166,12 +165,12 @@ def poll_of(object_: str, since: str) -> str:
 
 
 def rows_of(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The rows of a page."""
+    """Return the rows of a page."""
     return [row for row in page.get("records") or () if isinstance(row, Mapping)]
 
 
 def latest(rows: Iterable[Mapping[str, Any]], before: str) -> str:
-    """The latest stamp of the rows, `before` where none is later."""
+    """Return the latest stamp of the rows, `before` where none is later."""
     known = [at for row in rows if (at := parse_time(_text(row, "SystemModstamp")))]
     return max([parse_time(before) or _EPOCH, *known]).isoformat()
 
@@ -189,11 +188,11 @@ class _Element:
     children: list[_Element] = field(default_factory=list)
 
     def text(self, name: str) -> str:
-        """The text of the first child of this name."""
+        """Return the text of the first child of this name."""
         return next((one.content.strip() for one in self.children if one.name == name), "")
 
     def written(self) -> str:
-        """It as XML, without the namespaces, which nobody here reads."""
+        """Return it as XML, without the namespaces, which are not read here."""
         inner = escape(self.content) + "".join(one.written() for one in self.children)
         return f"<{self.name} type={quoteattr(self.type)}>{inner}</{self.name}>"
 
@@ -214,7 +213,7 @@ class _Reader:
             setattr(self._parser, name, _refuse)
 
     def read(self, body: bytes) -> _Element:
-        """The document's root."""
+        """Return the document's root."""
         try:
             self._parser.Parse(body, True)
         except (expat.ExpatError, ValueError, LookupError):
@@ -239,7 +238,7 @@ def _refuse(*_: object) -> None:
 
 
 def _message(body: bytes) -> _Element:
-    """The `notifications` element of an envelope."""
+    """Return the `notifications` element of an envelope."""
     here = _Reader().read(body)
     for name in ("Envelope", "Body", "notifications"):
         found = next((one for one in here.children if one.name == name), None)

@@ -4,20 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.core.errors import ConnectorError, QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
+from hub.core.errors import (
+    ConnectorError,
+    QuotaExhausted,
+    RateLimited,
+    Rejected,
+    Retryable,
+    Unauthorised,
+    Unavailable,
+    Uncertain,
+)
 from hub.core.keys import digest
 from hub.core.model import Delivery
-from hub.sdk.connectors import FieldInfo, ObjectInfo
+from hub.sdk.connectors import FieldInfo, ObjectInfo, Usage
+from hub.sdk.doc import Doc
+from hub.sdk.records import Landed, RecordRow, Result
 from hub.sdk.text import excerpt
 
 PARK = timedelta(minutes=15)  # the allowance is a rolling day, so it comes back little by little
 EXPIRED = "INVALID_SESSION_ID"
 DUPLICATE = "DUPLICATE_VALUE"
 
+_API_USAGE = re.compile(r"(?<![\w-])api-usage=(\d{1,12})/([1-9]\d{0,11})(?!\d)")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _COLUMN = re.compile(r"No such column '(\w+)'")
 _MISSING = re.compile(r"missing: \[([\w, ]+)\]")
@@ -50,68 +62,28 @@ CONTENT = {
 # ------------------------------------------------------------------------------------------------------------- records
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One record to write, and the deliveries that ask for it: more than one where a batch repeats a key.
-
-    `once` names fields that only fill what is empty; `id` is the record's own id, where Salesforce has told it.
-    """
-
-    key: str
-    fields: Mapping[str, Any]
-    deliveries: tuple[Delivery, ...]
-    once: frozenset[str] = frozenset()
-    id: str | None = None
-
-
 def is_name(name: str) -> bool:
-    """Whether this can be the API name of an object or a field (nothing else may enter a path or SOQL)."""
+    """Return True if this can be the API name of an object or a field (nothing else may enter a path or SOQL)."""
     return _NAME.fullmatch(name) is not None
 
 
-def gather(batch: Iterable[Delivery]) -> list[Row]:
-    """One row a key: Salesforce refuses a key twice in one request.
-
-    Deliveries of a key are laid over each other by `seq`, as if each had been sent after the other.
-    """
-    by_key: dict[str, list[Delivery]] = {}
-    for delivery in batch:
-        by_key.setdefault(delivery.record_key, []).append(delivery)
-    rows = []
-    for key, same in by_key.items():
-        fields: dict[str, Any] = {}
-        for delivery in sorted(same, key=lambda one: one.seq):
-            fields |= delivery.fields
-        once = frozenset(name for delivery in same for name in delivery.once if is_name(name))
-        ref = next((delivery.ref for delivery in reversed(same) if delivery.ref), None)
-        rows.append(Row(key, fields, tuple(same), once, ref.id if ref else None))
-    return rows
-
-
-def filling(row: Row, held: Mapping[str, Any]) -> Row:
-    """The row without what somebody has filled in already."""
-    return replace(
-        row, fields={name: one for name, one in row.fields.items() if name not in row.once or not held.get(name)}
-    )
-
-
-def record(object_: str, key_field: str, row: Row) -> dict[str, Any]:
-    """A record of a collections upsert; the key goes by the body, so no character of it can reach the path."""
+def record(object_: str, key_field: str, row: RecordRow) -> dict[str, Any]:
+    """Return a record of a collections upsert; the key goes by the body, so no character of it can reach the path."""
     return {**_nulls(row.fields), "attributes": {"type": object_}, key_field: row.key}
 
 
-def change(object_: str, row: Row) -> dict[str, Any]:
-    """A record of a collections update, by its id; its key stays what it is, as a merge's winner may have another."""
+def change(object_: str, row: RecordRow) -> dict[str, Any]:
+    """Return a record of a collections update, by its id; its key stays what it is, as a merge's winner may have another."""
     return {**_nulls(row.fields), "attributes": {"type": object_}, "Id": row.id}
 
 
 def _nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """An empty text as null: the same for text, and the only way to empty a time or a number."""
+    """Return an empty text as null: the same for text, and the only way to empty a time or a number."""
     return {name: None if value == "" else value for name, value in fields.items()}
 
 
 def erasure(object_: str, id_: str, known: Iterable[str]) -> dict[str, Any]:
-    """A record that blanks what a deleted post left behind; the row itself stays, as Cases may hang on it.
+    """Return a record that blanks what a deleted post left behind; the row itself stays, as Cases may hang on it.
 
     `known` are the object's writable fields. A plain delete would keep the text in the recycle bin for 15 days.
     """
@@ -126,8 +98,8 @@ def erasure(object_: str, id_: str, known: Iterable[str]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """One error of Salesforce: its code ("" where the body told none), message and field names."""
+class Complaint:
+    """One error of Salesforce: its code ("" if the body told none), message and field names."""
 
     code: str
     message: str
@@ -135,25 +107,25 @@ class Fault:
     body: str = field(default="", compare=False)
 
 
-def faults(content: Any) -> tuple[Fault, ...]:
-    """The errors in a body: a list from REST, one dict from OAuth, text or HTML from a proxy; never empty."""
+def faults(content: Any) -> tuple[Complaint, ...]:
+    """Return the errors in a body: a list from REST, one dict from OAuth, text or HTML from a proxy; never empty."""
     items = content if isinstance(content, list) else [content]
     found = tuple(_fault(item) for item in items if isinstance(item, dict))
-    return found or (Fault("", " ".join(str(content or "no reason given").split())[:200], body=excerpt(content)),)
+    return found or (Complaint("", " ".join(str(content or "no reason given").split())[:200], body=excerpt(content)),)
 
 
-def _fault(item: Mapping[str, Any]) -> Fault:
+def _fault(item: Mapping[str, Any]) -> Complaint:
     code = str(item.get("errorCode") or item.get("statusCode") or item.get("error") or "")
     message = str(item.get("message") or item.get("error_description") or code or "no reason given")
     named = item.get("fields")
     fields = tuple(str(name) for name in named) if isinstance(named, list) else ()
     if not fields and (found := _COLUMN.search(message) or _MISSING.search(message)):
         fields = tuple(name.strip() for name in found[1].split(","))
-    return Fault(code, message[:300], fields, excerpt(item))
+    return Complaint(code, message[:300], fields, excerpt(item))
 
 
-def error_of(found: Sequence[Fault], now: datetime, *, jitter: float = 0.5, status: int = 200) -> ConnectorError:
-    """What the engine must do about these errors ("Status codes and error responses", REST API guide).
+def error_of(found: Sequence[Complaint], now: datetime, *, jitter: float = 0.5, status: int = 200) -> ConnectorError:
+    """Return what the engine must do about these errors ("Status codes and error responses", REST API guide).
 
     `jitter` in [0, 1] spreads the retries of rows that fought for one lock; `status` is the answer's HTTP status.
     """
@@ -182,7 +154,7 @@ def _limit(code: str, message: str, now: datetime, details: dict[str, Any]) -> C
     return QuotaExhausted(message, until=now + PARK, code=code, details=details)
 
 
-def _rejection(fault: Fault, message: str, details: dict[str, Any]) -> Rejected:
+def _rejection(fault: Complaint, message: str, details: dict[str, Any]) -> Rejected:
     code = "DUPLICATE_EXTERNAL_ID" if details["status"] == 300 else fault.code
     hint = _HINTS.get(code, "")
     if "Foreign key external ID" in fault.message:
@@ -197,8 +169,23 @@ def _rejection(fault: Fault, message: str, details: dict[str, Any]) -> Rejected:
     )
 
 
+def result_of(row: RecordRow, said: Mapping[str, Any], now: datetime) -> Result:
+    """Return what one result means for its row; HTTP 200 says nothing about a row."""
+    if "success" not in said:
+        return Uncertain("the answer does not tell what became of this record", code="no_result")
+    if said.get("success") is not True:
+        return error_of(faults(said.get("errors")), now, jitter=jitter_of(row.last))
+    return Landed(str(said["id"]) if said.get("id") else None, new=bool(said.get("created")))
+
+
+def usage_of(headers: Mapping[str, str]) -> Usage | None:
+    """Return the org's calls of the last 24 hours, by `Sforce-Limit-Info: api-usage=18/5000`; the window slides."""
+    found = _API_USAGE.search(headers.get("sforce-limit-info", ""))
+    return Usage(int(found[1]), int(found[2])) if found else None
+
+
 def jitter_of(delivery: Delivery) -> float:
-    """A number in [0, 1) that differs between rows and attempts, and is the same each time it is asked for."""
+    """Return a number in [0, 1) that differs between rows and attempts, and is the same each time it is asked for."""
     return int.from_bytes(digest(delivery.key, str(delivery.attempt))[:8].encode("ascii")) % 997 / 997
 
 
@@ -222,12 +209,12 @@ _TYPES = {
 
 
 def fields_of(describe: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """The fields of an sObject describe by API name."""
+    """Return the fields of an sObject describe by API name."""
     return {str(one.get("name")): one for one in describe.get("fields") or () if isinstance(one, dict)}
 
 
 def object_info(name: str, describes: Mapping[str, Mapping[str, Any]]) -> ObjectInfo:
-    """The object as mappings see it, with a field `Parent__r.Key__c` for each way to a parent by external id."""
+    """Return the object as mappings see it, with a field `Parent__r.Key__c` for each way to a parent by external id."""
     fields = {field: field_info(one) for field, one in fields_of(describes[name]).items()}
     for one in fields_of(describes[name]).values():
         targets: list[str] = one.get("referenceTo") or []
@@ -239,12 +226,8 @@ def object_info(name: str, describes: Mapping[str, Mapping[str, Any]]) -> Object
     return ObjectInfo(name, fields)
 
 
-def _dicts(found: Any) -> list[dict[str, Any]]:
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-
-
 def field_info(one: Mapping[str, Any]) -> FieldInfo:
-    """A described field. `values` are given for restricted picklists only: an open one takes any value."""
+    """Return a described field. `values` are given for restricted picklists only: an open one takes any value."""
     kind = str(one.get("type"))
     picks = one.get("picklistValues") if one.get("restrictedPicklist") else ()
     return FieldInfo(
@@ -254,17 +237,14 @@ def field_info(one: Mapping[str, Any]) -> FieldInfo:
         required=bool(one.get("createable")) and not one.get("nillable") and not one.get("defaultedOnCreate"),
         writable=bool(one.get("createable") or one.get("updateable")),
         unique=bool(one.get("unique")),
-        values=tuple(str(pick["value"]) for pick in _dicts(picks) if "value" in pick and pick.get("active", True)),
+        values=tuple(
+            pick.id("value") for pick in Doc({"picks": picks}).docs("picks") if pick.flag("active") is not False
+        ),
     )
 
 
-def poisons(error: ConnectorError) -> bool:
-    """Whether one unreadable record may have made Salesforce refuse a whole request (a date that is none)."""
-    return isinstance(error, Rejected) and error.details.get("status") == 400
-
-
 def refusals(name: str, key_field: str, describe: Mapping[str, Any] | None) -> list[str]:
-    """Why we could not upsert into this object; empty where we can."""
+    """Why we could not upsert into this object; empty if we can."""
     if describe is None:
         return [f"{name}: missing, or hidden from this user"]
     field = fields_of(describe).get(key_field)
@@ -279,7 +259,7 @@ def refusals(name: str, key_field: str, describe: Mapping[str, Any] | None) -> l
 
 
 def hints(name: str, key_field: str, describe: Mapping[str, Any]) -> list[str]:
-    """What works and could be better: a key that ignores case, history that keeps deleted text."""
+    """Return what works and could be better: a key that ignores case, history that keeps deleted text."""
     found = []
     if not fields_of(describe).get(key_field, {}).get("caseSensitive"):
         found.append(f"{name}.{key_field} should be case-sensitive")

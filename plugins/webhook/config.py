@@ -3,41 +3,56 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import timedelta
 from typing import Any, Literal, Self
 
 from pydantic import AnyHttpUrl, Field, PrivateAttr, SecretStr, model_validator
 
 from hub import ConfigPath, Options
-from plugins.webhook.client import standard_key
-from plugins.webhook.translate import BodyReader, compile_reader
+from hub.sdk.fields import Fields
+from hub.sdk.signatures import Hmac, SharedSecret, StandardWebhook
+from plugins.webhook.translate import compile_reader
+
+HUB256 = Hmac("x-hub-signature-256", encoding="hex", prefix="sha256=")  # WebSub, GitHub, Meta
 
 
 class InboundOptions(Options):
     """`scheme` says how requests are signed; `mapping` is a TOML file that says which field of the body is what."""
 
-    scheme: Literal["standard", "hub256", "header", "none"] = "standard"
-    secret: SecretStr | None = None
-    header: str = "x-webhook-secret"
-    tolerance_s: int = Field(default=300, ge=1)
-    max_body: int = Field(default=2 * 1024 * 1024, ge=1024)
-    realm: str = ""
-    network: str = "webhook"
-    mapping: ConfigPath | None = None
-    _reader: BodyReader = PrivateAttr(default_factory=lambda: compile_reader({}))
+    scheme: Literal["standard", "hub256", "header", "none"] = Field(
+        default="standard", description="How requests are signed"
+    )
+    secret: SecretStr | None = Field(default=None, description="The shared secret; needed unless the scheme is none")
+    header: str = Field(default="x-webhook-secret", description="Scheme header: the header that carries the secret")
+    tolerance_s: int = Field(default=300, ge=1, description="Scheme standard: seconds that the stamp may be off")
+    max_body: int = Field(default=2 * 1024 * 1024, ge=1024, description="Bytes; a larger request is refused")
+    realm: str = Field(default="", description="Tells apart senders that give the same ids")
+    network: str = Field(default="webhook", description="The network of signals whose body names none")
+    mapping: ConfigPath | None = Field(
+        default=None, description="A TOML file that says which field of the body is what"
+    )
+    _reader: Fields = PrivateAttr(default_factory=lambda: compile_reader({}))
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.scheme != "none" and not (self.secret and self.secret.get_secret_value().strip()):
             raise ValueError(f'scheme = "{self.scheme}" needs a secret: secret = {{ env = "NAME" }}')
         if self.scheme == "standard" and self.secret:
-            standard_key(self.secret.get_secret_value())
+            StandardWebhook.key_of(self.secret.get_secret_value())
         self._reader = compile_reader(self._read_mapping())
         return self
 
     @property
-    def reader(self) -> BodyReader:
+    def reader(self) -> Fields:
         """The compiled mapping of bodies to signals."""
         return self._reader
+
+    @property
+    def checks(self) -> Hmac | SharedSecret | StandardWebhook:
+        """Return how requests prove that they are genuine."""
+        if self.scheme == "standard":
+            return StandardWebhook(timedelta(seconds=self.tolerance_s))
+        return HUB256 if self.scheme == "hub256" else SharedSecret(self.header)
 
     def _read_mapping(self) -> dict[str, Any]:
         if self.mapping is None:
@@ -51,12 +66,12 @@ class InboundOptions(Options):
 class OutboundOptions(Options):
     """`url` takes `POST {"records": [...]}`; with a secret the batches are signed by Standard Webhooks."""
 
-    url: AnyHttpUrl
-    secret: SecretStr | None = None
-    batch: int = Field(default=100, ge=1, le=1000)
+    url: AnyHttpUrl = Field(description="Where batches are posted")
+    secret: SecretStr | None = Field(default=None, description="Signs the batches by Standard Webhooks")
+    batch: int = Field(default=100, ge=1, le=1000, description="Records in one request")
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
-        if self.secret:
-            standard_key(self.secret.get_secret_value())
+        if self.secret is not None:  # one that is set and empty would leave the batches unsigned
+            StandardWebhook.key_of(self.secret.get_secret_value())
         return self

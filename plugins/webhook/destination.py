@@ -11,7 +11,6 @@ from hub import (
     Context,
     Delivery,
     Destination,
-    HttpResponse,
     ObjectInfo,
     Outcome,
     Rejected,
@@ -19,8 +18,10 @@ from hub import (
     Retryable,
     Upsert,
 )
-from hub.sdk.http.errors import error_for
-from plugins.webhook.client import sign_standard
+from hub.sdk.doc import Doc
+from hub.sdk.http.api import Api, ApiAnswer
+from hub.sdk.http.errors import ErrorTable
+from hub.sdk.signatures import StandardWebhook
 from plugins.webhook.config import OutboundOptions
 from plugins.webhook.translate import batch_id
 
@@ -36,7 +37,7 @@ class WebhookDestination(Destination[OutboundOptions]):
     capabilities = frozenset({"tombstone"})
 
     def egress(self) -> tuple[str, ...]:
-        """The host of the URL."""
+        """Return the host of the URL."""
         return (self.options.url.host or "",)
 
     def batch_size_of(self, object_: str, operation: str) -> int:
@@ -45,9 +46,7 @@ class WebhookDestination(Destination[OutboundOptions]):
 
     def check(self, ctx: Context) -> str:
         """Send an empty batch: the receiver must take it."""
-        response = self._post(ctx, {"records": []}, batch_id(["check", ctx.now().isoformat()]))
-        if error := error_for(response):
-            raise error
+        self._post(ctx, {"records": []}, batch_id(["check", ctx.now().isoformat()]))
         return f"{self.options.url} takes batches"
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
@@ -59,27 +58,22 @@ class WebhookDestination(Destination[OutboundOptions]):
         if not batch:
             return []
         records = [record_of(delivery) for delivery in batch]
-        response = self._post(ctx, {"records": records}, batch_id([delivery.key for delivery in batch]))
-        if error := error_for(response, ctx.now()):
-            raise error
-        if response.status >= 300:
-            raise Rejected(f"{self.options.url} redirects (HTTP {response.status}): set the final address")
-        results = results_of(response)
+        answer = self._post(ctx, {"records": records}, batch_id([delivery.key for delivery in batch]))
+        results = {one.id("key"): one for one in answer.doc.docs("results")}
         return [outcome_of(delivery, results.get(delivery.key)) for delivery in batch]
 
-    def _post(self, ctx: Context, payload: Any, id_: str) -> HttpResponse:
-        body = msgspec.json.encode(payload)
-        headers = {"content-type": "application/json", "webhook-id": id_}
+    def _post(self, ctx: Context, payload: Any, id_: str) -> ApiAnswer:
+        body, headers = msgspec.json.encode(payload), {"webhook-id": id_}
         if self.options.secret:
-            stamp = int(ctx.now().timestamp())
-            secret = self.options.secret.get_secret_value()
-            headers["webhook-timestamp"] = str(stamp)
-            headers["webhook-signature"] = sign_standard(secret, id_=id_, timestamp=stamp, body=body)
-        return ctx.http.send("POST", str(self.options.url), headers=headers, content=body)
+            stamp, secret = str(int(ctx.now().timestamp())), self.options.secret.get_secret_value()
+            headers["webhook-timestamp"] = stamp
+            headers["webhook-signature"] = StandardWebhook().sign(body, secret, id_=id_, stamp=stamp)
+        api = Api(ctx, str(self.options.url), errors=ErrorTable(vendor="the receiver"))
+        return api.post("", body, headers=headers, effect="again")
 
 
 def record_of(delivery: Delivery) -> dict[str, Any]:
-    """A record as it is sent: the mapping's fields, and what tells records and repeats apart."""
+    """Return a record as it is sent: the mapping's fields, and what tells records and repeats apart."""
     named = {delivery.key_field: delivery.record_key} if delivery.key_field else {}
     if delivery.operation == "tombstone" and delivery.ref is not None:
         named["_id"] = delivery.ref.id
@@ -93,24 +87,13 @@ def record_of(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def results_of(response: HttpResponse) -> dict[str, Mapping[str, Any]]:
-    """Per-item results by key, where the answer has them."""
-    answer = response.json()
-    results = answer.get("results") if isinstance(answer, dict) else None
-    if not isinstance(results, list):
-        return {}
-    return {str(one["key"]): one for one in results if isinstance(one, dict) and "key" in one}
-
-
-def outcome_of(delivery: Delivery, result: Mapping[str, Any] | None) -> Outcome:
-    """A result's outcome: `status` ok (or absent), retry, or anything else with its error."""
-    if result is None or result.get("status", "ok") == "ok":
-        found = result or {}
-        url = found.get("url")
-        ref = RemoteRef(str(found.get("id") or delivery.record_key), url if isinstance(url, str) else None)
-        return Outcome.delivered(delivery, ref)
-    reason = str(result.get("error") or result["status"])[:1000]
-    if result["status"] == "retry":
+def outcome_of(delivery: Delivery, result: Doc | None) -> Outcome:
+    """Return a result's outcome: `status` ok (or absent), retry, or anything else with its error."""
+    found = result or Doc({})
+    status = str(found.data.get("status", "ok"))
+    if status == "ok":
+        return Outcome.delivered(delivery, RemoteRef(found.id("id") or delivery.record_key, found.text("url")))
+    reason = (found.text("error") or status)[:1000]
+    if status == "retry":
         return Outcome.failed(delivery, Retryable(reason))
-    field = result.get("field")
-    return Outcome.failed(delivery, Rejected(reason, field=field if isinstance(field, str) else None))
+    return Outcome.failed(delivery, Rejected(reason, field=found.text("field")))

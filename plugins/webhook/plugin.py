@@ -10,11 +10,11 @@ from plugins.webhook.source import WebhookInbound
 
 @hookimpl
 def register_sources() -> Iterable[type[Source[Any]]]:
-    """The source."""
+    """Return the source."""
     return (WebhookInbound,)
 
 
 @hookimpl
 def register_destinations() -> Iterable[type[Destination[Any]]]:
-    """The destination."""
+    """Return the destination."""
     return (WebhookDestination,)

@@ -23,24 +23,38 @@ class ZendeskOptions(Options):
     `delete_tickets_to_erase` allows what no redaction can do: where a ticket's history keeps a deleted post's words.
     """
 
-    subdomain: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
-    token: SecretStr | None = None
-    client_id: str | None = None
-    client_secret: SecretStr | None = None
-    scope: str = "read write"
-    email: str | None = None
-    api_token: SecretStr | None = None
-    base_url: str | None = None
-    objects: dict[str, str] = Field(default_factory=lambda: dict(OBJECTS))
-    author_field: str = Field(default="author", pattern=r"^\w*$")
-    public_comments: bool = True
-    webhook_secret: SecretStr | None = None
-    reopen_days: int = Field(default=14, ge=0, le=28)
-    delete_tickets_to_erase: bool = False
-    open_jobs: int = Field(default=15, ge=1, le=30)
-    job_pause: float = Field(default=1.0, ge=0, le=30)
-    job_wait: float = Field(default=60.0, gt=0, le=600)
-    timeout: float = Field(default=60.0, gt=0, le=600)
+    subdomain: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$", description="The account: acme for acme.zendesk.com")
+    token: SecretStr | None = Field(default=None, description="An OAuth access token that something else renews")
+    client_id: str | None = Field(default=None, description="The OAuth client's identifier")
+    client_secret: SecretStr | None = Field(default=None, description="The OAuth client's secret")
+    scope: str = Field(default="read write", description="The scope that is asked for with them")
+    email: str | None = Field(default=None, description="An agent's address, with api_token")
+    api_token: SecretStr | None = Field(default=None, description="An API token; Zendesk ends them on 30 Apr 2027")
+    base_url: str | None = Field(
+        default=None, description="Origin of a local server instead of the account, for the sandbox"
+    )
+    objects: dict[str, str] = Field(
+        default_factory=lambda: dict(OBJECTS), description="A mapping's object = the custom object's key in the account"
+    )
+    author_field: str = Field(
+        default="author", pattern=r"^\w*$", description="The signal's lookup field for its author; empty: none"
+    )
+    public_comments: bool = Field(default=True, description="Comments are public unless their mapping says otherwise")
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="Signing secret of the webhook that calls the hub"
+    )
+    reopen_days: int = Field(
+        default=14, ge=0, le=28, description="A new post reopens a ticket solved at most so many days ago"
+    )
+    delete_tickets_to_erase: bool = Field(
+        default=False, description="Delete a ticket whose history keeps a deleted post's words"
+    )
+    open_jobs: int = Field(default=15, ge=1, le=30, description="Jobs open at once")
+    job_pause: float = Field(default=1.0, ge=0, le=30, description="Seconds before the first look at a job")
+    job_wait: float = Field(
+        default=60.0, gt=0, le=600, description="Seconds after which a job is given up as uncertain"
+    )
+    timeout: float = Field(default=60.0, gt=0, le=600, description="Seconds for one call")
 
     @field_validator("base_url")
     @classmethod

@@ -10,7 +10,6 @@ from hub import (
     Change,
     Context,
     Delivery,
-    Destination,
     Lookup,
     Native,
     ObjectInfo,
@@ -21,18 +20,18 @@ from hub import (
     Unauthorised,
     Upsert,
 )
-from hub.sdk.batches import one_by_one
 from hub.sdk.connectors import Idempotency
+from hub.sdk.desk import DeskDestination
+from hub.sdk.doc import Doc
 from plugins.zendesk import inbound, translate
-from plugins.zendesk.client import Credentials, ZendeskClient, one_ticket_only
+from plugins.zendesk.client import ZendeskClient, auth_of, one_ticket_only
 from plugins.zendesk.config import ZendeskOptions
 from plugins.zendesk.erasure import Eraser
-from plugins.zendesk.records import Records
-from plugins.zendesk.tickets import WINDOW, Remark, Tickets, line_of, ticket_of
-from plugins.zendesk.users import Requesters, user_of
+from plugins.zendesk.records import ZendeskRecords
+from plugins.zendesk.tickets import WINDOW, ZendeskDesk
 
 
-class ZendeskDestination(Destination[ZendeskOptions]):
+class ZendeskDestination(DeskDestination[ZendeskOptions]):
     """Authors and signals by custom object jobs, tickets one by one under an Idempotency-Key, comments one by one in order.
 
     Back come agents' words and what becomes of tickets, by webhook; notes go to agents only; tombstones redact and delete.
@@ -41,22 +40,22 @@ class ZendeskDestination(Destination[ZendeskOptions]):
     name = "zendesk"
     Options = ZendeskOptions
     idempotency = Upsert()
-    batch_size = 20
     mappings = "mappings:zendesk"
     sandbox = "plugins.zendesk.sandbox:build"
+    libraries = ("zenpy", "requests")
     capabilities = frozenset({"records", "tickets", "comments", "inbound", "note", "tombstone", "without_author"})
 
     def __init__(self, options: ZendeskOptions, *, pause: Callable[[float], None] = time.sleep) -> None:
         super().__init__(options)
-        self._credentials = Credentials(options)
+        self._auth = auth_of(options)
         self._pause = pause
 
     def egress(self) -> tuple[str, ...]:
-        """The account's host, or the local server's."""
+        """Return the account's host, or the local server's."""
         return (self.options.host,)
 
     def is_throttled(self, status: int, headers: Mapping[str, str]) -> bool:
-        """A 429 about one ticket holds up no other."""
+        """Return False for a 429 about one ticket: it holds up no other."""
         return status == 429 and not one_ticket_only(headers)
 
     def idempotency_of(self, object_: str, operation: str) -> Idempotency:
@@ -70,24 +69,23 @@ class ZendeskDestination(Destination[ZendeskOptions]):
         return 1000 if operation == "upsert" else self.batch_size
 
     def calls_of(self, object_: str, operation: str, count: int) -> int:
-        """A job for 100 records; tickets, comments and notes one by one."""
+        """Count a job for 100 records; tickets, comments and notes one by one."""
         return -(-count // 100) if operation == "upsert" else count
 
     def check(self, ctx: Context) -> str:
-        """Who we are there; raises Unauthorised for the anonymous user that Zendesk answers to a bad token, and for end users."""
+        """Who we are there. Raises Unauthorised for the anonymous user that Zendesk answers to a bad token, and for end users."""
         user = self._me(ctx)
-        if user.get("role") not in ("agent", "admin"):
-            raise Unauthorised(
-                f"{user.get('name')} is no agent: tickets and records need one", code=str(user.get("role"))
-            )
-        return f"{user.get('name')} ({user['role']}) at {self.options.subdomain}.zendesk.com"
+        name, role = user.text("name"), user.id("role")
+        if role not in ("agent", "admin"):
+            raise Unauthorised(f"{name} is no agent: tickets and records need one", code=role)
+        return f"{name} ({role}) at {self.options.subdomain}.zendesk.com"
 
     def whoami(self, ctx: Context) -> str:
-        """Our agent's id: what it does comes back by webhook too, and is nobody's change."""
-        return str(self._me(ctx)["id"])
+        """Our agent's id: what it does comes back by webhook too, and is no change."""
+        return self._me(ctx).id("id")
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
-        """The ticket with its custom fields, and each custom object of the options that exists in the account."""
+        """Return the ticket with its custom fields, and each custom object of the options that exists in the account."""
         client = self._client(ctx)
         found = {"ticket": translate.ticket_object(client.pages("ticket_fields", "ticket_fields"))}
         for name, key in self.options.objects.items():
@@ -102,82 +100,48 @@ class ZendeskDestination(Destination[ZendeskOptions]):
 
     # -------------------------------------------------------------------------------------------------------- there
 
+    def desk(self, ctx: Context) -> ZendeskDesk:
+        """Return the account's tickets, for the length of a call."""
+        return ZendeskDesk(self._client(ctx), self.options, self._pause)
+
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
         """Write a batch; see the class for how each operation goes."""
-        if not batch:
-            return []
-        client, options = self._client(ctx), self.options
-        ways: Mapping[str, Callable[[Sequence[Delivery]], list[Outcome]]] = {
-            "upsert": lambda some: Records(client, options, self._pause).upsert(some),
-            "create": lambda some: self._create(client, some),
-            "comment": lambda some: self._comment(client, some),
-            "note": lambda some: self._note(client, some),
-            "tombstone": lambda some: Eraser(client, options, self._pause).erase(some),
-        }
-        way = ways.get(batch[0].operation)
-        if way is None:
-            error = Rejected(f"Zendesk has no operation {batch[0].operation!r}", code="operation")
-            return [Outcome.failed(delivery, error) for delivery in batch]
-        return way(batch)
+        operation = batch[0].operation if batch else ""
+        if operation == "upsert":
+            return self._records(ctx).upsert(batch)
+        if operation == "tombstone":
+            return Eraser(self._client(ctx), self.options, self._pause).erase(batch)
+        return super().deliver(ctx, batch)
 
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
-        """Find a record by external id, a ticket by external id, a comment by the delivery key in the ticket's audits."""
-        client = self._client(ctx)
-        if delivery.operation == "create":
-            return Tickets(client, self.options).find(delivery.record_key)
-        if delivery.operation in ("comment", "note"):
-            return Tickets(client, self.options).find_remark(ticket_of(delivery), delivery.key)
-        records = Records(client, self.options, self._pause)
-        return records.find(delivery.object, [delivery.record_key]).get(delivery.record_key)
-
-    def _create(self, client: ZendeskClient, batch: Sequence[Delivery]) -> list[Outcome]:
-        users = Requesters(client, self.options, self._pause).of(batch)
-        tickets = Tickets(client, self.options)
-        return one_by_one(batch, lambda one: Outcome.delivered(one, tickets.open(one, user_of(one, users))))
-
-    def _comment(self, client: ZendeskClient, batch: Sequence[Delivery]) -> list[Outcome]:
-        users = Requesters(client, self.options, self._pause).of(batch)
-        tickets = Tickets(client, self.options)
-        tickets.look_at(map(line_of, batch))
-
-        def add(delivery: Delivery) -> Outcome:
-            user = user_of(delivery, users)
-            body = translate.comment_body(delivery, user, public=self.options.public_comments)
-            return tickets.say(delivery, Remark(delivery.key, body, user))
-
-        return one_by_one(batch, add, line=line_of)
-
-    def _note(self, client: ZendeskClient, batch: Sequence[Delivery]) -> list[Outcome]:
-        tickets = Tickets(client, self.options)
-        tickets.look_at(map(line_of, batch))
-
-        def add(delivery: Delivery) -> Outcome:
-            return tickets.say(delivery, Remark(delivery.key, translate.note_body(delivery), note=True))
-
-        return one_by_one(batch, add, line=line_of)
+        """Find a record or a ticket by external id, a comment by the delivery key in the ticket's audits."""
+        if delivery.operation in ("create", "comment", "note"):
+            return super().lookup(ctx, delivery)
+        return self._records(ctx).find(delivery.object, [delivery.record_key]).get(delivery.record_key)
 
     # --------------------------------------------------------------------------------------------------- and back again
 
     def verify(self, request: Request) -> bool:
-        """Whether Zendesk signed this with our webhook's secret within five minutes; without a secret nothing is genuine."""
+        """Return True if Zendesk signed this with our webhook's secret within five minutes; without a secret never."""
         secret = self.options.webhook_secret
         return secret is not None and inbound.is_genuine(request, secret.get_secret_value())
 
     def event_id(self, request: Request) -> str:
-        """The invocation's id: a retry carries the same."""
+        """Return the invocation's id: a retry carries the same."""
         return request.headers.get(inbound.INVOCATION, "")
 
     def parse(self, body: bytes) -> Sequence[Change]:
-        """What agents said and did; see `inbound.read`."""
+        """Return what agents said and did; see `inbound.read`."""
         return inbound.read(body)
 
-    # ----------------------------------------------------------------------------------------------------------- details
-
     def _client(self, ctx: Context) -> ZendeskClient:
-        return ZendeskClient(self.options, ctx, self._credentials)
+        return ZendeskClient(self.options, ctx, self._auth)
 
-    def _me(self, ctx: Context) -> Mapping[str, object]:
-        user: Mapping[str, object] = self._client(ctx).get("users/me").get("user") or {}
-        if not user.get("id"):
+    def _records(self, ctx: Context) -> ZendeskRecords:
+        return ZendeskRecords(self._client(ctx), self.options, self._pause)
+
+    def _me(self, ctx: Context) -> Doc:
+        user = self._client(ctx).get("users/me").doc("user")
+        if not user.id("id"):
             raise Unauthorised("Zendesk sees an anonymous user: the credentials are not valid there")
         return user

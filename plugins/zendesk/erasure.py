@@ -10,15 +10,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from html import escape, unescape
-from typing import Any
 
 from hub import ConnectorError, Delivery, Outcome, Rejected, Retryable
 from hub.sdk.batches import one_by_one
+from hub.sdk.desk import STEPS
+from hub.sdk.doc import Doc
 from hub.sdk.text import html_to_text
 from plugins.zendesk.client import ZendeskClient
 from plugins.zendesk.config import ZendeskOptions
-from plugins.zendesk.records import Records
-from plugins.zendesk.tickets import STEPS, Tickets
+from plugins.zendesk.records import ZendeskRecords
+from plugins.zendesk.tickets import ZendeskDesk
 from plugins.zendesk.users import Requesters
 
 FOOT = "—"  # a line of its own: what stands below it is the hub's, not the author's
@@ -29,7 +30,7 @@ _TAG = re.compile(r"(<[^<>]*>)")
 _LINKED = re.compile(r"^<(?:a|img)\b", re.IGNORECASE)
 _TICKET_PAGE = re.compile(r"/agent/tickets/(\d+)$")
 
-Comment = Mapping[str, Any]
+Comment = Doc
 
 
 class Eraser:
@@ -38,9 +39,9 @@ class Eraser:
     def __init__(self, client: ZendeskClient, options: ZendeskOptions, pause: Callable[[float], None]) -> None:
         self._client = client
         self._options = options
-        self._records = Records(client, options, pause)
+        self._records = ZendeskRecords(client, options, pause)
         self._requesters = Requesters(client, options, pause)
-        self._tickets = Tickets(client, options)
+        self._tickets = ZendeskDesk(client, options, pause)
 
     def erase(self, batch: Sequence[Delivery]) -> list[Outcome]:
         """Erase what each delivery's `fields["operation"]` made; doing it again does no harm."""
@@ -51,7 +52,7 @@ class Eraser:
     # --------------------------------------------------------------------------------------------------------- records
 
     def _delete(self, batch: Sequence[Delivery]) -> list[Outcome]:
-        """Records go, and where one was an author, the name of the user who asked for the tickets."""
+        """Delete records and, if one was an author, take the name of the user who asked for the tickets."""
         if not batch:
             return []
         keys = list(dict.fromkeys(one.record_key for one in batch))
@@ -78,7 +79,7 @@ class Eraser:
         The comment itself goes last: after a failure its words still tell what to look for.
         """
         here = self._tickets.comments(ticket_id)
-        comment = next((one for one in here if comment_id in (None, str(one["id"]))), None)
+        comment = next((one for one in here if comment_id in (None, one.id("id"))), None)
         if comment is None:
             raise Rejected(f"ticket {ticket_id} has no such comment", code="comment")
         passages = passages_of(plain(comment))
@@ -92,10 +93,10 @@ class Eraser:
             self._assert_gone(ticket_id, comment, lambda now: is_black(plain(now)))
         if subject is _Subject.KEPT:
             raise _kept()
-        return [*done, str(comment["id"])]
+        return [*done, comment.id("id")]
 
     def _further(self, ticket_id: str) -> list[tuple[str, Comment]]:
-        """The comments of the tickets where this one went on: a merge copies the last comment into the winner."""
+        """Return the comments of the tickets where this one went on: a merge copies the last comment into the winner."""
         found: list[tuple[str, Comment]] = []
         for _ in range(STEPS):
             further = self._tickets.next_of(ticket_id)
@@ -108,23 +109,23 @@ class Eraser:
     def _redact_copy(self, ticket_id: str, comment: Comment, passages: Sequence[str]) -> str:
         self._redact(ticket_id, comment, blacken_passages(html_of(comment), passages), passages)
         self._assert_gone(ticket_id, comment, lambda now: not holds(f"{plain(now)} {unescape(html_of(now))}", passages))
-        return str(comment["id"])
+        return comment.id("id")
 
     def _redact(self, ticket_id: str, comment: Comment, html: str, passages: Sequence[str] = ()) -> None:
         """Redact as marked in the HTML; string by string where the account has no Agent Workspace."""
         try:
             body = {"ticket_id": int(ticket_id), "html_body": html}
-            self._client.put(f"comment_redactions/{comment['id']}", body)
+            self._client.put(f"comment_redactions/{comment.id('id')}", body)
         except Rejected as error:
             if error.details.get("status") not in (403, 404):
                 raise
             lines = passages or [line.strip() for line in plain(comment).splitlines() if line.strip()]
             for line in lines:
-                self._client.put(f"tickets/{ticket_id}/comments/{comment['id']}/redact", {"text": line})
+                self._client.put(f"tickets/{ticket_id}/comments/{comment.id('id')}/redact", {"text": line})
 
     def _assert_gone(self, ticket_id: str, comment: Comment, is_clean: Callable[[Comment], bool]) -> None:
         """Read back: no word of the post may be left."""
-        now = next((one for one in self._tickets.comments(ticket_id) if one["id"] == comment["id"]), {})
+        now = next((one for one in self._tickets.comments(ticket_id) if one.id("id") == comment.id("id")), Doc({}))
         if not is_clean(now):
             raise Retryable("the words are still there after the redaction", retry_after=60, code="not_redacted")
 
@@ -133,10 +134,10 @@ class Eraser:
     def _clear_subject(self, ticket_id: str, text: str) -> _Subject:
         """See to a subject that holds words of the post, or held them before: its old value stays in the history for ever.
 
-        Nothing less than deleting the ticket removes that; raises Rejected where the ticket is closed and must stay.
+        Nothing less than deleting the ticket removes that. Raises Rejected if the ticket is closed and must stay.
         """
-        ticket = self._client.get(f"tickets/{ticket_id}").get("ticket") or {}
-        subject = str(ticket.get("subject") or "")
+        ticket = self._client.get(f"tickets/{ticket_id}").doc("ticket")
+        subject = ticket.text("subject") or ""
         if subject != NEUTRAL and not shares_words(subject, author_text(text)):
             return _Subject.CLEAN
         if self._options.delete_tickets_to_erase:
@@ -167,9 +168,9 @@ def _kept() -> Rejected:
 
 
 def _place_of(delivery: Delivery) -> tuple[str, str | None]:
-    """`(ticket, comment)` of what was said, the comment None for the ticket's first; raises Rejected where nobody knows."""
+    """`(ticket, comment)` of what was said, the comment None for the ticket's first. Raises Rejected if it is not known."""
     if delivery.ref is None:
-        raise Rejected("nobody knows which record this was", field="ref")
+        raise Rejected("it is not known which record this was", field="ref")
     if delivery.fields.get("operation") == "create":
         return delivery.ref.id, None
     # The comment's own page tells best: the conversation may have gone on in another ticket since.
@@ -186,33 +187,33 @@ def _place_of(delivery: Delivery) -> tuple[str, str | None]:
 
 
 def plain(comment: Comment) -> str:
-    """A comment's text."""
-    return str(comment.get("plain_body") or comment.get("body") or "")
+    """Return a comment's text."""
+    return comment.exact("plain_body") or comment.exact("body") or ""
 
 
 def html_of(comment: Comment) -> str:
-    """A comment's HTML, made from its text where it has none."""
-    return str(comment.get("html_body") or escape(plain(comment), quote=False))
+    """Return a comment's HTML, made from its text where it has none."""
+    return comment.exact("html_body") or escape(plain(comment), quote=False)
 
 
 def author_text(text: str) -> str:
-    """The author's part of a comment that we wrote: what stands above the foot."""
+    """Return the author's part of a comment that we wrote: what stands above the foot."""
     return text.rsplit(f"\n{FOOT}\n", maxsplit=1)[0].strip()
 
 
 def passages_of(text: str) -> list[str]:
-    """What would show in another comment that the post was copied there: each line that is long enough to be nobody else's."""
+    """Return what shows that the post was copied into another comment: each line too long to be there by chance."""
     lines = (line.strip() for line in author_text(text).splitlines())
     return list(dict.fromkeys(line for line in lines if len(line) >= SHORTEST and not is_black(line)))
 
 
 def holds(text: str, passages: Iterable[str]) -> bool:
-    """Whether a text holds one of the passages."""
+    """Return True if a text holds one of the passages."""
     return any(passage in text for passage in passages)
 
 
 def shares_words(subject: str, text: str) -> bool:
-    """Whether a subject, which may be cut, holds three words in a row of a line (or all of a shorter one)."""
+    """Return True if a subject, which may be cut, holds three words in a row of a line (or all of a shorter one)."""
     said = f" {' '.join(subject.split())} "
     for words in filter(None, (line.split() for line in text.splitlines())):
         runs = (words[start : start + 3] for start in range(max(1, len(words) - 2)))
@@ -222,17 +223,17 @@ def shares_words(subject: str, text: str) -> bool:
 
 
 def is_black(text: str) -> bool:
-    """Whether nothing is left of a text."""
+    """Return True if nothing is left of a text."""
     return not text.replace(_BLACK, "").strip()
 
 
 def blacken(html: str) -> str:
-    """The HTML with all its text, links and pictures marked for redaction."""
+    """Return the HTML with all its text, links and pictures marked for redaction."""
     return "".join(_mark(part) for part in _TAG.split(html))
 
 
 def blacken_passages(html: str, passages: Sequence[str]) -> str:
-    """The HTML with these passages marked for redaction, and the links that hold one."""
+    """Return the HTML with these passages marked for redaction, and the links that hold one."""
     written = sorted((escape(one, quote=False) for one in passages), key=len, reverse=True)
     pattern = re.compile("|".join(map(re.escape, written)))
 

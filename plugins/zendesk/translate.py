@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from hub.core.errors import ConnectorError, Rejected, Retryable
-from hub.core.keys import digest
+from hub.core.errors import Rejected, Retryable
 from hub.core.model import Delivery
 from hub.sdk.connectors import FieldInfo, ObjectInfo
+from hub.sdk.doc import Doc
+from hub.sdk.records import Landed, RecordRow, Result
+from hub.sdk.refusals import Refusal
 from hub.sdk.text import excerpt
 
 MARK = "hubbub_delivery"
@@ -65,93 +66,57 @@ _PASSING = re.compile(r"conflict|timeout|too.?many|rate.?limit|lock|unavailable|
 # ------------------------------------------------------------------------------------------------------------- records
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One custom object record to write, and the deliveries that ask for it: more than one where a batch repeats a key."""
-
-    key: str
-    item: Mapping[str, Any]
-    deliveries: tuple[Delivery, ...]
+def upsert_job(rows: Sequence[RecordRow], author_field: str) -> dict[str, Any]:
+    """Return the body of a custom object job for at most 100 rows; a signal hangs on its author by the lookup field."""
+    return {"job": {"action": "create_or_update_by_external_id", "items": [_item(row, author_field) for row in rows]}}
 
 
-def rows_of(batch: Iterable[Delivery], author_field: str) -> list[Row]:
-    """One row a key, because two items of one key in a job race; later `seq`s are laid over earlier ones."""
-    by_key: dict[str, list[Delivery]] = {}
-    for delivery in batch:
-        by_key.setdefault(delivery.record_key, []).append(delivery)
-    rows = []
-    for key, same in by_key.items():
-        fields: dict[str, Any] = {}
-        for delivery in sorted(same, key=lambda one: one.seq):
-            fields |= delivery.fields
-            if author_field and (author := delivery.parents.get("author")):
-                fields[author_field] = author.id
-        rows.append(Row(key, _item(key, fields), tuple(same)))
-    return rows
-
-
-def _item(key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    plain = msgspec.to_builtins(fields)  # a datetime becomes RFC 3339 here; zenpy would cut it to its date
+def _item(row: RecordRow, author_field: str) -> dict[str, Any]:
+    plain = msgspec.to_builtins(row.fields)  # a datetime becomes RFC 3339 here; zenpy would cut it to its date
+    if author_field and (author := row.parents.get("author")):
+        plain[author_field] = author.id
     own = {name: plain[name] for name in _STANDARD if name in plain}
     rest = {name: value for name, value in plain.items() if name not in (*_STANDARD, "external_id")}
-    return {"external_id": key, **own, "custom_object_fields": rest}
+    return {"external_id": row.key, **own, "custom_object_fields": rest}
 
 
-def upsert_job(rows: Sequence[Row]) -> dict[str, Any]:
-    """The body of a custom object job for at most 100 rows."""
-    return {"job": {"action": "create_or_update_by_external_id", "items": [row.item for row in rows]}}
-
-
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What a job did with one item: its id (None where the job does not say), or why not."""
-
-    id: str | None = None
-    error: ConnectorError | None = None
-
-
-def results_of(job: Mapping[str, Any], keys: Sequence[str]) -> dict[str, Made]:
-    """What a completed job did, by key: `completed` says nothing about single items, so each result is read.
+def results_of(job: Doc, keys: Sequence[str]) -> dict[str, Result]:
+    """Return what a completed job did, by key: `completed` says nothing about single items, so each result is read.
 
     A result belongs to the item of its external id or `index` (ticket jobs answer out of order); those that name neither
     take the items that are left, in order, and only where there are as many. A key without a result is absent.
     """
-    given = job.get("results")
-    results = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
-    named = [(_key_of(one, keys), one) for one in results]
+    named = [(_key_of(one, keys), one) for one in job.docs("results")]
     found = {key: _made(one) for key, one in named if key is not None}
     rest = [one for key, one in named if key is None]
     left = [key for key in keys if key not in found]
     return found | {key: _made(one) for key, one in zip(left, rest, strict=True)} if len(rest) == len(left) else found
 
 
-def _key_of(result: Mapping[str, Any], keys: Sequence[str]) -> str | None:
-    if (external_id := result.get("external_id")) in keys:
-        return str(external_id)
-    index = result.get("index")
-    return keys[index] if isinstance(index, int) and 0 <= index < len(keys) else None
+def _key_of(result: Doc, keys: Sequence[str]) -> str | None:
+    if (external_id := result.id("external_id")) in keys:
+        return external_id
+    index = result.count("index")
+    return keys[index] if index is not None and index < len(keys) else None
 
 
-def _made(result: Mapping[str, Any]) -> Made:
-    failed = result.get("success") is False or str(result.get("status", "")).lower() in ("failed", "error")
-    if failed or result.get("error") or result.get("errors"):
-        said = refusal(
-            {**result, "description": result.get("description") or result.get("details") or result.get("errors")}
-        )
-        message = said.message or "the job could not write this record"
-        details = {"body": excerpt(result)}
-        if _PASSING.search(said.code):
-            return Made(error=Retryable(message, code=said.code, details=details))
-        return Made(error=Rejected(message, field=said.field, code=said.code, details=details))
-    id_ = result.get("id")
-    return Made(id=None if id_ in (None, "") else str(id_))
+def _made(result: Doc) -> Result:
+    failed = result.get("success") is False or result.id("status").lower() in ("failed", "error")
+    if not (failed or result.get("error") or result.get("errors")):
+        return Landed(result.id("id") or None)
+    described = result.get("description") or result.get("details") or result.get("errors")
+    said = refusal({**result.data, "description": described})
+    message, details = said.message or "the job could not write this record", {"body": excerpt(result.data)}
+    if _PASSING.search(said.code):
+        return Retryable(message, code=said.code, details=details)
+    return Rejected(message, field=said.field, code=said.code, details=details)
 
 
 # ------------------------------------------------------------------------------------------------- tickets and comments
 
 
 def requester_of(delivery: Delivery) -> dict[str, Any] | None:
-    """The user to create or find: `external_id` in lower case (Zendesk ignores its case) and a name that is never empty."""
+    """Return the user to create or find: `external_id` in lower case (Zendesk ignores case), a name that is never empty."""
     given = delivery.fields.get("requester")
     if not isinstance(given, Mapping) or not given.get("external_id"):
         return None
@@ -161,7 +126,7 @@ def requester_of(delivery: Delivery) -> dict[str, Any] | None:
 
 
 def ticket_body(delivery: Delivery, user_id: int | None) -> dict[str, Any]:
-    """The body that opens a ticket; the same delivery gives the same body, as the idempotency key demands."""
+    """Return the body that opens a ticket; the same delivery gives the same body, as the idempotency key demands."""
     fields: dict[str, Any] = msgspec.to_builtins(delivery.fields)
     ticket = {
         name: value for name, value in fields.items() if name not in ("requester", "tags", "comment", "custom_fields")
@@ -179,7 +144,7 @@ def ticket_body(delivery: Delivery, user_id: int | None) -> dict[str, Any]:
 
 
 def comment_body(delivery: Delivery, user_id: int | None, *, public: bool) -> dict[str, Any]:
-    """The update that adds a comment (written by the requester where we know who that is), marked in its audit's metadata.
+    """Return the update that adds a comment (written by the requester where we know who that is), marked in its audit's metadata.
 
     Raises Rejected for `tags`: an update would replace those that agents and triggers have set.
     """
@@ -195,51 +160,47 @@ def comment_body(delivery: Delivery, user_id: int | None, *, public: bool) -> di
     return {"ticket": ticket}
 
 
-def follow_up_body(update: Mapping[str, Any], closed: Mapping[str, Any], user_id: int | None) -> dict[str, Any]:
-    """The ticket that goes on where a closed one ended: the comment becomes its first."""
-    subject = str(closed.get("subject") or "").strip()
+def follow_up_body(update: Mapping[str, Any], closed: Doc, user_id: int | None) -> dict[str, Any]:
+    """Return the ticket that goes on where a closed one ended: the comment becomes its first."""
+    subject = closed.text("subject") or ""
     ticket = {**update["ticket"], "via_followup_source_id": closed.get("id")}
     ticket["subject"] = subject if subject.startswith("Re:") else f"Re: {subject}".strip()
     if closed.get("external_id"):
-        ticket["external_id"] = closed["external_id"]
+        ticket["external_id"] = closed.get("external_id")
     if (requester := user_id or closed.get("requester_id")) is not None:
         ticket["requester_id"] = requester
     return {"ticket": ticket}
 
 
-def follow_up_key(ticket_id: str) -> str:
-    """The idempotency key of a closed ticket's follow-up: of the ticket, not of the comment, so there is one only."""
-    return digest("follow-up", ticket_id)
-
-
 def note_body(delivery: Delivery) -> dict[str, Any]:
-    """The update that adds a note for agents, marked like a comment; raises Rejected where there is no text."""
+    """Return the update that adds a note for agents, marked like a comment. Raises Rejected if there is no text."""
     text = str(delivery.fields.get("text") or "").strip()
     if not text:
         raise Rejected("a note needs a text", field="text")
     return {"ticket": {"comment": {"body": text[:_NOTE], "public": False}, "metadata": {MARK: delivery.key}}}
 
 
-def newest_follow_up(ticket: Mapping[str, Any]) -> str | None:
-    """The id of a closed ticket's newest follow-up."""
-    ids = [id_ for id_ in ticket.get("followup_ids") or () if is_id(id_)]
+def newest_follow_up(ticket: Doc) -> str | None:
+    """Return the id of a closed ticket's newest follow-up."""
+    listed = ticket.get("followup_ids")
+    ids = [id_ for id_ in listed if is_id(id_)] if isinstance(listed, list) else []
     return str(max(ids)) if ids else None
 
 
-def is_merged(ticket: Mapping[str, Any]) -> bool:
-    """Whether a ticket was closed because it was merged into another: Zendesk tags it so."""
-    return "closed_by_merge" in (ticket.get("tags") or ())
+def is_merged(ticket: Doc) -> bool:
+    """Return True if a ticket was closed because it was merged into another: Zendesk tags it so."""
+    return "closed_by_merge" in ticket.strings("tags")
 
 
-def winner_of(ticket_id: str, comments: Sequence[Mapping[str, Any]]) -> str | None:
-    """The ticket that a merged one went into: its last comment says "merged into request #12", in the account's language."""
-    last = comments[-1] if comments else {}
-    found = re.search(r"#(\d{1,19})\b", str(last.get("plain_body") or last.get("body") or ""))
+def winner_of(ticket_id: str, comments: Sequence[Doc]) -> str | None:
+    """Return the ticket that a merged one went into: its last comment says "merged into request #12" in some language."""
+    said = comments[-1].text("plain_body", "body") if comments else None
+    found = re.search(r"#(\d{1,19})\b", said or "")
     return found[1] if found and found[1] != ticket_id else None
 
 
 def is_id(value: Any) -> bool:
-    """Whether this can be the id of a user or a ticket: a whole number."""
+    """Return True if this can be the id of a user or a ticket: a whole number."""
     return isinstance(value, int) and value > 0
 
 
@@ -267,94 +228,69 @@ def _custom_fields(fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{"id": int(name), "value": value} for name, value in given.items()]
 
 
-def marked_comment(audits: Iterable[Any], key: str) -> str | None:
-    """The id of the comment whose audit carries our delivery key (the audit's own id where it holds no comment)."""
-    for audit in audits:
-        metadata = audit.get("metadata") if isinstance(audit, Mapping) else None
-        custom = metadata.get("custom") if isinstance(metadata, Mapping) else None
-        if isinstance(custom, Mapping) and custom.get(MARK) == key:
-            return comment_of(audit)
-    return None
+def marked_comment(audits: Iterable[Doc], key: str) -> str | None:
+    """Return the id of the comment whose audit carries our delivery key (the audit's own id where it holds no comment)."""
+    return next((comment_of(one) for one in audits if one.get(f"metadata.custom.{MARK}") == key), None)
 
 
-def comment_of(audit: Mapping[str, Any]) -> str | None:
-    """The id of the comment that an audit tells of, else the audit's id."""
-    for event in audit.get("events") or ():
-        if isinstance(event, Mapping) and event.get("type") == "Comment" and event.get("id"):
-            return str(event["id"])
-    return str(audit["id"]) if audit.get("id") else None
+def comment_of(audit: Doc) -> str | None:
+    """Return the id of the comment that an audit tells of, else the audit's id."""
+    said = (one.id("id") for one in audit.docs("events") if one.get("type") == "Comment")
+    return next(filter(None, said), None) or audit.id("id") or None
 
 
 # -------------------------------------------------------------------------------------------------------------- errors
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What an error body says; all empty where it says nothing."""
-
-    code: str = ""
-    message: str = ""
-    field: str | None = None
-
-
 def refusal(body: Any) -> Refusal:
     """Read Zendesk's error bodies: `error` + `description` + `details`, `error.title`, OAuth's, and JSON:API's `errors`."""
-    if not isinstance(body, Mapping):
-        return Refusal()
-    error, errors = body.get("error"), body.get("errors")
-    if isinstance(error, Mapping):
-        return Refusal(str(error.get("title") or ""), str(error.get("message") or error.get("title") or ""))
-    if not error and isinstance(errors, list) and errors and isinstance(errors[0], Mapping):
-        first = errors[0]
-        return Refusal(str(first.get("code") or ""), str(first.get("detail") or first.get("title") or ""))
-    field, message = _detail(body.get("details"))
-    message = message or str(body.get("description") or body.get("error_description") or error or "")
-    return Refusal(str(error or ""), message[:300], field)
+    doc = Doc(body)
+    if doc.doc("error"):
+        return Refusal(doc.text("error.title") or "", doc.text("error.message", "error.title") or "")
+    if not doc.get("error") and doc.doc("errors.0"):
+        return Refusal(doc.id("errors.0.code"), doc.text("errors.0.detail", "errors.0.title") or "")
+    field, message = _detail(doc.get("details"))
+    message = message or doc.text("description", "error_description") or doc.id("error")
+    return Refusal(doc.id("error"), message[:300], field)
 
 
 def _detail(details: Any) -> tuple[str | None, str]:
-    """The first field that `details` names, and what it says of it."""
-    if not isinstance(details, Mapping):
-        return None, ""
-    for field, said in details.items():
-        first = said[0] if isinstance(said, list) and said else said
-        message = first.get("description") if isinstance(first, Mapping) else first
-        return str(field), str(message or "")
+    """Return the first field that `details` names, and what it says of it."""
+    for field, said in details.items() if isinstance(details, Mapping) else ():
+        doc = Doc({"said": said})
+        return str(field), doc.text("said.0.description", "said.0", "said.description", "said") or ""
     return None, ""
 
 
 # -------------------------------------------------------------------------------------------------------------- fields
 
 
-def ticket_object(answer: Iterable[Any]) -> ObjectInfo:
-    """The ticket with the account's own fields: `custom_fields.<id>`, and the options of priority, status and type."""
+def ticket_object(answer: Iterable[Doc]) -> ObjectInfo:
+    """Return the ticket with the account's own fields: `custom_fields.<id>`, and the options of priority, status and type."""
     fields = {field.name: field for field in _TICKET}
     for item in answer:
-        if not isinstance(item, Mapping) or not item.get("active", True):
+        kind = item.id("type")
+        if item.flag("active") is False:
             continue
-        kind = str(item.get("type"))
         if (name := _SYSTEM.get(kind)) and (values := _values(item, "system_field_options")):
             fields[name] = FieldInfo(name, "picklist", values=values)
-        elif kind in _TYPES and item.get("id"):
-            name = f"custom_fields.{item['id']}"
+        elif kind in _TYPES and item.id("id"):
+            name = f"custom_fields.{item.id('id')}"
             fields[name] = FieldInfo(name, _TYPES[kind], values=_values(item, "custom_field_options"))
     return ObjectInfo("ticket", fields)
 
 
-def custom_object(name: str, answer: Mapping[str, Any], author_field: str) -> ObjectInfo:
-    """A custom object's fields; the lookup to the author is filled by us, the external id by the delivery's key."""
+def custom_object(name: str, answer: Doc, author_field: str) -> ObjectInfo:
+    """Return a custom object's fields; the lookup to the author is filled by us, the external id by the delivery's key."""
     fields = {}
-    for item in answer.get("custom_object_fields") or ():
-        if isinstance(item, Mapping) and item.get("key") and item.get("active", True):
-            key = str(item["key"]).removeprefix("standard::")
-            ours = key == "external_id" or (key == author_field and item.get("type") == "lookup")
-            kind = _TYPES.get(str(item.get("type")), "string")
-            values = _values(item, "custom_field_options")
-            fields[key] = FieldInfo(key, kind, writable=not ours, unique=key == "external_id", values=values)
+    for item in answer.docs("custom_object_fields"):
+        if item.id("key") and item.flag("active") is not False:
+            key, kind = item.id("key").removeprefix("standard::"), item.id("type")
+            ours = key == "external_id" or (key == author_field and kind == "lookup")
+            values, type_ = _values(item, "custom_field_options"), _TYPES.get(kind, "string")
+            fields[key] = FieldInfo(key, type_, writable=not ours, unique=key == "external_id", values=values)
     return ObjectInfo(name, fields)
 
 
-def _values(item: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    return tuple(
-        str(option["value"]) for option in item.get(name) or () if isinstance(option, Mapping) and option.get("value")
-    )
+def _values(item: Doc, name: str) -> tuple[str, ...]:
+    return tuple(option.id("value") for option in item.docs(name) if option.id("value"))

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub import (
-    ConnectorError,
-    Delivery,
-    Rejected,
-    Retryable,
-    Uncertain,
-)
+from hub import ConnectorError, Delivery, Rejected, Retryable, Uncertain
 from hub.sdk.batches import FOR_ALL, chunks
 from plugins.zendesk import translate
 from plugins.zendesk.client import Jobs, ZendeskClient
@@ -30,11 +24,10 @@ class Requesters:
 
     def __init__(self, client: ZendeskClient, options: ZendeskOptions, pause: Callable[[float], None]) -> None:
         self._client = client
-        self._options = options
-        self._pause = pause
+        self._jobs = Jobs(client, options, pause)
 
     def of(self, batch: Sequence[Delivery]) -> Users:
-        """The id of each requester by external id, or the error that kept it from having one.
+        """Return the id of each requester by external id, or the error that kept it from having one.
 
         Those who exist are only read: a user may be updated 5 times a minute, and an agent may have corrected the name.
         """
@@ -49,7 +42,7 @@ class Requesters:
         return users
 
     def forget_names(self, keys: Sequence[str]) -> None:
-        """Take the names of those users whose external ids these are; they stay, as their tickets need somebody."""
+        """Take the names of those users whose external ids these are; they stay, as their tickets need one."""
         for id_ in self._known(keys).values():
             self._client.put(f"users/{id_}", {"user": {"name": NAMELESS}})
 
@@ -60,7 +53,7 @@ class Requesters:
         if refused and ctx.now() < datetime.fromisoformat(refused) + ASK_AGAIN:
             return False
         bodies = [{"users": list(part)} for part in chunks(users, translate.MOST)]
-        for answer in Jobs(self._client, self._options, self._pause).run("users/create_or_update_many", bodies):
+        for answer in self._jobs.run("users/create_or_update_many", bodies):
             if isinstance(answer, Rejected) and answer.details.get("status") == 403:
                 ctx.state.set(BULK_USERS, ctx.now().isoformat())
                 return False
@@ -71,30 +64,26 @@ class Requesters:
     def _known(self, keys: Sequence[str]) -> dict[str, int]:
         known: dict[str, int] = {}
         for part in chunks(keys, translate.MOST):
-            answer = self._client.get("users/show_many", external_ids=",".join(part))
-            users = [one for one in answer.get("users") or () if isinstance(one, Mapping)]
+            users = self._client.get("users/show_many", external_ids=",".join(part)).docs("users")
             known |= {
-                str(one["external_id"]).lower(): int(one["id"])
+                one.id("external_id").lower(): one.get("id")
                 for one in users
-                if one.get("external_id") and translate.is_id(one.get("id"))
+                if one.id("external_id") and translate.is_id(one.get("id"))
             }
         return known
 
     def _make(self, user: dict[str, Any]) -> int | ConnectorError:
         """Create or update one user; a Rejected or a doubt is about this one, anything else is raised."""
         try:
-            answer = self._client.post("users/create_or_update", {"user": user}).get("user")
+            id_ = self._client.post("users/create_or_update", {"user": user}).get("user.id")
         except (Rejected, Uncertain) as error:
             # Sending it again does no harm, so a doubt is no doubt for the ticket that was not yet sent.
             return error if isinstance(error, Rejected) else Retryable(f"user not yet there: {error}")
-        if not isinstance(answer, Mapping) or not translate.is_id(answer.get("id")):
-            return Retryable("Zendesk's answer names no user")
-        id_: int = answer["id"]
-        return id_
+        return int(id_) if translate.is_id(id_) else Retryable("Zendesk's answer names no user")
 
 
 def user_of(delivery: Delivery, users: Users) -> int | None:
-    """The requester's id, None where the mapping names none; raises the error that kept it from having one."""
+    """Return the requester's id, None if the mapping names none. Raises the error that kept it from having one."""
     requester = translate.requester_of(delivery)
     found = users[requester["external_id"]] if requester else None
     if isinstance(found, ConnectorError):

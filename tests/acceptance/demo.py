@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from hub.core.errors import HubError
 from hub.store import Store, open_store
-from hub.store.tables import inbox
+from hub.store.schema import inbox
 from tests.servers import descendants_of, is_alive
 
 DEADLINE_S = 150.0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from hub import Context, Http, HttpResponse
 from hub.config.settings import load_settings
-from hub.flow.deliver import deliver
+from hub.flow.deliver.send import deliver
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Registry
 from hub.runtime import Hub

@@ -18,9 +18,9 @@ import msgspec
 import pytest
 
 from hub import HttpResponse
-from hub.flow.deliver import deliver
-from hub.flow.intake import poll, polling_sources
-from hub.flow.process import process
+from hub.flow.decide.batch import process
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.poll import poll, polling_sources
 from hub.flow.sweep import sweep
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub
@@ -32,6 +32,7 @@ from tests.acceptance.bluesky_network import BlueskyNetwork, Posted
 from tests.acceptance.door import knock
 from tests.acceptance.servers import until
 from tests.acceptance.snac_network import SnacNetwork
+from tests.watched import WatchedRegistry
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
@@ -135,6 +136,7 @@ def shop(
         config.write_text(CONFIG.format(plugin=plugin, options=", ".join(shown), desk=desk.url, proxy=line))
         (folder / "rules.toml").write_text(RULES)
         hub = open_hub(config, bell=InProcessBell(), migrate=True)
+        hub.registry = WatchedRegistry()
         hub.store.cursors.declare(polling_sources(hub), now=hub.now())
 
         def serve_door(request: SentRequest) -> HttpResponse:

@@ -14,14 +14,14 @@ from sqlalchemy import select
 
 from hub.config.settings import Settings
 from hub.core.model import RawItem
-from hub.flow.back.poll import WATCH, poll_changes
-from hub.flow.deliver import deliver
-from hub.flow.process import process
+from hub.flow.decide.batch import process
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.changes import poll_changes
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Plugin
 from hub.runtime import Hub
 from hub.store import open_store
-from hub.store.tables import refs
+from hub.store.schema import refs
 from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from plugins.hubspot.destination import HubSpotDestination
 from plugins.hubspot.sandbox import build as build_account
@@ -58,7 +58,7 @@ class World:
         settings = Settings.model_validate({**sections(account.url, org.url), "file": folder / "config.toml"})
         store = open_store(f"sqlite:///{folder / 'hub.db'}")
         store.database.migrate()
-        store.cursors.declare([f"{WATCH}salesforce"], now=clock())
+        store.cursors.declare(["destinations/salesforce"], now=clock())
         self.hub = Hub(settings, store, InProcessBell(), FakeRegistry(PLUGINS), clock, jitter=lambda: 0.0)
 
     def say(self, by: str, text: str = "hello", **more: Any) -> None:
@@ -81,7 +81,7 @@ class World:
     def poll(self) -> None:
         """Ask Salesforce what people did, and act on it."""
         self.clock.pass_(minutes=3)
-        assert poll_changes(self.hub, f"{WATCH}salesforce", early=True) is not None
+        assert poll_changes(self.hub, "destinations/salesforce", early=True) is not None
         process(self.hub, slice_s=30)
 
     def knock(self) -> int:

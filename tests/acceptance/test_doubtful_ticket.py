@@ -15,16 +15,17 @@ from sqlalchemy import update
 
 from hub.core.keys import signal_key
 from hub.core.model import RawItem, Tombstone
-from hub.flow.back.gone.erase import erase, finish
-from hub.flow.back.gone.forgotten import NEVER_THERE
-from hub.flow.back.gone.receipts import receipts
-from hub.flow.deliver import deliver, deliver_batch
-from hub.flow.process import process
+from hub.flow.decide.batch import process
+from hub.flow.deliver.send import deliver, deliver_batch
+from hub.flow.erase.erase import erase, finish
+from hub.flow.erase.forgotten import NEVER_THERE
+from hub.flow.erase.receipts import receipts
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub, system_clock
-from hub.store.tables import deliveries
+from hub.store.schema import deliveries
 from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.zendesk.sandbox import build
+from tests.watched import WatchedRegistry
 
 CONFIG = """
 [sources.ears]
@@ -73,6 +74,7 @@ def shop(folder: Path, monkeypatch: pytest.MonkeyPatch, **fault: bool) -> Iterat
         (folder / "config.toml").write_text(CONFIG.format(desk=desk.url))
         (folder / "rules.toml").write_text(RULES)
         hub = open_hub(folder / "config.toml", bell=InProcessBell(), migrate=True)
+        hub.registry = WatchedRegistry()
         hub.store.inbox.add([RawItem("ears", "webhook", POST, hub.now(), "1", realm="ears")], form="body")
         process(hub)
         faults = [{"match": {"method": "POST", "path": "/tickets"}, "times": 1, **fault}]

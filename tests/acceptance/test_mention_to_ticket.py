@@ -11,10 +11,10 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from hub.flow.deliver import deliver
-from hub.flow.explain import explain
-from hub.flow.intake import poll, polling_sources
-from hub.flow.process import process
+from hub.flow.decide.batch import process
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.poll import poll, polling_sources
+from hub.flow.views.explain import explain
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub
 from hub.testkit.sandbox import SandboxOptions, serve
@@ -22,6 +22,7 @@ from plugins.zendesk.sandbox import build
 from tests.acceptance.bluesky_network import BlueskyNetwork
 from tests.acceptance.servers import until
 from tests.acceptance.snac_network import SnacNetwork
+from tests.watched import WatchedRegistry
 
 CONFIG = """
 [sources.ears]
@@ -65,6 +66,7 @@ def listening(
         config.write_text(CONFIG.format(plugin=plugin, options=inner, desk=desk.url, proxy=line))
         (folder / "rules.toml").write_text(RULES)
         hub = open_hub(config, bell=InProcessBell(), migrate=True)
+        hub.registry = WatchedRegistry()
         hub.store.cursors.declare(polling_sources(hub), now=hub.now())
         try:
             yield hub, desk.sandbox

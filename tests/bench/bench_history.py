@@ -17,15 +17,14 @@ from typing import Any
 
 import msgspec
 
+from hub.core.decide.judgement import Judged, judge
+from hub.core.decide.trace import Trace
 from hub.core.keys import author_key, signal_key
-from hub.core.model import Author, Label, Provenance, RawItem, Signal
-from hub.core.pipeline import Memory, plan
-from hub.flow.decide import Kept
+from hub.core.model import Author, Label, Planned, Provenance, RawItem, Signal
 from hub.flow.history.book import candidate
 from hub.flow.history.replay import run
 from hub.flow.history.report import report
-from hub.store.outbox import Planned
-from hub.store.signals import Judged
+from hub.store import open_store
 from tests.bench.running import say
 from tests.hubs import NOON, Made, make_hub
 
@@ -65,7 +64,9 @@ when = ['signal.published_at > "2030"', 'size(signal.hashtags) > 3']
 
 def hub_in(folder: Path) -> Made:
     """A hub whose third rule matches nothing yet."""
-    return make_hub(f"sqlite:///{folder / 'hub.db'}", folder, rules=RULES.format(most=100, least=2))
+    store = open_store(f"sqlite:///{folder / 'hub.db'}")
+    store.database.migrate()
+    return make_hub(store, folder, rules=RULES.format(most=100, least=2))
 
 
 def spoken(number: int) -> tuple[Signal, Author, Label, RawItem]:
@@ -91,16 +92,13 @@ def spoken(number: int) -> tuple[Signal, Author, Label, RawItem]:
 def judged(made: Made, number: int) -> tuple[Judged, list[Planned], RawItem]:
     """A post as the hub would have decided it; only one that speaks of acme can match."""
     signal, author, label, raw = spoken(number)
-    memory = Memory({"signals_30d": 1, "sentiment_mean_30d": label.score}, {"key": signal.key, "signals": 1})
     book, planned = made.hub.book, list[Planned]()
-    kept = Kept(
-        book.rules.version, book.topics.version, stats=dict(memory.stats), size=1, author=author, labels=(label,)
-    )
+    stats = {"signals_30d": 1, "sentiment_mean_30d": label.score}
+    trace = Trace(book.rules.version, book.topics.version, stats=stats, size=1, author=author, labels=(label,))
     if "acme" in signal.text:
-        found = plan(signal, author, [label], book=book, memory=memory)
-        kept = msgspec.structs.replace(kept, matched=found.matched, about=found.topics)
+        found, trace = judge(signal, trace, [label], book=book, page=f"http://localhost/signals/{signal.key}")
         planned = [Planned(record, signal.key, found.matched[0]) for record in found.records]
-    return Judged(signal, [label], kept, bool(planned)), planned, raw
+    return Judged(signal, [label], trace, bool(planned)), planned, raw
 
 
 def write(made: Made, count: int) -> None:

@@ -40,7 +40,10 @@ def main(count: int = 5000) -> None:
         burst(config, bodies(count))
         hub = open_hub(config)
         until(lambda: not {"new", "leased"} & hub.store.inbox.counts().keys(), "all rows")
-        until(lambda: hub.store.outbox.counts().get("crm", {}).keys() <= {"delivered", "superseded"}, "all delivered")
+        until(
+            lambda: hub.store.outbox.counts().get("crm", {}).keys() <= {"delivered", "superseded"},
+            "all delivered",
+        )
         hub.close()
         watch.done.set()
         watch.join()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.flow.process import process
+from hub.flow.decide.batch import process
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub
 

@@ -19,9 +19,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from hub.core.delivery import OPEN
+from hub.core.ledger import OPEN
 from hub.store import Store, open_store
-from hub.store.tables import EPOCH, deliveries, inbox
+from hub.store.schema import EPOCH, deliveries, inbox
 from hub.testkit.sandbox import RunningSandbox, Sandbox, SandboxOptions, serve
 from tests.chaos.posts import TOPICS, Post
 from tests.material import ROOT

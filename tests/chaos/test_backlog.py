@@ -6,10 +6,9 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 
-from hub.core.model import Record, RemoteRef
+from hub.core.model import Planned, Record, RemoteRef
 from hub.store import Store
-from hub.store.deliveries import Claim, Settlement
-from hub.store.outbox import Planned
+from hub.store.ledger.deliveries import Claim, Settlement
 from tests.hubs import NOON
 
 BACKLOG = 2000

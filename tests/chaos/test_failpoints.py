@@ -97,9 +97,9 @@ def states(store: Store) -> Counter[str]:
 
 
 def test_a_kill_at_each_place_of_the_way_in_loses_nothing_and_repeats_nothing(
-    database_url: str, tmp_path: Path
+    own_database: str, tmp_path: Path
 ) -> None:
-    with shelf(tmp_path, database_url) as (folder, store):
+    with shelf(tmp_path, own_database) as (folder, store):
         for number, place in enumerate(WAY_IN):
             say(folder, *(f"{number}-{line}" for line in range(4)))
             jobs = ("sweep", "poll:book", "process")
@@ -111,9 +111,9 @@ def test_a_kill_at_each_place_of_the_way_in_loses_nothing_and_repeats_nothing(
 
 
 @pytest.mark.parametrize("place", ["between two pages", "between two batches"])
-def test_a_kill_on_the_second_passage_keeps_what_the_first_did(place: str, database_url: str, tmp_path: Path) -> None:
+def test_a_kill_on_the_second_passage_keeps_what_the_first_did(place: str, own_database: str, tmp_path: Path) -> None:
     failpoint = {"between two pages": "intake.cursor:2", "between two batches": "deliver.leased:2"}[place]
-    with shelf(tmp_path, database_url) as (folder, store):
+    with shelf(tmp_path, own_database) as (folder, store):
         say(folder, *map(str, range(5)))
         jobs = ("sweep", "poll:book", "process", "deliver:shelf")
         assert run(folder / "config.toml", *jobs, place=failpoint) == -signal.SIGKILL
@@ -124,9 +124,9 @@ def test_a_kill_on_the_second_passage_keeps_what_the_first_did(place: str, datab
 
 
 def test_where_the_vendor_recognises_nothing_a_person_is_asked_and_nothing_is_written_twice(
-    database_url: str, tmp_path: Path
+    own_database: str, tmp_path: Path
 ) -> None:
-    with shelf(tmp_path, database_url) as (folder, store):
+    with shelf(tmp_path, own_database) as (folder, store):
         for place in WAY_OUT:
             say(folder, place)
             jobs = ("poll:book", "process", "deliver:shelf")
@@ -137,8 +137,8 @@ def test_where_the_vendor_recognises_nothing_a_person_is_asked_and_nothing_is_wr
         assert set(WAY_OUT) - written(folder).keys() == {"deliver.leased", "deliver.sending"}
 
 
-def test_a_kill_in_the_middle_of_a_batch_asks_a_person_about_all_of_it(database_url: str, tmp_path: Path) -> None:
-    with shelf(tmp_path, database_url) as (folder, store):
+def test_a_kill_in_the_middle_of_a_batch_asks_a_person_about_all_of_it(own_database: str, tmp_path: Path) -> None:
+    with shelf(tmp_path, own_database) as (folder, store):
         say(folder, "one", "two", "three", "four")
         jobs = ("sweep", "poll:book", "process", "deliver:shelf")
         assert run(folder / "config.toml", *jobs, PLAIN_DIES_AFTER="2") == -signal.SIGKILL
@@ -148,10 +148,10 @@ def test_a_kill_in_the_middle_of_a_batch_asks_a_person_about_all_of_it(database_
 
 @pytest.mark.parametrize("kind", CASES)
 def test_a_kill_at_each_place_of_a_delivery_makes_each_record_once(
-    kind: str, database_url: str, tmp_path: Path
+    kind: str, own_database: str, tmp_path: Path
 ) -> None:
     destination, mapping, object_ = CASES[kind]
-    with stage(tmp_path, Wanted({destination: mapping}, database_url=database_url)) as here:
+    with stage(tmp_path, Wanted({destination: mapping}, database_url=own_database)) as here:
         feed = feeder(here, destination, answers=kind == "lookup")
         for number, place in enumerate(WAY_OUT):
             feed(number)

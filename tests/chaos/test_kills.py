@@ -90,11 +90,11 @@ def replaced(here: Stage, part: str, pid: int | None) -> bool:
 @pytest.mark.timeout(60 + 20 * MOMENTS)
 @pytest.mark.parametrize("part", PARTS)
 def test_a_kill_loses_nothing_and_doubles_nothing(
-    part: str, database_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    part: str, own_database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rng = random.Random(f"{part} {database_url.partition(':')[0]}")
+    rng = random.Random(f"{part} {own_database.partition(':')[0]}")
     wanted = Wanted(
-        {"salesforce": "signal", "hubspot": "signal", "zendesk": ""}, tickets=True, database_url=database_url
+        {"salesforce": "signal", "hubspot": "signal", "zendesk": ""}, tickets=True, database_url=own_database
     )
     with stage(tmp_path, wanted) as here, here.up():
         for running in here.sandboxes.values():

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from hub.core.model import RawItem
-from hub.flow.deliver import deliver
-from hub.flow.process import process
+from hub.flow.decide.batch import process
+from hub.flow.deliver.send import deliver
 from hub.flow.sweep import sweep
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub, system_clock
@@ -31,7 +31,7 @@ from tests.material import ROOT
 SENDER = """
 import sys
 from pathlib import Path
-from hub.flow.deliver import deliver
+from hub.flow.deliver.send import deliver
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import open_hub
 deliver(open_hub(Path(sys.argv[1]), bell=InProcessBell()), sys.argv[2])
@@ -135,11 +135,11 @@ CASES = {
 @pytest.mark.parametrize("after", [True, False], ids=["written", "unwritten"])
 @pytest.mark.parametrize("kind", CASES)
 def test_a_kill_at_the_vendors_commit_makes_each_record_once(
-    kind: str, after: bool, database_url: str, tmp_path: Path
+    kind: str, after: bool, own_database: str, tmp_path: Path
 ) -> None:
     destination, mapping, method, path = CASES[kind]
     gate = Gate(method, path, after, threading.Event(), threading.Event())
-    wanted = Wanted({destination: mapping}, builders={destination: gated(destination, gate)}, database_url=database_url)
+    wanted = Wanted({destination: mapping}, builders={destination: gated(destination, gate)}, database_url=own_database)
     with stage(tmp_path, wanted) as here, opened(here) as hub:
         first = [post for post in posts("mastodon", 3) if post.watched]
         take(hub, first)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import pytest
 
 from hub.core.model import Tombstone
-from hub.flow.back.gone.erase import erase
+from hub.flow.erase.erase import erase
 from hub.runtime import Hub
 from hub.testkit.sandbox import Answer, Call, Sandbox, SandboxOptions
 from tests.chaos.posts import posts

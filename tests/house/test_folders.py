@@ -30,6 +30,8 @@ NOT_PLUGINS = {
     "all": "the sum",
     "dev": "tools",
 }
+COPYLEFT = {"zendesk": "zenpy is GPL-3.0"}
+"""Extras that no other one brings, and why."""
 FIXED = {
     *(
         "__init__.py",
@@ -42,14 +44,19 @@ FIXED = {
         "translate.py",
         "inbound.py",
         "reply.py",
+        "acts.py",
         "erasure.py",
         "records.py",
         "tickets.py",
         "users.py",
     ),
-    *("sandbox.py", "sandbox", "README.md", "schema.json", "MODEL_CARD.md", "models"),
+    *("sandbox.py", "sandbox", "README.md", "quality.toml", "schema.json", "MODEL_CARD.md", "models"),
 }
-OWN_FILES = {"flair/embeddings.py": "flair finds the class by its module's name when it opens the embedded model"}
+OWN_FILES = {
+    "flair/embeddings.py": "flair finds the class by its module's name when it opens the embedded model",
+    "http/tables.py": "the form of the files that describe sources, table by table",
+    "http/files": "those files: data, one a source",
+}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc"}
 
 
@@ -90,7 +97,14 @@ def test_every_vendor_extra_has_a_folder() -> None:
 
 def test_all_sums_up_the_other_extras() -> None:
     summed = set(EXTRAS["all"][0].partition("[")[2].rstrip("]").split(","))
-    assert summed == set(EXTRAS) - {"all", "dev"}
+    assert summed == set(EXTRAS) - {"all", "dev"} - set(COPYLEFT)
+
+
+def test_what_is_gpl_is_installed_by_its_own_name_only() -> None:
+    named = {need for extra in COPYLEFT for need in EXTRAS[extra]}
+    makefile, readme = ((ROOT / name).read_text("utf-8") for name in ("Makefile", "README.md"))
+    assert named <= set(EXTRAS["dev"])
+    assert all(f"ZENPY ?= {need}\n" in makefile and need.partition(">")[0] in readme for need in named)
 
 
 def test_files_in_a_plugin_have_fixed_names() -> None:
@@ -105,7 +119,7 @@ def test_a_stranger_in_a_plugin_is_seen() -> None:
 
 
 def test_exceptions_are_still_there() -> None:
-    assert [name for name in OWN_FILES if not (ROOT / "plugins" / name).is_file()] == []
+    assert [name for name in OWN_FILES if not (ROOT / "plugins" / name).exists()] == []
 
 
 @pytest.mark.parametrize("name", PLUGINS)

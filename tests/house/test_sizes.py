@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 
 from tests.house.measures import (
     PROGRAM,
-    ROOT,
     Function,
     body_lines,
     comments,
@@ -30,15 +28,6 @@ POSITIONAL = {
 }
 """Functions with more than four parameters by position, and why."""
 
-CONNECTORS = {
-    "bluesky": "seven shapes to read, and to answer under gates and blocks with byte-exact facets",
-    "mastodon": "five kinds of servers to read, to answer once though some keep no keys, and to ask whether posts are there",
-    "hubspot": "three objects, associations, a refused batch taken apart record by record, merges followed, signed events",
-    "salesforce": "three ways to sign in, writing by key and by id through merges, erasure, a poll and SOAP messages",
-    "zendesk": "three kinds of writing (jobs, idempotent tickets, comments) with a look-up for each doubt",
-}
-"""Connectors of more than 800 lines, and why."""
-
 
 def all_functions() -> Iterator[tuple[str, Function]]:
     for path in python_files():
@@ -48,11 +37,6 @@ def all_functions() -> Iterator[tuple[str, Function]]:
 
 def lines_of(path: Path) -> int:
     return len(path.read_text("utf-8").splitlines())
-
-
-def connector_lines(folder: Path) -> int:
-    """A connector's lines without its sandbox."""
-    return sum(lines_of(path) for path in folder.rglob("*.py") if "sandbox" not in str(path.relative_to(folder)))
 
 
 def too_wide(named: Iterator[tuple[str, Function]]) -> list[str]:
@@ -72,8 +56,8 @@ def test_nineteen_of_twenty_functions_have_at_most_25_lines() -> None:
     assert percentile([body_lines(function) for _, function in all_functions()], 95) <= 25
 
 
-def test_no_function_has_more_than_50_lines() -> None:
-    assert [place for place, function in all_functions() if body_lines(function) > 50] == []
+def test_no_function_has_more_than_60_lines() -> None:
+    assert [place for place, function in all_functions() if body_lines(function) > 60] == []
 
 
 def test_the_measure_of_a_function_leaves_out_its_docstring_and_nothing_else() -> None:
@@ -83,19 +67,12 @@ def test_the_measure_of_a_function_leaves_out_its_docstring_and_nothing_else() -
     assert [body_lines(one) for one in functions(told)] == [3]
 
 
-def test_no_file_has_more_than_400_lines() -> None:
-    assert [name_of(path) for path in python_files() if lines_of(path) > 400] == []
+def test_no_file_has_more_than_500_lines() -> None:
+    assert [name_of(path) for path in python_files() if lines_of(path) > 500] == []
 
 
 def test_half_of_the_files_have_at_most_120_lines() -> None:
     assert middle([lines_of(path) for path in python_files()]) <= 120
-
-
-def test_a_package_has_at_most_twelve_modules() -> None:
-    modules = Counter(
-        name_of(path.parent) for path in python_files() if path.name not in {"__init__.py", "__main__.py"}
-    )
-    assert {name: count for name, count in modules.items() if count > 12} == {}
 
 
 def test_at_most_four_parameters_are_given_by_position() -> None:
@@ -108,26 +85,11 @@ def test_the_measure_of_parameters_leaves_out_self_and_keywords() -> None:
     assert too_wide(iter([("x.py:1 f", wide), ("x.py:1 m", method)])) == ["x.py:1 f: 5 parameters by position"]
 
 
-@pytest.mark.parametrize(
-    "folder", sorted(path.parent for path in ROOT.glob("plugins/*/plugin.py")), ids=lambda one: one.name
-)
-def test_a_connector_has_at_most_800_lines(folder: Path) -> None:
-    assert connector_lines(folder) <= 800 or folder.name in CONNECTORS
-
-
-def test_the_measure_of_a_connector_leaves_out_its_sandbox(tmp_path: Path) -> None:
-    (tmp_path / "sandbox").mkdir()
-    for name in ("client.py", "sandbox.py", "sandbox/desk.py"):
-        (tmp_path / name).write_text("x = 1\n" * 900)
-    assert connector_lines(tmp_path) == 900
-
-
 def test_exceptions_are_still_needed() -> None:
     places = {
         f"{place.split(':')[0]}:{function.name}" for place, function in all_functions() if positional(function) > 4
     }
     assert set(POSITIONAL) <= places
-    assert [name for name in CONNECTORS if connector_lines(ROOT / "plugins" / name) <= 800] == []
 
 
 def each_test(source: str) -> Iterator[ast.FunctionDef]:

@@ -12,6 +12,7 @@ import pytest
 
 from hub.core.errors import UnknownPlugin
 from hub.registry import Registry
+from hub.sdk.version import API_VERSION
 
 HEAD = """
 from datetime import timedelta
@@ -151,6 +152,12 @@ def test_a_missing_extra_says_what_to_install(shelf: Shelf) -> None:
     assert reason == "plugin 'toy' needs 'no_such_client': pip install 'toybox[toy]'"
 
 
+def test_a_client_that_is_imported_later_is_missed_at_once(shelf: Shelf) -> None:
+    source = WHOLE.replace('    name = "toy"', '    name = "toy"\n    libraries = ("json", "no_such_client")', 1)
+    reason = shelf.reason(source, metadata="Provides-Extra: toy\n")
+    assert reason == "plugin 'toy' needs 'no_such_client': pip install 'toybox[toy]'"
+
+
 def test_a_missing_package_without_an_extra_names_the_distribution(shelf: Shelf) -> None:
     reason = shelf.reason("import no_such_client", metadata="Provides-Extra: other\n")
     assert reason == "plugin 'toy' needs 'no_such_client': pip install 'toybox'"
@@ -196,3 +203,14 @@ def test_a_class_under_another_name_than_its_plugin_is_told(shelf: Shelf) -> Non
 def test_every_plugin_of_this_project_loads() -> None:
     registry = Registry()
     assert {name: registry.load(name).reason for name in registry.names} == dict.fromkeys(registry.names, "")
+
+
+def test_a_plugin_for_this_api_is_taken_and_its_version_is_known(shelf: Shelf) -> None:
+    shelf.install(WHOLE + '\napi = "1"\n')
+    assert shelf.registry().load("toy").api == "1"
+    assert shelf.registry().source("toy").name == "toy"
+
+
+def test_a_plugin_for_another_api_is_refused_with_the_way_out(shelf: Shelf) -> None:
+    reason = shelf.reason(WHOLE + '\napi = "2"\n')
+    assert reason == f"it was written for version 2 of the plugin API, and this is {API_VERSION}: update Hubbub"

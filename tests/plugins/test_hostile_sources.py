@@ -15,10 +15,11 @@ import msgspec
 import pytest
 
 from hub.core.model import RawItem
-from hub.flow.intake import poll, polling_sources
-from hub.flow.process import process
+from hub.flow.decide.batch import process
+from hub.flow.intake.poll import poll, polling_sources
 from hub.testkit.contracts.hostile import PAYLOADS
 from hub.testkit.sandbox import RunningSandbox
+from tests.databases import Databases
 from tests.landing import NOON, Landing, fresh_database, landing, sandboxes
 from tests.plugins.hostile_items import ITEMS, alone, together
 
@@ -52,12 +53,14 @@ def heard(
 
 
 @pytest.fixture(scope="module")
-def landed(tmp_path_factory: pytest.TempPathFactory, vendors: dict[str, RunningSandbox]) -> Iterator[Landing]:
+def landed(
+    tmp_path_factory: pytest.TempPathFactory, databases: Databases, vendors: dict[str, RunningSandbox]
+) -> Iterator[Landing]:
     """Items that are hostile all over, delivered to all vendors."""
     folder = tmp_path_factory.mktemp("landed")
     for one in vendors.values():
         one.sandbox.reset()
-    with landing(folder, f"sqlite:///{folder / 'hub.db'}", vendors) as hub:
+    with landing(folder, databases.sqlite(folder / "hub.db"), vendors) as hub:
         for plugin in ITEMS:
             hub.take(plugin, together(plugin))
         hub.run()
@@ -192,7 +195,7 @@ def test_hostile_signals_land_or_end_as_dead_letters_with_field_and_reason(lande
 
 def test_no_mapping_failed(landed: Landing) -> None:
     known = [row for row in landed.signals() if row["author_key"]]
-    assert Counter(note for row in known for note in row["trace"].get("notes", ())) == Counter()
+    assert Counter(note for row in known for note in row["trace"].notes) == Counter()
 
 
 def test_hostile_signals_break_no_vendors_contract(landed: Landing) -> None:

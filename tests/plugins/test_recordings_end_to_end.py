@@ -78,7 +78,7 @@ def test_every_delivery_arrived_or_was_replaced_before_it_was_sent(landed: Landi
 
 
 def test_no_mapping_failed(landed: Landing) -> None:
-    notes = Counter(note for row in landed.signals() for note in row["trace"].get("notes", ()))
+    notes = Counter(note for row in landed.signals() for note in row["trace"].notes)
     assert not notes
 
 

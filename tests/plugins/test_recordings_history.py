@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from hub.flow.decide.batch import process
 from hub.flow.history.replay import run
 from hub.flow.history.report import Report, report
-from hub.flow.process import process
 from tests.landing import VENDORS, Landing, fresh_database, landing
 from tests.plugins.mastodon.test_recordings import notifications, statuses
 from tests.plugins.rss.test_documents import SOURCE, documents

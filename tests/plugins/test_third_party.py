@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from hub.cli.plugins.scaffold import plan, write
+from hub.cli.plugins.subject import subject_at
+from hub.cli.plugins.trials import all_trials
 from tests.material import ROOT
 from tests.third_party.drive import write_config
 
@@ -50,8 +53,10 @@ class Elsewhere:
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
-    """Both distributions, built and installed by pip without a network."""
+    """Both distributions, and a new one, built and installed by pip without a network."""
     sources, packages = tmp_path_factory.mktemp("sources"), tmp_path_factory.mktemp("packages")
+    begun = plan("pier", "destination", sources)
+    write(begun)
     for name in ("hubbub-echo", "hubbub-broken"):
         shutil.copytree(HERE / name, sources / name, ignore=shutil.ignore_patterns("__pycache__"))
     flags = [
@@ -63,7 +68,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
         "--no-compile",
     ]
     command = [sys.executable, "-m", "pip", "install", *flags, "--target", str(packages)]
-    command += [str(sources / "hubbub-echo"), str(sources / "hubbub-broken")]
+    command += [str(sources / "hubbub-echo"), str(sources / "hubbub-broken"), str(begun.root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return Elsewhere(packages)
@@ -93,6 +98,8 @@ def test_it_is_listed_like_our_own(plugins: dict[str, dict[str, Any]]) -> None:
     assert plugins["echo"] == {
         "name": "echo",
         "offers": ["source", "destination"],
+        "tier": "gold",
+        "items": "from documentation",
         "distribution": "hubbub-echo",
         "version": "1.0.0",
         "state": "ready",
@@ -100,16 +107,38 @@ def test_it_is_listed_like_our_own(plugins: dict[str, dict[str, Any]]) -> None:
     }
 
 
+def test_a_new_plugin_is_installed_with_all_that_belongs_to_it(
+    elsewhere: Elsewhere, plugins: dict[str, dict[str, Any]]
+) -> None:
+    assert (plugins["pier"]["state"], plugins["pier"]["items"]) == ("ready", "from documentation")
+    (shown,) = elsewhere.hub("plugins", "show", "pier", cwd=elsewhere.packages)
+    assert [rule["claim"] for rule in shown["quality"]["rules"] if rule["rule"] == "deletions"] == ["done"]
+    assert "mapping tests passed" in elsewhere.run("-m", "hub.cli", "mappings", "test", cwd=elsewhere.packages)
+    inside = {path.name for path in (elsewhere.packages / "hubbub_pier").iterdir()}
+    assert {"README.md", "quality.toml", "py.typed", "mappings"} <= inside
+
+
 def test_its_options_are_shown(elsewhere: Elsewhere) -> None:
     shown = elsewhere.hub("plugins", "show", "echo", cwd=elsewhere.packages)
     assert [(one["kind"], sorted(one["options"]["properties"])) for one in shown] == [
-        ("source", ["token", "url"]),
-        ("destination", ["token", "url"]),
+        ("source", ["backfill_days", "token", "url", "webhook_secret"]),
+        ("destination", ["backfill_days", "token", "url", "webhook_secret"]),
     ]
 
 
 def test_a_configuration_with_it_is_right(elsewhere: Elsewhere, configured: Path) -> None:
     assert elsewhere.hub("check", "--offline", cwd=configured) == []
+
+
+def test_its_check_reaches_the_tier_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYTHONPATH", "MYPYPATH"):
+        monkeypatch.setenv(name, str(ROOT))
+    monkeypatch.setenv("MYPY_CACHE_DIR", str(tmp_path))
+    trials = {trial.part: trial for trial in all_trials(subject_at(HERE / "hubbub-echo"))}
+    assert {part: (trial.state, trial.problems) for part, trial in trials.items()} == dict.fromkeys(
+        ("tests", "types", "quality"), ("ok", ())
+    )
+    assert trials["quality"].said == "gold"
 
 
 def test_a_wrong_option_of_it_is_told(elsewhere: Elsewhere, configured: Path) -> None:
@@ -135,8 +164,7 @@ def test_what_it_reads_lands_once_where_it_writes(told: dict[str, Any]) -> None:
 
 def test_its_connections_are_tried_like_ours(told: dict[str, Any]) -> None:
     tried = {name: (fine, message) for name, fine, message in told["tried"]}
-    assert tried["book"] == (True, "the guest book 'Guest book'")
-    assert tried["notes"] == (True, "the guest book 'Guest book'")
+    assert tried["book"] == tried["notes"] == (True, "us in the guest book")
 
 
 def test_a_broken_source_beside_it_is_told_of_and_stops_nothing(told: dict[str, Any]) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 from hub.core.errors import HubError
 from hub.flow.check import try_connections
-from hub.flow.deliver import deliver
-from hub.flow.intake import poll
-from hub.flow.process import process
+from hub.flow.decide.batch import process
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.poll import poll
 from hub.flow.sweep import prepare
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Registry

@@ -15,7 +15,7 @@ COLUMNS = {"key": "key", "severity": "severity", "text": "text", "since": "since
 @app.command("list")
 def list_(context: typer.Context, *, as_json: Json = False) -> None:
     """The alerts that are open, the oldest first."""
-    from hub.flow.watch.look import shown_alerts
+    from hub.flow.monitor.snapshot import shown_alerts
 
     with opened(context.obj) as hub:
         found = shown_alerts(hub.store.alerts.all())
@@ -26,7 +26,7 @@ def list_(context: typer.Context, *, as_json: Json = False) -> None:
 def test(context: typer.Context) -> None:
     """Send a test message to each of `alerts.urls`; exit code 1 where one did not take it."""
     from hub.config.settings import load_settings
-    from hub.flow.watch.tell import tell
+    from hub.flow.monitor.notify import tell
 
     quieten()
     settings = load_settings(context.obj)

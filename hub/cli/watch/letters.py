@@ -14,7 +14,7 @@ from hub.cli import show
 from hub.cli.opened import opened
 
 if TYPE_CHECKING:
-    from hub.flow.watch.letters import Letters
+    from hub.flow.actions.deliveries import Letters
     from hub.runtime import Hub
 
 State = Annotated[
@@ -56,7 +56,7 @@ class Asked(NamedTuple):
 def carry_out(file: Path, asked: Asked, find: Callable[..., Rows], act: Callable[..., int]) -> int | None:
     """Find the deliveries and act on them; returns on how many, None where they were only counted.
 
-    `find` and `act` are pairs of `hub.flow.watch.letters`. Ends the command where nothing, or too much, is asked for.
+    `find` and `act` are pairs of `hub.flow.actions.deliveries`. Ends the command where nothing, or too much, is asked for.
     """
     refuse_nothing(asked)
     with opened(file) as hub:
@@ -70,8 +70,8 @@ def carry_out(file: Path, asked: Asked, find: Callable[..., Rows], act: Callable
 
 def wanted_letters(hub: Hub, filters: Filters) -> Letters:
     """The filter that the options describe; ends the command where a destination is unknown."""
-    from hub.flow.back.reply import outlets
-    from hub.flow.watch.letters import Letters
+    from hub.flow.actions.deliveries import Letters
+    from hub.flow.lanes import outlets
 
     if filters.destination is not None and filters.destination not in outlets(hub):
         known = ", ".join(outlets(hub)) or "none"
@@ -105,6 +105,6 @@ def moment(text: str, now: datetime) -> datetime:
 
 def show_kinds(rows: Sequence[Mapping[str, Any]]) -> None:
     """How many deliveries of which kind something would be done to."""
-    from hub.flow.watch.letters import groups
+    from hub.flow.actions.deliveries import groups
 
     show.rows(groups(rows), COLUMNS, as_json=False, empty="no delivery is like this")

@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from hub.core.model import Planned
+from hub.flow.history.desired import Wish, Wishes
 from hub.flow.history.gather import Wanted
-from hub.flow.history.wishes import Wish, Wishes
 from hub.runtime import Hub
 from hub.store.history import History, Latest, Target
-from hub.store.outbox import GONE, ONCE_ONLY, Planned
+from hub.store.ledger.outbox import GONE, ONCE_ONLY
 
 Kind = Literal["new", "changed", "same", "kept", "deleted", "newer", "gone"]
 """`kept`: it would be another, but a ticket or comment is made once. `deleted`: somebody deleted it at the destination, and

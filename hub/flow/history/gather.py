@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import structlog
 from msgspec.structs import replace
 
+from hub.core.decide.judgement import Judgement, judge
+from hub.core.decide.trace import Trace
 from hub.core.errors import ConfigError, TranslationError
-from hub.core.exchange.answer import is_private
 from hub.core.model import Ignored, Label, RawItem, Signal
-from hub.core.pipeline import Memory, Plan, Rulebook, plan
-from hub.flow.decide import Kept, notes_of
-from hub.flow.history.wishes import Asked, Failed, Wishes
-from hub.flow.process import translate
+from hub.core.pipeline import Rulebook
+from hub.core.signals import is_private
+from hub.flow.decide.translate import translate
+from hub.flow.history.desired import Asked, Failed, Wishes
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
 from hub.store.history import History, Made, Scope, Stored, Target
@@ -25,7 +25,6 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 REASONS = 20
 Progress = Callable[[int], None]
-_kept = msgspec.json.Decoder(Kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class Past:
 
     stored: Stored
     signal: Signal
-    kept: Kept
+    kept: Trace
     labels: tuple[Label, ...]
 
     @property
@@ -78,7 +77,7 @@ class Reader:
 
     def read(self, stored: Stored) -> Past:
         """The signal as the plugin reads it today; as it was stored where its raw item cannot be read any more."""
-        kept = _kept.decode(stored.trace)
+        kept = stored.trace
         signal = stored.signal
         if stored.raw is not None:
             fresh = self._again(stored.raw, stored)
@@ -136,22 +135,6 @@ def _of_its_day(fresh: Signal, stored: Stored) -> Signal:
     return replace(fresh, **moment)
 
 
-def remembered(hub: Hub, past: Past, opened: Iterable[str]) -> Memory:
-    """What was known beside the signal on its day; `opened` as the ledger and this run have it."""
-    key, page = past.signal.key, f"{hub.settings.public_url}/signals/{past.signal.key}"
-    thread = past.signal.conversation_key or key
-    return Memory(
-        stats=past.kept.stats,
-        conversation={"url": page, **past.kept.conversation, "key": thread, "signals": past.kept.size},
-        opened=frozenset(opened),
-        url=page,
-        person=past.kept.person,
-        joins=past.kept.joins,
-        joins_opened=frozenset(past.kept.joins_opened),
-        account=past.kept.account,
-    )
-
-
 @dataclass
 class Gathering:
     """One run over history under a book; what it wants goes into `wishes`."""
@@ -183,16 +166,16 @@ class Gathering:
             thread = past.signal.conversation_key or past.signal.key
             openers = {**in_run.get(thread, {}), **in_ledger.get(thread, {})}
             others = (name for name, opener in openers.items() if opener != past.signal.key)
-            memory = remembered(self.hub, past, (*past.kept.opened, *others))
-            made = plan(past.signal, past.kept.author, past.labels, book=self.book, memory=memory)
-            self._keep(past, made, in_run)
+            page = f"{self.hub.settings.public_url}/signals/{past.signal.key}"
+            judged = judge(past.signal, past.kept, past.labels, book=self.book, page=page, opened=others)
+            self._keep(past, judged, in_run)
         self.wishes.was_made(_still_asked(self.hub.book, history, pasts))
         self.wishes.end()
         self.gathered.signals += len(pasts)
 
-    def _keep(self, past: Past, made: Plan, in_run: dict[str, dict[str, str]]) -> None:
-        key, source = past.signal.key, past.stored.source
-        rules = {(note.destination, note.mapping): note.rule for note in made.trace.records if note.made}
+    def _keep(self, past: Past, judged: Judgement, in_run: dict[str, dict[str, str]]) -> None:
+        made, key, source = judged.plan, past.signal.key, past.stored.source
+        rules = made.asked_by
         asked = []
         for record in made.records:
             mapping = (record.destination, record.mapping)
@@ -213,18 +196,7 @@ class Gathering:
         if (made.matched, made.topics) != (past.kept.matched, past.kept.about):
             self.gathered.otherwise += 1
             if self.keep_traces:
-                self.wishes.tell(key, past.stored.raw_id, self._trace(past, made), matched=bool(made.matched))
-
-    def _trace(self, past: Past, made: Plan) -> Kept:
-        return replace(
-            past.kept,
-            rules=self.book.rules.version,
-            topics=self.book.topics.version,
-            matched=made.matched,
-            about=made.topics,
-            unsure_below=self.book.uncertain_below,
-            notes=notes_of(made),
-        )
+                self.wishes.tell(key, past.stored.raw_id, judged.trace, matched=bool(made.matched))
 
 
 def _batches(history: History, scope: Scope) -> Iterator[list[Stored]]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from hub.core.errors import HubError
+from hub.core.errors import Conflict, HubError
 from hub.core.pipeline import Rulebook
 from hub.flow.history.compare import SENT, Comparison, parts, planned
+from hub.flow.history.desired import Wish, Wishes
 from hub.flow.history.gather import Gathered, Gathering, Wanted
-from hub.flow.history.wishes import Wish, Wishes
 from hub.runtime import Hub, book_versions
 from hub.store.history import History, Scope, Span
 
@@ -110,35 +110,27 @@ def _send(hub: Hub, run_: Run, progress: Callable[[int], None]) -> None:
 def _plan(hub: Hub, run_: Run, part: Sequence[Wish]) -> dict[str, int]:
     """Plan what differs of a part in one transaction, with the traces that go with it; counts by destination."""
     for _ in range(TRIES):
-        found = _try_to_plan(hub, run_, part)
-        if found is not None:
-            return found
+        with suppress(Conflict):
+            return _try_to_plan(hub, run_, part)
     raise HubError(f"a replay was overtaken {TRIES} times: run it again, it goes on where it stopped")
 
 
-def _try_to_plan(hub: Hub, run_: Run, part: Sequence[Wish]) -> dict[str, int] | None:
+def _try_to_plan(hub: Hub, run_: Run, part: Sequence[Wish]) -> dict[str, int]:
     store, comparison = hub.store, run_.comparison
     counts: dict[str, int] = {}
-    try:
-        with store.database.write() as conn:
-            # A post may have been deleted since this run read it.
-            alive = comparison.history.alive(conn, [wish.signal for wish in part])
-            judged = comparison.judge(conn, [wish for wish in part if wish.signal in alive])
-            sent = [wish for wish, kind, _ in judged if kind in SENT]
-            _unless(store.outbox.plan(conn, [planned(wish) for wish in sent], now=hub.now()))
-            comparison.history.retell(conn, run_.wishes.told(wish.signal for wish in sent))
-    except _Overtaken:
-        return None
+    with store.database.write() as conn:
+        # A post may have been deleted since this run read it.
+        alive = comparison.history.alive(conn, [wish.signal for wish in part])
+        judged = comparison.judge(conn, [wish for wish in part if wish.signal in alive])
+        sent = [wish for wish, kind, _ in judged if kind in SENT]
+        _unless(store.outbox.plan(conn, [planned(wish) for wish in sent], now=hub.now()))
+        comparison.history.retell(conn, run_.wishes.told(wish.signal for wish in sent))
     comparison.note(judged)
     for wish in sent:
         counts[wish.record.destination] = counts.get(wish.record.destination, 0) + 1
     return counts
 
 
-class _Overtaken(HubError):
-    """Somebody else planned the same records meanwhile."""
-
-
 def _unless(fine: bool) -> None:
     if not fine:
-        raise _Overtaken
+        raise Conflict

@@ -8,8 +8,8 @@ from datetime import datetime
 import msgspec
 
 from hub.flow.history.cost import Cost, cost_of_run
+from hub.flow.history.desired import Failed
 from hub.flow.history.replay import Run
-from hub.flow.history.wishes import Failed
 from hub.runtime import Hub
 
 REASONS = 20

@@ -8,8 +8,9 @@ the environment. A ConnectorError of the guard passes through; around a client t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from io import BytesIO
@@ -18,7 +19,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from hub.core.errors import ConnectorError, Rejected
+from hub.core.errors import ConnectorError, Rejected, Unavailable
 from hub.sdk.connectors import Http, HttpResponse
 
 if TYPE_CHECKING:
@@ -40,6 +41,47 @@ def unwrapped() -> Iterator[None]:
         if hidden is None:
             raise
         raise hidden from None
+
+
+class StoppedAnswer(Exception):
+    """An answer that is no success, kept from a vendor's client: `Tap` gives it to the one who asked."""
+
+
+class Tap(Http):
+    """The guard below a vendor's client, tapped: answers are taken as they came, and only a success reaches the client.
+
+    So the client's own reading of errors, its sleeping and its repeats play no part. May be used by many threads.
+    """
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+        self._seen = threading.local()
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout: float | None = None,
+    ) -> HttpResponse:
+        """Send by the guard and keep the answer."""
+        answer = self._http.send(method, url, headers=headers, content=content, timeout=timeout)
+        self._seen.answer = answer
+        if answer.status >= 300:
+            raise StoppedAnswer(f"HTTP {answer.status}")
+        return answer
+
+    def take(self, call: Callable[[], object], *, ignore: tuple[type[Exception], ...] = ()) -> HttpResponse:
+        """Return the answer that came while a client made its call; `ignore` is what it raises over a success (no JSON)."""
+        self._seen.answer = None
+        with suppress(StoppedAnswer, *ignore):
+            call()
+        answer: HttpResponse | None = self._seen.answer
+        if answer is None:
+            raise Unavailable("the vendor's client sent nothing", code="unsent")
+        return answer
 
 
 def _hidden_error(error: BaseException | None) -> ConnectorError | None:

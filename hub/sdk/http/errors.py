@@ -1,15 +1,30 @@
-"""What an HTTP answer means to the engine: the generic reading of statuses and of Retry-After."""
+"""What an HTTP answer means to the engine: statuses, Retry-After, and one table a vendor for what it means by its own words."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 
-from hub.core.errors import ConnectorError, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
+from hub.core.errors import (
+    ConnectorError,
+    QuotaExhausted,
+    RateLimited,
+    Rejected,
+    Retryable,
+    Unauthorised,
+    Unavailable,
+    Uncertain,
+)
 from hub.sdk.connectors import HttpResponse
+from hub.sdk.http.usage import resets_in
+from hub.sdk.refusals import Refusal, refusal_of
 from hub.sdk.text import excerpt, parse_time
+
+Effect = Literal["reads", "again", "once"]
+"""What a call does there: nothing ("reads"), something that a repeat does not spoil ("again"), something that counts ("once")."""
 
 _REQUEST_IDS = ("x-request-id", "request-id", "x-zendesk-request-id", "x-hubspot-correlation-id")
 
@@ -40,7 +55,7 @@ def _date(headers: Mapping[str, str]) -> datetime | None:
 
 
 def error_for(response: HttpResponse, now: datetime | None = None) -> ConnectorError | None:
-    """The generic meaning of a status, None below 400.
+    """Return the generic meaning of a status, None below 400.
 
     401 Unauthorised; 429 RateLimited and 503 Unavailable with their Retry-After; 408, 425 and other 5xx Unavailable;
     any other 4xx Rejected. `code` is the status, `details` hold it, the beginning of the body, and the name that the server
@@ -64,3 +79,91 @@ def error_for(response: HttpResponse, now: datetime | None = None) -> ConnectorE
 def _host(url: str) -> str:
     """Host and path without the query, which may hold tokens."""
     return url.partition("?")[0].partition("://")[2] or "the server"
+
+
+# ----------------------------------------------------------------------------------------------------- a vendor's table
+
+
+def wait_of(headers: Mapping[str, str], now: datetime, names: Iterable[str] = ("retry-after",)) -> float | None:
+    """Return the seconds to wait by the first of these headers that tells: seconds, a date, or a time since 1970."""
+    for name in names:
+        found = retry_after(headers, now) if name == "retry-after" else resets_in(headers.get(name, ""), now)
+        if found is not None:
+            return found
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorTable:
+    """How a vendor says no, as named errors.
+
+    `vendor` and `hint` (what to look at if an answer comes from somewhere else) stand in messages. `read` takes a body apart;
+    `meanings` gives an error's class by the vendor's code, or by status; `expired` are codes that mean a worn credential, as
+    401 does; `waits` are the headers that tell how long to wait, the first that is there counts.
+    `judge` has the last word: it gets the error and the answer and returns the error or another. Without a row: 401 is
+    Unauthorised, 429 RateLimited, 408, 425 and 5xx Unavailable, a redirect and any other 4xx Rejected.
+    """
+
+    vendor: str = "the server"
+    hint: str = "is the address right?"
+    read: Callable[[Any], Refusal] = refusal_of
+    meanings: Mapping[int | str, type[ConnectorError]] = field(default_factory=dict)
+    expired: frozenset[str] = frozenset()
+    waits: tuple[str, ...] = ("retry-after",)
+    judge: Callable[[ConnectorError, HttpResponse], ConnectorError] | None = None
+
+    def error_of(self, answer: HttpResponse, now: datetime, *, effect: Effect = "reads") -> ConnectorError | None:
+        """Return what an answer means, None if it is a success.
+
+        A 5xx other than 503 after a call that counts "once" is Uncertain: it may have been done before something broke.
+        """
+        if answer.status < 300:
+            return None
+        said = self.read(answer.json())
+        found = self._named(answer, said, now)
+        if self.judge is not None:
+            found = self.judge(found, answer)
+        if effect == "once" and answer.status >= 500 and answer.status != 503 and isinstance(found, Unavailable):
+            return Uncertain(str(found), code=found.code, details=found.details)
+        return found
+
+    def _named(self, answer: HttpResponse, said: Refusal, now: datetime) -> ConnectorError:
+        generic = error_for(answer, now)
+        if generic is None:  # a POST that followed a redirect would become a GET
+            text = f"{self.vendor} sent us elsewhere (HTTP {answer.status}): {self.hint}"
+            return Rejected(text, code=str(answer.status), details={"status": answer.status})
+        kind = self.meanings.get(said.code) or (Unauthorised if said.code in self.expired else None)
+        kind = kind or self.meanings.get(answer.status, type(generic))
+        text, code = said.message or str(generic), said.code or generic.code
+        return error_of_kind(
+            kind,
+            text,
+            code=code,
+            details=generic.details,
+            field=said.field,
+            wait=wait_of(answer.headers, now, self.waits),
+            now=now,
+        )
+
+
+def error_of_kind(
+    kind: type[ConnectorError],
+    text: str,
+    *,
+    code: str,
+    details: dict[str, Any],
+    now: datetime,
+    field: str | None = None,
+    wait: float | None = None,
+) -> ConnectorError:
+    """Return an error of this class with what it can hold: `field` if it is Rejected, `wait` seconds if it tells of a wait."""
+    if issubclass(kind, Retryable):
+        return kind(text, retry_after=wait, code=code, details=details)
+    if issubclass(kind, QuotaExhausted):
+        return kind(text, until=None if wait is None else now + timedelta(seconds=wait), code=code, details=details)
+    if issubclass(kind, Rejected):
+        return kind(text, field=field, code=code, details=details)
+    return kind(text, code=code, details=details)
+
+
+__all__ = ["Effect", "ErrorTable", "Refusal", "error_for", "error_of_kind", "refusal_of", "retry_after", "wait_of"]

@@ -108,7 +108,7 @@ class Guard(Http):
 
     def learn_secret(self, *secrets: str) -> None:
         """Redact these too from now on: a token that was got on the way."""
-        self._redactor.learn(*secrets)
+        self._redactor.learn_minted(*secrets)
 
     def too_early(self) -> float:
         """Seconds until the pace lets a request out; 0.0 where a request would simply wait its turn in `send`."""

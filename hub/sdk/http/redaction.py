@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus
 
 HIDDEN = "***"
 _SHORTEST = 4
+_MOST_MINTED = 50  # tokens that wear out are forgotten in turn: an hour's token is known for two days
 
 _NAMES = (
     r"access_token|refresh_token|id_token|auth_token|token|api_?key|hapikey|client_secret|secret|password|passwd|passwort"
@@ -29,21 +30,32 @@ _SECRET_HEADER = re.compile(r"(?i)authori[sz]ation|cookie|token|secret|password|
 
 
 class Redactor:
-    """Knows the secrets of a connection; `learn` adds one that was got on the way (a session's token). Thread-safe."""
+    """Knows the secrets of a connection; `learn_minted` adds one that was got on the way. Thread-safe."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._lock = threading.Lock()
         self._forms: frozenset[str] = frozenset()
+        self._minted: dict[str, None] = {}
         self._known: re.Pattern[str] | None = None
         self.learn(*secrets)
 
     def learn(self, *secrets: str) -> None:
         """Hide these values from now on, as they are and as URLs and JSON write them; those under four characters are left."""
-        forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
         with self._lock:
-            self._forms |= forms
-            longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
-            self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
+            self._forms |= _all_forms(secrets)
+            self._compile()
+
+    def learn_minted(self, *secrets: str) -> None:
+        """Hide these too, which wear out (a session's token): the last fifty are known."""
+        if all(one in self._minted for one in secrets):
+            return
+        with self._lock:
+            self._minted = dict.fromkeys([*self._minted, *secrets][-_MOST_MINTED:])
+            self._compile()
+
+    def _compile(self) -> None:
+        longest_first = sorted(self._forms | _all_forms(self._minted), key=lambda form: (-len(form), form))
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def redact(self, text: str) -> str:
         """`text` with known secrets, credentials in headers and URLs, and tokens in JSON replaced by three stars."""
@@ -69,6 +81,10 @@ class Redactor:
     def redact_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Headers fit for a log: the values of those that carry credentials are hidden."""
         return {name: HIDDEN if _SECRET_HEADER.search(name) else self.redact(value) for name, value in headers.items()}
+
+
+def _all_forms(secrets: Iterable[str]) -> frozenset[str]:
+    return frozenset(form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret))
 
 
 def _forms(secret: str) -> Iterable[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import datetime
 
 from hub.sdk.rates import Usage
 from hub.sdk.text import parse_time
@@ -18,8 +19,8 @@ def window_usage(headers: Mapping[str, str], prefix: str = "ratelimit-") -> Usag
     The reset is a span in seconds (Zendesk; draft-ietf-httpapi-ratelimit-headers-03), seconds since 1970 (Bluesky) or an ISO
     time (Mastodon); times are read against the answer's own `Date`.
     """
-    resets_in = _resets_in(headers.get(f"{prefix}reset", ""), headers.get("date", ""))
-    return usage_of(headers.get(f"{prefix}limit"), headers.get(f"{prefix}remaining"), resets_in=resets_in)
+    span = resets_in(headers.get(f"{prefix}reset", ""), parse_time(headers.get("date", "")))
+    return usage_of(headers.get(f"{prefix}limit"), headers.get(f"{prefix}remaining"), resets_in=span)
 
 
 def usage_of(limit: str | None, remaining: str | None, *, resets_in: float | None = None) -> Usage | None:
@@ -35,12 +36,13 @@ def count(text: str | None) -> int | None:
     return found if found is None or found < _LARGEST else None
 
 
-def _resets_in(text: str, date: str) -> float | None:
+def resets_in(text: str, now: datetime | None) -> float | None:
+    """Return the seconds until a reset that a header tells: a span, seconds since 1970, or a date; None if it is none."""
     try:
         seconds = float(text)
     except ValueError:
         seconds = math.inf
     if seconds < _EPOCH_FROM:
         return max(0.0, seconds)
-    at, now = parse_time(text), parse_time(date)
+    at = parse_time(text)
     return max(0.0, (at - now).total_seconds()) if at and now else None

@@ -26,8 +26,9 @@ from sqlalchemy import (
     update,
 )
 
-from hub.store.tables import CLOSED_FOR_ORDER, DUE, EPOCH, OPEN_STATES, Id, Time, needs, refs, written_out
-from hub.store.tables import deliveries as T
+from hub.core.ledger import CLOSED, OPEN
+from hub.store.schema import DUE, EPOCH, Id, Time, needs, refs, written_out
+from hub.store.schema import deliveries as T
 
 PEEK = 16  # due rows that are looked at for the first that may go, and beyond a batch in case others hold some of it
 PAGE = 1000
@@ -138,14 +139,14 @@ def _is_free(row: Any) -> ColumnElement[bool]:
         earlier.c.record_key == row.record_key,
         earlier.c.destination == _LANE,
         earlier.c.object == row.object,
-        _tested(before, earlier.c.state.in_(written_out(OPEN_STATES))),
+        _tested(before, earlier.c.state.in_(written_out(OPEN))),
         of=earlier,
     )
     landed = _first(refs.c.destination == _LANE, refs.c.provides == needs.c.need, of=refs)
     coming = _first(
         provider.c.destination == _LANE,
         provider.c.provides == needs.c.need,
-        provider.c.state.not_in(written_out(CLOSED_FOR_ORDER)),
+        provider.c.state.not_in(written_out(CLOSED)),
         # A refused reply is told to its agent, who writes another: that one must not wait for it.
         or_(provider.c.operation != "reply", provider.c.state != "dead"),
         of=provider,

@@ -65,6 +65,14 @@ class HastyHttp(Http):
         wait = min(timeout or self._seconds, self._seconds)
         return self._http.send(method, url, headers=headers, content=content, timeout=wait)
 
+    def learn_secret(self, *secrets: str) -> None:
+        """Hide these as the guard does."""
+        self._http.learn_secret(*secrets)
+
+    def redact_error(self, error: ConnectorError) -> None:
+        """Redact as the guard does."""
+        self._http.redact_error(error)
+
 
 class Stage:
     """A destination, its sandbox and what the engine lends it.

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Body, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
-from hub.flow.watch import letters
-from hub.flow.watch.letters import Letters
+from hub.flow.actions import deliveries as letters
+from hub.flow.actions.deliveries import Letters
 from hub.runtime import Hub
 from hub.web.console.render import link
 from hub.web.counters import Counters

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
-from hub.core.delivery import STATES
-from hub.flow import view
+from hub.core.ledger import STATES
+from hub.flow.views import pages as view
 from hub.runtime import Hub
 from hub.web.api import Key
 from hub.web.console.render import Renderer, link

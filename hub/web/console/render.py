@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import msgspec
 from fastapi import Request, Response
 from jinja2 import Environment, FileSystemLoader
 
-from hub.core.delivery import STATES
+from hub.core.ledger import STATES
 from hub.web.forms import COOKIE, FIELD, Forms
 
 FOLDER = Path(__file__).parent.parent
@@ -30,7 +31,8 @@ MEANS: Mapping[str, str] = {
     "blocked": "waits until its connection is authorised again: run `hub check`",
     "parked": "a quota is used up: it goes on when due",
     "uncertain": "sent, and no answer came: looked into before anything is sent again",
-    "review": "a person decides: a reply waits for approval, or it may have been done and nobody can tell",
+    "approval": "waits for a person to let it out, or to refuse it",
+    "review": "it may have been done, and the hub cannot tell: a person decides",
     "dead": "given up: refused by the destination, or out of attempts",
     "discarded": "given up: by a person, or since nothing is left to do",
     "superseded": "a newer version took its place before it was sent",
@@ -43,29 +45,11 @@ class Renderer:
 
     def __init__(self, forms: Forms) -> None:
         self.forms = forms
-        self.env = Environment(
-            loader=FileSystemLoader(FOLDER / "templates"),
-            autoescape=True,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self.env.globals.update(MEANS=MEANS, FIELD=FIELD, link=link)
-        self.env.filters.update(
-            brief=brief,
-            utc=utc,
-            short=short,
-            web_url=web_url,
-            cut=cut,
-            visible=visible,
-            pretty=pretty,
-            amount=amount,
-            score=score,
-        )
 
     def show(self, request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
         """A page; 304 where the browser has it already."""
         nonce = self.forms.nonce(request)
-        page = self.env.get_template(name)
+        page = environment().get_template(name)
         body = page.render(values, token=self.forms.token(nonce), status=status).encode("utf-8", "replace")
         etag = f'"{sha256(body).hexdigest()[:32]}"'
         same = status == 200 and request.headers.get("if-none-match") == etag
@@ -73,6 +57,18 @@ class Renderer:
         if COOKIE not in request.cookies:
             self.forms.give(response, nonce)
         return response
+
+
+@cache
+def environment() -> Environment:
+    """Return the process's one set of templates: each is compiled once."""
+    env = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    env.globals.update(MEANS=MEANS, FIELD=FIELD, link=link)
+    filters = (brief, utc, short, web_url, cut, visible, pretty, amount, score)
+    env.filters.update({one.__name__: one for one in filters})
+    return env
 
 
 def utc(iso: str) -> str:

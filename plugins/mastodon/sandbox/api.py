@@ -143,6 +143,24 @@ class Api(Statuses):
         self.take_back(id_)
         return Answer(200, gone)
 
+    @route("POST", "/api/v1/statuses/{id}/favourite", object="status")
+    def favourite(self, call: Call) -> Answer:
+        """The brand likes a status; liking it again changes nothing."""
+        return self._liked(call, liked=True)
+
+    @route("POST", "/api/v1/statuses/{id}/unfavourite", object="status")
+    def unfavourite(self, call: Call) -> Answer:
+        """The brand takes its like back; without one nothing changes."""
+        return self._liked(call, liked=False)
+
+    def _liked(self, call: Call, *, liked: bool) -> Answer:
+        id_ = call.args["id"]
+        status = self._visible(id_)
+        if status is not None and bool(status.get("favourited")) != liked:
+            self.store.update("status", id_, {"favourited": liked})
+            self.journal.record("like" if liked else "unlike", "status", id_)
+        return self._shown(id_)
+
     def _visible(self, id_: str) -> Mapping[str, Any] | None:
         status = self.store.get("status", id_)
         return status if status and self.is_visible(status, self.brand) else None

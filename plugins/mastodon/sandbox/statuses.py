@@ -177,7 +177,8 @@ class Statuses(Sandbox):
             "card": None,
             "replies_count": answers,
             "reblogs_count": 0,
-            "favourites_count": 0,
+            "favourites_count": int(bool(status.get("favourited"))),
+            "favourited": bool(status.get("favourited")),
         }
 
     def html(self, text: str) -> str:

@@ -14,9 +14,9 @@ from typing import Any
 
 from hub.cli import main
 from hub.cli.running.sandboxes import builder
-from hub.flow.deliver import deliver
-from hub.flow.intake import poll, polling_sources
-from hub.flow.process import process
+from hub.flow.decide.batch import process
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.poll import poll, polling_sources
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import open_hub
 from hub.testkit.sandbox import SandboxOptions, serve

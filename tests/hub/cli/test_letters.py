@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from hub.core.errors import Rejected
-from hub.flow.watch import letters
-from hub.flow.watch.letters import Letters
+from hub.core.model import Planned
+from hub.flow.actions import deliveries as letters
+from hub.flow.actions.deliveries import Letters
 from hub.store import open_store
 from hub.store.audit import Entry
-from hub.store.outbox import Planned
-from hub.store.upkeep.alerts import Kept
+from hub.store.monitor.alerts import Kept
+from tests.databases import Databases
 from tests.hub.cli.terminal import Said
 from tests.hub.store.given import NOON, must_claim, record, settle
 from tests.hubs import Made
@@ -25,12 +26,10 @@ CONFIG = '[destinations.crm]\nplugin = "webhook"\noptions = { url = "https://crm
 
 
 @pytest.fixture
-def dead(cli: Cli, tmp_path: Path) -> Iterator[Path]:
+def dead(cli: Cli, databases: Databases, tmp_path: Path) -> Iterator[Path]:
     """A folder with three dead letters of crm: two with code 400, one with 422."""
     (tmp_path / "config.toml").write_text(CONFIG)
-    (tmp_path / "data").mkdir()
-    store = open_store(f"sqlite:///{tmp_path / 'data' / 'hubbub.db'}")
-    store.database.migrate()
+    store = databases.open(databases.sqlite(tmp_path / "data" / "hubbub.db"))
     for number, code in enumerate(("400", "400", "422")):
         with store.database.write() as conn:
             store.outbox.plan(conn, [Planned(record(f"rss:{number}"), f"rss:{number}", "rule")], now=NOON)

@@ -22,7 +22,16 @@ COMMANDS = [
         "deliveries show",
         "deliveries retry",
     ),
-    *("deliveries discard", "plugins list", "plugins show", "mappings test", "mappings show", "rules test"),
+    *(
+        "deliveries discard",
+        "plugins list",
+        "plugins show",
+        "plugins new",
+        "plugins check",
+        "mappings test",
+        "mappings show",
+        "rules test",
+    ),
     *("config show", "db upgrade"),
 ]
 

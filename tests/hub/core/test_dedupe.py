@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from hub.core.dedupe import Comparison, Duplicate, Known, New, Revision, compare
+from hub.core.dedupe import Comparison, Duplicate, KnownSignal, New, Revision, compare
 from tests.hub.core.given import NOW, signal
 
 EARLIER, LATER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
@@ -21,7 +21,7 @@ def test_a_tombstone_keeps_a_post_away() -> None:
 
 
 def test_the_same_content_is_a_duplicate_whatever_its_times() -> None:
-    known = Known("h", "live", "1", EARLIER)
+    known = KnownSignal("h", "live", "1", EARLIER)
     assert compare(signal(content_hash="h", updated_at=LATER, revision="2"), known) == Duplicate("same content")
 
 
@@ -39,7 +39,7 @@ def test_the_same_content_is_a_duplicate_whatever_its_times() -> None:
 def test_an_older_revision_that_comes_late_is_a_duplicate(
     new: datetime | None, known: datetime | None, verdict: Comparison
 ) -> None:
-    assert compare(signal(content_hash="new", updated_at=new), Known("old", "live", "", known)) == verdict
+    assert compare(signal(content_hash="new", updated_at=new), KnownSignal("old", "live", "", known)) == verdict
 
 
 @pytest.mark.parametrize(
@@ -56,18 +56,18 @@ def test_of_copies_with_the_same_edit_time_the_one_that_came_in_first_is_older(
     edited: datetime | None, came: datetime | None, verdict: Comparison
 ) -> None:
     new = signal(content_hash="new", updated_at=edited and NOW, observed_at=NOW)
-    assert compare(new, Known("old", "live", "", edited, came)) == verdict
+    assert compare(new, KnownSignal("old", "live", "", edited, came)) == verdict
 
 
 def test_a_deletion_needs_no_time() -> None:
     gone = signal(content_hash="new", state="deleted")
-    assert compare(gone, Known("old", "live", "", NOW)) == Revision(("content", "state"))
+    assert compare(gone, KnownSignal("old", "live", "", NOW)) == Revision(("content", "state"))
 
 
 def test_a_late_crawl_does_not_bring_a_deleted_post_back() -> None:
-    assert compare(signal(content_hash="new"), Known("old", "deleted")) == Duplicate("already deleted")
+    assert compare(signal(content_hash="new"), KnownSignal("old", "deleted")) == Duplicate("already deleted")
 
 
 def test_a_later_edit_brings_a_deleted_post_back() -> None:
     back = signal(content_hash="new", updated_at=LATER)
-    assert compare(back, Known("old", "deleted", "", NOW)) == Revision(("content", "state"))
+    assert compare(back, KnownSignal("old", "deleted", "", NOW)) == Revision(("content", "state"))

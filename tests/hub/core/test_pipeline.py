@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +12,7 @@ from hub.core.grammar.facts import merge, skeleton
 from hub.core.model import Author, Counts, Label, Media, Provenance, Rating, Signal
 from hub.core.pipeline import Memory, Plan, Rulebook, check_rulebook, facts, plan, standings_read
 from hub.core.route import compile_rules
-from hub.core.spec import DeliverTo, Rule, Topic, Trace
+from hub.core.spec import DeliverTo, Rule, Topic
 from hub.core.topics import compile_topics
 from tests.hub.core.given import NOW, author, mapping, signal
 
@@ -71,13 +70,13 @@ def names(made: Plan) -> list[str]:
 
 
 def notes(made: Plan) -> list[str]:
-    return [note.note for note in made.trace.records if not note.made]
+    return [note.note for note in made.notes if not note.made]
 
 
 def test_a_signal_that_no_rule_wants_makes_a_trace_and_nothing_else() -> None:
     plan = made(rule("post"), post=signal("nothing to see"))
     assert (plan.matched, plan.records, plan.topics) == ((), (), ())
-    assert [trace.matched for trace in plan.trace.rules] == [False]
+    assert [trace.matched for trace in plan.rules] == [False]
 
 
 def test_what_a_record_requires_comes_before_it() -> None:
@@ -263,13 +262,13 @@ def test_a_title_counts_for_topics() -> None:
     assert made(rule(), post=signal("late", title="Acme")).topics == ("acme",)
 
 
-def test_the_trace_names_every_record_with_its_rule() -> None:
-    trace = made(rule("post")).trace
-    assert [(note.mapping, note.rule, note.made, note.key) for note in trace.records] == [
+def test_a_plan_names_every_record_with_its_rule() -> None:
+    plan = made(rule("post"))
+    assert [(note.mapping, note.rule, note.made, note.key) for note in plan.notes] == [
         ("author", "rule", True, "mastodon:ada"),
         ("post", "rule", True, "mastodon:post"),
     ]
-    assert msgspec.json.decode(msgspec.json.encode(trace), type=Trace) == trace
+    assert plan.asked_by == {("crm", "author"): "rule", ("crm", "post"): "rule"}
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [

@@ -16,10 +16,11 @@ from sqlalchemy import text
 
 from hub.core.errors import Unavailable, Uncertain
 from hub.core.keys import idempotency_key
+from hub.core.ledger import RETRYABLE
 from hub.core.model import Change, RawItem
-from hub.flow.back.reply import discard
-from hub.flow.deliver import deliver_batch
-from hub.flow.process import process, process_batch
+from hub.flow.converse.replies import discard
+from hub.flow.decide.batch import process, process_batch
+from hub.flow.deliver.send import deliver_batch
 from hub.flow.sweep import sweep
 from hub.runtime import Hub
 from tests.hub.flow.trial import let_replies, wipe
@@ -210,9 +211,9 @@ class Engine(RuleBasedStateMachine):
     @act(4, what=("retry", "retry", "discard", *LANES), number=NUMBERS)
     def decide(self, what: str, number: int) -> None:
         if what == "retry":
-            self.retry(self.rows("dead", "review", "retry", "blocked", "parked", "uncertain"), number)
+            self.retry(self.rows(*(RETRYABLE - {"pending"})), number)
         elif what == "discard":
-            self._discard(self.rows("dead", "review"), number)
+            self._discard(self.rows("dead", "review", "approval"), number)
         else:
             self._resume(what)
 

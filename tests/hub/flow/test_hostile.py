@@ -16,12 +16,13 @@ from msgspec.structs import replace
 from hub.core.errors import Uncertain
 from hub.core.model import Ignored, RawItem, Translated
 from hub.flow.check import try_connections
-from hub.flow.deliver import deliver
-from hub.flow.intake import poll, polling_sources
-from hub.flow.process import process
+from hub.flow.decide.batch import process
+from hub.flow.deliver.send import deliver
+from hub.flow.intake.poll import poll, polling_sources
 from hub.testkit.fakes import SentRequest, answer
 from hub.testkit.sandbox import RunningSandbox
 from hub.testkit.server import LocalServer, Scripted
+from tests.databases import Databases
 from tests.hubs import LineSource, Made
 from tests.landing import NOON, SECRETS, VENDORS, Landing, landing, sandboxes
 from tests.plugins.hostile_items import item
@@ -57,6 +58,9 @@ REFUSALS: dict[str, dict[str, Any]] = {
 FIELDS = {"salesforce": "Text__c", "hubspot": "excerpt", "zendesk": "text"}
 
 
+NewDatabase = Callable[[Path], str]
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[dict[str, RunningSandbox]]:
     with sandboxes() as vendors:
@@ -71,14 +75,21 @@ def vendors(running: dict[str, RunningSandbox]) -> dict[str, RunningSandbox]:
     return running
 
 
+@pytest.fixture
+def database(databases: Databases) -> NewDatabase:
+    """Makes a migrated SQLite file in a folder, or finds the one that it made there."""
+
+    def make(folder: Path) -> str:
+        path = folder / "hub.db"
+        return f"sqlite:///{path}" if path.exists() else databases.sqlite(path)
+
+    return make
+
+
 def posts(*names: str) -> list[bytes]:
     """Posts of the webhook's form, each by an author of its own and a conversation of its own."""
     own = {("in_reply_to",): None}
     return [item("webhook", own | {("conversation_id",): one, ("author", "id"): one}, mark=one) for one in names]
-
-
-def database(folder: Path) -> str:
-    return f"sqlite:///{folder / 'hub.db'}"
 
 
 # -------------------------------------------------------------------------------------------------------------- poison
@@ -137,7 +148,7 @@ def refused(hub: Landing, vendor: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_rejection_tells_request_answer_field_and_reason(
-    vendor: str, tmp_path: Path, vendors: dict[str, RunningSandbox]
+    vendor: str, tmp_path: Path, database: NewDatabase, vendors: dict[str, RunningSandbox]
 ) -> None:
     with landing(tmp_path, database(tmp_path), vendors, targets=TARGETS) as hub:
         dead = refused(hub, vendor)
@@ -152,13 +163,13 @@ def test_a_rejection_tells_request_answer_field_and_reason(
 
 @pytest.mark.parametrize(("vendor", "name"), [("hubspot", "correlation_id"), ("zendesk", "request_id")])
 def test_a_rejection_names_the_vendors_own_number_of_the_request(
-    vendor: str, name: str, tmp_path: Path, vendors: dict[str, RunningSandbox]
+    vendor: str, name: str, tmp_path: Path, database: NewDatabase, vendors: dict[str, RunningSandbox]
 ) -> None:
     with landing(tmp_path, database(tmp_path), vendors, targets=TARGETS) as hub:
         assert refused(hub, vendor)["error"]["details"][name] == "c0ffee"
 
 
-def test_a_long_answer_is_kept_short(tmp_path: Path, vendors: dict[str, RunningSandbox]) -> None:
+def test_a_long_answer_is_kept_short(tmp_path: Path, database: NewDatabase, vendors: dict[str, RunningSandbox]) -> None:
     long = {**REFUSALS["zendesk"], "body": {"error": "RecordInvalid", "description": "x" * 50_000}}
     with landing(tmp_path, database(tmp_path), vendors, targets=[("zendesk", "signal")]) as hub:
         vendors["zendesk"].sandbox.faults.set([long])
@@ -170,7 +181,7 @@ def test_a_long_answer_is_kept_short(tmp_path: Path, vendors: dict[str, RunningS
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_the_terminal_shows_a_dead_letter_whole(
-    vendor: str, tmp_path: Path, vendors: dict[str, RunningSandbox]
+    vendor: str, tmp_path: Path, database: NewDatabase, vendors: dict[str, RunningSandbox]
 ) -> None:
     with landing(tmp_path, database(tmp_path), vendors, targets=TARGETS) as hub:
         dead = refused(hub, vendor)
@@ -204,6 +215,7 @@ def kept(folder: Path) -> bytes:
 def test_a_token_that_a_vendor_echoes_is_neither_stored_nor_logged(
     vendor: str,
     tmp_path: Path,
+    database: NewDatabase,
     vendors: dict[str, RunningSandbox],
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -229,6 +241,7 @@ def test_a_token_that_a_vendor_echoes_is_neither_stored_nor_logged(
 def test_a_token_that_cannot_stand_in_a_header_is_neither_stored_nor_logged(
     vendor: str,
     tmp_path: Path,
+    database: NewDatabase,
     vendors: dict[str, RunningSandbox],
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -251,6 +264,7 @@ def test_a_token_that_cannot_stand_in_a_header_is_neither_stored_nor_logged(
 def test_a_token_that_a_network_echoes_is_neither_stored_nor_logged(
     status: int,
     tmp_path: Path,
+    database: NewDatabase,
     vendors: dict[str, RunningSandbox],
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -278,7 +292,7 @@ def test_a_token_that_a_network_echoes_is_neither_stored_nor_logged(
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_a_door_that_our_own_rules_close_pauses_the_connection_and_burns_nothing(
-    vendor: str, tmp_path: Path, vendors: dict[str, RunningSandbox]
+    vendor: str, tmp_path: Path, database: NewDatabase, vendors: dict[str, RunningSandbox]
 ) -> None:
     with landing(tmp_path, database(tmp_path), vendors, targets=[(vendor, "signal")], private=False) as hub:
         hub.take("webhook", posts("one", "two"))
@@ -291,7 +305,7 @@ def test_a_door_that_our_own_rules_close_pauses_the_connection_and_burns_nothing
 
 @pytest.mark.parametrize("vendor", VENDORS)
 def test_what_a_closed_door_held_back_lands_once_it_is_open(
-    vendor: str, tmp_path: Path, vendors: dict[str, RunningSandbox]
+    vendor: str, tmp_path: Path, database: NewDatabase, vendors: dict[str, RunningSandbox]
 ) -> None:
     with landing(tmp_path, database(tmp_path), vendors, targets=[(vendor, "signal")], private=False) as hub:
         hub.take("webhook", posts("one", "two"))
@@ -304,7 +318,9 @@ def test_what_a_closed_door_held_back_lands_once_it_is_open(
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_a_check_tells_of_a_closed_door(vendor: str, tmp_path: Path, vendors: dict[str, RunningSandbox]) -> None:
+def test_a_check_tells_of_a_closed_door(
+    vendor: str, tmp_path: Path, database: NewDatabase, vendors: dict[str, RunningSandbox]
+) -> None:
     with landing(tmp_path, database(tmp_path), vendors, targets=[(vendor, "signal")], private=False) as hub:
         (tried,) = [one for one in try_connections(hub.hub) if one.connection == vendor]
     assert not tried.fine
@@ -314,7 +330,7 @@ def test_a_check_tells_of_a_closed_door(vendor: str, tmp_path: Path, vendors: di
 # ------------------------------------------------------------------------------------------------------ one busy ticket
 
 
-def test_one_busy_ticket_holds_up_no_other(tmp_path: Path) -> None:
+def test_one_busy_ticket_holds_up_no_other(tmp_path: Path, database: NewDatabase) -> None:
     with (
         sandboxes(zendesk={"updates_per_ticket": 1}) as vendors,
         landing(tmp_path, database(tmp_path), vendors, targets=[("zendesk", "ticket")]) as hub,
@@ -328,7 +344,7 @@ def test_one_busy_ticket_holds_up_no_other(tmp_path: Path) -> None:
         assert len(hub.made("zendesk", "ticket", "ticket")) == 2
 
 
-def test_a_root_that_is_heard_after_its_replies_leaves_them_their_ticket(tmp_path: Path) -> None:
+def test_a_root_that_is_heard_after_its_replies_leaves_them_their_ticket(tmp_path: Path, database: NewDatabase) -> None:
     late = {("in_reply_to",): None, ("conversation_id",): None}
     with (
         sandboxes() as vendors,

@@ -64,7 +64,7 @@ def test_work_that_fails_ends_the_renewals(quick: None) -> None:
 
 def test_renewals_come_well_before_a_lease_ends() -> None:
     from hub.store.connections import LEASE as CURSOR
-    from hub.store.deliveries import LEASE as DELIVERY
     from hub.store.inbox import LEASE as INBOX
+    from hub.store.ledger.deliveries import LEASE as DELIVERY
 
     assert min(CURSOR, DELIVERY, INBOX).total_seconds() >= 2.5 * lease.RENEW_S

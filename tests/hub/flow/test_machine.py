@@ -15,12 +15,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import invariant, run_state_machine_as_test
 from sqlalchemy import bindparam, text
 
-from hub.core.delivery import OPEN, check_transition
-from hub.core.exchange.wording import WAITS
 from hub.core.keys import signal_key
+from hub.core.ledger import AWAITING_PERSON, IN_DEAD_END, OPEN, check_transition
+from hub.core.notes import WAITS
 from hub.core.retry import FAILURES, SCHEDULE
-from hub.flow.process import process
+from hub.flow.decide.batch import process
 from hub.flow.sweep import sweep
+from hub.store import open_store
 from tests.hub.flow.engine import Engine, Post
 from tests.hub.flow.trial import note_moves, opened
 from tests.hub.flow.vendor import CLASSES, LANES, Mark
@@ -105,11 +106,11 @@ class Watched(Engine):
         fresh = [row for row in replies if row["id"] > self.counted and row["state"] != "dead"]
         self.counted = max((row["id"] for row in replies), default=self.counted)
         if self.policy == "approve":
-            assert all((row["state"], row["error"]) == ("review", {"message": WAITS}) for row in fresh)
+            assert all((row["state"], row["error"]) == ("approval", {"message": WAITS}) for row in fresh)
             self.unasked.update(row["id"] for row in fresh)
         for row in replies:
             if row["id"] in self.unasked:
-                assert row["state"] in ("review", "discarded", "superseded"), row
+                assert row["state"] in ("approval", "discarded", "superseded"), row
                 assert row["attempts"] == 0, row
 
     def _who_is_never_there_is_left_alone(self) -> None:
@@ -122,7 +123,7 @@ class Watched(Engine):
     def teardown(self) -> None:
         self._settle()
         self._nothing_vanished()
-        self.retry(self.rows("dead", "review"))
+        self.retry(self.rows(*IN_DEAD_END))
         self.hub.store.inbox.retry(None, now=self.clock())
         self._settle()
         self._nothing_vanished()
@@ -143,14 +144,14 @@ class Watched(Engine):
         """Every raw row is decided, every row of the ledger has ended or says what it waits for, and its attempts are told."""
         assert self.hub.store.inbox.counts().keys() <= DECIDED
         rows = self.rows()
-        stuck = {row["id"] for row in rows if row["state"] in ("dead", "review")}
+        stuck = {row["id"] for row in rows if row["state"] in IN_DEAD_END}
         for row in rows:
             whole = self.hub.store.outbox.get(row["id"])
             assert whole is not None
             assert all(one["finished_at"] and one["outcome"] for one in whole["tries"]), whole
             burnt = [one for one in whole["tries"] if (one["error"] or {}).get("class") not in FREE]
             assert row["attempts"] <= min(len(burnt), len(SCHEDULE)), f"an attempt was burnt that was none: {whole}"
-            if row["state"] not in ENDED | {"review"}:
+            if row["state"] not in ENDED | AWAITING_PERSON:
                 assert stuck, f"it waits for nothing: {whole}"
 
     def _everything_is_right(self) -> None:
@@ -193,16 +194,18 @@ class Watched(Engine):
         assert refused or not [one for one in left if not self.allowed[one.mark]], left
 
 
-@pytest.mark.timeout(0 if EXAMPLES else 120)
+@pytest.mark.timeout(0 if EXAMPLES else 300)
 @pytest.mark.parametrize("kind", CLASSES)
-def test_nothing_is_lost_and_nothing_is_doubled(kind: str, database_url: str, tmp_path: Path) -> None:
-    with opened(database_url, tmp_path, kind) as hub:
+def test_nothing_is_lost_and_nothing_is_doubled(kind: str, own_database: str, tmp_path: Path) -> None:
+    store = open_store(own_database)
+    store.database.migrate()
+    with opened(store, tmp_path, kind) as hub:
         note_moves(hub)
         machine = type("EngineOne", (Watched,), {"hub": hub})
         run_state_machine_as_test(
             machine,
             settings=settings(
-                max_examples=int(EXAMPLES or FEW[database_url.partition(":")[0].partition("+")[0]]),
+                max_examples=int(EXAMPLES or FEW[own_database.partition(":")[0].partition("+")[0]]),
                 stateful_step_count=40,
                 deadline=None,
                 derandomize=not EXAMPLES,

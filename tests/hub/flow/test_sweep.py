@@ -10,7 +10,7 @@ from msgspec import json
 from hub.config.settings import SourceSection
 from hub.core.errors import Unavailable
 from hub.core.spec import Rule
-from hub.flow.process import process
+from hub.flow.decide.batch import process
 from hub.flow.sweep import prepare, ring_due, sweep
 from tests.hubs import NOON, Made
 

@@ -12,8 +12,8 @@ from hub.config.settings import Settings
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Plugin
 from hub.runtime import Hub
-from hub.store import open_store
-from hub.store.tables import metadata
+from hub.store import Store
+from hub.store.schema import metadata
 from tests.hub.flow.vendor import CLASSES, Shop, Street, Vendor
 from tests.hubs import MAPPINGS, TOPICS, Clock, FakeRegistry, to_toml
 
@@ -26,7 +26,7 @@ deliver = [{ destination = "desk", mapping = "said" }, { destination = "desk", m
 
 
 @contextmanager
-def opened(database_url: str, folder: Path, kind: str) -> Iterator[Hub]:
+def opened(store: Store, folder: Path, kind: str) -> Iterator[Hub]:
     """A hub whose posts come from a network that is answered, and whose records, tickets and notes go to a desk."""
     (folder / "rules.toml").write_text(RULES)
     (folder / "topics.toml").write_text(TOPICS)
@@ -48,8 +48,6 @@ def opened(database_url: str, folder: Path, kind: str) -> Iterator[Hub]:
         "workers": {"batch": 4},
         "file": folder / "config.toml",
     }
-    store = open_store(database_url)
-    store.database.migrate()
     hub = Hub(
         Settings.model_validate(sections), store, InProcessBell(), FakeRegistry(plugins), clock, jitter=lambda: 0.0
     )

@@ -25,7 +25,7 @@ from hub.core.errors import (
 )
 from hub.core.model import Delivery, RawItem, RemoteRef, Reply
 from hub.sdk.connectors import Context, Idempotency, Lookup, Native, NoIdempotency, Outcome, Upsert
-from tests.hub.flow.back.desk import Desk, Talk
+from tests.hub.flow.desk import Desk, Talk
 from tests.hubs import Clock
 
 WINDOW, LAG = timedelta(hours=2), timedelta(seconds=40)

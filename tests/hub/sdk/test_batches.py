@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import ConnectorError, Delivery, Outcome, RateLimited, Rejected, RemoteRef, Retryable, Uncertain
-from hub.sdk.batches import chunks, one_by_one, rounds
+from hub.sdk.batches import bug, chunks, one_by_one, rounds
 
 
 def delivery(number: int, ticket: str) -> Delivery:
@@ -28,7 +28,7 @@ def delivery(number: int, ticket: str) -> Delivery:
 BATCH = [delivery(1, "a"), delivery(2, "a"), delivery(3, "b")]
 
 
-def write(failing: ConnectorError, *, by_line: bool) -> list[type[ConnectorError] | None]:
+def write(failing: Exception, *, by_line: bool) -> list[type[ConnectorError] | None]:
     """What became of a batch whose first delivery fails so."""
 
     def say(one: Delivery) -> Outcome:
@@ -63,9 +63,16 @@ def test_no_place_stands_twice_in_a_round_and_each_place_keeps_its_order(items: 
         (Uncertain("who knows"), False, [Uncertain, None, None]),
         (Retryable("this ticket is full"), True, [Retryable, Retryable, None]),
         (RateLimited("the account is full"), True, [RateLimited] * 3),
+        (ValueError("a bug"), True, [Uncertain, Retryable, None]),
+        (ValueError("a bug"), False, [Uncertain, None, None]),
     ],
 )
 def test_what_fails_holds_up_its_line_or_all(
-    failing: ConnectorError, by_line: bool, became: list[type[ConnectorError] | None]
+    failing: Exception, by_line: bool, became: list[type[ConnectorError] | None]
 ) -> None:
     assert write(failing, by_line=by_line) == became
+
+
+def test_a_bug_is_told_by_its_cause() -> None:
+    cause = KeyError("x")
+    assert (bug(cause).code, bug(cause).__cause__) == ("bug", cause)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from hub.core.model import Author, Label, RawItem, Record, Signal
+from hub.core.decide.judgement import Judged
+from hub.core.decide.trace import Trace
+from hub.core.model import Author, Label, Planned, RawItem, Record, Signal
 from hub.store import Store
-from hub.store.deliveries import Claim, Settlement
-from hub.store.outbox import Planned
-from hub.store.signals import Judged
+from hub.store.ledger.deliveries import Claim, Settlement
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 LATER = NOON + timedelta(minutes=5)
@@ -48,7 +48,7 @@ def signal(key: str = "rss:1", **changes: Any) -> Signal:
 
 def judged(one: Signal, *labels: Label) -> Judged:
     """A signal as it is stored."""
-    return Judged(one, labels, {}, matched=False)
+    return Judged(one, labels, Trace(), matched=False)
 
 
 def author(key: str = "rss:ada", **changes: Any) -> Author:

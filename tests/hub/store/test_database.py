@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from hub.core.errors import ConfigError
 from hub.store import Store, StoreUnavailable, WrongRevision, open_store
 from hub.store.database import NAP_S, among, chunks, holder_is_gone, lease_token, open_database
-from hub.store.tables import deliveries, inbox, needs, signals, storable
+from hub.store.schema import deliveries, inbox, needs, signals, storable
 from tests.hub.store.given import NOON, judged, plan, raw, record, signal
 
 Limited = Callable[[str], Store]
@@ -225,8 +225,8 @@ def test_migrating_twice_changes_nothing(store: Store) -> None:
     assert len(store.outbox.recent()) == 1
 
 
-def test_many_that_migrate_at_once_do_no_harm(database_url: str) -> None:
-    stores = [open_store(database_url) for _ in range(4)]
+def test_many_that_migrate_at_once_do_no_harm(own_database: str) -> None:
+    stores = [open_store(own_database) for _ in range(4)]
     failed: list[Exception] = []
 
     def work(store: Store) -> None:
@@ -246,8 +246,8 @@ def test_many_that_migrate_at_once_do_no_harm(database_url: str) -> None:
     assert failed == []
 
 
-def test_an_empty_database_has_the_wrong_revision(database_url: str) -> None:
-    store = open_store(database_url)
+def test_an_empty_database_has_the_wrong_revision(own_database: str) -> None:
+    store = open_store(own_database)
     with pytest.raises(WrongRevision, match=r"revision None.*hub db upgrade"):
         store.database.check_revision()
     store.close()

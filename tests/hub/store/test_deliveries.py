@@ -10,7 +10,7 @@ import pytest
 
 from hub.core.model import RemoteRef
 from hub.store import Store, open_store
-from hub.store.deliveries import LEASE
+from hub.store.ledger.deliveries import LEASE
 from tests.hub.store.given import (
     HOSTILE,
     LATER,

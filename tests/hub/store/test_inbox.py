@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from hub.core.errors import Conflict
 from hub.store import Store, open_store
 from hub.store.inbox import ALONE_AFTER, LEASE, QUARANTINE_AFTER, Settled
 from tests.hub.store.given import HOSTILE, LATER, MENDED, NOON, raw
@@ -25,9 +26,9 @@ def claimed(store: Store, *, limit: int = 100, now: object = NOON) -> tuple[str,
     return token, [row.id for row in rows]
 
 
-def settle(store: Store, token: str, *rows: Settled) -> bool:
+def settle(store: Store, token: str, *rows: Settled) -> None:
     with store.database.write() as conn:
-        return store.inbox.settle(conn, token, rows)
+        store.inbox.settle(conn, token, rows)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +76,7 @@ def test_nul_and_half_surrogates_in_a_name_do_not_stop_the_page(store: Store, co
 def test_a_reason_with_nul_settles_its_row(store: Store) -> None:
     fill(store, 1)
     token, (row,) = claimed(store)
-    assert settle(store, token, Settled(row, "failed", HOSTILE))
+    settle(store, token, Settled(row, "failed", HOSTILE))
     assert store.inbox.failed()[0]["note"] == MENDED
 
 
@@ -134,7 +135,7 @@ def test_claims_of_many_threads_never_overlap(store: Store) -> None:
 def test_settled_rows_are_not_claimed_again(store: Store) -> None:
     fill(store, 2)
     token, ids = claimed(store)
-    assert settle(store, token, *(Settled(one, "done") for one in ids))
+    settle(store, token, *(Settled(one, "done") for one in ids))
     assert (claimed(store)[1], store.inbox.counts()) == ([], {"done": 2})
 
 
@@ -142,14 +143,16 @@ def test_settling_after_the_lease_was_lost_changes_nothing(store: Store) -> None
     fill(store, 1)
     token, (row,) = claimed(store)
     store.inbox.expire(now=LATER)
-    assert not settle(store, token, Settled(row, "done"))
+    with pytest.raises(Conflict):
+        settle(store, token, Settled(row, "done"))
     assert store.inbox.counts() == {"new": 1}
 
 
 def test_settling_a_part_only_is_refused(store: Store) -> None:
     fill(store, 2)
     token, ids = claimed(store)
-    assert not settle(store, token, Settled(ids[0], "done"))
+    with pytest.raises(Conflict):
+        settle(store, token, Settled(ids[0], "done"))
 
 
 def test_released_rows_are_due_at_once_and_have_lost_nothing(store: Store) -> None:

@@ -7,11 +7,11 @@ import threading
 import pytest
 from sqlalchemy import event, text, update
 
-from hub.core.model import RemoteRef
+from hub.core.model import Planned, RemoteRef
 from hub.store import Store
-from hub.store.deliveries import Settlement
-from hub.store.outbox import _COUNTS, Planned
-from hub.store.tables import deliveries
+from hub.store.ledger.deliveries import Settlement
+from hub.store.ledger.outbox import _COUNTS
+from hub.store.schema import deliveries
 from tests.hub.store.given import LATER, NOON, claim, must_claim, plan, record, settle, states
 
 EVERY = ["pending", "retry", "delivered", "blocked", "parked", "uncertain", "review", "dead"]

@@ -7,10 +7,13 @@ from datetime import timedelta
 
 import pytest
 
+from hub.core.decide.judgement import Judged
+from hub.core.decide.trace import Trace
 from hub.core.model import Counts, Label, Media, Signal, Tombstone
+from hub.core.signals import Stats
 from hub.store import Store
 from hub.store.inbox import Settled
-from hub.store.signals import Judged, Stats, Wanted
+from hub.store.signals import Wanted
 from tests.hub.store.given import HOSTILE, LATER, MENDED, NOON, author, judged, raw, signal
 
 
@@ -25,10 +28,10 @@ def mood(value: str, score: float | None, **more: object) -> Label:
 
 def test_a_signal_comes_back_as_it_was_given(store: Store) -> None:
     given = signal(counts=Counts(likes=3), media=(Media("image", "https://x/a.png"),), hashtags=("a", "ä"), text="Ä 🎉")
-    add(store, Judged(given, [mood("positive", 0.5)], {"rules": "v"}, matched=True))
+    add(store, Judged(given, [mood("positive", 0.5)], Trace("v"), matched=True))
     row = store.signals.get("rss:1")
     assert row is not None
-    assert (row["signal"], row["labels"], row["trace"]) == (given, [mood("positive", 0.5)], {"rules": "v"})
+    assert (row["signal"], row["labels"], row["trace"]) == (given, [mood("positive", 0.5)], Trace("v"))
 
 
 def test_a_signal_that_is_there_already_is_not_added_again(store: Store) -> None:
@@ -44,10 +47,10 @@ def test_nul_and_half_surrogates_do_not_stop_a_batch(store: Store, field: str) -
 
 
 def test_a_hostile_mention_and_trace_are_kept_mended(store: Store) -> None:
-    add(store, Judged(signal(mentions=(HOSTILE,)), [], {"notes": [HOSTILE]}, matched=False))
+    add(store, Judged(signal(mentions=(HOSTILE,)), [], Trace(notes=(HOSTILE,)), matched=False))
     row = store.signals.get("rss:1")
     assert row is not None
-    assert (row["signal"].mentions, row["trace"]) == ((MENDED,), {"notes": [MENDED]})
+    assert (row["signal"].mentions, row["trace"]) == ((MENDED,), Trace(notes=(MENDED,)))
 
 
 @pytest.mark.parametrize("field", ["name", "value", "model", "version"])
@@ -114,7 +117,7 @@ def test_a_hostile_question_finds_nothing_and_breaks_nothing(store: Store, asked
 )
 def test_a_page_holds_what_is_wanted(store: Store, wanted: Wanted, found: list[str]) -> None:
     add(store, judged(signal("a"), mood("positive", 1.0)), signal("b", text='say "ä" 100'))
-    add(store, Judged(signal("c", network="lines"), [], {}, matched=True))
+    add(store, Judged(signal("c", network="lines"), [], Trace(), matched=True))
     assert [row["key"] for row in store.signals.page(wanted)] == found
 
 

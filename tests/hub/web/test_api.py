@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from hub.core.keys import signal_key
-from hub.flow.explain import explain
+from hub.flow.views.explain import explain
 from tests.hub.web.browser import Browser
 from tests.hubs import Made
 

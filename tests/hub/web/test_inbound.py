@@ -17,11 +17,11 @@ import pytest
 
 from hub.config.settings import Settings
 from hub.queue.inprocess import InProcessBell
-from hub.registry import Registry
 from hub.runtime import Hub
 from hub.store import Store, StoreUnavailable
 from hub.web.inbound import InboundDoor
 from tests.hubs import NOON, Clock
+from tests.watched import WatchedRegistry
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of 24 bytes at least").decode()
 Headers = dict[str, str]
@@ -68,7 +68,7 @@ class Knocker:
             }
         )
         self.clock, self.bell = Clock(), InProcessBell()
-        self.hub = Hub(settings, store, self.bell, Registry(), self.clock)  # type: ignore[arg-type]  # or a fake
+        self.hub = Hub(settings, store, self.bell, WatchedRegistry(), self.clock)  # type: ignore[arg-type]  # or a fake
         self.door = InboundDoor(self.hub)
 
     def knock(self, *parts: bytes, headers: Headers | None = None, **scope: str) -> Answer:

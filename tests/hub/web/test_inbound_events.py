@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from hub.sdk.connectors import Request, WebhookSource
-from hub.store import StoreUnavailable
+from hub.store import Store, StoreUnavailable
 from hub.web.inbound import InboundDoor
-from tests.hub.flow.back.desk import Stage, make_stage
+from tests.hub.flow.desk import Stage, make_stage
 
 Answer = tuple[int, dict[str, str], bytes]
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Any:
-    made = make_stage(f"sqlite:///{tmp_path / 'hub.db'}", tmp_path)
+def stage(sqlite_store: Store, tmp_path: Path) -> Any:
+    made = make_stage(sqlite_store, tmp_path)
     yield made
     made.hub.close()
 
@@ -71,7 +71,7 @@ def test_what_is_not_genuine_is_refused_and_not_stored(stage: Stage) -> None:
 
 
 def test_a_body_that_is_no_event_is_taken_and_shown_as_failed(stage: Stage) -> None:
-    from hub.flow.process import process
+    from hub.flow.decide.batch import process
 
     assert knock(stage, b"no json")[0] == 200
     process(stage.hub)

@@ -9,7 +9,7 @@ import pytest
 
 from hub.core.errors import Rejected, Unavailable
 from hub.core.retry import FAILURES
-from hub.flow.watch.rounds import make_round
+from hub.flow.monitor.schedule import make_round
 from hub.queue.pace import UsageNote
 from tests.hub.web.browser import Browser
 from tests.hubs import Made
@@ -46,7 +46,7 @@ def test_deliveries_signals_and_attempts_are_counted(new_hub: NewHub) -> None:
 
 
 def test_the_oldest_due_delivery_is_timed(new_hub: NewHub) -> None:
-    from hub.flow.process import process
+    from hub.flow.decide.batch import process
 
     made = new_hub()
     made.say({"id": "1", "text": "acme"})

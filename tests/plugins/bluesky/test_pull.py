@@ -188,7 +188,31 @@ def test_a_session_that_ends_soon_is_renewed_and_kept(world: Xrpc, ctx: Context)
     world.exp = FAR
     list(source(world).pull(ctx, None))
     list(source(world).pull(ctx, None))
-    assert (world.calls["createSession"], world.calls["refreshSession"]) == (1, 2)
+    assert (world.calls["createSession"], world.calls["refreshSession"]) == (1, 1)
+
+
+def test_an_account_that_lives_on_another_host_is_asked_there(ctx: Context) -> None:
+    home = {
+        "service": [{"id": "#atproto_pds", "type": "AtprotoPersonalDataServer", "serviceEndpoint": "https://pds.test"}]
+    }
+    world, asked = Xrpc(url="https://bsky.test"), []
+
+    def ask(method: str, url: str, headers: Any, content: bytes | None) -> HttpResponse:
+        asked.append(url.partition("?")[0])
+        found = world.answer(SentRequest(method, url, headers, content))
+        return answer(json=found.json() | {"didDoc": home}) if "createSession" in url else found
+
+    for _ in range(2):
+        list(source(world).pull(replace(ctx, http=FakeHttp(ask)), None))
+    listed = "https://pds.test/xrpc/app.bsky.notification.listNotifications"
+    assert asked == ["https://bsky.test/xrpc/com.atproto.server.createSession", listed, listed]
+
+
+def test_the_tokens_of_a_session_are_told_to_the_redactor(ctx: Context) -> None:
+    world = Xrpc(url="https://bsky.test")
+    http = FakeHttp(lambda method, url, headers, content: world.answer(SentRequest(method, url, headers, content)))
+    list(source(world).pull(replace(ctx, http=http), None))
+    assert {*world.valid, *world.refresh} <= set(http.secrets)
 
 
 @pytest.mark.parametrize("status", [400, 401])
@@ -338,7 +362,13 @@ def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
         BlueskySource.Options.model_validate({"handle": "brand.test", "app_password": "x"} | options)
 
 
-@pytest.mark.parametrize(("handle", "origin"), [("ann.test", "hub"), ("did:plc:ann", "hub"), ("brand.test", "source")])
+@pytest.mark.parametrize(
+    ("handle", "origin"),
+    [
+        *((own, "hub") for own in ("ann.test", "did:plc:ann", "Ann.Test", "@ANN.test", " @ann.test")),
+        *((own, "source") for own in ("brand.test", "ann", "DID:PLC:ANN")),
+    ],
+)
 def test_what_we_wrote_ourselves_is_marked(world: Xrpc, ctx: Context, handle: str, origin: str) -> None:
     world.posts = [post(1, minutes_ago=1)]
     bluesky = source(world, mentions=False, searches=["x"], handle=handle)
@@ -346,6 +376,23 @@ def test_what_we_wrote_ourselves_is_marked(world: Xrpc, ctx: Context, handle: st
     found = bluesky.translate(page.items[0])
     assert isinstance(found, Translated)
     assert found.signals[0].origin == origin
+
+
+def test_what_we_wrote_under_another_handle_is_ours_by_its_did(world: Xrpc, ctx: Context) -> None:
+    ours = post(1, minutes_ago=1)
+    ours["author"] = {"did": DID, "handle": "handle.invalid"}
+    world.posts = [ours]
+    bluesky = source(world, mentions=False, searches=["x"])
+    (page,) = bluesky.pull(ctx, None)
+    found = bluesky.translate(page.items[0])
+    assert isinstance(found, Translated)
+    assert found.signals[0].origin == "hub"
+
+
+def test_notifications_of_other_kinds_do_not_make_a_poll_read_further_back(world: Xrpc, ctx: Context) -> None:
+    world.notifications, world.page = [post(n, minutes_ago=n * 60, reason="like") for n in range(100)], 10
+    list(source(world).pull(ctx, {"mentions": NOW.isoformat()}))
+    assert world.calls["listNotifications"] == 1
 
 
 def test_only_the_service_and_bluesky_can_be_reached() -> None:

@@ -25,7 +25,7 @@ _CUT = (Trouble.CUT, Trouble.LOST)
 @dataclass
 class BlueskyTown(Xrpc, Town):
     """`records` by at-uri; `blocks` names accounts that block us, `gated` threads in which we may not answer, `away` accounts
-    with the code that hides them; `written` what we sent to be written."""
+    with the code that hides them; `written` what we sent to be written; where it `lags`, views do not show our likes yet."""
 
     clock: FakeClock = field(default_factory=FakeClock)
     records: dict[str, Json] = field(default_factory=dict)
@@ -34,6 +34,7 @@ class BlueskyTown(Xrpc, Town):
     gated: set[str] = field(default_factory=set)
     away: dict[str, tuple[str, str]] = field(default_factory=dict)
     next: Trouble | None = None
+    lags: bool = False
     down: bool = False
 
     # -------------------------------------------------------------------------------------------------- as a test uses it
@@ -65,11 +66,13 @@ class BlueskyTown(Xrpc, Town):
         root = record.get("reply", {}).get("root", {}).get("uri", uri)
         handle = next(name for name, one in HANDLES.items() if one == did)
         author = {"did": did, "handle": handle, "viewer": {"muted": False, "blockedBy": False}}
-        viewer = {"replyDisabled": True} if root in self.gated else {"threadMuted": False}
+        viewer: Json = {"replyDisabled": True} if root in self.gated else {"threadMuted": False}
+        if like := self._like_of(uri):
+            viewer["like"] = like
         return {**self.ref(uri), "author": author, "record": record, "indexedAt": record["createdAt"], "viewer": viewer}
 
     def answers(self) -> Sequence[bytes]:
-        return [json.dumps(self.view(uri)).encode() for uri in self.records if uri.startswith(f"at://{DID}/")]
+        return [json.dumps(self.view(uri)).encode() for uri in self.records if uri.startswith(f"at://{DID}/{POST}/")]
 
     def delete(self, payload: bytes) -> None:
         self.records.pop(json.loads(payload)["uri"])
@@ -124,8 +127,8 @@ class BlueskyTown(Xrpc, Town):
             case "resolveHandle":
                 did = HANDLES.get(query["handle"])
                 return {"did": did} if did else self._refuse("Unable to resolve handle")
-            case "createRecord":
-                return self._create(request.json())
+            case "createRecord" | "putRecord" | "deleteRecord":
+                return {"c": self._create, "p": self._put, "d": self._delete}[name[0]](request.json())
         return super()._content(name, query, request)
 
     def _shown(self, uri: str) -> bool:
@@ -145,8 +148,27 @@ class BlueskyTown(Xrpc, Town):
             return self._refuse(message, code)
         return {"did": did, "handle": "somebody.test"}
 
+    def _delete(self, body: Json) -> Any:
+        self.records.pop(_uri(body), None)
+        return {}
+
+    def _put(self, body: Json) -> Any:
+        found = self.records.get(_uri(body))
+        if body.get("swapRecord") != (_cid(found) if found else None):
+            return self._refuse("Record was at another version", "InvalidSwap")
+        self.records[_uri(body)] = body["record"]
+        return self.ref(_uri(body))
+
+    def _like_of(self, uri: str) -> str | None:
+        """Our like of a post, unless the view lags."""
+        ours = f"at://{DID}/app.bsky.feed.like/"
+        likes = (
+            one for one, record in self.records.items() if one.startswith(ours) and record["subject"]["uri"] == uri
+        )
+        return None if self.lags else next(likes, None)
+
     def _create(self, body: Json) -> Any:
-        uri = f"at://{body['repo']}/{body['collection']}/{body['rkey']}"
+        uri = _uri(body)
         self.written.append(body)
         if uri in self.records:
             return 500, {"error": "InternalServerError", "message": "Internal Server Error"}
@@ -157,6 +179,10 @@ class BlueskyTown(Xrpc, Town):
     @staticmethod
     def _refuse(message: str, code: str = "InvalidRequest") -> tuple[int, Json]:
         return 400, {"error": code, "message": message}
+
+
+def _uri(body: Json) -> str:
+    return f"at://{body['repo']}/{body['collection']}/{body['rkey']}"
 
 
 def _cid(record: Json) -> str:

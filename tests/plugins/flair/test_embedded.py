@@ -14,6 +14,8 @@ from plugins.flair.config import EMBEDDED_SHA256
 from plugins.flair.enricher import FlairEnricher
 from plugins.flair.translate import CLASSES
 
+pytestmark = pytest.mark.model
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 STARTS = {
     "en": ("The driver was", "Your new app is", "My parcel is", "Support was", "The hotel room was"),

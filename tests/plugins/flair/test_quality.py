@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 import pytest
 from sklearn.metrics import f1_score  # type: ignore[import-untyped]  # scikit-learn ships no types
 
-from hub.flow.label import label_lines
+from hub.flow.decide.label import label_lines
 from plugins.flair.enricher import FlairEnricher
 from plugins.flair.translate import CLASSES
 from tests.material import shared
+
+pytestmark = pytest.mark.model
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 

@@ -12,6 +12,8 @@ import pytest
 from hub import Rejected, Signal
 from plugins.flair.enricher import FlairEnricher
 
+pytestmark = pytest.mark.model
+
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 

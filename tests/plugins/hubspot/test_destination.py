@@ -15,6 +15,7 @@ from hub import (
     RateLimited,
     Rejected,
     RemoteRef,
+    Retryable,
     Unauthorised,
     Unavailable,
     Uncertain,
@@ -142,7 +143,7 @@ def test_a_batch_that_is_bad_all_through_costs_a_bounded_number_of_calls(open_ac
     failed = errors(account.destination.deliver(account.ctx, signals(100, fields={"sentiment": "furious"})))
     assert len(failed) == 100
     assert account.calls("social_signal") <= 31
-    assert {type(error) for error in failed.values()} == {Rejected, Unavailable}
+    assert {type(error) for error in failed.values()} == {Rejected, Retryable}
 
 
 def test_an_object_that_does_not_exist_is_rejected(account: Account) -> None:

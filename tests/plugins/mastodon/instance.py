@@ -15,7 +15,7 @@ PATHS = {
     "tag:acme": "/api/v1/timelines/tag/acme",
     "public": "/api/v1/timelines/public",
     "notifications": "/api/v1/notifications",
-    "conversations": "/api/v1/conversations/",
+    "conversations": "/api/v1/conversations",
 }
 
 

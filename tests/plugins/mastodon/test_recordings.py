@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import lzma
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
@@ -113,7 +114,10 @@ def test_a_field_of_every_status_is_what_the_json_says(field: str, expected: Any
 
 def test_the_text_of_every_status_is_its_content_without_the_tags() -> None:
     for status in statuses():
-        assert "".join(read(status).signals[0].text.split()) == stripped(status["content"]), status["uri"]
+        signal = read(status).signals[0]
+        line = r'<(p|span) class="quote-inline">.*?</\1>'
+        content = re.sub(line, "", status["content"]) if signal.quotes else status["content"]
+        assert "".join(signal.text.split()) == stripped(content), status["uri"]
 
 
 def test_counts_of_every_status_are_those_of_the_json() -> None:
@@ -154,7 +158,7 @@ def test_nothing_that_an_instance_sent_ends_in_another_error() -> None:
 
 
 def test_what_the_source_keeps_of_a_recorded_page_is_each_entitys_exact_text() -> None:
-    page = statuses()[:20]
+    page = list({status["id"]: status for status in statuses()}.values())[:20]
     body = json.dumps(page, ensure_ascii=False, indent=1).encode()
     http = FakeHttp([answer(content=body)])
     source = MastodonSource(MastodonOptions(instance="https://m.example", public=True, backfill=20))

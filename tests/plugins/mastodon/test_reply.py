@@ -15,7 +15,7 @@ from hub import ConnectorError, Context, RawItem, Rejected, Reply, Translated, U
 from hub.testkit.contracts.replies import Trouble
 from hub.testkit.fakes import START, FakeClock, FakeHttp, MemoryState, answer, context
 from plugins.mastodon.config import VISIBILITIES, MastodonOptions
-from plugins.mastodon.reply import measure, narrowest
+from plugins.mastodon.reply import LENGTH, narrowest
 from plugins.mastodon.source import MastodonSource
 from tests.plugins.mastodon.town import HOME, TOKEN, MastodonTown
 
@@ -89,16 +89,16 @@ def test_where_nobody_knows_the_author_the_text_stays_as_it_is(town: MastodonTow
     ],
 )
 def test_length_counts_as_mastodon_counts(text: str, length: int) -> None:
-    assert measure(text) == length
+    assert LENGTH.of(text) == length
 
 
 @given(st.text(max_size=300))
 def test_length_is_never_more_than_code_points_and_a_link_each(text: str) -> None:
-    assert 0 <= measure(text) <= len(text) + 23 * text.count("://")
+    assert 0 <= LENGTH.of(text) <= len(text) + 23 * text.count("://")
 
 
 def test_a_text_far_beyond_any_limit_is_counted_at_once() -> None:
-    assert measure("🇩" * 100_000) == 100_000
+    assert LENGTH.of("🇩" * 100_000) == 100_000
 
 
 # ------------------------------------------------------------------------------------------------------- who may see it

@@ -26,6 +26,7 @@ from hub import (
     signal_key,
 )
 from plugins.mastodon.translate import identify, translate
+from tests.material import shared
 from tests.plugins.mastodon.instance import status
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
@@ -280,7 +281,11 @@ def test_a_marker_of_a_deletion_is_a_tombstone(marker: dict[str, Any], at: datet
 
 
 @pytest.mark.parametrize(
-    "own", ["ann", "@ann@m.example", "ann@m.example", "https://m.example/@ann", "https://m.example/users/ann", "7"]
+    "own",
+    [
+        *("ann", "@ann@m.example", "ann@m.example", "https://m.example/@ann", "https://m.example/users/ann", "7"),
+        *("Ann", "@ANN", "@Ann@M.Example", "https://M.example/@Ann/", " ann "),
+    ],
 )
 def test_our_own_posts_are_marked(own: str) -> None:
     assert said(status("1"), own)[0].origin == "hub"
@@ -393,7 +398,9 @@ def test_html_becomes_the_text_that_a_reader_sees(html: str, text: str) -> None:
 NAMED = {"id": "9", "username": "acme", "acct": "acme", "url": "https://m.example/@acme"}
 
 
-@pytest.mark.parametrize("own", ["acme", "@acme", "acme@m.example", "https://m.example/@acme", "9"])
+@pytest.mark.parametrize(
+    "own", ["acme", "@acme", "acme@m.example", "https://m.example/@acme", "9", "Acme", "@ACME@m.example"]
+)
 def test_a_post_that_mentions_us_is_a_mention_by_whatever_way_it_came(own: str) -> None:
     assert said(status("1", mentions=[NAMED]), own)[0].kind == "mention"
 
@@ -402,3 +409,43 @@ def test_a_post_that_mentions_us_is_a_mention_by_whatever_way_it_came(own: str) 
 def test_what_names_nobody_of_us_is_no_mention(fields: dict[str, Any]) -> None:
     assert said(status("1", **fields), "acme")[0].kind != "mention"
     assert said(status("1", mentions=[NAMED]))[0].kind == "post"
+
+
+def recorded(case: str) -> list[Signal]:
+    lines = shared(f"cases/{case}").read_bytes().splitlines()
+    return [signal for line in lines if line for signal in translated(raw(line)).signals]
+
+
+def test_a_boost_that_bears_the_posts_own_uri_does_not_overwrite_it() -> None:
+    post, boost = recorded("04-mastodon-boost-with-the-posts-uri.jsonl")
+    assert boost.key != post.key
+    assert (boost.kind, boost.quotes) == ("repost", post.key)
+
+
+def test_two_accounts_that_boost_one_post_make_two_signals() -> None:
+    post = status("1")
+    boosters = [{**post["account"], "uri": f"https://shop.example/users/{name}"} for name in ("ann", "bob")]
+    boosts = {said(status("1", account=one, reblog=post))[0].key for one in boosters}
+    assert len(boosts | {said(post)[0].key}) == 3
+
+
+def test_a_boost_with_a_uri_of_its_own_keeps_it() -> None:
+    assert said(status("2", reblog=status("1")))[0].native_id == status("2")["uri"]
+
+
+def test_the_line_for_servers_without_quotes_is_none_of_the_authors_words() -> None:
+    texts = [one.text for one in recorded("12-mastodon-quote-inline.jsonl")]
+    assert not any(text.startswith("RE:") for text in texts)
+    assert "This again?" in texts
+
+
+QUOTE_LINE = '<span class="quote-inline"><br>RE: https://m.example/@bob/2</span>'
+
+
+@pytest.mark.parametrize(("quote", "text"), [(status("2"), "Hm"), (None, "Hm\nRE: https://m.example/@bob/2")])
+def test_where_the_quoted_post_is_not_told_its_address_stays(quote: Any, text: str) -> None:
+    assert signal_of(content=f"<p>Hm{QUOTE_LINE}</p>", quote=quote).text == text
+
+
+def test_a_quote_as_akkoma_gives_it_names_the_quoted_post() -> None:
+    assert signal_of(quote=status("2")).quotes == signal_key("mastodon", status("2")["uri"])

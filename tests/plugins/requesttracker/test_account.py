@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from hub import HttpResponse, RateLimited, Rejected, Unauthorised, Unavailable, Uncertain
+from hub import RateLimited, Rejected, Unauthorised, Unavailable, Uncertain
 from hub.config.rulebook import default_mappings
-from hub.testkit.fakes import START, FakeHttp, answer, context
-from plugins.requesttracker.client import RequestTrackerClient, error_of
+from hub.sdk.http.errors import Effect
+from hub.testkit.fakes import FakeHttp, answer, context
+from plugins.requesttracker.client import RequestTrackerClient
 from plugins.requesttracker.config import RequestTrackerOptions
 from plugins.requesttracker.destination import RequestTrackerDestination
 from tests.plugins.requesttracker.conftest import TOKEN, MakeStand, Stand
@@ -87,29 +88,31 @@ def test_only_rts_own_host_is_reached() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "doubtful", "kind"),
+    ("status", "effect", "kind"),
     [
-        (302, True, Rejected),
-        (400, True, Rejected),
-        (401, True, Unauthorised),
-        (403, True, Rejected),
-        (404, False, Rejected),
-        (429, True, RateLimited),
-        (500, True, Uncertain),
-        (500, False, Unavailable),
-        (502, True, Uncertain),
-        (503, True, Unavailable),
+        (302, "once", Rejected),
+        (400, "once", Rejected),
+        (401, "once", Unauthorised),
+        (403, "once", Rejected),
+        (404, "reads", Rejected),
+        (429, "once", RateLimited),
+        (500, "once", Uncertain),
+        (500, "reads", Unavailable),
+        (502, "once", Uncertain),
+        (503, "once", Unavailable),
     ],
 )
-def test_a_status_means_what_the_engine_must_do(status: int, doubtful: bool, kind: type) -> None:
-    said = error_of(
-        HttpResponse(status, {}, b'{"message":"Permission Denied"}', "https://x/"), START, doubtful=doubtful
-    )
-    assert type(said) is kind
+def test_a_status_means_what_the_engine_must_do(status: int, effect: Effect, kind: type) -> None:
+    http = FakeHttp([answer(status, {"message": "Permission Denied"})])
+    with pytest.raises(kind) as caught:
+        RequestTrackerClient(RequestTrackerOptions(**GIVEN), context(http)).post("ticket", {}, effect=effect)
+    assert type(caught.value) is kind
 
 
 def test_a_refusal_carries_rts_own_words() -> None:
-    assert str(error_of(HttpResponse(400, {}, b'{"message":"Name in use"}', "https://x/"), START)) == "Name in use"
+    http = FakeHttp([answer(400, {"message": "Name in use"})])
+    with pytest.raises(Rejected, match=r"^Name in use$"):
+        RequestTrackerClient(RequestTrackerOptions(**GIVEN), context(http)).get("rt")
 
 
 def test_a_login_page_is_no_answer() -> None:
@@ -126,7 +129,7 @@ def test_a_list_without_a_number_of_pages_ends_at_its_empty_page() -> None:
     ]
     http = FakeHttp([answer(json=page) for page in pages])
     client = RequestTrackerClient(RequestTrackerOptions(**GIVEN), context(http))
-    assert [one["id"] for one in client.items("tickets")] == ["1", "2"]
+    assert [one.id("id") for one in client.items("tickets")] == ["1", "2"]
     assert [one.url.rpartition("=")[2] for one in http.requests] == ["1", "2", "3"]
 
 

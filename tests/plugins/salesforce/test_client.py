@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from hub import HttpResponse, RateLimited, Rejected, Unauthorised, Unavailable, Uncertain
 from hub.testkit.fakes import START, FakeClock, FakeHttp, answer, context
-from plugins.salesforce.client import Org, Tokens
+from plugins.salesforce.client import Org, auth_of
 from plugins.salesforce.config import SalesforceOptions
 from tests.plugins.salesforce.given import URL, client_credentials, options, refused
 
@@ -28,7 +28,7 @@ HELLO = answer(200, {"hello": "world"})
 
 def org_of(http: FakeHttp, given: SalesforceOptions | None = None) -> Org:
     given = given or options()
-    return Org(given, Tokens(given), context(http))
+    return Org(given, auth_of(given), context(http))
 
 
 def token(name: str) -> HttpResponse:
@@ -105,9 +105,11 @@ def test_an_expired_session_gets_a_new_token_and_the_call_again() -> None:
 
 def test_two_threads_with_one_spent_token_share_the_new_one() -> None:
     http = FakeHttp([token("t1"), token("t2")])
-    tokens, ctx = Tokens(client_credentials()), context(http)
-    spent = tokens.current(ctx)
-    assert tokens.renew(ctx, spent) == tokens.renew(ctx, spent) == "t2"
+    auth, ctx = auth_of(client_credentials()), context(http)
+    spent = auth.headers(ctx)
+    assert auth.renew(ctx, spent)
+    assert auth.renew(ctx, spent)
+    assert auth.headers(ctx) == {"Authorization": "Bearer t2"}
 
 
 # ---------------------------------------------------------------------------------------------------- client's defects
@@ -212,7 +214,7 @@ def test_a_good_answer_that_is_no_json_is_tried_again() -> None:
 
 @pytest.mark.parametrize("body", [[], {}, [{"success": True}], ["x", "y"], {"records": []}])
 def test_results_that_do_not_pair_with_the_records_are_not_believed(body: object) -> None:
-    with pytest.raises(Unavailable, match="one result for each of 2"):
+    with pytest.raises(Uncertain, match="one result for each of 2"):
         org_of(FakeHttp([answer(200, body)])).update([{"Id": "1"}, {"Id": "2"}])
 
 
@@ -238,5 +240,5 @@ def test_the_usage_header_is_read(header: str, usage: float | None) -> None:
 
 def test_nothing_of_a_token_is_kept_in_the_connections_memory() -> None:
     ctx = context(FakeHttp([token("t1")]), clock=FakeClock())
-    Tokens(client_credentials()).current(ctx)
+    auth_of(client_credentials()).headers(ctx)
     assert vars(ctx.state)["_values"] == {}

@@ -10,7 +10,7 @@ import pytest
 
 from hub import Rejected, Unauthorised, Unavailable
 from hub.testkit.fakes import FakeHttp, answer, context
-from plugins.salesforce.client import Org, Tokens
+from plugins.salesforce.client import Org, auth_of
 from plugins.salesforce.translate import error_of, faults
 from tests.material import shared
 from tests.plugins.salesforce.given import client_credentials, delivery, destination, options
@@ -66,7 +66,7 @@ def test_recorded_updates_and_creates_are_understood() -> None:
     assert len(recorded) > 10
     for request, response in recorded:
         http = FakeHttp([answer(200, content=response["body"].encode())])
-        results = Org(options(), Tokens(options()), context(http)).update(json.loads(request["body"])["records"])
+        results = Org(options(), auth_of(options()), context(http)).update(json.loads(request["body"])["records"])
         assert all(one["success"] is True for one in results)
 
 
@@ -74,14 +74,14 @@ def test_a_recorded_composite_error_is_read() -> None:
     [(_, response)] = [pair for pair in exchanges("POST", "/composite") if "NOT_FOUND" in pair[1]["body"]]
     http = FakeHttp([answer(200, content=response["body"].encode())])
     with pytest.raises(Rejected, match="NOT_FOUND: The requested resource does not exist"):
-        Org(options(), Tokens(options()), context(http)).query(["SELECT Id FROM Foo"])
+        Org(options(), auth_of(options()), context(http)).query(["SELECT Id FROM Foo"])
 
 
 def test_a_recorded_500_without_a_body_is_tried_again() -> None:
     [(_, response)] = [pair for pair in exchanges("POST", "/composite") if pair[1]["status"] == 500]
     http = FakeHttp([answer(500, content=response["body"].encode())])
     with pytest.raises(Unavailable):
-        Org(options(), Tokens(options()), context(http)).query(["SELECT Id FROM Account"])
+        Org(options(), auth_of(options()), context(http)).query(["SELECT Id FROM Account"])
 
 
 @pytest.mark.parametrize("name", ["auth_error_response.json", "refresh_error_response.json"])
@@ -89,7 +89,7 @@ def test_collected_token_refusals_pause_the_connection(name: str) -> None:
     given = client_credentials()
     http = FakeHttp([answer(400, content=body(name).encode())])
     with pytest.raises(Unauthorised, match="invalid_grant"):
-        Org(given, Tokens(given), context(http)).call("GET", "limits")
+        Org(given, auth_of(given), context(http)).call("GET", "limits")
 
 
 @pytest.mark.parametrize(

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import ConnectorError, FieldInfo, QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
+from hub.sdk.records import rows_of
 from hub.testkit.fakes import START
 from plugins.salesforce.translate import (
-    Fault,
+    Complaint,
     erasure,
     error_of,
     faults,
     field_info,
-    gather,
     hints,
     jitter_of,
     object_info,
@@ -29,7 +29,7 @@ from tests.plugins.salesforce.given import delivery
 
 
 def error(code: str, message: str = "no", *fields: str, status: int = 200) -> ConnectorError:
-    return error_of([Fault(code, message, fields)], START, status=status)
+    return error_of([Complaint(code, message, fields)], START, status=status)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ rows = st.lists(
 @given(rows)
 def test_gathering_keeps_every_delivery_and_no_key_twice(given_rows: list[tuple[str, int, dict[str, int]]]) -> None:
     batch = [delivery(i, record_key=key, seq=seq, fields=f) for i, (key, seq, f) in enumerate(given_rows)]
-    found = gather(batch)
+    found = rows_of(batch)
     assert len({row.key for row in found}) == len(found)
     assert sorted(one.id for row in found for one in row.deliveries) == list(range(len(batch)))
 
@@ -150,11 +150,11 @@ def test_gathering_keeps_every_delivery_and_no_key_twice(given_rows: list[tuple[
 def test_of_a_key_given_twice_the_later_change_wins_whatever_the_order() -> None:
     newer = delivery(2, record_key="k", seq=2, fields={"Name": "new"})
     older = delivery(1, record_key="k", seq=1, fields={"Name": "old", "Handle__c": "h"})
-    assert gather([newer, older])[0].fields == {"Name": "new", "Handle__c": "h"}
+    assert rows_of([newer, older])[0].fields == {"Name": "new", "Handle__c": "h"}
 
 
 def test_no_mapped_field_can_take_the_place_of_the_key_or_the_type() -> None:
-    [row] = gather([delivery(1, fields={"Key__c": "other", "attributes": {"type": "User"}})])
+    [row] = rows_of([delivery(1, fields={"Key__c": "other", "attributes": {"type": "User"}})])
     assert record("X__c", "Key__c", row) == {"Key__c": "mastodon:1", "attributes": {"type": "X__c"}}
 
 

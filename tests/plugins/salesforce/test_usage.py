@@ -8,7 +8,7 @@ from hub import Usage
 from plugins.salesforce.config import SalesforceOptions
 from plugins.salesforce.destination import SalesforceDestination
 
-ORG = SalesforceDestination(SalesforceOptions.model_construct())
+ORG = SalesforceDestination(SalesforceOptions(instance_url="https://acme.my.salesforce.com", access_token="t"))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from hub import Request
+from hub.sdk.signatures import StandardWebhook
 from hub.testkit.contracts import DestinationContract, Sample, SourceContract
-from plugins.webhook.client import sign_standard
 from plugins.webhook.destination import WebhookDestination
 from plugins.webhook.source import WebhookInbound
 from tests.plugins.webhook.given import SECRET
@@ -34,7 +34,7 @@ class TestWebhookInbound(SourceContract):
 
     def sign(self, body: bytes, at: datetime, key: str | None = None) -> Request:
         stamp = int(at.timestamp())
-        mac = sign_standard(key or SECRET, id_="msg_1", timestamp=stamp, body=body)
+        mac = StandardWebhook().sign(body, SECRET if key is None else key, id_="msg_1", stamp=str(stamp))
         headers = {"webhook-id": "msg_1", "webhook-timestamp": str(stamp), "webhook-signature": mac}
         return Request("POST", "https://hub.example/in/shop", headers, body, at)
 

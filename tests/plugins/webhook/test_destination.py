@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from hub import Delivery, Outcome, Rejected, RemoteRef, Retryable
+from hub import Delivery, Outcome, Rejected, RemoteRef, Request, Retryable
 from hub.core.errors import RateLimited, Unauthorised, Unavailable
+from hub.sdk.signatures import StandardWebhook
 from hub.testkit.fakes import FakeHttp, answer, context
-from plugins.webhook.client import is_standard
 from plugins.webhook.destination import WebhookDestination, record_of
 from tests.plugins.webhook.given import SECRET
 
@@ -65,7 +66,14 @@ def test_a_batch_is_signed_so_that_our_own_source_would_take_it() -> None:
     ctx = context(http)
     open_destination(secret=SECRET).deliver(ctx, [delivery(1)])
     (sent,) = http.requests
-    assert is_standard(SECRET, sent.headers, sent.content or b"", now=ctx.now(), tolerance_s=1)
+    request = Request("POST", sent.url, sent.headers, sent.content or b"", ctx.now())
+    assert StandardWebhook().is_genuine(request, SECRET)
+
+
+@pytest.mark.parametrize("secret", ["", " ", "whsec_"])
+def test_a_secret_that_is_set_and_empty_is_refused(secret: str) -> None:
+    with pytest.raises(ValidationError):
+        open_destination(secret=secret)
 
 
 def test_without_a_secret_nothing_is_signed() -> None:

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub import Rejected, Retryable
+from hub import ConnectorError, Rejected, Retryable
+from hub.sdk.doc import Doc
+from hub.sdk.records import Landed
 from plugins.zendesk import translate
 from tests.plugins.zendesk.conftest import delivery
 
@@ -48,18 +50,18 @@ def test_an_error_body_of_any_shape_is_read(body: Any) -> None:
 
 @given(st.dictionaries(st.sampled_from(["results", "id", "status"]), JSON))
 def test_job_results_of_any_shape_name_only_our_keys(job: dict[str, Any]) -> None:
-    assert set(translate.results_of(job, ["a", "b"])) <= {"a", "b"}
+    assert set(translate.results_of(Doc(job), ["a", "b"])) <= {"a", "b"}
 
 
 @given(st.lists(JSON))
 def test_audits_of_any_shape_hold_no_mark_of_ours(audits: list[Any]) -> None:
-    assert translate.marked_comment(audits, "delivery1") is None
+    assert translate.marked_comment(map(Doc, audits), "delivery1") is None
 
 
 @given(st.lists(JSON))
 def test_fields_of_any_shape_are_described(fields: list[Any]) -> None:
-    assert "subject" in translate.ticket_object(fields).fields
-    assert translate.custom_object("x", {"custom_object_fields": fields}, "author").name == "x"
+    assert "subject" in translate.ticket_object(map(Doc, fields)).fields
+    assert translate.custom_object("x", Doc({"custom_object_fields": fields}), "author").name == "x"
 
 
 @given(st.text() | st.lists(st.text()))
@@ -97,16 +99,17 @@ def test_tags_come_from_words_or_lists(value: Any, tags: list[str]) -> None:
     ],
 )
 def test_each_item_of_a_completed_job_is_judged_by_itself(results: list[Any], failed: dict[str, type]) -> None:
-    made = translate.results_of({"results": results}, ["a", "b"])
+    made = translate.results_of(Doc({"results": results}), ["a", "b"])
     ids = {"a": "1", "b": "2"}
-    assert {key: type(one.error) for key, one in made.items() if one.error} == failed
-    assert {key: one.id for key, one in made.items() if one.id} == {key: ids[key] for key in ids.keys() - failed.keys()}
+    assert {key: type(one) for key, one in made.items() if isinstance(one, ConnectorError)} == failed
+    landed = {key: one.id for key, one in made.items() if isinstance(one, Landed)}
+    assert landed == {key: ids[key] for key in ids.keys() - failed.keys()}
 
 
 def test_an_item_that_the_results_leave_out_is_absent() -> None:
-    assert set(translate.results_of({"results": [{"id": "1", "index": 0}]}, ["a", "b"])) == {"a"}
-    assert translate.results_of({"results": [{"id": "1"}]}, ["a", "b"]) == {}
-    assert translate.results_of({"results": None}, ["a"]) == {}
+    assert set(translate.results_of(Doc({"results": [{"id": "1", "index": 0}]}), ["a", "b"])) == {"a"}
+    assert translate.results_of(Doc({"results": [{"id": "1"}]}), ["a", "b"]) == {}
+    assert translate.results_of(Doc({"results": None}), ["a"]) == {}
 
 
 def test_the_requester_has_a_lower_case_key_and_always_a_name() -> None:
@@ -125,8 +128,3 @@ def test_a_comment_may_change_the_status_but_not_the_subject() -> None:
     ticket = translate.comment_body(delivery(1, "comment", fields=fields), None, public=False)["ticket"]
     assert set(ticket) == {"comment", "status", "metadata", "custom_fields"}
     assert ticket["custom_fields"] == [{"id": 5, "value": True}]
-
-
-def test_the_key_of_a_follow_up_is_of_the_ticket_alone() -> None:
-    assert translate.follow_up_key("1") == translate.follow_up_key("1")
-    assert translate.follow_up_key("1") != translate.follow_up_key("2")

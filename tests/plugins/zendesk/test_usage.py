@@ -9,7 +9,7 @@ from plugins.zendesk.destination import ZendeskDestination
 
 ACCOUNT = {"x-rate-limit": "700", "ratelimit-limit": "700", "ratelimit-remaining": "620", "ratelimit-reset": "41"}
 TICKET = {"retry-after": "400", "zendesk-ratelimit-per-ticket-updates": "total=30; remaining=0; resets=400"}
-DESK = ZendeskDestination(ZendeskOptions.model_construct())
+DESK = ZendeskDestination(ZendeskOptions(subdomain="acme", token="t"))
 
 
 def test_the_accounts_minute_is_read_from_the_common_headers() -> None:

@@ -11,9 +11,10 @@ import zenpy
 from zenpy.lib.util import json_encode_for_zendesk
 
 from hub import Delivery, RateLimited, Uncertain
+from hub.sdk.records import rows_of
 from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.zendesk import translate
-from plugins.zendesk.client import Credentials, ZendeskClient
+from plugins.zendesk.client import ZendeskClient, auth_of
 from plugins.zendesk.config import ZendeskOptions
 from plugins.zendesk.destination import ZendeskDestination
 from tests.plugins.zendesk.conftest import Stand, delivery
@@ -23,7 +24,7 @@ MOMENT = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 
 
 def client(http: FakeHttp) -> ZendeskClient:
-    return ZendeskClient(OPTIONS, context(http), Credentials(OPTIONS))
+    return ZendeskClient(OPTIONS, context(http), auth_of(OPTIONS))
 
 
 def test_defect_1_a_datetime_keeps_its_time() -> None:
@@ -33,8 +34,8 @@ def test_defect_1_a_datetime_keeps_its_time() -> None:
 
 
 def test_defect_2_an_iterator_of_deliveries_is_sent_whole(stand: Stand) -> None:
-    rows = translate.rows_of((delivery(number) for number in range(3)), "author")
-    assert [item["external_id"] for item in translate.upsert_job(rows)["job"]["items"]] == [
+    rows = rows_of(delivery(number) for number in range(3))
+    assert [item["external_id"] for item in translate.upsert_job(rows, "author")["job"]["items"]] == [
         "mastodon:k0",
         "mastodon:k1",
         "mastodon:k2",
@@ -66,7 +67,7 @@ def test_defect_4_the_idempotency_key_is_on_its_own_call_only() -> None:
 def test_defect_5_nothing_is_answered_from_a_cache() -> None:
     http = FakeHttp([answer(200, json={"ticket": {"id": 1, "status": state}}) for state in ("open", "closed")])
     here = client(http)
-    assert [here.get("tickets/1")["ticket"]["status"] for _ in range(2)] == ["open", "closed"]
+    assert [here.get("tickets/1").text("ticket.status") for _ in range(2)] == ["open", "closed"]
 
 
 def test_defect_6_no_thread_shares_a_client(stand: Stand) -> None:
@@ -114,7 +115,7 @@ def _comment(http: FakeHttp):
 def test_defect_9_our_time_out_is_given_with_each_call() -> None:
     http = FakeHttp([answer(200, json={}), answer(200, json={})])
     hasty = ZendeskOptions(subdomain="acme", token="t", timeout=3)
-    here = ZendeskClient(hasty, context(http), Credentials(hasty))
+    here = ZendeskClient(hasty, context(http), auth_of(hasty))
     here.get("users/me")
     here.post("tickets", {})
     assert [one.timeout for one in http.requests] == [3.0, 3.0]

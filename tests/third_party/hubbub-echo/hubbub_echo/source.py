@@ -1,62 +1,66 @@
-"""The guest book, read."""
+"""The guest book, read and answered."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any
+from urllib.parse import urlsplit
 
-import msgspec
-
-from hub import Compliance, Context, Page, PollingSource, RawItem, Translated, Unavailable
-from hub.sdk.http.errors import error_for
+from hub import Compliance, Context, Limit, Native, RawItem, RemoteRef, Reply, ReplyRules, Signal, Tombstone, Translated
+from hub.sdk.streams import ByTime, Stream, StreamsSource
+from hubbub_echo.client import EchoClient
 from hubbub_echo.config import EchoOptions
-from hubbub_echo.translate import translate
+from hubbub_echo.reply import LENGTH, find, post
+from hubbub_echo.translate import item_of, translate
 
 
-class EchoSource(PollingSource[EchoOptions]):
-    """Polls the entries after the last one that it knows; the cursor is that entry's number."""
+class EchoSource(StreamsSource[EchoOptions]):
+    """Reads the entries back to the newest change that it knows."""
 
     name = "echo"
     network = "echo"
     Options = EchoOptions
-    sandbox = "hubbub_echo.sandbox:build"
+    limits = (Limit(100, 60),)
     compliance = Compliance(delete_within=timedelta(days=7), terms="the guest book's house rules")
+    sandbox = "hubbub_echo.sandbox:build"
+    recheck_size = 20
+    reply_rules = ReplyRules(max_length=LENGTH.most)
+    reply_idempotency = Native(timedelta(hours=1))
 
     def egress(self) -> tuple[str, ...]:
-        """The guest book's host."""
-        return (self.options.url.partition("://")[2],)
+        """Name the guest book's host."""
+        return (urlsplit(self.options.url).hostname or "",)
 
     def check(self, ctx: Context) -> str:
-        """Ask the guest book for its name, which needs the token."""
-        about = self._ask(ctx, "/me")
-        if not isinstance(about, dict):
-            raise Unavailable("the guest book does not say its name")
-        return f"the guest book '{about.get('title')}'"
+        """Ask who we are there."""
+        return f"{EchoClient(self.options, ctx).account()} in the guest book"
 
-    def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
-        """Page by page, oldest first; ends with the first page that brings nothing new."""
-        last = cursor if isinstance(cursor, int) else 0
-        while entries := self._after(ctx, last):
-            last = entries[-1]["id"]
-            yield Page(tuple(self._raw(ctx, entry) for entry in entries), last)
+    def streams(self, ctx: Context) -> Iterable[Stream]:
+        """Name the one list that there is, which stands newest first."""
+        order = ByTime(overlap=timedelta(minutes=5), backfill=timedelta(days=self.options.backfill_days))
+        yield Stream("entries", EchoClient(self.options, ctx).page, order, newest_first=True)
 
     def translate(self, raw: RawItem) -> Translated:
-        """One entry, one signal."""
+        """Read one entry."""
         return translate(raw)
 
-    def _after(self, ctx: Context, last: int) -> list[dict[str, Any]]:
-        """The next entries. An answer that is no list is no news of "nothing new": raise, and the engine comes back."""
-        found = self._ask(ctx, f"/entries?after={last}")
-        if not isinstance(found, list):
-            raise Unavailable("the guest book did not answer with a list")
-        entries = [entry for entry in found if isinstance(entry, dict) and isinstance(entry.get("id"), int)]
-        return [entry for entry in entries if entry["id"] > last]
+    def identify(self, payload: bytes) -> tuple[str, str]:
+        """Return an entry's id and revision, as `streams` gives them."""
+        item = item_of(payload)
+        return item.external_id, item.revision
 
-    def _ask(self, ctx: Context, path: str) -> Any:
-        headers = {"authorization": f"Bearer {self.options.token.get_secret_value()}"}
-        response = ctx.http.send("GET", self.options.url + path, headers=headers)
-        if error := error_for(response, ctx.now()):
-            raise error
-        return response.json()
+    def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
+        """Return what is gone of these."""
+        client = EchoClient(self.options, ctx)
+        gone = (signal for signal in signals if client.is_gone(signal.native_id))
+        return [Tombstone(signal.key, "user_deleted", ctx.now()) for signal in gone]
 
-    def _raw(self, ctx: Context, entry: dict[str, Any]) -> RawItem:
-        return RawItem(ctx.connection, self.name, msgspec.json.encode(entry), ctx.now(), str(entry["id"]))
+    def measure(self, text: str) -> int:
+        """Return the length of a text as the guest book counts it."""
+        return LENGTH.of(text)
+
+    def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
+        """Write the answer into the guest book, once."""
+        return post(EchoClient(self.options, ctx), reply)
+
+    def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
+        """Find what an earlier attempt wrote."""
+        return find(EchoClient(self.options, ctx), reply)

@@ -1,0 +1,1 @@
+"""What a person may do: allowed, done and audited in one transaction."""

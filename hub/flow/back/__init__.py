@@ -1,1 +1,0 @@
-"""The way back: what people do at destinations reaches conversations and networks, and what is gone is taken back."""

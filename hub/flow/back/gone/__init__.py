@@ -1,1 +1,0 @@
-"""What is gone at the network: found out, taken back from every destination with a receipt, and not kept here either."""

@@ -1,0 +1,1 @@
+"""Conversations both ways: what happens at destinations, replies of agents, notes for them."""

@@ -1,0 +1,97 @@
+"""A batch of raw rows from claim to commit: translate, read, sift, enrich, decide, write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from time import monotonic
+
+import structlog
+
+from hub.config.failpoint import reached
+from hub.core.decide.batch import rejoin, sift
+from hub.core.decide.decision import Decision, decide
+from hub.core.errors import Conflict, HubError
+from hub.core.model import Author, Signal
+from hub.flow.decide.enrich import enrich
+from hub.flow.decide.read import read_known, read_rivals
+from hub.flow.decide.translate import Read, note, read_rows
+from hub.flow.decide.write import ask, write
+from hub.flow.erase.erase import lighten
+from hub.flow.lanes import outlets, ring_outlets
+from hub.flow.lease import kept
+from hub.runtime import Hub
+from hub.store.inbox import InboxRow, Settled
+
+log = structlog.get_logger(__name__)
+TRIES = 5
+
+
+def process(hub: Hub, *, slice_s: float = 5.0) -> int:
+    """Work on due raw rows until nothing is due or the time slice ends; returns how many rows were settled."""
+    end = monotonic() + slice_s
+    done = 0
+    while monotonic() < end and not hub.stopping.is_set():
+        worked = process_batch(hub)
+        if not worked:
+            return done
+        done += worked
+    hub.bell.ring("process")
+    return done
+
+
+def process_batch(hub: Hub, *, most: int | None = None) -> int:
+    """Claim one batch, work on it, commit it; returns how many rows it held.
+
+    If the work itself fails, the rows go one by one, so that only the one at fault is marked and the others go on.
+    """
+    token, rows = hub.store.inbox.claim(limit=most or hub.settings.workers.batch, now=hub.now())
+    if not rows:
+        return 0
+    reached("process.leased")
+    try:
+        return _work(hub, token, rows)
+    except HubError:  # the database is away, a file is wrong: no row is at fault
+        raise
+    except Exception as error:
+        log.exception("a batch failed", rows=len(rows))
+        if len(rows) == 1:
+            fault = Settled(rows[0].id, "failed", note(f"bug: {type(error).__name__}: {error}"))
+            with suppress(Conflict):  # the lease was lost: another works on the row
+                write(hub, token, Read(settled=[fault]), Decision())
+            return 1
+        hub.store.inbox.release(token)
+        return sum(process_batch(hub, most=1) for _ in rows)
+
+
+def decide_batch(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author]) -> Decision:
+    """Read what is known, enrich what is fresh, and decide about the signals of a batch in their order."""
+    known, book = read_known(hub, signals, authors), hub.book
+    sifted = sift(known, signals, book)
+    if sifted.needs_rivals:
+        known = read_rivals(hub, known, sifted)
+        sifted = rejoin(known, sifted, book)
+    labels = enrich(hub, [one.signal for one in sifted.fresh], [one.topics for one in sifted.fresh])
+    return decide(known, sifted, labels, book=book, now=hub.now())
+
+
+def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
+    with kept(hub.store.inbox, token, hub.now):
+        read = read_rows(hub, rows)
+        lighten(hub, read.tombstones)
+        for attempt in range(TRIES):
+            asked = ask(hub, read, everything=attempt > 0)
+            decision = decide_batch(hub, read.signals, read.authors)
+            reached("process.decided")
+            try:
+                taken_back = write(hub, token, read, decision, asked=asked)
+            except Conflict:
+                log.info("a batch was overtaken", rows=len(rows))
+                continue
+            for destination in {*decision.destinations, *taken_back}:
+                hub.bell.ring("deliver", destination)
+            if read.heard.changes:
+                ring_outlets(hub, outlets(hub))
+            return len(rows)
+    hub.store.inbox.release(token)
+    raise HubError(f"a batch of {len(rows)} rows was overtaken {TRIES} times: is another hub at work on this database?")

@@ -1,0 +1,94 @@
+"""Raw rows to values: each is read by the plugin that it came from, and normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import structlog
+from msgspec.structs import replace
+
+from hub.core.errors import ConfigError, TranslationError
+from hub.core.model import Author, Ignored, Provenance, RawItem, Signal, Tombstone, Translated
+from hub.core.normalise import clean_text, normalise, normalise_author
+from hub.flow.bugs import tell
+from hub.flow.converse.changes import Heard, hear
+from hub.runtime import Hub
+from hub.sdk.connectors import Source, WebhookSource
+from hub.store.inbox import InboxRow, Settled
+
+log = structlog.get_logger(__name__)
+LONGEST_NOTE = 500
+FROM_DESTINATIONS = frozenset({"event", "change"})
+
+
+@dataclass
+class Read:
+    """What the raw rows of a batch say: values in the order they came, and what is settled already."""
+
+    signals: list[Signal] = field(default_factory=list)
+    authors: list[Author] = field(default_factory=list)
+    tombstones: list[Tombstone] = field(default_factory=list)
+    parts: list[RawItem] = field(default_factory=list)
+    settled: list[Settled] = field(default_factory=list)
+    waiting: set[int] = field(default_factory=set)
+    heard: Heard = field(default_factory=Heard)
+
+
+def read_rows(hub: Hub, rows: Sequence[InboxRow]) -> Read:
+    """Translate claimed rows; what cannot be read is settled with its reason, and the batch goes on."""
+    read = Read(heard=hear(hub, [row for row in rows if row.form in FROM_DESTINATIONS]))
+    for row in rows:
+        if row.form in FROM_DESTINATIONS:
+            continue
+        try:
+            _read_row(hub, row, read)
+        except (TranslationError, ConfigError) as error:
+            read.settled.append(Settled(row.id, "failed", note(str(error))))
+        except Exception as error:  # noqa: BLE001 - told; a plugin's bug must not stop the batch
+            bug = tell(hub, row.item.source, error, event="a plugin failed to translate", raw=row.id)
+            read.settled.append(Settled(row.id, "failed", note(f"bug: {bug}")))
+    return read
+
+
+def note(reason: str) -> str:
+    """Return a reason as it is stored and shown: it may quote what a stranger sent."""
+    return clean_text(reason)[:LONGEST_NOTE]
+
+
+def _read_row(hub: Hub, row: InboxRow, read: Read) -> None:
+    source = hub.reader(row.item.plugin, row.item.source)
+    if row.form == "body" and isinstance(source, WebhookSource):
+        parts = source.parse(row.item.payload)
+        if len(parts) != 1 or parts[0] != row.item.payload:
+            read.parts += split(row.item, parts)
+            read.settled.append(Settled(row.id, "split", f"{len(parts)} items"))
+            return
+    said = translate(source, row.item, row.id)
+    if isinstance(said, Ignored):
+        read.settled.append(Settled(row.id, "ignored", note(said.reason)))
+        return
+    read.signals += said.signals
+    read.authors += said.authors
+    read.tombstones += said.tombstones
+    if said.signals:
+        read.waiting.add(row.id)
+    else:
+        read.settled.append(Settled(row.id, "done"))
+
+
+def translate(source: Source[Any], raw: RawItem, raw_id: int = 0) -> Translated | Ignored:
+    """Translate and normalise one raw item; its signals know where they came from. Raises TranslationError."""
+    said = source.translate(raw)
+    if isinstance(said, Ignored):
+        return said
+    origin = Provenance(raw.source, raw.plugin, raw_id)
+    signals = tuple(normalise(replace(signal, provenance=origin)) for signal in said.signals)
+    return Translated(signals, tuple(normalise_author(author) for author in said.authors), said.tombstones)
+
+
+def split(raw: RawItem, parts: Iterable[bytes]) -> list[RawItem]:
+    """Return the items of a webhook's body as raw items of their own."""
+    return [replace(raw, payload=part, external_id=sha256(part).hexdigest()) for part in parts]

@@ -1,0 +1,1 @@
+"""What goes out: due deliveries are claimed, sent and settled."""

@@ -1,0 +1,192 @@
+"""Due deliveries to destinations: claim, freeze, send, settle; a doubt is resolved before anything is sent twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from hub.config.failpoint import reached
+from hub.core.errors import (
+    ConnectorError,
+    QuotaExhausted,
+    RateLimited,
+    Unauthorised,
+    Uncertain,
+)
+from hub.core.model import Delivery
+from hub.core.retry import (
+    Standing,
+    admits,
+    after_batch,
+    asked_for,
+    begin_probe,
+    judge,
+    parked_until,
+)
+from hub.flow.bugs import tell
+from hub.flow.deliver.claim import claim_batch
+from hub.flow.deliver.doubts import Worked, idempotency_of, keep_doubt, resolve_doubts
+from hub.flow.deliver.outcomes import PAUSE, is_closed_door, settle_one
+from hub.flow.deliver.outlets import close_claim, open_outlet, outlet_context
+from hub.flow.erase.forgotten import end_forgotten, forgotten, needless
+from hub.flow.lanes import outlet_works
+from hub.flow.lease import kept
+from hub.runtime import Hub
+from hub.sdk.connectors import Destination, Outcome
+from hub.store.ledger.deliveries import Claim, Settlement
+
+log = structlog.get_logger(__name__)
+SHORTEST_PAUSE = timedelta(seconds=1)
+
+
+def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
+    """Send what is due at one destination until nothing is due or the time slice ends; returns how many were settled."""
+    end = monotonic() + slice_s
+    done = 0
+    while monotonic() < end and not hub.stopping.is_set():
+        sent = deliver_batch(hub, destination)
+        if not sent:
+            return done
+        done += sent
+    hub.bell.ring("deliver", destination)
+    return done
+
+
+def deliver_batch(hub: Hub, name: str) -> int:
+    """Claim, send and settle one batch; 0 where nothing is due, or the destination is unknown, off, paused or broken off."""
+    if not outlet_works(hub, name):
+        return 0
+    standing = hub.store.connections.standing(name)
+    if not may_send(hub, name, standing):
+        return 0
+    destination, probing = open_outlet(hub, name), standing.state in ("open", "half-open")
+    began = hub.now()
+    probe = partial(hub.store.deliveries.claim, name, size=one_record)
+    claim = probe(now=began) if probing else claim_batch(hub, name, destination, now=began)
+    if claim is None:
+        learn(hub, name, standing, [])
+        return 0
+    reached("deliver.leased")
+    with kept(hub.store.deliveries, claim.token, hub.now):
+        settlements, errors = work(hub, destination, claim, began=began)
+    learn(hub, name, standing, errors)
+    if not close_claim(hub, claim, settlements):
+        log.warning("a batch lost its lease before it was settled", destination=name, rows=len(settlements))
+    reached("deliver.settled")
+    return len(claim.deliveries)
+
+
+def one_record(_object: str, _operation: str) -> int:
+    """The size of a probe."""
+    return 1
+
+
+def may_send(hub: Hub, name: str, standing: Standing) -> bool:
+    """Whether a batch may be claimed now: no pause, a closed breaker or our turn to probe, and a pace that lets it out."""
+    now = hub.now()
+    admitted = admits(standing, now)
+    if admitted == "none":
+        return False
+    if wait := hub.too_early(name):
+        if admitted == "all":
+            until = now + timedelta(seconds=wait)
+            hub.store.connections.pause(name, reason=f"its pace: next in {wait:.0f} s", until=until, now=now)
+        return False
+    return admitted == "all" or hub.store.connections.change(name, partial(begin_probe, now=now), now=now)
+
+
+def learn(hub: Hub, name: str, standing: Standing, errors: Sequence[ConnectorError | None]) -> None:
+    """Let the breaker and the pause know how a batch went; where all is well and was well nothing is written."""
+    verdict = judge(errors)
+    if standing != Standing() or verdict == "down":
+        reason = next((str(error) for error in errors if error is not None), "")
+        step = partial(after_batch, verdict=verdict, now=hub.now(), reason=reason)
+        hub.store.connections.change(name, step, now=hub.now())
+    pause_if_asked(hub, name, errors)
+
+
+def work(hub: Hub, destination: Destination[Any], claim: Claim, *, began: datetime) -> Worked:
+    """What becomes of each delivery of a claim that `began` then: doubtful ones are resolved first, the rest is sent."""
+    ended = [*overtaken(hub, claim, began=began), *needless(hub, claim)]
+    claim = without(claim, ended)
+    gone = forgotten(hub, claim)
+    worked = Worked([], [])
+    if claim.doubtful:
+        open_, worked = resolve_doubts(hub, destination, claim, gone)
+        claim = claim._replace(deliveries=tuple(open_))
+    ended += end_forgotten(hub, claim, gone)
+    worked.settlements.extend(ended)
+    if ready := without(claim, ended).deliveries:
+        kind, _ = idempotency_of(destination, claim)
+        again = [one.id for one in ready if one.first_sent_at != began]
+        if kind == "lookup" and again and not claim.doubtful:
+            hub.store.resends.begin_anew(again, now=hub.now())
+        reached("deliver.sending")
+        outcomes = send(hub, destination, claim.destination, ready)
+        reached("deliver.sent")
+        settled = (settle_one(hub, delivery, outcomes[delivery.id]) for delivery in ready)
+        worked.settlements.extend(map(keep_doubt, settled) if claim.doubtful and kind == "native" else settled)
+        worked.errors.extend(outcome.error for outcome in outcomes.values())
+    return worked
+
+
+def overtaken(hub: Hub, claim: Claim, *, began: datetime) -> list[Settlement]:
+    """Of claimed rows that were sent before, those whose record was written anew meanwhile: they end here.
+
+    A dead letter holds nothing back, so a newer payload may have landed before a person lets the older one go on.
+    """
+    again = [one.id for one in claim.deliveries if one.first_sent_at != began]
+    late = hub.store.resends.overtaken(again) if again else frozenset[int]()
+    return [Settlement(id_, "superseded", burns=False) for id_ in sorted(late)]
+
+
+def without(claim: Claim, ended: Sequence[Settlement]) -> Claim:
+    """The claim without those of its deliveries that have ended."""
+    ids = {one.id for one in ended}
+    return claim._replace(deliveries=tuple(one for one in claim.deliveries if one.id not in ids))
+
+
+def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Delivery]) -> dict[int, Outcome]:
+    """One outcome a delivery, whatever the plugin does: an error that it raises counts for those without an outcome."""
+    raised: ConnectorError = Uncertain("the plugin gave no outcome for this record")
+    outcomes: dict[int, Outcome] = {}
+    try:
+        ctx = outlet_context(hub, name)
+        outcomes = {one.delivery_id: one for one in destination.deliver(ctx, list(batch))}
+    except ConnectorError as error:
+        raised = error
+    except Exception as error:  # noqa: BLE001 - told, and kept as a dead letter
+        raised = tell(hub, name, error, event="a plugin failed to deliver", deliveries=[one.id for one in batch])
+    for delivery in batch:
+        if delivery.id not in outcomes:
+            outcomes[delivery.id] = Outcome(delivery.id, error=raised)
+    for outcome in outcomes.values():
+        if outcome.error is not None:
+            if isinstance(cause := outcome.error.__cause__, Exception) and outcome.error.code == "bug":
+                tell(hub, name, cause, event="a plugin failed to deliver", deliveries=[outcome.delivery_id])
+            hub.redact(name, outcome.error)
+    return outcomes
+
+
+def pause_if_asked(hub: Hub, name: str, errors: Sequence[ConnectorError | None]) -> None:
+    """Refused credentials, a closed door and exceeded limits pause the whole connection: the next batch would fare no better."""
+    for error in errors:
+        until = _paused_until(hub.now(), error)
+        if until is not None:
+            hub.store.connections.pause(name, reason=str(error), until=until, now=hub.now())
+            return
+
+
+def _paused_until(now: datetime, error: ConnectorError | None) -> datetime | None:
+    if isinstance(error, Unauthorised) or is_closed_door(error):
+        return now + PAUSE
+    if isinstance(error, RateLimited):
+        return now + max(timedelta(seconds=asked_for(error.retry_after)), SHORTEST_PAUSE)
+    if isinstance(error, QuotaExhausted):
+        return parked_until(error, now)
+    return None

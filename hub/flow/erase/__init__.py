@@ -1,0 +1,1 @@
+"""What is gone: taken back from every destination, forgotten here, with receipts."""

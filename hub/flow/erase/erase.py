@@ -1,0 +1,291 @@
+"""What is gone is taken back: from every destination that had it, each with a receipt, and from the hub itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from functools import cache
+from time import monotonic
+from typing import Any
+
+import structlog
+from msgspec.structs import replace
+
+from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, without
+from hub.core.errors import ConfigError, Conflict, HubError
+from hub.core.keys import digest
+from hub.core.ledger import MAYBE_THERE, Need
+from hub.core.model import Planned, Record, Tombstone
+from hub.flow.converse.notes import plan_note
+from hub.flow.erase.fall import Fall, can_stop, falling, look_up
+from hub.flow.erase.people import forget_people
+from hub.flow.erase.retention import forget_quotes
+from hub.flow.erase.told import Told, ask_plugins
+from hub.runtime import Hub
+from hub.store import Connection
+from hub.store.erasures import ERASED, Sent
+from hub.store.ledger.outbox import GONE
+
+log = structlog.get_logger(__name__)
+TRIES = 5
+SLICE = 200
+
+
+def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told: Told) -> list[str]:
+    """Take back what tombstones name, in the caller's transaction (which took its turn, see `Threads.take_turns`).
+
+    Returns the destinations that have something to do. Raises Conflict if one of the rows is being sent, or if more came in
+    since plugins were asked (`told`).
+    """
+    now, store = hub.now(), hub.store
+    stones = falling(store, conn, tombstones)
+    if not stones.by_key:
+        return []
+    store.signals.bury(conn, stones.by_key.values())
+    fall = look_up(hub, conn, stones)
+    if not fall.said and not fall.people:
+        return []
+    own = [row for row in fall.rows if fall.takes(row)]
+    kept = _stop(hub, conn, fall, own, told=told)
+    _plan_tombstones(hub, fall, own)
+    _correct(hub, conn, fall, [row for row in fall.rows if not fall.takes(row)])
+    _plan(hub, conn, fall.planned, now=now)
+    _tell(hub, conn, fall, told)
+    store.erasures.blank_ledger(conn, [row for row in own if row.id not in kept])
+    words = cache(lambda: [word for key in fall.said for word in told.ever_said(hub, conn, fall, key)])
+    forget_quotes(hub, conn, said=fall.said, people=fall.people, words=words)
+    forget_people(hub, conn, sorted(fall.people), fall.rows)
+    _blank(hub, conn, fall)
+    store.erasures.untell(conn, fall.relatives, fall.traces)
+    store.erasures.forget_authors(conn, sorted(fall.people))
+    store.rechecks.drop(conn, sorted(fall.said))
+    fallen = [stone for key, stone in stones.by_key.items() if key in fall.said or key in fall.people]
+    store.erasures.open(conn, fallen, now=now)
+    return list(dict.fromkeys(item.record.destination for item in fall.planned if item.state == "pending"))
+
+
+# -------------------------------------------------------------------------------------------------------- destinations
+
+
+def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, told: Told) -> set[int]:
+    """Give up what was not sent yet; a ticket that others wait for opens without the words: those are returned.
+
+    Raises Conflict if one of them is being sent since they were read.
+    """
+    tickets, others, kept = list[int](), list[int](), set[int]()
+    doubts = [row.id for row in own if _is_doubt(hub, row, told)]
+    for row in own:
+        if row.id in doubts or not can_stop(row):
+            continue
+        if row.operation != "create":
+            others.append(row.id)
+        elif heir := hub.store.erasures.awaited(conn, row):
+            bare = without(row.fields, told.ever_said(hub, conn, fall, row.signal_key or ""), instead=REMOVED)
+            hub.store.erasures.hand_over(conn, row, heir, bare)
+            kept.add(row.id)
+        else:
+            tickets.append(row.id)
+    store, now = hub.store.erasures, hub.now()
+    store.look_again(conn, doubts, now=now)
+    store.stop(conn, others, "superseded", now=now)
+    store.stop(conn, tickets, "discarded", now=now, stable=GONE)
+    return kept
+
+
+def _is_doubt(hub: Hub, row: Sent, told: Told) -> bool:
+    """Return True if the engine must find out first if a row is there: one that a person lets go on after a doubt goes on.
+
+    A doubt that was left to a person is looked into again where the hub itself can: an erasure does not wait for one.
+    """
+    if row.operation == "upsert" or row.destination not in hub.settings.destinations:
+        return False
+    return row.was_let_go or (row.state == "review" and row.was_sent and told.can_be_found(row))
+
+
+def _plan_tombstones(hub: Hub, fall: Fall, own: Sequence[Sent]) -> None:
+    """A tombstone for each record that is, or may be, at a destination."""
+    reasons: dict[str, str] = {}
+    seen: set[tuple[str, str, str, str]] = set()
+    for row in reversed(own):
+        target = (row.destination, row.object, row.record_key, row.operation)
+        if target in seen or not _may_be_there(row):
+            continue
+        seen.add(target)
+        if row.destination not in reasons:
+            reasons[row.destination] = cannot_take_back(hub, row.destination)
+        reason = reasons[row.destination]
+        item = Planned(_tombstone(row), row.signal_key or row.record_key, row.rule or "")
+        fall.planned.append(item._replace(state="dead", error={"message": reason}) if reason else item)
+
+
+def _may_be_there(row: Sent) -> bool:
+    """An upsert finds its record by key whatever became of the attempt; anything else may be there if nobody denied it."""
+    if row.state == "review" and not row.was_sent:
+        return False
+    is_there = row.state in MAYBE_THERE or row.was_let_go or row.remote_id is not None
+    return is_there or (row.was_sent and row.operation == "upsert")
+
+
+def _tombstone(row: Sent) -> Record:
+    return Record(
+        destination=row.destination,
+        object=row.object,
+        key=row.record_key,
+        operation="tombstone",
+        fields={"operation": row.operation},
+        mapping=row.mapping,
+        mapping_version=row.mapping_version,
+        stable=f"{ERASED}:{row.operation}",
+        key_field=row.key_field,
+        provides=row.provides,
+        needs=row.needs,
+    )
+
+
+def cannot_take_back(hub: Hub, name: str) -> str:
+    """Why a destination cannot be asked to take something back; "" where it can."""
+    section = hub.settings.destinations.get(name)
+    if section is None:
+        return f"cannot be taken back there: the destination '{name}' is not configured any more"
+    try:
+        able = "tombstone" in hub.registry.destination(section.plugin).capabilities
+    except ConfigError:  # its plugin is broken now: the row waits like any other
+        return ""
+    return "" if able else f"cannot be taken back there: {section.plugin} cannot delete. Do it by hand"
+
+
+def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> None:
+    """Empty what records of authors and conversations hold of the words; they stay. Raises Conflict if a row is being sent."""
+    records = {(row.destination, row.object, row.record_key): row for row in shared}
+    for last in records.values():
+        words = [one for row in shared if row.record_key == last.record_key for one in fall.words(row.signal_key)]
+        rows = hub.store.erasures.record(conn, last)
+        there: dict[str, Any] = {}
+        for row in rows:
+            there |= row.fields if row.was_sent else {}
+        traces = fall.traces if is_of_people(last.provides) else frozenset[str]()
+        empty, newest = quoting(there, words, traces=traces), rows[-1]
+        bare = {row.id: without(row.fields, words, traces=traces) for row in rows}
+        if empty and newest.state == "pending" and not newest.was_sent:
+            bare[newest.id] = empty | bare[newest.id]
+        elif empty:
+            record = replace(_tombstone(newest), operation=newest.operation, fields=empty)
+            record = replace(record, stable=f"{ERASED}:{digest(newest.record_key, str(newest.seq))}")
+            # Told by a signal that falls, or nobody would find its receipt.
+            cause = last.signal_key if last.signal_key in fall.reasons else next(iter(fall.said), last.signal_key)
+            fall.planned.append(Planned(record, cause or "", last.rule or ""))
+        changed = [row._replace(fields=bare[row.id]) for row in rows if bare[row.id] != row.fields]
+        hub.store.erasures.rewrite(conn, changed)
+
+
+def _plan(hub: Hub, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
+    """Plan one kind at a time: a ticket and a comment may have the same key, and each is taken back by itself."""
+    kinds = dict.fromkeys(str(item.record.fields.get("operation", "")) for item in planned)
+    groups = [[one for one in planned if str(one.record.fields.get("operation", "")) == kind] for kind in kinds]
+    if not all(hub.store.outbox.plan(conn, group, now=now) for group in groups):
+        raise Conflict
+
+
+def _tell(hub: Hub, conn: Connection, fall: Fall, told: Told) -> None:
+    """Plan notes that tell agents on the ticket why its text is gone."""
+    for item in fall.planned:
+        record = item.record
+        tickets = [name for name in (record.provides, *record.needs) if Need.read(name).kind == "conversation"]
+        if record.operation == "tombstone" and record.fields["operation"] != "upsert" and tickets:
+            reason = fall.reasons.get(item.signal_key, "user_deleted")
+            text = gone_note(item.signal_key.partition(":")[0], reason)
+            fields = {"ticket": tickets[0], "destination": record.destination}
+            about = (item.signal_key, item.signal_key)
+            plan_note(hub, conn, fields, text=text, about=about, desks=told.desks)
+
+
+# ---------------------------------------------------------------------------------------------------- the hub's own copy
+
+
+def _blank(hub: Hub, conn: Connection, fall: Fall) -> None:
+    # An agent may have quoted the post in an answer.
+    answers = ((id_, fields, fall.words(key)) for id_, key, fields in hub.store.erasures.answers(conn, list(fall.said)))
+    quoting_it = {id_: without(fields, said, instead=REMOVED) for id_, fields, said in answers if quoting(fields, said)}
+    hub.store.erasures.redact(conn, quoting_it)
+    expired = {key: one for key, one in fall.said.items() if fall.reasons[key] == "expired"}
+    deleted = {key: one for key, one in fall.said.items() if key not in expired}
+    hub.store.erasures.blank(conn, deleted, state="deleted")
+    hub.store.erasures.blank(conn, expired, state="expired")
+
+
+def finish(hub: Hub, *, slice_s: float = 1.0) -> int:
+    """Close erasures whose last receipt is in, for a time slice; what answers said meanwhile is emptied too. Returns how many."""
+    end, done = monotonic() + slice_s, 0
+    while True:
+        with hub.store.database.read() as conn:
+            keys = hub.store.erasures.settled(conn, limit=SLICE)
+        if keys:
+            with hub.store.database.write() as conn:
+                hub.store.erasures.blank_ledger(conn, _gone(hub, conn, keys))
+                hub.store.erasures.finish(conn, keys, now=hub.now())
+        done += len(keys)
+        if not keys or monotonic() > end or hub.stopping.is_set():
+            return done
+
+
+def _gone(hub: Hub, conn: Connection, keys: Sequence[str]) -> list[Sent]:
+    rows = hub.store.erasures.sent(conn, keys, keys)
+    people = [row.record_key for row in rows if Need.read(row.provides).kind == "person"]
+    gone = {*keys, *hub.store.people.forgotten(conn, people)}
+    return [row for row in rows if row.record_key in gone or is_own(row.provides, row.operation)]
+
+
+# ------------------------------------------------------------------------------------------------------------- requests
+
+
+def erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
+    """Take back what these tombstones name, in transactions of its own, and ring; returns the destinations asked.
+
+    Raises HubError where the rows were being sent each time that it tried; what was taken back until then stays so.
+    """
+    if not tombstones:
+        return []
+    reached: dict[str, None] = {}
+    for part in (*_slices(hub, tombstones), tombstones):
+        reached.update(dict.fromkeys(_erase(hub, part)))
+    return list(reached)
+
+
+def lighten(hub: Hub, tombstones: Sequence[Tombstone]) -> None:
+    """Take back the most of it where it is much: others who want to write would else wait too long for one transaction."""
+    for part in _slices(hub, tombstones):
+        _erase(hub, part)
+
+
+def _slices(hub: Hub, tombstones: Sequence[Tombstone]) -> Iterator[list[Tombstone]]:
+    """The signals that fall with these tombstones, some at a time; none where they are few."""
+    stones = {stone.key: stone for stone in tombstones}
+    if not stones:
+        return
+    with hub.store.database.read() as conn:
+        theirs = hub.store.erasures.of_authors(conn, list(stones))
+        falling = stones | {key: replace(stones[author], key=key) for key, author in theirs.items()}
+        keys = hub.store.erasures.fresh(conn, list(falling)) if len(falling) > SLICE else []
+    if len(keys) > SLICE:
+        with hub.store.database.write() as conn:
+            hub.store.signals.bury(conn, (stones[author] for author in dict.fromkeys(theirs.values())))
+        yield from ([falling[key] for key in keys[at : at + SLICE]] for at in range(0, len(keys), SLICE))
+
+
+def _erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
+    for attempt in range(TRIES):
+        told = ask_plugins(hub, tombstones, everything=attempt > 0)
+        with suppress(Conflict):
+            reached = take_back_alone(hub, tombstones, told)
+            for name in reached:
+                hub.bell.ring("deliver", name)
+            return reached
+    raise HubError("what is to be erased is being sent just now: try again in a moment")
+
+
+def take_back_alone(hub: Hub, tombstones: Sequence[Tombstone], told: Told) -> list[str]:
+    """Try `take_back` once, in a transaction of its own. Raises Conflict as it does: nothing is changed then."""
+    with hub.store.database.write() as conn:
+        hub.store.threads.take_turns(conn, alone=True)
+        return take_back(hub, conn, tombstones, told)

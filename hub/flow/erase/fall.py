@@ -1,0 +1,92 @@
+"""What falls with tombstones: signals, authors, what they said, and the rows of the ledger that tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from hub.core.erasure import is_own, traces_of, words_of
+from hub.core.ledger import AWAITING_PERSON, IDLE, Need
+from hub.core.model import Planned, Signal, Tombstone, TombstoneReason
+from hub.runtime import Hub
+from hub.store import Connection, Store
+from hub.store.erasures import Sent
+
+
+@dataclass
+class Fall:
+    """What falls with tombstones: each signal and author with its reason, what the signals said, and the ledger's rows.
+
+    `traces` are the links and times of the signals; they also stand in records of the people behind their authors, and in what
+    was kept when other signals of these people's authors (`relatives`) were decided.
+    """
+
+    reasons: dict[str, TombstoneReason]
+    people: frozenset[str]
+    said: Mapping[str, Signal]
+    rows: Sequence[Sent] = ()
+    relatives: Sequence[str] = ()
+    traces: frozenset[str] = frozenset()
+    planned: list[Planned] = field(default_factory=list)
+
+    def words(self, key: str | None) -> tuple[str, ...]:
+        """What a signal said."""
+        signal = self.said.get(key or "")
+        return words_of(signal) if signal else ()
+
+    def why(self, row: Sent) -> TombstoneReason:
+        """The reason for which a row is taken back."""
+        return self.reasons.get(row.signal_key or "") or self.reasons[row.record_key]
+
+    def takes(self, row: Sent) -> bool:
+        """Whether the whole record goes, and not only what it quotes."""
+        is_theirs = Need.read(row.provides).kind == "author" and row.record_key in self.people
+        return is_theirs or is_own(row.provides, row.operation)
+
+
+class Stones(NamedTuple):
+    """Tombstones by key, with those of all that falls with them; `writers` are the erased authors who have signals."""
+
+    by_key: dict[str, Tombstone]
+    writers: frozenset[str]
+
+
+def falling(store: Store, conn: Connection, tombstones: Iterable[Tombstone]) -> Stones:
+    """Add the signals of erased authors, and the reposts of what is gone."""
+    stones = {stone.key: stone for stone in tombstones}
+    theirs = store.erasures.of_authors(conn, list(stones))
+    stones |= {key: replace(stones[author], key=key) for key, author in theirs.items() if key not in stones}
+    repeated = store.erasures.reposts(conn, list(stones))
+    stones |= {key: replace(stones[first], key=key) for key, first in repeated.items() if key not in stones}
+    return Stones(stones, frozenset(theirs.values()))
+
+
+def look_up(hub: Hub, conn: Connection, stones: Stones) -> Fall:
+    """Read all that falls."""
+    keys = list(stones.by_key)
+    said = hub.store.erasures.stored(conn, keys)
+    people = stones.writers.union(hub.store.signals.authors(conn, keys), hub.store.people.behind(conn, keys))
+    kin, relatives = _kin(hub, conn, {one.author_key for one in said.values() if one.author_key} | people)
+    rows = hub.store.erasures.sent(conn, list(said), sorted(people), kin=kin)
+    pages = f"{hub.settings.public_url}/signals"
+    traces = frozenset[str]().union(*(traces_of(one, f"{pages}/{key}") for key, one in said.items()))
+    return Fall({key: stone.reason for key, stone in stones.by_key.items()}, people, said, rows, relatives, traces)
+
+
+def _kin(hub: Hub, conn: Connection, writers: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The people and accounts behind these authors, and all authors behind whom those stand."""
+    behind = hub.store.people.behind(conn, sorted(writers)).values()
+    accounts = sorted({one.account_key for one in behind if one.account_key})
+    staff = [key for keys in hub.store.people.of_accounts(conn, accounts).values() for key in keys]
+    persons = list(dict.fromkeys([*(one.key for one in behind), *staff]))
+    families = hub.store.people.families(conn, persons) if persons else {}
+    return [*persons, *accounts], [author for mine in families.values() for author in mine]
+
+
+def can_stop(row: Sent) -> bool:
+    """Return True if nothing of a row is under way, and nothing may be there that its key would not find."""
+    left_to_a_person = row.state in AWAITING_PERSON and (row.operation == "upsert" or not row.was_sent)
+    return row.state in IDLE or left_to_a_person

@@ -1,0 +1,53 @@
+"""Claimed rows that end unsent: their signal or author is gone by now, or what they take back never came there."""
+
+from __future__ import annotations
+
+from hub.core.erasure import is_own
+from hub.core.ledger import RECORDS, Need
+from hub.core.model import Delivery
+from hub.runtime import Hub
+from hub.store.ledger.deliveries import Claim, Settlement
+
+NEVER_THERE = "there was nothing to take back: it never came there"
+
+
+def forgotten(hub: Hub, claim: Claim) -> frozenset[int]:
+    """The rows of a claim that fell with their signal or author since they were planned."""
+    if claim.operation not in RECORDS:
+        return frozenset()
+    keys = {key for one in claim.deliveries for key in (one.signal_key, one.record_key) if key}
+    with hub.store.database.read() as conn:
+        gone = hub.store.signals.tombstoned(conn, sorted(keys))
+    return frozenset(one.id for one in claim.deliveries if _is_forgotten(one, claim, gone)) if gone else frozenset()
+
+
+def _is_forgotten(one: Delivery, claim: Claim, gone: frozenset[str]) -> bool:
+    provides = claim.provides[one.id]
+    if is_own(provides, claim.operation):
+        return one.signal_key in gone
+    return Need.read(provides).kind == "author" and one.record_key in gone
+
+
+def end_forgotten(hub: Hub, claim: Claim, ids: frozenset[int]) -> list[Settlement]:
+    """How those of a claim end that are not sent; a ticket among them no longer counts for its conversation."""
+    fallen = [one.id for one in claim.deliveries if one.id in ids]
+    if claim.operation != "create":
+        return [Settlement(id_, "superseded", burns=False) for id_ in fallen]
+    if fallen:
+        hub.store.erasures.give_up_tickets(fallen)
+    return [Settlement(id_, "discarded", burns=False) for id_ in fallen]
+
+
+def needless(hub: Hub, claim: Claim) -> list[Settlement]:
+    """The tombstones of a claim whose record was never there, as the hub found out, or a person said, since they were planned.
+
+    An upsert may be there whatever became of it, and is found by its key.
+    """
+    if claim.operation != "tombstone":
+        return []
+    blind = [one for one in claim.deliveries if one.ref is None and one.fields.get("operation") != "upsert"]
+    if not blind:
+        return []
+    with hub.store.database.read() as conn:
+        never = [one.id for one in blind if not hub.store.erasures.may_hold(conn, one)]
+    return [Settlement(id_, "discarded", error={"message": NEVER_THERE}, burns=False) for id_ in never]

@@ -1,0 +1,122 @@
+"""What plugins tell of an erasure: asked before its transaction, since no plugin is called while one is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from hub.core.erasure import words_of
+from hub.core.errors import ConfigError, Conflict
+from hub.core.model import RawItem, Signal, Tombstone, Translated
+from hub.core.normalise import normalise
+from hub.flow.converse.notes import desks_of
+from hub.flow.erase.fall import Fall, can_stop, falling, look_up
+from hub.runtime import Hub
+from hub.sdk.connectors import Lookup, Native
+from hub.store import Connection
+from hub.store.erasures import Sent
+
+log = structlog.get_logger(__name__)
+Words = Mapping[str, tuple[str, ...]]
+"""What a raw item says, by the key of each signal in it."""
+Kind = tuple[str, str, str]
+"""Destination, object and operation."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What raw rows say, by id; of which kinds of records a destination can be asked; and the destinations that take notes."""
+
+    words: Mapping[int, Words] = field(default_factory=dict)
+    findable: Mapping[Kind, bool] = field(default_factory=dict)
+    desks: frozenset[str] = frozenset()
+
+    def with_batch(self, signals: Iterable[Signal]) -> Told:
+        """Return the same with the words of a batch's own raw rows, which are stored in the same transaction."""
+        words: dict[int, dict[str, tuple[str, ...]]] = {}
+        for one in signals:
+            if one.provenance:
+                words.setdefault(one.provenance.raw_id, {})[one.key] = words_of(one)
+        return replace(self, words={**words, **self.words})
+
+    def ever_said(self, hub: Hub, conn: Connection, fall: Fall, key: str) -> tuple[str, ...]:
+        """Return what a signal says and what it said before it was edited: a ticket keeps the words that opened it.
+
+        Raises Conflict if it said more since its plugin was asked.
+        """
+        words = [*fall.words(key)]
+        for raw_id in hub.store.erasures.rows_of(conn, key):
+            if raw_id not in self.words:
+                raise Conflict
+            words += self.words[raw_id].get(key, ())
+        return tuple(dict.fromkeys(words))
+
+    def can_be_found(self, row: Sent) -> bool:
+        """Return True if the destination can be asked for the record. Raises Conflict if that was not asked."""
+        kind = _kind(row)
+        if kind not in self.findable:
+            raise Conflict
+        return self.findable[kind]
+
+
+def ask_plugins(hub: Hub, tombstones: Sequence[Tombstone], *, everything: bool = False) -> Told:
+    """Ask plugins all that `take_back` needs to know of what falls; `everything`: also what it did not need so far.
+
+    Earlier forms of a post are read only if something may quote them: a ticket that opens without them, a call that could
+    not be read, the ground of a link.
+    """
+    if not tombstones:
+        return Told()
+    desks = desks_of(hub)
+    with hub.store.database.read() as conn:
+        if not everything and not _is_known(hub, conn, [stone.key for stone in tombstones]):
+            return Told(desks=desks)
+        fall = look_up(hub, conn, falling(hub.store, conn, tombstones))
+        own = [row for row in fall.rows if fall.takes(row)]
+        quoted = fall.said if everything or _may_be_quoted(hub, conn, fall) else _waiting(hub, conn, own)
+        raws = {id_: raw for key in quoted for id_, raw in hub.store.erasures.seen(conn, key).items()}
+    kinds = {_kind(row) for row in own if row.state == "review" and row.was_sent}
+    words = {id_: _read(hub, raw) for id_, raw in raws.items()}
+    return Told(words, {kind: _can_look_up(hub, kind) for kind in kinds}, desks)
+
+
+def _is_known(hub: Hub, conn: Connection, keys: Sequence[str]) -> bool:
+    """Return True if any of these posts, or of these authors' posts, is stored: most that a network deletes are not."""
+    return bool(hub.store.erasures.fresh(conn, keys) or hub.store.erasures.of_authors(conn, keys))
+
+
+def _may_be_quoted(hub: Hub, conn: Connection, fall: Fall) -> bool:
+    if not fall.said:
+        return False
+    writers = sorted({one.author_key for one in fall.said.values() if one.author_key})
+    return hub.store.unread.has_bodies(conn) or hub.store.people.were_linked(conn, writers)
+
+
+def _waiting(hub: Hub, conn: Connection, own: Iterable[Sent]) -> dict[str, None]:
+    """Return the signals whose tickets are opened for others, without their words."""
+    tickets = (row for row in own if row.operation == "create" and can_stop(row))
+    return {row.signal_key or "": None for row in tickets if hub.store.erasures.awaited(conn, row)}
+
+
+def _read(hub: Hub, raw: RawItem) -> Words:
+    try:
+        said = hub.reader(raw.plugin, raw.source).translate(raw)
+    except Exception as error:  # noqa: BLE001 - a broken form said nothing that could be on the ticket
+        log.info("an earlier form of a post cannot be read", source=raw.source, error=type(error).__name__)
+        return {}
+    signals = said.signals if isinstance(said, Translated) else ()
+    return {one.key: words_of(normalise(one)) for one in signals}
+
+
+def _can_look_up(hub: Hub, kind: Kind) -> bool:
+    name, object_, operation = kind
+    try:
+        return isinstance(hub.destination(name).idempotency_of(object_, operation), Lookup | Native)
+    except ConfigError:  # told when the destination is used
+        return False
+
+
+def _kind(row: Sent) -> Kind:
+    return row.destination, row.object, row.operation

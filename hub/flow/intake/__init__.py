@@ -1,0 +1,1 @@
+"""What comes in: sources are polled, destinations are asked what people did there."""

@@ -1,0 +1,176 @@
+"""Items come in: polls, and documents from files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime, timedelta
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from hub.config.failpoint import reached
+from hub.core.errors import (
+    ConfigError,
+    ConnectorError,
+    HubError,
+    PartlyRefused,
+    QuotaExhausted,
+    Retryable,
+    TranslationError,
+)
+from hub.core.model import RawItem
+from hub.core.retry import asked_for, parked_until
+from hub.flow.bugs import tell
+from hub.flow.lease import kept
+from hub.runtime import Hub
+from hub.sdk.connectors import Destination, Page, PollingSource, Source
+from hub.store.cursors import Cursors
+
+log = structlog.get_logger(__name__)
+SHORTEST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
+LONGEST_ASKED_S = 86400.0
+PAGE = 500
+T = TypeVar("T")
+
+
+def polling_sources(hub: Hub) -> list[str]:
+    """The enabled sources that are polled."""
+    return [name for name in hub.settings.sources if isinstance(usable_source(hub, name), PollingSource)]
+
+
+def usable_source(hub: Hub, name: str) -> Source[Any] | None:
+    """An enabled source; None where it is off or cannot be had: told once, the others run on."""
+    return _usable(hub, f"sources.{name}", hub.source) if hub.settings.sources[name].enabled else None
+
+
+def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
+    """An enabled destination; None where it is off or cannot be had: told once, the others run on."""
+    return _usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
+
+
+def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
+    if place in hub.broken:
+        return None
+    try:
+        return find(place.partition(".")[2])
+    except ConfigError as error:
+        hub.broken[place] = str(error)
+        log.error("a connection is quarantined: `hub check` says more", connection=place, error=str(error))  # noqa: TRY400 - it says why
+        return None
+
+
+def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
+    """Ask a source for what is new, page by page; None where it is not due or somebody else polls it.
+
+    Each page and its cursor are committed together, so a kill between two pages loses nothing and repeats nothing.
+    """
+    source = hub.source(name)
+    if not isinstance(source, PollingSource):
+        raise ConnectorError(f"the source '{name}' is not polled: it calls us, or it is listened to")
+    leased = hub.store.cursors.claim(name, now=hub.now(), early=early)
+    if leased is None:
+        return None
+    token, cursor = leased
+    due_at, error, taken = hub.now() + _interval(hub, name, source), None, 0
+    try:
+        with held(hub, name, token):
+            for page in source.pull(hub.source_context(name), cursor):
+                taken += take(hub, name, page, token)
+    except HubError as failure:  # the network's trouble, or the database's
+        if isinstance(failure, ConnectorError):
+            hub.redact(name, failure)
+        error = f"{type(failure).__name__}: {failure}"
+        if isinstance(failure, PartlyRefused):  # shown, while the others keep their pace; the source has logged it
+            log.info("a part of a poll was refused", source=name, error=error)
+        else:
+            due_at = next_try(hub, name, failure)
+            log.warning("a poll failed", source=name, error=error)
+    except Exception as failure:  # noqa: BLE001 - told, and tried again later
+        due_at, error = hub.now() + LONGEST, f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"
+    hub.store.cursors.release(name, token, due_at=due_at, now=hub.now(), error=error)
+    return taken
+
+
+def held(hub: Hub, name: str, token: str) -> AbstractContextManager[None]:
+    """Keep a source's cursor while its holder polls or listens."""
+    return kept(_Held(hub.store.cursors, name), token, hub.now)
+
+
+class _Held:
+    """A cursor's lease, renewable like a row's."""
+
+    def __init__(self, cursors: Cursors, source: str) -> None:
+        self.cursors = cursors
+        self.source = source
+
+    def renew(self, token: str, *, now: datetime) -> None:
+        """Push the end of the lease out."""
+        self.cursors.renew(self.source, token, now=now)
+
+
+def take(hub: Hub, name: str, page: Page, token: str) -> int:
+    """Store a page and its cursor in one transaction, then ring; returns how many items were new."""
+    with hub.store.database.write() as conn:
+        if not hub.store.cursors.advance(conn, name, token, page.cursor, now=hub.now()):
+            raise Retryable("another worker polls this source now")
+        reached("intake.cursor")
+        taken = hub.store.inbox.add(page.items, conn=conn)
+        reached("intake.recorded")
+    reached("intake.taken")
+    if taken:
+        hub.bell.ring("process")
+    return taken
+
+
+def import_document(hub: Hub, file: Path, source_name: str) -> Iterator[int]:
+    """Take a document's items in as if the source had given them; yields how many were new, page by page."""
+    source = hub.source(source_name)
+    items = read_document(source, file.read_bytes(), source_name=source_name, now=hub.now())
+    while part := list(islice(items, PAGE)):
+        taken = hub.store.inbox.add(part)
+        hub.bell.ring("process")
+        yield taken
+
+
+def read_document(
+    source: Source[Any], document: bytes, *, source_name: str, now: datetime, realm: str = ""
+) -> Iterator[RawItem]:
+    """A document's payloads as raw items of a source."""
+    for payload in source.unpack(document, realm):
+        yield raw_item(source, payload, source_name=source_name, now=now, realm=realm)
+
+
+def raw_item(source: Source[Any], payload: bytes, *, source_name: str, now: datetime, realm: str = "") -> RawItem:
+    """A payload as a raw item; its digest serves where the plugin cannot name it."""
+    try:
+        external_id, revision = source.identify(payload)
+    except TranslationError:
+        # One broken item must not end the document: it is kept, and `translate` says what is wrong with it.
+        external_id, revision = "", ""
+    return RawItem(
+        source=source_name,
+        plugin=source.name,
+        payload=payload,
+        received_at=now,
+        external_id=external_id or sha256(payload).hexdigest(),
+        realm=realm,
+        revision=revision,
+    )
+
+
+def _interval(hub: Hub, name: str, source: PollingSource[Any]) -> timedelta:
+    return hub.settings.sources[name].every or source.interval
+
+
+def next_try(hub: Hub, name: str, failure: HubError) -> datetime:
+    """When to poll again after a failure: doubling from five seconds to an hour, never before the network said."""
+    if isinstance(failure, QuotaExhausted) and failure.until is not None:
+        return parked_until(failure, hub.now())
+    failures = next((row["failures"] for row in hub.store.cursors.list() if row["source"] == name), 0)
+    wait = min(SHORTEST * (1 << min(int(failures), 10)), LONGEST)
+    asked = timedelta(seconds=min(asked_for(getattr(failure, "retry_after", None)), LONGEST_ASKED_S))
+    return hub.now() + max(wait, asked)

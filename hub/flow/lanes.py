@@ -1,0 +1,38 @@
+"""What the ledger sends to, and what is polled: which lanes there are, and whether they are on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hub.core.ledger import Lane
+from hub.runtime import Hub
+
+
+def outlet_works(hub: Hub, name: str) -> bool:
+    """Whether an outlet is configured, switched on, and, for a source, allowed to answer."""
+    lane = Lane.of_outlet(name)
+    if lane.work == "reply":
+        return not why_off(hub, lane.name)
+    section = hub.settings.destinations.get(name)
+    return section is not None and section.enabled
+
+
+def why_off(hub: Hub, name: str) -> str:
+    """Why a source does not answer by its configuration, "" where it may."""
+    section = hub.settings.sources.get(name)
+    if section is None:
+        return f"the source '{name}' is not configured any more"
+    if not section.enabled:
+        return f"the source '{name}' is switched off"
+    return f"replies through '{name}' are switched off" if section.reply == "off" else ""
+
+
+def outlets(hub: Hub) -> list[str]:
+    """All names that the ledger may send to."""
+    return [*hub.settings.destinations, *(str(Lane("reply", name)) for name in hub.settings.sources)]
+
+
+def ring_outlets(hub: Hub, names: Iterable[str]) -> None:
+    """Ring for each outlet once."""
+    for name in dict.fromkeys(names):
+        hub.bell.ring("deliver", name)

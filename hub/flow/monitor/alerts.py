@@ -1,0 +1,187 @@
+"""What is wrong: alerts from a snapshot of the hub. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from hub.config.settings import AlertsSection
+from hub.flow.monitor.silence import is_silent
+from hub.sdk.rates import Usage
+from hub.store.monitor.figures import Dead
+
+FAILURES = 5
+"""Polls in a row that failed, after which a source is in trouble."""
+
+HELD_FOR = timedelta(minutes=15)
+LOST_AFTER = timedelta(minutes=2)
+RISING = 2.0
+"""So many times the usual hour's dead letters are a rise."""
+
+SHORT_WINDOW_S = 60.0
+"""A window that ends sooner is the pace's business, not a person's."""
+
+Severity = Literal["warning", "critical"]
+
+
+class Alert(msgspec.Struct, frozen=True):
+    """Something that a person should know; the key stays the same while it lasts."""
+
+    key: str
+    severity: Severity
+    text: str
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """A connection over which nothing is sent now: paused, or its breaker open or half-open."""
+
+    name: str
+    state: str
+    reason: str
+    since: datetime
+
+
+class Poll(msgspec.Struct, frozen=True):
+    """A poll's failures in a row, with the last error."""
+
+    failures: int
+    error: str
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """When a source was heard last, and the slots of five minutes in which it was heard before."""
+
+    last: datetime
+    slots: tuple[int, ...]
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What waits at a destination for records that are dead or in review: how many, since when, and one of those records."""
+
+    waiting: int
+    since: datetime
+    head: int
+
+
+class Let(msgspec.Struct, frozen=True):
+    """What the valve did at a destination lately."""
+
+    review: int
+    released: int
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The hub at one moment, by connection; what is not known is left out."""
+
+    now: datetime
+    pauses: tuple[Pause, ...] = ()
+    blocked: Mapping[str, int] = {}
+    dead: Mapping[str, Dead] = {}
+    usages: Mapping[str, Usage] = {}
+    polls: Mapping[str, Poll] = {}
+    heard: Mapping[str, Heard] = {}
+    held: Mapping[str, Held] = {}
+    let: Mapping[str, Let] = {}
+    erasing: Mapping[str, Held] = {}
+    beats: Mapping[str, datetime] = {}
+    due: frozenset[str] = frozenset()
+
+
+def judge(snapshot: Snapshot, bounds: AlertsSection) -> list[Alert]:
+    """All that is wrong now, by the bounds of `[alerts]`."""
+    return [alert for finder in _FINDERS for alert in finder(snapshot, bounds)]
+
+
+def blocked(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Connections that a person must authorise again, destinations and sources."""
+    reasons = {pause.name: pause.reason for pause in snapshot.pauses}
+    for name, count in snapshot.blocked.items():
+        why = f": {reasons[name]}" if reasons.get(name) else ""
+        yield Alert(f"blocked:{name}", "critical", f"{name} is blocked, {count} deliveries wait{why}")
+    for name, poll in snapshot.polls.items():
+        if poll.error.startswith("Unauthorised"):
+            yield Alert(f"blocked:sources/{name}", "critical", f"the source {name} is blocked: {poll.error}")
+
+
+def broken(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Open breakers: nobody is there."""
+    for pause in snapshot.pauses:
+        if pause.state in ("open", "half-open"):
+            yield Alert(f"breaker:{pause.name}", "critical", f"{pause.name} does not answer: {pause.reason}")
+
+
+def dying(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
+    """More dead letters than usual."""
+    for name, dead in snapshot.dead.items():
+        if dead.hour >= bounds.dead_letters and dead.hour > RISING * dead.day / 24:
+            yield Alert(f"dead:{name}", "warning", f"dead letters rise at {name}: {dead.hour} in the last hour")
+
+
+def scarce(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
+    """Quotas that are nearly used up."""
+    for name, usage in snapshot.usages.items():
+        short = usage.resets_in is not None and usage.resets_in < SHORT_WINDOW_S
+        if usage.limit > 0 and usage.used > bounds.quota * usage.limit and not short:
+            share = f"{usage.used} of {usage.limit} calls are used ({usage.used / usage.limit:.0%})"
+            yield Alert(f"quota:{name}", "warning", f"the quota of {name} runs out: {share}")
+
+
+def silent(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
+    """Sources that are silent against their own rhythm."""
+    for name, heard in snapshot.heard.items():
+        if is_silent(heard.slots, heard.last, snapshot.now, floor=bounds.silence):
+            text = (
+                f"the source {name} is silent: nothing since {heard.last:%Y-%m-%d %H:%M} UTC, which it usually is not"
+            )
+            yield Alert(f"silent:{name}", "warning", text)
+
+
+def failing(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Sources that cannot be read, time after time."""
+    for name, poll in snapshot.polls.items():
+        if poll.failures >= FAILURES and not poll.error.startswith("Unauthorised"):
+            text = f"the source {name} could not be read {poll.failures} times in a row: {poll.error}"
+            yield Alert(f"poll:{name}", "warning", text)
+
+
+def holding(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """What waits for records that need a person, and what the valve let go."""
+    for name, held in snapshot.held.items():
+        if snapshot.now - held.since >= HELD_FOR:
+            text = (
+                f"{held.waiting} deliveries to {name} wait for records that need a person, such as delivery {held.head}"
+            )
+            yield Alert(f"held:{name}", "warning", text)
+    for name, let in snapshot.let.items():
+        text = f"{let.review} deliveries to {name} waited too long and were left to a person"
+        text = f"{text}, {let.released} were sent without what they waited for" if let.released else text
+        yield Alert(f"valve:{name}", "warning", text)
+
+
+def undecided(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Erasures that wait for a person: what must be forgotten may still be there."""
+    for name, held in snapshot.erasing.items():
+        text = f"{held.waiting} erasures at {name} wait for a person: nobody can tell whether delivery {held.head} was made"
+        yield Alert(f"erasure:{name}", "critical", text)
+
+
+def lost(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Workers that have something to do and give no sign of life."""
+    for role in sorted(snapshot.due):
+        beat = snapshot.beats.get(role)
+        if (
+            beat is not None
+            and snapshot.now - beat > LOST_AFTER
+            and snapshot.now - snapshot.beats.get("all", beat) > LOST_AFTER
+        ):
+            since = f"{beat:%Y-%m-%d %H:%M} UTC"
+            yield Alert(
+                f"worker:{role}", "critical", f"no {role} worker has given a sign of life since {since}, and work waits"
+            )
+
+
+Finder = Callable[[Snapshot, AlertsSection], Iterator[Alert]]
+_FINDERS: tuple[Finder, ...] = (blocked, broken, dying, scarce, silent, failing, holding, undecided, lost)

@@ -1,0 +1,164 @@
+"""The snapshot that alerts are judged by, and the figures that metrics show."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from hub.core.ledger import IN_DEAD_END, Lane
+from hub.flow.lanes import outlets, why_off
+from hub.flow.monitor.alerts import Heard, Held, Let, Pause, Poll, Snapshot
+from hub.runtime import Hub
+from hub.sdk.rates import Usage
+from hub.store.monitor.alerts import Kept
+
+VALVE = "valve"
+LATELY = timedelta(hours=1)
+MOST_ENTRIES = 1000
+
+
+def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
+    """The hub at this moment. Sources are not judged while not all of their arrivals are counted."""
+    now, figures = hub.now(), hub.store.figures
+    names = set(outlets(hub))
+    blocked = {
+        name: count
+        for name, count in figures.blocked().items()
+        if name in names or Lane.of_outlet(name).work == "reply"
+    }
+    return Snapshot(
+        now,
+        pauses=(*(pause for pause in pauses(hub) if pause.name in names), *off(hub, blocked)),
+        blocked=blocked,
+        dead=figures.dead(now=now),
+        usages=usages(hub),
+        polls=polls(hub),
+        heard=heard(hub) if arrivals_known else {},
+        held={name: one for name in hub.settings.destinations if (one := held(hub, name))},
+        let=let_go(hub),
+        erasing=erasing(hub),
+        beats=figures.last_beats(),
+        due=roles_due(hub),
+    )
+
+
+def pauses(hub: Hub) -> list[Pause]:
+    """Connections over which nothing is sent now."""
+    rows = hub.store.connections.pauses(now=hub.now())
+    return [Pause(row["name"], row["state"], row["reason"] or "", row["at"]) for row in rows]
+
+
+def off(hub: Hub, lanes: Iterable[str]) -> list[Pause]:
+    """Of these connections, the sources that may not answer by now."""
+    replying = [lane for lane in map(Lane.of_outlet, lanes) if lane.work == "reply"]
+    reasons = {str(lane): why_off(hub, lane.name) for lane in replying}
+    return [Pause(name, "off", reason, hub.now()) for name, reason in reasons.items() if reason]
+
+
+def usages(hub: Hub) -> dict[str, Usage]:
+    """What vendors said of their windows lately, by connection."""
+    return hub.paces.usages()
+
+
+def polls(hub: Hub) -> dict[str, Poll]:
+    """Failing polls of enabled sources."""
+    rows = {row["source"]: row for row in hub.store.cursors.list() if row["error"]}
+    return {name: Poll(rows[name]["failures"], rows[name]["error"]) for name in enabled_sources(hub) if name in rows}
+
+
+def heard(hub: Hub) -> dict[str, Heard]:
+    """When enabled sources were heard, of those that have been silent for long enough to be judged."""
+    last, before = hub.store.figures.last_arrivals(), hub.now() - hub.settings.alerts.silence
+    quiet = [name for name in enabled_sources(hub) if name in last and last[name] < before]
+    return {name: Heard(last[name], tuple(hub.store.figures.slots(name))) for name in quiet}
+
+
+def enabled_sources(hub: Hub) -> list[str]:
+    """The sources that should be heard."""
+    return [name for name, section in hub.settings.sources.items() if section.enabled]
+
+
+def held(hub: Hub, name: str) -> Held | None:
+    """What waits at a destination for records that need a person; None where nothing does."""
+    heads = [head for head in hub.store.held.heads(name, now=hub.now()) if head.state in IN_DEAD_END]
+    if not heads:
+        return None
+    return Held(sum(head.waiting for head in heads), min(head.since for head in heads), heads[0].id)
+
+
+def erasing(hub: Hub) -> dict[str, Held]:
+    """Erasures that wait for a person to decide whether a record was made, by destination."""
+    found: dict[str, Held] = {}
+    for one in hub.store.held.undecided():
+        first = found.get(one.destination, Held(0, one.since, one.head))
+        found[one.destination] = Held(first.waiting + 1, min(first.since, one.since), first.head)
+    return found
+
+
+def let_go(hub: Hub) -> dict[str, Let]:
+    """What the valve did lately, by destination."""
+    review: Counter[str] = Counter()
+    released: Counter[str] = Counter()
+    since = hub.now() - LATELY
+    for entry in hub.store.audit.recent(action=VALVE, limit=MOST_ENTRIES):
+        if entry["at"] >= since:
+            kind = review if entry["detail"]["to"] == "review" else released
+            kind[entry["subject"]] += entry["detail"]["count"]
+    return {name: Let(review[name], released[name]) for name in sorted({*review, *released})}
+
+
+def roles_due(hub: Hub) -> frozenset[str]:
+    """The kinds of workers for which work waits."""
+    now = hub.now()
+    paused = hub.store.connections.paused(now=now)
+    delivers = any(name not in paused for name in hub.store.deliveries.due(now=now))
+    return frozenset([*(["process"] if hub.store.inbox.due(now=now) else []), *(["deliver"] if delivers else [])])
+
+
+def shown_alerts(kept: Sequence[Kept]) -> list[dict[str, Any]]:
+    """Open alerts as people and programs read them."""
+    names = ("key", "severity", "text", "since", "told_at")
+    rows = [{name: getattr(one, name) for name in names} for one in kept if one.is_open]
+    found: list[dict[str, Any]] = msgspec.to_builtins(rows)
+    return found
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What the metrics show beside the page's counters: by connection, role, or state."""
+
+    now: datetime
+    connections: Sequence[str]
+    dead: Mapping[str, int]
+    oldest_due: Mapping[str, datetime]
+    pauses: Sequence[Pause]
+    usages: Mapping[str, Usage]
+    arrivals: Mapping[str, datetime]
+    polls: Mapping[str, Poll]
+    beats: Sequence[Mapping[str, Any]]
+    alerts: Mapping[str, int]
+
+
+def figures(hub: Hub) -> Figures:
+    """Figures that are read over small indexes."""
+    now, store = hub.now(), hub.store
+    return Figures(
+        now,
+        connections=outlets(hub),
+        dead={name: one.total for name, one in store.figures.dead(now=now).items()},
+        oldest_due=store.figures.oldest_due(now=now),
+        pauses=pauses(hub),
+        usages=usages(hub),
+        arrivals=store.figures.last_arrivals(),
+        polls=polls(hub),
+        beats=store.connections.beats(since=now - timedelta(hours=1)),
+        alerts=Counter(one.severity for one in store.alerts.all() if one.is_open),
+    )
+
+
+def slow_figures(hub: Hub) -> dict[str, Any]:
+    """Figures for which whole tables are read."""
+    return {"attempts": hub.store.figures.attempts(), "inbox": hub.store.figures.inbox()}

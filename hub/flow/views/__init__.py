@@ -1,0 +1,1 @@
+"""What a person may see: values, never rows."""

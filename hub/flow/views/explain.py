@@ -1,0 +1,102 @@
+"""Why a signal became what it became: the stored facts, and the pure steps run again with the rules of that day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from hub.core.decide.judgement import facts_then
+from hub.core.decide.trace import Trace
+from hub.core.pipeline import Rulebook
+from hub.core.route import RuleSet, compile_rules
+from hub.core.spec import Rule, RuleTrace
+from hub.runtime import Hub
+from hub.store.erasures import ERASED
+from hub.store.history import History
+
+_LABEL = re.compile(r"\blabels\s*\.\s*(\w+)")
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """A signal with its labels, every rule with every condition, and what was delivered."""
+
+    signal: dict[str, Any]
+    labels: list[dict[str, Any]]
+    topics: tuple[str, ...]
+    rules_version: str
+    matched: tuple[str, ...]
+    rules: tuple[RuleTrace, ...]
+    deliveries: list[dict[str, Any]]
+    topics_version: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def explain(hub: Hub, key: str) -> Explanation | None:
+    """Explain a signal by its key, or an unambiguous beginning of it; None where there is none."""
+    row = hub.store.signals.get(key)
+    if row is None:
+        return None
+    kept: Trace = row["trace"]
+    rules = rules_of(hub, kept.rules)
+    unkept = () if rules.version == kept.rules else ("the rules of that day were not kept: these are today's",)
+    is_erased = row["content_hash"] == ERASED
+    gone = ("the post is gone and was erased: only versions, what matched and labels are kept",) if is_erased else ()
+    deliveries = hub.store.outbox.recent(signal_key=row["key"], limit=200)
+    page = f"{hub.settings.public_url}/signals/{row['key']}"
+    return Explanation(
+        signal=msgspec.to_builtins(row["signal"]),
+        labels=msgspec.to_builtins(row["labels"]),
+        topics=kept.about,
+        rules_version=kept.rules,
+        matched=kept.matched,
+        rules=() if is_erased else rules.decide(facts_then(row["signal"], kept, page)),
+        deliveries=with_tries(hub, deliveries[::-1]),
+        topics_version=kept.topics,
+        notes=(*gone, *kept.notes, *unkept),
+    )
+
+
+def rules_of(hub: Hub, version: str) -> RuleSet:
+    """The rules of a version: today's, those of its day, or, where they were not kept, today's again."""
+    book: Rulebook = hub.book
+    if book.rules.version == version:
+        return book.rules
+    stored = hub.store.connections.version(version)
+    if stored is None:
+        return book.rules
+    rules = msgspec.json.decode(stored["content"], type=tuple[Rule, ...])
+    # They compiled on their day: what they call a label was one, though its enricher may be gone since.
+    labels = {name for rule in rules for when in rule.when for name in _LABEL.findall(when)}
+    return compile_rules(rules, file=f"rules {version}", labels=sorted(labels))
+
+
+def with_tries(hub: Hub, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Deliveries as listings show them, each with its mapping's version and every attempt that was made."""
+    tries = History(hub.store.database).tries([row["id"] for row in rows])
+    return [
+        {**shown_delivery(row), "mapping_version": row["mapping_version"], "tries": tries.get(row["id"], [])}
+        for row in rows
+    ]
+
+
+def shown_delivery(row: dict[str, Any]) -> dict[str, Any]:
+    """A delivery as listings show it."""
+    remote = {"id": row["remote_id"], "url": row["remote_url"]} if row["remote_id"] else None
+    return {
+        "id": row["id"],
+        "destination": row["destination"],
+        "object": row["object"],
+        "operation": row["operation"],
+        "record": row["record_key"],
+        "signal": row["signal_key"],
+        "rule": row["rule"],
+        "mapping": row["mapping"],
+        "state": row["state"],
+        "attempts": row["attempts"],
+        "due_at": row["due_at"],
+        "remote": remote,
+        "error": row["error"],
+    }

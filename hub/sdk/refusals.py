@@ -1,0 +1,32 @@
+"""What a vendor's refusal says: its code, its words, the field at fault. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hub.sdk.doc import Doc
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What the body of a refusal says: the vendor's code, its words, the field at fault; empty if it says nothing."""
+
+    code: str = ""
+    message: str = ""
+    field: str | None = None
+
+
+_CODES = ("code", "error.code", "error.type", "errors.0.code", "errorCode", "0.errorCode", "error")
+_MESSAGES = (
+    *("message", "error.message", "error_description", "errors.0.message", "errors.0.detail", "0.message"),
+    *("detail", "description", "title", "error", "errors.0"),
+)
+_FIELDS = ("field", "errors.0.field", "error.param", "param", "0.fields.0")
+
+
+def refusal_of(body: Any) -> Refusal:
+    """Return what an error body says, by the names that most vendors use."""
+    doc = Doc(body)
+    code = next((found for path in _CODES if (found := doc.id(path))), "")
+    return Refusal(code, (doc.text(*_MESSAGES) or "")[:300], doc.text(*_FIELDS))

@@ -1,0 +1,255 @@
+"""The ledger's beginning and what people do with it: outbox rows are planned, listed, retried, discarded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy import insert as plain_insert
+
+from hub.core.keys import idempotency_key
+from hub.core.ledger import DISCARDABLE, RETRYABLE, SETTLED
+from hub.core.model import Planned, Record
+from hub.store.database import Also, Database, among, chunks
+from hub.store.ledger.counts import counts
+from hub.store.ledger.moves import moving
+from hub.store.schema import attempts, needs
+from hub.store.schema import deliveries as T
+
+ONCE_ONLY = ("create", "comment", "reply")
+GONE = ""  # in place of the hash: what was written is not there any more, and counts for nothing
+Target = tuple[str, str, str, str]
+
+
+class Outbox:
+    """Queries over the ledger's rows as a whole; `Deliveries` sends them."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def opened(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, dict[str, str]]:
+        """The destinations that have, or will have, a ticket for each conversation, with the signal that opened it."""
+        columns = (T.c.record_key, T.c.destination, T.c.signal_key)
+        query = select(*columns).where(T.c.operation == "create", T.c.state != "discarded", T.c.stable != GONE)
+        found: dict[str, dict[str, str]] = {}
+        for part in chunks(conversation_keys):
+            for key, destination, signal_key in conn.execute(query.where(among(T.c.record_key, part))):
+                found.setdefault(key, {})[destination] = signal_key or ""
+        return found
+
+    def ticket_urls(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, str]:
+        """Where people look at each conversation's ticket, of those that have one with a link (the first that was opened)."""
+        query = select(T.c.record_key, T.c.remote_url).where(T.c.operation == "create", T.c.remote_url.is_not(None))
+        found: dict[str, str] = {}
+        for part in chunks(conversation_keys):
+            for key, url in conn.execute(query.where(among(T.c.record_key, part)).order_by(T.c.id)):
+                found.setdefault(key, url)
+        return found
+
+    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> bool:
+        """Write the outbox rows of a batch; False where somebody else planned or sends the same meanwhile (then roll back).
+
+        Unchanged records cause nothing; a newer payload replaces an unsent one; a ticket or comment is planned once ever.
+        """
+        wanted = {_target(item.record): item for item in planned}
+        latest = self._latest(conn, {item.record.key for item in planned})
+        rows = [row for target, item in wanted.items() if (row := _new_row(item, latest.get(target), now))]
+        replaced = [latest[_row_target(row)].id for row in rows if _unsent(latest.get(_row_target(row)))]
+        for part in chunks(replaced):
+            superseded = moving("superseded", of=["pending"]).where(among(T.c.id, part), T.c.attempts == 0)
+            if conn.execute(superseded.values(settled_at=now)).rowcount != len(part):
+                return False
+        return self._insert(conn, rows, {target: item.record for target, item in wanted.items()})
+
+    def _latest(self, conn: Connection, record_keys: set[str]) -> dict[Target, Any]:
+        columns = (
+            T.c.id,
+            T.c.destination,
+            T.c.object,
+            T.c.record_key,
+            T.c.operation,
+            T.c.seq,
+            T.c.state,
+            T.c.attempts,
+            T.c.stable,
+        )
+        latest: dict[Target, Any] = {}
+        for part in chunks(sorted(record_keys)):
+            for row in conn.execute(select(*columns).where(among(T.c.record_key, part)).order_by(T.c.seq)):
+                latest[(row.destination, row.object, row.record_key, row.operation)] = row
+        return latest
+
+    def _insert(self, conn: Connection, rows: list[dict[str, Any]], records: Mapping[Target, Record]) -> bool:
+        if not rows:
+            return True
+        insert = self.database.insert(T).on_conflict_do_nothing()
+        columns = (T.c.id, T.c.destination, T.c.object, T.c.record_key, T.c.operation)
+        made = conn.execute(insert.returning(*columns), rows).all()
+        if len(made) != len(rows):
+            return False
+        wants = [
+            {"delivery_id": row[0], "need": need}
+            for row in made
+            for need in records[(row[1], row[2], row[3], row[4])].needs
+        ]
+        if wants:
+            conn.execute(plain_insert(needs), wants)
+        return True
+
+    def of_signals(self, keys: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """The deliveries that each signal caused, oldest first."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        with self.database.read() as conn:
+            for part in chunks(keys):
+                query = select(*_LISTED).where(among(T.c.signal_key, part)).order_by(T.c.id)
+                for row in conn.execute(query).mappings():
+                    found.setdefault(row["signal_key"], []).append(dict(row))
+        return found
+
+    def recent(
+        self, *, limit: int = 50, before: int | None = None, after: int | None = None, **wanted: Any
+    ) -> list[dict[str, Any]]:
+        """Deliveries, newest first (with `after`: oldest first from there on); `wanted` filters by column (state, ...)."""
+        query = select(*_LISTED).order_by(T.c.id.desc() if after is None else T.c.id).limit(limit)
+        query = query if after is None else query.where(T.c.id > after)
+        for name, value in wanted.items():
+            query = query if value is None else query.where(T.c[name] == value)
+        with self.database.read() as conn:
+            return [
+                dict(row) for row in conn.execute(query if before is None else query.where(T.c.id < before)).mappings()
+            ]
+
+    def matching(
+        self,
+        states: Sequence[str],
+        *,
+        ids: Sequence[int] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        **wanted: Any,
+    ) -> list[dict[str, Any]]:
+        """Deliveries in these states, oldest first: id, destination, object, state, error; `wanted` filters by column.
+
+        The span is of their settling, or where they are not settled of their planning.
+        """
+        at = func.coalesce(T.c.settled_at, T.c.created_at, type_=T.c.created_at.type)
+        query = select(T.c.id, T.c.destination, T.c.object, T.c.state, T.c.error).where(T.c.state.in_(states))
+        query = query if since is None else query.where(at >= since)
+        query = query if until is None else query.where(at < until)
+        query = query if ids is None else query.where(among(T.c.id, ids))
+        for name, value in wanted.items():
+            query = query if value is None else query.where(T.c[name] == value)
+        with self.database.read() as conn:
+            return [dict(row) for row in conn.execute(query.order_by(T.c.id)).mappings()]
+
+    def get(self, delivery_id: int) -> dict[str, Any] | None:
+        """One delivery, whole: its payload, what it needs, and its attempts."""
+        with self.database.read() as conn:
+            row = conn.execute(select(T).where(T.c.id == delivery_id)).mappings().first()
+            if row is None:
+                return None
+            tried = conn.execute(select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.id))
+            wants = conn.scalars(select(needs.c.need).where(needs.c.delivery_id == delivery_id))
+            return {**row, "tries": [dict(one) for one in tried.mappings()], "needs": list(wants)}
+
+    def retry(self, ids: Sequence[int] | None, *, now: datetime, **wanted: Any) -> int:
+        """Make deliveries due again under the same keys; dead ones start their schedule anew. Returns how many."""
+        conditions = [T.c[name] == value for name, value in wanted.items() if value is not None]
+        conditions += [] if ids is None else [among(T.c.id, ids)]
+        # A doubtful delivery keeps its doubt: it is looked into again, never simply sent as if it were new.
+        doubtful = update(T).where(T.c.state == "uncertain", *conditions).values(due_at=now)
+        others = moving("pending", of=RETRYABLE - {"pending", "uncertain"}).where(*conditions)
+        waiting = update(T).where(T.c.state == "pending", *conditions)
+        again = {"due_at": now, "attempts": 0, "settled_at": None}
+        with self.database.write() as conn:
+            # Those that wait first, or the others would be counted twice.
+            changes = (doubtful, waiting.values(again), others.values(again))
+            return sum(conn.execute(change).rowcount for change in changes)
+
+    def discard(self, ids: Sequence[int], *, note: str, now: datetime, also: Also | None = None) -> int:
+        """Give up dead or blocked deliveries, or those that await a person, for good, with a note that says why.
+
+        Returns how many. `also` is called in the same transaction.
+        """
+        given_up = moving("discarded", of=DISCARDABLE).where(among(T.c.id, ids))
+        with self.database.write() as conn:
+            done = conn.execute(given_up.values(settled_at=now, error={"note": note})).rowcount
+            if also is not None:
+                also(conn)
+        return done
+
+    def counts(self) -> Mapping[str, Mapping[str, int]]:
+        """How many deliveries are in each state, by destination."""
+        found: dict[str, dict[str, int]] = {}
+        with self.database.read() as conn:
+            for destination, state, count in conn.execute(_COUNTS):
+                if count:
+                    found.setdefault(destination, {})[state] = count
+        return found
+
+
+_COUNTS = counts()
+_LISTED = (
+    T.c.id,
+    T.c.destination,
+    T.c.object,
+    T.c.operation,
+    T.c.record_key,
+    T.c.signal_key,
+    T.c.rule,
+    T.c.mapping,
+    T.c.mapping_version,
+    T.c.state,
+    T.c.attempts,
+    T.c.due_at,
+    T.c.created_at,
+    T.c.settled_at,
+    T.c.remote_id,
+    T.c.remote_url,
+    T.c.error,
+)
+
+
+def _target(record: Record) -> Target:
+    return (record.destination, record.object, record.key, record.operation)
+
+
+def _row_target(row: Mapping[str, Any]) -> Target:
+    return (row["destination"], row["object"], row["record_key"], row["operation"])
+
+
+def _unsent(row: Any) -> bool:
+    return row is not None and row.state == "pending" and row.attempts == 0
+
+
+def _new_row(item: Planned, latest: Any, now: datetime) -> dict[str, Any] | None:
+    record = item.record
+    is_there = latest is not None and latest.stable != GONE
+    if is_there and (record.operation in ONCE_ONLY or latest.stable == record.stable):
+        return None
+    seq = 0 if latest is None else latest.seq + 1
+    target = _target(record)
+    return {
+        "destination": record.destination,
+        "object": record.object,
+        "record_key": record.key,
+        "operation": record.operation,
+        "seq": seq,
+        "key": idempotency_key(*target[:3], operation=record.operation, seq=seq),
+        "state": item.state,
+        "due_at": now,
+        "created_at": now,
+        "settled_at": now if item.state in SETTLED else None,
+        "error": item.error,
+        "signal_key": item.signal_key,
+        "rule": item.rule,
+        "mapping": record.mapping,
+        "mapping_version": record.mapping_version,
+        "stable": record.stable,
+        "key_field": record.key_field,
+        "once": list(record.once),
+        "fields": record.fields,
+        "provides": record.provides,
+    }

@@ -1,0 +1,37 @@
+"""What is sent once more: payloads that a newer one has overtaken meanwhile, and the time from which a search lags."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import exists, select, update
+
+from hub.core.ledger import MAYBE_THERE
+from hub.store.database import Database, among, chunks
+from hub.store.schema import deliveries as T
+
+REPLACING = ("upsert", "note")
+"""Operations of which a newer row says what an older one said before: the older one is worth nothing then."""
+
+
+class Resends:
+    """Queries over rows that were sent before."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def overtaken(self, ids: Sequence[int]) -> frozenset[int]:
+        """Of these rows, those whose record was written anew since they failed: who let them go on would undo that."""
+        newer = T.alias("newer")
+        same = (newer.c[name] == T.c[name] for name in ("record_key", "destination", "object", "operation"))
+        later = exists().where(*same, newer.c.seq > T.c.seq, newer.c.state.in_(MAYBE_THERE))
+        query = select(T.c.id).where(T.c.operation.in_(REPLACING), later)
+        with self.database.read() as conn:
+            return frozenset(id_ for part in chunks(ids) for id_ in conn.scalars(query.where(among(T.c.id, part))))
+
+    def begin_anew(self, ids: Sequence[int], *, now: datetime) -> None:
+        """Count these leased rows as sent from now on: a search that lags may not find yet what is sent now."""
+        with self.database.write() as conn:
+            for part in chunks(ids):
+                conn.execute(update(T).where(among(T.c.id, part), T.c.state == "leased").values(first_sent_at=now))

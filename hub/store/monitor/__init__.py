@@ -1,0 +1,1 @@
+"""Alerts, and figures for them and for metrics."""

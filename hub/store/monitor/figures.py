@@ -1,0 +1,138 @@
+"""Figures for alerts and metrics: counts over small indexes, and when each source was heard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Select,
+    case,
+    delete,
+    func,
+    literal,
+    select,
+)
+
+from hub.store.database import Database
+from hub.store.schema import DUE, EPOCH, TROUBLED, Time, arrivals, heartbeats, inbox, memories
+from hub.store.schema import attempts as A
+from hub.store.schema import deliveries as T
+
+SLOT = timedelta(minutes=5)
+KEPT_SLOTS = timedelta(days=8) // SLOT
+READ = 20_000
+MARK = {"connection": "watch", "name": "inbox"}
+
+
+class Dead(NamedTuple):
+    """Dead letters of a destination: all, those of the last hour, those of the day before that."""
+
+    total: int
+    hour: int
+    day: int
+
+
+class Figures:
+    """Queries that only count."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+
+    def dead(self, *, now: datetime) -> dict[str, Dead]:
+        """Dead letters by destination."""
+        hour, day = now - timedelta(hours=1), now - timedelta(hours=25)
+        recent = func.sum(case((T.c.settled_at >= hour, 1), else_=0))
+        before = func.sum(case((T.c.settled_at >= hour, 0), (T.c.settled_at >= day, 1), else_=0))
+        query = select(T.c.destination, func.count(), recent, before).where(TROUBLED, T.c.state == "dead")
+        with self.database.read() as conn:
+            return {row[0]: Dead(*row[1:]) for row in conn.execute(query.group_by(T.c.destination))}
+
+    def blocked(self) -> dict[str, int]:
+        """Deliveries that wait for a connection's authorisation, by destination."""
+        query = select(T.c.destination, func.count()).where(TROUBLED, T.c.state == "blocked")
+        with self.database.read() as conn:
+            return {row[0]: row[1] for row in conn.execute(query.group_by(T.c.destination))}
+
+    def oldest_due(self, *, now: datetime) -> dict[str, datetime]:
+        """Since when the oldest due delivery waits, by destination."""
+        due = DUE, T.c.due_at <= now
+        query = select(T.c.destination, func.min(T.c.due_at, type_=Time)).where(*due)
+        with self.database.read() as conn:
+            return {row[0]: row[1] for row in conn.execute(query.group_by(T.c.destination))}
+
+    def attempts(self) -> dict[tuple[str, str], int]:
+        """Attempts by destination and outcome (those under way are left out); it reads the whole table."""
+        query = select(T.c.destination, A.c.outcome, func.count()).join(T, T.c.id == A.c.delivery_id)
+        query = query.where(A.c.outcome.is_not(None)).group_by(T.c.destination, A.c.outcome)
+        with self.database.read() as conn:
+            return {(name, outcome): count for name, outcome, count in conn.execute(query)}
+
+    def inbox(self) -> dict[str, int]:
+        """Raw items by state; it reads the whole table."""
+        query = select(inbox.c.state, func.count()).group_by(inbox.c.state)
+        with self.database.read() as conn:
+            return {row[0]: row[1] for row in conn.execute(query)}
+
+    def last_beats(self) -> dict[str, datetime]:
+        """The last sign of life by role."""
+        query = select(heartbeats.c.role, func.max(heartbeats.c.at, type_=Time)).group_by(heartbeats.c.role)
+        with self.database.read() as conn:
+            return {row[0]: row[1] for row in conn.execute(query)}
+
+    # ------------------------------------------------------------------------------------------------------ arrivals
+
+    def note_arrivals(self) -> bool:
+        """Note what came in since the last call, by source and slot; False where more is left than one call takes.
+
+        The raw rows' ids tell what is new, so the ways in carry nothing for this.
+        """
+        with self.database.read() as conn:
+            mark = conn.scalar(_mark()) or 0
+            columns = (inbox.c.id, inbox.c.connection, inbox.c.received_at, inbox.c.form)
+            rows = conn.execute(select(*columns).where(inbox.c.id > mark).order_by(inbox.c.id).limit(READ)).all()
+        if not rows:
+            return True
+        found: dict[tuple[str, int], datetime] = {}
+        for _, source, at, form in rows:
+            if form in ("item", "body"):
+                place = (source, slot_of(at))
+                found[place] = max(found.get(place, at), at)
+        self._add(found, mark, rows[-1].id)
+        return len(rows) < READ
+
+    def _add(self, found: Mapping[tuple[str, int], datetime], mark: int, end: int) -> None:
+        values = [{"source": source, "slot": slot, "last_at": at} for (source, slot), at in sorted(found.items())]
+        with self.database.write() as conn:
+            conn.execute(self.database.insert_new(memories), [{**MARK, "value": 0}])
+            if (conn.scalar(_mark().with_for_update()) or 0) != mark:
+                return  # another scheduler was faster
+            conn.execute(self.database.upsert(memories, index=[*MARK], update=["value"]), [{**MARK, "value": end}])
+            if values:
+                upsert = self.database.upsert(arrivals, index=["source", "slot"], update=["last_at"])
+                conn.execute(upsert, values)
+            newest = arrivals.alias("newest")
+            last = select(func.max(newest.c.slot)).where(newest.c.source == arrivals.c.source).scalar_subquery()
+            conn.execute(delete(arrivals).where(arrivals.c.slot < last - literal(KEPT_SLOTS)))
+
+    def last_arrivals(self) -> dict[str, datetime]:
+        """When each source was heard last."""
+        query = select(arrivals.c.source, func.max(arrivals.c.last_at, type_=Time)).group_by(arrivals.c.source)
+        with self.database.read() as conn:
+            return {row[0]: row[1] for row in conn.execute(query)}
+
+    def slots(self, source: str) -> list[int]:
+        """The slots of five minutes, ascending, in which a source was heard, up to a week before it was heard last."""
+        with self.database.read() as conn:
+            query = select(arrivals.c.slot).where(arrivals.c.source == source).order_by(arrivals.c.slot)
+            return list(conn.scalars(query))
+
+
+def slot_of(at: datetime) -> int:
+    """The slot of a time."""
+    return (at - EPOCH) // SLOT
+
+
+def _mark() -> Select[Any]:
+    return select(memories.c.value).where(memories.c.connection == MARK["connection"], memories.c.name == MARK["name"])

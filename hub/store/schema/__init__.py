@@ -1,0 +1,75 @@
+"""Every table and index, one file a noun, one MetaData. Migrations are frozen: a change here needs a revision of its own."""
+
+from __future__ import annotations
+
+from hub.store.schema.connections import connections, cursors, heartbeats, memories
+from hub.store.schema.conversations import aliases, conversations, merged, retired
+from hub.store.schema.erasures import UNFINISHED, erasures, rechecks
+from hub.store.schema.inbox import UNREAD_OF_DESTINATIONS, inbox, sightings
+from hub.store.schema.ledger import (
+    CLOSED,
+    CONVERSATION_NEED,
+    DUE,
+    PEOPLES_NEED,
+    TROUBLED,
+    UNCLOSED,
+    attempts,
+    deliveries,
+    needs,
+    of_kind,
+    refs,
+    written_out,
+)
+from hub.store.schema.monitor import alerts, arrivals
+from hub.store.schema.people import links, people
+from hub.store.schema.signals import authors, labels, signals, tombstones
+from hub.store.schema.types import EPOCH, MICROSECOND, Id, Json, Time, Words, json_text, metadata, storable
+from hub.store.schema.versions import audit, versions
+
+__all__ = [
+    "CLOSED",
+    "CONVERSATION_NEED",
+    "DUE",
+    "EPOCH",
+    "MICROSECOND",
+    "PEOPLES_NEED",
+    "TROUBLED",
+    "UNCLOSED",
+    "UNFINISHED",
+    "UNREAD_OF_DESTINATIONS",
+    "Id",
+    "Json",
+    "Time",
+    "Words",
+    "alerts",
+    "aliases",
+    "arrivals",
+    "attempts",
+    "audit",
+    "authors",
+    "connections",
+    "conversations",
+    "cursors",
+    "deliveries",
+    "erasures",
+    "heartbeats",
+    "inbox",
+    "json_text",
+    "labels",
+    "links",
+    "memories",
+    "merged",
+    "metadata",
+    "needs",
+    "of_kind",
+    "people",
+    "rechecks",
+    "refs",
+    "retired",
+    "sightings",
+    "signals",
+    "storable",
+    "tombstones",
+    "versions",
+    "written_out",
+]

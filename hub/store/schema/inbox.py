@@ -1,0 +1,86 @@
+"""What came in, as it came; and where the text of a signal also stands."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+from hub.store.schema.types import Id, Time, Words, metadata
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("connection", Words, nullable=False),
+    Column("plugin", Words, nullable=False),
+    Column("external_id", Words, nullable=False),
+    Column("digest", Words, nullable=False),
+    Column("realm", Words, nullable=False, server_default=""),
+    Column("revision", Words, nullable=False, server_default=""),
+    Column(
+        "form", Words, nullable=False, server_default="item"
+    ),  # item | body (a webhook's, not yet parsed) | event | change
+    Column("payload", LargeBinary, nullable=False),
+    Column("received_at", Time, nullable=False),
+    Column("state", Words, nullable=False, server_default="new"),
+    Column("due_at", Time, nullable=False),
+    Column("lease", Words),
+    Column("lease_until", Time),
+    Column(
+        "losses", Integer, nullable=False, server_default="0"
+    ),  # leases lost: twice runs alone, five times is quarantined
+    Column("note", Words),
+    # The digest covers realm and external id too, which may be longer than an index of PostgreSQL takes (2,704 bytes).
+    UniqueConstraint("connection", "digest"),
+)
+
+Index(
+    "ix_inbox_due",
+    inbox.c.due_at,
+    inbox.c.id,
+    sqlite_where=inbox.c.state == "new",
+    postgresql_where=inbox.c.state == "new",
+)
+
+Index(
+    "ix_inbox_leased",
+    inbox.c.lease_until,
+    sqlite_where=inbox.c.state == "leased",
+    postgresql_where=inbox.c.state == "leased",
+)
+
+Index(
+    "ix_inbox_failed",
+    inbox.c.id,
+    sqlite_where=text("state in ('failed','quarantined')"),
+    postgresql_where=text("state in ('failed','quarantined')"),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("signal_key", Words, primary_key=True),
+    Column("raw_id", Id, ForeignKey("inbox.id", ondelete="CASCADE"), primary_key=True, index=True),
+)
+
+Index(
+    "ix_inbox_split",
+    inbox.c.connection,
+    inbox.c.received_at,
+    sqlite_where=inbox.c.state == "split",
+    postgresql_where=inbox.c.state == "split",
+)
+
+UNREAD_OF_DESTINATIONS = text("form in ('event','change') and state in ('failed','quarantined')")
+
+Index(
+    "ix_inbox_unread", inbox.c.received_at, sqlite_where=UNREAD_OF_DESTINATIONS, postgresql_where=UNREAD_OF_DESTINATIONS
+)

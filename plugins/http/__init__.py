@@ -1,0 +1,1 @@
+"""JSON over HTTP that is only read, as a TOML file."""

@@ -1,0 +1,191 @@
+"""From raw rows to deliveries, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from hub.core.errors import Conflict
+from hub.core.keys import signal_key
+from hub.core.model import Label, RawItem, Signal
+from hub.flow.decide.batch import process, process_batch
+from tests.hubs import NOON, Made, Mood
+
+NewHub = Callable[..., Made]
+
+
+def test_a_post_about_the_brand_lands_once(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "I love Acme"})
+    made.run()
+    assert [one.fields for batch in made.memo.got for one in batch] == [{"text": "I love Acme", "mood": "positive"}]
+    assert made.states() == {"delivered": 1}
+
+
+def test_a_post_that_no_rule_wants_is_kept_with_its_trace(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "nice weather"})
+    made.run()
+    row = made.hub.store.signals.get(signal_key("lines", "1"))
+    assert row is not None
+    assert (row["matched"], row["trace"].matched) == (False, ())
+    assert made.states() == {}
+
+
+def test_the_same_post_twice_makes_one_record(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme"})
+    made.say({"id": "1", "text": "acme", "counts": 7})
+    made.run()
+    assert (made.states(), made.hub.store.signals.count()) == ({"delivered": 1}, 1)
+
+
+def test_a_repeat_in_which_only_counts_changed_replaces_its_raw_row(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme"})
+    made.run()
+    made.say({"id": "1", "text": "acme", "counts": 8})
+    made.run()
+    raw = made.hub.store.signals.raws([signal_key("lines", "1")])[signal_key("lines", "1")]
+    assert b'"counts":8' in raw.payload
+    assert made.hub.store.inbox.counts() == {"done": 1}
+
+
+def test_an_edit_is_sent_again_under_the_next_sequence(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme is bad"})
+    made.run()
+    made.say({"id": "1", "text": "acme is fine"})
+    made.run()
+    sent = [one for batch in made.memo.got for one in batch]
+    assert [(one.seq, one.fields["text"]) for one in sent] == [(0, "acme is bad"), (1, "acme is fine")]
+    assert sent[0].key != sent[1].key
+
+
+def test_an_edit_replaces_what_was_not_sent_yet(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme one"}, {"id": "2", "text": "acme two"})
+    process(made.hub)
+    made.say({"id": "1", "text": "acme one, edited"})
+    made.run()
+    assert made.states() == {"delivered": 2, "superseded": 1}
+    assert sorted(one.fields["text"] for batch in made.memo.got for one in batch) == ["acme one, edited", "acme two"]
+
+
+def test_a_broken_item_is_kept_shown_and_taken_up_again(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "broken": 1}, {"id": "2", "text": "acme"}, {"bug": 1})
+    made.run()
+    assert made.states() == {"delivered": 1}
+    notes = [row["note"] for row in made.hub.store.inbox.failed()]
+    assert notes == ["bug: KeyError: 'bug'", "it is broken"]
+    assert made.hub.store.inbox.retry(None, now=made.clock()) == 2
+    assert process_batch(made.hub) == 2
+
+
+def test_likes_are_ignored_with_the_reason(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"like": 1})
+    made.run()
+    assert made.hub.store.inbox.counts() == {"ignored": 1}
+
+
+def test_a_deleted_post_does_not_come_back(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "gone": 1})
+    made.run()
+    made.say({"id": "1", "text": "acme"})
+    made.run()
+    assert (made.hub.store.signals.count(), made.states()) == (0, {})
+
+
+def test_one_conversation_gets_one_ticket_and_the_rest_are_comments(new_hub: NewHub) -> None:
+    made = new_hub(mapping="ticket")
+    made.say({"id": "1", "text": "acme broke"}, {"id": "2", "text": "acme, hello?", "re": "1"})
+    made.run()
+    made.say({"id": "3", "text": "acme!!", "re": "2"})
+    made.run()
+    sent = [(one.object, one.operation, one.fields["text"]) for batch in made.memo.got for one in batch]
+    assert sent == [
+        ("ticket", "create", "acme broke"),
+        ("comment", "comment", "acme, hello?"),
+        ("comment", "comment", "acme!!"),
+    ]
+
+
+def test_an_edit_of_the_first_post_does_not_comment_on_its_own_ticket(new_hub: NewHub) -> None:
+    made = new_hub(mapping="ticket")
+    made.say({"id": "1", "text": "acme broke"})
+    made.run()
+    made.say({"id": "1", "text": "acme broke, again"})
+    made.run()
+    assert [one.object for batch in made.memo.got for one in batch] == ["ticket"]
+
+
+def test_the_mean_of_an_authors_sentiment_counts_the_batch_and_the_past(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "love acme"})
+    made.run()
+    made.say({"id": "2", "text": "hate acme"}, {"id": "3", "text": "hate acme too"})
+    made.run()
+    row = made.hub.store.signals.get(signal_key("lines", "3"))
+    assert row is not None
+    assert row["trace"].stats == {"signals_30d": 3, "sentiment_mean_30d": -0.3333, "sentiment_trend_30d": None}
+
+
+def test_an_enricher_that_stumbles_over_one_text_labels_the_others(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme stumble"}, {"id": "2", "text": "love acme"})
+    made.run()
+    fields = sorted((one.fields for batch in made.memo.got for one in batch), key=lambda one: one["text"])
+    assert fields == [{"text": "acme stumble"}, {"text": "love acme", "mood": "positive"}]
+
+
+def test_an_enricher_for_topics_only_is_spared_the_rest(new_hub: NewHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, seen = new_hub(), list[str]()
+    section = made.hub.settings.enrichers["mood"].model_copy(update={"topics_only": True})
+    made.hub.settings = made.hub.settings.model_copy(update={"enrichers": {"mood": section}})
+    label = Mood.enrich
+
+    def watch(self: Mood, signals: Sequence[Signal]) -> list[tuple[Label, ...]]:
+        seen.extend(signal.text for signal in signals)
+        return label(self, signals)
+
+    monkeypatch.setattr(Mood, "enrich", watch)
+    texts = ["love this weather", "love acme", "hate rain", "hate acme"]
+    made.say(*({"id": str(number), "text": text} for number, text in enumerate(texts)))
+    made.run()
+    assert seen == ["love acme", "hate acme"]
+    with made.hub.store.database.read() as conn:
+        labels = made.hub.store.signals.labels_of(conn, [signal_key("lines", str(number)) for number in range(4)])
+    assert {key: [one.value for one in found] for key, found in labels.items()} == {
+        signal_key("lines", "1"): ["positive"],
+        signal_key("lines", "3"): ["negative"],
+    }
+
+
+def test_direct_messages_reach_no_destination_without_a_policy(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme, in private", "visibility": "direct"})
+    made.run()
+    assert made.states() == {}
+
+
+def test_a_batch_that_somebody_overtook_is_decided_anew(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme"})
+    from hub.flow.decide.batch import decide_batch
+    from hub.flow.decide.translate import read_rows
+    from hub.flow.decide.write import write
+
+    token, rows = made.hub.store.inbox.claim(limit=10, now=made.clock())
+    read = read_rows(made.hub, rows)
+    early = decide_batch(made.hub, read.signals, read.authors)
+    made.hub.store.inbox.add([RawItem("lines", "lines", b'{"id": "1", "text": "acme"}', NOON, "other")])
+    process_batch(made.hub)
+    with pytest.raises(Conflict):
+        write(made.hub, token, read, early)
+    write(made.hub, token, read, decide_batch(made.hub, read.signals, read.authors))
+    made.run()
+    assert made.states() == {"delivered": 1}

@@ -1,0 +1,273 @@
+"""Deliveries: states, doubts, order, pauses; on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+import hub.flow.deliver.send as sending
+from hub.core.errors import (
+    ConnectorError,
+    QuotaExhausted,
+    RateLimited,
+    Rejected,
+    Unauthorised,
+    Unavailable,
+    Uncertain,
+)
+from hub.core.keys import signal_key
+from hub.core.model import RemoteRef
+from hub.flow.decide.batch import process
+from hub.flow.deliver.send import deliver, deliver_batch
+from hub.sdk.connectors import Lookup, Native, NoIdempotency
+from tests.hubs import Made
+from tests.logs import logged_by
+
+NewHub = Callable[..., Made]
+
+
+def started(new_hub: NewHub, **wanted: object) -> Made:
+    made = new_hub(**wanted)
+    made.say({"id": "1", "text": "acme"})
+    process(made.hub)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "burnt"),
+    [
+        (Unavailable(), "retry", 1),
+        (RateLimited(retry_after=5), "parked", 0),
+        (QuotaExhausted(), "parked", 0),
+        (Unauthorised(), "blocked", 0),
+        (Rejected("no such field", field="x"), "dead", 1),
+        (Uncertain(), "uncertain", 1),
+    ],
+)
+def test_an_error_leads_to_its_state(new_hub: NewHub, error: ConnectorError, state: str, burnt: int) -> None:
+    made = started(new_hub)
+    made.memo.raises = error
+    deliver_batch(made.hub, "memo")
+    (row,) = made.hub.store.outbox.recent()
+    assert (row["state"], row["attempts"]) == (state, burnt)
+
+
+def test_a_retry_comes_after_its_wait_and_lands(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.memo.raises = Unavailable()
+    deliver(made.hub, "memo")
+    made.memo.raises = None
+    assert deliver(made.hub, "memo") == 0
+    made.clock.pass_(seconds=5)
+    assert deliver(made.hub, "memo") == 1
+    assert made.states() == {"delivered": 1}
+
+
+def test_what_is_logged_of_a_delivery_names_it_and_its_signal(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.memo.raises = Unavailable("down")
+    with logged_by(sending) as lines:
+        deliver(made.hub, "memo")
+        made.memo.raises = None
+        made.clock.pass_(seconds=6)
+        deliver(made.hub, "memo")
+    (row,) = made.hub.store.outbox.recent()
+    named = [(line["event"], line["delivery"], line["signal"]) for line in lines]
+    assert named == [(event, row["id"], signal_key("lines", "1")) for event in ("not delivered", "delivered")]
+
+
+def test_the_schedule_ends_in_a_dead_letter(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.memo.raises = Unavailable("down")
+    for _ in range(8):
+        deliver(made.hub, "memo")
+        made.clock.pass_(hours=11)
+    assert made.states() == {"dead": 1}
+
+
+def test_a_refused_record_does_not_hold_up_its_neighbours(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say(*({"id": str(n), "text": f"acme {n}"} for n in range(5)))
+    made.memo.answer = lambda one: Rejected("too long", field="text") if one.fields["text"] == "acme 3" else None
+    made.run()
+    assert made.states() == {"delivered": 4, "dead": 1}
+
+
+def test_a_dead_letter_keeps_reason_and_field_and_lands_after_a_retry(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.memo.raises = Rejected("too long", field="text", code="STRING_TOO_LONG")
+    deliver(made.hub, "memo")
+    (row,) = made.hub.store.outbox.recent()
+    assert row["error"] == {"class": "Rejected", "code": "STRING_TOO_LONG", "message": "too long", "field": "text"}
+    key = made.memo.got[0][0].key
+    made.memo.raises = None
+    assert made.hub.store.outbox.retry([row["id"]], now=made.clock()) == 1
+    deliver(made.hub, "memo")
+    assert made.memo.got[-1][0].key == key
+    assert made.states() == {"delivered": 1}
+
+
+def test_a_bug_in_a_plugin_is_a_dead_letter_that_says_so(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.memo.raises = ZeroDivisionError("oops")
+    deliver(made.hub, "memo")
+    (row,) = made.hub.store.outbox.recent()
+    assert row["state"] == "dead"
+    assert "ZeroDivisionError: oops" in row["error"]["message"]
+
+
+def test_refused_credentials_pause_the_connection(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.say({"id": "2", "text": "acme 2"})
+    made.memo.raises = Unauthorised("token expired")
+    made.run()
+    assert made.hub.store.connections.paused(now=made.clock()) == {"memo": "token expired"}
+    made.say({"id": "3", "text": "acme 3"})
+    process(made.hub)
+    assert deliver(made.hub, "memo") == 0
+    made.memo.raises = None
+    made.clock.pass_(minutes=6)
+    while deliver(made.hub, "memo"):
+        pass
+    assert made.states() == {"delivered": 3}
+
+
+def test_a_doubt_about_an_upsert_is_sent_again_under_the_same_key(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.memo.raises = Uncertain()
+    deliver_batch(made.hub, "memo")
+    made.memo.raises = None
+    deliver(made.hub, "memo")
+    assert made.memo.got[0][0].key == made.memo.got[1][0].key
+    assert made.states() == {"delivered": 1}
+
+
+def test_a_doubt_that_can_be_looked_up_is_not_sent_again_when_found(new_hub: NewHub) -> None:
+    made = started(new_hub, idempotency=Lookup(timedelta(seconds=30)))
+    made.memo.raises = Uncertain()
+    deliver_batch(made.hub, "memo")
+    made.memo.raises = None
+    made.memo.found[made.memo.got[0][0].key] = RemoteRef("there")
+    deliver(made.hub, "memo")
+    assert made.states() == {"uncertain": 1}
+    made.clock.pass_(seconds=31)
+    deliver(made.hub, "memo")
+    assert (made.states(), len(made.memo.got)) == ({"delivered": 1}, 1)
+    assert made.hub.store.outbox.recent()[0]["remote_id"] == "there"
+
+
+def test_a_doubt_that_is_not_found_is_sent(new_hub: NewHub) -> None:
+    made = started(new_hub, idempotency=Lookup(timedelta(seconds=30)))
+    made.memo.raises = Uncertain()
+    deliver_batch(made.hub, "memo")
+    made.memo.raises = None
+    made.clock.pass_(seconds=31)
+    deliver(made.hub, "memo")
+    assert (made.states(), len(made.memo.got)) == ({"delivered": 1}, 2)
+
+
+def test_inside_a_native_window_a_doubt_is_sent_again_and_after_it_looked_up(new_hub: NewHub) -> None:
+    made = started(new_hub, idempotency=Native(timedelta(hours=2)))
+    made.memo.raises = Uncertain()
+    deliver_batch(made.hub, "memo")
+    deliver_batch(made.hub, "memo")
+    assert len(made.memo.got) == 2
+    made.clock.pass_(hours=3)
+    made.memo.found[made.memo.got[0][0].key] = RemoteRef("there")
+    deliver_batch(made.hub, "memo")
+    assert (len(made.memo.got), made.states()) == (2, {"delivered": 1})
+
+
+def test_where_nobody_can_tell_a_person_decides(new_hub: NewHub) -> None:
+    made = started(new_hub, idempotency=NoIdempotency())
+    made.memo.raises = Uncertain()
+    deliver_batch(made.hub, "memo")
+    deliver(made.hub, "memo")
+    assert (made.states(), len(made.memo.got)) == ({"review": 1}, 1)
+    (row,) = made.hub.store.outbox.recent()
+    assert made.hub.store.outbox.discard([row["id"]], note="seen there", now=made.clock()) == 1
+    assert made.states() == {"discarded": 1}
+
+
+def test_a_lost_lease_leaves_a_doubt(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.hub.store.deliveries.claim("memo", size=lambda *_: 10, now=made.clock())
+    made.clock.pass_(seconds=60)
+    assert made.hub.store.deliveries.expire(now=made.clock()) == 1
+    assert made.states() == {"uncertain": 1}
+
+
+def test_the_author_lands_before_the_signal(new_hub: NewHub) -> None:
+    made = new_hub(mapping="said")
+    made.say({"id": "1", "text": "acme", "by": "ana"}, {"id": "2", "text": "acme too", "by": "bo"})
+    made.run()
+    assert [[one.object for one in batch] for batch in made.memo.got] == [["person", "person"], ["said", "said"]]
+    assert all(one.parents["author"].id for one in made.memo.got[1])
+
+
+def test_a_signal_waits_while_its_author_cannot_land(new_hub: NewHub) -> None:
+    made = new_hub(mapping="said")
+    made.say({"id": "1", "text": "acme", "by": "ana"}, {"id": "2", "text": "acme too", "by": "bo"})
+    made.memo.answer = lambda one: Rejected("no") if one.fields.get("handle") == "bo" else None
+    made.run()
+    assert made.states() == {"delivered": 2, "dead": 1, "pending": 1}
+    made.memo.answer = None
+    made.hub.store.outbox.retry(None, now=made.clock(), state="dead")
+    made.run()
+    assert made.states() == {"delivered": 4}
+
+
+def test_comments_wait_for_their_ticket_and_know_it(new_hub: NewHub) -> None:
+    made = new_hub(mapping="ticket")
+    made.say({"id": "1", "text": "acme"}, {"id": "2", "text": "acme?", "re": "1"})
+    made.memo.raises = Unavailable()
+    made.run()
+    assert [one.object for batch in made.memo.got for one in batch] == ["ticket"]
+    made.memo.raises = None
+    made.clock.pass_(minutes=1)
+    made.run()
+    assert made.memo.got[-1][0].parents["conversation"] == RemoteRef(
+        made.memo.got[-2][0].record_key[-6:].join(["r-", ""])
+    )
+
+
+def test_an_unchanged_author_is_sent_once(new_hub: NewHub) -> None:
+    made = new_hub(mapping="said")
+    made.say({"id": "1", "text": "acme 1"})
+    made.run()
+    made.say({"id": "2", "text": "acme 2"})
+    made.run()
+    assert [one.object for batch in made.memo.got for one in batch] == ["person", "said", "said"]
+
+
+def test_a_thousand_records_of_one_kind_go_in_full_batches(new_hub: NewHub) -> None:
+    made = new_hub(batch=200)
+    made.say(*({"id": str(n), "text": f"acme {n}"} for n in range(1000)))
+    made.run()
+    assert [len(batch) for batch in made.memo.got] == [200] * 5
+
+
+def test_two_workers_never_get_the_same_row(new_hub: NewHub) -> None:
+    made = new_hub(batch=3)
+    made.say(*({"id": str(n), "text": f"acme {n}"} for n in range(9)))
+    process(made.hub)
+    claims = [made.hub.store.deliveries.claim("memo", size=lambda *_: 3, now=made.clock()) for _ in range(4)]
+    ids = [one.id for claim in claims if claim for one in claim.deliveries]
+    assert len(ids) == len(set(ids)) == 9
+    assert claims[3] is None
+
+
+def test_settling_after_the_lease_was_lost_changes_nothing(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    claim = made.hub.store.deliveries.claim("memo", size=lambda *_: 3, now=made.clock())
+    made.clock.pass_(minutes=5)
+    made.hub.store.deliveries.expire(now=made.clock())
+    from hub.store.ledger.deliveries import Settlement
+
+    assert claim is not None
+    assert not made.hub.store.deliveries.settle(
+        claim, [Settlement(claim.deliveries[0].id, "delivered")], now=made.clock()
+    )
+    assert made.states() == {"uncertain": 1}
