@@ -11,14 +11,16 @@ PARALLEL = --numprocesses=$(WORKERS) --dist=loadgroup
 # The client of Zendesk is GPL-3.0, so it is in no sum of extras: it is installed by its own name. `make run ZENPY=` leaves it out.
 ZENPY ?= zenpy>=2.0.56
 
-.PHONY: run test check quick contract lint types house format clean
+.PHONY: run test tests check quick contract lint types house format clean
 
 run: $(VENV)/.run
 	@test -f config.toml || $(BIN)/hub init --demo
 	@exec $(BIN)/hub up
 
 # Everything that has to pass. Tests run in a random order on WORKERS processes, each with its own databases and servers.
-test: $(VENV)/.test lint types house
+test: lint types house tests
+
+tests: $(VENV)/.test
 	$(BIN)/python -m pytest $(PARALLEL) --durations=10 $(PYTEST)
 
 # All but what takes long: kills, real servers, the browser, the sentiment model, the second database. Under three minutes on two cores.

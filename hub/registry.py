@@ -155,7 +155,7 @@ def _named(found: Iterable[type[Any]], hook: str) -> dict[str, type[Any]]:
         if inspect.isabstract(cls):
             missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
             raise TypeError(f"{cls.__name__} lacks {missing}")
-        if absent := next((one for one in cls.needs if find_spec(one) is None), None):
+        if absent := next((one for one in cls.libraries if find_spec(one) is None), None):
             raise ModuleNotFoundError(f"No module named {absent!r}", name=absent)
         named[cls.name] = cls
     return named

@@ -72,7 +72,7 @@ class Connector(ABC, Generic[OptionsT]):
     `name` is the plugin's name in the configuration. `egress_hosts` are the hosts that the connector may reach: exact names,
     `*.example.com`, or `*` for any public host; override `egress` where they depend on options. `inherits` names options
     that take their default from the key of the same name in `[hub]` (such as `languages`). `limits` are what the vendor allows
-    a connection at least; `rate` in the configuration takes their place. `needs` are modules of an extra that are imported
+    a connection at least; `rate` in the configuration takes their place. `libraries` are modules of an extra that are imported
     when they are first needed: without them the plugin is quarantined, with the extra to install.
     """
 
@@ -81,7 +81,7 @@ class Connector(ABC, Generic[OptionsT]):
     egress_hosts: ClassVar[tuple[str, ...]] = ()
     inherits: ClassVar[tuple[str, ...]] = ()
     limits: ClassVar[tuple[Limit, ...]] = ()
-    needs: ClassVar[tuple[str, ...]] = ()
+    libraries: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options

@@ -6,15 +6,17 @@ A rule is a dotted path, a list of paths of which the first that is there counts
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, get_args
 from urllib.parse import quote
 
 import msgspec
+from jinja2 import TemplateError
 
 from hub.core.errors import TranslationError
+from hub.core.grammar.template import Template
 from hub.core.keys import author_key, signal_key
-from hub.core.model import Author, Counts, Kind, Rating, RawItem, Signal, Translated, Visibility
+from hub.core.model import Author, CanReply, Counts, Kind, Rating, RawItem, Signal, Translated, Visibility
 from hub.sdk.doc import Doc, steps_of
 from hub.sdk.text import clean, html_to_text, parse_time, safe_html
 
@@ -54,12 +56,15 @@ Read = Callable[[Doc, Mapping[str, str]], Any]
 
 
 class FieldRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"from_": "from"}):
-    """A field's table: where the value comes from, and what shapes it."""
+    """A field's table: exactly one of from, value and template gives it, the others shape it."""
 
     from_: str | list[str] | None = None
     value: Any = None
+    template: str | None = None
     table: dict[str, Any] | None = None
     default: Any = None
+    required: bool = False
+    limit: int | None = None
     format: str = ""
     best: float = 5.0
     worst: float = 1.0
@@ -82,22 +87,28 @@ def percent(value: str) -> str:
 
 
 class Fields:
-    """The compiled rules of a file."""
+    """Compiled field rules."""
 
     def __init__(self, readers: Mapping[str, Read], rating: FieldRule | None) -> None:
         self._readers = readers
         self._rating = rating
 
     @classmethod
-    def compile(cls, rules: Mapping[str, Any]) -> Fields:
-        """Compile the table `fields`. Raises ValueError that names the field."""
-        readers: dict[str, Read] = {}
+    def compile(
+        cls, rules: Mapping[str, Any], *, usual: Mapping[str, Sequence[str]] | None = None, templates: bool = False
+    ) -> Fields:
+        """Compile a table of fields; `usual` gives the paths of those that it does not name.
+
+        Raises ValueError that names the field.
+        """
+        known = (*FIELDS, *(usual or ()))
+        readers: dict[str, Read] = {name: _first(paths) for name, paths in (usual or {}).items()}
         for name, rule in rules.items():
-            if name not in FIELDS:
-                raise ValueError(f"fields.{name}: no such field; known are {', '.join(FIELDS)}")
+            if name not in known:
+                raise ValueError(f"fields.{name}: no such field; known are {', '.join(dict.fromkeys(known))}")
             try:
-                readers[name] = _compiled(rule, is_address=name.endswith("url"))
-            except (msgspec.ValidationError, ValueError) as error:
+                readers[name] = _compiled(rule, name, templates=templates)
+            except (msgspec.ValidationError, TemplateError, ValueError) as error:
                 raise ValueError(f"fields.{name}: {error}") from None
         if "native_id" not in readers or not {"text", "html", "title"} & set(readers):
             raise ValueError("fields: native_id is needed, and one of text, html and title")
@@ -110,21 +121,33 @@ class Fields:
         return {name: value for name, value in values.items() if value not in (None, "", [])}
 
     def rating(self, value: Any) -> Rating | None:
-        """Return a rating on the file's scale."""
+        """Return a rating on the rule's scale."""
         number = _float(value)
         rule = self._rating or FieldRule()
         return Rating(number, rule.best, rule.worst) if number is not None else None
 
 
-def _compiled(rule: Any, *, is_address: bool) -> Read:
+def _first(paths: Sequence[str]) -> Read:
+    """The first of the usual paths that leads to a value, which is no object."""
+    for path in paths:
+        steps_of(path)
+
+    def read(item: Doc, _: Mapping[str, str]) -> Any:
+        found = (item.get(path) for path in paths)
+        return next((one for one in found if one is not None and not isinstance(one, dict)), None)
+
+    return read
+
+
+def _compiled(rule: Any, name: str, *, templates: bool = False) -> Read:
     if isinstance(rule, str):
-        return _template(rule, is_address=is_address) if "{" in rule else _path(rule)
+        return _holes(rule, is_address=name.endswith("url")) if "{" in rule else _path(rule)
     if isinstance(rule, list):
-        parts = [_compiled(one, is_address=is_address) for one in rule]
+        parts = [_compiled(one, name) for one in rule]
         return lambda item, options: next(
             (found for part in parts if (found := part(item, options)) not in (None, "")), None
         )
-    return _shaped(msgspec.convert(rule, FieldRule), is_address=is_address)
+    return _shaped(msgspec.convert(rule, FieldRule), name, templates=templates)
 
 
 def _path(path: str) -> Read:
@@ -132,7 +155,7 @@ def _path(path: str) -> Read:
     return lambda item, _: item.get(path)
 
 
-def _template(text: str, *, is_address: bool) -> Read:
+def _holes(text: str, *, is_address: bool) -> Read:
     paths = [hole for hole in HOLE.findall(text) if not hole.startswith("options.")]
     for path in paths:
         steps_of(path)
@@ -145,48 +168,68 @@ def _template(text: str, *, is_address: bool) -> Read:
     return read
 
 
-def _shaped(rule: FieldRule, *, is_address: bool) -> Read:
-    if (rule.from_ is None) == (rule.value is None):
-        raise ValueError("give exactly one of from and value")
+def _shaped(rule: FieldRule, name: str, *, templates: bool) -> Read:
+    inner = _given(rule, name, templates=templates)
     if rule.format not in ("", "html"):
         raise ValueError(f'format {rule.format!r} is not known: leave it out, or write "html"')
-    inner = _compiled(rule.from_, is_address=is_address) if rule.from_ is not None else None
     if rule.unless:
         steps_of(rule.unless)
 
     def read(item: Doc, options: Mapping[str, str]) -> Any:
-        value = inner(item, options) if inner else rule.value
+        value = inner(item, options)
         if value in rule.drop or (rule.unless and value == item.get(rule.unless)):
             value = None
         if rule.table is not None:
             value = rule.table.get(str(value))
         if rule.format and isinstance(value, str):
             value = html_to_text(value)
-        return rule.default if value in (None, "") else value
+        value = rule.default if value in (None, "") else value
+        if value is None and rule.required:
+            raise TranslationError(f"the item has no {name} (from {rule.from_ or 'template'})")
+        return value[: rule.limit] if rule.limit and isinstance(value, str) else value
 
     return read
+
+
+def _given(rule: FieldRule, name: str, *, templates: bool) -> Read:
+    """What a rule starts from."""
+    if sum(one is not None for one in (rule.from_, rule.value, rule.template)) != 1:
+        raise ValueError(f"give exactly one of from and value{', or template' if templates else ''}")
+    if rule.from_ is not None:
+        return _compiled(rule.from_, name)
+    if rule.template is None:
+        return lambda *_: rule.value
+    if not templates:
+        raise ValueError("templates are not for this file: write paths, or text with {paths} in it")
+    template = Template(rule.template, escape=False)
+    return lambda item, _: template.render(item.data)
 
 
 # ----------------------------------------------------------------------------------------------------------- translate
 
 
 def translate(raw: RawItem, fields: Fields, options: Mapping[str, str], *, network: str) -> Translated:
-    """One item, one Signal with its Author. Raises TranslationError if its id or its text is missing."""
+    """One item that cannot be answered: one Signal with its Author. Raises TranslationError if its id or text is missing."""
     said = fields.read(Doc.read(raw.payload), options)
+    html = _text(said.get("html"))
+    said["text"] = (html_to_text(html) if html else "") or said.get("text")
+    return translated(said, raw, fields, network=network, can_reply="no")
+
+
+def translated(
+    said: Mapping[str, Any], raw: RawItem, fields: Fields, *, network: str, can_reply: CanReply = "unknown"
+) -> Translated:
+    """Return the Signal and the Author of what was read. Raises TranslationError if id or text (html, title) is missing."""
     author = _author(said, network, raw.realm)
-    return Translated((_signal(said, raw, fields, author=author, network=network),), (author,) if author else ())
-
-
-def _signal(said: Mapping[str, Any], raw: RawItem, fields: Fields, *, author: Author | None, network: str) -> Signal:
-    native_id, html = _text(said.get("native_id")), said.get("html")
-    html = html if isinstance(html, str) else None
-    text = (html_to_text(html) if html else None) or _text(said.get("text")) or _text(said.get("title"))
+    native_id, html = _text(said.get("native_id")), _text(said.get("html"))
+    text = _text(said.get("text")) or (html_to_text(html) if html else None) or _text(said.get("title"))
     if not native_id or not text:
-        raise TranslationError("the item has no text" if native_id else "the item has no id")
+        missing = "text (or html, or title)" if native_id else "id: name its field (fields.native_id)"
+        raise TranslationError(f"the item has no {missing}")
     parent, thread = _text(said.get("in_reply_to")), _text(said.get("conversation"))
     kind, published, updated = _text(said.get("kind")), _time(said.get("published_at")), _time(said.get("updated_at"))
     edited = updated if updated and published and updated > published else None
-    return Signal(
+    signal = Signal(
         key=signal_key(network, native_id, raw.realm),
         network=network,
         native_id=native_id,
@@ -205,15 +248,16 @@ def _signal(said: Mapping[str, Any], raw: RawItem, fields: Fields, *, author: Au
         in_reply_to=signal_key(network, parent, raw.realm) if parent else None,
         # A conversation's ids and those of posts are two name spaces: number 7 of the one is not number 7 of the other.
         conversation_key=signal_key(network, f"conversation {thread}", raw.realm) if thread else None,
-        hashtags=tuple(tag for one in _list(said.get("hashtags")) if (tag := _text(one))),
+        hashtags=tuple(tag for one in _list(said.get("hashtags")) if isinstance(one, str) and (tag := _text(one))),
         visibility=_visibility(said.get("visibility")),  # type: ignore[arg-type]  # one of the words
         counts=Counts(*(_number(said.get(name)) for name in ("likes", "replies", "shares", "quotes", "views"))),
         rating=fields.rating(said.get("rating")),
-        can_reply="no",
+        can_reply=can_reply,
         revision=raw.revision,
-        aliases=tuple(_alias(one, raw, network) for one in _list(said.get("aliases"))),
+        aliases=tuple(_alias(one, raw, network) for one in _several(said.get("aliases"))),
         parent_alias=_alias(said["parent_alias"], raw, network) if said.get("parent_alias") else None,
     )
+    return Translated((signal,), (author,) if author else ())
 
 
 def _author(said: Mapping[str, Any], network: str, realm: str) -> Author | None:
@@ -238,8 +282,12 @@ def _alias(value: Any, raw: RawItem, network: str) -> str:
     return signal_key(network, f"alias {_text(value)}", raw.realm)
 
 
-def _list(value: Any) -> list[Any]:
+def _several(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _text(value: Any) -> str | None:

@@ -133,6 +133,7 @@ class FaultyHttp(Http):
 
     @stuck.setter
     def stuck(self, stuck: bool) -> None:
+        """Let each path give the answer that it gives next, or go on as it was."""
         self._first = {} if stuck else None
 
     def set_faults(self, *faults: Fault | Mapping[str, Any]) -> None:
@@ -165,6 +166,14 @@ class FaultyHttp(Http):
         if trouble.garble:
             return replace(answer, content=GARBLES[trouble.garble](answer.content))
         return answer
+
+    def learn_secret(self, *secrets: str) -> None:
+        """Hide these as the other HTTP does."""
+        self._http.learn_secret(*secrets)
+
+    def redact_error(self, error: ConnectorError) -> None:
+        """Redact as the other HTTP does."""
+        self._http.redact_error(error)
 
     def _early(self, trouble: Trouble) -> Said | None:
         """The answer that a fault gives in the server's place."""

@@ -6,10 +6,9 @@ the thread's gate (lexicon app.bsky.feed.threadgate, `hiddenReplies`), which onl
 
 from __future__ import annotations
 
-from typing import Any
-
 from hub import Act, Context, Outcome, Rejected, RemoteRef, Retryable
-from plugins.bluesky.client import BlueskyClient, Json, parts_of
+from hub.sdk.doc import Doc
+from plugins.bluesky.client import BlueskyClient, parts_of
 from plugins.bluesky.config import BlueskyOptions
 from plugins.bluesky.reply import record_key, shown, stamp, strong_ref
 from plugins.bluesky.translate import POST
@@ -44,7 +43,7 @@ class _Hands:
     def like(self, uri: str) -> RemoteRef:
         """Like a post; its reference is the like's own record."""
         view = shown(self._client, uri)
-        if made := _given_like(view):
+        if made := view.exact("viewer.like"):
             return RemoteRef(made)
         record = {"$type": _LIKE, "subject": strong_ref(view), "createdAt": stamp(self._ctx.now())}
         like = self._like_of(uri)
@@ -58,9 +57,8 @@ class _Hands:
 
     def unlike(self, uri: str) -> None:
         """Take back our like, also one that was given in the app."""
-        view = self._client.shown(uri)
-        likes = dict.fromkeys([self._like_of(uri), *([made] if view and (made := _given_like(view)) else [])])
-        for like in likes:
+        given = (self._client.shown(uri) or Doc({})).exact("viewer.like") or ""
+        for like in {self._like_of(uri), given}:
             if like.startswith(f"at://{self._client.did}/"):
                 self._client.delete(like)
 
@@ -75,18 +73,17 @@ class _Hands:
         """Let the gate of our thread hide an answer, or hide it no more; what else the gate says stays."""
         root = self._root(uri)
         gate = f"at://{self._client.did}/{_GATE}/{root.rpartition('/')[2]}"
-        found = self._client.versioned(gate)
-        record: Json = (
-            dict(found.value) if found else {"$type": _GATE, "post": root, "createdAt": stamp(self._ctx.now())}
-        )
-        held = _uris(record.get("hiddenReplies"))
+        found = self._client.record(gate)
+        new = {"$type": _GATE, "post": root, "createdAt": stamp(self._ctx.now())}
+        record = found.doc("value") if found else Doc(new)
+        held = record.strings("hiddenReplies")
         wanted = list(dict.fromkeys([*held, uri])) if hidden else [one for one in held if one != uri]
         if wanted == held:
             return
         if len(wanted) > _MOST_HIDDEN:
             raise Rejected(f"Bluesky hides at most {_MOST_HIDDEN} answers of a thread", code="too_many")
         try:
-            self._client.put(gate, record | {"hiddenReplies": wanted}, over=found.cid if found else None)
+            self._client.put(gate, record.data | {"hiddenReplies": wanted}, over=found.exact("cid") if found else None)
         except Rejected as error:
             if error.code != "InvalidSwap":
                 raise
@@ -96,23 +93,10 @@ class _Hands:
 
     def _root(self, uri: str) -> str:
         """The first post of the thread in which this one answers. Raises Rejected if that is not ours."""
-        record: Any = shown(self._client, uri).get("record")
-        reply = record.get("reply") if isinstance(record, dict) else None
-        root = reply.get("root") if isinstance(reply, dict) else None
-        named = str(root.get("uri")) if isinstance(root, dict) else ""
+        named = shown(self._client, uri).exact("record.reply.root.uri") or ""
         if parts_of(named) and named.startswith(f"at://{self._client.did}/{POST}/"):
             return named
         raise Rejected("only answers in a thread that we began can be hidden", code="not_ours")
 
     def _like_of(self, uri: str) -> str:
         return f"at://{self._client.did}/{_LIKE}/{record_key(f'like {uri}')}"
-
-
-def _given_like(view: Json) -> str:
-    """The at-uri of our like as a view shows it, "" if it shows none."""
-    viewer = view.get("viewer")
-    return str(viewer.get("like") or "") if isinstance(viewer, dict) else ""
-
-
-def _uris(value: object) -> list[str]:
-    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []

@@ -58,33 +58,6 @@ class ThreadAnswer(msgspec.Struct):
     thread: ThreadNode
 
 
-class PostsAnswer(msgspec.Struct):
-    """app.bsky.feed.getPosts: views of those that are there and shown to us."""
-
-    posts: list[Json]
-
-
-class RecordAnswer(msgspec.Struct):
-    """com.atproto.repo.getRecord."""
-
-    uri: str
-    value: Json
-    cid: str | None = None
-
-
-class DidAnswer(msgspec.Struct):
-    """com.atproto.identity.resolveHandle, and what is read of a profile."""
-
-    did: str
-
-
-class WrittenAnswer(msgspec.Struct):
-    """com.atproto.repo.createRecord."""
-
-    uri: str
-    cid: str
-
-
 def parts_of(uri: str) -> tuple[str, str, str] | None:
     """Return `(did, collection, rkey)` of a record's at-uri, None if it is none."""
     found = _AT_URI.fullmatch(uri)
@@ -242,29 +215,24 @@ class BlueskyClient:
         params = {"uri": uri, "depth": _THREAD_DEPTH, "parentHeight": 0}
         return self._query("app.bsky.feed.getPostThread", params, ThreadAnswer).thread
 
-    def posts(self, uris: Sequence[str]) -> list[Json]:
+    def posts(self, uris: Sequence[str]) -> list[Doc]:
         """Return the posts of these at-uris (at most 25) that are there and shown to us: not gone, blocked, nor suspended."""
-        return self._query("app.bsky.feed.getPosts", {"uris": uris}, PostsAnswer).posts
+        return self._get("app.bsky.feed.getPosts", {"uris": uris}, needs="posts").doc.docs("posts")
 
-    def shown(self, uri: str) -> Json | None:
+    def shown(self, uri: str) -> Doc | None:
         """Return the post of one at-uri as it is shown to us, None if it is not."""
         found = self.posts([uri]) if parts_of(uri) else []
         return next((view for view in found if view.get("uri") == uri), None)
 
-    def record(self, uri: str) -> Json | None:
-        """Return what stands under an at-uri, for everybody the same; None if nothing stands there.
+    def record(self, uri: str) -> Doc | None:
+        """Return what stands under an at-uri, for everybody the same, as `value` and `cid`; None if nothing stands there.
 
         Raises Rejected (code InvalidRequest) if the whole account is gone, suspended or deactivated.
         """
-        found = self.versioned(uri)
-        return found.value if found else None
-
-    def versioned(self, uri: str) -> RecordAnswer | None:
-        """Return the same with its CID."""
         did, collection, rkey = parts_of(uri) or ("", "", "")
         params = {"repo": did, "collection": collection, "rkey": rkey}
         try:
-            return self._query("com.atproto.repo.getRecord", params, RecordAnswer)
+            return self._get("com.atproto.repo.getRecord", params, needs="value").doc
         except Rejected as error:
             if error.code == "RecordNotFound":
                 return None
@@ -273,7 +241,7 @@ class BlueskyClient:
     def why_no_profile(self, did: str) -> str:
         """Return the code with which the network refuses a profile (AccountTakedown ...), "" if it is shown."""
         try:
-            self._query("app.bsky.actor.getProfile", {"actor": did}, DidAnswer)
+            self._get("app.bsky.actor.getProfile", {"actor": did}, needs="did")
         except Rejected as error:
             return "NotFound" if "not found" in str(error) else error.code
         return ""
@@ -281,7 +249,7 @@ class BlueskyClient:
     def resolve(self, handle: str) -> str | None:
         """Return the DID behind a handle, None if there is none."""
         try:
-            return self._query("com.atproto.identity.resolveHandle", {"handle": handle}, DidAnswer).did
+            return self._get("com.atproto.identity.resolveHandle", {"handle": handle}, needs="did").doc.exact("did")
         except Rejected:
             return None
 
@@ -291,7 +259,7 @@ class BlueskyClient:
         Never overwrites: a server answers with some error where a record stands there already. Raises Uncertain if no
         answer came.
         """
-        return self._read(self._write("createRecord", uri, record=record), WrittenAnswer).uri
+        return self._write("createRecord", uri, record=record).named("uri")
 
     def put(self, uri: str, record: Json, *, over: str | None) -> None:
         """Write the record of this at-uri over the one with the CID `over` (None: over none).
@@ -311,17 +279,20 @@ class BlueskyClient:
             f"com.atproto.repo.{method}", body, effect="again"
         )  # the key is ours: a repeat adds nothing
 
-    def _query(self, nsid: str, params: Json, answer: type[_ReadT]) -> _ReadT:
-        named = {name: value for name, value in params.items() if value is not None}
-        return self._read(self._api.get(nsid, named), answer)
+    def _query(self, nsid: str, params: Json, form: type[_ReadT]) -> _ReadT:
+        """An answer in which posts stay as they came."""
+        try:
+            return msgspec.json.decode(self._get(nsid, params).content, type=form)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise Unavailable(f"{nsid}: the answer is not what Bluesky's lexicon says: {error}") from error
+
+    def _get(self, nsid: str, params: Json, *, needs: str = "") -> ApiAnswer:
+        answer = self._api.get(nsid, {name: value for name, value in params.items() if value is not None})
+        if needs and answer.doc.get(needs) is None:  # some proxy's "{}" does not mean that nothing is there
+            raise Unavailable(f"{nsid}: the answer is not what Bluesky's lexicon says: it has no {needs}")
+        return answer
 
     @property
     def _api(self) -> Api:
         host = self._auth.session(self._ctx).host or self._options.service
         return Api(self._ctx, f"{host}/xrpc", auth=self._auth, errors=_ERRORS)
-
-    def _read(self, answer: ApiAnswer, form: type[_ReadT]) -> _ReadT:
-        try:
-            return msgspec.json.decode(answer.content, type=form)
-        except (msgspec.DecodeError, RecursionError, TypeError) as error:
-            raise Unavailable(f"the answer is not what Bluesky's lexicon says: {error}") from error

@@ -13,9 +13,8 @@ from hashlib import sha256
 from typing import Any
 from unicodedata import category
 
-import msgspec
-
-from hub import Context, Rejected, RemoteRef, Reply, Retryable
+from hub import Context, Rejected, RemoteRef, Reply, Retryable, TranslationError
+from hub.sdk.doc import Doc
 from hub.sdk.replies import Length
 from plugins.bluesky.client import BlueskyClient, Json, parts_of
 from plugins.bluesky.config import BlueskyOptions
@@ -85,57 +84,31 @@ def _without_end(found: str) -> str:
     return found
 
 
-def why_not(view: Json, own: str, *, tagged: bool) -> tuple[str, str] | None:
+def why_not(view: Doc, own: str, *, tagged: bool) -> tuple[str, str] | None:
     """`(code, reason)` why a post may not be answered by us, None where it may; `tagged`: we know that it called us."""
-    theirs = _dict(_dict(view, "author"), "viewer")
-    if theirs.get("blockedBy") is True or theirs.get("blocking"):
+    if view.get("author.viewer.blockedBy") is True or view.get("author.viewer.blocking"):
         return "blocked", "its author and we do not see each other: one of us blocks the other"
-    if _dict(view, "viewer").get("replyDisabled") is True:
+    if view.get("viewer.replyDisabled") is True:
         return "gate", "the author of the thread's first post does not let us answer in it"
-    if not tagged and not calls_us(_dict(view, "record"), own):
-        return (
-            "not_tagged",
-            "it neither mentions, answers nor quotes us: Bluesky lets bots answer only where they are called",
-        )
+    if not tagged and not calls_us(view.doc("record"), own):
+        reason = "it neither mentions, answers nor quotes us: Bluesky lets bots answer only where they are called"
+        return "not_tagged", reason
     return None
 
 
-def calls_us(record: Json, own: str) -> bool:
-    """Whether a post mentions our account, answers a post of ours (or in our thread), or quotes one."""
-    embed = _dict(_dict(record, "embed"), "record")
-    refs = [
-        _dict(_dict(record, "reply"), "parent"),
-        _dict(_dict(record, "reply"), "root"),
-        embed,
-        _dict(embed, "record"),
-    ]
-    if any(str(ref.get("uri")).startswith(f"at://{own}/") for ref in refs):
+def calls_us(record: Doc, own: str) -> bool:
+    """True if a post mentions our account, answers a post of ours (or in our thread), or quotes one."""
+    refs = ("reply.parent", "reply.root", "embed.record", "embed.record.record")
+    if any((record.exact(f"{path}.uri") or "").startswith(f"at://{own}/") for path in refs):
         return True
-    features = (feature for facet in _dicts(record, "facets") for feature in _dicts(facet, "features"))
+    features = (feature for facet in record.docs("facets") for feature in facet.docs("features"))
     return any(feature.get("did") == own for feature in features)
 
 
-def strong_ref(ref: Json) -> Json | None:
+def strong_ref(ref: Doc) -> Json | None:
     """The reference by at-uri and CID, None where one of them is missing."""
-    uri, cid = ref.get("uri"), ref.get("cid")
-    return {"uri": uri, "cid": cid} if isinstance(uri, str) and isinstance(cid, str) and uri and cid else None
-
-
-def _dict(item: Json, name: str) -> Json:
-    value = item.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _dicts(item: Json, name: str) -> list[Json]:
-    value = item.get(name)
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-class _Head(msgspec.Struct):
-    """What a notification says of itself."""
-
-    uri: Any = None
-    reason: Any = None
+    uri, cid = ref.exact("uri"), ref.exact("cid")
+    return {"uri": uri, "cid": cid} if uri and cid else None
 
 
 class Answers:
@@ -162,10 +135,10 @@ class Answers:
 
     def find(self, reply: Reply) -> RemoteRef | None:
         """The post under the reply's key; raises Rejected where that is an answer to something else."""
-        record = self._client.record(self._uri(reply))
-        if record is None:
+        found = self._client.record(self._uri(reply))
+        if found is None:
             return None
-        if _dict(_dict(record, "reply"), "parent").get("uri") != reply.to.native_id:
+        if found.get("value.reply.parent.uri") != reply.to.native_id:
             raise Rejected("another post has the key of this answer", code="key_taken")
         return self._ref(self._uri(reply))
 
@@ -175,7 +148,7 @@ class Answers:
     def _ref(self, uri: str) -> RemoteRef:
         return RemoteRef(uri, f"https://bsky.app/profile/{self._client.did}/post/{uri.rpartition('/')[2]}")
 
-    def _parent(self, reply: Reply) -> Json:
+    def _parent(self, reply: Reply) -> Doc:
         """The post as Bluesky shows it to us now; raises Rejected where it may not be answered."""
         view = shown(self._client, reply.to.native_id)
         tagged = self._options.reply_to_all or self._was_notified(reply)
@@ -188,12 +161,12 @@ class Answers:
         if reply.raw is None or reply.raw.source != self._ctx.connection:
             return False
         try:
-            head = msgspec.json.decode(reply.raw.payload, type=_Head)
-        except (msgspec.MsgspecError, ValueError, RecursionError):
+            item = Doc.read(reply.raw.payload)
+        except TranslationError:
             return False
-        return head.uri == reply.to.native_id and head.reason in ("mention", "reply", "quote")
+        return item.get("uri") == reply.to.native_id and item.get("reason") in ("mention", "reply", "quote")
 
-    def _record(self, reply: Reply, parent: Json) -> Json:
+    def _record(self, reply: Reply, parent: Doc) -> Json:
         ref = strong_ref(parent)
         if ref is None:
             raise Rejected("Bluesky gives no CID of the post", code="no_cid")
@@ -211,16 +184,16 @@ class Answers:
         )
         return dict(get_model_as_dict(record))
 
-    def _root(self, parent: Json) -> Json | None:
+    def _root(self, parent: Doc) -> Json | None:
         """The thread's first post, None where the parent is it. Who began the thread may block us too."""
-        named = _dict(_dict(_dict(parent, "record"), "reply"), "root")
-        uri = named.get("uri")
-        if not isinstance(uri, str) or not parts_of(uri):
+        named = parent.doc("record.reply.root")
+        uri = named.exact("uri") or ""
+        if not parts_of(uri):
             return None
         first = self._client.shown(uri)
         if first is None and _stands(self._client, uri):
             raise Rejected("the author of the thread's first post blocks us", code="blocked")
-        return strong_ref(named) or strong_ref(first or {})
+        return strong_ref(named) or strong_ref(first or Doc({}))
 
     def _dids(self, reply: Reply) -> dict[str, str]:
         """The DIDs of the handles in the text; the author's is known without asking."""
@@ -230,7 +203,7 @@ class Answers:
         return {handle: did for handle, did in found.items() if did}
 
 
-def shown(client: BlueskyClient, uri: str) -> Json:
+def shown(client: BlueskyClient, uri: str) -> Doc:
     """Return the post as it is shown to us. Raises Rejected if it is gone, or hidden from us by a block."""
     if (view := client.shown(uri)) is not None:
         return view

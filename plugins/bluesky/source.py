@@ -54,7 +54,7 @@ class BlueskySource(StreamsSource[BlueskyOptions]):
 
     name = "bluesky"
     network = translate.NETWORK
-    needs = ("atproto",)
+    libraries = ("atproto",)
     Options = BlueskyOptions
     capabilities = ACTS | {"mentions", "search", "threads", "backfill"}
     compliance = Compliance(

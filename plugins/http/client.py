@@ -220,9 +220,10 @@ class Endpoint:
 def order_of(options: HttpOptions) -> Order:
     """Return how the file's items are ordered."""
     cursor = options.spec.cursor
+    backfill = options.backfill or cursor.backfill
     if cursor.as_ == "number":
-        return ByNumber(int(cursor.overlap or 0), int(cursor.backfill) if cursor.backfill else None)
-    return ByTime(span(cursor.overlap or "0"), span(cursor.backfill) if cursor.backfill else None)
+        return ByNumber(int(cursor.overlap or 0), int(backfill) if backfill else None)
+    return ByTime(span(cursor.overlap or "0"), span(backfill) if backfill else None)
 
 
 def items_in(content: bytes, path: str) -> list[bytes]:
@@ -262,7 +263,8 @@ def _fits(rules: Sequence[MatchTable], status: int, doc: Doc) -> bool:
 
 def _says_gone(answer: ApiAnswer, mark: str) -> bool:
     if mark.isdigit():
-        return answer.status == int(mark)
+        # A proxy in trouble says 404 too, on a page for people: only the API itself answers in JSON.
+        return answer.status == int(mark) and answer.data is not None
     if mark == "null":
         return answer.content.strip() == b"null"
     return bool(answer.doc.get(mark))

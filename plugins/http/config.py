@@ -20,7 +20,7 @@ from hub import Options
 from hub.sdk.doc import steps_of
 from hub.sdk.fields import HOLE, Fields, filled
 from hub.sdk.rates import Limit
-from plugins.http.tables import OptionTable, SourceFile, known_keys, span
+from plugins.http.tables import OptionTable, SourceFile, is_span, known_keys, span
 from plugins.http.translate import native_id_frame
 
 SHIPPED = Path(__file__).parent / "files"
@@ -199,6 +199,7 @@ class HttpOptions(Options):
     file: str = Field(description="A shipped file's name, or the path of one of your own")
     given: dict[str, str] = Field(default_factory=dict, description="The file's options by name")
     secret: SecretStr | None = Field(default=None, description="The file's option of type secret")
+    backfill: str = Field(default="", description="How far the first poll looks back, if not as far as the file says")
     timeout: float = Field(default=30.0, gt=0, le=300, description="Seconds for one request")
     _file: SourceFile = PrivateAttr()
     _fields: Fields = PrivateAttr()
@@ -212,7 +213,9 @@ class HttpOptions(Options):
         return self
 
     def _wrong_values(self) -> Iterator[str]:
-        options = self._file.options
+        options, is_number = self._file.options, self._file.cursor.as_ == "number"
+        if self.backfill and not (self.backfill.isdecimal() if is_number else is_span(self.backfill)):
+            yield f"backfill: {self.backfill!r} must be {'a number' if is_number else 'text such as 12h or 3d'}"
         for name in self.given.keys() - options.keys():
             near = get_close_matches(name, list(options), n=1)
             yield f"given.{name}: the file has no such option" + (f"; did you mean {near[0]}?" if near else "")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar
 
-from hub import Compliance, Context, Limit, RawItem, Signal, Tombstone, Translated
+from hub import Compliance, ConfigError, Context, Limit, RawItem, Signal, Tombstone, Translated
+from hub.core.errors import Problem
 from hub.sdk.doc import Doc
 from hub.sdk.fields import filled, translate
 from hub.sdk.streams import Stream, StreamsSource
 from plugins.http.client import Endpoint
-from plugins.http.config import HttpOptions
+from plugins.http.config import HttpOptions, read_file
 from plugins.http.tables import span
 from plugins.http.translate import id_in
 
@@ -45,6 +47,22 @@ class HttpSource(StreamsSource[HttpOptions]):
             "recheck_size": min(file.recheck.size, 100) if file.recheck else 0,
             "egress_hosts": self.options.hosts(),
         }
+
+    @classmethod
+    def check_file(cls, path: Path) -> Iterator[str]:
+        """Say in lines what a file declares. Raises ConfigError, with the place and the way out, if it is not right."""
+        try:
+            file, _ = read_file(path)
+        except ValueError as error:
+            raise ConfigError([Problem(str(path), "", str(error).removeprefix(f"{path.name}: "))]) from None
+        about = file.source
+        yield f"{about.title}: signals of the network {about.network}; fields: {', '.join(file.fields)}"
+        calls = round(timedelta(days=1) / span(about.every))
+        yield f"{calls} polls a day, {f'the rate is {about.rate}' if about.rate else 'no rate is declared'}"
+        yield f"a deletion is followed within {about.delete_within}"
+        yield f"deletions are {'asked for' if file.recheck else 'not noticed: there is no [recheck]'}"
+        if about.experimental:
+            yield "experimental: never tried on recorded answers"
 
     def check(self, ctx: Context) -> str:
         """Read a first page and say how much of it fits the file: the fields that are filled, in percent of the items."""

@@ -148,6 +148,11 @@ def span(text: str) -> timedelta:
     raise ValueError(f'{text!r} is no span of time: write "90s", "5m", "24h" or "7d"')
 
 
+def is_span(text: str) -> bool:
+    """True if text is a span of time."""
+    return text == "0" or _SPAN.fullmatch(text) is not None
+
+
 def known_keys() -> Iterator[str]:
     """The keys of all tables."""
     for table in FileTable.__subclasses__():

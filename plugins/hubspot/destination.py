@@ -42,7 +42,7 @@ class HubSpotDestination(Destination[HubSpotOptions]):
     limits = (Limit(100, 10),)  # the smallest plan's: HubSpot, "Usage guidelines"
     mappings = "mappings:hubspot"
     sandbox = "plugins.hubspot.sandbox:build"
-    needs = ("hubspot",)
+    libraries = ("hubspot",)
     capabilities = frozenset({"records", "tombstone", "inbound", "without_author"})
 
     def __init__(self, options: HubSpotOptions) -> None:

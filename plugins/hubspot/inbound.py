@@ -35,7 +35,11 @@ def decoded(url: str) -> str:
 
 
 SCHEME = Hmac("x-hubspot-signature-v3", stamp="x-hubspot-request-timestamp", written="ms", signed=signed)
-is_genuine = SCHEME.is_genuine
+
+
+def is_genuine(request: Request, secret: str) -> bool:
+    """Return True if the app's secret signed this method, public URL, body and time, and the time is near ours, either way."""
+    return SCHEME.is_genuine(request, secret)
 
 
 # ------------------------------------------------------------------------------------------------------ what they say

@@ -50,7 +50,7 @@ class MastodonSource(StreamsSource[MastodonOptions]):
 
     name = "mastodon"
     network = NETWORK
-    needs = ("mastodon",)
+    libraries = ("mastodon",)
     Options = MastodonOptions
     interval = timedelta(seconds=60)
     limits = (Limit(300, 300),)  # Mastodon docs, "Rate limits": for an account and for an address

@@ -6,12 +6,14 @@ answering `/etc/passwd` would make it read that file. Only a `BytesIO` is safe.
 
 from __future__ import annotations
 
+import html as entities
 import io
 import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html.entities import html5
 from time import struct_time
 from typing import Any
 from urllib.parse import urljoin
@@ -30,26 +32,34 @@ _PERMANENT, _REDIRECTS = frozenset((301, 308)), frozenset((301, 302, 303, 307, 3
 # What a payload tells of its feed: who speaks when the entry names nobody. Nothing that changes from fetch to fetch.
 _FEED_FIELDS = ("title", "title_detail", "link", "id", "language", "image")
 _SINGLE_BYTE = re.compile(r"charset\s*=\s*[\"']?(?:iso-?8859|latin|windows-125|cp125|us-ascii|ascii)", re.IGNORECASE)
+# What begins with an ampersand and may be a reference: `&lang=en` is none, though HTML knows an entity of that name.
+_REFERENCE = re.compile(rb"&(?:(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,31});)?")
+_NAMES = frozenset(name[:-1].encode() for name in html5 if name.endswith(";"))
+_CODE = re.compile(rb"&#([xX][0-9a-fA-F]+|[0-9]+);")
+# Numbers that may be halves of a surrogate pair (D800 to DFFF), or lie beyond Unicode.
+_HALF = rb"&#(?:[xX]0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5[5-7][0-9]{3});"
+_SURROGATES = re.compile(_HALF + rb"(?:" + _HALF + rb")?|&#(?:[xX]0*[1-9a-fA-F][0-9a-fA-F]{5,}|0*[1-9][0-9]{6,});")
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+_DECLARED = re.compile(rb"(\s*<\?xml[^>]{0,200}?\bencoding\s*=\s*[\"'])([\w.:-]{1,40})")
+# Names of encodings that stand for more than they say.
+_WIDER = {
+    **dict.fromkeys(("shift-jis", "shiftjis", "sjis", "x-sjis", "ms-kanji", "windows-31j", "csshiftjis"), "cp932"),
+    **dict.fromkeys(("euc-kr", "ks-c-5601-1987", "korean", "ksc5601", "windows-949"), "cp949"),
+    **dict.fromkeys(("big5", "big5-hkscs", "cn-big5", "x-x-big5"), "big5hkscs"),
+    **dict.fromkeys(("gb2312", "gbk", "x-gbk", "chinese", "gb-2312-80"), "gb18030"),
+    **dict.fromkeys(("tis-620", "iso-8859-11", "windows-874"), "cp874"),
+}
 # feedparser ends with these on documents that its authors did not think of.
 _GIVES_UP = (ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a document holds: payloads in its own order; `version` is "" where it is no feed; `ttl` in minutes.
-
-    `broken`: it is not well formed, so that entries may be missing.
-    """
+    """What a document holds: payloads in its own order; `version` is "" where it is no feed; `ttl` in minutes."""
 
     payloads: tuple[bytes, ...] = ()
     version: str = ""
     ttl: float | None = None
-    broken: bool = False
-
-    @property
-    def is_readable(self) -> bool:
-        """True if it is a feed, with entries or whole and without any."""
-        return bool(self.payloads) or (bool(self.version) and not self.broken)
 
 
 def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
@@ -68,9 +78,8 @@ def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
     payloads = []
     for entry in found["entries"]:
         marks = {"id_reused": True} if str(entry.get("id")) in reused else {}
-        payloads.append(_canonical({"entry": entry, "feed": feed, **marks}))
-    ttl = _minutes(found["feed"].get("ttl"))
-    return Document(tuple(payloads), found["version"], ttl, broken=found.get("broken", False))
+        payloads.append(canonical({"entry": entry, "feed": feed, **marks}))
+    return Document(tuple(payloads), found["version"], _minutes(found["feed"].get("ttl")))
 
 
 def _is_costly(document: bytes) -> bool:
@@ -83,14 +92,84 @@ def _parse(document: bytes, headers: Mapping[str, str]) -> Json:
     named = {name: headers[name] for name in ("content-type", "content-language") if headers.get(name)}
     if _SINGLE_BYTE.search(named.get("content-type", "")) and _is_utf8(document):
         named["content-type"] = f"{named['content-type'].partition(';')[0]}; charset=utf-8"
+    document, label = _as_browsers_read(document, named.get("content-type", ""))
+    if label:
+        named["content-type"] = f"{named.get('content-type', '').partition(';')[0] or 'text/xml'}; charset=utf-8"
     try:
-        parsed = feedparser.parse(io.BytesIO(document), response_headers=named)
+        parsed = feedparser.parse(io.BytesIO(_mended(document)), response_headers=named)
         # dict.items: asking a FeedParserDict for a name makes it look for others, with warnings.
-        entries = [_plain(entry) for entry in dict.get(parsed, "entries", ())]
-        feed, version = _plain(parsed["feed"]), dict.get(parsed, "version") or ""
-        return {"entries": entries, "feed": feed, "version": version, "broken": bool(dict.get(parsed, "bozo"))}
+        entries, version = (
+            [_plain(entry) for entry in dict.get(parsed, "entries", ())],
+            dict.get(parsed, "version") or "",
+        )
+        if version.startswith("rss"):
+            for entry in entries:
+                _decode_title(entry)
+        return {"entries": entries, "feed": _plain(parsed["feed"]), "version": version}
     except _GIVES_UP:
         return {"entries": [], "feed": {}, "version": ""}
+
+
+def _as_browsers_read(document: bytes, content_type: str) -> tuple[bytes, str]:
+    """A document whose encoding is named as vendors extended it (WHATWG, Encoding), as UTF-8, with that encoding's name.
+
+    The name is "" where it is read as it is: another encoding, or bytes that do not fit.
+    """
+    declared = _DECLARED.match(document)
+    label = _CHARSET.search(content_type)
+    name = (label[1] if label else declared[2].decode() if declared else "").lower().replace("_", "-")
+    codec = _WIDER.get(name, "")
+    try:
+        text = document.decode(codec) if codec else ""
+    except UnicodeDecodeError:
+        return document, ""
+    if not codec:
+        return document, ""
+    return (_DECLARED.sub(rb"\1utf-8", text.encode("utf-8", "replace"), count=1)), codec
+
+
+def _mended(document: bytes) -> bytes:
+    """A document without what makes feedparser give up or guess: bare ampersands, references to no character.
+
+    Documents of encodings in which an ampersand's byte may be half of a character are left as they are.
+    """
+    if b"&" not in document or b"\x00" in document[:200] or b"\x1b$" in document:
+        return document
+    pieces, at = [], 0
+    while at < len(document):
+        start = document.find(b"<![CDATA[", at)
+        start = len(document) if start < 0 else start
+        pieces.append(_REFERENCE.sub(_reference, document[at:start]))
+        end = document.find(b"]]>", start)
+        at = len(document) if end < 0 else end
+        pieces.append(document[start:at])
+    return _SURROGATES.sub(_one_character, b"".join(pieces))
+
+
+def _reference(found: re.Match[bytes]) -> bytes:
+    """A reference as it is, a bare ampersand as one."""
+    name = found[1]
+    return found[0] if name and (name.startswith(b"#") or name in _NAMES) else b"&amp;" + found[0][1:]
+
+
+def _one_character(found: re.Match[bytes]) -> bytes:
+    """A reference that stands for a character: two halves of one are joined, what is none becomes U+FFFD."""
+    codes = [_code(one) for one in _CODE.findall(found[0])]
+    if len(codes) == 2 and codes[0] < 0xDC00 <= codes[1]:
+        return b"&#%d;" % (0x10000 + (codes[0] - 0xD800 << 10) + codes[1] - 0xDC00)
+    return b"".join(b"&#65533;" if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF else b"&#%d;" % code for code in codes)
+
+
+def _code(number: bytes) -> int:
+    digits = number.lstrip(b"xX").lstrip(b"0") or b"0"
+    return 0x110000 if len(digits) > 8 else int(digits, 16 if number[:1] in b"xX" else 10)
+
+
+def _decode_title(entry: Json) -> None:
+    """RSS says nothing of a title's form, and feedparser takes one for HTML only by its tags: entities are decoded too."""
+    detail = entry.get("title_detail")
+    if isinstance(detail, dict) and detail.get("type") == "text/plain" and isinstance(detail.get("value"), str):
+        entry["title"] = detail["value"] = entities.unescape(detail["value"])
 
 
 def _is_utf8(document: bytes) -> bool:
@@ -112,7 +191,8 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float) else str(value)
 
 
-def _canonical(value: Json) -> bytes:
+def canonical(value: Json) -> bytes:
+    """Return the one form of a document."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 

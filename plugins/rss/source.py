@@ -17,6 +17,7 @@ from hub import (
     Context,
     HttpResponse,
     Page,
+    PartlyRefused,
     PollingSource,
     RateLimited,
     RawItem,
@@ -26,14 +27,13 @@ from hub import (
 )
 from hub.core.keys import digest
 from hub.sdk.http.errors import error_for
-from plugins.rss.client import Document, Fetched, fetch, read
+from plugins.rss.client import Document, Fetched, canonical, fetch, read
 from plugins.rss.config import RssOptions
 from plugins.rss.translate import NETWORK, content_of, decode, native_id_of, published_of, translate
 
 PAGE_SIZE = 500
 _LONGEST_PAUSE = timedelta(days=1)
 _LONGEST_BACKOFF = timedelta(hours=6)
-_MARGIN = timedelta(minutes=1)
 _MOVED_FOR = timedelta(days=1)
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]{1,9})")
 
@@ -42,7 +42,8 @@ class Memory(msgspec.Struct, omit_defaults=True):
     """What the cursor keeps of a feed. `seen` maps an entry to `[digest of its content, minute when it was last given]`.
 
     `url` is where the feed has moved to, `until` (ISO) when its old address is tried again, "" never; `gone` that it
-    answered 410; `next` (ISO) when it is due.
+    answered 410; `next` (ISO) when it is due; `error` why its last fetch failed. `owners` maps an entry's own id to the link of
+    the entry that bears it, and whether others have borne it too.
     """
 
     etag: str = ""
@@ -53,6 +54,8 @@ class Memory(msgspec.Struct, omit_defaults=True):
     ttl: float = 0.0
     fails: int = 0
     gone: bool = False
+    error: str = ""
+    owners: dict[str, tuple[str, bool]] | None = None
     seen: dict[str, tuple[str, int]] | None = None
 
     def address(self, feed: str, now: datetime) -> str:
@@ -65,6 +68,30 @@ class Memory(msgspec.Struct, omit_defaults=True):
         return {name: value for name, value in found.items() if value}
 
 
+class Owners:
+    """Which entry an id belongs to, where several bear it at one fetch and one at the next: each keeps its name for good."""
+
+    def __init__(self, known: dict[str, tuple[str, bool]] | None) -> None:
+        self._known = known or {}
+        self.found: dict[str, tuple[str, bool]] = {}
+
+    def named(self, document: dict[str, Any]) -> dict[str, Any]:
+        """Return an entry's document with `id_reused` as all fetches together say.
+
+        The first to bear an id keeps it; where several came at once none does, and later ones are told apart by their links.
+        """
+        entry = document["entry"]
+        if not entry.get("id"):
+            return document
+        mark, link, shared = digest(str(entry["id"]))[:12], digest(str(entry.get("link")))[:8], "id_reused" in document
+        owner, was_shared = self._known.get(mark, ("" if shared else link, shared))
+        shared = shared or was_shared
+        owner = owner if shared else link  # an address may change while the id is its own
+        self.found[mark] = (owner, shared)
+        rest = {name: value for name, value in document.items() if name != "id_reused"}
+        return rest | ({"id_reused": True} if shared and owner != link else {})
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """A payload with what tells it from others."""
@@ -75,10 +102,11 @@ class Item:
     published: datetime | None
 
     @classmethod
-    def of(cls, payload: bytes) -> Item:
-        """Read the payload that the client made."""
-        document = decode(payload)
-        return cls(payload, native_id_of(document), digest(content_of(document))[:10], published_of(document))
+    def of(cls, payload: bytes, owners: Owners) -> Item:
+        """Read the payload that the client made, named as in earlier fetches."""
+        document = owners.named(decode(payload))
+        content = digest(content_of(document))[:10]
+        return cls(canonical(document), native_id_of(document), content, published_of(document))
 
     @property
     def mark(self) -> str:
@@ -111,7 +139,7 @@ class RssSource(PollingSource[RssOptions]):
             if error := error_for(response, ctx.now()):
                 raise error
             document = read(response.content, response.headers)
-            if not document.is_readable:
+            if not document.version and not document.payloads:
                 raise Rejected(f"{feed} is no feed", code="no_feed")
             entries += len(document.payloads)
         return f"{len(self.options.feeds)} feeds with {entries} entries"
@@ -129,11 +157,15 @@ class RssSource(PollingSource[RssOptions]):
         return translate(raw)
 
     def pull(self, ctx: Context, cursor: Any) -> Iterable[Page]:
-        """The new and changed entries of the feeds that are due; raises only where every feed that was asked failed."""
+        """The new and changed entries of the feeds that are due.
+
+        A feed that fails is asked ever more seldom and stops no other; PartlyRefused tells of it at the end. Where all fail
+        the first one's error is raised.
+        """
         known = cursor if isinstance(cursor, dict) else {}
         memories = {feed: _remember(known.get(feed)) for feed in self.options.feeds}
         # A visit further away than any pause was planned by a clock that ran ahead.
-        now, never = _iso(ctx.now()), _iso(ctx.now() + max(_LONGEST_PAUSE, self._pause) + _MARGIN)
+        now, never = _iso(ctx.now()), _iso(ctx.now() + 2 * max(_LONGEST_PAUSE, self._pause))
         due = [feed for feed, memory in memories.items() if not memory.gone and not now < memory.next < never]
         errors: list[ConnectorError] = []
         for feed in due:
@@ -153,8 +185,12 @@ class RssSource(PollingSource[RssOptions]):
                 yield Page(last, _cursor(memories))
         if due:
             yield Page((), _cursor(memories))
-        if errors and len(errors) == len(due):
+        failing = {feed: memory.error for feed, memory in memories.items() if memory.fails}
+        if errors and len(failing) == len(memories):
             raise errors[0]
+        if failing:
+            told = "; ".join(f"{feed}: {error}" for feed, error in failing.items())
+            raise PartlyRefused(f"{len(failing)} of {len(memories)} feeds fail: {told}", code="feeds")
 
     @property
     def _pause(self) -> timedelta:
@@ -176,12 +212,14 @@ class RssSource(PollingSource[RssOptions]):
         if error := error_for(response, now):
             raise error
         document = _document(response)
-        if response.status != 304 and not document.is_readable:
-            raise Unavailable(f"{feed}: the answer (HTTP {response.status}) is no feed", code="no_feed")
-        memory.fails, memory.ttl = 0, document.ttl or memory.ttl
+        memory.ttl = document.ttl or memory.ttl
         memory.next = _iso(now + _pause(response, memory, self._pause))
         if response.status == 304:
+            memory.fails, memory.error = 0, ""
             return []
+        if not document.version and not document.payloads:
+            raise Unavailable(f"the answer (HTTP {response.status}) is no feed", code="no_feed")
+        memory.fails, memory.error = 0, ""
         _note_move(ctx, feed, memory, fetched)
         memory.etag = response.headers.get("etag", "")
         memory.modified = response.headers.get("last-modified", "")
@@ -195,7 +233,8 @@ class RssSource(PollingSource[RssOptions]):
         first, old, minute = memory.seen is None, memory.seen or {}, int(now.timestamp() // 60)
         chosen: list[Item] = []
         seen: dict[str, tuple[str, int]] = {}
-        for item in map(Item.of, document.payloads):
+        owners = Owners(memory.owners)
+        for item in [Item.of(payload, owners) for payload in document.payloads]:
             before = old.get(item.mark)
             if item.mark in seen:
                 continue
@@ -203,7 +242,7 @@ class RssSource(PollingSource[RssOptions]):
                 chosen.append(item)
                 before = (item.content, minute)
             seen[item.mark] = before
-        memory.seen = seen
+        memory.seen, memory.owners = seen, owners.found
         chosen = self._recent(chosen, now) if first else chosen
         chosen.reverse()  # feeds stand newest first: so entries of one moment keep their order
         return sorted(chosen, key=lambda item: item.published or now)
@@ -250,7 +289,12 @@ def _backed_off(memory: Memory, error: ConnectorError, now: datetime, pause: tim
     wait = max(wait, min(timedelta(seconds=asked), _LONGEST_PAUSE))
     url = memory.url if isinstance(error, RateLimited) else ""
     return structs.replace(
-        memory, next=_iso(now + wait), fails=memory.fails + 1, url=url, until=memory.until if url else ""
+        memory,
+        next=_iso(now + wait),
+        fails=memory.fails + 1,
+        error=str(error)[:200],
+        url=url,
+        until=memory.until if url else "",
     )
 
 

@@ -16,7 +16,8 @@ from urllib.parse import urljoin
 from hub.core.errors import TranslationError
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Counts, Media, RawItem, Signal, Translated
-from hub.sdk.text import clean, html_to_text, parse_time, safe_html
+from hub.sdk.doc import Doc, load
+from hub.sdk.text import clean
 
 NETWORK = "rss"
 
@@ -29,14 +30,14 @@ _READABLE = (*_HTML, "text/plain", "")
 def translate(raw: RawItem) -> Translated:
     """One signal and its author. Raises TranslationError where the payload is none of ours."""
     document = decode(raw.payload)
-    entry, feed = _dict(document.get("entry")), _dict(document.get("feed"))
+    entry, feed = Doc(document["entry"]), Doc(document).doc("feed")
     author = _author(entry, feed, raw.realm)
     native_id = native_id_of(document)
     published, updated = _times(entry)
     edited = bool(updated and published and updated > published)
     html, text = _body(entry)
-    title = _readable(_dict(entry.get("title_detail")) or {"value": entry.get("title")})
-    parent = _text(_dict(entry.get("thr_in-reply-to")).get("ref"))
+    title = _title(entry)
+    parent = entry.text("thr_in-reply-to.ref")
     parent_key = signal_key(NETWORK, parent, raw.realm) if parent else None
     signal = Signal(
         key=signal_key(NETWORK, native_id, raw.realm),
@@ -53,10 +54,10 @@ def translate(raw: RawItem) -> Translated:
         observed_at=raw.received_at,
         updated_at=updated if edited else None,
         state="edited" if edited else "live",
-        url=_address(entry.get("link"), raw.realm),
+        url=_address(entry.text("link"), raw.realm),
         in_reply_to=parent_key,
         conversation_key=parent_key,
-        hashtags=tuple(term for tag in _list(entry.get("tags")) if (term := _text(tag.get("term")))),
+        hashtags=tuple(term for tag in entry.docs("tags") if (term := tag.text("term"))),
         media=tuple(_media(entry)),
         counts=Counts(replies=_count(entry.get("slash_comments")) or _count(entry.get("thr_total"))),
         can_reply="no",
@@ -66,12 +67,7 @@ def translate(raw: RawItem) -> Translated:
 
 def decode(payload: bytes) -> Json:
     """The payload's JSON; raises TranslationError where it is no entry."""
-    try:
-        document = json.loads(payload)
-        if b"\\ud" in payload.lower():  # half of a surrogate pair stops every database and every client further on
-            document = json.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
-    except (ValueError, RecursionError) as error:
-        raise TranslationError(f"not JSON: {str(error)[:200]}") from error
+    document = load(payload)
     if not isinstance(document, dict) or not isinstance(document.get("entry"), dict):
         raise TranslationError('not an entry of a feed: {"entry": {...}} is expected')
     return document
@@ -79,72 +75,67 @@ def decode(payload: bytes) -> Json:
 
 def native_id_of(document: Json) -> str:
     """The entry's id, else its link, else the SHA-256 of title and date (of the text where it has neither)."""
-    entry = _dict(document.get("entry"))
-    own = None if document.get("id_reused") else _text(entry.get("id"))
-    if found := own or _text(entry.get("link")):
+    entry = Doc(document["entry"])
+    own = None if document.get("id_reused") else entry.text("id")
+    if found := own or entry.text("link"):
         return found
-    date = _text(entry.get("published")) or _text(entry.get("updated")) or _text(entry.get("created")) or ""
-    basis = (_text(entry.get("title")) or "") + date or _body(entry)[1]
+    basis = (entry.text("title") or "") + (entry.text("published", "updated", "created") or "") or _body(entry)[1]
     return sha256(basis.encode("utf-8", "replace")).hexdigest()
 
 
 def content_of(document: Json) -> str:
     """What makes an entry's content, as one string: a change of anything else (counts, dates) is no update."""
-    entry = _dict(document.get("entry"))
-    title = _readable(_dict(entry.get("title_detail")) or {"value": entry.get("title")})
-    links = sorted(media.url for media in _media(entry))
-    return json.dumps([title, _body(entry)[1], _text(entry.get("link")), links])
+    entry = Doc(document["entry"])
+    return json.dumps([_title(entry), _body(entry)[1], entry.text("link"), sorted(one.url for one in _media(entry))])
 
 
 def published_of(document: Json) -> datetime | None:
     """When the entry came out, None where it does not say."""
-    published, updated = _times(_dict(document.get("entry")))
+    published, updated = _times(Doc(document["entry"]))
     return published or updated
 
 
-def _times(entry: Json) -> tuple[datetime | None, datetime | None]:
-    published = _time(entry.get("published_parsed")) or _time(entry.get("created_parsed"))
-    return published, _time(entry.get("updated_parsed"))
+def _times(entry: Doc) -> tuple[datetime | None, datetime | None]:
+    return entry.time("published_parsed", "created_parsed"), entry.time("updated_parsed")
 
 
-def _body(entry: Json) -> tuple[str | None, str]:
+def _title(entry: Doc) -> str | None:
+    return _readable(entry.doc("title_detail") or Doc({"value": entry.get("title")}))
+
+
+def _body(entry: Doc) -> tuple[str | None, str]:
     """`(sanitised HTML or None, plain text)` of the content, else of the summary."""
-    parts = [part for part in _list(entry.get("content")) if str(part.get("type") or "") in _READABLE]
-    if summary := _dict(entry.get("summary_detail")):
-        parts.append(summary if summary.get("type") in _READABLE else {**summary, "type": "text/html"})
+    parts = [part for part in entry.docs("content") if str(part.get("type") or "") in _READABLE]
+    if summary := entry.doc("summary_detail"):
+        parts.append(summary if summary.get("type") in _READABLE else Doc({**summary.data, "type": "text/html"}))
     elif not entry.get("content"):  # else feedparser has copied the content
-        parts.append({"value": entry.get("summary"), "type": "text/html"})
+        parts.append(Doc({"value": entry.get("summary"), "type": "text/html"}))
     for part in parts:
-        value, kind = part.get("value"), part.get("type")
-        if isinstance(value, str) and value.strip():
-            return (safe_html(value) or None if kind in _HTML else None), _readable(part) or ""
+        if (part.exact("value") or "").strip():
+            return (part.html("value") if part.get("type") in _HTML else None), _readable(part) or ""
     return None, ""
 
 
-def _readable(part: Json) -> str | None:
-    value = part.get("value")
-    if not isinstance(value, str):
-        return None
-    return (html_to_text(value) if part.get("type") in _HTML else clean(value)) or None
+def _readable(part: Doc) -> str | None:
+    return part.plain("value") or None if part.get("type") in _HTML else part.text("value")
 
 
-def _language(entry: Json, feed: Json) -> str | None:
-    parts = [*_list(entry.get("content")), _dict(entry.get("summary_detail")), _dict(entry.get("title_detail"))]
-    stated = [part.get("language") for part in parts] + [entry.get("language"), feed.get("language")]
-    found = next(filter(None, map(_text, stated)), None)
+def _language(entry: Doc, feed: Doc) -> str | None:
+    parts = [*entry.docs("content"), entry.doc("summary_detail"), entry.doc("title_detail"), entry, feed]
+    found = next((lang for part in parts if (lang := part.text("language"))), None)
     return found.replace("_", "-") if found else None
 
 
-def _media(entry: Json) -> Iterator[Media]:
+def _media(entry: Doc) -> Iterator[Media]:
     """Enclosures, Media RSS and the entry's image, each address once."""
-    enclosures = [link for link in _list(entry.get("links")) if link.get("rel") == "enclosure"]
-    found = [(link.get("href"), link) for link in enclosures]
-    found += [(part.get("url"), part) for part in _list(entry.get("media_content"))]
-    found += [(part.get("url"), {"type": "image/*"}) for part in _list(entry.get("media_thumbnail"))]
-    found += [(_dict(entry.get("image")).get("href"), {"type": "image/*"})]
+    image = Doc({"type": "image/*"})
+    found = [(link.get("href"), link) for link in entry.docs("links") if link.get("rel") == "enclosure"]
+    found += [(part.get("url"), part) for part in entry.docs("media_content")]
+    found += [(part.get("url"), image) for part in entry.docs("media_thumbnail")]
+    found += [(entry.get("image.href"), image)]
     seen = set()
     for address, part in found:
-        url, mime = _web(address), _text(part.get("type")) or _text(part.get("medium")) or ""
+        url, mime = _web(address), part.text("type", "medium") or ""
         if url and url not in seen:
             seen.add(url)
             family = mime.partition("/")[0]
@@ -152,12 +143,12 @@ def _media(entry: Json) -> Iterator[Media]:
             yield Media(kind, url, mime=mime if "/" in mime and "*" not in mime else None)
 
 
-def _author(entry: Json, feed: Json, realm: str) -> Author:
+def _author(entry: Doc, feed: Doc, realm: str) -> Author:
     """Who wrote the entry by its address, e-mail or name, unique within the feed; else the feed itself."""
-    people = [_dict(entry.get("author_detail")), *_list(entry.get("authors"))]
-    person = next((found for found in people if any(map(found.get, ("href", "email", "name")))), {})
-    name = _text(person.get("name")) or _text(entry.get("author"))
-    native_id = _text(person.get("href")) or _text(person.get("email")) or name
+    people = [entry.doc("author_detail"), *entry.docs("authors")]
+    person = next((found for found in people if any(map(found.get, ("href", "email", "name")))), Doc({}))
+    name = person.text("name") or entry.text("author")
+    native_id = person.text("href", "email") or name
     if native_id is None:
         return _feed_as_author(feed, realm)
     return Author(
@@ -165,46 +156,23 @@ def _author(entry: Json, feed: Json, realm: str) -> Author:
         network=NETWORK,
         native_id=native_id,
         realm=realm,
-        display_name=name or _text(person.get("email")),
+        display_name=name or person.text("email"),
         url=_web(person.get("href")),
         avatar_url=_web(person.get("avatar")),
     )
 
 
-def _feed_as_author(feed: Json, realm: str) -> Author:
-    native_id = realm or _text(feed.get("id")) or _text(feed.get("link")) or "feed"
+def _feed_as_author(feed: Doc, realm: str) -> Author:
+    native_id = realm or feed.text("id", "link") or "feed"
     return Author(
         key=author_key(NETWORK, native_id, realm),
         network=NETWORK,
         native_id=native_id,
         realm=realm,
-        display_name=_readable(_dict(feed.get("title_detail")) or {"value": feed.get("title")}),
+        display_name=_title(feed),
         url=_web(feed.get("link")),
-        avatar_url=_web(_dict(feed.get("image")).get("href")),
+        avatar_url=_web(feed.get("image.href")),
     )
-
-
-# ------------------------------------------------------------------------------------------- what a hostile JSON may hold
-
-
-def _dict(value: object) -> Json:
-    return value if isinstance(value, dict) else {}
-
-
-def _list(value: object) -> list[Json]:
-    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
-
-
-def _text(value: object) -> str | None:
-    if not isinstance(value, str):
-        return None
-    if value.isascii() and value.isprintable():  # nothing to clean: the common case, and a quarter of the time
-        return value.strip() or None
-    return clean(value) or None
-
-
-def _time(value: object) -> datetime | None:
-    return parse_time(value) if isinstance(value, str) else None
 
 
 def _count(value: object) -> int | None:
@@ -213,14 +181,15 @@ def _count(value: object) -> int | None:
     return int(text) if text.isdecimal() and len(text) < 12 else None
 
 
-def _address(value: object, realm: str) -> str | None:
+def _address(link: str | None, realm: str) -> str | None:
     """A link, made whole with the feed's address; None where it does not lead into the web."""
     try:
-        return _web(urljoin(realm, _text(value) or "")) if _text(value) else None
+        return _web(urljoin(realm, link)) if link else None
     except ValueError:
         return None
 
 
 def _web(value: object) -> str | None:
-    text = _text(value)
-    return text if text and text.lower().startswith(("https://", "http://")) else None
+    """An address of the web; feeds write schemes in capitals too."""
+    text = clean(value) if isinstance(value, str) else ""
+    return text if text.lower().startswith(("https://", "http://")) else None

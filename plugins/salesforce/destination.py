@@ -46,7 +46,7 @@ class SalesforceDestination(Destination[SalesforceOptions]):
     sandbox = "plugins.salesforce.sandbox:build"
     capabilities: ClassVar[frozenset[str]] = frozenset({"tombstone", "inbound", "changes"})
     every = timedelta(minutes=2)
-    needs = ("simple_salesforce", "requests")
+    libraries = ("simple_salesforce", "requests")
 
     def __init__(self, options: SalesforceOptions) -> None:
         super().__init__(options)

@@ -8,10 +8,20 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.core.errors import ConnectorError, QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
+from hub.core.errors import (
+    ConnectorError,
+    QuotaExhausted,
+    RateLimited,
+    Rejected,
+    Retryable,
+    Unauthorised,
+    Unavailable,
+    Uncertain,
+)
 from hub.core.keys import digest
 from hub.core.model import Delivery
 from hub.sdk.connectors import FieldInfo, ObjectInfo, Usage
+from hub.sdk.doc import Doc
 from hub.sdk.records import Landed, RecordRow, Result
 from hub.sdk.text import excerpt
 
@@ -161,6 +171,8 @@ def _rejection(fault: Complaint, message: str, details: dict[str, Any]) -> Rejec
 
 def result_of(row: RecordRow, said: Mapping[str, Any], now: datetime) -> Result:
     """Return what one result means for its row; HTTP 200 says nothing about a row."""
+    if "success" not in said:
+        return Uncertain("the answer does not tell what became of this record", code="no_result")
     if said.get("success") is not True:
         return error_of(faults(said.get("errors")), now, jitter=jitter_of(row.last))
     return Landed(str(said["id"]) if said.get("id") else None, new=bool(said.get("created")))
@@ -214,10 +226,6 @@ def object_info(name: str, describes: Mapping[str, Mapping[str, Any]]) -> Object
     return ObjectInfo(name, fields)
 
 
-def _dicts(found: Any) -> list[dict[str, Any]]:
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
-
-
 def field_info(one: Mapping[str, Any]) -> FieldInfo:
     """Return a described field. `values` are given for restricted picklists only: an open one takes any value."""
     kind = str(one.get("type"))
@@ -229,7 +237,9 @@ def field_info(one: Mapping[str, Any]) -> FieldInfo:
         required=bool(one.get("createable")) and not one.get("nillable") and not one.get("defaultedOnCreate"),
         writable=bool(one.get("createable") or one.get("updateable")),
         unique=bool(one.get("unique")),
-        values=tuple(str(pick["value"]) for pick in _dicts(picks) if "value" in pick and pick.get("active", True)),
+        values=tuple(
+            pick.id("value") for pick in Doc({"picks": picks}).docs("picks") if pick.flag("active") is not False
+        ),
     )
 
 

@@ -9,8 +9,9 @@ from typing import Any, Literal, Self
 from pydantic import AnyHttpUrl, Field, PrivateAttr, SecretStr, model_validator
 
 from hub import ConfigPath, Options
+from hub.sdk.fields import Fields
 from hub.sdk.signatures import Hmac, SharedSecret, StandardWebhook
-from plugins.webhook.translate import BodyReader, compile_reader
+from plugins.webhook.translate import compile_reader
 
 HUB256 = Hmac("x-hub-signature-256", encoding="hex", prefix="sha256=")  # WebSub, GitHub, Meta
 
@@ -30,7 +31,7 @@ class InboundOptions(Options):
     mapping: ConfigPath | None = Field(
         default=None, description="A TOML file that says which field of the body is what"
     )
-    _reader: BodyReader = PrivateAttr(default_factory=lambda: compile_reader({}))
+    _reader: Fields = PrivateAttr(default_factory=lambda: compile_reader({}))
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -42,7 +43,7 @@ class InboundOptions(Options):
         return self
 
     @property
-    def reader(self) -> BodyReader:
+    def reader(self) -> Fields:
         """The compiled mapping of bodies to signals."""
         return self._reader
 

@@ -42,7 +42,7 @@ class ZendeskDestination(DeskDestination[ZendeskOptions]):
     idempotency = Upsert()
     mappings = "mappings:zendesk"
     sandbox = "plugins.zendesk.sandbox:build"
-    needs = ("zenpy", "requests")
+    libraries = ("zenpy", "requests")
     capabilities = frozenset({"records", "tickets", "comments", "inbound", "note", "tombstone", "without_author"})
 
     def __init__(self, options: ZendeskOptions, *, pause: Callable[[float], None] = time.sleep) -> None:

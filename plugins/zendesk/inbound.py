@@ -14,6 +14,7 @@ import msgspec
 from hub.core.errors import TranslationError
 from hub.core.keys import digest
 from hub.core.model import Change
+from hub.sdk.connectors import Request
 from hub.sdk.doc import Doc
 from hub.sdk.signatures import Hmac
 
@@ -28,7 +29,11 @@ _GONE = frozenset(("soft_deleted", "permanently_deleted", "marked_as_spam"))
 # The timestamp is taken word for word: written otherwise, it is another message (Zendesk docs, "Verifying webhooks"). Zendesk
 # names no tolerance; a retry is signed again.
 SCHEME = Hmac(SIGNATURE, stamp=STAMP)
-is_genuine = SCHEME.is_genuine
+
+
+def is_genuine(request: Request, secret: str) -> bool:
+    """Return True if the secret signed timestamp and raw body, and the timestamp is at most five minutes off, either way."""
+    return SCHEME.is_genuine(request, secret)
 
 
 def read(body: bytes) -> tuple[Change, ...]:

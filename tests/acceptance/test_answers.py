@@ -32,6 +32,7 @@ from tests.acceptance.bluesky_network import BlueskyNetwork, Posted
 from tests.acceptance.door import knock
 from tests.acceptance.servers import until
 from tests.acceptance.snac_network import SnacNetwork
+from tests.watched import WatchedRegistry
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
@@ -135,6 +136,7 @@ def shop(
         config.write_text(CONFIG.format(plugin=plugin, options=", ".join(shown), desk=desk.url, proxy=line))
         (folder / "rules.toml").write_text(RULES)
         hub = open_hub(config, bell=InProcessBell(), migrate=True)
+        hub.registry = WatchedRegistry()
         hub.store.cursors.declare(polling_sources(hub), now=hub.now())
 
         def serve_door(request: SentRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Whom the Bluesky source answers, and what it calls gone, on Bluesky's own servers."""
+"""Whom the Bluesky source answers, what it does to posts and what it calls gone, on Bluesky's own servers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from hub import Context, Rejected, Reply, Signal, signal_key
+from hub import Act, Context, Rejected, RemoteRef, Reply, Signal, signal_key
+from hub.core.model import ActKind
 from hub.runtime import system_clock
 from hub.sdk.http import open_guard
 from hub.testkit.fakes import MemoryState, context
@@ -132,3 +133,51 @@ def test_a_second_attempt_with_the_same_key_leaves_the_record_as_it_is(
     first = source(bluesky_network).reply(ctx, reply)
     # As a first attempt once more: the server answers 500 for a key that is taken.
     assert source(bluesky_network).reply(ctx, reply) == source(bluesky_network).find_reply(ctx, reply) == first
+
+
+def act(kind: ActKind, post: Posted) -> Act:
+    return Act(1, kind, uuid4().hex, signal(post))
+
+
+def repeated(bluesky: BlueskySource, ctx: Context, wanted: Act) -> set[RemoteRef | None]:
+    """Do it three times, one right after the other."""
+    return {bluesky.act(ctx, wanted).ref for _ in range(3)}
+
+
+def likes(network: BlueskyNetwork, who: BlueskyAccount, post: Posted) -> int:
+    found = network._get(who, "app.bsky.feed.getLikes", uri=post.uri)["likes"]
+    return len(found)
+
+
+def test_a_like_is_one_like_and_is_taken_back(
+    bluesky_network: BlueskyNetwork, ctx: Context, customer: BlueskyAccount
+) -> None:
+    bluesky, post = source(bluesky_network), mention(bluesky_network, customer)
+    assert len(repeated(bluesky, ctx, act("like", post))) == 1
+    until(lambda: likes(bluesky_network, customer, post) == 1, seconds=30, what="like")
+    repeated(bluesky, ctx, act("unlike", post))
+    until(lambda: likes(bluesky_network, customer, post) == 0, seconds=30, what="like taken back")
+
+
+def test_an_answer_below_our_post_is_hidden_and_shown_again(
+    bluesky_network: BlueskyNetwork, ctx: Context, customer: BlueskyAccount
+) -> None:
+    bluesky, root = source(bluesky_network), bluesky_network.post(bluesky_network.brand, f"News {uuid4().hex}")
+    spam = bluesky_network.post(customer, "buy pills", reply_to=(root, root))
+    shown(bluesky_network, spam)
+
+    def hidden() -> list[str]:
+        gate = bluesky_network.thread(customer, root).get("post", {}).get("threadgate", {})
+        return list(gate.get("record", {}).get("hiddenReplies", []))
+
+    repeated(bluesky, ctx, act("hide", spam))
+    until(lambda: hidden() == [spam.uri], seconds=30, what="hidden answer")
+    repeated(bluesky, ctx, act("unhide", spam))
+    until(lambda: hidden() == [], seconds=30, what="answer that is shown again")
+
+
+def test_our_own_post_is_deleted(bluesky_network: BlueskyNetwork, ctx: Context) -> None:
+    post = bluesky_network.post(bluesky_network.brand, f"Too early {uuid4().hex}")
+    shown(bluesky_network, post)
+    repeated(source(bluesky_network), ctx, act("delete_own", post))
+    until(lambda: "post" not in bluesky_network.thread(bluesky_network.brand, post), seconds=30, what="deletion")

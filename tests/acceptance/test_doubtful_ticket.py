@@ -25,6 +25,7 @@ from hub.runtime import Hub, open_hub, system_clock
 from hub.store.schema import deliveries
 from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.zendesk.sandbox import build
+from tests.watched import WatchedRegistry
 
 CONFIG = """
 [sources.ears]
@@ -73,6 +74,7 @@ def shop(folder: Path, monkeypatch: pytest.MonkeyPatch, **fault: bool) -> Iterat
         (folder / "config.toml").write_text(CONFIG.format(desk=desk.url))
         (folder / "rules.toml").write_text(RULES)
         hub = open_hub(folder / "config.toml", bell=InProcessBell(), migrate=True)
+        hub.registry = WatchedRegistry()
         hub.store.inbox.add([RawItem("ears", "webhook", POST, hub.now(), "1", realm="ears")], form="body")
         process(hub)
         faults = [{"match": {"method": "POST", "path": "/tickets"}, "times": 1, **fault}]

@@ -22,6 +22,7 @@ from plugins.zendesk.sandbox import build
 from tests.acceptance.bluesky_network import BlueskyNetwork
 from tests.acceptance.servers import until
 from tests.acceptance.snac_network import SnacNetwork
+from tests.watched import WatchedRegistry
 
 CONFIG = """
 [sources.ears]
@@ -65,6 +66,7 @@ def listening(
         config.write_text(CONFIG.format(plugin=plugin, options=inner, desk=desk.url, proxy=line))
         (folder / "rules.toml").write_text(RULES)
         hub = open_hub(config, bell=InProcessBell(), migrate=True)
+        hub.registry = WatchedRegistry()
         hub.store.cursors.declare(polling_sources(hub), now=hub.now())
         try:
             yield hub, desk.sandbox

@@ -8,7 +8,9 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -19,12 +21,16 @@ import typer.main
 
 import hub as plugin_api
 from hub.cli.main import app
+from hub.cli.plugins.quality.scale import RULES
 from hub.config.settings import Settings
 from hub.core.grammar.facts import skeleton
 from hub.core.ledger import STATES
 from hub.registry import Registry
-from hub.sdk import hookspecs, records
+from hub.sdk import hookspecs
+from hub.sdk.connectors import Options
 from hub.sdk.http.api import Api
+from hub.testkit import contracts
+from hub.testkit.contracts.enricher import signal_of
 from hub.testkit.fakes import FakeHttp, answer, context
 from tests.house.measures import ROOT, Block, blocks, name_of
 
@@ -163,6 +169,81 @@ def test_the_example_connector_is_the_one_that_is_tested() -> None:
     assert files == {Path(name).name for name in shown if name.endswith(".py")}
 
 
+PIECES = [block for block in blocks(text_of("docs/connectors.md")) if not block.note]
+
+
+def run_block(block: Block) -> dict[str, Any]:
+    """Run a block of Python as a module of its own; returns its names."""
+    names: dict[str, Any] = {"__name__": f"block_at_{block.line}"}
+    exec(compile(block.text, f"line {block.line}", "exec"), names)  # our own page
+    return names
+
+
+@pytest.mark.parametrize(
+    "block", [one for one in PIECES if one.language == "python"], ids=lambda one: f"line-{one.line}"
+)
+def test_every_piece_of_python_in_the_guide_runs(block: Block) -> None:
+    assert run_block(block)
+
+
+def test_the_enricher_of_the_guide_judges() -> None:
+    (block,) = (one for one in PIECES if "Enricher[" in one.text)
+    shouting = run_block(block)["Shouting"](Options())
+    found = shouting.enrich([signal_of("WHERE IS IT"), signal_of("here it is")])
+    assert [[label.value for label in labels] for labels in found] == [["high"], []]
+
+
+def test_the_rates_of_the_guide_read_what_the_vendor_counts() -> None:
+    (block,) = (one for one in PIECES if "EchoRates" in one.text)
+    rates = run_block(block)["EchoRates"]()
+    headers = {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "10", "x-ratelimit-reset": "5"}
+    assert rates.usage(headers).used == 90
+    assert [rates.is_throttled(429, told) for told in ({}, {"x-record-limit": "1"})] == [True, False]
+
+
+def test_the_guides_way_to_write_many_records_keeps_each_outcome() -> None:
+    (block,) = (one for one in PIECES if "def deliver_rows" in one.text)
+    api = Api(context(FakeHttp([answer(200, {"records": [{"key": "a", "id": 7}]})])), "https://crm.example")
+    batch = [plugin_api.Delivery(n, "crm", "x", key, "upsert", 1, key, {}) for n, key in enumerate("ab")]
+    outcomes = run_block(block)["deliver_rows"](api, batch)
+    assert [one.ref and one.ref.id for one in outcomes] == ["7", None]
+    assert isinstance(outcomes[1].error, plugin_api.Uncertain)
+
+
+def test_the_configuration_of_the_guide_is_one() -> None:
+    (block,) = (one for one in PIECES if one.language == "toml")
+    settings = Settings.model_validate(tomllib.loads(block.text))
+    assert (list(settings.sources), list(settings.destinations)) == (["book"], ["notes"])
+
+
+def test_every_module_that_the_guide_names_is_there() -> None:
+    named = set(re.findall(r"`(hub\.(?:sdk|testkit|core)[\w.]*)`", text_of("docs/connectors.md"))) - {
+        "hub.core.*",
+        "hub.sdk.*",
+    }
+    assert [name for name in sorted(named) if not is_there(name)] == []
+    assert len(named) > 10
+
+
+def is_there(name: str) -> bool:
+    """True if this is a module, or a name in one."""
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        module, _, inner = name.rpartition(".")
+        return hasattr(import_module(module), inner)
+
+
+def test_the_guide_has_every_rule_of_the_scale() -> None:
+    page = text_of("docs/connectors.md")
+    assert [rule.id for rule in RULES if f"| {rule.tier} | `{rule.id}` | {rule.text} |" not in page] == []
+
+
+def test_the_guide_has_every_contract_suite() -> None:
+    page = text_of("docs/connectors.md")
+    assert [name for name in contracts.__all__ if name.endswith("Contract") and f"| `{name}`" not in page] == []
+
+
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that docs/rules.md shows, in a folder."""
@@ -239,18 +320,6 @@ def test_configurations_in_the_guides_are_configurations() -> None:
 
 
 EXAMPLES = [block for block in blocks(text_of("docs/connect.md")) if block.language == "toml"]
-
-
-def test_the_guides_way_to_write_many_records_keeps_each_outcome() -> None:
-    (block,) = [one for one in blocks(text_of("docs/connectors.md")) if "def deliver_rows" in one.text]
-    names = {name: vars(module)[name] for module in (plugin_api, records) for name in module.__all__}
-    names |= {"Api": Api, "Sequence": Sequence, "Mapping": Mapping}
-    exec(block.text, names)  # the guide's own words are what is tried
-    api = Api(context(FakeHttp([answer(200, {"records": [{"key": "a", "id": 7}]})])), "https://crm.example")
-    batch = [plugin_api.Delivery(n, "crm", "x", key, "upsert", 1, key, {}) for n, key in enumerate("ab")]
-    outcomes = names["deliver_rows"](api, batch)
-    assert [one.ref and one.ref.id for one in outcomes] == ["7", None]
-    assert isinstance(outcomes[1].error, plugin_api.Uncertain)
 
 
 @pytest.mark.parametrize("block", EXAMPLES, ids=lambda one: f"line-{one.line}")

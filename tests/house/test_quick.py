@@ -25,7 +25,7 @@ def test_a_changed_test_comes_first_then_the_mirror_of_a_module() -> None:
 
 
 def test_whoever_imports_a_changed_module_is_touched() -> None:
-    assert "tests/hub/flow/test_late.py" in names("hub/core/keys.py")
+    assert "tests/hub/flow/deliver/test_late.py" in names("hub/core/keys.py")
 
 
 def test_a_mirror_of_another_room_is_none() -> None:

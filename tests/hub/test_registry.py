@@ -153,7 +153,7 @@ def test_a_missing_extra_says_what_to_install(shelf: Shelf) -> None:
 
 
 def test_a_client_that_is_imported_later_is_missed_at_once(shelf: Shelf) -> None:
-    source = WHOLE.replace('    name = "toy"', '    name = "toy"\n    needs = ("json", "no_such_client")', 1)
+    source = WHOLE.replace('    name = "toy"', '    name = "toy"\n    libraries = ("json", "no_such_client")', 1)
     reason = shelf.reason(source, metadata="Provides-Extra: toy\n")
     assert reason == "plugin 'toy' needs 'no_such_client': pip install 'toybox[toy]'"
 

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from hub.cli.plugins.scaffold import plan, write
+from hub.cli.plugins.subject import subject_at
+from hub.cli.plugins.trials import all_trials
 from tests.material import ROOT
 from tests.third_party.drive import write_config
 
@@ -96,7 +98,7 @@ def test_it_is_listed_like_our_own(plugins: dict[str, dict[str, Any]]) -> None:
     assert plugins["echo"] == {
         "name": "echo",
         "offers": ["source", "destination"],
-        "tier": None,
+        "tier": "gold",
         "items": "from documentation",
         "distribution": "hubbub-echo",
         "version": "1.0.0",
@@ -119,13 +121,24 @@ def test_a_new_plugin_is_installed_with_all_that_belongs_to_it(
 def test_its_options_are_shown(elsewhere: Elsewhere) -> None:
     shown = elsewhere.hub("plugins", "show", "echo", cwd=elsewhere.packages)
     assert [(one["kind"], sorted(one["options"]["properties"])) for one in shown] == [
-        ("source", ["token", "url"]),
-        ("destination", ["token", "url"]),
+        ("source", ["backfill_days", "token", "url", "webhook_secret"]),
+        ("destination", ["backfill_days", "token", "url", "webhook_secret"]),
     ]
 
 
 def test_a_configuration_with_it_is_right(elsewhere: Elsewhere, configured: Path) -> None:
     assert elsewhere.hub("check", "--offline", cwd=configured) == []
+
+
+def test_its_check_reaches_the_tier_that_it_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PYTHONPATH", "MYPYPATH"):
+        monkeypatch.setenv(name, str(ROOT))
+    monkeypatch.setenv("MYPY_CACHE_DIR", str(tmp_path))
+    trials = {trial.part: trial for trial in all_trials(subject_at(HERE / "hubbub-echo"))}
+    assert {part: (trial.state, trial.problems) for part, trial in trials.items()} == dict.fromkeys(
+        ("tests", "types", "quality"), ("ok", ())
+    )
+    assert trials["quality"].said == "gold"
 
 
 def test_a_wrong_option_of_it_is_told(elsewhere: Elsewhere, configured: Path) -> None:
@@ -151,8 +164,7 @@ def test_what_it_reads_lands_once_where_it_writes(told: dict[str, Any]) -> None:
 
 def test_its_connections_are_tried_like_ours(told: dict[str, Any]) -> None:
     tried = {name: (fine, message) for name, fine, message in told["tried"]}
-    assert tried["book"] == (True, "the guest book 'Guest book'")
-    assert tried["notes"] == (True, "the guest book 'Guest book'")
+    assert tried["book"] == tried["notes"] == (True, "us in the guest book")
 
 
 def test_a_broken_source_beside_it_is_told_of_and_stops_nothing(told: dict[str, Any]) -> None:

@@ -80,12 +80,15 @@ def show_(name: Annotated[str, typer.Argument(help="a plugin's name")], *, as_js
     if as_json:
         show.print_json(found)
         return
+    api = f"plugin API {plugin.api}" if plugin.api else "it names no version of the plugin API"
+    show.say(f"{plugin.name} of {plugin.distribution} {plugin.version}, {api}\n", "dim")
     for one in found:
         _say(one)
     _say_quality(claims, rules, unread)
 
 
 FACTS = {
+    "libraries": "needs",
     "hosts": "hosts",
     "network": "network",
     "labels": "labels",

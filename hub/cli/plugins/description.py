@@ -47,6 +47,7 @@ def described(kind: str, cls: type[Connector[Any]]) -> dict[str, Any]:
         "kind": kind,
         "name": cls.name,
         "about": about,
+        "libraries": list(cls.libraries) or None,
         "hosts": hosts_of(cls),
         "limits": [_rate(limit) for limit in cls.limits],
         **_declared(cls),

@@ -173,14 +173,19 @@ def weigh(hub: Hub, heard: Heard) -> Weighed:
     if not heard.changes:
         return Weighed()
     answers = [(row, change) for row, change in heard.changes if change.kind == "reply"]
+    asked = _read_answers(hub, answers) if answers else {}
+    return Weighed({id_: _verdict(hub, said, reply) for id_, (said, reply) in asked.items()}, desks_of(hub))
+
+
+def _read_answers(hub: Hub, answers: Sequence[tuple[InboxRow, Change]]) -> dict[int, tuple[Said, Reply | None]]:
+    """Read which post each agent answers, by raw row, with the reply as its source gets it."""
     found: dict[int, tuple[Said, Reply | None]] = {}
     with hub.store.database.read() as conn:
-        for row, change in answers or ():
+        for row, change in answers:
             targets = _reply_targets(hub, conn, row.item.source, change)
             if targets and (said := _answered(hub, conn, row.item.source, targets)):
                 found[row.id] = said, make_reply(hub, conn, _fields_of(said, change))
-    verdicts = {id_: _verdict(hub, said, reply) for id_, (said, reply) in found.items()}
-    return Weighed(verdicts, desks_of(hub))
+    return found
 
 
 def handle(hub: Hub, conn: Connection, heard: Heard, weighed: Weighed) -> list[Settled]:

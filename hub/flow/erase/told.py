@@ -69,14 +69,22 @@ def ask_plugins(hub: Hub, tombstones: Sequence[Tombstone], *, everything: bool =
     """
     if not tombstones:
         return Told()
+    desks = desks_of(hub)
     with hub.store.database.read() as conn:
+        if not everything and not _is_known(hub, conn, [stone.key for stone in tombstones]):
+            return Told(desks=desks)
         fall = look_up(hub, conn, falling(hub.store, conn, tombstones))
         own = [row for row in fall.rows if fall.takes(row)]
         quoted = fall.said if everything or _may_be_quoted(hub, conn, fall) else _waiting(hub, conn, own)
         raws = {id_: raw for key in quoted for id_, raw in hub.store.erasures.seen(conn, key).items()}
     kinds = {_kind(row) for row in own if row.state == "review" and row.was_sent}
     words = {id_: _read(hub, raw) for id_, raw in raws.items()}
-    return Told(words, {kind: _can_look_up(hub, kind) for kind in kinds}, desks_of(hub))
+    return Told(words, {kind: _can_look_up(hub, kind) for kind in kinds}, desks)
+
+
+def _is_known(hub: Hub, conn: Connection, keys: Sequence[str]) -> bool:
+    """Return True if any of these posts, or of these authors' posts, is stored: most that a network deletes are not."""
+    return bool(hub.store.erasures.fresh(conn, keys) or hub.store.erasures.of_authors(conn, keys))
 
 
 def _may_be_quoted(hub: Hub, conn: Connection, fall: Fall) -> bool:

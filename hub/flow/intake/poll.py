@@ -83,10 +83,12 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     except HubError as failure:  # the network's trouble, or the database's
         if isinstance(failure, ConnectorError):
             hub.redact(name, failure)
-        # One refused stream is shown, and keeps the others' pace.
-        due_at = due_at if isinstance(failure, PartlyRefused) else next_try(hub, name, failure)
         error = f"{type(failure).__name__}: {failure}"
-        log.warning("a poll failed", source=name, error=error)
+        if isinstance(failure, PartlyRefused):  # shown, while the others keep their pace; the source has logged it
+            log.info("a part of a poll was refused", source=name, error=error)
+        else:
+            due_at = next_try(hub, name, failure)
+            log.warning("a poll failed", source=name, error=error)
     except Exception as failure:  # noqa: BLE001 - told, and tried again later
         due_at, error = hub.now() + LONGEST, f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"
     hub.store.cursors.release(name, token, due_at=due_at, now=hub.now(), error=error)

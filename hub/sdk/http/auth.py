@@ -146,7 +146,8 @@ class TokenEndpoint:
             f"no access token: {' '.join(filter(None, (said.code, said.message))) or found or 'the answer holds none'}"
         )
         if any(word.lower() in text.lower() for word in self.busy):
-            return RateLimited(text, retry_after=retry_after(answer.headers, ctx.now()) or 60, code=said.code)
+            wait = retry_after(answer.headers, ctx.now())
+            return RateLimited(text, retry_after=60 if wait is None else wait, code=said.code)
         if isinstance(found, Retryable):
             return type(found)(text, retry_after=found.retry_after, code=found.code)
         return Unauthorised(text, code=said.code or str(answer.status))

@@ -21,13 +21,13 @@ pytest.register_assert_rewrite(*(f"{__name__}.{found.name}" for found in pkgutil
 
 from hub.testkit.contracts.desk import DeskContract  # noqa: E402 - rewritten from here on
 from hub.testkit.contracts.destination import DestinationContract  # noqa: E402 - rewritten from here on
-from hub.testkit.contracts.enricher import EnricherContract  # noqa: E402
-from hub.testkit.contracts.replies import ReplyContract  # noqa: E402
-from hub.testkit.contracts.returns import ReturnsContract  # noqa: E402
-from hub.testkit.contracts.signatures import SignaturesContract  # noqa: E402
-from hub.testkit.contracts.source import SourceContract  # noqa: E402
-from hub.testkit.contracts.stage import Sample, Stage  # noqa: E402
-from hub.testkit.contracts.streams import StreamsContract  # noqa: E402
+from hub.testkit.contracts.enricher import EnricherContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.replies import ReplyContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.returns import ReturnsContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.signatures import SignaturesContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.source import SourceContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.stage import Sample, Stage  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.streams import StreamsContract  # noqa: E402 - rewritten from here on
 
 __all__ = [
     "DeskContract",

@@ -213,7 +213,8 @@ class ReplyContract:
             outlet.line.set_faults({"match": {"method": "POST"}, **_ODD[name]})
             error: ConnectorError | None = None
             try:
-                outlet.send(reply)
+                ref = outlet.send(reply)
+                assert ref.id in outlet.ids(), f"after {name} it gives {ref}, which is no post of ours: raise Uncertain"
             except ConnectorError as failure:
                 error = failure
             assert error is None or isinstance(error, Uncertain | Retryable), f"after {name} it is {error!r}"

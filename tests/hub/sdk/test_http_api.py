@@ -129,6 +129,18 @@ def test_a_second_refusal_is_unauthorised() -> None:
     assert auth.renewed == ["Bearer t0"]
 
 
+def test_a_lasting_refusal_renews_once_and_not_again_before_a_success() -> None:
+    answers = [answer(401), answer(401), answer(401), answer(200, {}), answer(401), answer(200, {})]
+    http, auth = FakeHttp(answers), Renewing()
+    door = Api(context(http), BASE, auth=auth)
+    for _ in range(2):
+        with pytest.raises(Unauthorised):
+            door.get("me")
+    assert len(auth.renewed) == 1
+    assert door.get("me").status == door.get("me").status == 200
+    assert len(auth.renewed) == 2
+
+
 def test_a_vendors_own_word_for_a_worn_token_renews_too_and_a_missing_right_does_not() -> None:
     table = ErrorTable(expired=frozenset({"ExpiredToken"}), meanings={403: Unauthorised})
     http, auth = FakeHttp([answer(400, {"error": "ExpiredToken"}), answer(403)]), Renewing()

@@ -10,7 +10,7 @@ import pytest
 
 from hub import HttpResponse, QuotaExhausted, RateLimited, Rejected, TranslationError, Unauthorised, Unavailable
 from hub.core.keys import signal_key
-from hub.testkit.fakes import FakeClock, MemoryState, answer
+from hub.testkit.fakes import FakeClock, FakeHttp, MemoryState, answer, context
 from plugins.http.source import HttpSource
 from tests.plugins.http.shelf import NOW, Shelf, ctx, ids, item, said, seconds, source, written
 
@@ -416,6 +416,22 @@ def test_a_check_tells_how_much_of_a_page_fits_the_file(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("as_", "backfill", "fits"), [("time", "2d", True), ("time", "2", False), ("number", "2d", False)]
+)
+def test_a_connection_may_look_back_less_far_than_the_file(tmp_path: Path, as_: str, backfill: str, fits: bool) -> None:
+    cursor = f'cursor = {{ at = "at", as = "{as_}", backfill = "{"9d" if as_ == "time" else 9}" }}'
+    options = {"file": str(written(tmp_path, cursor=cursor)), "backfill": backfill}
+    if not fits:
+        with pytest.raises(ValueError, match="backfill: "):
+            HttpSource.Options.model_validate(options)
+        return
+    what = HttpSource(HttpSource.Options.model_validate(options))
+    http = FakeHttp([answer(json={"items": []})])
+    list(what.pull(context(http, clock=FakeClock(NOW)), None))
+    assert "since=2025-12-31T12%3A00%3A00Z" in http.requests[0].url
+
+
 # ----------------------------------------------------------------------------------------------------------- read only
 
 
@@ -467,6 +483,7 @@ def test_an_outage_proves_nothing(tmp_path: Path, reply: HttpResponse) -> None:
     ("reply", "gone"),
     [
         (answer(404, {}), True),
+        (answer(404, content=b"<h1>Not Found</h1>"), False),
         (answer(content=b"null"), True),
         (answer(json={"deleted": True}), True),
         (answer(json={"deleted": False}), False),

@@ -23,6 +23,7 @@ from hub.testkit.sandbox import SandboxOptions, serve
 from plugins.requesttracker.config import RequestTrackerOptions
 from plugins.requesttracker.destination import RequestTrackerDestination
 from plugins.requesttracker.sandbox import build
+from tests.watched import WatchedRegistry
 
 ANN = {"Name": "mastodon:ann", "RealName": "Ann (ann@example.social)", "Comments": "https://example.social/@ann"}
 TICKET = {"Subject": "Ann on Mastodon: it broke", "Content": "it broke", "Requestor": ANN, "Priority": "100"}
@@ -142,6 +143,7 @@ def running_hub(folder: Path, url: str, key_field: str = "Hubbub Key") -> Iterat
     (folder / "config.toml").write_text(CONFIG.format(url=url, key_field=key_field))
     (folder / "rules.toml").write_text(RULES)
     hub = open_hub(folder / "config.toml", bell=InProcessBell(), migrate=True)
+    hub.registry = WatchedRegistry()
     try:
         yield Engine(hub)
     finally:

@@ -139,9 +139,8 @@ def test_a_200_answer_is_judged_row_by_row() -> None:
 
 
 def test_a_row_without_a_verdict_is_not_taken_for_a_success() -> None:
-    """It may have been written: an upsert is sent again, a dead letter would be wrong."""
     found, _ = deliver([results({"id": "a001"})], delivery(1))
-    assert isinstance(found[1], Unavailable)
+    assert isinstance(found[1], Uncertain)
 
 
 def test_a_lasting_401_pauses_the_connection_after_few_calls() -> None:

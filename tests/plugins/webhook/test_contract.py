@@ -33,9 +33,9 @@ class TestWebhookInbound(SourceContract):
         return [*cls.samples(), b"[" + b",".join(cls.samples()) + b"]"]
 
     def sign(self, body: bytes, at: datetime, key: str | None = None) -> Request:
-        stamp = str(int(at.timestamp()))
-        mac = StandardWebhook().sign(body, key or SECRET, id_="msg_1", stamp=stamp)
-        headers = {"webhook-id": "msg_1", "webhook-timestamp": stamp, "webhook-signature": mac}
+        stamp = int(at.timestamp())
+        mac = StandardWebhook().sign(body, SECRET if key is None else key, id_="msg_1", stamp=str(stamp))
+        headers = {"webhook-id": "msg_1", "webhook-timestamp": str(stamp), "webhook-signature": mac}
         return Request("POST", "https://hub.example/in/shop", headers, body, at)
 
 

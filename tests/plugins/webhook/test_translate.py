@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from pydantic import ValidationError
 
 from hub.core.errors import TranslationError
 from hub.core.keys import author_key, signal_key
-from hub.core.model import Counts, Translated
+from hub.core.model import Counts, Rating, Translated
+from tests.material import shared
 from tests.plugins.webhook.given import NOW, inbound, raw, read
 
 FULL: dict[str, Any] = {
@@ -38,7 +40,10 @@ def test_the_usual_names_fill_a_signal() -> None:
     signal, author = read(inbound(), FULL)
     assert (signal.key, signal.kind, signal.text) == (signal_key("shop", "7"), "review", "Lovely")
     assert signal.published_at == datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-    assert (signal.in_reply_to, signal.conversation_key) == (signal_key("shop", "6"), signal_key("shop", "t"))
+    assert (signal.in_reply_to, signal.conversation_key) == (
+        signal_key("shop", "6"),
+        signal_key("shop", "conversation t"),
+    )
     assert (signal.hashtags, signal.visibility, signal.counts) == (("a", "b"), "unlisted", Counts(likes=3, shares=2))
     assert author is not None
     assert (author.key, author.handle, author.followers, author.verified) == (author_key("shop", "9"), "ana", 5, True)
@@ -192,3 +197,23 @@ def test_any_object_is_read_or_refused(body: dict[str, Any]) -> None:
         return
     assert isinstance(found, Translated)
     assert found.signals[0].text
+
+
+def test_ids_of_conversations_and_of_messages_are_two_name_spaces() -> None:
+    lines = shared("cases/01-webhook-two-name-spaces.jsonl").read_bytes().splitlines()
+    signals = [read(inbound(), json.loads(line))[0] for line in lines if line.strip()]
+    keys = {one.key for one in signals}
+    assert len(keys) == len(signals)
+    assert not keys & {one.conversation_key for one in signals}
+
+
+def test_a_mapping_file_may_fill_a_rating(tmp_path: Path) -> None:
+    source = inbound(tmp_path, '[fields.rating]\nfrom = "stars"\nbest = 10\nworst = 0\n')
+    assert read(source, {"id": 1, "text": "ok", "stars": "7"})[0].rating == Rating(7, 10, 0)
+
+
+def test_a_template_that_makes_too_much_is_stopped(tmp_path: Path) -> None:
+    endless = "{% for i in range(9999) %}" + "x" * 200 + "{% endfor %}"
+    source = inbound(tmp_path, f'[fields.text]\ntemplate = "{endless}"\n')
+    with pytest.raises(TranslationError):
+        source.translate(raw({"id": "1", "text": "hi"}))

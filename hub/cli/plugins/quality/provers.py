@@ -32,6 +32,8 @@ UNWRITTEN = "To be written"
 """What the README of a new plugin says where its author knows more."""
 
 _CREDENTIAL = re.compile(r"(?:^|_)(?:token|secret|password|passphrase|api_key|private_key|credentials?)$")
+# What is read by the field rules of `hub.sdk.fields` has can_reply = "no" already.
+_READ_ONLY = re.compile(r"can_reply\s*=\s*[\"']no[\"']|\bhub\.sdk\.fields\b")
 _SUITES = {"source": "SourceContract", "destination": "DestinationContract", "enricher": "EnricherContract"}
 
 
@@ -251,7 +253,7 @@ def replies(evidence: Evidence) -> Iterator[Refutation]:
         if not issubclass(cls, Source):
             continue
         if not overrides(cls, "reply"):
-            if not re.search(r"can_reply\s*=\s*[\"']no[\"']", evidence.source):
+            if not _READ_ONLY.search(evidence.source):
                 yield _in_class(cls, "it has no `reply`, and its signals do not say so", 'give can_reply="no"')
         elif not _stands_on(evidence.suites_of(cls), "ReplyContract"):
             yield _in_tests(evidence, f"no ReplyContract tests {cls.__name__}", "it kills a reply after the post")

@@ -14,6 +14,7 @@ from hub.registry import Plugin
 from tests.hub.cli.conftest import Cli
 from tests.hub.cli.plugins.test_description import Pier
 from tests.hubs import FakeRegistry
+from tests.material import ROOT
 
 
 class Reader(Pier):
@@ -60,3 +61,16 @@ def test_without_a_reader_the_way_out_is_told(file: Path, plugins: list[Plugin])
 def test_a_file_that_is_not_there_ends_with_exit_code_2(cli: Cli, tmp_path: Path) -> None:
     said = cli("plugins", "check", tmp_path / "absent.toml")
     assert (said.code, "there is no such file" in said.err) == (2, True)
+
+
+@pytest.mark.parametrize("shipped", sorted(ROOT.glob("plugins/http/files/*.toml")), ids=lambda file: file.stem)
+def test_a_shipped_file_is_right_and_says_what_it_asks_for(cli: Cli, shipped: Path) -> None:
+    said = cli("plugins", "check", shipped)
+    assert (said.code, "polls a day, the rate is" in said.out) == (0, True)
+
+
+def test_a_broken_file_is_told_with_its_place_and_the_nearest_name(cli: Cli, tmp_path: Path) -> None:
+    text = (ROOT / "plugins/http/files/hackernews.toml").read_text("utf-8")
+    (tmp_path / "hn.toml").write_text(text.replace("every =", "evry ="), "utf-8")
+    said = cli("plugins", "check", "hn.toml")
+    assert (said.code, "hn.toml: " in said.out, "did you mean `every`?" in said.out) == (1, True, True)

@@ -173,6 +173,11 @@ def test_each_class_of_a_plugin_is_shown(cli: Cli) -> None:
     ]
 
 
+def test_modules_of_an_extra_are_named(cli: Cli) -> None:
+    assert [one["libraries"] for one in cli("plugins", "show", "bluesky", "--json").json] == [["atproto"]]
+    assert "mastodon of hubbub" in cli("plugins", "show", "mastodon").out
+
+
 @pytest.mark.parametrize(
     "words", ["300 calls in 5 min", "poll, recheck, reply", "a deletion is followed within 1 d", "Address, like"]
 )

@@ -1,44 +1,66 @@
-"""The guest book, read."""
+"""The guest book, read and answered."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from functools import partial
-from typing import Any
+from urllib.parse import urlsplit
 
-import msgspec
-
-from hub import Compliance, Context, RawItem, Translated
-from hub.sdk.http.api import Api
-from hub.sdk.http.auth import Bearer
-from hub.sdk.streams import ByNumber, Stream, StreamItem, StreamPage, StreamsSource
+from hub import Compliance, Context, Limit, Native, RawItem, RemoteRef, Reply, ReplyRules, Signal, Tombstone, Translated
+from hub.sdk.streams import ByTime, Stream, StreamsSource
+from hubbub_echo.client import EchoClient
 from hubbub_echo.config import EchoOptions
-from hubbub_echo.translate import translate
+from hubbub_echo.reply import LENGTH, find, post
+from hubbub_echo.translate import item_of, translate
 
 
 class EchoSource(StreamsSource[EchoOptions]):
-    """Polls the entries after the last one that it knows."""
+    """Reads the entries back to the newest change that it knows."""
 
     name = "echo"
     network = "echo"
     Options = EchoOptions
-    sandbox = "hubbub_echo.sandbox:build"
+    limits = (Limit(100, 60),)
     compliance = Compliance(delete_within=timedelta(days=7), terms="the guest book's house rules")
+    sandbox = "hubbub_echo.sandbox:build"
+    recheck_size = 20
+    reply_rules = ReplyRules(max_length=LENGTH.most)
+    reply_idempotency = Native(timedelta(hours=1))
 
     def egress(self) -> tuple[str, ...]:
-        """The guest book's host."""
-        return (self.options.url.partition("://")[2],)
+        """Name the guest book's host."""
+        return (urlsplit(self.options.url).hostname or "",)
 
-    def streams(self, ctx: Context) -> Iterator[Stream]:
-        """The one list that a guest book is."""
-        api = Api(ctx, self.options.url, auth=Bearer(self.options.token.get_secret_value()))
-        yield Stream("entries", partial(self._page, api), ByNumber())
+    def check(self, ctx: Context) -> str:
+        """Ask who we are there."""
+        return f"{EchoClient(self.options, ctx).account()} in the guest book"
 
-    def _page(self, api: Api, since: int | None, more: int | None) -> StreamPage:
-        """The entries after the last one that is known; the next page begins after this one's last."""
-        entries: list[dict[str, Any]] = api.get("entries", {"after": more or since or 0}).data
-        items = [StreamItem(msgspec.json.encode(one), one["id"], str(one["id"])) for one in entries]
-        return StreamPage(items, more=items[-1].place if items else None)
+    def streams(self, ctx: Context) -> Iterable[Stream]:
+        """Name the one list that there is, which stands newest first."""
+        order = ByTime(overlap=timedelta(minutes=5), backfill=timedelta(days=self.options.backfill_days))
+        yield Stream("entries", EchoClient(self.options, ctx).page, order, newest_first=True)
 
     def translate(self, raw: RawItem) -> Translated:
-        """One entry, one signal."""
+        """Read one entry."""
         return translate(raw)
+
+    def identify(self, payload: bytes) -> tuple[str, str]:
+        """Return an entry's id and revision, as `streams` gives them."""
+        item = item_of(payload)
+        return item.external_id, item.revision
+
+    def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
+        """Return what is gone of these."""
+        client = EchoClient(self.options, ctx)
+        gone = (signal for signal in signals if client.is_gone(signal.native_id))
+        return [Tombstone(signal.key, "user_deleted", ctx.now()) for signal in gone]
+
+    def measure(self, text: str) -> int:
+        """Return the length of a text as the guest book counts it."""
+        return LENGTH.of(text)
+
+    def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
+        """Write the answer into the guest book, once."""
+        return post(EchoClient(self.options, ctx), reply)
+
+    def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
+        """Find what an earlier attempt wrote."""
+        return find(EchoClient(self.options, ctx), reply)

@@ -1,0 +1,88 @@
+"""What senders write, and browsers read: bare ampersands, halves of characters, vendors' encodings, entities in titles."""
+
+from __future__ import annotations
+
+from time import process_time
+
+import pytest
+
+from hub import RawItem, Signal
+from hub.testkit.fakes import START
+from plugins.rss.client import read
+from plugins.rss.translate import translate
+from tests.material import shared
+
+
+def told(case: str) -> list[Signal]:
+    """The signals of a document that was reported as misread."""
+    payloads = read(shared(f"cases/{case}.xml").read_bytes()).payloads
+    raws = [RawItem("r", "rss", payload, START, "1", "https://feeds.example/") for payload in payloads]
+    return [signal for raw in raws for signal in translate(raw).signals]
+
+
+def test_halves_of_a_character_are_joined_and_one_alone_harms_no_entry() -> None:
+    party, half = told("03-rss-surrogate-references")
+    assert (party.title, party.text) == ("Party 😀 time", "Smile 😀 😀 done")
+    assert half.title == "Half \ufffd only"
+
+
+def test_an_ampersand_that_begins_no_reference_is_one() -> None:
+    (signal,) = told("05-rss-bare-ampersand")
+    assert signal.title == "We do D&D on a server, R&D too, AT&T"
+    assert (signal.url, signal.native_id) == (
+        "https://g.example/view?id=7&cat=news&lang=en",
+        "https://g.example/?p=7&x=1",
+    )
+    assert signal.media[0].url == "https://g.example/i.php?w=1&h=2"
+
+
+def test_an_encoding_is_read_as_browsers_read_its_name() -> None:
+    (signal,) = told("07-rss-shift-jis")
+    assert (signal.title, signal.text) == ("アクメ①障害", "日本語")
+
+
+def test_entities_in_a_title_are_characters() -> None:
+    titles = [signal.title for signal in told("16-rss-title-entities")]
+    assert titles[0] == 'Re: Store says "closed" & refuses'
+    assert titles[2:5] == ["One big 'regret' of 3 < 4", "AT&T ’s plan & more", "AT&T plain"]
+
+
+TITLE = "<rss><channel><item><title>{}</title><guid>1</guid></item></channel></rss>"
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        ("a &#x1F600; b", "a 😀 b"),
+        ("a &#xD83D;&#xDE00; b", "a 😀 b"),
+        ("a &#xDE00; b", "a \ufffd b"),
+        ("a &#1114112; b", "a \ufffd b"),
+        (f"a &#{'9' * 5000}; b", "a \ufffd b"),
+        ("<![CDATA[R&D]]>", "R&D"),
+        ("R&D <![CDATA[R&D]]> R&D", "R&D R&D R&D"),
+        ("caf&eacute;", "café"),
+        ("&", "&"),
+        ("a &b; c", "a &b; c"),
+    ],
+)
+def test_references_are_read_whatever_senders_write(written: str, title: str) -> None:
+    payload = read(TITLE.format(written).encode()).payloads[0]
+    signal = translate(RawItem("r", "rss", payload, START, "1", "https://feeds.example/")).signals[0]
+    assert signal.title == title
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("euc-kr", "똠방각하"), ("gb2312", "朱镕基"), ("big5", "着"), ("shift_jis", "髙島屋"), ("windows-874", "ไทย")],
+)
+def test_characters_of_vendors_are_kept(name: str, text: str) -> None:
+    wider = {"euc-kr": "cp949", "gb2312": "gb18030", "big5": "big5hkscs", "shift_jis": "cp932", "windows-874": "cp874"}
+    written = f'<?xml version="1.0" encoding="{name}"?>' + TITLE.format(text)
+    payload = read(written.encode(wider[name])).payloads[0]
+    assert translate(RawItem("r", "rss", payload, START, "1")).signals[0].title == text
+
+
+def test_a_document_of_ampersands_takes_no_longer_than_its_length() -> None:
+    began = process_time()
+    read(b"<rss>" + b"&" * 200_000 + b"&#55357;" * 50_000 + b"</rss>")
+    assert process_time() - began < 5
