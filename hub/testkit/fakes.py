@@ -1,16 +1,19 @@
-"""Fakes of what the engine lends a connector: HTTP that answers from a script, a memory, a clock, a context."""
+"""Fakes of what the engine lends a connector: HTTP from a script or with faults, a memory, a clock, a context."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
-from hub.core.errors import ConnectorError
+from hub.core.errors import ConnectorError, Unavailable, Uncertain
 from hub.sdk.connectors import Context, Http, HttpResponse, State
+from hub.testkit.sandbox.exchange import Answer as Said
+from hub.testkit.sandbox.faults import GARBLES, Fault, Faults, Trouble
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -38,7 +41,7 @@ def answer(
     content: bytes | None = None,
 ) -> HttpResponse:
     """An answer: `content` as it is, else `json` encoded; its `url` is filled in by `FakeHttp`."""
-    named = {name.lower(): value for name, value in (headers or {}).items()}
+    named = _lower(headers)
     if content is None:
         content = b"" if json is None else msgspec.json.encode(json)
         named.setdefault("content-type", "application/json")
@@ -72,7 +75,7 @@ class FakeHttp(Http):
         timeout: float | None = None,
     ) -> HttpResponse:
         """Record the request and give the scripted answer."""
-        named = {name.lower(): value for name, value in (headers or {}).items()}
+        named = _lower(headers)
         self.requests.append(SentRequest(method, url, named, content, timeout))
         found = self._ask(method, url, named, content) if self._ask else next(self._left, None)
         if found is None:
@@ -84,6 +87,126 @@ class FakeHttp(Http):
     def learn_secret(self, *secrets: str) -> None:
         """Remember what is to be hidden."""
         self.secrets += secrets
+
+
+_READS = frozenset(("GET", "HEAD"))
+
+
+class Runaway(BaseException):
+    """A connector that makes calls without end; no exception that it could catch by mistake."""
+
+
+def _refused() -> Said:
+    return Said(401, {"error": "invalid_token", "message": "the credentials are not valid"})
+
+
+def _limited() -> Said:
+    return Said(429, {"error": "too_many_requests"}, {"Retry-After": "120"})
+
+
+class FaultyHttp(Http):
+    """Another HTTP with faults on the way (`hub.testkit.sandbox.faults`), for servers that inject none of their own.
+
+    `requests` holds what was sent. A broken connection and `latency_ms` (no answer in time, at once) raise what the guard
+    would: Unavailable for a read, Uncertain for a write. While `stuck` every request gets the answer that the first one of
+    its path got: a server that ignores the position it is given. More than `most` requests raise Runaway.
+    """
+
+    def __init__(
+        self,
+        http: Http,
+        *,
+        refused: Callable[[], Said] = _refused,
+        limited: Callable[[], Said] = _limited,
+        most: int = 1_000,
+    ) -> None:
+        self.faults = Faults()
+        self.requests: list[SentRequest] = []
+        self.most = most
+        self._http, self._refused, self._limited = http, refused, limited
+        self._first: dict[str, HttpResponse] | None = None
+
+    @property
+    def stuck(self) -> bool:
+        """True while each path gives its first answer again."""
+        return self._first is not None
+
+    @stuck.setter
+    def stuck(self, stuck: bool) -> None:
+        """Let each path give the answer that it gives next, or go on as it was."""
+        self._first = {} if stuck else None
+
+    def set_faults(self, *faults: Fault | Mapping[str, Any]) -> None:
+        """Replace the faults; without any the way is clear."""
+        self.faults.set(faults)
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout: float | None = None,
+    ) -> HttpResponse:
+        """Send the request, or do what the faults say."""
+        self.requests.append(SentRequest(method, url, _lower(headers), content, timeout))
+        if len(self.requests) > self.most:
+            raise Runaway(f"more than {self.most} requests, the last was {method} {url}")
+        trouble = self.faults.draw(method, urlsplit(url).path)
+        if trouble.reset_before or trouble.latency_ms:
+            raise _unanswered(method, url)
+        if (said := self._early(trouble)) is not None:
+            return _response(said, url)
+        answer = self._ask(method, url, headers=headers, content=content, timeout=timeout)
+        if trouble.reset_after:
+            raise _unanswered(method, url)
+        if trouble.fails_after:
+            return HttpResponse(502, {"content-type": "text/html"}, b"<h1>Bad Gateway</h1>", url)
+        if trouble.garble:
+            return replace(answer, content=GARBLES[trouble.garble](answer.content))
+        return answer
+
+    def learn_secret(self, *secrets: str) -> None:
+        """Hide these as the other HTTP does."""
+        self._http.learn_secret(*secrets)
+
+    def redact_error(self, error: ConnectorError) -> None:
+        """Redact as the other HTTP does."""
+        self._http.redact_error(error)
+
+    def _early(self, trouble: Trouble) -> Said | None:
+        """The answer that a fault gives in the server's place."""
+        if trouble.limited:
+            return self._limited()
+        if trouble.expired_token:
+            return self._refused()
+        if (fault := trouble.answer) is not None:
+            return Said(fault.status or 500, fault.body, fault.headers)
+        return None
+
+    def _ask(self, method: str, url: str, **more: Any) -> HttpResponse:
+        if self._first is None:
+            return self._http.send(method, url, **more)
+        path = f"{method} {urlsplit(url).path}"
+        if path not in self._first:
+            self._first[path] = self._http.send(method, url, **more)
+        return self._first[path]
+
+
+def _unanswered(method: str, url: str) -> ConnectorError:
+    kind = Unavailable if method in _READS else Uncertain
+    return kind(f"{method} {urlsplit(url).netloc}: no answer", code="timeout")
+
+
+def _response(said: Said, url: str) -> HttpResponse:
+    body, kind = said.encode()
+    headers = {"content-type": kind} if kind else {}
+    return HttpResponse(said.status, headers | _lower(said.headers), body, url)
+
+
+def _lower(headers: Mapping[str, str] | None) -> dict[str, str]:
+    return {name.lower(): value for name, value in (headers or {}).items()}
 
 
 class MemoryState(State):

@@ -164,7 +164,9 @@ class RssSource(PollingSource[RssOptions]):
         """
         known = cursor if isinstance(cursor, dict) else {}
         memories = {feed: _remember(known.get(feed)) for feed in self.options.feeds}
-        due = [feed for feed, memory in memories.items() if not memory.gone and memory.next <= _iso(ctx.now())]
+        # A visit further away than any pause was planned by a clock that ran ahead.
+        now, never = _iso(ctx.now()), _iso(ctx.now() + 2 * max(_LONGEST_PAUSE, self._pause))
+        due = [feed for feed, memory in memories.items() if not memory.gone and not now < memory.next < never]
         errors: list[ConnectorError] = []
         for feed in due:
             memory = structs.replace(memories[feed])

@@ -26,7 +26,7 @@ EXEMPT = {
 REGISTRY = Registry()
 OWN = sorted(path.parent.name for path in ROOT.glob("plugins/*/plugin.py"))
 SUITES = {"source": "SourceContract", "destination": "DestinationContract", "enricher": "EnricherContract"}
-WHOLE = {"ReturnsContract": "DestinationContract"}  # a suite that holds another
+WHOLE = {"ReturnsContract": "DestinationContract", "DeskContract": "DestinationContract"}  # suites that hold another
 
 
 def connectors() -> Iterator[tuple[str, str, type[Connector[Any]]]]:

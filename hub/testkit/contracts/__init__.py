@@ -1,18 +1,43 @@
-"""The contract suites: subclass one in a test module, name your class, and its promises to the engine are tested."""
+"""The contract suites: subclass one in a test module, name your class, and its promises to the engine are tested.
 
-from hub.testkit.contracts.destination import DestinationContract
-from hub.testkit.contracts.enricher import EnricherContract
-from hub.testkit.contracts.replies import ReplyContract
-from hub.testkit.contracts.returns import ReturnsContract
-from hub.testkit.contracts.source import SourceContract
-from hub.testkit.contracts.stage import Sample, Stage
+    SourceContract        what a source says of a payload; and, for a webhook, whom it believes and what it takes from a body
+    StreamsContract       a source that is asked: nothing lost, nothing doubled, every failure told
+    DestinationContract   records that land once, whatever befalls a call
+    DeskContract          conversations that are tickets: comments, notes
+    ReturnsContract       the way back: inbound changes, notes, tombstones
+    ReplyContract         answers posted to a network
+    EnricherContract      the same text, the same labels
+    SignaturesContract    a verifier by itself
+
+A suite is one subclass and a few class attributes; what a connector cannot do is left out by itself.
+"""
+
+import pkgutil
+
+import pytest
+
+# Before they are imported, so that a plain assert shows its values also where the hub is an installed package.
+pytest.register_assert_rewrite(*(f"{__name__}.{found.name}" for found in pkgutil.walk_packages(__path__)))
+
+from hub.testkit.contracts.desk import DeskContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.destination import DestinationContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.enricher import EnricherContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.replies import ReplyContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.returns import ReturnsContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.signatures import SignaturesContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.source import SourceContract  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.stage import Sample, Stage  # noqa: E402 - rewritten from here on
+from hub.testkit.contracts.streams import StreamsContract  # noqa: E402 - rewritten from here on
 
 __all__ = [
+    "DeskContract",
     "DestinationContract",
     "EnricherContract",
     "ReplyContract",
     "ReturnsContract",
     "Sample",
+    "SignaturesContract",
     "SourceContract",
     "Stage",
+    "StreamsContract",
 ]

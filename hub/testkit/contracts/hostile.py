@@ -11,6 +11,7 @@ DEEP = 10_000
 LONG = 1_000_000
 _MOST_PATHS = 150
 _MOST_LONG = 20
+_ID = 300  # characters of an id at most
 _MARK = "\x01deep\x01"
 
 Case = tuple[str, bytes]
@@ -91,6 +92,33 @@ def mutations(sample: bytes) -> Iterator[Case]:
         yield f"{_name(path)} of 1 MB", _dump(_replaced(document, path, "x" * LONG))
         deep = _dump(_replaced(document, path, _MARK))
         yield f"{_name(path)} nested", deep.replace(json.dumps(_MARK).encode(), b"[" * DEEP + b"]" * DEEP)
+
+
+def texts_of(sample: bytes) -> list[str]:
+    """The short texts in a JSON sample, each once; none in any other."""
+    try:
+        document = json.loads(sample)
+    except ValueError:
+        return []
+    found = [value for path in list(_paths(document))[:_MOST_PATHS] if isinstance(value := _at(document, path), str)]
+    return [text for text in dict.fromkeys(found) if 0 < len(text) <= _ID]
+
+
+def renamed(sample: bytes, old: str, new: str) -> bytes:
+    """The sample with every JSON text that is `old` as `new`; a sample that is no JSON with each of its places replaced."""
+    try:
+        document = json.loads(sample)
+    except ValueError:
+        return sample.replace(old.encode(), new.encode())
+    return _dump(_exchanged(document, old, new))
+
+
+def _exchanged(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, dict):
+        return {name: _exchanged(inner, old, new) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_exchanged(inner, old, new) for inner in value]
+    return new if value == old else value
 
 
 def _broken_bytes(sample: bytes) -> Iterator[Case]:

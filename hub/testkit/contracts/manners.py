@@ -1,4 +1,4 @@
-"""What every connector owes, whatever it connects: strict options, hidden secrets, a README that names the options."""
+"""What every connector owes, whatever it connects: strict options, hidden secrets, true declarations, a README."""
 
 from __future__ import annotations
 
@@ -11,8 +11,13 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from hub.sdk.connectors import Connector
+from hub.sdk.rates import Limit
+from hub.testkit.contracts.means.witness import impurities, misnamed_hosts, secrets_of, spilt
 
-_SECRET_NAME = re.compile(r"(?:^|_)(?:token|secret|password|passphrase|api_key|private_key)$")
+_SECRET_NAME = re.compile(
+    r"(?:^|_)(?:token|secret|password|passwd|passphrase|credentials?|bearer|(?:api|access|private|signing|app|secret)_?key)$"
+)
+_NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 
 
 class ConnectorContract:
@@ -51,7 +56,37 @@ class ConnectorContract:
         """So that no traceback, log or page shows them."""
         for name, field in self.connector().Options.model_fields.items():
             if _SECRET_NAME.search(name):
-                assert SecretStr.__name__ in str(field.annotation), f"{name} must be a SecretStr"
+                assert SecretStr.__name__ in str(field.annotation), (
+                    f"the option {name} must be a SecretStr: every traceback, log line and page would show its value"
+                )
+
+    def test_no_secret_is_shown_by_the_connector_itself(self) -> None:
+        """Where a traceback or a debugger shows it, and in the names that it keeps."""
+        made = self._made()
+        shown = [repr(made), str(made), repr(made.options), str(made.egress())]
+        assert not spilt(secrets_of(made.options), *shown), "repr() tells a secret: keep it in its SecretStr"
+
+    def test_what_is_declared_makes_sense(self) -> None:
+        """The engine reads these before it asks anything."""
+        cls = self.connector()
+        assert _NAME.fullmatch(cls.name), f"{cls.name!r} is no name of a plugin: small letters, digits, - and _"
+        assert isinstance(cls.egress_hosts, tuple), "egress_hosts is a tuple: a bare string is read letter by letter"
+        assert all(isinstance(one, Limit) for one in cls.limits), "limits hold Limit(calls, seconds)"
+
+    def test_declared_hosts_are_names_of_hosts(self) -> None:
+        """`api.example.com`, `*.example.com` or `*`: an address matches nothing, so that every call is refused."""
+        made = self._made()
+        assert not isinstance(made.egress(), str), "egress() gives a tuple: a bare string is read letter by letter"
+        assert not misnamed_hosts(made), f"{misnamed_hosts(made)} are no names of hosts (no scheme, no path)"
+
+    def test_it_is_made_without_asking_the_world(self) -> None:
+        """`hub check --offline` and every restart make it: no network, and no clock or dice to depend on."""
+        asked = [one for one in impurities(self._made) if one.startswith(("socket", "random", "posix.urandom"))]
+        assert not asked, f"making it asks for {asked}: do that in the first call that has a context"
+
+    def _made(self) -> Connector[Any]:
+        cls = self.connector()
+        return cls(cls.Options.model_validate(self.given_options()))
 
     def test_the_readme_names_every_option(self) -> None:
         """Docs are tested, like code."""

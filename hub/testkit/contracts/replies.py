@@ -15,116 +15,46 @@ class TestMastodonReplies(ReplyContract):
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum
 from typing import Any, ClassVar
 
 import msgspec
 import pytest
-from pydantic import SecretStr
 
 from hub.core.errors import ConnectorError, RateLimited, Rejected, Retryable, Unauthorised, Uncertain
-from hub.core.keys import idempotency_key
-from hub.core.model import RawItem, RemoteRef, Reply, Signal, Translated
-from hub.sdk.connectors import Context, Lookup, Native, Source, Upsert
+from hub.core.model import RemoteRef, Reply, Signal
+from hub.sdk.connectors import Lookup, Native, Source, Upsert
 from hub.sdk.http import open_guard
+from hub.testkit.contracts.means.witness import impurities, secrets_of, spilt, strange_hosts, watching
+from hub.testkit.contracts.parts.town import Outlet, Town, Trouble
 from hub.testkit.contracts.stage import HastyHttp
-from hub.testkit.fakes import FakeClock, MemoryState, context
+from hub.testkit.fakes import FakeClock, FaultyHttp, MemoryState, context
+
+__all__ = ["Outlet", "ReplyContract", "Town", "Trouble"]
 
 _SECONDS = 5.0
-
-
-class Trouble(Enum):
-    """What the next post of ours meets."""
-
-    LOST = "it is done, and the connection breaks before the answer"
-    CUT = "nothing is done, and the connection breaks"
-    REVOKED = "the account's credentials are refused"
-    LIMIT = "too many posts: wait 30 seconds"
-    REFUSED = "the network does not like the text"
-
-
-class Town(ABC):
-    """A network just large enough: somebody calls us, and we may answer. `url` is where it is reached."""
-
-    url: str
-
-    @abstractmethod
-    def call_us(self, text: str, *, private: bool = False) -> bytes:
-        """Somebody calls our account; the payload as the source would get it. `private`: for us alone."""
-
-    @abstractmethod
-    def answers(self) -> Sequence[bytes]:
-        """What our account has posted, each as the source would get it, oldest first."""
-
-    @abstractmethod
-    def delete(self, payload: bytes) -> None:
-        """The author takes a post back."""
-
-    @abstractmethod
-    def suspend(self, payload: bytes) -> None:
-        """The author's account is hidden for a while."""
-
-    @abstractmethod
-    def go_down(self) -> None:
-        """From now on every call fails on the network's side."""
-
-    @abstractmethod
-    def trouble(self, what: Trouble) -> None:
-        """The next post of our account meets this."""
-
-
-@dataclass
-class Outlet:
-    """A source, its town and the engine's part played by hand."""
-
-    source: Source[Any]
-    town: Town
-    ctx: Context
-    clock: FakeClock
-    replies: int = field(default=0)
-
-    def heard(self, payload: bytes) -> tuple[Signal, RawItem]:
-        """The signal of a payload, with its raw item."""
-        external_id, revision = self.source.identify(payload)
-        raw = RawItem(self.ctx.connection, self.source.name, payload, self.clock(), external_id, revision=revision)
-        found = self.source.translate(raw)
-        assert isinstance(found, Translated), "a post that calls us is a signal"
-        return found.signals[0], raw
-
-    def answer(self, payload: bytes, text: str = "We are on it.") -> Reply:
-        """An agent's answer, as the engine gives it for its first attempt."""
-        signal, raw = self.heard(payload)
-        found = self.source.translate(raw)
-        assert isinstance(found, Translated)
-        author = next((one for one in found.authors if one.key == signal.author_key), None)
-        self.replies += 1
-        key = idempotency_key("sources/test", "reply", signal.key, operation="reply", seq=self.replies)
-        return Reply(key, text, signal, author, raw, agent="Kim")
-
-    def again(self, reply: Reply, *, after: timedelta = timedelta(seconds=5)) -> Reply:
-        """The next attempt."""
-        first = reply.first_sent_at or self.clock()
-        self.clock.advance(after.total_seconds())
-        return msgspec.structs.replace(reply, attempt=reply.attempt + 1, first_sent_at=first)
-
-    def send(self, reply: Reply) -> RemoteRef:
-        """Post it; no error tells a secret."""
-        try:
-            return self.source.reply(self.ctx, reply)
-        except ConnectorError as error:
-            secrets = [one.get_secret_value() for _, one in self.source.options if isinstance(one, SecretStr)]
-            told = f"{error} {error.code} {msgspec.json.encode(error.details).decode()}"
-            assert not any(secret in told for secret in secrets), "an error tells a secret"
-            raise
-
-    def ids(self) -> list[str]:
-        """The native ids of what our account has posted."""
-        return [self.heard(payload)[0].native_id for payload in self.town.answers()]
+_ODD: Mapping[str, Mapping[str, Any]] = {
+    "an empty body": {"garble": "empty"},
+    "a page for people": {"garble": "html"},
+    "an answer that is cut": {"garble": "cut"},
+    "null": {"garble": "null"},
+    "an object of nothing": {"garble": "object"},
+    "502 of a proxy": {"fails_after": True},
+}
+_DOWN: Mapping[str, Mapping[str, Any]] = {
+    "500": {"status": 500, "body": "<h1>Error</h1>"},
+    "503": {"status": 503},
+    "no answer": {"latency_ms": 60_000},
+    "429": {"status": 429, "headers": {"Retry-After": "9"}},
+    "401": {"expired_token": True},
+    "403": {"status": 403, "body": {"error": "forbidden"}},
+    "a page for people": {"status": 200, "body": "<h1>Sign in</h1>"},
+    "an empty body": {"status": 200},
+    "404 of a proxy": {"status": 404, "body": "<h1>Not Found</h1>"},
+}
+_WORDS = 'Tom & Jerry <3 "100 % sure" it\'s é 日本 👍🏽'  # what no network may change
 
 
 class ReplyContract:
@@ -148,8 +78,10 @@ class ReplyContract:
         clock = FakeClock()
         with self.town(clock) as town, open_guard(allow_private=True, sleep=clock.sleep) as guard:
             source = self.source(self.source.Options.model_validate(dict(self.options(town.url))))
-            ctx = context(HastyHttp(guard, _SECONDS), clock=clock, state=MemoryState())
-            yield Outlet(source, town, ctx, clock)
+            line = FaultyHttp(HastyHttp(guard, _SECONDS))
+            with watching(clock) as seen:
+                ctx = context(line, clock=clock, state=MemoryState())
+                yield Outlet(source, town, ctx, clock, line, seen)
 
     # ------------------------------------------------------------------------------------------------------- the text
 
@@ -167,6 +99,73 @@ class ReplyContract:
         with self.play() as outlet:
             assert [outlet.source.measure(text) for text in ("", "abc", "e\u0301")] == [0, 3, 1]
 
+    def test_composing_asks_nothing_of_the_world(self) -> None:
+        """What an agent sees before it is sent is what is sent."""
+        with self.play() as outlet:
+            reply = outlet.answer(outlet.town.call_us("help"))
+            asked = impurities(lambda: (outlet.source.compose(reply), outlet.source.measure(reply.text)))
+            assert not asked, f"compose or measure asks {asked}"
+
+    def test_an_answer_that_is_too_long_is_rejected_and_not_cut(self) -> None:
+        """An agent's sentence that ends in the middle is worse than none."""
+        with self.play() as outlet:
+            rules = outlet.source.reply_rules
+            assert rules is not None, "a source that answers sets `reply_rules`"
+            payload = outlet.town.call_us("help")
+            with pytest.raises(Rejected):
+                outlet.send(outlet.answer(payload, "x" * (rules.max_length + 1)))
+            assert outlet.ids() == [], "a text that is too long was posted"
+
+    def test_an_answer_of_the_full_length_is_posted_whole(self) -> None:
+        """As long as `reply_rules` says, by `measure`."""
+        with self.play() as outlet:
+            rules = outlet.source.reply_rules
+            assert rules is not None, "a source that answers sets `reply_rules`"
+            payload = outlet.town.call_us("help")
+            around = outlet.source.measure(outlet.source.compose(outlet.answer(payload, "x"))) - 1
+            reply = outlet.answer(payload, "x" * (rules.max_length - around))
+            outlet.send(reply)
+            assert reply.text in self._posted(outlet)[-1].text, "a text of the full length was cut"
+
+    def test_words_arrive_as_they_were_written(self) -> None:
+        """Signs, quotes, scripts, emoji: nothing is escaped twice, eaten or taken for markup."""
+        with self.play() as outlet:
+            outlet.send(outlet.answer(outlet.town.call_us("help"), _WORDS))
+            assert _WORDS in self._posted(outlet)[-1].text, (
+                f"{_WORDS!r} was posted as {self._posted(outlet)[-1].text!r}"
+            )
+
+    def test_an_answer_stands_under_the_post_that_it_answers(self) -> None:
+        """Under that one and no other, whichever came last."""
+        with self.play() as outlet:
+            calls = [outlet.town.call_us(f"help {number}") for number in range(3)]
+            outlet.send(outlet.answer(calls[1]))
+            asked, answer = outlet.heard(calls[1])[0], self._posted(outlet)[-1]
+            known = {asked.key, *asked.aliases}
+            assert {answer.in_reply_to, answer.parent_alias} & known, (
+                "the answer stands under another post, or under none"
+            )
+
+    def test_what_the_engine_gave_is_not_changed(self) -> None:
+        """The reply is kept for the next attempt."""
+        with self.play() as outlet:
+            reply = outlet.answer(outlet.town.call_us("help"))
+            before = msgspec.json.encode(reply)
+            outlet.send(reply)
+            assert msgspec.json.encode(reply) == before, "reply changed what it was given"
+
+    def test_a_post_whose_raw_item_is_gone_is_answered_or_rejected(self) -> None:
+        """Retention may have taken it, and its author's account."""
+        with self.play() as outlet:
+            reply = msgspec.structs.replace(outlet.answer(outlet.town.call_us("help")), raw=None, author=None)
+            with suppress(ConnectorError):
+                outlet.send(reply)
+
+    def _posted(self, outlet: Outlet) -> list[Signal]:
+        found = [outlet.heard(payload)[0] for payload in outlet.town.answers()]
+        assert found, "nothing was posted"
+        return found
+
     # --------------------------------------------------------------------------------------------------- once, and known
 
     def test_an_answer_is_posted_under_the_id_that_its_signal_will_have(self) -> None:
@@ -183,8 +182,9 @@ class ReplyContract:
         with self.play() as outlet:
             reply = outlet.answer(outlet.town.call_us("help"))
             first = outlet.send(reply)
-            assert outlet.send(outlet.again(reply)) == first
-            assert outlet.ids() == [first.id]
+            outlet.restart()
+            assert outlet.send(outlet.again(reply)) == first, "a second attempt gives another reference"
+            assert outlet.ids() == [first.id], "a second attempt posted it twice"
 
     def test_two_answers_are_two_posts(self) -> None:
         """Another key, another post, though the words are the same."""
@@ -202,7 +202,26 @@ class ReplyContract:
             outlet.town.trouble(Trouble.LOST)
             with pytest.raises((Uncertain, Retryable)):
                 outlet.send(reply)
-            assert [self._resolved(outlet, reply).id] == outlet.ids()
+            outlet.restart()
+            assert [self._resolved(outlet, reply).id] == outlet.ids(), "the way out of the doubt posted it twice"
+
+    @pytest.mark.parametrize("name", _ODD)
+    def test_an_answer_that_cannot_be_read_leaves_a_doubt_and_one_post(self, name: str) -> None:
+        """The network did it, and what it says of it is spoilt: in doubt, and never posted twice."""
+        with self.play() as outlet:
+            reply = outlet.answer(outlet.town.call_us("help"))
+            outlet.line.set_faults({"match": {"method": "POST"}, **_ODD[name]})
+            error: ConnectorError | None = None
+            try:
+                ref = outlet.send(reply)
+                assert ref.id in outlet.ids(), f"after {name} it gives {ref}, which is no post of ours: raise Uncertain"
+            except ConnectorError as failure:
+                error = failure
+            assert error is None or isinstance(error, Uncertain | Retryable), f"after {name} it is {error!r}"
+            outlet.line.set_faults()
+            outlet.restart()
+            again = self._resolved(outlet, reply, error)
+            assert [again.id] == outlet.ids(), f"after {name} there are {len(outlet.ids())} posts of 1"
 
     def test_after_a_broken_connection_there_is_one_post(self) -> None:
         """The network did nothing: the way out of the doubt posts it."""
@@ -233,14 +252,45 @@ class ReplyContract:
             outlet.send(outlet.answer(payload, "Something else."))
             assert outlet.source.find_reply(outlet.ctx, outlet.again(outlet.answer(payload))) is None
 
-    def _resolved(self, outlet: Outlet, reply: Reply) -> RemoteRef:
+    @pytest.mark.parametrize("name", _DOWN)
+    def test_a_look_that_fails_finds_no_answer(self, name: str) -> None:
+        """An error, never None: "not there" posts it again."""
+        if not isinstance(self.source.reply_idempotency, Native | Lookup):
+            return
+        with self.play() as outlet:
+            reply = outlet.answer(outlet.town.call_us("help"))
+            outlet.send(reply)
+            outlet.line.set_faults(_DOWN[name])
+            try:
+                found = outlet.source.find_reply(outlet.ctx, outlet.again(reply, after=timedelta(days=1)))
+            except ConnectorError:
+                return
+            except Exception as error:
+                raise AssertionError(f"find_reply lets a bug out ({type(error).__name__}: {error})") from error
+            assert found is not None, f"under {name} find_reply says that it is not there: raise what befell it"
+
+    def test_an_answer_elsewhere_is_not_taken_for_this_one(self) -> None:
+        """The same words under another post are another answer."""
+        if not isinstance(self.source.reply_idempotency, Native | Lookup):
+            return
+        with self.play() as outlet:
+            one, other = outlet.town.call_us("help"), outlet.town.call_us("help me too")
+            outlet.send(outlet.answer(one))
+            lost = outlet.again(outlet.answer(other), after=timedelta(days=1))
+            assert outlet.source.find_reply(outlet.ctx, lost) is None, "an answer to another post is taken for this one"
+
+    def _resolved(self, outlet: Outlet, reply: Reply, error: ConnectorError | None = None) -> RemoteRef:
         """What the engine does in doubt: look it up, or send the same again."""
         kind = self.source.reply_idempotency
+        if isinstance(error, Retryable) and not isinstance(error, Uncertain):
+            return outlet.send(outlet.again(reply))
         after = kind.lag if isinstance(kind, Lookup) else timedelta(seconds=5)
         again = outlet.again(reply, after=after)
         if isinstance(kind, Lookup) and (found := outlet.source.find_reply(outlet.ctx, again)):
             return found
-        assert isinstance(kind, Upsert | Native | Lookup), "nobody can tell what became of it"
+        assert isinstance(kind, Upsert | Native | Lookup), (
+            "no one can tell what became of it: set `reply_idempotency` to Upsert, Native or Lookup"
+        )
         return outlet.send(again)
 
     # ------------------------------------------------------------------------------------------------------ what is refused
@@ -306,3 +356,32 @@ class ReplyContract:
             outlet.town.go_down()
             with suppress(Retryable):
                 assert list(outlet.source.recheck(outlet.ctx, [signal])) == []
+
+    @pytest.mark.parametrize("name", _DOWN)
+    def test_a_recheck_that_fails_finds_nothing_gone(self, name: str) -> None:
+        """A tombstone erases the post from every CRM: what cannot be told is left out."""
+        with self.play() as outlet:
+            signal, _ = outlet.heard(outlet.town.call_us("help"))
+            for calls in range(2):
+                outlet.line.set_faults({**_DOWN[name], "after": calls})
+                with suppress(ConnectorError):
+                    found = list(outlet.source.recheck(outlet.ctx, [signal]))
+                    assert found == [], f"under {name} a post is told to be gone"
+
+    # ------------------------------------------------------------------------------------------------------------ around it
+
+    def test_only_declared_hosts_are_asked_and_no_secret_is_logged(self) -> None:
+        """On good days and on bad ones."""
+        with self.play() as outlet:
+            payload = outlet.town.call_us("help")
+            outlet.send(outlet.answer(payload))
+            for fault in ({"status": 500}, {"expired_token": True}, {"status": 400, "body": {"error": "x"}}):
+                outlet.line.set_faults(fault)
+                with suppress(ConnectorError):
+                    outlet.send(outlet.answer(payload))
+            strange = strange_hosts(outlet.line.requests, outlet.source.egress())
+            assert not strange, f"{strange} were asked, which egress() does not name"
+            assert not outlet.seen.dialled, (
+                f"it dialled {outlet.seen.dialled} by itself: use ctx.http or an adapter of it"
+            )
+            assert not spilt(secrets_of(outlet.source.options), outlet.seen.told()), "a log line tells a secret"

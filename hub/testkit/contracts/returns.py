@@ -20,26 +20,27 @@ class TestDeskContract(ReturnsContract):
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
-from hub.core.errors import Rejected, Retryable, TranslationError, Uncertain
+from hub.core.errors import ConnectorError, Retryable, TranslationError, Uncertain
 from hub.core.keys import idempotency_key
-from hub.core.model import Change, Delivery, RemoteRef, Unread
+from hub.core.model import Change, Delivery, Unread
 from hub.sdk.connectors import Destination, Outcome, Request
-from hub.testkit.contracts.destination import DestinationContract
+from hub.testkit.contracts.desk import NOTE, DeskContract, Said
 from hub.testkit.contracts.hostile import PAYLOADS, mutations
+from hub.testkit.contracts.means.optional import asks, leave_out
+from hub.testkit.contracts.means.witness import impurities
+from hub.testkit.contracts.signatures import SignaturesContract
 from hub.testkit.contracts.stage import Sample, Stage
 from hub.testkit.fakes import START, FakeClock
 
-Test = TypeVar("Test", bound=Callable[..., None])
-NOTE = "Posted on Mastodon: https://example.social/@us/1"
+__all__ = ["NOTE", "ReturnsContract", "Said", "Told", "asks", "read"]
 
 
 @dataclass(frozen=True)
@@ -51,54 +52,20 @@ class Told:
     changes: tuple[tuple[str, Any], ...] = ()
 
 
-@dataclass(frozen=True)
-class Said:
-    """Something that stands in a ticket."""
-
-    text: str
-    is_public: bool
-
-
-def asks(*capabilities: str) -> Callable[[Test], Test]:
-    """A test of destinations that have one of these capabilities."""
-
-    def mark(test: Test) -> Test:
-        test.asks = frozenset(capabilities)  # type: ignore[attr-defined]  # read below
-        return test
-
-    return mark
-
-
-class ReturnsContract(DestinationContract):
+class ReturnsContract(SignaturesContract, DeskContract):
     """Subclass it with what `DestinationContract` wants, and the parts that its capabilities call for."""
 
     told: ClassVar[Sequence[Told]] = ()
-    tolerance: ClassVar[timedelta | None] = timedelta(minutes=5)
     secrets: ClassVar[frozenset[str]] = frozenset({"webhook_secret"})
-    note_write: ClassVar[Mapping[str, str]] = {"method": "POST"}
 
     def __init_subclass__(cls, **more: Any) -> None:
-        """Leave out the tests of what the destination has no capability for: a skip would look like something to mend."""
+        """Leave out the tests of what the destination has no capability for."""
         super().__init_subclass__(**more)
         known = getattr(cls, "destination", None)
-        for name in dir(cls) if known else ():
-            asked = getattr(getattr(cls, name), "asks", None)
-            if asked is not None and known is not None and not asked & known.capabilities:
-                setattr(cls, name, None)
-        if cls.tolerance is None:
-            cls.test_a_request_out_of_its_time_is_not_genuine = None  # type: ignore[assignment,method-assign]  # it signs no time
-
-    def sign(self, body: bytes, at: datetime) -> Request:
-        """A request as the vendor would sign it with the secret of `options`, sent and received at `at`."""
-        raise TypeError(f"the contract of inbound calls needs a signed request ({len(body)} bytes, {at})")
-
-    def ticket(self, stage: Stage) -> RemoteRef:
-        """A record that notes can be added to, made on this stage."""
-        raise TypeError(f"the contract of notes needs a ticket on {stage}")
-
-    def said(self, stage: Stage, ticket: RemoteRef) -> Sequence[Said]:
-        """What stands in a ticket, read from the sandbox."""
-        raise TypeError(f"the contract of notes needs to read {ticket} on {stage}")
+        if known is not None:
+            comments = any(sample.operation == "comment" for sample in getattr(cls, "samples", ()))
+            reads = comments and cls.said is not DeskContract.said
+            leave_out(cls, ReturnsContract, known.capabilities | (frozenset({"comment"}) if reads else frozenset()))
 
     def words(self, sample: Sample, number: int) -> Sequence[str]:
         """What was written of record `number` and must be nowhere after its tombstone; the records' words differ."""
@@ -111,40 +78,22 @@ class ReturnsContract(DestinationContract):
 
     # ---------------------------------------------------------------------------------------------------------- inbound
 
-    @asks("inbound")
-    def test_a_signed_request_is_genuine(self) -> None:
-        """Whatever its body, an empty one too."""
-        for body in (b"", "café 😀 {}".encode(), *(one.body for one in self.told)):
-            assert self._inbound().verify(self.sign(body, START))
+    def verifier(self, key: str | None) -> Any:
+        """The destination's `verify`, with this key in place of its own."""
+        given = self.given_options()
+        if key is not None:
+            given |= dict.fromkeys(self.secrets & set(self.destination.Options.model_fields), key)
+        return self.make(self.destination.Options.model_validate(given), FakeClock()).verify
 
-    @asks("inbound")
-    def test_a_request_that_was_changed_is_not_genuine(self) -> None:
-        """One byte more, another byte, no headers at all."""
-        destination, request = self._inbound(), self.sign(b'{"a": 1}', START)
-        for changed in (b'{"a": 1} ', b'{"a": 2}', b""):
-            assert not destination.verify(replace(request, body=changed))
-        assert not destination.verify(replace(request, headers={}))
+    def wrong_key(self) -> str:
+        """Another key of the form of the one in `options`."""
+        own = next((str(value) for name, value in self.given_options().items() if name in self.secrets), "")
+        middle = len(own) // 2
+        return own[:middle] + ("b" if own[middle] == "a" else "a") + own[middle + 1 :] if own else super().wrong_key()
 
-    @asks("inbound")
-    def test_no_header_may_be_anything_but_what_was_sent(self) -> None:
-        """Each header that makes a request genuine is needed, in each of its letters."""
-        destination, request = self._inbound(), self.sign(b'{"a": 1}', START)
-        for name, value in request.headers.items():
-            without = {key: kept for key, kept in request.headers.items() if key != name}
-            if destination.verify(replace(request, headers=without)):
-                continue  # a header of no weight
-            for other in ("", value[:-1], "\u00e9" + value[1:], value + value):
-                assert not destination.verify(replace(request, headers={**without, name: other})), name
-
-    @asks("inbound")
-    @pytest.mark.parametrize("sign", [-1, 1], ids=["old", "early"])
-    def test_a_request_out_of_its_time_is_not_genuine(self, sign: int) -> None:
-        """A replay, or a clock that is set ahead."""
-        destination, request = self._inbound(), self.sign(b"{}", START)
-        assert self.tolerance is not None
-        for seconds, expected in ((-1, True), (1, False)):
-            away = self.tolerance + timedelta(seconds=seconds)
-            assert destination.verify(replace(request, received_at=START - sign * away)) is expected
+    def event_id(self, request: Request) -> str:
+        """The vendor's own id of the event."""
+        return self._inbound().event_id(request)
 
     @asks("inbound")
     def test_without_a_secret_nothing_is_genuine(self) -> None:
@@ -154,7 +103,7 @@ class ReturnsContract(DestinationContract):
             bare = self.destination.Options.model_validate(given)
         except ValueError:
             return  # it cannot be without
-        assert not self.make(bare, FakeClock()).verify(self.sign(b"{}", START))
+        assert not self.make(bare, FakeClock()).verify(self.sign(b"{}", START)), "without a secret any call is taken"
 
     @asks("inbound")
     def test_bodies_say_what_they_say(self) -> None:
@@ -173,6 +122,9 @@ class ReturnsContract(DestinationContract):
         assert changes == again
         assert all(change.remote_id and change.event_id for change in changes)
         assert len({change.event_id for change in changes}) == len(changes)
+        assert not impurities(lambda: [destination.parse(one.body) for one in self.told]), (
+            "parse asks something of the world"
+        )
         assert all(change.at is None or change.at.tzinfo is not None for change in changes)
 
     @asks("inbound")
@@ -205,42 +157,13 @@ class ReturnsContract(DestinationContract):
         with self.play() as stage:
             assert stage.destination.whoami(stage.ctx)
 
-    # ------------------------------------------------------------------------------------------------------------ notes
-
-    @asks("note")
-    def test_a_note_is_for_agents_only(self) -> None:
-        """It stands in the ticket, and never in public."""
-        with self._noting() as (stage, ticket):
-            outcome = stage.send([_note(stage, ticket)])[1]
-            assert outcome.error is None
-            assert [one.is_public for one in self.said(stage, ticket) if NOTE in one.text] == [False]
-
-    @asks("note")
-    def test_a_note_that_is_sent_again_stands_once(self) -> None:
-        """The engine may ask twice."""
-        with self._noting() as (stage, ticket):
-            note = _note(stage, ticket)
-            stage.send([note])
-            assert stage.resolve(note, None).error is None
-            assert self._count(stage, ticket) == 1
-
-    @asks("note")
-    def test_a_note_whose_answer_was_lost_stands_once(self) -> None:
-        """It was written and no answer came."""
-        with self._noting() as (stage, ticket):
-            note = _note(stage, ticket)
-            stage.sandbox.faults.set([{"match": self.note_write, "times": 1, "reset_after": True}])
-            error = stage.send([note])[1].error
-            assert isinstance(error, Uncertain)
-            assert stage.resolve(note, error).error is None
-            assert self._count(stage, ticket) == 1
-
-    @asks("note")
-    def test_a_note_without_a_ticket_is_rejected(self) -> None:
-        """Nobody would read it."""
-        with self._noting() as (stage, ticket):
-            note = msgspec.structs.replace(_note(stage, ticket), parents={})
-            assert isinstance(stage.send([note])[1].error, Rejected)
+    @asks("changes")
+    def test_an_outage_is_no_silence(self) -> None:
+        """A poll of changes that failed is told: nothing has changed is another answer."""
+        with self.play() as stage:
+            stage.sandbox.faults.set([{"status": 503, "body": "<h1>Bad Gateway</h1>"}])
+            with pytest.raises(ConnectorError):
+                list(stage.destination.changes(stage.ctx, None))
 
     # ------------------------------------------------------------------------------------------------------- tombstones
 
@@ -273,16 +196,18 @@ class ReturnsContract(DestinationContract):
             assert stage.resolve(tombstone, error).error is None
             assert self._left(stage, sample, 1) == []
 
+    @asks("tombstone")
+    def test_a_tombstone_makes_no_record(self, sample: Sample) -> None:
+        """What is gone is emptied where it is; no new record says so, and none other is touched."""
+        with self._erasing(sample) as (stage, tombstone):
+            before = stage.made(sample)
+            stage.send([tombstone])
+            assert stage.made(sample) == before, "a tombstone made a record"
+
     # ---------------------------------------------------------------------------------------------------------- details
 
     def _inbound(self) -> Destination[Any]:
         return self.make(self.destination.Options.model_validate(self.given_options()), FakeClock())
-
-    @contextmanager
-    def _noting(self) -> Iterator[tuple[Stage, RemoteRef]]:
-        """A stage with a ticket that takes notes."""
-        with self.play() as stage:
-            yield stage, self.ticket(stage)
 
     @contextmanager
     def _erasing(self, sample: Sample) -> Iterator[tuple[Stage, Delivery]]:
@@ -297,24 +222,12 @@ class ReturnsContract(DestinationContract):
         kept = self.kept(stage)
         return [word for word in self.words(sample, number) if word in kept]
 
-    def _count(self, stage: Stage, ticket: RemoteRef) -> int:
-        return sum(NOTE in one.text for one in self.said(stage, ticket))
-
 
 def read(destination: Destination[Any], body: bytes) -> list[Change]:
     """The changes in a body that can be read as a whole."""
     found = [*destination.parse(body)]
     assert not [one for one in found if isinstance(one, Unread)]
     return [one for one in found if isinstance(one, Change)]
-
-
-def _note(stage: Stage, ticket: RemoteRef) -> Delivery:
-    """A note as the engine plans it."""
-    name = stage.destination.name
-    key = idempotency_key(name, "ticket", "note", operation="note", seq=1)
-    fields = {"text": NOTE}
-    parents = {"conversation": ticket}
-    return Delivery(1, name, "ticket", "mastodon:note", "note", 1, key, fields, parents=parents)
 
 
 def _tombstone(made: Delivery, outcome: Outcome) -> Delivery:

@@ -1,4 +1,4 @@
-"""The contract of a source: what its `translate` owes the engine, on good payloads and on hostile ones.
+"""The contract of a source: what its `translate` owes the engine, on good payloads and on hostile ones; and what is called.
 
 class TestMastodonContract(SourceContract):
     source = MastodonSource
@@ -7,67 +7,64 @@ class TestMastodonContract(SourceContract):
     @classmethod
     def samples(cls) -> list[bytes]:
         return [...]
+
+A webhook source also shows how its sender signs, and whole bodies where they hold several items:
+
+class TestShopContract(SourceContract):
+    source = ShopSource
+    options = {"secret": "s3cret-of-the-shop"}
+
+    def samples(cls): ...
+    def bodies(cls): ...
+    def sign(self, body, at, key=None):
+        return Request("POST", "https://hub.example/in/shop", {"x-shop-mac": mac(body, key or "s3cret-of-the-shop")}, body, at)
+
+What is asked (`pull`, `check`, `recheck`) has its own suite: `StreamsContract`.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 
 from hub.core.errors import TranslationError
+from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Ignored, RawItem, Signal, Tombstone, Translated
-from hub.sdk.connectors import Compliance, Connector, Source
-from hub.testkit.contracts.hostile import PAYLOADS, Case, mutations
-from hub.testkit.contracts.manners import ConnectorContract
-from hub.testkit.fakes import START
+from hub.sdk.connectors import Compliance, Source, WebhookSource
+from hub.testkit.contracts.hostile import PAYLOADS, Case, mutations, renamed, texts_of
+from hub.testkit.contracts.means.optional import leave_out
+from hub.testkit.contracts.means.witness import impurities, in_zone, secrets_of, spilt, watching
+from hub.testkit.contracts.parts.called import IsCalled
+from hub.testkit.contracts.signatures import SignaturesContract
+from hub.testkit.fakes import START, FakeClock
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_.-]*:[a-z2-7]{32}")
 _KEYED = Signal | Author | Tombstone
+_LATER = START + timedelta(days=3_000, seconds=17)
 
 
-class SourceContract(ConnectorContract):
-    """Subclass it with `source`, `options` and `samples`; `realm` is that of the raw items."""
+class SourceContract(IsCalled):
+    """Subclass it with `source`, `options` and `samples`; `realm` is that of the raw items.
 
-    source: ClassVar[type[Source[Any]]]
-    options: ClassVar[Mapping[str, Any]] = {}
-    realm: ClassVar[str] = ""
-    mutated_samples: ClassVar[int] = 3
-    seconds: ClassVar[float] = 5.0
+    A webhook source adds `sign`, and `bodies` where one holds several items; `secrets` names the options that hold its keys,
+    `most_items` how many items it takes from one body. `unsigned` is True where it is meant to take any call.
+    """
 
-    @classmethod
-    def samples(cls) -> Sequence[bytes]:
-        """Payloads as the network sends them: at least one that gives a signal."""
-        raise TypeError("a source's contract needs samples")
-
-    @classmethod
-    def connector(cls) -> type[Connector[Any]]:
-        """The source."""
-        return cls.source
-
-    @classmethod
-    def given_options(cls) -> dict[str, Any]:
-        """`options` as a dict."""
-        return dict(cls.options)
-
-    def make(self) -> Source[Any]:
-        """A source with the given options."""
-        return self.source(self.source.Options.model_validate(self.given_options()))
-
-    def raw(self, payload: bytes) -> RawItem:
-        """A raw item as the engine stores it."""
-        return RawItem(
-            source="contract",
-            plugin=self.source.name,
-            payload=payload,
-            received_at=START,
-            external_id="1",
-            realm=self.realm,
-        )
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Leave out the tests of calls for a source that is not called."""
+        super().__init_subclass__(**more)
+        known = getattr(cls, "source", None)
+        if known is not None:
+            called = issubclass(known, WebhookSource)
+            signs = called and not cls.unsigned and cls.sign is not SignaturesContract.sign
+            kinds = {"called": called, "inbound": signs}
+            leave_out(cls, SourceContract, frozenset(name for name, is_so in kinds.items() if is_so))
 
     def translated(self) -> Iterator[Translated]:
         """What the samples say, without those that are ignored."""
@@ -139,6 +136,103 @@ class SourceContract(ConnectorContract):
         assert isinstance(self.source.compliance, Compliance)
         assert self.source.compliance.delete_within > timedelta(0)
 
+    def test_translate_asks_nothing_of_the_world(self) -> None:
+        """No clock, no dice, no network, no file, no zone of this machine, and nothing that came before."""
+        source, payloads = self.make(), self.samples()
+        for payload in payloads:
+            asked = impurities(lambda payload=payload: _quietly(source, self.raw(payload)))  # type: ignore[misc]  # bound at once
+            assert not asked, f"translate asks {asked}: all it may know is the raw item"
+        here = [source.translate(self.raw(payload)) for payload in payloads]
+        with in_zone("Pacific/Kiritimati"):
+            there = [source.translate(self.raw(payload)) for payload in payloads]
+        assert repr(here) == repr(there), "translate depends on this machine's zone"
+        other = self.make()
+        backwards = [other.translate(self.raw(payload)) for payload in payloads[::-1]]
+        assert here[::-1] == backwards, "translate remembers what came before"
+
+    def test_keys_are_made_of_the_native_ids(self) -> None:
+        """By `signal_key` and `author_key`: the hub finds a parent, an author, a post that came back, by the same rule."""
+        for found in self.keyed():
+            if not isinstance(found, Tombstone):
+                make = signal_key if isinstance(found, Signal) else author_key
+                assert found.key == make(found.network, found.native_id, found.realm), (
+                    f"the key of {found.native_id!r} is not {make.__name__}(network, native_id, realm)"
+                )
+
+    def test_ids_that_differ_by_case_only_are_two(self) -> None:
+        """Many networks' ids do; a lower() makes two posts, or two people, one."""
+        source = self.make()
+        for payload in self.samples():
+            before = _native_ids(source.translate(self.raw(payload)))
+            for text in texts_of(payload):
+                one, other = (
+                    _native_ids(_quietly(source, self.raw(renamed(payload, text, text + tail))))
+                    for tail in ("aB", "Ab")
+                )
+                if any(f"{text}ab".lower() in id_.lower() for id_ in one if id_ not in before):  # it is part of an id
+                    assert one != other, f"the ids {text}aB and {text}Ab become one: keep an id as it is written"
+
+    def test_an_authors_signals_name_an_author_that_is_told(self) -> None:
+        """`author_key` points to one of the authors beside it."""
+        for found in self.translated():
+            told = {author.key for author in found.authors}
+            for signal in found.signals:
+                assert signal.author_key is None or signal.author_key in told, "author_key points to no author"
+
+    def test_when_it_was_read_changes_nothing_but_that(self) -> None:
+        """`observed_at` is `raw.received_at`; what was said, and when, does not follow the moment of the poll."""
+        source, dated = self.make(), []
+        for payload in self.samples():
+            raw = self.raw(payload)
+            later = msgspec.structs.replace(raw, received_at=_LATER)
+            for first, second in zip(*(_signals(source.translate(one)) for one in (raw, later)), strict=True):
+                assert (first.observed_at, second.observed_at) == (START, _LATER), "observed_at is raw.received_at"
+                same = (first.key, first.text) == (second.key, second.text)
+                assert same, "key or text depend on the moment of the poll"
+                dated.append(first.published_at == second.published_at)
+        assert any(dated) or not dated, (
+            "published_at follows the moment of the poll: read the time that the network gives"
+        )
+
+    def test_the_connections_name_changes_nothing(self) -> None:
+        """Two connections of one network know a post by one key."""
+        source = self.make()
+        for payload in self.samples():
+            raw = self.raw(payload)
+            other = msgspec.structs.replace(raw, source="another", external_id="2")
+            one, two = source.translate(raw), source.translate(other)
+            assert [signal.key for signal in _signals(one)] == [signal.key for signal in _signals(two)], (
+                "keys depend on the connection's name or on external_id: make them of the payload and raw.realm"
+            )
+
+    def test_two_samples_are_two_items(self) -> None:
+        """What is said under two keys has two external ids, where `identify` names any."""
+        source = self.make()
+        ids: dict[tuple[str, str], tuple[str, ...]] = {}
+        for payload in self.samples():
+            named = source.identify(payload)
+            said = tuple(signal.key for signal in _signals(source.translate(self.raw(payload))))
+            if named[0] and said:
+                assert ids.setdefault(named, said) == said, f"two items share the id and revision {named}"
+
+    def test_no_secret_is_told(self) -> None:
+        """Not in what is said of an item, not in a log line."""
+        source = self.make()
+        secrets = secrets_of(source.options)
+        with watching(FakeClock()) as seen:
+            said = [_quietly(source, self.raw(payload)) for payload in (*self.samples(), b"{not json}", b"")]
+        assert not spilt(secrets, *said, *(source.identify(payload) for payload in self.samples())), (
+            "an item tells a secret"
+        )
+        assert not spilt(secrets, seen.told()), "a log line tells a secret"
+
+    def test_a_file_of_items_is_unpacked(self) -> None:
+        """One line, one payload, unless `whole_documents`."""
+        source = self.make()
+        lines = [payload for payload in self.samples() if b"\n" not in payload.strip()]
+        if not self.source.whole_documents:
+            assert [one.strip() for one in source.unpack(b"\n".join(lines) + b"\n")] == [one.strip() for one in lines]
+
     # ---------------------------------------------------------------------------------------------- hostile payloads
 
     def test_hostile_payloads_give_a_value_or_a_translation_error(self) -> None:
@@ -180,3 +274,20 @@ class SourceContract(ConnectorContract):
         assert msgspec.json.decode(written, type=Translated) == found
         times = [signal.published_at for signal in found.signals]
         assert all(at.tzinfo is not None and at.astimezone(UTC) == at for at in times)
+
+
+def _quietly(source: Source[Any], raw: RawItem) -> Any:
+    with suppress(Exception):
+        return source.translate(raw)
+    return None
+
+
+def _signals(said: Any) -> tuple[Signal, ...]:
+    return said.signals if isinstance(said, Translated) else ()
+
+
+def _native_ids(said: Any) -> list[str]:
+    """The ids of the signals and authors."""
+    found = [one.native_id for one in _signals(said)]
+    found += [one.native_id for one in said.authors] if isinstance(said, Translated) else []
+    return [one for one in found if isinstance(one, str)]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from pydantic import SecretStr
 
-from hub.core.errors import ConnectorError
+from hub.core.errors import ConnectorError, Uncertain
 from hub.core.keys import idempotency_key, signal_key
 from hub.core.model import Delivery, RemoteRef
 from hub.sdk.connectors import Context, Destination, Http, HttpResponse, Lookup, NoIdempotency, Outcome
 from hub.sdk.http import Guard, open_guard
-from hub.testkit.fakes import FakeClock, MemoryState, context
+from hub.testkit.contracts.means.witness import Witness, secrets_of, spilt
+from hub.testkit.fakes import FakeClock, FaultyHttp, MemoryState, context
 from hub.testkit.sandbox import Sandbox
 
 _MADE = frozenset(("create", "ticket", "comment", "event", "record"))
@@ -74,20 +75,38 @@ class HastyHttp(Http):
 
 
 class Stage:
-    """A destination, its sandbox and what the engine lends it."""
+    """A destination, its sandbox and what the engine lends it.
 
-    def __init__(self, destination: Destination[Any], sandbox: Sandbox, clock: FakeClock) -> None:
+    `line` is its way to the sandbox and remembers every request; `seen` is the witness of what it does beside, where one
+    watches; `make` makes the destination once more.
+    """
+
+    def __init__(
+        self,
+        destination: Destination[Any],
+        sandbox: Sandbox,
+        clock: FakeClock,
+        *,
+        make: Callable[[], Destination[Any]] | None = None,
+        seen: Witness | None = None,
+    ) -> None:
         self.sandbox = sandbox
         self.clock = clock
         self.destination = destination
+        self.seen = seen or Witness()
+        self._make = make or (lambda: destination)
         self.guard: Guard = open_guard(destination.egress(), allow_private=True, clock=self._seconds, sleep=clock.sleep)
-        self.ctx: Context = context(self.guard, clock=clock, state=MemoryState(), connection="contract")
-        values = [value for _, value in destination.options]
-        self.secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        self.line = FaultyHttp(self.guard, most=20_000)
+        self.ctx: Context = context(self.line, clock=clock, state=MemoryState(), connection="contract")
+        self.secrets = secrets_of(destination.options)
         self.parents: Mapping[str, RemoteRef] = {}
 
     def _seconds(self) -> float:
         return self.clock.at.timestamp()
+
+    def restart(self) -> None:
+        """Begin in another process: what the destination kept in itself is gone, the connection's memory stays."""
+        self.destination = self._make()
 
     def deliveries(self, sample: Sample, count: int, *, first: int = 1) -> list[Delivery]:
         """`count` deliveries of a sample, as the ledger would give them."""
@@ -109,42 +128,88 @@ class Stage:
             parents=self.parents,
         )
 
+    def later(
+        self, item: Delivery, fields: Mapping[str, Any], *, ref: RemoteRef | None = None, id_: int = 500
+    ) -> Delivery:
+        """The next delivery of the same record, with other fields."""
+        key = idempotency_key(
+            item.destination, item.object, item.record_key, operation=item.operation, seq=item.seq + 1
+        )
+        return msgspec.structs.replace(item, id=item.id + id_, seq=item.seq + 1, key=key, fields=fields, ref=ref)
+
     def send(self, batch: Sequence[Delivery], *, over: Http | None = None) -> dict[int, Outcome]:
         """Deliver in batches of the destination's size; checks that each item has one outcome, and no error a secret."""
         ctx = self.ctx if over is None else context(over, clock=self.clock, state=self.ctx.state)
         size = self.destination.batch_size_of(batch[0].object, batch[0].operation)
+        before = copy.deepcopy(list(batch))
         outcomes = [one for start in range(0, len(batch), size) for one in self._send(ctx, batch[start : start + size])]
-        assert sorted(one.delivery_id for one in outcomes) == sorted(item.id for item in batch), "one outcome an item"
+        assert list(batch) == before, "deliver changed what it was given: the ledger's own record of what was sent"
+        told = sorted(one.delivery_id for one in outcomes)
+        assert told == sorted(item.id for item in batch), (
+            f"outcomes for {told}, deliveries {sorted(item.id for item in batch)}: one outcome an item, by its id; an item "
+            "without one would be in doubt for ever"
+        )
         for one in outcomes:
-            assert (one.error is None) or one.ref is None, "an outcome is a reference or an error"
-            self.assert_no_secrets(one.error)
+            self._assert_sound(one)
         return {one.delivery_id: one for one in outcomes}
 
     def _send(self, ctx: Context, batch: Sequence[Delivery]) -> Sequence[Outcome]:
         """One call; an error that is raised counts for each item, as in the engine."""
         try:
-            return self.destination.deliver(ctx, batch)
+            outcomes = self.destination.deliver(ctx, batch)
         except ConnectorError as error:
             return [Outcome.failed(item, error) for item in batch]
+        except AssertionError:
+            raise
+        except Exception as error:
+            raise AssertionError(
+                f"deliver lets a bug out ({type(error).__name__}: {error}): what it had not told of is in doubt. Give "
+                "Outcome.failed with a ConnectorError; Uncertain for an answer that cannot be read"
+            ) from error
+        assert isinstance(outcomes, list | tuple), f"deliver gives {type(outcomes).__name__}, the engine wants a list"
+        assert all(isinstance(one, Outcome) for one in outcomes), "deliver gives what is no Outcome"
+        return outcomes
+
+    def _assert_sound(self, one: Outcome) -> None:
+        """A reference or an error; a reference names something; nothing tells a secret."""
+        assert (one.error is None) or one.ref is None, "an outcome is a reference or an error"
+        assert one.error is None or isinstance(one.error, ConnectorError), f"{one.error!r} is no ConnectorError"
+        for ref in (one.ref, *one.moved.values()):
+            assert ref is None or (isinstance(ref.id, str) and ref.id.strip() not in ("", "None")), (
+                f"the reference {ref!r} names nothing: what the vendor did not name is no proof, so Uncertain"
+            )
+            assert ref is None or ref.url is None or ref.url.startswith(("https://", "http://")), (
+                f"{ref} has no web address"
+            )
+        self.assert_no_secrets(one.error)
+        assert not spilt(self.secrets, one.response or ""), "an outcome's response tells a secret"
 
     def assert_no_secrets(self, error: ConnectorError | None) -> None:
         """Neither in the message nor in the details, which go into the attempt's record."""
         if error is not None:
             told = f"{error} {error.code} {msgspec.json.encode(error.details).decode()}"
-            assert not any(secret in told for secret in self.secrets), "an error tells a secret"
+            assert not spilt(self.secrets, told, vars(error)), "an error tells a secret"
 
     def made(self, sample: Sample) -> int:
         """How many records the sandbox has made, by its journal."""
         return sum(entry.kind in sample.marks for entry in self.sandbox.journal.entries)
 
+    def kept(self) -> str:
+        """All that the sandbox holds as text."""
+        store = self.sandbox.store
+        shown = [store.all(name) for name in store.names()]
+        return msgspec.json.encode(shown, enc_hook=str).decode()
+
     def resolve(self, item: Delivery, error: ConnectorError | None) -> Outcome:
-        """What the engine does after a doubt: send the same again, or look it up first."""
+        """What the engine does next: after a doubt look it up where it can be found, else send the same again."""
         kind = self.destination.idempotency_of(item.object, item.operation)
         again = msgspec.structs.replace(item, attempt=2, first_sent_at=self.clock.at)
-        if isinstance(kind, Lookup):
+        if isinstance(kind, Lookup) and (error is None or isinstance(error, Uncertain)):
             self.clock.advance(kind.lag.total_seconds() + 1)
             found = self.destination.lookup(self.ctx, again)
             if found is not None:
                 return Outcome.delivered(again, found)
-        assert not isinstance(kind, NoIdempotency), f"nobody can tell what became of it: {error}"
+        assert not isinstance(kind, NoIdempotency), (
+            f"nobody can tell what became of it: {error}. Declare Upsert, Native or Lookup for what can be sent or found again"
+        )
         return self.send([again])[item.id]

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from hub.testkit.sandbox.clock import utc_now
 from hub.testkit.sandbox.contract import Contract
 from hub.testkit.sandbox.events import Teller
-from hub.testkit.sandbox.exchange import Answer, Call, Refused
+from hub.testkit.sandbox.exchange import Answer, Call, Refused, garbled
 from hub.testkit.sandbox.faults import Faults, Trouble
 from hub.testkit.sandbox.journal import Journal
 from hub.testkit.sandbox.pages import front
@@ -181,7 +181,9 @@ class Sandbox:
             self.store.flush()
         if trouble.reset_after:
             raise Reset
-        return answer
+        if trouble.fails_after:
+            return Answer(502, "<h1>Bad Gateway</h1>", {"content-type": "text/html"})
+        return garbled(answer, trouble.garble) if trouble.garble else answer
 
     def _find_route(self, call: Call) -> Route | None:
         """The route of a call; fills in what the call learns from it."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-from hub.testkit.sandbox.faults import PartialFailure
+from hub.testkit.sandbox.faults import GARBLES, PartialFailure
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,12 @@ class Answer:
             return self.body.encode("utf-8", "replace"), "text/plain; charset=utf-8"
         # ASCII escapes let lone surrogates through, as some vendors do: a client must stand that.
         return json.dumps(self.body).encode(), "application/json;charset=utf-8"
+
+
+def garbled(answer: Answer, how: str) -> Answer:
+    """Return the answer with its body spoilt; its status and headers stay as they are."""
+    body, kind = answer.encode()
+    return Answer(answer.status, GARBLES[how](body), {"content-type": kind or "text/plain", **answer.headers})
 
 
 class Refused(Exception):

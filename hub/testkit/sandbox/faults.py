@@ -12,18 +12,58 @@ A fault as JSON (POST a list of them to /_sandbox/faults):
      "reset_after": true             the handler commits, then the connection is reset without an answer
      "partial": 0.1 or [3, 7]        the share or the indexes of a batch's items that fail with the vendor's error
      "expired_token": true           the vendor's 401
-     "rate_per_s": 5}                the vendor's 429 for calls above this rate
+     "rate_per_s": 5                 the vendor's 429 for calls above this rate
+     "fails_after": true             the handler commits, then some proxy answers 502
+     "garble": "cut"}                the handler runs, then its answer is spoilt: see `GARBLES`
 """
 
 from __future__ import annotations
 
+import json
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from math import floor
 from time import monotonic
 from typing import Any
+
+
+def _over_lists(value: Any, change: Callable[[list[Any]], list[Any]]) -> Any:
+    """Change every list of objects in a JSON value."""
+    if isinstance(value, dict):
+        return {name: _over_lists(item, change) for name, item in value.items()}
+    if not isinstance(value, list):
+        return value
+    inner = [_over_lists(item, change) for item in value]
+    return change(inner) if any(isinstance(item, dict) for item in inner) else inner
+
+
+def _through(change: Callable[[list[Any]], list[Any]]) -> Callable[[bytes], bytes]:
+    """Change the lists of a JSON body; a body that is no JSON stays."""
+
+    def spoil(body: bytes) -> bytes:
+        try:
+            return json.dumps(_over_lists(json.loads(body), change)).encode()
+        except ValueError:
+            return body
+
+    return spoil
+
+
+GARBLES: Mapping[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "html": lambda _: b"<!doctype html><title>Sign in</title><p>502 Bad Gateway</p>",
+    "cut": lambda body: body[: len(body) * 2 // 3],
+    "list": lambda _: b"[]",
+    "object": lambda _: b"{}",
+    "null": lambda _: b"null",
+    "short": _through(lambda items: items[:-1]),
+    "reversed": _through(lambda items: items[::-1]),
+    "blank": _through(lambda items: [*items[:-1], {}]),
+    "holes": _through(lambda items: [*items[:-1], None]),
+}
+"""What becomes of an answer's body. The last four change each list of objects: one left out, the order, one empty, one null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +97,8 @@ class Fault:
     partial: float | Sequence[int] | None = None
     expired_token: bool = False
     rate_per_s: float | None = None
+    fails_after: bool = False
+    garble: str = ""
     _recent: list[float] = field(default_factory=list, repr=False)
 
     @classmethod
@@ -69,6 +111,8 @@ class Fault:
             re.compile(data.get("match", {}).get("path", ""))
         except re.error as error:
             raise ValueError(f"bad pattern: {error}") from None
+        if (how := data.get("garble", "")) and how not in GARBLES:
+            raise ValueError(f"unknown garble '{how}'; known: {', '.join(GARBLES)}")
         return cls(**data)
 
     def show(self) -> dict[str, Any]:
@@ -104,6 +148,8 @@ class Trouble:
     partial: PartialFailure | None = None
     expired_token: bool = False
     limited: bool = False
+    fails_after: bool = False
+    garble: str = ""
 
 
 class Faults:
@@ -150,6 +196,8 @@ def _strike(fault: Fault, trouble: Trouble) -> None:
     trouble.expired_token = trouble.expired_token or fault.expired_token
     if fault.status is not None and trouble.answer is None:
         trouble.answer = fault
+    trouble.fails_after = trouble.fails_after or fault.fails_after
+    trouble.garble = trouble.garble or fault.garble
     if fault.partial is not None:
         trouble.partial = _partial(fault.partial)
 

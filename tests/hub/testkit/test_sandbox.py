@@ -19,6 +19,7 @@ import pytest
 from hub.testkit import sandbox as package
 from hub.testkit.sandbox import Answer, Call, Refused, RunningSandbox, Sandbox, SandboxOptions, Taken, route, serve
 from hub.testkit.sandbox.__main__ import load
+from hub.testkit.sandbox.faults import GARBLES
 
 
 class Shop(Sandbox):
@@ -227,7 +228,33 @@ def test_latency_does_not_hold_up_others(shop: RunningSandbox) -> None:
     slow.close()
 
 
-@pytest.mark.parametrize("faults", [[{"statsu": 500}], [{"match": {"path": "("}}], {"status": 500}, 5])
+@pytest.mark.parametrize(
+    ("how", "body"), [("list", []), ("object", {}), ("null", None), ("short", []), ("blank", [{}]), ("holes", [None])]
+)
+def test_an_answer_may_be_spoilt_after_the_handler_ran(shop: RunningSandbox, how: str, body: Any) -> None:
+    ask(shop, "PUT", "/v1/orders/a", {})
+    shop.sandbox.faults.set([{"garble": how, "times": 1}])
+    assert ask(shop, "POST", "/v1/orders/search", {})[1] == body
+    assert ask(shop, "POST", "/v1/orders/search", {})[1] == [{"order": {"key": "a"}}]
+
+
+def test_a_proxy_may_fail_after_the_handler_committed(shop: RunningSandbox) -> None:
+    shop.sandbox.faults.set([{"fails_after": True, "times": 1}])
+    assert ask(shop, "PUT", "/v1/orders/a", {})[0] == 502
+    assert shop.sandbox.store.count("orders") == 1
+
+
+def test_each_list_of_objects_is_spoilt_and_no_other() -> None:
+    told = b'{"results": [{"id": 1}, {"id": 2}], "tags": ["a", "b"], "deep": {"list": [{"id": 3}]}}'
+    assert json.loads(GARBLES["short"](told)) == {"results": [{"id": 1}], "tags": ["a", "b"], "deep": {"list": []}}
+    assert json.loads(GARBLES["reversed"](told))["results"] == [{"id": 2}, {"id": 1}]
+    assert GARBLES["holes"](b"no JSON") == b"no JSON"
+    assert [GARBLES[how](b"123456") for how in ("cut", "empty")] == [b"1234", b""]
+
+
+@pytest.mark.parametrize(
+    "faults", [[{"garble": "salted"}], [{"statsu": 500}], [{"match": {"path": "("}}], {"status": 500}, 5]
+)
 def test_a_fault_that_is_not_understood_is_refused(shop: RunningSandbox, faults: Any) -> None:
     assert ask(shop, "POST", "/_sandbox/faults", faults)[0] == 400
 

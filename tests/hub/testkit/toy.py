@@ -27,6 +27,8 @@ from hub import (
     Source,
     Translated,
     TranslationError,
+    Unavailable,
+    Uncertain,
     Upsert,
     author_key,
     signal_key,
@@ -99,7 +101,7 @@ class ToyDestination(Destination[ToyOptions]):
 
     def check(self, ctx: Context) -> str:
         """Ask who we are."""
-        return f"we are {self._call(ctx, 'GET', '/me')['name']}"
+        return f"we are {self._call(ctx, 'GET', '/me').get('name')}"
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
         """Anything goes."""
@@ -112,16 +114,22 @@ class ToyDestination(Destination[ToyOptions]):
     def _put(self, ctx: Context, item: Delivery) -> Outcome:
         try:
             body = msgspec.json.encode(item.fields)
-            return Outcome.delivered(item, RemoteRef(self._call(ctx, "PUT", f"/records/{item.record_key}", body)["id"]))
+            answer = self._call(ctx, "PUT", f"/records/{item.record_key}", body)
+            if not answer.get("id"):
+                raise Uncertain("the answer names no record")
+            return Outcome.delivered(item, RemoteRef(answer["id"]))
         except ConnectorError as error:
             return Outcome.failed(item, error)
 
     def _call(self, ctx: Context, method: str, path: str, body: bytes | None = None) -> Any:
         headers = {"authorization": f"Bearer {self.options.token.get_secret_value()}"}
         response = ctx.http.send(method, self.options.url + path, headers=headers, content=body)
-        if error := error_for(response):
+        if error := error_for(response, ctx.now()):
             raise error
-        return response.json()
+        found = response.json() if response.status < 300 else None
+        if not isinstance(found, dict):
+            raise Uncertain(f"HTTP {response.status} says nothing") if body else Unavailable("no answer")
+        return found
 
 
 class ToyEnricher(Enricher[Options]):

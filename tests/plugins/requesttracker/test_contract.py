@@ -50,8 +50,9 @@ class TestRequestTrackerContract(ReturnsContract, DestinationContract):
     def prepare(self, stage: Stage, sample: Sample) -> Mapping[str, RemoteRef]:
         return {} if sample.operation == "create" else {"conversation": self.ticket(stage)}
 
-    def ticket(self, stage: Stage) -> RemoteRef:
-        opened = Delivery(900, "desk", "ticket", "mastodon:root", "create", 1, "opened", ticket(1))
+    def ticket(self, stage: Stage, number: int = 1) -> RemoteRef:
+        key, fields = f"mastodon:root{number}", ticket(number)
+        opened = Delivery(900 + number, "desk", "ticket", key, "create", 1, f"opened{number}", fields)
         (outcome,) = stage.destination.deliver(stage.ctx, [opened])
         assert outcome.ref
         return outcome.ref

@@ -17,6 +17,7 @@ def lead(number: int) -> dict[str, Any]:
 
 class TestSalesforceContract(DestinationContract):
     destination = SalesforceDestination
+    results_in_order = True  # sObject Collections: "the results are in the order of the records"
     samples = (
         Sample("Social_Author__c", "upsert", lambda n: {"Name": f"Author {n}"}, key_field="Author_Key__c", write=PATCH),
         Sample("Social_Signal__c", "upsert", lambda n: {"Text__c": f"t {n}"}, key_field="Signal_Key__c", write=PATCH),

@@ -69,18 +69,17 @@ class TestZendeskContract(ReturnsContract, DestinationContract):
         return ZendeskDestination(options, pause=clock.sleep)
 
     def prepare(self, stage: Stage, sample: Sample) -> Mapping[str, RemoteRef]:
-        if sample.operation != "comment":
-            return {}
-        opened = Delivery(900, "zendesk", "ticket", "mastodon:root", "create", 1, "open", ticket(1))
+        return {"conversation": self.ticket(stage)} if sample.operation == "comment" else {}
+
+    def sign(self, body: bytes, at: datetime, key: str | None = None) -> Request:
+        return told.sign(body, at, secret=told.SECRET if key is None else key)
+
+    def ticket(self, stage: Stage, number: int = 1) -> RemoteRef:
+        key, fields = f"mastodon:root{number}", ticket(number)
+        opened = Delivery(900 + number, "zendesk", "ticket", key, "create", 1, f"open{number}", fields)
         (outcome,) = stage.destination.deliver(stage.ctx, [opened])
         assert outcome.ref
-        return {"conversation": outcome.ref}
-
-    def sign(self, body: bytes, at: datetime) -> Request:
-        return told.sign(body, at)
-
-    def ticket(self, stage: Stage) -> RemoteRef:
-        return self.prepare(stage, self.samples[-1])["conversation"]
+        return outcome.ref
 
     def said(self, stage: Stage, ticket: RemoteRef) -> Sequence[Said]:
         comments = [one for _, one in stage.sandbox.store.all("comment") if str(one["ticket_id"]) == ticket.id]

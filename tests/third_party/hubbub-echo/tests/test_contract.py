@@ -12,7 +12,7 @@ from hubbub_echo.sandbox import OURS, EchoSandbox
 from hubbub_echo.source import EchoSource
 
 from hub import Request
-from hub.testkit.contracts import ReplyContract, ReturnsContract, Sample, SourceContract
+from hub.testkit.contracts import ReplyContract, ReturnsContract, Sample, SourceContract, StreamsContract
 from hub.testkit.contracts.replies import Town, Trouble
 from hub.testkit.contracts.returns import Told
 from hub.testkit.fakes import FakeClock
@@ -36,6 +36,24 @@ class TestEchoSource(SourceContract):
     @classmethod
     def samples(cls) -> list[bytes]:
         return [json.dumps(ENTRY).encode()]
+
+
+class TestEchoStreams(StreamsContract):
+    source = EchoSource
+    page = 2
+
+    @classmethod
+    def options(cls, url: str) -> dict[str, Any]:
+        return {"url": url, **OPTIONS}
+
+    def add(self, place: EchoSandbox, text: str) -> str:
+        return place.say("Cleo", text)
+
+    def edit(self, place: EchoSandbox, item: str, text: str) -> None:
+        place.edit(item, text)
+
+    def delete(self, place: EchoSandbox, item: str) -> None:
+        place.delete(item)
 
 
 class EchoTown(Town):
@@ -101,9 +119,9 @@ class TestEchoDestination(ReturnsContract):
     def options(cls, url: str) -> dict[str, Any]:
         return {"url": url, **OPTIONS}
 
-    def sign(self, body: bytes, at: datetime) -> Request:
+    def sign(self, body: bytes, at: datetime, key: str = "s3cret") -> Request:
         stamp = at.isoformat()
-        headers = {"x-echo-time": stamp, "x-echo-signature": SCHEME.sign(stamp.encode() + body, "s3cret")}
+        headers = {"x-echo-time": stamp, "x-echo-signature": SCHEME.sign(stamp.encode() + body, key)}
         return Request("POST", "https://hub.example/in/notes", headers, body, at)
 
     def words(self, sample: Sample, number: int) -> list[str]:

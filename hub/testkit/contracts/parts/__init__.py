@@ -1,0 +1,1 @@
+"""The parts of the larger suites: polling sources, webhooks, destinations."""

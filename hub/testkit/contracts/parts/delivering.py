@@ -1,0 +1,117 @@
+"""A destination on its stage: the author's part, and the engine's part by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any, ClassVar
+
+import pytest
+
+from hub.core.errors import ConnectorError, Rejected, Retryable
+from hub.core.model import RemoteRef
+from hub.sdk.connectors import Connector, Destination, Upsert
+from hub.testkit.contracts.manners import ConnectorContract
+from hub.testkit.contracts.means.witness import watching
+from hub.testkit.contracts.stage import Sample, Stage
+from hub.testkit.fakes import FakeClock
+from hub.testkit.sandbox import SandboxOptions, serve
+
+
+class DeliverySuite(ConnectorContract):
+    """What all tests of a destination stand on."""
+
+    destination: ClassVar[type[Destination[Any]]]
+    samples: ClassVar[Sequence[Sample]]
+    calls_when_refused: ClassVar[int] = 8
+    partial_errors: ClassVar[tuple[type[ConnectorError], ...]] = (Rejected, Retryable)
+    takes_plain_success: ClassVar[bool] = False
+    results_in_order: ClassVar[bool] = False
+    reaches_anywhere: ClassVar[bool] = False
+
+    @classmethod
+    def options(cls, url: str) -> Mapping[str, Any]:
+        """Options of a connection to the sandbox at `url`."""
+        raise TypeError(f"a destination's contract needs options for {url}")
+
+    @classmethod
+    def sandbox_options(cls, clock: FakeClock) -> SandboxOptions:
+        """What the sandbox is built with; its token is "sandbox-token", its clock the destination's."""
+        return SandboxOptions(clock=clock)
+
+    @classmethod
+    def connector(cls) -> type[Connector[Any]]:
+        """The destination."""
+        return cls.destination
+
+    @classmethod
+    def given_options(cls) -> dict[str, Any]:
+        """Options for a server that is not asked."""
+        return dict(cls.options("http://127.0.0.1:9"))
+
+    def make(self, options: Any, clock: FakeClock) -> Destination[Any]:
+        """The destination; override where it takes a `pause` or the like, and give it `clock.sleep`."""
+        del clock
+        return self.destination(options)
+
+    def prepare(self, stage: Stage, sample: Sample) -> Mapping[str, RemoteRef]:
+        """Make what the sample's records hang on (a ticket for comments) and give the references by kind."""
+        del stage, sample
+        return {}
+
+    @contextmanager
+    def play(self, sample: Sample | None = None) -> Iterator[Stage]:
+        """A stage with a fresh sandbox on a free port; what `prepare` made is not in its journal."""
+        module, _, name = self.destination.sandbox.partition(":")
+        assert name, f"{self.destination.__name__} names no sandbox: set `sandbox` to 'module:function'"
+        clock = FakeClock()
+        with (
+            serve(getattr(import_module(module), name)(self.sandbox_options(clock))) as running,
+            watching(clock) as seen,
+        ):
+            options = self.destination.Options.model_validate(dict(self.options(running.url)))
+            made = self.make(options, clock)
+            stage = Stage(made, running.sandbox, clock, make=lambda: self.make(options, clock), seen=seen)
+            try:
+                if sample is not None:
+                    stage.parents = self.prepare(stage, sample)
+                    running.sandbox.journal.clear()
+                yield stage
+            finally:
+                stage.guard.close()
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Each test that asks for a sample runs with each of them."""
+        if "sample" in metafunc.fixturenames:
+            metafunc.parametrize("sample", self.samples, ids=[sample.name for sample in self.samples])
+
+    def made_by(self, sample: Sample) -> Any:
+        """The idempotency class of the sample's writes."""
+        options = self.destination.Options.model_validate(self.given_options())
+        return self.destination(options).idempotency_of(sample.object, sample.operation)
+
+    def may_repeat(self, sample: Sample) -> bool:
+        """True if the same write again changes nothing."""
+        return isinstance(self.made_by(sample), Upsert)
+
+    def assert_delivered(self, stage: Stage, sample: Sample, count: int) -> list[RemoteRef]:
+        """Deliver so many records on a good day; their references."""
+        outcomes = stage.send(stage.deliveries(sample, count))
+        failed = [one.error for one in outcomes.values() if one.error]
+        assert not failed, f"on a good day {len(failed)} of {count} fail, the first with {failed[0]!r}"
+        return [one.ref for one in outcomes.values() if one.ref]
+
+
+def leaves(value: Any) -> list[str]:
+    """The texts in the fields of a record."""
+    if isinstance(value, Mapping):
+        return [leaf for inner in value.values() for leaf in leaves(inner)]
+    return [value] if isinstance(value, str) else []
+
+
+def with_texts(value: Any, text: str) -> Any:
+    """The fields with `text` after each of their sentences; names, keys and numbers stay."""
+    if isinstance(value, Mapping):
+        return {name: with_texts(inner, text) for name, inner in value.items()}
+    return f"{value} {text}" if isinstance(value, str) and " " in value else value

@@ -1,0 +1,205 @@
+"""How a polling source tells what fails, where it goes, and what it says of the credentials and of posts that are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from hub.core.errors import ConnectorError, QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
+from hub.core.model import Signal, Tombstone
+from hub.sdk.connectors import Connector
+from hub.testkit.contracts.means.optional import needs
+from hub.testkit.contracts.means.reader import seconds_between
+from hub.testkit.contracts.means.witness import secrets_of, spilt, strange_hosts
+from hub.testkit.contracts.parts.watch import ODD, OUTAGES, REFUSALS, WAIT, Fault, Watch, WatchSuite
+
+_MISSING: Mapping[str, Fault] = {"404 of a proxy": {"status": 404, "body": "<h1>Not Found</h1>"}}
+_CUT = "an answer that is cut"
+
+
+class TellsFailures(WatchSuite):
+    """A failed call is raised under its name, and never taken for an answer."""
+
+    def _failed(self, watch: Watch, fault: Fault) -> ConnectorError:
+        """The error of a poll under a lasting fault; it gives no item, makes few calls and does not wait."""
+        self.say(watch, 1)
+        self.ready(watch)
+        watch.line.set_faults(fault)
+        before, slept = watch.requests(), watch.seen.slept
+        pulled = watch.reader.poll()
+        assert pulled.error is not None, (
+            f"a poll met {dict(fault)} and raised nothing: the engine takes it for 'nothing new' and no one is told"
+        )
+        assert not pulled.items, "a failed poll gave items"
+        assert watch.requests() - before <= self.calls_when_refused, "it asks again and again: the engine does that"
+        assert watch.seen.slept - slept <= 30, "it sleeps: raise, and the engine comes back in time"
+        return pulled.error
+
+    @pytest.mark.parametrize("name", OUTAGES)
+    def test_an_outage_is_told_as_one(self, name: str) -> None:
+        """Retryable: the engine comes back, and an alert is due after a while."""
+        with self.play() as watch:
+            assert isinstance(error := self._failed(watch, OUTAGES[name]), Retryable), f"{error!r} is not Retryable"
+
+    @pytest.mark.parametrize("name", ODD)
+    def test_an_answer_that_says_nothing_is_a_failed_poll(self, name: str) -> None:
+        """Never "no new items": a proxy's page would silence the source without an alarm."""
+        with self.play() as watch:
+            if name == _CUT and self._reads_a_part(watch):
+                return
+            error = self._failed(watch, ODD[name])
+            assert isinstance(error, Retryable | Rejected), f"{error!r} is neither Retryable nor Rejected"
+
+    def _reads_a_part(self, watch: Watch) -> bool:
+        """True if a document that is cut gives the items before the cut, as readers of broken XML do; the rest comes later."""
+        self.say(watch, 1)
+        self.ready(watch)
+        watch.line.set_faults(ODD[_CUT])
+        return bool(watch.reader.poll().items)
+
+    def test_refused_credentials_are_unauthorised(self) -> None:
+        """The engine pauses the connection and asks a person."""
+        with self.play() as watch:
+            assert isinstance(error := self._failed(watch, {"expired_token": True}), Unauthorised), f"it is {error!r}"
+
+    def test_a_forbidden_call_is_told(self) -> None:
+        """By whatever name: the rights of a token, or a closed list."""
+        with self.play() as watch:
+            error = self._failed(watch, {"status": 403, "body": {"error": "forbidden"}})
+            assert not isinstance(error, Unavailable), "a 403 is no outage: asked again it says the same"
+
+    @pytest.mark.parametrize("form", ["seconds", "date"])
+    def test_retry_after_is_kept(self, form: str) -> None:
+        """In both of its forms (RFC 9110, 10.2.3)."""
+        with self.play() as watch:
+            self.say(watch, 1)
+            self.ready(watch)
+            now = watch.clock.at.replace(microsecond=0)
+            after = str(WAIT) if form == "seconds" else format_datetime(now + timedelta(seconds=WAIT), usegmt=True)
+            headers = {"Retry-After": after, "Date": format_datetime(now, usegmt=True)}
+            self.assert_waits(watch, {"status": 429, "headers": headers, "body": {"error": "slow down"}})
+
+    def test_the_networks_own_429_is_kept(self) -> None:
+        """As its look-alike writes it."""
+        with self.play() as watch:
+            self.say(watch, 1)
+            self.ready(watch)
+            self.assert_waits(watch, {"rate_per_s": 0})
+
+    @needs("reset_headers")
+    def test_the_networks_own_reset_is_kept(self) -> None:
+        """The header by which it says when its window begins anew."""
+        with self.play() as watch:
+            self.say(watch, 1)
+            self.ready(watch)
+            now = watch.clock.at.replace(microsecond=0)
+            headers = {**self.reset_headers(now + timedelta(seconds=WAIT)), "Date": format_datetime(now, usegmt=True)}
+            self.assert_waits(watch, {"status": 429, "headers": headers, "body": {"error": "slow down"}})
+
+    def assert_waits(self, watch: Watch, fault: Fault) -> None:
+        """The poll ends with the network's own pause, and without sleeping through it."""
+        watch.line.set_faults(fault)
+        slept = watch.seen.slept
+        error = watch.reader.poll().error
+        assert isinstance(error, RateLimited | QuotaExhausted), f"a 429 is {error!r}, not RateLimited"
+        assert watch.seen.slept - slept <= 30, "it sleeps through the pause: a worker is lost to it. Raise RateLimited"
+        until = error.until if isinstance(error, QuotaExhausted) else None
+        told = error.retry_after if isinstance(error, RateLimited) else until and seconds_between(until, watch.clock.at)
+        assert told is not None, "how long to wait was not told: the engine would guess"
+        assert told == pytest.approx(WAIT, abs=2), f"the network asks for {WAIT} s, the error says {told}"
+
+    def test_only_declared_hosts_are_asked_and_only_through_the_guard(self) -> None:
+        """Egress is refused to any other; a connection of its own would pass the guard by."""
+        with self.play() as watch:
+            self.say(watch, *range(1, self.page + 2))
+            self.poll(watch)
+            with suppress(ConnectorError):
+                watch.source.check(watch.reader.ctx)
+            assert watch.line.requests or watch.seen.dialled, "no request was seen: does it go through ctx.http?"
+            assert not watch.seen.dialled, (
+                f"it dialled {watch.seen.dialled} by itself: use ctx.http or an adapter of it"
+            )
+            assert not strange_hosts(watch.line.requests, watch.source.egress()), "a host that egress() does not name"
+            if not self.reaches_anywhere:
+                assert "*" not in watch.source.egress(), (
+                    'egress() names "*": name the hosts, or set `reaches_anywhere = True` where any is meant'
+                )
+
+    def test_check_says_who_we_are(self) -> None:
+        """In a few words, and without a secret."""
+        with self.play() as watch:
+            said = watch.source.check(watch.reader.ctx)
+            assert isinstance(said, str), f"check says {said!r}"
+            assert said, "check says nothing"
+            assert not spilt(secrets_of(watch.source.options), said), "check tells a secret"
+
+    def test_check_tells_refused_credentials(self) -> None:
+        """As Unauthorised, which `hub check` shows; "all is well" would be found out days later."""
+        with self.play() as watch:
+            watch.line.set_faults({"expired_token": True})
+            if not secrets_of(watch.source.options):
+                return  # it has no credentials that could be wrong
+            before = watch.requests()
+            said = self._checked(watch)
+            assert isinstance(said, Unauthorised), (
+                f"with refused credentials check says {said!r}: make a call that needs them, and raise Unauthorised"
+            )
+            assert watch.requests() - before <= self.calls_when_refused, "it asks again and again"
+
+    @pytest.mark.parametrize("name", [*OUTAGES, "a page for people", "an empty body"])
+    def test_check_tells_an_outage(self, name: str) -> None:
+        """A proxy's page is no sign that all is well."""
+        with self.play() as watch:
+            if self.source.check is Connector.check:
+                return  # it says that it checks nothing
+            watch.line.set_faults({**OUTAGES, **ODD}[name])
+            said = self._checked(watch)
+            assert isinstance(said, Retryable | Rejected), f"under {name} check says {said!r}"
+
+    def _checked(self, watch: Watch) -> str | ConnectorError:
+        try:
+            return watch.source.check(watch.reader.ctx)
+        except ConnectorError as error:
+            return error
+
+    @needs("delete")
+    def test_a_recheck_finds_what_is_gone_and_nothing_else(self) -> None:
+        """One of three was taken back; none of none is no call."""
+        with self.play() as watch:
+            items = self.say(watch, 1, 2, 3)
+            self.poll(watch)
+            signals = [watch.reader.signal(number) for number in (1, 2, 3)]
+            assert _gone(watch, signals) == [], "a post that stands is told to be gone: it would be erased everywhere"
+            self.delete(watch.place, items[1])
+            assert _gone(watch, signals) == [signals[1].key], "what is gone stays in every CRM"
+            assert _gone(watch, [signals[0], signals[2]]) == []
+            before = watch.requests()
+            assert _gone(watch, []) == []
+            assert watch.requests() == before, "asked about nothing it makes calls"
+
+    @needs("delete")
+    @pytest.mark.parametrize("name", [*OUTAGES, *ODD, *REFUSALS, *_MISSING])
+    def test_a_recheck_during_an_outage_finds_nothing_gone(self, name: str) -> None:
+        """What cannot be told is left out: a tombstone erases the post from every CRM."""
+        with self.play() as watch:
+            self.say(watch, 1, 2)
+            self.poll(watch)
+            signals = [watch.reader.signal(number) for number in (1, 2)]
+            for calls in range(2):
+                watch.line.set_faults({**{**OUTAGES, **ODD, **REFUSALS, **_MISSING}[name], "after": calls})
+                with suppress(ConnectorError):
+                    assert _gone(watch, signals) == [], f"under {name} a post is told to be gone"
+
+
+def _gone(watch: Watch, signals: list[Signal]) -> list[str]:
+    """The keys that a recheck says are gone; each is one that was asked about."""
+    found = list(watch.source.recheck(watch.reader.ctx, signals))
+    assert all(isinstance(one, Tombstone) for one in found), "recheck gives Tombstones"
+    assert {one.key for one in found} <= {one.key for one in signals}, "a tombstone for a post that was not asked about"
+    late = [one.at for one in found if one.at.tzinfo is None or one.at > watch.clock.at]
+    assert not late, f"a tombstone of {late}: its time is aware and not in the future"
+    return [one.key for one in found]

@@ -1,0 +1,128 @@
+"""A network just large enough to be answered, and a source that answers there with the engine's part played by hand."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any
+
+import msgspec
+
+from hub.core.errors import ConnectorError
+from hub.core.keys import idempotency_key
+from hub.core.model import RawItem, RemoteRef, Reply, Signal, Translated
+from hub.sdk.connectors import Context, Source
+from hub.testkit.contracts.means.witness import Witness, secrets_of, spilt
+from hub.testkit.fakes import FakeClock, FaultyHttp
+
+
+class Trouble(Enum):
+    """What the next post of ours meets."""
+
+    LOST = "it is done, and the connection breaks before the answer"
+    CUT = "nothing is done, and the connection breaks"
+    REVOKED = "the account's credentials are refused"
+    LIMIT = "too many posts: wait 30 seconds"
+    REFUSED = "the network does not like the text"
+
+
+class Town(ABC):
+    """A network just large enough: somebody calls us, and we may answer. `url` is where it is reached."""
+
+    url: str
+
+    @abstractmethod
+    def call_us(self, text: str, *, private: bool = False) -> bytes:
+        """Somebody calls our account; the payload as the source would get it. `private`: for us alone."""
+
+    @abstractmethod
+    def answers(self) -> Sequence[bytes]:
+        """What our account has posted, each as the source would get it, oldest first."""
+
+    @abstractmethod
+    def delete(self, payload: bytes) -> None:
+        """The author takes a post back."""
+
+    @abstractmethod
+    def suspend(self, payload: bytes) -> None:
+        """The author's account is hidden for a while."""
+
+    @abstractmethod
+    def go_down(self) -> None:
+        """From now on every call fails on the network's side."""
+
+    @abstractmethod
+    def trouble(self, what: Trouble) -> None:
+        """The next post of our account meets this."""
+
+
+@dataclass
+class Outlet:
+    """A source, its town and the engine's part played by hand."""
+
+    source: Source[Any]
+    town: Town
+    ctx: Context
+    clock: FakeClock
+    line: FaultyHttp
+    seen: Witness
+    replies: int = field(default=0)
+
+    def restart(self) -> None:
+        """Begin in another process: what the source kept in itself is gone."""
+        self.source = type(self.source)(self.source.options)
+
+    def heard(self, payload: bytes) -> tuple[Signal, RawItem]:
+        """The signal of a payload, with its raw item."""
+        external_id, revision = self.source.identify(payload)
+        raw = RawItem(self.ctx.connection, self.source.name, payload, self.clock(), external_id, revision=revision)
+        found = self.source.translate(raw)
+        assert isinstance(found, Translated), "a post that calls us is a signal"
+        return found.signals[0], raw
+
+    def answer(self, payload: bytes, text: str = "We are on it.") -> Reply:
+        """An agent's answer, as the engine gives it for its first attempt."""
+        signal, raw = self.heard(payload)
+        found = self.source.translate(raw)
+        assert isinstance(found, Translated)
+        author = next((one for one in found.authors if one.key == signal.author_key), None)
+        self.replies += 1
+        key = idempotency_key("sources/test", "reply", signal.key, operation="reply", seq=self.replies)
+        return Reply(key, text, signal, author, raw, agent="Kim")
+
+    def again(self, reply: Reply, *, after: timedelta = timedelta(seconds=5)) -> Reply:
+        """The next attempt."""
+        first = reply.first_sent_at or self.clock()
+        self.clock.advance(after.total_seconds())
+        return msgspec.structs.replace(reply, attempt=reply.attempt + 1, first_sent_at=first)
+
+    def send(self, reply: Reply) -> RemoteRef:
+        """Post it; no error tells a secret, and a reference names something."""
+        try:
+            return _sound(self.source.reply(self.ctx, reply))
+        except ConnectorError as error:
+            told = f"{error} {error.code} {msgspec.json.encode(error.details).decode()}"
+            assert not spilt(secrets_of(self.source.options), told, vars(error)), "an error tells a secret"
+            raise
+        except AssertionError:
+            raise
+        except Exception as error:
+            raise AssertionError(
+                f"reply lets a bug out ({type(error).__name__}: {error}): no one could tell whether it was posted. Raise "
+                "Uncertain where it may have been"
+            ) from error
+
+    def ids(self) -> list[str]:
+        """The native ids of what our account has posted."""
+        return [self.heard(payload)[0].native_id for payload in self.town.answers()]
+
+
+def _sound(ref: RemoteRef) -> RemoteRef:
+    assert isinstance(ref, RemoteRef), f"reply gives {ref!r}, the engine wants a RemoteRef"
+    assert isinstance(ref.id, str), f"{ref!r} names nothing: what the network did not name is no proof"
+    assert ref.id.strip() not in ("", "None"), f"{ref!r} names nothing: what the network did not name is no proof"
+    assert ref.url is None or ref.url.startswith(("https://", "http://")), f"{ref.url} is no web address"
+    return ref

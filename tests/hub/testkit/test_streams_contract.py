@@ -1,0 +1,53 @@
+"""The contract of polling sources passes a well-made one and catches each kind of careless one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub.testkit.contracts.streams import StreamsContract
+from tests.hub.testkit import cries
+from tests.hub.testkit.careless_cries import CARELESS
+from tests.hub.testkit.trial import assert_caught
+
+
+class TestCriesStreams(StreamsContract):
+    """The whole suite over a good source."""
+
+    source = cries.CriesSource
+    page = cries.SHOWN
+
+    @classmethod
+    def options(cls, url: str) -> Mapping[str, Any]:
+        return {"url": url, "token": "sandbox-token"}
+
+    @classmethod
+    def readme(cls) -> Path:
+        return Path(cries.__file__)
+
+    def add(self, place: cries.CriesSandbox, text: str) -> str:
+        return place.cry(f"<p>{text}</p>")
+
+    def add_html(self, place: cries.CriesSandbox, html: str) -> str:
+        return place.cry(html)
+
+    def add_at(self, place: cries.CriesSandbox, text: str, at: datetime) -> str:
+        return place.cry(f"<p>{text}</p>", at)
+
+    def edit(self, place: cries.CriesSandbox, item: str, text: str) -> None:
+        place.edit(item, f"<p>{text}</p>")
+
+    def delete(self, place: cries.CriesSandbox, item: str) -> None:
+        place.store.remove("cries", item)
+
+    def reset_headers(self, at: datetime) -> Mapping[str, str]:
+        return {"X-Cries-Reset": at.isoformat()}
+
+
+@pytest.mark.parametrize(("cls", "test"), CARELESS, ids=[f"{cls.__name__} {test}" for cls, test in CARELESS])
+def test_a_careless_source_is_caught(cls: type[cries.CriesSource], test: str) -> None:
+    assert_caught(type(cls.__name__, (TestCriesStreams,), {"source": cls}), test)
