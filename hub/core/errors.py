@@ -36,7 +36,7 @@ class HubError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a file: where, what, and the way out."""
+    """One thing that is wrong in a file: the place, the fault, and the way out."""
 
     file: str
     path: str
@@ -131,7 +131,7 @@ class Unauthorised(ConnectorError):
 
 
 class Rejected(ConnectorError):
-    """The vendor refused this record; `field` names the culprit where it is known."""
+    """The vendor refused this record; `field` names the culprit if it is known."""
 
     def __init__(
         self, message: str = "", *, field: str | None = None, code: str = "", details: dict[str, Any] | None = None

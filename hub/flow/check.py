@@ -29,7 +29,7 @@ class Tried:
 
 
 def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
-    """Everything that is wrong in the files, without touching the network or the database."""
+    """Return everything that is wrong in the files, without touching the network or the database."""
     found: list[Problem] = []
     finders: dict[str, Any] = {
         "sources": registry.source,
@@ -46,14 +46,14 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
 
 
 def unheard_alerts(settings: Settings) -> Iterator[Problem]:
-    """Why alerts would reach nobody: secrets that cannot be read, a library that is not there."""
+    """Yield why alerts would be sent to no address: secrets that cannot be read, a library that is not there."""
     if settings.alerts.urls and find_spec("apprise") is None:
         yield Problem(str(settings.file), "alerts.urls", "alerts need 'apprise'", "pip install 'hubbub[alerts]'")
     yield from _problems(partial(read_secrets, settings, settings.alerts.urls, at="alerts.urls"))
 
 
 def ways_back(settings: Settings, registry: Registry) -> Iterator[Problem]:
-    """What flows back to nowhere: two connections behind one door, directions that nothing follows."""
+    """Yield what flows back to no place: two connections behind one door, directions that nothing follows."""
     for name, section in settings.destinations.items():
         try:
             able = registry.destination(section.plugin).capabilities
@@ -141,7 +141,7 @@ def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterato
 
 
 def used_mappings(hub: Hub, name: str) -> list[str]:
-    """The mappings of a destination that rules use, with those that they require or turn into."""
+    """Return the mappings of a destination that rules use, with those that they require or turn into."""
     waiting = [target.mapping for rule in hub.book.rules.rules for target in rule.deliver if target.destination == name]
     used: dict[str, None] = {}
     while waiting:
@@ -154,7 +154,7 @@ def used_mappings(hub: Hub, name: str) -> list[str]:
 
 
 def misfits(mapping: CompiledMapping, objects: Any) -> Iterator[str]:
-    """Where a mapping does not fit the destination's object: unknown or read-only fields, required ones left out."""
+    """Yield what in a mapping does not fit the destination's object: unknown or read-only fields, required ones left out."""
     spec = mapping.spec
     info: ObjectInfo | None = objects.get(spec.object) or objects.get("*")
     if info is None:

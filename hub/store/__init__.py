@@ -55,7 +55,7 @@ class Store:
 
 
 def open_store(url: str) -> Store:
-    """The store at a database URL: `sqlite:///path` or `postgresql://...`."""
+    """Open the store at a database URL: `sqlite:///path` or `postgresql://...`."""
     return Store(open_database(url))
 
 

@@ -1,4 +1,4 @@
-"""Records at destinations that stand for people and accounts: told by somebody, inherited, given back."""
+"""Records at destinations that stand for people and accounts: told by a person, inherited, given back."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class References:
             conn.execute(self.database.upsert(refs, index=_PLACE, update=["remote_id", "url"]), [_row(one)])
 
     def drop(self, one: Reference) -> bool:
-        """Forget which record stands for a person or account, False where none did. The next signal makes one anew."""
+        """Forget which record stands for a person or account, False if none did. The next signal makes a new one."""
         with self.database.write() as conn:
             mine = refs.c.destination == one.destination, refs.c.provides == one.provides
             if conn.execute(select(refs.c.remote_id).where(*mine)).first() is None:
@@ -51,12 +51,12 @@ class References:
         return True
 
     def of(self, keys: Sequence[str]) -> list[Reference]:
-        """All records that stand for these people and accounts."""
+        """Return all records that stand for these people and accounts."""
         with self.database.read() as conn:
             return [one for part in chunks(keys) for one in _of(conn, part)]
 
     def adopt(self, author_key: str, person_key: str, places: Collection[tuple[str, str]]) -> int:
-        """Let an author's records at these (destination, object) stand for the person too, where there is none yet."""
+        """Let an author's records at these (destination, object) stand for the person too, if it has none there yet."""
         wanted = [(destination, f"author:{object_}:{author_key}") for destination, object_ in sorted(places)]
         place = tuple_(refs.c.destination, refs.c.provides)
         with self.database.write() as conn:
@@ -70,12 +70,12 @@ class References:
 
 
 def inherit(database: Database, conn: Connection, loser: str, winner: str) -> None:
-    """Let what stands for one person stand for another too, where that has none of its own."""
+    """Let what stands for one person stand for another too, if that has none of its own."""
     _give(database, conn, _of(conn, [loser]), winner)
 
 
 def give_back(conn: Connection, owner: tuple[str, str], person_key: str) -> None:
-    """Take from a person the records that stand for somebody else (a kind and a key) too."""
+    """Take from a person the records that stand for another (a kind and a key) too."""
     kind, key = owner
     for one in _of(conn, [person_key]):
         other = one._replace(kind=kind, key=key)
@@ -96,7 +96,7 @@ def _give(database: Database, conn: Connection, found: Sequence[Reference], key:
 
 
 def _of(conn: Connection, keys: Sequence[str]) -> list[Reference]:
-    # Written out, as the index has it: a database uses a partial index only where it sees its condition.
+    # Written out, as the index has it: a database uses a partial index only if it sees the index's condition.
     query = select(refs).where(among(refs.c.record_key, keys), text(PEOPLES_NEED))
     return [_reference(row) for row in conn.execute(query.order_by(refs.c.destination, refs.c.object))]
 

@@ -96,7 +96,7 @@ def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, told: 
 def _is_doubt(hub: Hub, row: Sent, told: Told) -> bool:
     """Return True if the engine must find out first if a row is there: one that a person lets go on after a doubt goes on.
 
-    A doubt that was left to a person is looked into again where the hub itself can: an erasure does not wait for one.
+    A doubt that was left to a person is looked into again if the hub itself can: an erasure does not wait for one.
     """
     if row.operation == "upsert" or row.destination not in hub.settings.destinations:
         return False
@@ -104,7 +104,7 @@ def _is_doubt(hub: Hub, row: Sent, told: Told) -> bool:
 
 
 def _plan_tombstones(hub: Hub, fall: Fall, own: Sequence[Sent]) -> None:
-    """A tombstone for each record that is, or may be, at a destination."""
+    """Plan a tombstone for each record that is, or may be, at a destination."""
     reasons: dict[str, str] = {}
     seen: set[tuple[str, str, str, str]] = set()
     for row in reversed(own):
@@ -120,7 +120,7 @@ def _plan_tombstones(hub: Hub, fall: Fall, own: Sequence[Sent]) -> None:
 
 
 def _may_be_there(row: Sent) -> bool:
-    """An upsert finds its record by key whatever became of the attempt; anything else may be there if nobody denied it."""
+    """Return True if a record may be there: an upsert finds it by key after any attempt; anything else, unless it was denied."""
     if row.state == "review" and not row.was_sent:
         return False
     is_there = row.state in MAYBE_THERE or row.was_let_go or row.remote_id is not None
@@ -144,7 +144,7 @@ def _tombstone(row: Sent) -> Record:
 
 
 def cannot_take_back(hub: Hub, name: str) -> str:
-    """Why a destination cannot be asked to take something back; "" where it can."""
+    """Return why a destination cannot be asked to take something back; "" if it can."""
     section = hub.settings.destinations.get(name)
     if section is None:
         return f"cannot be taken back there: the destination '{name}' is not configured any more"
@@ -172,7 +172,7 @@ def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> 
         elif empty:
             record = replace(_tombstone(newest), operation=newest.operation, fields=empty)
             record = replace(record, stable=f"{ERASED}:{digest(newest.record_key, str(newest.seq))}")
-            # Told by a signal that falls, or nobody would find its receipt.
+            # Told by a signal that falls, or its receipt would not be found.
             cause = last.signal_key if last.signal_key in fall.reasons else next(iter(fall.said), last.signal_key)
             fall.planned.append(Planned(record, cause or "", last.rule or ""))
         changed = [row._replace(fields=bare[row.id]) for row in rows if bare[row.id] != row.fields]
@@ -215,7 +215,7 @@ def _blank(hub: Hub, conn: Connection, fall: Fall) -> None:
 
 
 def finish(hub: Hub, *, slice_s: float = 1.0) -> int:
-    """Close erasures whose last receipt is in, for a time slice; what answers said meanwhile is emptied too. Returns how many."""
+    """Close erasures whose last receipt is in, for a time slice; redact what answers have said since. Return how many."""
     end, done = monotonic() + slice_s, 0
     while True:
         with hub.store.database.read() as conn:
@@ -240,9 +240,9 @@ def _gone(hub: Hub, conn: Connection, keys: Sequence[str]) -> list[Sent]:
 
 
 def erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
-    """Take back what these tombstones name, in transactions of its own, and ring; returns the destinations asked.
+    """Take back what these tombstones name, in transactions of its own, and ring; return the destinations asked.
 
-    Raises HubError where the rows were being sent each time that it tried; what was taken back until then stays so.
+    Raises HubError if the rows were being sent each time that it tried; what was taken back until then stays so.
     """
     if not tombstones:
         return []
@@ -253,13 +253,13 @@ def erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
 
 
 def lighten(hub: Hub, tombstones: Sequence[Tombstone]) -> None:
-    """Take back the most of it where it is much: others who want to write would else wait too long for one transaction."""
+    """Take back the most of it if it is much: others who want to write would else wait too long for one transaction."""
     for part in _slices(hub, tombstones):
         _erase(hub, part)
 
 
 def _slices(hub: Hub, tombstones: Sequence[Tombstone]) -> Iterator[list[Tombstone]]:
-    """The signals that fall with these tombstones, some at a time; none where they are few."""
+    """Yield the signals that fall with these tombstones, some at a time; nothing if they are few."""
     stones = {stone.key: stone for stone in tombstones}
     if not stones:
         return

@@ -11,7 +11,7 @@ from hub.store.erasures import Sent
 
 
 def forget_people(hub: Hub, conn: Connection, author_keys: Sequence[str], rows: Sequence[Sent]) -> None:
-    """Forget who was behind erased authors, where nobody else is: here and in the ledger's `rows`, of all their kin.
+    """Forget the people who have no author but erased ones: here and in the ledger's `rows`, of all their kin.
 
     Records that are there are for the people who work with them; what was never sent is not sent any more. Raises Conflict
     if a row is being sent.
@@ -27,7 +27,7 @@ def forget_people(hub: Hub, conn: Connection, author_keys: Sequence[str], rows: 
 
 
 def adopt(hub: Hub, author_key: str, person_key: str) -> int:
-    """Let records that an author has already be the linked person's, where mappings write those by person; returns how many.
+    """Let an author's records be the linked person's, if mappings write those by person; return how many.
 
     Else the person's first record would stand beside the author's.
     """

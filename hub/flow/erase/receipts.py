@@ -10,7 +10,7 @@ from hub.runtime import Hub
 
 
 def receipts(hub: Hub, key: str) -> list[dict[str, Any]]:
-    """What each destination was asked because a signal or an author is gone, and what came of it, oldest first."""
+    """Return what each destination was asked because a signal or an author is gone, and the result, oldest first."""
     found: list[dict[str, Any]] = []
     rows = hub.store.erasures.receipts(key)
     undecided = {one.id: one.head for one in hub.store.held.undecided([row["id"] for row in rows])}

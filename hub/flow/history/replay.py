@@ -23,31 +23,31 @@ class Progress(Protocol):
     """Who is told how far a run is."""
 
     def begin(self, step: str, total: int) -> None:
-        """A step of so many parts begins."""
+        """Begin a step of so many parts."""
 
     def advance(self, done: int) -> None:
-        """So many more of them are done."""
+        """Count so many more of them as done."""
 
     def end(self) -> None:
-        """All is done, and can be looked at."""
+        """End: all is done, and can be looked at."""
 
 
 class Silent(Progress):
-    """Tells nobody."""
+    """Tells of no progress."""
 
     def begin(self, step: str, total: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def advance(self, done: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def end(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 @dataclass
 class Run:
-    """A finished run: what was read, how it differs, and, where it was sent, how many deliveries were planned."""
+    """A finished run: what was read, how it differs, and, if it was sent, how many deliveries were planned."""
 
     book: Rulebook
     scope: Scope
@@ -108,7 +108,7 @@ def _send(hub: Hub, run_: Run, progress: Callable[[int], None]) -> None:
 
 
 def _plan(hub: Hub, run_: Run, part: Sequence[Wish]) -> dict[str, int]:
-    """Plan what differs of a part in one transaction, with the traces that go with it; counts by destination."""
+    """Plan what differs of a part in one transaction, with the traces that go with it; count by destination."""
     for _ in range(TRIES):
         with suppress(Conflict):
             return _try_to_plan(hub, run_, part)

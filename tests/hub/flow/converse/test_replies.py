@@ -209,7 +209,7 @@ def test_where_nobody_can_tell_a_person_decides_and_the_agent_knows(new_stage: N
     stage.answer()
     (row,) = stage.rows("reply")
     assert (row["state"], len(stage.talk.posted)) == ("review", 1)
-    assert stage.notes()[0].startswith("It may have been posted on Lines, and nobody can tell")
+    assert stage.notes()[0].startswith("In doubt: it may have been posted on Lines")
 
 
 def test_a_worker_killed_while_it_posts_posts_nothing_twice(new_stage: NewStage) -> None:

@@ -82,7 +82,7 @@ def test_nobody_is_linked_and_nothing_is_made_and_the_explanation_says_so(made: 
     assert got(made) == []
     assert told is not None
     assert told.notes == (
-        "memo/contact: nobody is linked to the author",
+        "memo/contact: no person is linked to the author",
         "memo/company: no account is known of the author",
     )
 

@@ -144,7 +144,7 @@ def test_where_nobody_can_look_a_person_is_called(new_hub: NewHub) -> None:
     assert (states(made), receipt["waits_for"]) == ({"create": "review", "tombstone": "pending"}, row["id"])
     (alert,) = judge(look(made.hub, arrivals_known=False), made.hub.settings.alerts)
     assert (alert.key, alert.severity) == ("erasure:memo", "critical")
-    assert alert.text == f"1 erasures at memo wait for a person: nobody can tell whether delivery {row['id']} was made"
+    assert alert.text == f"1 erasures at memo wait for a person: delivery {row['id']} is in doubt"
 
 
 def test_once_a_person_has_decided_the_erasure_goes_on(new_hub: NewHub) -> None:
