@@ -68,8 +68,9 @@ HUB = Actor("hub", "hub", "admin")
 
 _ALL = frozenset(ROLES)
 _ADMIN = frozenset[Role]({"admin"})
-_MANAGERS = _ADMIN | {"manager"}
-_AGENTS = _MANAGERS | {"agent"}
+_MANAGERS = frozenset[Role]({"manager", "admin"})
+_AGENTS = frozenset[Role]({"agent", "manager", "admin"})
+_ANALYSTS = frozenset[Role]({"analyst", "manager", "admin"})
 
 TABLE: Mapping[str, frozenset[Role]] = {
     "alerts.see": _ALL,
@@ -86,7 +87,7 @@ TABLE: Mapping[str, frozenset[Role]] = {
     "erasures.see": _ALL,
     "health.see": _ALL,
     "history.replay": _ADMIN,
-    "history.see": _MANAGERS | {"analyst"},
+    "history.see": _ANALYSTS,
     "people.add": _AGENTS,
     "people.change": _AGENTS,
     "people.link": _AGENTS,
@@ -98,7 +99,6 @@ TABLE: Mapping[str, frozenset[Role]] = {
     "people.unref": _AGENTS,
     "replies.approve": _AGENTS,
     "replies.refuse": _AGENTS,
-    "rules.see": _ALL,
     "signals.poll": _ADMIN,
     "signals.retry": _MANAGERS,
     "signals.see": _ALL,
