@@ -83,20 +83,23 @@ def _problems(attempt: Any) -> list[Problem]:
     return []
 
 
-def try_connections(hub: Hub) -> Iterator[Tried]:
-    """Try each enabled source and destination; a destination's mappings are held against its fields."""
+def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) -> Iterator[Tried]:
+    """Try each enabled source and destination; a destination's mappings are held against its fields.
+
+    `works` is called with the lane of each outlet whose connection is fine.
+    """
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
         tried = _try(name, partial(_check_source, hub, name))
         yield tried
         if tried.fine:
-            hub.store.connections.resume(str(Lane("reply", name)), now=hub.now())
+            works(Lane("reply", name))
     for name in (name for name, section in hub.settings.enrichers.items() if section.enabled):
         yield _try(name, partial(_check_enricher, hub, name))
     for name in (name for name, section in hub.settings.destinations.items() if section.enabled):
         tried = _try(name, partial(_check_destination, hub, name))
         yield tried
         if tried.fine:
-            hub.store.connections.resume(name, now=hub.now())
+            works(Lane("deliver", name))
             yield from _try_mappings(hub, name, hub.destination(name))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from hub.core.retry import Standing
 from hub.sdk.connectors import State
@@ -29,20 +29,22 @@ class Connections:
             update = ["state", "reason", "paused_until", "at"]
             conn.execute(self.database.upsert(connections, index=["name"], update=update), [row])
 
-    def resume(self, name: str, *, now: datetime) -> None:
-        """End a pause, close the breaker."""
-        self.change(name, lambda _: Standing(), now=now)
+    def resume(self, name: str, *, now: datetime, conn: Connection | None = None) -> bool:
+        """End a pause, close the breaker; False if the connection was fine already."""
+        return self.change(name, lambda _: Standing(), now=now, conn=conn)
 
     def standing(self, name: str) -> Standing:
         """Return how a connection stands; one that never failed is fine."""
         with self.database.read() as conn:
             return _standing(conn.execute(select(connections).where(connections.c.name == name)).first())
 
-    def change(self, name: str, step: Callable[[Standing], Standing], *, now: datetime) -> bool:
-        """Take a step from a connection's standing to the next, under its lock. Return True if the step changed something."""
+    def change(
+        self, name: str, step: Callable[[Standing], Standing], *, now: datetime, conn: Connection | None = None
+    ) -> bool:
+        """Take a step from a connection's standing to the next, alone; False where the step changes nothing."""
         query = select(connections).where(connections.c.name == name).with_for_update()
-        with self.database.write() as conn:
-            row = conn.execute(query).first()
+        with self.database.within(conn) as within:
+            row = within.execute(query).first()
             old = _standing(row)
             new = step(old)
             if new == old:
@@ -57,7 +59,7 @@ class Connections:
                 "openings": new.openings,
             }
             upsert = self.database.upsert(connections, index=["name"], update=list(update))
-            conn.execute(upsert, [{"name": name, **update}])
+            within.execute(upsert, [{"name": name, **update}])
         return True
 
     def paused(self, *, now: datetime) -> dict[str, str]:

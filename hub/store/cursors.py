@@ -19,12 +19,12 @@ class Cursors:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def declare(self, sources: Sequence[str], *, now: datetime) -> None:
+    def declare(self, sources: Sequence[str], *, now: datetime, conn: Connection | None = None) -> None:
         """Make sure that each source has a cursor."""
         rows = [{"source": name, "due_at": now} for name in sources]
         if rows:
-            with self.database.write() as conn:
-                conn.execute(self.database.insert_new(cursors), rows)
+            with self.database.within(conn) as within:
+                within.execute(self.database.insert_new(cursors), rows)
 
     def claim(self, source: str, *, now: datetime, early: bool = False) -> tuple[str, Any] | None:
         """Lease a source's cursor: (token, value), None if it is not due or another worker polls. `early` polls now."""

@@ -47,7 +47,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
-from hub.core.errors import ConfigError, HubError, Problem
+from hub.core.errors import ConfigError, Problem, StoreUnavailable, WrongRevision
 from hub.store.schema import json_text, storable
 
 T = TypeVar("T")
@@ -60,14 +60,6 @@ OUTAGES = frozenset(
 MIGRATION_LOCK = 0x48554242  # any number that no other program on this database uses
 NAP_S = 0.002  # between two tries to take the write lock
 PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-
-
-class StoreUnavailable(HubError):
-    """The database cannot take it now (locked, full, or away): try again later."""
-
-
-class WrongRevision(HubError):
-    """The database has another revision than this program: run `hub db upgrade`."""
 
 
 class Database:
@@ -106,6 +98,15 @@ class Database:
             if not self.is_sqlite:
                 conn.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield conn
+
+    @contextmanager
+    def within(self, conn: Connection | None) -> Iterator[Connection]:
+        """Write in the caller's transaction, or, without one, in a transaction of its own."""
+        if conn is not None:
+            yield conn
+            return
+        with self.write() as own:
+            yield own
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Return the dialect's insert, which knows ON CONFLICT."""

@@ -127,12 +127,13 @@ class Inbox:
         with self.database.read() as conn:
             return conn.execute(self._due(now).with_only_columns(T.c.id).limit(1)).first() is not None
 
-    def retry(self, ids: Sequence[int] | None, *, now: datetime) -> int:
-        """Take failed and quarantined rows up again, all of them if `ids` is None; return how many."""
+    def retry(self, ids: Sequence[int] | None, *, now: datetime, conn: Connection | None = None) -> int:
+        """Take failed and quarantined rows up again, all of them where `ids` is None; returns how many."""
         failed = T.c.state.in_(("failed", "quarantined"))
         wanted = failed if ids is None else and_(failed, among(T.c.id, ids))
-        with self.database.write() as conn:
-            return conn.execute(update(T).where(wanted).values(state="new", losses=0, note=None, due_at=now)).rowcount
+        again = update(T).where(wanted).values(state="new", losses=0, note=None, due_at=now)
+        with self.database.within(conn) as within:
+            return within.execute(again).rowcount
 
     def open_counts(self) -> tuple[int, int]:
         """Count the rows that wait, and those that could not be translated."""

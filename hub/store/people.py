@@ -47,21 +47,21 @@ class People:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def add(self, name: str, *, now: datetime, **values: Any) -> Person:
-        """Add a person; `values` are other fields of Person. Raises NoAccount if a company has no domain."""
+    def add(self, name: str, *, now: datetime, conn: Connection | None = None, **values: Any) -> Person:
+        """Make a person; `values` are other fields of Person. Raises NoAccount if a company has no domain."""
         person = _told(Person(f"person:{digest(name, now.isoformat())}", name), values)
         row = {"key": person.key, "merged_into": None, "created_at": now, "body": person, "account": person.account_key}
-        with self.database.write() as conn:
-            conn.execute(self.database.insert_new(people), [row])
+        with self.database.within(conn) as within:
+            within.execute(self.database.insert_new(people), [row])
         return person
 
-    def change(self, key: str, **values: Any) -> Person:
+    def change(self, key: str, *, conn: Connection | None = None, **values: Any) -> Person:
         """Change fields of a person that is there. Raises NoAccount if a company has no domain."""
-        with self.database.write() as conn:
-            held = conn.execute(select(people.c.body).where(people.c.key == key).with_for_update()).one()
+        with self.database.within(conn) as within:
+            held = within.execute(select(people.c.body).where(people.c.key == key).with_for_update()).one()
             person = _told(msgspec.convert(held.body, Person), values)
             new = {"body": person, "account": person.account_key}
-            conn.execute(update(people).where(people.c.key == key).values(new))
+            within.execute(update(people).where(people.c.key == key).values(new))
         return person
 
     def get(self, key: str) -> Person | None:
@@ -77,46 +77,48 @@ class People:
         with self.database.read() as conn:
             return [_person(row) for row in conn.execute(query)]
 
-    def link(self, link: IdentityLink) -> None:
-        """Link an author to a person. Raises NotLinked if there is no ground or no person, or if it is linked already."""
+    def link(self, link: IdentityLink, *, conn: Connection | None = None) -> None:
+        """Link an author to a person. Raises NotLinked without a ground or a person, or if it is linked already."""
         if reason := wrong_with(link):
             raise NotLinked(reason)
-        with self.database.write() as conn:
-            if conn.scalar(select(people.c.key).where(people.c.key == link.person_key)) is None:
+        with self.database.within(conn) as within:
+            if within.scalar(select(people.c.key).where(people.c.key == link.person_key)) is None:
                 raise NotLinked(f"there is no person {link.person_key}")
             insert = self.database.insert_new(links).values(msgspec.structs.asdict(link)).returning(links.c.id)
-            if conn.scalar(insert) is None:
+            if within.scalar(insert) is None:
                 raise NotLinked("this author is linked already: revoke that link first")
 
-    def unlink(self, author_key: str, *, now: datetime) -> bool:
-        """Revoke an author's link; False if there is none. The revoked link stays as history."""
+    def unlink(self, author_key: str, *, now: datetime, conn: Connection | None = None) -> None:
+        """Revoke an author's link; the revoked link stays as history. Raises NotLinked if there is none."""
         active = links.c.author_key == author_key, _ACTIVE
-        with self.database.write() as conn:
-            return conn.execute(update(links).where(*active).values(revoked_at=now)).rowcount == 1
+        with self.database.within(conn) as within:
+            if within.execute(update(links).where(*active).values(revoked_at=now)).rowcount != 1:
+                raise NotLinked(f"{author_key} is linked to no person: `hub people show` lists a person's links")
 
-    def merge(self, loser: str, winner: str) -> None:
-        """Merge a person into another, also in CRMs that have no record of the other yet.
+    def merge(self, loser: str, winner: str, *, conn: Connection | None = None) -> None:
+        """Let one person take another's place, also in CRMs where it has no record of its own yet.
 
-        The links stay, so that it can be undone. Raises NotLinked if it would end in a circle or one of them is not there.
+        The links stay where they are, so that it can be undone. Raises NotLinked if it would end in a circle or one of
+        them is not there.
         """
-        with self.database.write() as conn:
-            final = _final(conn, winner)
+        with self.database.within(conn) as within:
+            final = _final(within, winner)
             if winner == loser or final in (None, loser):
                 raise NotLinked("a person cannot be merged into itself, or into one that is not there")
             alone = people.c.key == loser, people.c.merged_into.is_(None)
-            if conn.execute(update(people).where(*alone).values(merged_into=winner)).rowcount != 1:
+            if within.execute(update(people).where(*alone).values(merged_into=winner)).rowcount != 1:
                 raise NotLinked(f"there is no person {loser}, or it is merged already")
-            inherit(self.database, conn, loser, final or winner)
+            inherit(self.database, within, loser, final or winner)
 
-    def unmerge(self, loser: str) -> bool:
-        """Undo a merge; False if there is none."""
-        with self.database.write() as conn:
-            winner = _final(conn, loser)
-            if winner in (None, loser):
-                return False
-            give_back(conn, ("person", loser), winner or "")
-            conn.execute(update(people).where(people.c.key == loser).values(merged_into=None))
-        return True
+    def unmerge(self, loser: str, *, conn: Connection | None = None) -> str:
+        """Undo a merge; returns whose place is given back. Raises NotLinked if the person is not merged."""
+        with self.database.within(conn) as within:
+            winner = _final(within, loser)
+            if winner is None or winner == loser:
+                raise NotLinked(f"{loser} is not merged into another")
+            give_back(within, ("person", loser), winner)
+            within.execute(update(people).where(people.c.key == loser).values(merged_into=None))
+        return winner
 
     def links_of(self, *, author_key: str | None = None, person_key: str | None = None) -> list[IdentityLink]:
         """Return links, revoked ones too, oldest first."""

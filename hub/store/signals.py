@@ -46,7 +46,7 @@ class Wanted(NamedTuple):
     """Which signals a page holds: newest first, or, with `after`, oldest first from there on. None: any.
 
     `sentiment` is a label's value, or "uncertain": a model's confidence is less than `unsure_below`. `text` is looked for in
-    the latest SEARCHED signals only.
+    the latest SEARCHED signals only. `sources` are those that may be seen.
     """
 
     network: str | None = None
@@ -57,6 +57,7 @@ class Wanted(NamedTuple):
     after: int | None = None
     limit: int = 50
     unsure_below: float = 0.0
+    sources: frozenset[str] | None = None
 
 
 SEARCHED = 50_000
@@ -247,6 +248,8 @@ _KNOWN = select(A.c.key, A.c.handle, A.c.first_seen, A.c.body)
 
 
 def _filters(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.sources is not None:
+        yield among(S.c.source, sorted(wanted.sources))
     if wanted.network is not None:
         yield S.c.network == wanted.network
     if wanted.matched is not None:

@@ -89,13 +89,11 @@ def _is_told(error: object, reason: str) -> bool:
 # --------------------------------------------------------------------------------------------------------------- notes
 
 
-def discard(hub: Hub, ids: Sequence[int], *, note: str) -> int:
-    """Give deliveries up for good; agents are told of refused replies in the same transaction. Return how many."""
-    desks = desks_of(hub)
+def give_up(hub: Hub, conn: Connection, ids: Sequence[int], *, note: str, desks: frozenset[str]) -> int:
+    """Give deliveries up for good; agents are told of refused replies in the same transaction. Returns how many.
 
-    def also(conn: Connection) -> None:
-        follow_up(hub, conn, ids, desks=desks)
-
-    count = hub.store.outbox.discard(ids, note=note, now=hub.now(), also=also)
-    ring_outlets(hub, hub.settings.destinations)
+    `desks` are the destinations that take notes (see `desks_of`). The caller rings for them after its commit.
+    """
+    count = hub.store.outbox.discard(ids, note=note, now=hub.now(), conn=conn)
+    follow_up(hub, conn, ids, desks=desks)
     return count

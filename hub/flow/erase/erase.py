@@ -24,6 +24,7 @@ from hub.flow.erase.retention import forget_quotes
 from hub.flow.erase.told import Told, ask_plugins
 from hub.runtime import Hub
 from hub.store import Connection
+from hub.store.database import Also
 from hub.store.erasures import ERASED, Sent
 from hub.store.ledger.outbox import GONE
 
@@ -239,16 +240,19 @@ def _gone(hub: Hub, conn: Connection, keys: Sequence[str]) -> list[Sent]:
 # ------------------------------------------------------------------------------------------------------------- requests
 
 
-def erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
-    """Take back what these tombstones name, in transactions of its own, and ring; return the destinations asked.
+def erase(hub: Hub, tombstones: Sequence[Tombstone], *, also: Also | None = None) -> list[str]:
+    """Take back what these tombstones name, in transactions of its own, and ring; returns the destinations asked.
 
-    Raises HubError if the rows were being sent each time that it tried; what was taken back until then stays so.
+    `also` is called in the first transaction. Raises HubError if the rows were being sent each time that it tried; what was
+    taken back until then stays so.
     """
     if not tombstones:
         return []
     reached: dict[str, None] = {}
-    for part in (*_slices(hub, tombstones), tombstones):
-        reached.update(dict.fromkeys(_erase(hub, part)))
+    parts = list(_slices(hub, tombstones, also=also))
+    reached.update(dict.fromkeys(name for part in parts for name in _erase(hub, part)))
+    # What is much was begun by the slices, in whose first transaction the caller had its word.
+    reached.update(dict.fromkeys(_erase(hub, tombstones, also=None if parts else also)))
     return list(reached)
 
 
@@ -258,8 +262,8 @@ def lighten(hub: Hub, tombstones: Sequence[Tombstone]) -> None:
         _erase(hub, part)
 
 
-def _slices(hub: Hub, tombstones: Sequence[Tombstone]) -> Iterator[list[Tombstone]]:
-    """Yield the signals that fall with these tombstones, some at a time; nothing if they are few."""
+def _slices(hub: Hub, tombstones: Sequence[Tombstone], *, also: Also | None = None) -> Iterator[list[Tombstone]]:
+    """Yield the signals that fall with these tombstones, some at a time; none if they are few."""
     stones = {stone.key: stone for stone in tombstones}
     if not stones:
         return
@@ -270,22 +274,26 @@ def _slices(hub: Hub, tombstones: Sequence[Tombstone]) -> Iterator[list[Tombston
     if len(keys) > SLICE:
         with hub.store.database.write() as conn:
             hub.store.signals.bury(conn, (stones[author] for author in dict.fromkeys(theirs.values())))
+            if also is not None:
+                also(conn)
         yield from ([falling[key] for key in keys[at : at + SLICE]] for at in range(0, len(keys), SLICE))
 
 
-def _erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
+def _erase(hub: Hub, tombstones: Sequence[Tombstone], *, also: Also | None = None) -> list[str]:
     for attempt in range(TRIES):
         told = ask_plugins(hub, tombstones, everything=attempt > 0)
         with suppress(Conflict):
-            reached = take_back_alone(hub, tombstones, told)
+            reached = take_back_alone(hub, tombstones, told, also=also)
             for name in reached:
                 hub.bell.ring("deliver", name)
             return reached
     raise HubError("what is to be erased is being sent just now: try again in a moment")
 
 
-def take_back_alone(hub: Hub, tombstones: Sequence[Tombstone], told: Told) -> list[str]:
+def take_back_alone(hub: Hub, tombstones: Sequence[Tombstone], told: Told, *, also: Also | None = None) -> list[str]:
     """Try `take_back` once, in a transaction of its own. Raises Conflict as it does: nothing is changed then."""
     with hub.store.database.write() as conn:
         hub.store.threads.take_turns(conn, alone=True)
+        if also is not None:
+            also(conn)
         return take_back(hub, conn, tombstones, told)

@@ -1,4 +1,4 @@
-"""People behind authors: forgotten with them, and records that are theirs from now on."""
+"""People behind authors: forgotten with them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,3 @@ def forget_people(hub: Hub, conn: Connection, author_keys: Sequence[str], rows: 
     hub.store.erasures.stop(conn, waiting, "superseded", now=hub.now())
     open_ = [row for row in theirs if row.state in OPEN and row.id not in waiting]
     hub.store.erasures.blank_ledger(conn, [row for row in theirs if row not in open_])
-
-
-def adopt(hub: Hub, author_key: str, person_key: str) -> int:
-    """Let an author's records be the linked person's, if mappings write those by person; return how many.
-
-    Else the person's first record would stand beside the author's.
-    """
-    mappings = ((name, one.spec) for (name, _), one in hub.book.mappings.items())
-    places = {(name, spec.object) for name, spec in mappings if spec.keyed_by == "person"}
-    return hub.store.references.adopt(author_key, person_key, places)

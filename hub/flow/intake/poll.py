@@ -29,6 +29,7 @@ from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Page, PollingSource, Source
 from hub.store.cursors import Cursors
+from hub.store.database import Also
 
 log = structlog.get_logger(__name__)
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
@@ -126,12 +127,19 @@ def take(hub: Hub, name: str, page: Page, token: str) -> int:
     return taken
 
 
-def import_document(hub: Hub, file: Path, source_name: str) -> Iterator[int]:
-    """Take a document's items in as if the source had given them; yield how many were new, page by page."""
+def import_document(hub: Hub, file: Path, source_name: str, *, also: Also | None = None) -> Iterator[int]:
+    """Take a document's items in as if the source had given them; yields how many were new, page by page.
+
+    `also` is called in the transaction of the first page.
+    """
     source = hub.source(source_name)
     items = read_document(source, file.read_bytes(), source_name=source_name, now=hub.now())
     while part := list(islice(items, PAGE)):
-        taken = hub.store.inbox.add(part)
+        with hub.store.database.write() as conn:
+            taken = hub.store.inbox.add(part, conn=conn)
+            if also is not None:
+                also(conn)
+        also = None
         hub.bell.ring("process")
         yield taken
 
