@@ -241,7 +241,10 @@ def follow_merges(
 def outcomes_of(
     rows: Iterable[RecordRow], results: Mapping[str, Result], ref: Callable[[RecordRow, Landed], RemoteRef | None]
 ) -> list[Outcome]:
-    """Return one outcome for each delivery of each row; `ref` makes the reference of a record that landed."""
+    """Return one outcome for each delivery of each row; `ref` makes the reference of a record that landed.
+
+    A reference without an id proves nothing: Uncertain. None says that there is nothing to refer to.
+    """
     return [_outcome(row, one, results.get(row.trace), ref) for row in rows for one in row.deliveries]
 
 
@@ -249,7 +252,10 @@ def _outcome(
     row: RecordRow, one: Delivery, result: Result | None, ref: Callable[[RecordRow, Landed], RemoteRef | None]
 ) -> Outcome:
     if isinstance(result, Landed):
-        return Outcome(one.id, ref=ref(row, result), response={"created": result.new})
+        made = ref(row, result)
+        if made is not None and not made.id:  # by what could the next delivery find it?
+            return Outcome.failed(one, Uncertain("the answer took the record and did not name it", code="no_name"))
+        return Outcome(one.id, ref=made, response={"created": result.new})
     return Outcome.failed(one, result or Uncertain("we cannot tell what became of this record", code="no_result"))
 
 

@@ -106,11 +106,11 @@ class Instance:
 
     def account(self) -> str:
         """Return the handle of the account that the token belongs to."""
-        return self._api.get("v1/accounts/verify_credentials").doc.text("acct") or ""
+        return self._api.get("v1/accounts/verify_credentials").need("acct")
 
     def title(self) -> str:
         """Return the name that the instance gives itself."""
-        return self._api.get("v1/instance").doc.text("title") or ""
+        return self._api.get("v1/instance").need("title")
 
     # ------------------------------------------------------------------------------------------------- single statuses
 

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from hub import ConnectorError, Context, HttpResponse, RateLimited, Uncertain
+from hub import ConnectorError, Context, HttpResponse, Uncertain
 from hub.sdk.batches import chunks
 from hub.sdk.http.adapters import Tap, requests_session
 from hub.sdk.http.api import Api, Send
 from hub.sdk.http.auth import Auth, Bearer, ClientCredentials, JwtBearer, TokenEndpoint
-from hub.sdk.http.errors import Effect, ErrorTable, retry_after
+from hub.sdk.http.errors import Effect, ErrorTable
 from plugins.salesforce.config import SalesforceOptions
 from plugins.salesforce.translate import EXPIRED, error_of, faults, is_name, usage_of
 
@@ -95,11 +95,7 @@ class Org:
         if 300 < answer.status < 400:
             return error
         body = answer.json()
-        found = error_of(faults(answer.text if body is None else body), self._ctx.now(), status=answer.status)
-        # Salesforce itself sends no Retry-After, what stands before it may.
-        if isinstance(found, RateLimited) and (wait := retry_after(answer.headers, self._ctx.now())) is not None:
-            found.retry_after = wait
-        return found
+        return error_of(faults(answer.text if body is None else body), self._ctx.now(), status=answer.status)
 
     def upsert(self, object_: str, key_field: str, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Up to 200 records of one object by external id, one call; one result each, in the order of the records."""

@@ -171,11 +171,12 @@ def _rejection(fault: Complaint, message: str, details: dict[str, Any]) -> Rejec
 
 def result_of(row: RecordRow, said: Mapping[str, Any], now: datetime) -> Result:
     """Return what one result means for its row; HTTP 200 says nothing about a row."""
-    if "success" not in said:
+    is_done, id_ = said.get("success") is True, str(said.get("id") or row.id or "")
+    if "success" not in said or (is_done and not id_):
         return Uncertain("the answer does not tell what became of this record", code="no_result")
-    if said.get("success") is not True:
+    if not is_done:
         return error_of(faults(said.get("errors")), now, jitter=jitter_of(row.last))
-    return Landed(str(said["id"]) if said.get("id") else None, new=bool(said.get("created")))
+    return Landed(id_, new=bool(said.get("created")))
 
 
 def usage_of(headers: Mapping[str, str]) -> Usage | None:

@@ -68,7 +68,7 @@ class WebhookDestination(Destination[OutboundOptions]):
             stamp, secret = str(int(ctx.now().timestamp())), self.options.secret.get_secret_value()
             headers["webhook-timestamp"] = stamp
             headers["webhook-signature"] = StandardWebhook().sign(body, secret, id_=id_, stamp=stamp)
-        api = Api(ctx, str(self.options.url), errors=ErrorTable(vendor="the receiver"))
+        api = Api(ctx, str(self.options.url), errors=ErrorTable(vendor="the receiver"), plain=True)
         return api.post("", body, headers=headers, effect="again")
 
 

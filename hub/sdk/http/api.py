@@ -58,6 +58,20 @@ class ApiAnswer:
             raise Uncertain(f"{self.vendor} took it and did not name it ({path} is missing)", code="no_name")
         return found
 
+    def need(self, path: str) -> str:
+        """Return a text or an id that was asked for. Raises Unavailable if there is none: some proxy's page."""
+        found = self.doc.id(path)
+        if not found:
+            raise Unavailable(f"{self.vendor}'s answer has no {path}", code="no_value")
+        return found
+
+    def listed(self, path: str = "") -> list[Any]:
+        """Return the list there, or the list that the answer is. Raises Unavailable if there is none: that is no empty one."""
+        found = self.doc.get(path) if path else self.data
+        if not isinstance(found, list):
+            raise Unavailable(f"{self.vendor}'s answer has no list{f' {path}' if path else ''}", code="no_list")
+        return found
+
 
 Follow = Callable[[ApiAnswer, Params], Params | str | None]
 """Gives the next page after an answer to these parameters: other parameters, an address, or None after the last."""
@@ -66,7 +80,8 @@ Follow = Callable[[ApiAnswer, Params], Params | str | None]
 class Api:
     """One vendor for the length of a call of the engine.
 
-    `base` is where paths start; `via` sends in place of the guard, through a vendor's client (see `adapters.Tap`).
+    `base` is where paths start; `via` sends in place of the guard, through a vendor's client (see `adapters.Tap`). Writes to a
+    `plain` one may be answered in any words ("ok").
     Every error is named by the table, and told without secrets. A 401 renews the credential once, then it is Unauthorised;
     not before another call has succeeded is it renewed again, so that a lasting 401 costs few calls.
     """
@@ -81,6 +96,7 @@ class Api:
         headers: Mapping[str, str] | None = None,
         timeout: float | None = None,
         via: Send | None = None,
+        plain: bool = False,
     ) -> None:
         self.ctx = ctx
         self.base = base
@@ -89,9 +105,10 @@ class Api:
         self._headers = {"Accept": "application/json", **(headers or {})}
         self._timeout = timeout
         self._send = via or ctx.http.send
+        self._plain = plain
 
     def get(self, path: str, params: Params | None = None, **more: Any) -> ApiAnswer:
-        """Read. Raises Unavailable if the answer is no JSON. `more` as for `call`."""
+        """Read. Raises Unavailable if the answer is no JSON object or list. `more` as for `call`."""
         return self.call("GET", path, params=params, **more)
 
     def post(self, path: str, body: Any = None, **more: Any) -> ApiAnswer:
@@ -123,6 +140,9 @@ class Api:
         also: Container[int] = (),
     ) -> ApiAnswer:
         """Send one request: `body` as JSON, or `form` as a form. Statuses in `also` are answers too.
+
+        A success is a JSON object or list; to a write it may also be empty. Anything else is some proxy's page, which proves
+        nothing: Unavailable, of a write Uncertain.
 
         `effect` tells what a doubt is: of a call that "reads" it is Unavailable, as nothing is lost; else a lost answer is
         Uncertain, and after a call that counts "once" so is a 5xx other than 503.
@@ -178,8 +198,10 @@ class Api:
                 raise refusal
         self._renewed = False
         found = ApiAnswer(answer, self.errors.vendor)
-        if call.effect == "reads" and found.data is None and answer.status == 200 and call.method != "HEAD":
-            raise Unavailable(f"{self.errors.vendor}'s answer is no JSON: {self.errors.hint}", code="no_json")
+        if answer.status not in also and call.is_misfit(found, self._plain):
+            kind = Unavailable if call.effect == "reads" else Uncertain
+            text = f"{self.errors.vendor}'s answer is no JSON object or list: {self.errors.hint}"
+            raise kind(text, code="no_json", details={"status": answer.status})
         return found
 
     def _is_worn(self, error: ConnectorError) -> bool:
@@ -205,6 +227,12 @@ class _Call:
     headers: Mapping[str, str]
     content: bytes | None
     effect: Effect
+
+    def is_misfit(self, answer: ApiAnswer, plain: bool) -> bool:
+        """Return True if a success proves nothing: it is no JSON object or list, and not what this call may get."""
+        if isinstance(answer.data, dict | list) or self.method == "HEAD":
+            return False
+        return self.effect == "reads" or not (plain or answer.content.strip() == b"")
 
 
 def _content(body: Any, form: Params | None) -> tuple[dict[str, str], bytes | None]:

@@ -100,8 +100,9 @@ class ErrorTable:
     `vendor` and `hint` (what to look at if an answer comes from somewhere else) stand in messages. `read` takes a body apart;
     `meanings` gives an error's class by the vendor's code, or by status; `expired` are codes that mean a worn credential, as
     401 does; `waits` are the headers that tell how long to wait, the first that is there counts.
-    `judge` has the last word: it gets the error and the answer and returns the error or another. Without a row: 401 is
-    Unauthorised, 429 RateLimited, 408, 425 and 5xx Unavailable, a redirect and any other 4xx Rejected.
+    `judge` has the last word on its kind: it gets the error and the answer and returns the error or another. A wait that the
+    answer names stays, whatever it returns. Without a row: 401 is Unauthorised, 429 RateLimited, 408, 425 and 5xx
+    Unavailable, a redirect and any other 4xx Rejected.
     """
 
     vendor: str = "the server"
@@ -123,6 +124,10 @@ class ErrorTable:
         found = self._named(answer, said, now)
         if self.judge is not None:
             found = self.judge(found, answer)
+            # A judge that reads bodies only would guess: what stands before the vendor may have its own Retry-After.
+            wait = wait_of(answer.headers, now, self.waits) if isinstance(found, Retryable) else None
+            if isinstance(found, Retryable) and wait is not None:
+                found.retry_after = wait
         if effect == "once" and answer.status >= 500 and answer.status != 503 and isinstance(found, Unavailable):
             return Uncertain(str(found), code=found.code, details=found.details)
         return found

@@ -58,6 +58,49 @@ def test_a_write_that_names_nothing_is_a_doubt() -> None:
         api(answer(200, {"note": {}}))[0].post("notes", {}).named("note.id")
 
 
+PAGE = answer(200, content=b"<h1>Sign in</h1>")
+ODD = {
+    "a page": PAGE,
+    "a number": answer(200, json=7),
+    "a word": answer(201, json="ok"),
+    "null": answer(200, content=b"null"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_success_that_is_no_object_or_list_proves_no_write(method: str, odd: HttpResponse) -> None:
+    with pytest.raises(Uncertain, match="no JSON object or list"):
+        api(odd)[0].call(method, "notes", body={})
+
+
+@pytest.mark.parametrize("odd", [*ODD.values(), answer(204)], ids=[*ODD, "nothing"])
+@pytest.mark.parametrize("call", [{"method": "GET"}, {"method": "POST", "effect": "reads"}], ids=str)
+def test_a_success_that_is_no_object_or_list_says_nothing_to_a_read(call: dict[str, Any], odd: HttpResponse) -> None:
+    with pytest.raises(Unavailable, match="no JSON object or list"):
+        api(odd)[0].call(path="notes", **call)
+
+
+def test_what_a_caller_takes_for_an_answer_is_one() -> None:
+    assert api(PAGE, plain=True)[0].post("hook", {}).content == b"<h1>Sign in</h1>"
+    assert api(answer(204))[0].get("news", also=(204,)).data is None
+    assert api(answer(404, content=b"gone"))[0].delete("notes/7").status == 404
+
+
+@pytest.mark.parametrize("body", [{}, {"me": {}}, [], {"me": {"name": " "}}], ids=str)
+def test_what_was_asked_for_and_is_missing_is_no_sign_that_all_is_well(body: Any) -> None:
+    with pytest.raises(Unavailable, match=r"has no me\.name"):
+        api(answer(200, json=body))[0].get("me").need("me.name")
+
+
+def test_a_list_is_read_and_an_answer_without_one_is_no_empty_list() -> None:
+    door, _ = api(answer(200, json=[1]), answer(200, {"notes": []}), answer(200, {"error": "later"}), answer(200, {}))
+    assert (door.get("a").listed(), door.get("b").listed("notes")) == ([1], [])
+    for path in ("", "notes"):
+        with pytest.raises(Unavailable, match="has no list"):
+            door.get("c").listed(path)
+
+
 @pytest.mark.parametrize("content", [b"<html>login</html>", b"", b"{"])
 def test_a_read_without_json_is_no_answer(content: bytes) -> None:
     with pytest.raises(Unavailable, match="no JSON"):
@@ -225,6 +268,12 @@ def test_a_vendors_judge_has_the_last_word() -> None:
     table = ErrorTable(read=lambda body: Refusal("c", f"said {body}"), judge=judge)
     assert str(table.error_of(answer(403, {"a": 1}), START)) == "no scope: said {'a': 1}"
     assert str(table.error_of(answer(400, 7), START)) == "said 7"
+
+
+def test_a_wait_that_the_answer_names_outlasts_the_judge() -> None:
+    table = ErrorTable(judge=lambda error, _: RateLimited(str(error), retry_after=5))
+    waits = [table.error_of(answer(429, headers=headers), START) for headers in ({"retry-after": "120"}, {})]
+    assert [isinstance(one, RateLimited) and one.retry_after for one in waits] == [120.0, 5]
 
 
 def test_no_error_tells_a_secret() -> None:

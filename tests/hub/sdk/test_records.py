@@ -217,6 +217,13 @@ def test_each_delivery_of_a_row_gets_the_rows_outcome() -> None:
     assert [type(one.error) for one in outcomes[2:]] == [Rejected, Uncertain]
 
 
+def test_a_record_without_a_name_is_a_doubt_and_one_without_a_reference_is_none() -> None:
+    some = rows_of([delivery(1), delivery(2)])
+    results: dict[str, Result] = {"1": Landed(), "2": Landed()}
+    named, erased = outcomes_of(some, results, lambda row, _: RemoteRef("") if row.trace == "1" else None)
+    assert (type(named.error), erased.error) == (Uncertain, None)
+
+
 # -------------------------------------------------------------------------------------------------------------- merges
 
 
