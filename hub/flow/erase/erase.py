@@ -13,7 +13,7 @@ import structlog
 from msgspec.structs import replace
 
 from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, without
-from hub.core.errors import ConfigError, Conflict, HubError
+from hub.core.errors import Conflict, HubError
 from hub.core.keys import digest
 from hub.core.ledger import MAYBE_THERE, Need
 from hub.core.model import Planned, Record, Tombstone
@@ -49,7 +49,7 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told:
         return []
     own = [row for row in fall.rows if fall.takes(row)]
     kept = _stop(hub, conn, fall, own, told=told)
-    _plan_tombstones(hub, fall, own)
+    _plan_tombstones(fall, own, told)
     _correct(hub, conn, fall, [row for row in fall.rows if not fall.takes(row)])
     _plan(hub, conn, fall.planned, now=now)
     _tell(hub, conn, fall, told)
@@ -104,18 +104,15 @@ def _is_doubt(hub: Hub, row: Sent, told: Told) -> bool:
     return row.was_let_go or (row.state == "review" and row.was_sent and told.can_be_found(row))
 
 
-def _plan_tombstones(hub: Hub, fall: Fall, own: Sequence[Sent]) -> None:
+def _plan_tombstones(fall: Fall, own: Sequence[Sent], told: Told) -> None:
     """Plan a tombstone for each record that is, or may be, at a destination."""
-    reasons: dict[str, str] = {}
     seen: set[tuple[str, str, str, str]] = set()
     for row in reversed(own):
         target = (row.destination, row.object, row.record_key, row.operation)
         if target in seen or not _may_be_there(row):
             continue
         seen.add(target)
-        if row.destination not in reasons:
-            reasons[row.destination] = cannot_take_back(hub, row.destination)
-        reason = reasons[row.destination]
+        reason = _cannot_take_back(row.destination, told)
         item = Planned(_tombstone(row), row.signal_key or row.record_key, row.rule or "")
         fall.planned.append(item._replace(state="dead", error={"message": reason}) if reason else item)
 
@@ -144,16 +141,10 @@ def _tombstone(row: Sent) -> Record:
     )
 
 
-def cannot_take_back(hub: Hub, name: str) -> str:
-    """Return why a destination cannot be asked to take something back; "" if it can."""
-    section = hub.settings.destinations.get(name)
-    if section is None:
-        return f"cannot be taken back there: the destination '{name}' is not configured any more"
-    try:
-        able = "tombstone" in hub.registry.destination(section.plugin).capabilities
-    except ConfigError:  # its plugin is broken now: the row waits like any other
-        return ""
-    return "" if able else f"cannot be taken back there: {section.plugin} cannot delete. Do it by hand"
+def _cannot_take_back(name: str, told: Told) -> str:
+    """Return why a destination cannot be asked to take something back, "" if it can."""
+    gone = f"cannot be taken back there: the destination '{name}' is not configured any more"
+    return told.unable.get(name, gone)
 
 
 def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> None:
