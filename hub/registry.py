@@ -1,6 +1,6 @@
 """Entry points to connector classes. A plugin that does not load, or that has a wrong hook, is quarantined, never fatal.
 
-Only what is asked for by name is imported; first-party plugins come through the same door as anybody else's.
+Only what is asked for by name is imported; first-party plugins come through the same door as those of others.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Registry:
         return tuple(sorted(self._points))
 
     def load(self, name: str) -> Plugin:
-        """A plugin by name; a broken one comes back with its reason. Raises UnknownPlugin where nobody provides it."""
+        """Load a plugin by name; a broken one comes back with its reason. Raises UnknownPlugin if no package provides it."""
         if name not in self._points:
             known = ", ".join(self.names) or "none is installed"
             raise UnknownPlugin(
@@ -76,15 +76,15 @@ class Registry:
         return self._loaded[name]
 
     def source(self, name: str) -> type[Source[Any]]:
-        """A source class by its plugin's name. Raises UnknownPlugin with the reason where it cannot be had."""
+        """Return a source class by its plugin's name. Raises UnknownPlugin with the reason if it cannot be had."""
         return self._class(name, "source", lambda plugin: plugin.sources)
 
     def destination(self, name: str) -> type[Destination[Any]]:
-        """A destination class by its plugin's name. Raises UnknownPlugin with the reason where it cannot be had."""
+        """Return a destination class by its plugin's name. Raises UnknownPlugin with the reason if it cannot be had."""
         return self._class(name, "destination", lambda plugin: plugin.destinations)
 
     def enricher(self, name: str) -> type[Enricher[Any]]:
-        """An enricher class by its plugin's name. Raises UnknownPlugin with the reason where it cannot be had."""
+        """Return an enricher class by its plugin's name. Raises UnknownPlugin with the reason if it cannot be had."""
         return self._class(name, "enricher", lambda plugin: plugin.enrichers)
 
     def _class(self, name: str, kind: str, offers: Callable[[Plugin], Mapping[str, type[C]]]) -> type[C]:
@@ -162,7 +162,7 @@ def _named(found: Iterable[type[Any]], hook: str) -> dict[str, type[Any]]:
 
 
 def _missing(point: EntryPoint, error: ModuleNotFoundError) -> str:
-    """Which extra to install: the distribution's own requirements tell."""
+    """Name the extra to install: the distribution's own requirements tell."""
     dist = point.dist
     extra = f"[{point.name}]" if dist and point.name in (dist.metadata.get_all("Provides-Extra") or []) else ""
     name = dist.name if dist else point.name

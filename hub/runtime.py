@@ -45,7 +45,7 @@ Clock = Callable[[], datetime]
 
 
 def system_clock() -> datetime:
-    """The time now, aware UTC: the only place that asks the machine."""
+    """Return the time now, aware UTC: the only place that asks the machine."""
     return datetime.now(UTC)  # noqa: TID251 - this is the clock
 
 
@@ -75,7 +75,7 @@ class Hub:
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
 
     def now(self) -> datetime:
-        """The time now, aware UTC."""
+        """Return the time now, aware UTC."""
         return self.clock()
 
     @cached_property
@@ -84,26 +84,26 @@ class Hub:
         return read_book(self.settings, self.registry)
 
     def source(self, name: str) -> Source[Any]:
-        """A configured source by its name."""
+        """Return a configured source by its name."""
         return self._connector("sources", name, self.settings.sources, self.registry.source)
 
     def destination(self, name: str) -> Destination[Any]:
-        """A configured destination by its name."""
+        """Return a configured destination by its name."""
         return self._connector("destinations", name, self.settings.destinations, self.registry.destination)
 
     def enricher(self, name: str) -> Enricher[Any]:
-        """A configured enricher by its name; its models are loaded when it first works."""
+        """Return a configured enricher by its name; its models are loaded when it first works."""
         return self._connector("enrichers", name, self.settings.enrichers, self.registry.enricher)
 
     def reader(self, plugin: str, source: str = "") -> Source[Any]:
-        """The source that translates raw items of a plugin: the configured one, else one with default options."""
+        """Return the source that translates raw items of a plugin: the configured one, else one with default options."""
         section = self.settings.sources.get(source)
         if section is not None and section.plugin == plugin:
             return self.source(source)
         return plain_source(self.registry, plugin)
 
     def context(self, name: str, connector: Connector[Any], section: ConnectionSection) -> Context:
-        """What a connector is lent for a call: its guarded HTTP, memory, clock and log."""
+        """Return what a connector is lent for a call: its guarded HTTP, memory, clock and log."""
         return Context(
             connection=name,
             http=self._guard(place_of(name, connector), connector, section),
@@ -114,15 +114,15 @@ class Hub:
         )
 
     def source_context(self, name: str) -> Context:
-        """The context of a source."""
+        """Return the context of a source."""
         return self.context(name, self.source(name), self.settings.sources[name])
 
     def destination_context(self, name: str) -> Context:
-        """The context of a destination."""
+        """Return the context of a destination."""
         return self.context(name, self.destination(name), self.settings.destinations[name])
 
     def too_early(self, name: str) -> float:
-        """Seconds until an outlet's pace lets a request out, 0.0 where a request may leave or waits but a moment.
+        """Return the seconds until an outlet's pace lets a request out: 0.0 if a request may leave or waits but a moment.
 
         An outlet is a destination, or `sources/NAME`: a source that answers.
         """
@@ -136,7 +136,7 @@ class Hub:
         return self._guard(name, connector, section).too_early()
 
     def redact(self, name: str, error: ConnectorError) -> None:
-        """Take a connection's secrets out of an error, in place, before it is stored or logged."""
+        """Redact a connection's secrets in an error, in place, before it is stored or logged."""
         for place, guard in self._guards.items():
             if place.rpartition("/")[2] == name.rpartition("/")[2]:
                 guard.redact_error(error)
@@ -175,12 +175,12 @@ class Hub:
 
 
 def place_of(name: str, connector: Connector[Any]) -> str:
-    """What a connection's guard and memory are kept under: a source and a destination may have the same name."""
+    """Return the name that a connection's guard and memory are kept under: a source and a destination may have the same name."""
     return str(Lane("reply", name)) if isinstance(connector, Source) else name
 
 
 def make_connector(settings: Settings, table: str, name: str, find: Callable[[str], type[C]]) -> C:
-    """Construct a connection's connector with its checked options; raises ConfigError."""
+    """Construct a connection's connector with its checked options. Raises ConfigError if they are wrong."""
     section: ConnectionSection = getattr(settings, table)[name]
     cls = find(section.plugin)
     at = f"{table}.{name}.options"
@@ -191,14 +191,14 @@ def make_connector(settings: Settings, table: str, name: str, find: Callable[[st
 
 
 def plain_source(registry: Registry, plugin: str) -> Source[Any]:
-    """A source of a plugin for translating only: options without a default are left unset, since translate is pure."""
+    """Make a source of a plugin for translating only: options without a default are left unset, since translate is pure."""
     cls = registry.source(plugin)
     missing = {name: None for name, field_ in cls.Options.model_fields.items() if field_.is_required()}
     return cls(cls.Options.model_construct(**missing))
 
 
 def read_book(settings: Settings, registry: Registry) -> Rulebook:
-    """Compile rules, topics and mappings; raises ConfigError with all problems of all files."""
+    """Compile rules, topics and mappings. Raises ConfigError with all problems of all files."""
     found: list[Problem] = []
     rules_file, topics_file = settings.folder / settings.files.rules, settings.folder / settings.files.topics
     labels = enricher_labels(settings, registry, found)
@@ -215,7 +215,7 @@ def read_book(settings: Settings, registry: Registry) -> Rulebook:
 
 
 def enricher_labels(settings: Settings, registry: Registry, found: list[Problem]) -> tuple[str, ...]:
-    """The label names that the configured enrichers may give."""
+    """Return the label names that the configured enrichers may give."""
     names: list[str] = []
     for section in settings.enrichers.values():
         cls = _collect(found, partial(registry.enricher, section.plugin))
@@ -224,7 +224,7 @@ def enricher_labels(settings: Settings, registry: Registry, found: list[Problem]
 
 
 def book_versions(book: Rulebook) -> list[tuple[str, str, str, str]]:
-    """Hash, kind, name and content of all that is active, for the store to keep."""
+    """Return hash, kind, name and content of all that is active, for the store to keep."""
 
     def text(value: Any) -> str:
         return msgspec.json.encode(value).decode()
@@ -250,7 +250,7 @@ def _read_mappings(
 
 
 def mapping_specs(settings: Settings, registry: Registry, name: str, found: list[Problem]) -> dict[str, MappingSpec]:
-    """A destination's mappings by name: those it ships, then the user's own for its plugin and for its name."""
+    """Return a destination's mappings by name: those it ships, then the user's own for its plugin and for its name."""
     plugin = settings.destinations[name].plugin
     cls = _collect(found, partial(registry.destination, plugin))
     if cls is None:
@@ -271,20 +271,20 @@ def _collect(found: list[Problem], attempt: Callable[[], T]) -> T | None:
 
 
 def find_config(given: Path | None = None) -> Path:
-    """The configuration file: the one given, HUBBUB_CONFIG, or ./config.toml."""
+    """Return the path of the configuration file: the one given, HUBBUB_CONFIG, or ./config.toml."""
     return given or Path(os.environ.get("HUBBUB_CONFIG") or "config.toml")
 
 
 def open_hub(
     file: Path | None = None, *, bell: Bell | None = None, migrate: bool = False, patience_s: float = 0.0
 ) -> Hub:
-    """A Hub of a configuration file; `migrate` brings the database to this program's revision first.
+    """Open a Hub of a configuration file; `migrate` brings the database to this program's revision first.
 
-    Raises ConfigError, and WrongRevision where the database needs `hub db upgrade` (and did not get it within `patience_s`:
+    Raises ConfigError, or WrongRevision if the database needs `hub db upgrade` (and did not get it within `patience_s`:
     beside `hub up` another process is at it).
     """
     settings = load_settings(find_config(file))
-    # Who brings a bell of his own works alone.
+    # A caller with a bell of its own works alone.
     paces = LocalPaces(_seconds) if bell else RedisPaces(redis_url(settings), _seconds)
     bell = bell or RedisBell(redis_url(settings))
     store = open_store(settings.database_url)
@@ -311,7 +311,7 @@ def await_revision(store: Store, patience_s: float) -> None:
 
 
 def redis_url(settings: Settings) -> str:
-    """The Redis to use: the configured one, else the embedded one's socket."""
+    """Return the URL of the Redis to use: the configured one, else the embedded one's socket."""
     return settings.redis.url or socket_url(settings.data)
 
 
@@ -319,7 +319,7 @@ def tie_to_parent() -> None:
     """End when standard input ends: the supervisor holds the other end, so its kill -9 ends this process too."""
 
     def watch() -> None:
-        # Not through sys.stdin: Python aborts where a daemon thread holds its lock at the end.
+        # Not through sys.stdin: Python aborts if a daemon thread holds its lock at the end.
         with contextlib.suppress(OSError):
             while os.read(0, 64):
                 pass
@@ -331,7 +331,7 @@ def tie_to_parent() -> None:
 
 
 def set_up_logging(*, level: str = "INFO") -> None:
-    """Structured logs on stderr: pretty on a terminal, JSON otherwise."""
+    """Set up structured logs on stderr: pretty on a terminal, JSON otherwise."""
     terminal = sys.stderr.isatty()
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -348,7 +348,7 @@ def set_up_logging(*, level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=shared))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    # A log that cannot be written would print the exception at hand, which nobody redacted.
+    # A log that cannot be written would print the exception at hand, which is not redacted.
     logging.raiseExceptions = False
     for noisy in ("rq.worker", "httpx", "httpcore", "urllib3", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

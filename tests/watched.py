@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, event
 
-from hub.registry import Registry
+from hub.registry import Plugin, Registry
 from hub.sdk.connectors import Connector
 
 C = TypeVar("C", bound=Connector[Any])
@@ -22,7 +22,12 @@ class CalledInTransaction(BaseException):
 
 
 class WatchedRegistry(Registry):
-    """The installed plugins, each of them under watch."""
+    """The installed plugins, each of them under watch: none is loaded while a transaction is open, either."""
+
+    def load(self, name: str) -> Plugin:
+        if name in self._points and name not in self._loaded:
+            _refuse(type(self), name)
+        return super().load(name)
 
     def _class(self, *asked: Any) -> Any:
         return watched(super()._class(*asked))

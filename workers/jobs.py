@@ -21,7 +21,7 @@ _hub: list[Hub] = []
 
 
 def use(hub: Hub) -> None:
-    """The hub that this process's jobs work on."""
+    """Set the hub that this process's jobs work on."""
     _hub[:] = [hub]
 
 
@@ -69,7 +69,7 @@ _POLLS: Mapping[str, Callable[[Hub, str], object]] = {
 
 
 def _guarded(step: str, work: object) -> None:
-    """A failed job is logged and left to the sweep: the rows are in the database, their leases run out."""
+    """Run a job; if it fails, log it and leave it to the sweep: the rows are in the database, their leases run out."""
     assert callable(work)
     try:
         work()

@@ -1,4 +1,4 @@
-"""Stream listeners: one thread a streaming source; a lost connection is taken up again where the cursor stands."""
+"""Stream listeners: one thread a streaming source; a lost connection is taken up again at the cursor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
 
 
 def streaming_sources(hub: Hub) -> list[str]:
-    """The enabled sources that are listened to."""
+    """Return the enabled sources that are listened to."""
     return [name for name in hub.settings.sources if isinstance(usable_source(hub, name), StreamingSource)]
 
 
@@ -49,7 +49,7 @@ def _listen(hub: Hub, name: str, stop: threading.Event) -> None:
 
 @dataclass
 class _Followed:
-    """How following a stream went: whether anything came, how it failed, and the pause that the network asked for."""
+    """How following a stream went: what came, how it failed, and the pause that the network asked for."""
 
     hub: Hub
     name: str
@@ -70,7 +70,7 @@ class _Followed:
 
 
 def _follow(hub: Hub, name: str, stop: threading.Event, followed: _Followed) -> None:
-    """Follow a stream to its end, page by page; nobody else listens meanwhile."""
+    """Follow a stream to its end, page by page; its lease keeps other listeners out."""
     source = hub.source(name)
     assert isinstance(source, StreamingSource)
     leased = hub.store.cursors.claim(name, now=hub.now(), early=True)

@@ -20,7 +20,7 @@ CALM_S = 5.0  # for a round of the watch that is under way
 
 
 def run(hub: Hub, stop: threading.Event) -> None:
-    """Until `stop` is set. What cannot be done now (a locked database) is tried again at the next tick."""
+    """Run until `stop` is set. What cannot be done now (a locked database) is tried again at the next tick."""
     prepare(hub)
     watch = start(hub, stop)
     last = -BEAT_S

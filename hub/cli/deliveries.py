@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from hub.cli import show
-from hub.cli.opened import opened
+from hub.cli.opened import me, opened
 from hub.cli.signals import Json
 from hub.cli.watch.letters import (
     All,
@@ -55,19 +54,12 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Deliveries, newest first."""
-    from hub.flow.views.explain import shown_delivery
+    from hub.flow.views import deliveries
 
+    limit = show.how_many(limit, as_json=as_json)
+    wanted = {"state": state, "destination": destination, "object": object_}
     with opened(context.obj) as hub:
-        if signal is not None and (whole := hub.store.signals.get(signal)):
-            signal = str(whole["key"])
-        found = hub.store.outbox.recent(
-            limit=show.how_many(limit, as_json=as_json),
-            state=state,
-            destination=destination,
-            object=object_,
-            signal_key=signal,
-        )
-    rows = [shown_delivery(row) for row in found]
+        rows = deliveries.recent(hub, me(), signal=signal, limit=limit, **wanted)
     listed = rows if as_json else [_brief(row) for row in rows]
     show.rows(listed, COLUMNS, as_json=as_json, empty="no deliveries", spare=SPARE)
 
@@ -81,14 +73,13 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
 @app.command("show")
 def show_(context: typer.Context, delivery: int, *, as_json: Json = False) -> None:
     """One delivery, whole: payload, attempts, errors."""
-    from hub.flow.views.explain import shown_delivery
+    from hub.flow.views import deliveries
 
     with opened(context.obj) as hub:
-        found = hub.store.outbox.get(delivery)
-    if found is None:
+        value = deliveries.stored(hub, me(), delivery)
+    if value is None:
         show.fail(f"there is no delivery {delivery}")
         raise typer.Exit(1)
-    value = msgspec.to_builtins({**found, **shown_delivery(found)})
     show.print_json([value] if as_json else value)
 
 
@@ -107,10 +98,11 @@ def retry(
     dry: Dry = False,
 ) -> None:
     """Make deliveries due again, under the same keys; a reply that waits for approval is sent."""
-    from hub.flow.actions import deliveries as letters
+    from hub.flow.actions import deliveries
+    from hub.flow.views.deliveries import retryable
 
     filters = Filters(state, destination, object_, rule, error, since)
-    count = carry_out(context.obj, Asked(ids, filters, all_, dry), letters.retryable, letters.retry)
+    count = carry_out(context.obj, Asked(ids, filters, all_, dry), retryable, deliveries.retry)
     if count is None:
         return
     show.say(f"{count} due again")
@@ -137,11 +129,12 @@ def discard(
     dry: Dry = False,
 ) -> None:
     """Give deliveries up for good, with a note; the agent of a reply is told."""
-    from hub.flow.actions import deliveries as letters
+    from hub.flow.actions import deliveries
+    from hub.flow.views.deliveries import discardable
 
     filters = Filters(state, destination, object_, rule, error, since)
-    act = partial(letters.discard, note_=note)
-    count = carry_out(context.obj, Asked(ids, filters, all_, dry), letters.discardable, act)
+    act = partial(deliveries.discard, note=note)
+    count = carry_out(context.obj, Asked(ids, filters, all_, dry), discardable, act)
     if count is None:
         return
     show.say(f"{count} discarded")

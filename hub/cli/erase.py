@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from hub.cli import show
-from hub.cli.opened import opened
-from hub.cli.people import note
-from hub.cli.signals import NO_SUCH, Json
+from hub.cli.opened import me, opened
+from hub.cli.signals import Json
 from hub.cli.watch.letters import moment
-
-if TYPE_CHECKING:
-    from hub.runtime import Hub
 
 COLUMNS = {
     "destination": "destination",
@@ -35,20 +31,18 @@ def erase(
     as_json: Json = False,
 ) -> None:
     """Erase a signal, or an author with all signals, here and at every destination that has it; cannot be undone."""
-    from hub.core.model import Tombstone
-    from hub.flow.erase.erase import erase as take_back
-    from hub.flow.erase.receipts import receipts
+    from hub.flow.actions import erasures
+    from hub.flow.views import erasures as seen
 
     with opened(context.obj) as hub:
-        known = _known(hub, key)
+        known = seen.find(hub, me(), key)
         if not show_:
             if not yes:
                 typer.confirm(
                     f"Erase {known} here and at every destination? It cannot be undone.", abort=True, err=True
                 )
-            take_back(hub, [Tombstone(known, "erasure", hub.now())])
-            note(hub, "erase", known)
-        found, state = receipts(hub, known), hub.store.erasures.status(known)
+            erasures.erase(hub, me(), known)
+        found, state = seen.receipts(hub, me(), known), seen.status(hub, me(), known)
     if as_json:
         show.print_json(found)
         return
@@ -70,36 +64,21 @@ def recheck(
     as_json: Json = False,
 ) -> None:
     """Ask a source whether its posts are still there; what is gone is taken back everywhere."""
-    from hub.flow.erase.recheck import recheck as look_again
+    from hub.flow.actions import erasures
+    from hub.flow.views import connectors
 
     with opened(context.obj) as hub:
-        if source not in hub.settings.sources:
-            known = ", ".join(hub.settings.sources) or "none"
-            raise typer.BadParameter(f"there is no source '{source}'; configured: {known}")
-        now = hub.now()
-        done = look_again(hub, source, before=now, since=moment(since, now) if since else None)
-        can = hub.source(source).recheck_size > 0
+        known = connectors.sources(hub, me())
+        if source not in known:
+            raise typer.BadParameter(f"there is no source '{source}'; configured: {', '.join(known) or 'none'}")
+        done = erasures.recheck(hub, me(), source, since=moment(since, hub.now()) if since else None)
+        can = connectors.can_recheck(hub, me(), source)
     if as_json:
         show.print_json([done._asdict()])
     elif not can and not done.expired:
         show.say(f"{source} cannot ask its network whether posts are still there", "dim")
     else:
         show.say(f"{done.asked} looked for, {done.gone} gone, {done.expired} not to be kept any longer")
-
-
-def _known(hub: Hub, key: str) -> str:
-    """The whole key of a signal or an author; ends the command where there is none."""
-    row = hub.store.signals.get(key)
-    if row is not None:
-        return str(row["key"])
-    with hub.store.database.read() as conn:
-        known = hub.store.signals.authors(conn, [key]) or hub.store.erasures.of_authors(conn, [key])
-        if known or hub.store.people.behind(conn, [key]):
-            return key
-    if hub.store.erasures.status(key) is not None:
-        return key
-    show.fail(f"{NO_SUCH.format(key)}, and no author has it")
-    raise typer.Exit(1)
 
 
 def _brief(row: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
-from hub.cli import check, deliveries, erase, history, people, read, rulebook, setup, signals
+from hub.cli import check, deliveries, erase, history, people, read, replies, rulebook, setup, signals
+from hub.cli.opened import NoDatabase
 from hub.cli.plugins import commands as plugins
 from hub.cli.running import run
 from hub.cli.watch import alerts
-from hub.core.errors import ConfigError, HubError
+from hub.core.errors import ConfigError, HubError, StoreUnavailable, WrongRevision
 
 ABOUT = """Hubbub: turn the hubbub into action.
 
@@ -56,6 +57,7 @@ app.command()(erase.erase)
 app.command()(erase.recheck)
 app.add_typer(signals.app, name="signals")
 app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(replies.app, name="replies")
 app.add_typer(alerts.app, name="alerts")
 app.command()(people.audit)
 app.add_typer(people.app, name="people")
@@ -101,9 +103,6 @@ def config_first(arguments: Sequence[str]) -> list[str]:
 
 def code_of(error: HubError) -> int:
     """The exit code that tells an error's kind."""
-    from hub.cli.opened import NoDatabase
-    from hub.store import StoreUnavailable, WrongRevision
-
     if isinstance(error, ConfigError):
         return 2
     return 4 if isinstance(error, NoDatabase | StoreUnavailable | WrongRevision) else 1

@@ -1,12 +1,14 @@
-"""A hub for one command. What is heavy is imported when it is needed, so that `hub --help` is quick."""
+"""A hub for one command, and who is at the terminal. What is heavy is imported when it is needed: `hub --help` is quick."""
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hub.core.access import Actor, at_terminal
 from hub.core.errors import HubError
 
 if TYPE_CHECKING:
@@ -18,11 +20,19 @@ class NoDatabase(HubError):
     """There is no database yet: `hub up` makes it, and so does `hub db upgrade`."""
 
 
+def me() -> Actor:
+    """Return the person at the terminal, by the name of their account on this machine."""
+    try:
+        return at_terminal(getpass.getuser())
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return at_terminal("terminal")
+
+
 @contextmanager
 def opened(file: Path, *, level: str = "WARNING", makes: bool = False) -> Iterator[Hub]:
-    """The hub of a configuration, closed at the end; `makes` makes a SQLite database that is not there.
+    """Open the hub of a configuration and close it at the end; `makes` makes a SQLite database that is not there.
 
-    Raises ConfigError, NoDatabase, and WrongRevision or StoreUnavailable where the database cannot be used.
+    Raises ConfigError, NoDatabase, and WrongRevision or StoreUnavailable if the database cannot be used.
     """
     from hub.config.settings import load_settings
     from hub.runtime import open_hub
@@ -38,6 +48,14 @@ def opened(file: Path, *, level: str = "WARNING", makes: bool = False) -> Iterat
         hub.close()
 
 
+def upgrade(file: Path) -> None:
+    """Bring the database to this program's revision; makes it if there is none. Raises as `opened`."""
+    from hub.runtime import open_hub
+
+    quieten()
+    open_hub(file, migrate=True).close()
+
+
 def quieten(level: str = "WARNING") -> None:
     """Log to standard error, from a level on: standard output belongs to what the command says."""
     from hub.runtime import set_up_logging
@@ -46,6 +64,6 @@ def quieten(level: str = "WARNING") -> None:
 
 
 def _is_absent(settings: Settings) -> bool:
-    """Whether this is SQLite and its file is not there: a command that only looks must not make an empty one."""
+    """Return True if this is SQLite and its file is not there: a command that only looks must not make an empty one."""
     scheme, _, place = settings.database_url.partition(":///")
     return scheme.startswith("sqlite") and place not in ("", ":memory:") and not Path(place.partition("?")[0]).exists()

@@ -15,7 +15,6 @@ from hub.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from hub.core.mapping import CompiledMapping
-    from hub.core.pipeline import Rulebook
 
 mappings = typer.Typer(no_args_is_help=True, help="How signals become records.")
 rules = typer.Typer(no_args_is_help=True, help="What decides.")
@@ -67,48 +66,12 @@ def _how(mapping: CompiledMapping) -> dict[str, Any]:
     return {"operation": mapping.spec.operation, "keyed_by": mapping.spec.keyed_by, "version": mapping.version[:8]}
 
 
-def _compiled(config: Path, files: list[Path] | None) -> list[tuple[str, CompiledMapping]]:
-    """The mappings of files, else of the configuration, else (without one) those that the plugins ship."""
-    from hub.config.rulebook import default_mappings
-    from hub.core.mapping import compile_mapping
-    from hub.registry import Registry
+def _compiled(config: Path, given: list[Path] | None) -> list[tuple[str, CompiledMapping]]:
+    """Return the mappings of files, else of the configuration, else (without one) those that the plugins ship."""
+    from hub.flow.views import files
 
     quieten("ERROR")
-    if files:
-        return _read_all(files)
-    if config.exists():
-        return [("/".join(name), compiled) for name, compiled in _book(config).mappings.items()]
-    registry = Registry()
-    shipped = ((name, cls) for name in registry.names for cls in registry.load(name).destinations.values())
-    return [
-        (f"{name}/{mapping}", compile_mapping(spec, name=mapping, file=f"{name}/{mapping}.toml"))
-        for name, cls in shipped
-        for mapping, spec in default_mappings(cls.mappings).items()
-    ]
-
-
-def _read_all(files: list[Path]) -> list[tuple[str, CompiledMapping]]:
-    from hub.config.rulebook import read_mapping
-    from hub.core.mapping import compile_mapping
-
-    made: list[tuple[str, CompiledMapping]] = []
-    found: list[Problem] = []
-    for file in files:
-        try:
-            made.append((str(file), compile_mapping(read_mapping(file), name=file.stem, file=str(file))))
-        except ConfigError as error:
-            found += error.problems
-    if found:
-        raise ConfigError(found)
-    return made
-
-
-def _book(config: Path) -> Rulebook:
-    from hub.config.settings import load_settings
-    from hub.registry import Registry
-    from hub.runtime import read_book
-
-    return read_book(load_settings(config), Registry())
+    return files.mappings_of(given) if given else files.mappings(config)
 
 
 @rules.command("test")
@@ -121,9 +84,12 @@ def test_rules(
     as_json: Json = False,
 ) -> None:
     """Say for each line of facts which rules match, and why; topics are found in the text where none are given."""
+    from hub.flow.views.files import book
+    from hub.flow.views.trials import judged
+
     quieten("ERROR")
-    book = _book(context.obj)
-    traces = [_trace(book, number, facts) for number, facts in _facts(file)]
+    rulebook = book(context.obj)
+    traces = [{"line": number, **judged(rulebook, facts)} for number, facts in _facts(file)]
     if as_json:
         show.print_json(traces)
         return
@@ -133,14 +99,6 @@ def test_rules(
         for rule in trace["rules"]
     ]
     show.rows(rows, {"line": "line", "rule": "rule", "matched": "matched", "why": "reason"}, as_json=False)
-
-
-def _trace(book: Rulebook, number: int, facts: dict[str, Any]) -> dict[str, Any]:
-    from hub.core.grammar.facts import merge, skeleton
-
-    signal = facts.get("signal") or {}
-    facts.setdefault("topics", list(book.topics.match(signal.get("text") or "", signal.get("hashtags") or ())))
-    return {"line": number, "topics": facts["topics"], "rules": book.rules.decide(merge(facts, skeleton()))}
 
 
 def _facts(file: Path) -> list[tuple[int, dict[str, Any]]]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hub.cli import show
+from hub.cli import opened, show
 
 config = typer.Typer(no_args_is_help=True, help="The configuration.")
 db = typer.Typer(no_args_is_help=True, help="The database.")
@@ -50,9 +50,9 @@ def _tell(folder: Path, written: list[Path], kept: list[Path]) -> None:
 @config.command("show")
 def show_config(context: typer.Context, *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """The configuration with all defaults; secrets are references, and anything that looks like one is hidden."""
-    from hub.config.settings import load_settings
+    from hub.flow.views import files
 
-    value = redacted(load_settings(context.obj).model_dump(mode="json"))
+    value = redacted(files.settings(context.obj))
     show.print_json([value] if as_json else value)
 
 
@@ -79,18 +79,7 @@ def _without_password(url: str) -> str:
 @db.command()
 def upgrade(context: typer.Context) -> None:
     """Bring the database to this program's revision; makes it where there is none."""
-    from hub.cli.opened import quieten
-    from hub.config.settings import load_settings
-    from hub.store import open_store
-    from hub.store.database import unavailable
-
-    quieten()
-    store = open_store(load_settings(context.obj).database_url)
-    try:
-        with unavailable():
-            store.database.migrate()
-    finally:
-        store.close()
+    opened.upgrade(context.obj)
     show.say("the database is up to date")
 
 

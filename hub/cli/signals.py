@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from hub.cli import show
-from hub.cli.opened import opened
+from hub.cli.opened import me, opened
 
 app = typer.Typer(no_args_is_help=True, help="What was said: list, show, retry.")
 Json = Annotated[bool, typer.Option("--json", help="one JSON array")]
@@ -25,7 +25,6 @@ COLUMNS = {
 SPARE = ("network", "kind", "rules", "author")  # a key begins with its network
 FAILED = {"id": "id", "connection": "source", "plugin": "plugin", "received_at": "received", "note": "reason"}
 SHOWN = 80
-NO_SUCH = "no signal, or more than one, has a key that begins with '{}'"
 
 
 @app.command("list")
@@ -40,13 +39,15 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Signals, the last to arrive first; with --failed the raw items that wait for a fix."""
+    from hub.flow.views import signals
+
     limit = show.how_many(limit, as_json=as_json)
     with opened(context.obj) as hub:
         if failed:
-            show.rows(hub.store.inbox.failed(limit=limit), FAILED, as_json=as_json, empty="nothing failed")
+            rows = signals.failed(hub, me(), limit=limit)
+            show.rows(rows, FAILED, as_json=as_json, empty="nothing failed")
             return
-        found = hub.store.signals.recent(limit=limit, network=network, source=source, matched=matched)
-        rows = [shown(row) for row in found]
+        rows = signals.recent(hub, me(), limit=limit, network=network, source=source, matched=matched)
     listed = rows if as_json else [_brief(row) for row in rows]
     show.rows(listed, COLUMNS, as_json=as_json, empty="no signals yet", spare=SPARE)
 
@@ -54,14 +55,13 @@ def list_(
 @app.command("show")
 def show_(context: typer.Context, key: str, *, as_json: Json = False) -> None:
     """One signal, whole: its fields, labels, author, raw item."""
+    from hub.flow.views import signals
+
     with opened(context.obj) as hub:
-        row = hub.store.signals.get(key)
-        if row is None:
-            show.fail(NO_SUCH.format(key))
-            raise typer.Exit(1)
-        raw = hub.store.inbox.get([row["raw_id"]]).get(row["raw_id"])
-        found = shown(row)
-    found["raw"] = raw.payload.decode("utf-8", "replace") if raw else None
+        found = signals.stored(hub, me(), key)
+    if found is None:
+        show.fail(signals.NO_SUCH.format(key))
+        raise typer.Exit(1)
     show.print_json([found] if as_json else found)
 
 
@@ -73,9 +73,10 @@ def retry(
     ] = None,
 ) -> None:
     """Take up raw items again that could not be translated."""
+    from hub.flow.actions import signals
+
     with opened(context.obj) as hub:
-        count = hub.store.inbox.retry(ids or None, now=hub.now())
-        hub.bell.ring("process")
+        count = signals.retry(hub, me(), ids or None)
     show.say(f"{count} taken up again")
     if ids and count < len(set(ids)):
         show.fail("the others are not there, or have not failed")
@@ -85,9 +86,10 @@ def retry(
 def explain(context: typer.Context, key: str, *, as_json: Json = False) -> None:
     """Why a signal became these records, and why not others: each rule, each condition, the values it read."""
     from hub.flow.views.explain import explain as explained
+    from hub.flow.views.signals import NO_SUCH
 
     with opened(context.obj) as hub:
-        found = explained(hub, key)
+        found = explained(hub, me(), key)
     if found is None:
         show.fail(NO_SUCH.format(key))
         raise typer.Exit(1)
@@ -95,17 +97,6 @@ def explain(context: typer.Context, key: str, *, as_json: Json = False) -> None:
         show.print_json([found])
     else:
         _tell(found)
-
-
-def shown(row: dict[str, Any]) -> dict[str, Any]:
-    """A stored signal as listings show it."""
-    found: dict[str, Any] = msgspec.to_builtins(row["signal"])
-    found["id"] = row["id"]
-    found["matched"] = list(row["trace"].matched)
-    found["topics"] = list(row["trace"].about)
-    found["labels"] = msgspec.to_builtins(row["labels"])
-    found["author"] = msgspec.to_builtins(row["author"])
-    return found
 
 
 def _brief(row: dict[str, Any]) -> dict[str, Any]:

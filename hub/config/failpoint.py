@@ -1,7 +1,7 @@
-"""Places where a process can be made to die, so that a test sees what a kill there leaves behind.
+"""Places in the code that can be made to end the process, so that a test sees what a kill there leaves behind.
 
 HUBBUB_FAILPOINT names one of `PLACES`, and after a colon which passage there is the last ("deliver.sent:2"; the first without
-it). Where it is not set, a place costs one comparison.
+it). If it is not set, a place costs one comparison.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ PLACES = (
     "deliver.sending",  # doubts are resolved, the request is about to leave
     "deliver.sent",  # the vendor has answered, nothing of it is written
     "deliver.recorded",  # the outcome is written and not committed
-    "deliver.settled",  # it is committed, nobody was rung
+    "deliver.settled",  # it is committed, no bell was rung
     "process.leased",  # raw rows are claimed
     "process.decided",  # what they become is known, nothing is written
     "process.recorded",  # all of it is written and not committed
     "intake.cursor",  # a cursor has moved and its raw rows are not written
     "intake.recorded",  # both are written and not committed
-    "intake.taken",  # both are committed, nobody was rung
+    "intake.taken",  # both are committed, no bell was rung
 )
 _place, _, _number = os.environ.get("HUBBUB_FAILPOINT", "").partition(":")
 _passages = [0]

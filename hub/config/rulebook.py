@@ -17,22 +17,22 @@ T = TypeVar("T")
 
 
 def read_rules(file: Path) -> tuple[Rule, ...]:
-    """The `[[rule]]` tables of a file; a file that is not there holds none."""
+    """Read the `[[rule]]` tables of a file; a file that is not there holds none."""
     return _read_list(file, "rule", Rule, InvalidRule)
 
 
 def read_topics(file: Path) -> tuple[Topic, ...]:
-    """The `[[topic]]` tables of a file; a file that is not there holds none."""
+    """Read the `[[topic]]` tables of a file; a file that is not there holds none."""
     return _read_list(file, "topic", Topic, ConfigError)
 
 
 def read_mapping(file: Path) -> MappingSpec:
-    """A mapping file. Raises InvalidMapping that names the file and the field."""
+    """Read a mapping file. Raises InvalidMapping that names the file and the field."""
     return parse_mapping(read_toml(file), file=str(file))
 
 
 def parse_mapping(raw: Mapping[str, Any], *, file: str) -> MappingSpec:
-    """A mapping from its TOML table."""
+    """Read a mapping from its TOML table."""
     try:
         return msgspec.convert(raw, MappingSpec)
     except msgspec.ValidationError as error:
@@ -40,7 +40,7 @@ def parse_mapping(raw: Mapping[str, Any], *, file: str) -> MappingSpec:
 
 
 def default_mappings(folder: str) -> dict[str, MappingSpec]:
-    """The mappings that a destination ships, by name; `folder` is `package:folder` as its class says."""
+    """Read the mappings that a destination ships, by name; `folder` is `package:folder` as its class says."""
     package, _, inner = folder.partition(":")
     if not package:
         return {}
@@ -50,7 +50,7 @@ def default_mappings(folder: str) -> dict[str, MappingSpec]:
 
 
 def own_mappings(folder: Path) -> dict[str, MappingSpec]:
-    """The mappings of one folder of the user's, by name."""
+    """Read the mappings of one folder of the user's, by name."""
     return {file.stem: read_mapping(file) for file in sorted(folder.glob("*.toml"))} if folder.is_dir() else {}
 
 

@@ -17,7 +17,7 @@ REFERENCES = ({"env"}, {"file"})
 
 
 def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, file: str, at: str) -> Options:
-    """A connection's options: secrets looked up, then checked by the plugin's model; raises ConfigError with all problems.
+    """Read a connection's options and check them by the plugin's model. Raises ConfigError with all problems.
 
     Relative paths in options start at the configuration's folder: models use `ConfigPath` for them.
     """
@@ -39,7 +39,7 @@ def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, 
 
 
 def read_secrets(settings: Settings, references: Sequence[SecretReference], *, at: str) -> list[SecretStr]:
-    """The secrets that a list of references names; raises ConfigError with all that cannot be read."""
+    """Read the secrets that a list of references names. Raises ConfigError with all that cannot be read."""
     found: list[Problem] = []
     values = []
     for index, one in enumerate(references):
@@ -51,12 +51,12 @@ def read_secrets(settings: Settings, references: Sequence[SecretReference], *, a
 
 
 def secret_fields(model: type[BaseModel]) -> list[str]:
-    """The names of a model's secret fields."""
+    """Return the names of a model's secret fields."""
     return [name for name, field in model.model_fields.items() if "SecretStr" in str(field.annotation)]
 
 
 def secret_values(options: BaseModel) -> Iterator[str]:
-    """The values of the secrets, for redaction."""
+    """Yield the values of the secrets, for redaction."""
     for name in type(options).model_fields:
         value = getattr(options, name)
         if isinstance(value, SecretStr) and value.get_secret_value():

@@ -21,7 +21,7 @@ _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 
 
 def duration(value: Any) -> Any:
-    """A number of seconds, or text such as "500ms", "30s", "5m", "2h", "7d", as a timedelta."""
+    """Read a number of seconds, or text such as "500ms", "30s", "5m", "2h", "7d", as a timedelta."""
     if isinstance(value, str):
         found = _DURATION.fullmatch(value.strip())
         if not found:
@@ -31,7 +31,7 @@ def duration(value: Any) -> Any:
 
 
 def rate(value: Any) -> Any:
-    """Text such as "10/s", "100/m", "5000/h" as a limit."""
+    """Read text such as "10/s", "100/m", "5000/h" as a limit."""
     if isinstance(value, Limit):
         return value
     return Limit.parse(value if isinstance(value, str) else "")
@@ -43,7 +43,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
 
 
 class Section(BaseModel):
-    """A table of the file: a key that nobody knows is an error."""
+    """A table of the file: an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -62,7 +62,7 @@ class HubSection(Section):
 
 
 class FilesSection(Section):
-    """`[files]`: where rules, topics and own mappings are, relative to the configuration file."""
+    """`[files]`: the paths of rules, topics and own mappings, relative to the configuration file."""
 
     rules: Path = Path("rules.toml")
     topics: Path = Path("topics.toml")
@@ -70,7 +70,7 @@ class FilesSection(Section):
 
 
 class WebSection(Section):
-    """`[web]`: where the page, the API and the inbound door listen."""
+    """`[web]`: host and port of the page, the API and the inbound door."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=8600, ge=0, le=65535)
@@ -101,7 +101,7 @@ class WorkersSection(Section):
 class SandboxSection(Section):
     """`[sandbox]`: vendors' look-alikes that `hub up` and `hub sandbox` start, the first on `port`, the next on the next.
 
-    `[sandbox.options.NAME]` holds what a look-alike of its own understands, such as where it tells of events.
+    `[sandbox.options.NAME]` holds what a look-alike of its own understands, such as the address that it tells of events.
     """
 
     plugins: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ class SandboxSection(Section):
 
 
 class SecretReference(Section):
-    """`{ env = "NAME" }` or `{ file = "path" }`: where a secret is read from."""
+    """`{ env = "NAME" }` or `{ file = "path" }`: the place that a secret is read from."""
 
     env: str = ""
     file: str = ""
@@ -175,10 +175,10 @@ class ConnectionSection(Section):
 
 
 class SourceSection(ConnectionSection):
-    """`[sources.NAME]`; `every` is the pause between two polls (the plugin's own where it is absent).
+    """`[sources.NAME]`; `every` is the pause between two polls (the plugin's own if it is absent).
 
     `reply` tells what becomes of agents' public replies to what this source brought; `recheck_every` is how often posts are
-    looked for again (where it is absent, as the network's duty to follow deletions asks).
+    looked for again (if it is absent, as the network's duty to follow deletions asks).
     """
 
     every: Duration | None = None
@@ -258,7 +258,7 @@ def load_settings(file: Path) -> Settings:
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """A TOML file as a dict. Raises ConfigError that names the file and the line."""
+    """Read a TOML file into a dict. Raises ConfigError that names the file and the line."""
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except FileNotFoundError:
@@ -269,7 +269,7 @@ def read_toml(file: Path) -> dict[str, Any]:
 
 
 def problems(error: ValidationError, *, file: str, model: type[BaseModel], at: str = "") -> list[Problem]:
-    """Pydantic's errors as problems: the path in the file, what is wrong, and the nearest known key."""
+    """Return Pydantic's errors as problems: the path in the file, what is wrong, and the nearest known key."""
     found = []
     for one in error.errors(include_url=False, include_input=False):
         path = ".".join(str(part) for part in (at, *one["loc"]) if part != "")
@@ -282,7 +282,7 @@ def problems(error: ValidationError, *, file: str, model: type[BaseModel], at: s
 
 
 def _known(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> list[str]:
-    """The keys of the table at a place in the file."""
+    """Return the keys of the table at a place in the file."""
     for part in loc:
         field = model.model_fields.get(str(part)) if model else None
         inner = field.annotation if field else None

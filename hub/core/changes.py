@@ -56,7 +56,7 @@ Effect = Answer | Update | Merged | Gone | Nothing
 
 
 def echo_of(change: Change, *, self_id: str, is_known_part: bool) -> str:
-    """Why a change is the hub's own doing, "" where it is somebody else's."""
+    """Return why a change is the hub's own doing, "" if it is not."""
     if change.ours:
         return "our own doing: the vendor says so"
     if self_id and change.actor_id == self_id:
@@ -65,12 +65,12 @@ def echo_of(change: Change, *, self_id: str, is_known_part: bool) -> str:
 
 
 def is_reopening(effect: Effect) -> bool:
-    """Whether something is open again: that counts whoever did it, since the hub's own comment reopens a ticket."""
+    """Return True if something is open again: that counts from any actor, since the hub's own comment reopens a ticket."""
     return effect == Update("state", "open")
 
 
 def read_change(change: Change, directions: Directions) -> Effect:
-    """What follows from a change that is no echo. Never raises: a value of the wrong shape means nothing."""
+    """Return what follows from a change that is no echo. Never raises: a value of the wrong shape means nothing."""
     reader = _READERS.get(change.kind)
     return reader(change, directions) if reader else Nothing("no direction is set for fields")
 
@@ -121,7 +121,7 @@ def _tags(change: Change, directions: Directions) -> Effect:
 
 
 def _word(value: Any) -> str:
-    """A short text or a number as text, "" for anything else."""
+    """Return a short text or a number as text, "" for anything else."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return ""
     return clean_text(str(value)).strip()[:LONGEST_WORD]

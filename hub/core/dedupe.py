@@ -43,7 +43,7 @@ def compare(new: Signal, known: KnownSignal | None, *, tombstoned: bool = False)
     """Compare a normalised signal with what is known; `tombstoned` says that its key has a tombstone.
 
     A post that is gone comes back only by a later edit time, never by a late crawl. A copy without an edit time is older
-    than one with it; where both have the same or none, the one that came in first is (its worker may have been lost, or slow).
+    than one with it. If both have the same or none, the one that came in first is older (its worker may be slow or lost).
     """
     if tombstoned:
         return Duplicate("tombstoned")
@@ -56,7 +56,7 @@ def compare(new: Signal, known: KnownSignal | None, *, tombstoned: bool = False)
 
 
 def _nothing_new(new: Signal, known: KnownSignal) -> str:
-    """Why a copy of a known signal says nothing new; empty where it does."""
+    """Return why a copy of a known signal says nothing new; empty if it does."""
     if new.state == known.state and new.content_hash == known.content_hash:
         return "same content"
     if new.state == known.state and new.revision and new.revision == known.revision:

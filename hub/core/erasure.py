@@ -16,7 +16,7 @@ from hub.core.notes import network_name
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _PIECE = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"(\s*+:)?|\\?\Z)|>([^<>]*+)<', re.DOTALL)
-"""A name or a value in JSON (a name has a colon behind it), or a text in XML: also where the whole is broken."""
+"""A name or a value in JSON (a name has a colon behind it), or a text in XML: also if the whole is broken."""
 REMOVED = "(removed)"
 TELLING = 8  # characters: a shorter piece may be anybody's ("New", "ok"), so only the whole of it counts
 EXCERPT = 16
@@ -29,19 +29,19 @@ _WHY: Mapping[TombstoneReason, str] = {
 
 
 def words_of(signal: Signal) -> tuple[str, ...]:
-    """What somebody said with a signal: text, title, descriptions of pictures."""
+    """Return what an author said with a signal: text, title, descriptions of pictures."""
     said = (signal.text, signal.title, signal.html, *(media.alt for media in signal.media))
     return tuple(dict.fromkeys(one.strip() for one in said if one and one.strip()))
 
 
 def traces_of(signal: Signal, page: str) -> frozenset[str]:
-    """Where and when a signal was said, as records of people hold it: its link, its page in the hub, its time."""
+    """Return place and time of a signal as records of people hold them: its link, its page in the hub, its time."""
     at: str = msgspec.to_builtins(signal.published_at)
     return frozenset(one for one in (signal.url, page, at) if one)
 
 
 def quotes(value: str, words: Sequence[str]) -> bool:
-    """Whether a text holds any of these words, or is a piece of them."""
+    """Return True if a text holds any of these words, or is a piece of them."""
     text = value.strip()
     return bool(text) and any(_holds(text, one) for one in words)
 
@@ -57,7 +57,7 @@ def _holds(text: str, said: str) -> bool:
 
 
 def is_quoting(body: bytes, words: Sequence[str], marks: Collection[str]) -> bool:
-    """Whether what somebody sent, in whatever form, holds any of these words, or a mark: a key or a link as a whole."""
+    """Return True if what was sent, in whatever form, holds any of these words, or a mark: a key or a link as a whole."""
     text = body.decode("utf-8", "replace")
     told = [html.unescape(one) for one in (text, _unescaped(text))]
     values = (value or content for value, colon, content in _PIECE.findall(text) if not colon)
@@ -75,7 +75,7 @@ def _stands_in(said: str, told: Sequence[str], pieces: Collection[str]) -> bool:
 
 
 def _unescaped(text: str) -> str:
-    """Text as it was before it was put into JSON."""
+    """Return text as it was before it was put into JSON."""
     plain = _ESCAPE.sub(lambda found: _ESCAPED.get(found[2], found[2]) if found[2] else chr(int(found[1], 16)), text)
     return plain.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -83,7 +83,7 @@ def _unescaped(text: str) -> str:
 def without(
     fields: Mapping[str, Any], words: Sequence[str], *, traces: Collection[str] = (), instead: str = ""
 ) -> dict[str, Any]:
-    """The fields with each text replaced that holds these words, or is one of the traces (a link, a time) as a whole."""
+    """Redact each text of the fields that holds these words, or is one of the traces (a link, a time) as a whole."""
     return {name: _without(value, words, traces, instead) for name, value in fields.items()}
 
 
@@ -96,21 +96,21 @@ def _without(value: Any, words: Sequence[str], traces: Collection[str], instead:
 
 
 def quoting(fields: Mapping[str, Any], words: Sequence[str], *, traces: Collection[str] = ()) -> dict[str, Any]:
-    """Only those fields that hold these words or traces, without them."""
+    """Return only those fields that hold these words or traces, redacted."""
     bare = without(fields, words, traces=traces)
     return {name: value for name, value in bare.items() if value != fields[name]}
 
 
 def is_own(provides: str, operation: str) -> bool:
-    """Whether a record stands for one signal (or the ticket that it opened), and not for a person or a whole conversation."""
+    """Return True if a record stands for one signal (or the ticket that it opened), not for a person or a conversation."""
     return operation in ("create", "comment") or Need.read(provides).kind == "signal"
 
 
 def is_of_people(provides: str) -> bool:
-    """Whether a record stands for an author, or for the person or account behind authors."""
+    """Return True if a record stands for an author, or for the person or account behind authors."""
     return Need.read(provides).kind in {"author", "person", "account"}
 
 
 def gone_note(network: str, reason: TombstoneReason) -> str:
-    """What agents read on the ticket."""
+    """Return what agents read on the ticket."""
     return f"A post is gone. {_WHY[reason].format(network_name(network))}, so its text was taken out here too."

@@ -5,6 +5,8 @@
         UnknownPlugin
         InvalidMapping
         InvalidRule
+      StoreUnavailable          the database cannot take it now: try again later
+      WrongRevision             the database is of another revision than the program
       Conflict                  another was faster: roll back, read again and decide again
       TranslationError          a raw item that its plugin cannot read: kept, shown, retried after a fix
       ConnectorError            the only ones that a plugin may raise
@@ -36,7 +38,7 @@ class HubError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong in a file: where, what, and the way out."""
+    """One thing that is wrong in a file: the place, the fault, and the way out."""
 
     file: str
     path: str
@@ -66,6 +68,14 @@ class InvalidMapping(ConfigError):
 
 class InvalidRule(ConfigError):
     """A rules file has errors."""
+
+
+class StoreUnavailable(HubError):
+    """The database cannot take it now (locked, full, or away): try again later."""
+
+
+class WrongRevision(HubError):
+    """The database has another revision than this program: run `hub db upgrade`."""
 
 
 class Conflict(HubError):
@@ -131,7 +141,7 @@ class Unauthorised(ConnectorError):
 
 
 class Rejected(ConnectorError):
-    """The vendor refused this record; `field` names the culprit where it is known."""
+    """The vendor refused this record; `field` names the culprit if it is known."""
 
     def __init__(
         self, message: str = "", *, field: str | None = None, code: str = "", details: dict[str, Any] | None = None

@@ -1,7 +1,7 @@
-"""Keys: short, ASCII, safe where case is ignored.
+"""Keys: short, ASCII, safe if case is ignored.
 
-Real native ids are URLs, differ by case only, or hold "/", ".." and "+", which break vendors' clients (vendors.md A1.8-4);
-so a key is a hash with the network's name before it, and the readable native id travels beside it.
+Real native ids are URLs, differ by case only, or hold "/", ".." and "+", which break vendors' clients; so a key is a hash
+with the network's name before it, and the readable native id travels beside it.
 """
 
 from __future__ import annotations
@@ -16,27 +16,27 @@ _SHIFTS = tuple(range(150, -1, -10))
 
 
 def digest(*parts: str) -> str:
-    """32 lower-case base32 characters of SHA-256 over the parts (lone surrogates are replaced first)."""
+    """Return 32 lower-case base32 characters of SHA-256 over the parts (lone surrogates are replaced first)."""
     joined = _SEPARATOR.join(parts).encode("utf-8", "replace")
     bits = int.from_bytes(sha256(joined).digest()[:20], "big")
     return "".join([_PAIRS[bits >> shift & 1023] for shift in _SHIFTS])
 
 
 def signal_key(network: str, native_id: str, realm: str = "") -> str:
-    """`network:` and the digest of realm and native id; realm is what the native id is unique within."""
+    """Return `network:` and the digest of realm and native id; realm is what the native id is unique within."""
     return f"{network}:{digest(realm, native_id)}"
 
 
 def author_key(network: str, native_id: str, realm: str = "") -> str:
-    """The same rule over the network's immutable author id (a DID, a number, an actor's URI), never the handle."""
+    """Return the key by the network's immutable author id (a DID, a number, an actor's URI), never the handle."""
     return signal_key(network, native_id, realm)
 
 
 def account_key(domain: str) -> str:
-    """`account:` and the digest of a company's domain: people of one domain are of one account."""
+    """Return `account:` and the digest of a company's domain: people of one domain are of one account."""
     return f"account:{digest(domain.casefold())}"
 
 
 def idempotency_key(destination: str, object_: str, record_key: str, *, operation: str, seq: int) -> str:
-    """One key for one delivery, the same for every attempt of it."""
+    """Return the idempotency key of a delivery, the same for every attempt of it."""
     return digest(destination, object_, record_key, operation, str(seq))

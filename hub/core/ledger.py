@@ -1,4 +1,4 @@
-"""The ledger's words: what each state of a delivery means, which may follow which, what a record needs, and where it goes.
+"""The ledger's words: what a state means and which may follow it, what a record needs, and its lane.
 
 Every set of states is derived from one table here. Indexes, filters and pages take their sets from it, and a write that the
 table of transitions forbids is refused.
@@ -171,7 +171,7 @@ _PREFIXES: Mapping[Work, str] = {
 class Lane(NamedTuple):
     """What is done over one connection, in order: deliver to a destination, reply through a source, poll, and the like.
 
-    Written with a prefix where two kinds of work share a list of names: the ledger's destinations, the cursors.
+    Written with a prefix if two kinds of work share a list of names: the ledger's destinations, the cursors.
     """
 
     work: Work
@@ -184,7 +184,7 @@ class Lane(NamedTuple):
 
     @classmethod
     def of_cursor(cls, text: str) -> Self:
-        """Read whose cursor it is: a source's name, `destinations/NAME` or `recheck/NAME`."""
+        """Read the owner of a cursor: a source's name, `destinations/NAME` or `recheck/NAME`."""
         return cls._read(text, ("changes", "recheck"), "poll")
 
     @classmethod

@@ -47,7 +47,7 @@ class MappingTestResult(msgspec.Struct, frozen=True):
 
 
 class _Field(msgspec.Struct, frozen=True):
-    """A field ready to make: where it goes, how it gets its value, and what of the value may cause a write."""
+    """A field ready to make: its path, how it gets its value, and what of the value may cause a write."""
 
     name: str
     parts: tuple[str, ...]
@@ -204,7 +204,7 @@ def _compile_field(name: str, how: FieldSpec) -> _Field:
 
 
 def _weight(how: FieldSpec) -> Callable[[Any], Any] | None:
-    """What of a value counts when records are compared: the whole, the step that a number stands on, or nothing."""
+    """Return what of a value counts when records are compared: the whole, the step that a number stands on, or nothing."""
     if how.volatile and how.steps:
         return lambda value: _step(how.steps, value)
     return None if how.volatile or how.once else lambda value: value
@@ -236,7 +236,7 @@ def _reader(parts: tuple[str, ...], table: Mapping[str, Any] | None) -> Getter:
 
 
 def _translated(value: Any, table: Mapping[str, Any]) -> Any:
-    """The table's word for a value (of each in a list, those without one left out), None where it has none."""
+    """Return the table's word for a value (of each in a list, those without one left out), None if it has none."""
     if isinstance(value, list | tuple):
         return [word for word in (_translated(part, table) for part in value) if word is not None] or None
     if isinstance(value, bool):
@@ -265,7 +265,7 @@ def _put(fields: dict[str, Any], parts: tuple[str, ...], value: Any) -> None:
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted paths to the leaves; names that are dotted already stay so."""
+    """Yield dotted paths to the leaves; names that are dotted already stay so."""
     for name, value in tree.items():
         if isinstance(value, Mapping) and value:
             yield from _flat(value, f"{prefix}{name}.")

@@ -1,6 +1,6 @@
 """The values that flow through the hub: frozen, typed, JSON both ways.
 
-Words are ActivityStreams 2.0's for what was said and by whom, schema.org's for reviews and counts. Times are UTC and aware,
+Words are ActivityStreams 2.0's for posts and their authors, schema.org's for reviews and counts. Times are UTC and aware,
 ids are strings, unknown is None (never 0 or ""). A step changes a value by copy: `msgspec.structs.replace(signal, lang="fr")`.
 """
 
@@ -39,8 +39,8 @@ class Value(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 class RawItem(Value, frozen=True):
     """What a network sent, as exact as it can be had; immutable, kept, and what replay reads.
 
-    `payload` is the item's exact bytes where obtainable, else canonical JSON. `external_id` tells items of a source apart
-    (not yet the signal's native id); `revision` is the network's version of the item where it has one (a CID, an edit time).
+    `payload` is the item's exact bytes if obtainable, else canonical JSON. `external_id` tells items of a source apart
+    (not yet the signal's native id); `revision` is the network's version of the item if it has one (a CID, an edit time).
     """
 
     source: str
@@ -62,7 +62,7 @@ class Media(Value, frozen=True):
 
 
 class Counts(Value, frozen=True):
-    """Interaction counts as the network gave them; None where it gives none."""
+    """Interaction counts as the network gave them; None if it gives none."""
 
     likes: int | None = None
     replies: int | None = None
@@ -80,7 +80,7 @@ class Rating(Value, frozen=True):
 
 
 class Provenance(Value, frozen=True):
-    """Where a signal came from: the source's name, its plugin, and the raw row (0 before it is stored)."""
+    """The origin of a signal: the source's name, its plugin, and the raw row (0 before it is stored)."""
 
     source: str
     plugin: str
@@ -88,13 +88,13 @@ class Provenance(Value, frozen=True):
 
 
 class Signal(Value, frozen=True):
-    """One thing that somebody said, on any network.
+    """One thing that a person said, on any network.
 
     `published_at` is trusted (for networks whose authors claim the time: the claim unless it lies in the future of
     `observed_at`); `claimed_at` keeps an untrusted claim. `content_hash` covers content only, never counts.
-    `conversation_key` is the root's key (its own where it is the root); None from translate means "the root is myself".
+    `conversation_key` is the root's key (its own if it is the root); None from translate means "the root is myself".
     `aliases` are further keys of this post: what a network calls it in some place only (an instance's local id);
-    `parent_alias` is such a key of the post answered, where the network names it by nothing else.
+    `parent_alias` is such a key of the post answered, if the network names it by nothing else.
     """
 
     key: str
@@ -150,7 +150,7 @@ class Author(Value, frozen=True):
 
 
 class Person(Value, frozen=True):
-    """The hub's own: somebody behind one or more authors. `merged_into` names the person who took this one's place.
+    """The hub's own: a person behind one or more authors. `merged_into` names the person that this one was merged into.
 
     `company_domain` says for which company this person speaks: `account_key` is its key, `company` only its name.
     """
@@ -168,7 +168,7 @@ class Person(Value, frozen=True):
 class IdentityLink(Value, frozen=True):
     """Says that an author is a person, on what ground, and who says so.
 
-    `evidence` is for people: where the ground can be looked at (a message, an order, a profile page).
+    `evidence` is for people: a link to the ground (a message, an order, a profile page).
     """
 
     author_key: str
@@ -216,7 +216,7 @@ class Label(Value, frozen=True):
 
 
 class RemoteRef(Value, frozen=True):
-    """A record at a destination: its id there, and where a person can look at it."""
+    """A record at a destination: its id there, and its link for people."""
 
     id: str
     url: str | None = None
@@ -228,7 +228,7 @@ class Change(Value, frozen=True):
     `object` is named as mappings do, `remote_id` is the record's id there. `event_id` is unique within the connection: each is
     handled once. `part_id` is the id of what was added (a comment). `value` by kind: "status" and "assignee" a word, "tags" the
     whole list, "merged" the winner's id, "field" names to values; "reply" (public) and "note" carry `text`, plain. `deleted`
-    has none. `ours` is true where the plugin can tell that the hub itself did it.
+    has none. `ours` is true if the plugin can tell that the hub itself did it.
     """
 
     kind: ChangeKind
@@ -275,7 +275,7 @@ class Act(Value, frozen=True):
     """What an agent wants done to a post, as a source gets it: a delivery as any other.
 
     `like` and `unlike` are our account's own; `hide` and `unhide` concern what others see below a post of ours, and exist only
-    where the network has that very thing; `delete_own` takes back the post `to`, which is ours; `private_reply` says `text` to
+    if the network has that very thing; `delete_own` takes back the post `to`, which is ours; `private_reply` says `text` to
     the author alone. `id` is the delivery's, `key` the same for every attempt; each act may be repeated without harm.
     """
 
@@ -326,9 +326,9 @@ class Planned(NamedTuple):
 class Delivery(Value, frozen=True):
     """One row of the ledger, as a destination gets it.
 
-    `ref` is the record's own reference where an earlier delivery made it, `parents` maps what `needs` names by kind
+    `ref` is the record's own reference if an earlier delivery made it, `parents` maps what `needs` names by kind
     ("author", "conversation") to the references that the destination gave. `first_sent_at` is set from the second attempt on.
-    `once` names the fields that may only fill what is empty, where the record turns out to be there already.
+    `once` names the fields that may only fill what is empty, if the record turns out to be there already.
     """
 
     id: int

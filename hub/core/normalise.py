@@ -1,6 +1,6 @@
 """Signals and authors in one form: composed text without traps, safe URLs, base languages, and a hash of the content.
 
-Most texts are clean, so each check asks first and works only where there is something to do. Normalising twice changes
+Most texts are clean, so each check asks first and works only if there is something to do. Normalising twice changes
 nothing more.
 """
 
@@ -46,7 +46,7 @@ _RENAMED = {
 
 
 def normalise(signal: Signal) -> Signal:
-    """The signal in the hub's form, with its content hash; the given one stays as it is."""
+    """Return the signal in the hub's form, with its content hash; the given one stays as it is."""
     published_at, claimed_at = _trusted(signal)
     tidy = replace(
         signal,
@@ -71,7 +71,7 @@ def normalise(signal: Signal) -> Signal:
 
 
 def normalise_author(author: Author) -> Author:
-    """The author in the hub's form: names on one line, a handle without its @, web addresses or none."""
+    """Return the author in the hub's form: names on one line, a handle without its @, web addresses or none."""
     handle = _clean_line(author.handle)
     return replace(
         author,
@@ -87,7 +87,7 @@ def normalise_author(author: Author) -> Author:
 
 
 def content_hash(signal: Signal) -> str:
-    """A digest of what the signal says; counts, times and where it came from do not count."""
+    """Return a digest of what the signal says; its counts, times and origin do not count."""
     rating = signal.rating and (float(signal.rating.value), float(signal.rating.best), float(signal.rating.worst))
     content = (
         signal.text,
@@ -107,7 +107,7 @@ def content_hash(signal: Signal) -> str:
 
 
 def clean_text(text: str) -> str:
-    """NFC, no controls but tab and newline, no direction overrides, two blank lines at most, at most 100,000 characters."""
+    """Return NFC: no controls but tab and newline, no direction overrides, at most two blank lines and 100,000 characters."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _clean(text)
@@ -117,7 +117,7 @@ def clean_text(text: str) -> str:
 
 
 def base_language(tag: str | None) -> str | None:
-    """The base of a BCP 47 tag in lower case (`pt-BR` is pt, `iw` is he); None for none, undetermined or private ones."""
+    """Return the base of a BCP 47 tag in lower case (`pt-BR` is pt, `iw` is he); None for none, undetermined or private ones."""
     found = _LANGUAGE.match(tag) if tag else None
     if not found:
         return None
@@ -128,7 +128,7 @@ def base_language(tag: str | None) -> str | None:
 
 
 def _clean(text: str) -> str:
-    """Composed, and without what no text may hold."""
+    """Return the text composed, and without what no text may hold."""
     if text.isascii():
         return text if text.isprintable() else _UNWANTED.sub("", text)
     text = _UNWANTED.sub("", _SURROGATE.sub("\ufffd", text))
@@ -143,7 +143,7 @@ def _clean_line(text: str | None) -> str | None:
 
 
 def _clean_id(native: str) -> str:
-    """A network's own name for a thing, for people to read: the key is made of the whole one before."""
+    """Return a network's own name for a thing, for people to read: the key is made of the whole one before."""
     return _clean(native)[:LONGEST_URL]
 
 
@@ -161,7 +161,7 @@ def _clean_html(html: str | None) -> str | None:
 
 
 def _web_url(url: str | None) -> str | None:
-    """The URL where it is http(s), else None: a mailto: or javascript: is no place to look at a post."""
+    """Return the URL if it is http(s), else None: a mailto: or javascript: is no place to look at a post."""
     if not url:
         return None
     url = _BREAKS.sub("", _clean(url).strip())
@@ -171,7 +171,7 @@ def _web_url(url: str | None) -> str | None:
 
 
 def _is_honest(host: str) -> bool:
-    """Whether no character of a host turns into a separator where it is composed (the sign for a/c becomes a, slash, c)."""
+    """Return True if no character of a host becomes a separator when composed (the sign for a/c becomes a, slash, c)."""
     return all(char.isascii() or not _SEPARATOR.search(normalize("NFKC", char)) for char in host)
 
 
@@ -190,7 +190,7 @@ def _tags(hashtags: Sequence[str]) -> tuple[str, ...]:
 
 
 def _trusted(signal: Signal) -> tuple[datetime, datetime | None]:
-    """The published and the claimed time: an author who claims the future is not believed."""
+    """Return the published and the claimed time: an author who claims the future is not believed."""
     published, observed = _utc(signal.published_at), _utc(signal.observed_at)
     if published - observed > CLOCK_SKEW:
         return observed, published

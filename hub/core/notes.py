@@ -13,12 +13,12 @@ _NAMES = {"rss": "the feed", "youtube": "YouTube", "linkedin": "LinkedIn", "x": 
 
 
 def network_name(network: str) -> str:
-    """A network as people write it."""
+    """Return a network's name as people write it."""
     return _NAMES.get(network, network.replace("_", " ").title())
 
 
 def reply_note(network: str, *, state: str, error: Mapping[str, Any] | None, links: tuple[str | None, str]) -> str:
-    """What became of a reply; `links` are the post (None where unknown) and the reply's page in the hub. "": nothing to say."""
+    """Say what became of a reply; `links` are the post (None if unknown) and the reply's page in the hub. "": nothing to say."""
     name, (post, page) = network_name(network), links
     said = str((error or {}).get("message") or (error or {}).get("note") or "no reason was given")
     match state:
@@ -31,16 +31,16 @@ def reply_note(network: str, *, state: str, error: Mapping[str, Any] | None, lin
         case "approval":
             return f"Not posted on {name} yet. Waits for approval in the hub: {page}"
         case "review":
-            return f"It may have been posted on {name}, and nobody can tell ({said}). Decide in the hub: {page}"
+            return f"In doubt: it may have been posted on {name} ({said}). Decide in the hub: {page}"
     return _stranded_note(name, said, page, state=state) if (error or {}).get("code") == OFF else ""
 
 
 def _stranded_note(name: str, said: str, page: str, *, state: str) -> str:
     if state == "uncertain":
-        return f"It may have been posted on {name}, and nobody can tell yet: {said}. See in the hub: {page}"
+        return f"In doubt for now: it may have been posted on {name} ({said}). See in the hub: {page}"
     return f"Not posted on {name} yet: {said}. It waits in the hub: {page}"
 
 
 def unanswered_note(reason: str) -> str:
-    """What an agent reads where there was nothing that a reply could go to."""
+    """Say to an agent that there was nothing that a reply could go to."""
     return f"Not posted: {reason}"

@@ -26,7 +26,7 @@ class Recent(NamedTuple):
 
 
 class LastWord(NamedTuple):
-    """When and where an author spoke last: never what was said."""
+    """Time and place of an author's last word: never what was said."""
 
     at: datetime
     url: str | None

@@ -54,10 +54,11 @@ class Rulebook:
 class Memory:
     """What the hub knows beside the signal. `stats` and `conversation` hold the facts of these names, missing is null.
 
-    `opened` names the destinations where another signal has opened a ticket of this conversation; for the signal that
+    `opened` names the destinations that have a ticket of this conversation which another signal opened; for the signal that
     opened it the name must be absent, or a replay would comment on its own ticket. `url` is the signal's page in the hub.
-    `person` and `account` hold the facts of who was linked to the author, None where nobody was.
-    `joins` is the open conversation of the author's person that rules with `join` add to, `joins_opened` where it has a ticket.
+    `person` and `account` hold the facts of the person linked to the author and of their account, None if there is no link.
+    `joins` is the open conversation of the author's person that rules with `join` add to, `joins_opened` the destinations
+    that have its ticket.
     """
 
     stats: Mapping[str, Any] = field(default_factory=dict)
@@ -112,7 +113,7 @@ class Plan:
 
 
 def topics_of(signal: Signal, book: Rulebook) -> tuple[str, ...]:
-    """The names of the topics that a signal is about."""
+    """Return the names of the topics that a signal is about."""
     return book.topics.match(f"{signal.title}\n{signal.text}" if signal.title else signal.text, signal.hashtags)
 
 
@@ -151,7 +152,7 @@ def plan(
 ) -> Plan:
     """Decide about one normalised signal. `labels` are the stored ones; a person's label outranks the models'.
 
-    `topics` are its topics by this book, where they are known already.
+    `topics` are its topics by this book, if they are known already.
     """
     topics = topics_of(signal, book) if topics is None else topics
     known = facts_of(signal, author, labels, topics=topics, memory=memory, uncertain_below=book.uncertain_below)
@@ -180,7 +181,7 @@ def plan(
 
 
 def check_rulebook(book: Rulebook) -> list[str]:
-    """What does not fit together: targets without a mapping, `requires` and `then` that name none or run in circles."""
+    """Return what does not fit together: targets without a mapping, `requires` and `then` that name none or run in circles."""
     found: list[str] = []
     for rule in book.rules.rules:
         for target in rule.deliver:
@@ -194,7 +195,7 @@ def check_rulebook(book: Rulebook) -> list[str]:
 
 
 def standings_read(book: Rulebook) -> frozenset[str]:
-    """Of "person" and "account", those whose standing (`person.followers` ...) a rule, or a mapping in its use, reads."""
+    """Return those of "person" and "account" with a standing (`person.followers` ...) that a rule, or a mapping in use, reads."""
     texts = [when for rule in book.rules.rules for when in rule.when]
     for place in _in_use(book):
         texts += [
@@ -208,7 +209,7 @@ def standings_read(book: Rulebook) -> frozenset[str]:
 
 
 def _in_use(book: Rulebook) -> set[tuple[str, str]]:
-    """The mappings that rules lead to."""
+    """Return the mappings that rules lead to."""
     waiting = [(target.destination, target.mapping) for rule in book.rules.rules for target in rule.deliver]
     seen: set[tuple[str, str]] = set()
     while waiting:
@@ -253,7 +254,7 @@ def _rule_labels(rules: Sequence[Rule], book: RuleSet) -> tuple[Label, ...]:
 
 # ------------------------------------------------------------------------------------------------------------- records
 
-_NOBODY = {"person": "nobody is linked to the author", "account": "no account is known of the author"}
+_UNLINKED = {"person": "no person is linked to the author", "account": "no account is known of the author"}
 
 
 class _Absent(msgspec.Struct, frozen=True):
@@ -315,14 +316,14 @@ class _Making:
                 self._make(destination, mapping.spec.then, follows=ticket)
         elif isinstance(self._make(destination, name), _Absent):
             keyed_by = mapping.spec.keyed_by if mapping else ""
-            self._note(destination, name, _NOBODY.get(keyed_by, "there is no author"))
+            self._note(destination, name, _UNLINKED.get(keyed_by, "there is no author"))
 
     def _is_open(self, mapping: CompiledMapping, destination: str) -> bool:
         opened = self.memory.joins_opened if self._joined else self.memory.opened
         return mapping.spec.keyed_by == "conversation" and destination in opened
 
     def _make(self, destination: str, name: str, *, follows: str = "") -> str | _Absent | _Failed:
-        """What the mapping's record provides; it is made unless it is there already."""
+        """Return what the mapping's record provides; it is made unless it is there already."""
         done = self._done.get((destination, name))
         if done is None:
             self._done[destination, name] = _Failed()  # what it requires must not come back here
@@ -370,7 +371,7 @@ class _Making:
         )
 
     def _required(self, destination: str, mapping: CompiledMapping) -> dict[str, None] | None:
-        """What the required records provide; None where one of them failed. One without its author is not needed."""
+        """Return what the required records provide; None if one of them failed. One without its author is not needed."""
         provided = [self._make(destination, name) for name in mapping.spec.requires]
         if any(isinstance(outcome, _Failed) for outcome in provided):
             return None
@@ -381,7 +382,7 @@ class _Making:
             return self.signal.author_key
         if keyed_by == "conversation":
             return self.memory.joins if self._joined else self.signal.conversation_key or self.signal.key
-        if keyed_by in _NOBODY:
+        if keyed_by in _UNLINKED:
             key: str | None = self.known[keyed_by]["key"]
             return key
         return self.signal.key
@@ -412,5 +413,5 @@ class _Making:
 
 
 def provided(mapping: CompiledMapping, key: str) -> str:
-    """What a record provides for others that need it: `keyed_by:object:key`, since two objects may have the same key."""
+    """Return what a record provides for others: `keyed_by:object:key`, since two objects may have the same key."""
     return str(Need(mapping.spec.keyed_by, mapping.spec.object, key))

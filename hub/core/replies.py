@@ -29,14 +29,14 @@ class Rules(Protocol):
 
 
 def choose_answered(signals: Iterable[Signal]) -> Signal | None:
-    """The latest signal that is not ours and can be answered, else the latest that is not ours (the refusal says why)."""
+    """Return the latest signal that is not ours and can be answered, else the latest that is not ours (the refusal says why)."""
     theirs = [signal for signal in signals if signal.origin != "hub"]
     able = [signal for signal in theirs if not unanswerable(signal)]
     return max(able or theirs, key=lambda signal: (signal.published_at, signal.key), default=None)
 
 
 def unanswerable(signal: Signal) -> str:
-    """Why nobody can answer a signal, whatever the text; "" where one can."""
+    """Return why a signal cannot be answered, whatever the text; "" if it can."""
     if signal.origin == "hub":
         return "the hub wrote it"
     if signal.state in _UNREACHABLE:
@@ -47,7 +47,7 @@ def unanswerable(signal: Signal) -> str:
 
 
 def may_reply(signal: Signal, rules: Rules | None, *, now: datetime, length: int) -> str | None:
-    """Why an answer of this length may not be sent now; None where it may."""
+    """Return why an answer of this length may not be sent now; None if it may."""
     if rules is None:
         return "this source cannot answer"
     if reason := unanswerable(signal):
@@ -62,7 +62,7 @@ def may_reply(signal: Signal, rules: Rules | None, *, now: datetime, length: int
 
 
 def is_same_text(sent: str, came: str) -> bool:
-    """Whether a text that came back is one that was sent: spaces aside, and whoever is mentioned before it.
+    """Return True if a text that came back is one that was sent; spaces, and mentions before it, do not count.
 
     The end alone says little: "Thanks!" is also how a customer's own answer ends.
     """

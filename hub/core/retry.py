@@ -29,7 +29,7 @@ SHORTEST_PARK = timedelta(seconds=30)
 SHORTEST_WAIT = 1.0
 
 FAILURES = 5
-"""Batches in a row that found nobody there, after which the breaker opens."""
+"""Batches in a row that got no answer, after which the breaker opens."""
 
 OPEN_FOR, LONGEST_OPEN = timedelta(seconds=30), timedelta(minutes=15)
 PROBE_FOR = timedelta(minutes=2)
@@ -109,12 +109,12 @@ def _bounded(jitter: float) -> float:
 
 
 def parked_until(error: QuotaExhausted, now: datetime) -> datetime:
-    """When a quota is asked for again; a moment that is past already (their clock is not ours) means a little later."""
+    """Return when to ask for a quota again; a time in the past (their clock is not ours) means a little later."""
     return max(error.until or now + PARKED_FOR, now + SHORTEST_PARK)
 
 
 def asked_for(retry_after: float | None) -> float:
-    """The vendor's Retry-After in seconds: a floor of the wait, capped; nonsense counts as nothing."""
+    """Return the vendor's Retry-After in seconds: a floor of the back-off, capped; nonsense counts as nothing."""
     if retry_after is None or not retry_after > 0:  # a NaN fails this comparison too
         return 0.0
     return min(float(retry_after), LONGEST_WAIT)
@@ -140,7 +140,7 @@ class Standing(msgspec.Struct, frozen=True):
 
 
 def judge(errors: Sequence[BaseException | None]) -> Verdict:
-    """What a batch's errors (None: delivered) tell of the other side: only a whole batch without an answer speaks against it."""
+    """Judge the other side by a batch's errors (None: delivered): only a whole batch without an answer speaks against it."""
     if any(error is None for error in errors):
         return "up"
     heard = [error for error in errors if isinstance(error, ConnectorError) and error.code not in _OWN_REFUSALS]
@@ -152,7 +152,7 @@ def judge(errors: Sequence[BaseException | None]) -> Verdict:
 
 
 def after_batch(standing: Standing, verdict: Verdict, *, now: datetime, reason: str = "") -> Standing:
-    """How a connection stands after a batch: any answer closes the breaker, failures in a row or a failed probe open it."""
+    """Return the standing after a batch: any answer closes the breaker, failures in a row or a failed probe open it."""
     change = msgspec.structs.replace
     if verdict == "silent":
         return change(standing, state="open", until=now) if standing.state == "half-open" else standing
@@ -170,14 +170,14 @@ def after_batch(standing: Standing, verdict: Verdict, *, now: datetime, reason: 
 
 
 def admits(standing: Standing, now: datetime) -> Literal["all", "probe", "none"]:
-    """What may be sent over a connection now: everything, one record to see whether anybody is there, or nothing."""
+    """Say what may be sent over a connection now: everything, one record to see if the other side answers, or nothing."""
     if standing.until is not None and now < standing.until:
         return "none"
     return "probe" if standing.state in ("open", "half-open") else "all"
 
 
 def begin_probe(standing: Standing, now: datetime) -> Standing:
-    """The breaker while one worker probes; the same standing where none is due (another worker was first)."""
+    """Return the breaker while one worker probes; the same standing if no probe is due (another worker was first)."""
     if admits(standing, now) != "probe":
         return standing
     return msgspec.structs.replace(standing, state="half-open", until=now + PROBE_FOR)

@@ -43,13 +43,13 @@ class RuleSet:
         self._variables = tuple((name, tuple(path.split("."))) for path, name in variables.items())
 
     def decide(self, facts: Mapping[str, Any]) -> tuple[RuleTrace, ...]:
-        """The trace of every enabled rule, in the file's order; each condition is tried, so that all of them are told."""
+        """Return the trace of every enabled rule, in the file's order; each condition is tried, so that all of them are told."""
         values = self._values(facts)
         context = _context(values)
         return tuple(_trace(entry, values, context) for entry in self._enabled)
 
     def matches(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
-        """The names of the rules that match: what `decide` says, without the trace, faster."""
+        """Return the names of the rules that match: what `decide` says, without the trace, faster."""
         context = _context(self._values(facts))
         return tuple(
             entry.rule.name

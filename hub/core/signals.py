@@ -66,5 +66,5 @@ def fortnight_before(now: datetime) -> datetime:
 
 
 def is_private(signal: Signal) -> bool:
-    """Return True if not everybody may read the signal."""
+    """Return True if the signal is not public."""
     return signal.visibility in _PRIVATE

@@ -51,7 +51,7 @@ class DeliverTo(Written, frozen=True):
 class Rule(Written, frozen=True):
     """When all conditions of `when` (CEL) hold: deliver, label, assign. A rule without conditions always holds.
 
-    `join = "person"`: where the author is linked to a person who has an open conversation elsewhere, what this rule makes of
+    `join = "person"`: if the author is linked to a person who has an open conversation elsewhere, what this rule makes of
     the conversation joins that one (one ticket for two channels).
     """
 
@@ -135,7 +135,7 @@ class RuleTrace(Told, frozen=True):
 
 
 class RecordNote(Told, frozen=True):
-    """A record that a rule asked for; `made` is false where it was not made, and `note` says why."""
+    """A record that a rule asked for; `made` is false if it was not made, and `note` says why."""
 
     destination: str
     object: str
@@ -149,5 +149,5 @@ class RecordNote(Told, frozen=True):
 
 
 def version_of(written: Any) -> str:
-    """A digest over the canonical JSON of values that people wrote: the same words give the same version."""
+    """Return a digest over the canonical JSON of values that people wrote: the same words give the same version."""
     return digest(msgspec.json.encode(msgspec.to_builtins(written), order="sorted").decode())

@@ -31,8 +31,8 @@ class Dropped(NamedTuple):
 class BatchThreads:
     """Conversations as a batch sees them; it grows while signals are placed.
 
-    `known` is the conversation of each stored signal, `homes` where joined conversations are now, `names` what aliases stand
-    for, `live` the conversations that hold signals. `moves` are the joins that this batch brings about.
+    `known` is the conversation of each stored signal, `homes` the present key of joined conversations, `names` what aliases
+    stand for, `live` the conversations that hold signals. `moves` are the joins that this batch brings about.
     """
 
     known: dict[str, str] = field(default_factory=dict)

@@ -57,12 +57,12 @@ def _fold_char(char: str) -> str:
 
 
 def fold(text: str) -> str:
-    """The text without case and accents, on one line; what keywords and texts are compared in."""
+    """Return the text without case and accents, on one line; what keywords and texts are compared in."""
     return _fold_line(_line(text))
 
 
 def _line(text: str) -> str:
-    """The text on one line, composed, and without half surrogate pairs, which the automaton refuses."""
+    """Return the text on one line, composed, and without half surrogate pairs, which the automaton refuses."""
     if "  " in text or _ODD_SPACE.search(text):
         text = _SPACES.sub(" ", text)
     if text.isascii():
@@ -85,7 +85,7 @@ def _fold_found(found: re.Match[str]) -> str:
 
 @lru_cache(maxsize=4096)
 def _is_word(char: str) -> bool:
-    """Whether the character is part of a word in a script that puts spaces between words."""
+    """Return True if the character is part of a word in a script that puts spaces between words."""
     return (char.isalnum() or char == "_" or category(char)[0] == "M") and not _UNSPACED.match(char)
 
 
@@ -104,7 +104,7 @@ class TopicIndex:
         self._automaton = AhoCorasick(list(owners)) if owners else None
 
     def match(self, text: str, hashtags: Sequence[str] = ()) -> tuple[str, ...]:
-        """The sorted names of the topics that the text (or one of the hashtags, without #) is about."""
+        """Return the sorted names of the topics that the text (or one of the hashtags, without #) is about."""
         if self._automaton is None:
             return ()
         if hashtags:
@@ -132,7 +132,7 @@ def compile_topics(topics: Sequence[Topic]) -> TopicIndex:
 
 
 def _patterns(keyword: str) -> Iterator[str]:
-    """The folded keyword; for a phrase also its hashtags, `#acmepay` and `#acme_pay`."""
+    """Yield the folded keyword; for a phrase also its hashtags, `#acmepay` and `#acme_pay`."""
     folded = fold(keyword).strip()
     if not folded or folded == "#":
         return
@@ -143,14 +143,14 @@ def _patterns(keyword: str) -> Iterator[str]:
 
 
 def _char_starts(line: str) -> frozenset[int] | None:
-    """Where original characters begin in the folded text: a hit may not end inside one. None where each folds to one at most."""
+    """Return the starts of original characters in folded text: no hit may end inside one. None if each folds to one at most."""
     if all(len(_FOLD[ord(char)]) <= 1 for char in _NOT_ASCII.findall(line)):
         return None
     return frozenset(accumulate((len(_FOLD[ord(char)]) for char in line), initial=0))
 
 
 def _stands_alone(folded: str, start: int, end: int) -> bool:
-    """Whether no word, joined emoji or flag goes on across an end of the hit."""
+    """Return True if no word, joined emoji or flag goes on across an end of the hit."""
     return not (_runs_on(folded, start) or _runs_on(folded, end))
 
 

@@ -18,7 +18,7 @@ class Bug(ConnectorError):
 
 
 def tell(hub: Hub, name: str, error: Exception, *, event: str, **facts: Any) -> Bug:
-    """Log what a connection's plugin raised, with its traceback; returns it as an error that may be stored."""
+    """Log what a connection's plugin raised, with its traceback; return it as an error that may be stored."""
     bug, trace = Bug(f"{type(error).__name__}: {error}"), Bug("".join(traceback.format_exception(error)))
     for one in (bug, trace):
         hub.redact(name, one)

@@ -29,7 +29,7 @@ class Tried:
 
 
 def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
-    """Everything that is wrong in the files, without touching the network or the database."""
+    """Return everything that is wrong in the files, without touching the network or the database."""
     found: list[Problem] = []
     finders: dict[str, Any] = {
         "sources": registry.source,
@@ -46,14 +46,14 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
 
 
 def unheard_alerts(settings: Settings) -> Iterator[Problem]:
-    """Why alerts would reach nobody: secrets that cannot be read, a library that is not there."""
+    """Yield why alerts would be sent to no address: secrets that cannot be read, a library that is not there."""
     if settings.alerts.urls and find_spec("apprise") is None:
         yield Problem(str(settings.file), "alerts.urls", "alerts need 'apprise'", "pip install 'hubbub[alerts]'")
     yield from _problems(partial(read_secrets, settings, settings.alerts.urls, at="alerts.urls"))
 
 
 def ways_back(settings: Settings, registry: Registry) -> Iterator[Problem]:
-    """What flows back to nowhere: two connections behind one door, directions that nothing follows."""
+    """Yield what flows back to no place: two connections behind one door, directions that nothing follows."""
     for name, section in settings.destinations.items():
         try:
             able = registry.destination(section.plugin).capabilities
@@ -83,20 +83,23 @@ def _problems(attempt: Any) -> list[Problem]:
     return []
 
 
-def try_connections(hub: Hub) -> Iterator[Tried]:
-    """Try each enabled source and destination; a destination's mappings are held against its fields."""
+def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) -> Iterator[Tried]:
+    """Try each enabled source and destination; a destination's mappings are held against its fields.
+
+    `works` is called with the lane of each outlet whose connection is fine.
+    """
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
         tried = _try(name, partial(_check_source, hub, name))
         yield tried
         if tried.fine:
-            hub.store.connections.resume(str(Lane("reply", name)), now=hub.now())
+            works(Lane("reply", name))
     for name in (name for name, section in hub.settings.enrichers.items() if section.enabled):
         yield _try(name, partial(_check_enricher, hub, name))
     for name in (name for name, section in hub.settings.destinations.items() if section.enabled):
         tried = _try(name, partial(_check_destination, hub, name))
         yield tried
         if tried.fine:
-            hub.store.connections.resume(name, now=hub.now())
+            works(Lane("deliver", name))
             yield from _try_mappings(hub, name, hub.destination(name))
 
 
@@ -141,7 +144,7 @@ def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterato
 
 
 def used_mappings(hub: Hub, name: str) -> list[str]:
-    """The mappings of a destination that rules use, with those that they require or turn into."""
+    """Return the mappings of a destination that rules use, with those that they require or turn into."""
     waiting = [target.mapping for rule in hub.book.rules.rules for target in rule.deliver if target.destination == name]
     used: dict[str, None] = {}
     while waiting:
@@ -154,7 +157,7 @@ def used_mappings(hub: Hub, name: str) -> list[str]:
 
 
 def misfits(mapping: CompiledMapping, objects: Any) -> Iterator[str]:
-    """Where a mapping does not fit the destination's object: unknown or read-only fields, required ones left out."""
+    """Yield what in a mapping does not fit the destination's object: unknown or read-only fields, required ones left out."""
     spec = mapping.spec
     info: ObjectInfo | None = objects.get(spec.object) or objects.get("*")
     if info is None:

@@ -9,7 +9,7 @@ from hub.runtime import Hub
 
 
 def outlet_works(hub: Hub, name: str) -> bool:
-    """Whether an outlet is configured, switched on, and, for a source, allowed to answer."""
+    """Return True if an outlet is configured, switched on, and, for a source, allowed to answer."""
     lane = Lane.of_outlet(name)
     if lane.work == "reply":
         return not why_off(hub, lane.name)
@@ -18,7 +18,7 @@ def outlet_works(hub: Hub, name: str) -> bool:
 
 
 def why_off(hub: Hub, name: str) -> str:
-    """Why a source does not answer by its configuration, "" where it may."""
+    """Return why a source does not answer by its configuration, "" if it may."""
     section = hub.settings.sources.get(name)
     if section is None:
         return f"the source '{name}' is not configured any more"
@@ -28,7 +28,7 @@ def why_off(hub: Hub, name: str) -> str:
 
 
 def outlets(hub: Hub) -> list[str]:
-    """All names that the ledger may send to."""
+    """Return all names that the ledger may send to."""
     return [*hub.settings.destinations, *(str(Lane("reply", name)) for name in hub.settings.sources)]
 
 

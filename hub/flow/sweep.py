@@ -47,7 +47,7 @@ def ring_due(hub: Hub) -> None:
 
 
 def prepare(hub: Hub) -> None:
-    """What the scheduler does once at its start: cursors for the polled sources, versions of what is active."""
+    """Prepare what the scheduler needs at its start: cursors for the polled sources, versions of what is active."""
     lanes = [*polling_sources(hub), *watched_destinations(hub), *recheck_lanes(hub)]
     hub.store.cursors.declare(lanes, now=hub.now())
     hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())

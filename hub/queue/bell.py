@@ -21,15 +21,15 @@ COALESCE_S = 15
 
 
 class Bell(ABC):
-    """Tells workers of a lane (a step, and a connection where the step has one) that something may be due."""
+    """Tells workers of a lane (a step, and a connection if the step has one) that something may be due."""
 
     @abstractmethod
     def ring(self, step: str, connection: str = "") -> None:
-        """Ring; never raises: what nobody hears is found by the sweep."""
+        """Ring; never raises: the sweep finds what was not heard."""
 
     @abstractmethod
     def heard(self, step: str, connection: str = "") -> None:
-        """A job's first act: rings from now on enqueue again."""
+        """Note a job's first act: rings from now on enqueue again."""
 
 
 class RedisBell(Bell):
@@ -57,7 +57,7 @@ class RedisBell(Bell):
 
 
 def connect(url: str, *, timeout: float | None = None) -> Redis:
-    """A Redis client without retries of its own. Raises ConfigError where the URL is none of Redis."""
+    """Make a Redis client without retries of its own. Raises ConfigError if the URL is none of Redis."""
     try:
         return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=timeout, socket_connect_timeout=timeout)
     except ValueError as error:

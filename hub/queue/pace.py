@@ -36,7 +36,7 @@ _SOON = 0.01
 
 
 def is_refusal(status: int, _headers: Mapping[str, str]) -> bool:
-    """Whether a status says "too many requests"."""
+    """Return True if a status says "too many requests"."""
     return status == 429
 
 
@@ -49,7 +49,7 @@ class UsageNote(msgspec.Struct, frozen=True):
     at: float
 
     def now(self, now: float) -> Usage | None:
-        """The usage as it is now, None where its window has ended."""
+        """Return the usage as it is now, None if its window has ended."""
         if self.resets_in is None:
             return Usage(self.used, self.limit) if now < self.at + KEPT_S else None
         left = self.at + self.resets_in - now
@@ -57,7 +57,7 @@ class UsageNote(msgspec.Struct, frozen=True):
 
 
 class Paces(ABC):
-    """The paces of all connections, and the place where they are kept."""
+    """The paces of all connections, and their store."""
 
     def __init__(self, clock: Clock = time.time) -> None:  # noqa: TID251 - a default; the hub hands in its own clock
         self.clock = clock
@@ -70,22 +70,22 @@ class Paces(ABC):
         usage: ReadUsage = window_usage,
         throttled: Throttled = is_refusal,
     ) -> Pace:
-        """The pace of a connection: its declared limits; `usage` and `throttled` read the vendor's answers as connectors do."""
+        """Open the pace of a connection: its declared limits; `usage` and `throttled` read answers as connectors do."""
         return KeptPace(self, place, limits=limits, usage=usage, throttled=throttled)
 
     def usages(self) -> dict[str, Usage]:
-        """What vendors said of their windows lately, by connection (a source's begins with "sources/")."""
+        """Return what vendors said of their windows lately, by connection (a source's begins with "sources/")."""
         now = self.clock()
         told = {place: kept.now(now) for place, kept in self.notes().items()}
         return {place: usage for place, usage in told.items() if usage}
 
     @abstractmethod
     def change(self, place: str, step: Step[T], *, otherwise: T) -> T:
-        """Take one step from a connection's stand to the next, alone; `otherwise` where the stand is out of reach."""
+        """Take one step from a connection's stand to the next, alone; `otherwise` if the stand is out of reach."""
 
     @abstractmethod
     def wait(self, place: str, limits: Sequence[Limit], *, hit: bool) -> float:
-        """Seconds until the declared limits allow one more call, 0.0 where they do now and, with `hit`, have counted it."""
+        """Return the seconds until the rate limit allows one more call: 0.0 if it does now and, with `hit`, has counted it."""
 
     @abstractmethod
     def keep(self, place: str, kept: UsageNote) -> None:
@@ -93,7 +93,7 @@ class Paces(ABC):
 
     @abstractmethod
     def notes(self) -> dict[str, UsageNote]:
-        """All that was written down."""
+        """Return all that was written down."""
 
 
 class KeptPace(Pace):
@@ -107,7 +107,7 @@ class KeptPace(Pace):
         self._noted_at = -math.inf
 
     def reserve(self, longest: float) -> Slot:
-        """See `Pace.reserve`: first the adaptive pace, then the declared limits."""
+        """Reserve a slot, see `Pace.reserve`: first the adaptive pace, then the declared limits."""
         now = self._paces.clock()
 
         def take(stand: Stand) -> tuple[Stand, float]:
@@ -121,14 +121,14 @@ class KeptPace(Pace):
         return Slot(wait, kept=wait <= longest)
 
     def ahead(self) -> float:
-        """See `Pace.ahead`."""
+        """Return the wait, see `Pace.ahead`."""
         now = self._paces.clock()
         wait = self._paces.change(self._place, lambda stand: look(stand, now), otherwise=0.0)
         window = self._paces.wait(self._place, self._limits, hit=False) if self._limits else 0.0
         return max(wait, window)
 
     def tell(self, status: int, headers: Mapping[str, str]) -> None:
-        """See `Pace.tell`."""
+        """Take in an answer, see `Pace.tell`."""
         now = self._paces.clock()
         usage, refused = self._understand(status, headers)
         if usage is not None:
@@ -143,7 +143,7 @@ class KeptPace(Pace):
         self._paces.change(self._place, step, otherwise=None)
 
     def _understand(self, status: int, headers: Mapping[str, str]) -> tuple[Usage | None, bool]:
-        """What an answer says of usage, and whether it asks to slow down."""
+        """Return what an answer says of usage, and True if it asks to slow down."""
         try:
             return self._read(headers) or window_usage(headers), self._throttled(status, headers)
         except Exception as error:  # noqa: BLE001 - the answer is there: a plugin's bug must not undo what was sent
@@ -167,13 +167,13 @@ class LocalPaces(Paces):
         self._windows: MovingWindowRateLimiter | None = None
 
     def change(self, place: str, step: Step[T], *, otherwise: T) -> T:
-        """See `Paces.change`."""
+        """Take a step, see `Paces.change`."""
         with self._lock:
             self._stands[place], result = step(self._stands.get(place, Stand()))
         return result
 
     def wait(self, place: str, limits: Sequence[Limit], *, hit: bool) -> float:
-        """See `Paces.wait`."""
+        """Return the wait, see `Paces.wait`."""
         if self._windows is None:
             from limits.storage import MemoryStorage  # noqa: PLC0415 - see `_moving_window`
 
@@ -182,11 +182,11 @@ class LocalPaces(Paces):
             return _window_wait(self._windows, place, limits, hit=hit)
 
     def keep(self, place: str, kept: UsageNote) -> None:
-        """See `Paces.keep`."""
+        """Keep a usage, see `Paces.keep`."""
         self._notes[place] = kept
 
     def notes(self) -> dict[str, UsageNote]:
-        """See `Paces.notes`."""
+        """Return the notes, see `Paces.notes`."""
         return dict(self._notes)
 
 
@@ -200,7 +200,7 @@ class RedisPaces(Paces):
         self._away_until = 0.0
 
     def change(self, place: str, step: Step[T], *, otherwise: T) -> T:
-        """See `Paces.change`: read under WATCH, so that a step taken by another worker meanwhile makes this one start again."""
+        """Take a step, see `Paces.change`: read under WATCH, so another worker's step in between makes this one start again."""
         key = f"pace:{place}"
 
         def run(pipe: Any) -> T:
@@ -219,11 +219,11 @@ class RedisPaces(Paces):
         return self._guarded(transact, otherwise)
 
     def wait(self, place: str, limits: Sequence[Limit], *, hit: bool) -> float:
-        """See `Paces.wait`."""
+        """Return the wait, see `Paces.wait`."""
         return self._guarded(lambda redis: _window_wait(self._opened(redis), place, limits, hit=hit), 0.0)
 
     def keep(self, place: str, kept: UsageNote) -> None:
-        """See `Paces.keep`; all of it is forgotten a day after the last one."""
+        """Keep a usage, see `Paces.keep`; all of it is forgotten a day after the last one."""
 
         def write(redis: Redis) -> None:
             redis.hset("pace-usage", place, msgspec.json.encode(kept))
@@ -232,7 +232,7 @@ class RedisPaces(Paces):
         self._guarded(write, None)
 
     def notes(self) -> dict[str, UsageNote]:
-        """See `Paces.notes`; empty without Redis."""
+        """Return the notes, see `Paces.notes`; empty without Redis."""
 
         def read(redis: Redis) -> dict[str, UsageNote]:
             found: Any = redis.hgetall("pace-usage")
@@ -264,7 +264,7 @@ class RedisPaces(Paces):
 
 
 def _decoded(found: bytes | None) -> Stand:
-    """A stand as it was kept; one that another version wrote counts as none."""
+    """Decode a stand as it was kept; one that another version wrote counts as none."""
     try:
         return msgspec.json.decode(found, type=Stand) if found else Stand()
     except msgspec.DecodeError:

@@ -128,7 +128,7 @@ class Fields:
 
 
 def _first(paths: Sequence[str]) -> Read:
-    """The first of the usual paths that leads to a value, which is no object."""
+    """Return the first of the usual paths that leads to a value, which is no object."""
     for path in paths:
         steps_of(path)
 
@@ -192,7 +192,7 @@ def _shaped(rule: FieldRule, name: str, *, templates: bool) -> Read:
 
 
 def _given(rule: FieldRule, name: str, *, templates: bool) -> Read:
-    """What a rule starts from."""
+    """Return what a rule starts from."""
     if sum(one is not None for one in (rule.from_, rule.value, rule.template)) != 1:
         raise ValueError(f"give exactly one of from and value{', or template' if templates else ''}")
     if rule.from_ is not None:
@@ -303,7 +303,7 @@ def _web(value: Any) -> str | None:
 
 
 def _number(value: Any) -> int | None:
-    """A count; some APIs write them as text."""
+    """Return a count; some APIs write them as text."""
     number = _float(value)
     return int(number) if number is not None and 0 <= number < 2**53 and number == int(number) else None
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from hub.core.errors import StoreUnavailable, WrongRevision
 from hub.store.audit import Audit
 from hub.store.connections import Connections
 from hub.store.conversations import Conversations
 from hub.store.cursors import Cursors
-from hub.store.database import Database, StoreUnavailable, WrongRevision, open_database
+from hub.store.database import Database, open_database
 from hub.store.erasures import Erasures
 from hub.store.inbox import Inbox
 from hub.store.ledger.deliveries import Deliveries
@@ -55,7 +56,7 @@ class Store:
 
 
 def open_store(url: str) -> Store:
-    """The store at a database URL: `sqlite:///path` or `postgresql://...`."""
+    """Open the store at a database URL: `sqlite:///path` or `postgresql://...`."""
     return Store(open_database(url))
 
 

@@ -16,7 +16,7 @@ REMOVED = "(removed)"
 
 
 class Entry(NamedTuple):
-    """What was done (`link`, `replay`, `discard` ...), to what, by whom; `detail` is JSON-able, without secrets."""
+    """What was done (`link`, `replay`, `discard` ...), to what and by which actor; `detail` is JSON-able, without secrets."""
 
     action: str
     subject: str
@@ -47,7 +47,7 @@ class Audit:
         names: Sequence[str],
         is_theirs: Callable[[str], bool] = lambda _: True,
     ) -> None:
-        """Take these details out of the entries about somebody, of texts only those that are theirs; who did what stays."""
+        """Redact these details in the entries about `subjects`, of texts only those that are theirs; who did what stays."""
         for row in conn.execute(select(audit.c.id, audit.c.detail).where(audit.c.subject.in_(subjects))).all():
             said = {name: value for name, value in (row.detail or {}).items() if name in names}
             bad = {name: REMOVED for name, value in said.items() if not isinstance(value, str) or is_theirs(value)}
@@ -55,7 +55,7 @@ class Audit:
                 conn.execute(update(audit).where(audit.c.id == row.id).values(detail={**row.detail, **bad}))
 
     def recent(self, *, limit: int = 50, action: str | None = None, subject: str | None = None) -> list[dict[str, Any]]:
-        """Entries, newest first."""
+        """Return entries, newest first."""
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)
         query = query if action is None else query.where(audit.c.action == action)
         query = query if subject is None else query.where(audit.c.subject == subject)

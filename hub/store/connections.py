@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from hub.core.retry import Standing
 from hub.sdk.connectors import State
@@ -29,20 +29,22 @@ class Connections:
             update = ["state", "reason", "paused_until", "at"]
             conn.execute(self.database.upsert(connections, index=["name"], update=update), [row])
 
-    def resume(self, name: str, *, now: datetime) -> None:
-        """End a pause, close the breaker."""
-        self.change(name, lambda _: Standing(), now=now)
+    def resume(self, name: str, *, now: datetime, conn: Connection | None = None) -> bool:
+        """End a pause, close the breaker; False if the connection was fine already."""
+        return self.change(name, lambda _: Standing(), now=now, conn=conn)
 
     def standing(self, name: str) -> Standing:
-        """How a connection stands; one that never failed is fine."""
+        """Return how a connection stands; one that never failed is fine."""
         with self.database.read() as conn:
             return _standing(conn.execute(select(connections).where(connections.c.name == name)).first())
 
-    def change(self, name: str, step: Callable[[Standing], Standing], *, now: datetime) -> bool:
+    def change(
+        self, name: str, step: Callable[[Standing], Standing], *, now: datetime, conn: Connection | None = None
+    ) -> bool:
         """Take a step from a connection's standing to the next, alone; False where the step changes nothing."""
         query = select(connections).where(connections.c.name == name).with_for_update()
-        with self.database.write() as conn:
-            row = conn.execute(query).first()
+        with self.database.within(conn) as within:
+            row = within.execute(query).first()
             old = _standing(row)
             new = step(old)
             if new == old:
@@ -57,23 +59,23 @@ class Connections:
                 "openings": new.openings,
             }
             upsert = self.database.upsert(connections, index=["name"], update=list(update))
-            conn.execute(upsert, [{"name": name, **update}])
+            within.execute(upsert, [{"name": name, **update}])
         return True
 
     def paused(self, *, now: datetime) -> dict[str, str]:
-        """Connections over which nothing is sent now (paused, or their breaker is open), with the reason."""
+        """Return the connections over which nothing is sent now (paused, or breaker open), each with the reason."""
         query = select(connections.c.name, connections.c.reason).where(connections.c.paused_until > now)
         with self.database.read() as conn:
             return {row.name: row.reason or "" for row in conn.execute(query)}
 
     def pauses(self, *, now: datetime) -> list[dict[str, Any]]:
-        """Connections over which nothing is sent now: `name`, `state`, `reason`, since when (`at`) and until when."""
+        """Return the connections over which nothing is sent now: `name`, `state`, `reason`, since when (`at`) and until when."""
         query = select(connections).where(connections.c.paused_until > now).order_by(connections.c.name)
         with self.database.read() as conn:
             return [dict(row) for row in conn.execute(query).mappings()]
 
     def memory(self, connection: str) -> State:
-        """A connection's durable memory."""
+        """Return a connection's durable memory."""
         return Memory(self.database, connection)
 
     def beat(self, name: str, role: str, *, now: datetime, detail: Any = None) -> None:
@@ -83,7 +85,7 @@ class Connections:
             conn.execute(self.database.upsert(heartbeats, index=["name"], update=["at", "detail"]), [row])
 
     def beats(self, *, since: datetime) -> list[dict[str, Any]]:
-        """Processes that were alive since then."""
+        """Return the processes that were alive since then."""
         with self.database.read() as conn:
             query = select(heartbeats).where(heartbeats.c.at >= since).order_by(heartbeats.c.name)
             return [dict(row) for row in conn.execute(query).mappings()]
@@ -99,7 +101,7 @@ class Connections:
                 conn.execute(self.database.insert_new(versions), rows)
 
     def version(self, hash_: str) -> dict[str, Any] | None:
-        """A stored version by its hash."""
+        """Return a stored version by its hash."""
         with self.database.read() as conn:
             row = conn.execute(select(versions).where(versions.c.hash == hash_)).mappings().first()
         return None if row is None else dict(row)
@@ -119,7 +121,7 @@ class Memory(State):
         self.connection = connection
 
     def get(self, name: str) -> Any:
-        """The value, None where there is none."""
+        """Return the value, None if there is none."""
         wanted = select(memories.c.value).where(memories.c.connection == self.connection, memories.c.name == name)
         with self.database.read() as conn:
             return conn.scalar(wanted)

@@ -54,7 +54,7 @@ class Conversations:
         self.database = database
 
     def known(self, conn: Connection, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-        """State, assignee and tags of conversations that have any, by key."""
+        """Return state, assignee and tags of conversations that have any, by key."""
         if is_empty(conn, conversations):
             return {}
         columns = (conversations.c.key, *(conversations.c[name] for name in VALUES))
@@ -65,13 +65,13 @@ class Conversations:
         return found
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """One conversation, None where nothing was ever set."""
+        """Return one conversation, None if nothing was ever set."""
         with self.database.read() as conn:
             row = conn.execute(select(conversations).where(conversations.c.key == key)).mappings().first()
         return None if row is None else dict(row)
 
     def assign(self, conn: Connection, assignees: Mapping[str, str], *, now: datetime) -> None:
-        """Give new conversations (key to assignee) to whom a rule named; one that somebody has set is left alone."""
+        """Give new conversations the assignee that a rule named (key to assignee); one that is set already is left alone."""
         stamps = {"assignee": now.isoformat()}
         rows = [
             {"key": key, "assignee": name, "updated_at": now, "by": "rule", "stamps": stamps}
@@ -81,7 +81,7 @@ class Conversations:
             conn.execute(self.database.insert_new(conversations), rows)
 
     def put(self, conn: Connection, key: str, values: Mapping[str, Any], *, at: datetime, by: str) -> bool:
-        """Set state, assignee or tags as of `at`; what was set later already stays. Returns whether anything changed."""
+        """Set state, assignee or tags as of `at`; what was set later already stays. Return True if anything changed."""
         query = select(conversations).where(conversations.c.key == key).with_for_update()
         row = conn.execute(query).mappings().first()
         stamps = dict(row["stamps"]) if row else {}
@@ -95,30 +95,30 @@ class Conversations:
         return True
 
     def targets(self, conn: Connection, destination: str, object_: str, remote_id: str) -> list[str]:
-        """What a record there stands for, as the ledger writes it; several where tickets were merged."""
+        """Return what a record there stands for, as the ledger writes it; several if tickets were merged."""
         whole = refs.c.object == object_, refs.c.operation.not_in(PARTS)
         query = select(refs.c.provides).where(refs.c.destination == destination, refs.c.remote_id == remote_id, *whole)
         return list(conn.scalars(query.order_by(refs.c.provides)))
 
     def has_part(self, conn: Connection, destination: str, part_id: str) -> bool:
-        """Whether the hub itself wrote a part (a comment, a note) of a record there."""
+        """Return True if the hub itself wrote a part (a comment, a note) of a record there."""
         part = refs.c.destination == destination, refs.c.remote_id == part_id, refs.c.operation.in_(PARTS)
         return conn.execute(select(refs.c.provides).where(*part).limit(1)).first() is not None
 
     def take_turns_at_merges(self, conn: Connection) -> None:
-        """Let nobody else handle merges for the rest of the transaction: two would overlook what the other was told."""
+        """Lock out other merges for the rest of the transaction: two at once would each overlook what the other was told."""
         if not self.database.is_sqlite:  # SQLite has one writer anyway
             conn.execute(text("SELECT pg_advisory_xact_lock(:this)"), {"this": MERGE_LOCK})
 
     def merge(self, conn: Connection, destination: str, object_: str, *, loser: str, winner: str) -> str:
-        """Remember that a record there is one with another; returns which that is by all merges told, in whatever order."""
+        """Remember that a record there was merged into another; return the winner by all merges told, in whatever order."""
         place = {"destination": destination, "object": object_}
         row = {**place, "remote_id": loser, "winner": winner}
         conn.execute(self.database.upsert(merged, index=[*place, "remote_id"], update=["winner"]), [row])
         return winners_of(conn, destination, object_, [loser])[loser]
 
     def move(self, conn: Connection, destination: str, *, old: str, new: RemoteRef, where: Sequence[str]) -> int:
-        """Re-point what stands for these at a record there from one id to another; returns how many."""
+        """Re-point what stands for these at a record there from one id to another; return how many."""
         moved = 0
         for part in chunks(where):
             wanted = (refs.c.destination == destination, refs.c.remote_id == old, among(refs.c.provides, part))
@@ -126,7 +126,7 @@ class Conversations:
         return moved
 
     def forget(self, conn: Connection, destination: str, provides: Sequence[str]) -> None:
-        """Count records as not there: a later signal makes them anew."""
+        """Count records as not there: a later signal makes new ones."""
         for part in chunks(provides):
             wanted = refs.c.destination == destination, among(refs.c.provides, part)
             rows = conn.execute(select(refs.c.object, refs.c.record_key).where(*wanted)).all()
@@ -137,7 +137,7 @@ class Conversations:
             conn.execute(delete(refs).where(*wanted))
 
     def shown(self, conn: Connection, destination: str, provides: Sequence[str], *, limit: int = 200) -> list[Said]:
-        """The signals that were sent to a record there: what people see who look at it."""
+        """Return the signals that were sent to a record there: what people who open it see."""
         keys: dict[str, None] = {}
         for one in provides:
             needing = select(needs.c.delivery_id).where(needs.c.need == one, literal_column(CONVERSATION_NEED))
@@ -148,12 +148,12 @@ class Conversations:
         return [_said(row) for part in chunks(list(keys)) for row in conn.execute(query.where(among(S.c.key, part)))]
 
     def members(self, conn: Connection, key: str, *, limit: int = 50) -> list[Said]:
-        """The newest signals of a conversation."""
+        """Return the newest signals of a conversation."""
         query = select(S.c.body, S.c.state, S.c.source, S.c.trace).where(S.c.conversation_key == key)
         return [_said(row) for row in conn.execute(query.order_by(S.c.published_at.desc()).limit(limit))]
 
     def answered(self, conn: Connection, key: str) -> tuple[Signal, Author | None, RawItem | None] | None:
-        """A signal with its author and raw item, as a reply to it needs them."""
+        """Return a signal with its author and raw item, as a reply to it needs them."""
         row = conn.execute(select(S.c.body, S.c.state, S.c.author_key, S.c.raw_id).where(S.c.key == key)).first()
         if row is None:
             return None
@@ -162,7 +162,7 @@ class Conversations:
         return _stored(row), _author.decode(author) if author else None, RawItem(*raw) if raw else None
 
     def last_reply(self, conn: Connection, lane: str, signal_keys: Sequence[str]) -> str | None:
-        """What the latest reply that is still on its way provides, among those to these signals."""
+        """Return what the latest reply to these signals that is still on its way provides."""
         query = select(func.max(D.c.id)).where(
             D.c.destination == lane, D.c.operation == "reply", UNCLOSED, D.c.state.in_(OPEN)
         )
@@ -170,7 +170,7 @@ class Conversations:
         return conn.scalar(select(D.c.provides).where(D.c.id == max(latest, default=0)))
 
     def our_posts(self, conn: Connection, lanes: Sequence[str], native_ids: Sequence[str]) -> frozenset[str]:
-        """Of these native ids, those of replies that the hub posted through sources."""
+        """Return those of these native ids that are replies which the hub posted through sources."""
         found: set[str] = set()
         for part in chunks(native_ids):
             posted = refs.c.destination.in_(lanes), among(refs.c.remote_id, part)
@@ -178,13 +178,13 @@ class Conversations:
         return frozenset(found)
 
     def in_flight(self, conn: Connection, lanes: Sequence[str]) -> list[Mapping[str, Any]]:
-        """The fields of replies of which nobody knows yet whether they were posted."""
+        """Return the fields of replies in doubt: they may have been posted."""
         maybe = D.c.state.in_(MAYBE_THERE), or_(D.c.state != "review", D.c.attempts > 0)
         here = D.c.destination.in_(lanes), D.c.operation == "reply", UNCLOSED
         return list(conn.scalars(select(D.c.fields).where(*here, *maybe)))
 
     def replies(self, conn: Connection, ids: Iterable[int]) -> list[dict[str, Any]]:
-        """Rows of the ledger that are replies, as notes about them need them."""
+        """Return rows of the ledger that are replies, as notes about them need them."""
         names = ("id", "destination", "record_key", "signal_key", "state", "fields", "error", "remote_url")
         columns = [D.c[name] for name in names]
         found: list[dict[str, Any]] = []
@@ -194,7 +194,7 @@ class Conversations:
         return found
 
     def stranded(self, conn: Connection, lane: str, *, locked: bool = False) -> list[dict[str, Any]]:
-        """Replies of a lane that wait for their turn: id, state and error; `locked`: nobody can send them meanwhile."""
+        """Return replies of a lane that wait for their turn: id, state and error; with `locked` none can be sent until commit."""
         here = D.c.destination == lane, D.c.operation == "reply", DUE
         query = select(D.c.id, D.c.state, D.c.error).where(*here).order_by(D.c.id)
         return [dict(row) for row in conn.execute(query.with_for_update() if locked else query).mappings()]
@@ -206,7 +206,7 @@ class Conversations:
             conn.execute(moving("blocked", of=DUE_STATES - {"uncertain", "blocked"}).where(among(D.c.id, part)))
 
     def ids_of(self, conn: Connection, lane: str, record_keys: Sequence[str]) -> list[int]:
-        """The ids of replies by their record keys."""
+        """Return the ids of replies by their record keys."""
         query = select(D.c.id).where(D.c.destination == lane, D.c.operation == "reply")
         return [one for part in chunks(record_keys) for one in conn.scalars(query.where(among(D.c.record_key, part)))]
 
@@ -220,7 +220,7 @@ def _is_late(stamp: str | None, at: datetime) -> bool:
 
 def _of_record(destination: str, provides: str) -> tuple[Any, ...]:
     _, object_, key = Need.read(provides)
-    # A ticket keeps the key of the conversation that opened it, also where that has joined another.
+    # A ticket keeps the key of the conversation that opened it, also after that has joined another.
     its_keys = or_(D.c.record_key == key, D.c.record_key.in_(select(retired.c.key).where(retired.c.now == key)))
     return its_keys, D.c.destination == destination, D.c.object == object_, D.c.provides == provides
 
@@ -230,5 +230,5 @@ def _said(row: Any) -> Said:
 
 
 def _stored(row: Any) -> Signal:
-    """A signal as it is now: a deletion changes the row and leaves the body."""
+    """Return a signal as it is now: a deletion changes the row and leaves the body."""
     return msgspec.structs.replace(_signal.decode(row.body), state=row.state)

@@ -19,15 +19,15 @@ class Cursors:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def declare(self, sources: Sequence[str], *, now: datetime) -> None:
+    def declare(self, sources: Sequence[str], *, now: datetime, conn: Connection | None = None) -> None:
         """Make sure that each source has a cursor."""
         rows = [{"source": name, "due_at": now} for name in sources]
         if rows:
-            with self.database.write() as conn:
-                conn.execute(self.database.insert_new(cursors), rows)
+            with self.database.within(conn) as within:
+                within.execute(self.database.insert_new(cursors), rows)
 
     def claim(self, source: str, *, now: datetime, early: bool = False) -> tuple[str, Any] | None:
-        """Lease a source's cursor: (token, value), None where it is not due or somebody else polls. `early` polls now."""
+        """Lease a source's cursor: (token, value), None if it is not due or another worker polls. `early` polls now."""
         token = lease_token()
         free = or_(cursors.c.lease_until.is_(None), cursors.c.lease_until < now)
         due = cursors.c.due_at <= now if not early else cursors.c.source == source
@@ -39,7 +39,7 @@ class Cursors:
         return None if row is None else (token, row.value)
 
     def advance(self, conn: Connection, source: str, token: str, value: Any, *, now: datetime) -> bool:
-        """Move a cursor in the transaction that stores its items; False where the lease is no longer ours."""
+        """Move a cursor in the transaction that stores its items; False if the lease was lost."""
         query = update(cursors).where(cursors.c.source == source, cursors.c.lease == token)
         return conn.execute(query.values(value=value, lease_until=now + LEASE)).rowcount == 1
 
@@ -63,12 +63,12 @@ class Cursors:
             conn.execute(update(cursors).where(cursors.c.source == source, cursors.c.lease == token).values(values))
 
     def due(self, *, now: datetime) -> list[str]:
-        """Sources whose time has come and that nobody polls."""
+        """Return the sources that are due and that no worker polls."""
         free = or_(cursors.c.lease_until.is_(None), cursors.c.lease_until < now)
         with self.database.read() as conn:
             return list(conn.scalars(select(cursors.c.source).where(cursors.c.due_at <= now, free)))
 
     def list(self) -> list[dict[str, Any]]:
-        """All cursors."""
+        """Return all cursors."""
         with self.database.read() as conn:
             return [dict(row) for row in conn.execute(select(cursors).order_by(cursors.c.source)).mappings()]

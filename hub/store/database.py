@@ -47,7 +47,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
-from hub.core.errors import ConfigError, HubError, Problem
+from hub.core.errors import ConfigError, Problem, StoreUnavailable, WrongRevision
 from hub.store.schema import json_text, storable
 
 T = TypeVar("T")
@@ -58,16 +58,8 @@ OUTAGES = frozenset(
     {"OperationalError", "InterfaceError", "DatabaseError"}
 )  # the last by itself: no database, or a broken one
 MIGRATION_LOCK = 0x48554242  # any number that no other program on this database uses
-NAP_S = 0.002  # between two looks whether the database is free to be written
+NAP_S = 0.002  # between two tries to take the write lock
 PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
-
-
-class StoreUnavailable(HubError):
-    """The database cannot take it now (locked, full, or away): try again later."""
-
-
-class WrongRevision(HubError):
-    """The database has another revision than this program: run `hub db upgrade`."""
 
 
 class Database:
@@ -81,24 +73,24 @@ class Database:
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether this is SQLite (one writer at a time) rather than PostgreSQL."""
+        """True for SQLite (one writer at a time), False for PostgreSQL."""
         return self.engine.dialect.name == "sqlite"
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that only reads."""
+        """Open a transaction that only reads."""
         with unavailable(), self.engine.connect() as conn, conn.begin():
             yield conn
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that writes: all of it or nothing. Raises StoreUnavailable where the database cannot take it."""
+        """Open a transaction that writes: all of it or nothing. Raises StoreUnavailable if the database cannot take it."""
         with unavailable(), self._writer.connect() as conn, conn.begin():
             yield conn
 
     @contextmanager
     def borrow(self) -> Iterator[Connection]:
-        """A transaction that writes what a power cut may undo without harm: a lease of work that has no effect before it ends.
+        """Open a transaction for what a power cut may undo without harm: a lease of work that has no effect before it ends.
 
         It does not wait for the disk, but a process that dies loses nothing, and whatever `write` keeps later keeps this too.
         """
@@ -107,32 +99,42 @@ class Database:
                 conn.exec_driver_sql("SET LOCAL synchronous_commit = off")
             yield conn
 
+    @contextmanager
+    def within(self, conn: Connection | None) -> Iterator[Connection]:
+        """Write in the caller's transaction, or, without one, in a transaction of its own."""
+        if conn is not None:
+            yield conn
+            return
+        with self.write() as own:
+            yield own
+
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        """The dialect's insert, which knows ON CONFLICT."""
+        """Return the dialect's insert, which knows ON CONFLICT."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def add_new(self, conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
-        """Insert rows, but leave alone what is there already; returns how many were new."""
+        """Insert rows, but leave alone what is there already; return how many were new."""
         if table not in self._adds:
             insert = self.insert_new(table)
-            # The drivers differ: psycopg counts no rows of many sets of values, and sqlite3 is slower where it returns them.
+            # The drivers differ: psycopg counts no rows of many sets of values, and sqlite3 is slower if it returns them.
             self._adds[table] = insert if self.is_sqlite else insert.returning(*table.primary_key.columns)
         done = conn.execute(self._adds[table], rows)
         return done.rowcount if self.is_sqlite else len(done.all())
 
     def insert_new(self, table: Table) -> Insert:
-        """An insert that leaves rows alone that are there already."""
+        """Return an insert that leaves rows alone that are there already."""
         return self.insert(table).on_conflict_do_nothing()
 
     def upsert(self, table: Table, *, index: list[str], update: list[str]) -> Insert:
-        """An insert that updates the named columns of rows that are there already."""
+        """Return an insert that updates the named columns of rows that are there already."""
         insert = self.insert(table)
         return insert.on_conflict_do_update(index_elements=index, set_={name: insert.excluded[name] for name in update})
 
     def migrate(self) -> None:
-        """Bring the schema to this program's revision; foreign keys are off meanwhile, or a table's rebuild deletes children.
+        """Bring the schema to this program's revision.
 
-        Raises WrongRevision where the schema is newer than this program. Several at once do no harm: one does it.
+        Foreign keys are off until it is done, or a table's rebuild deletes children.
+        Raises WrongRevision if the schema is newer than this program. Several at once do no harm: one does it.
         """
         found = self.revision()
         if found == HEAD:
@@ -152,7 +154,7 @@ class Database:
                 self._pragma(conn, "foreign_keys=ON")
 
     def revision(self) -> str | None:
-        """The revision that the schema has, None where there is no schema."""
+        """Return the revision that the schema has, None if there is no schema."""
         with self.read() as conn:
             if not inspect(conn).has_table("alembic_version"):
                 return None
@@ -160,12 +162,12 @@ class Database:
             return found
 
     def check_revision(self) -> None:
-        """Raise WrongRevision where the schema is not this program's."""
+        """Raise WrongRevision if the schema is not this program's."""
         if (found := self.revision()) != HEAD:
             raise WrongRevision(f"the database is at revision {found}, this program needs {HEAD}: run `hub db upgrade`")
 
     def lost_leases(self, table: Table, *, now: datetime) -> list[str]:
-        """The tokens of leased rows whose time has run out, or whose holder, a process of this machine, is no more."""
+        """Return the tokens of leases that ran out, or whose holder, a process of this machine, has ended."""
         held = (
             select(table.c.lease, func.min(table.c.lease_until))
             .where(table.c.state == "leased")
@@ -186,9 +188,9 @@ class Database:
 
 
 def open_database(url: str) -> Database:
-    """A database by its URL: `sqlite:///path` or `postgresql+psycopg://...`; the SQLite file's folder is made.
+    """Open a database by its URL: `sqlite:///path` or `postgresql+psycopg://...`; the SQLite file's folder is made.
 
-    Raises ConfigError where the URL is none of these or its driver is not installed.
+    Raises ConfigError if the URL is none of these or its driver is not installed.
     """
     try:
         parsed = make_url(url)
@@ -238,7 +240,7 @@ def unavailable() -> Iterator[None]:
 
 
 def is_empty(conn: Connection, table: Table) -> bool:
-    """Whether a table holds nothing: many hubs never use some, and to look there for a batch's keys costs much more."""
+    """Return True if a table is empty: many hubs never use some, and to look there for a batch's keys costs much more."""
     return conn.execute(_FIRST.select_from(table)).first() is None
 
 
@@ -247,7 +249,7 @@ CHUNK = 500
 
 
 class _Keys(TypeDecorator[Sequence[Any]]):
-    """Many keys as one parameter: an array, or JSON where there are none."""
+    """Many keys as one parameter: an array, or JSON if the database has no arrays."""
 
     impl = Text
     cache_ok = True
@@ -257,11 +259,11 @@ class _Keys(TypeDecorator[Sequence[Any]]):
         self.item = item
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """The database's own type."""
+        """Return the database's own type."""
         return dialect.type_descriptor(Text() if dialect.name == "sqlite" else postgresql.ARRAY(self.item))
 
     def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
-        """The keys as the columns hold them."""
+        """Return the keys as the columns hold them."""
         keys = [storable(key) if isinstance(key, str) else key for key in value or ()]
         return json_text(keys) if dialect.name == "sqlite" else keys
 
@@ -271,7 +273,7 @@ class _Among(FunctionElement[bool]):
     inherit_cache = True
 
     def self_group(self, against: OperatorType | None = None) -> Self:
-        """As it is: where a dialect knows no booleans, `= 1` would be put behind it, and no index would serve any more."""
+        """Return it as it is: a dialect without booleans would append `= 1`, and no index would serve any more."""
         return self
 
 
@@ -288,19 +290,19 @@ def _as_json(among: _Among, compiler: SQLCompiler, **options: Any) -> str:
 
 
 def among(column: ColumnElement[Any], keys: Sequence[Any]) -> ColumnElement[bool]:
-    """Whether a column is one of the keys. All are one parameter: to render and bind each takes longer than the look-up."""
+    """Return the condition that a column is one of the keys, bound as one parameter: one for each takes longer to render."""
     item = BigInteger if isinstance(column.type, Integer) else Text
     return _Among(column, bindparam(None, keys, type_=_Keys(item), unique=True))
 
 
 def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The keys in parts that one statement can take."""
+    """Split the keys into parts that one statement can take."""
     for start in range(0, len(keys), CHUNK):
         yield keys[start : start + CHUNK]
 
 
 def _place() -> str:
-    """Where process ids mean the same: this machine since its boot, and its namespace (two containers may share a name)."""
+    """Return in which place process ids are unique: this machine since its boot, and its namespace (containers share names)."""
     marks = [socket.gethostname()]
     with contextlib.suppress(OSError):  # Linux only
         marks += [Path("/proc/sys/kernel/random/boot_id").read_text("ascii"), str(Path("/proc/self/ns/pid").readlink())]
@@ -311,12 +313,12 @@ _HOST = _place()
 
 
 def lease_token() -> str:
-    """A token that names one claim, and the process that holds it: `host-pid-random`."""
+    """Return a token that names one claim, and the process that holds it: `host-pid-random`."""
     return f"{_HOST}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
 def holder_is_gone(token: str) -> bool:
-    """Whether a lease was held by a process of this machine that is no more (another machine's is never judged)."""
+    """Return True if a process of this machine held the lease and has ended (another machine's is never judged)."""
     host, pid, _ = token.split("-")
     if host != _HOST:
         return False
@@ -337,7 +339,7 @@ def _prepare_sqlite(dbapi: Any, _record: Any) -> None:
 
 
 def _prepare_postgres(dbapi: Any, _record: Any) -> None:
-    # The hub's queries are short; where a planner without statistics thinks otherwise, it compiles them for longer than they run.
+    # The hub's queries are short; if a planner without statistics thinks otherwise, it compiles them for longer than they run.
     with contextlib.closing(dbapi.cursor()) as cursor:
         cursor.execute("SET jit = off")
     dbapi.commit()
@@ -370,7 +372,7 @@ def _begin_sqlite(conn: Connection) -> None:
 
 
 def _begin_alone(cursor: Any) -> bool:
-    """Whether nobody else writes any more, within the connection's busy_timeout; looks again every few milliseconds.
+    """Take the write lock within the connection's busy_timeout, with a try every few milliseconds; True if it was taken.
 
     SQLite's own wait naps for up to 100 ms between two looks, and so misses each gap of a writer that commits all the time.
     """

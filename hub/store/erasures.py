@@ -34,7 +34,7 @@ from hub.store.schema import deliveries as T
 from hub.store.schema import inbox as I
 from hub.store.schema import signals as S
 
-DOUBTS = ("uncertain", "review", "lost")  # outcomes of attempts after which nobody knows whether the record is there
+DOUBTS = ("uncertain", "review", "lost")  # outcomes of attempts that leave the record in doubt
 ERASED = "erased"
 _signal = msgspec.json.Decoder(Signal)
 
@@ -78,14 +78,14 @@ class Erasures:
             conn.execute(self.database.insert_new(sightings), rows)
 
     def of_authors(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
-        """The signals of the authors among the keys, each with its author's key."""
+        """Return the signals of the authors among the keys, each with its author's key."""
         query = select(S.c.key, S.c.author_key)
         return {
             row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(among(S.c.author_key, part)))
         }
 
     def reposts(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
-        """Stored reposts of the signals: their words are the signal's. Each with the key of what it repeats."""
+        """Return stored reposts of the signals, which repeat their words; each with the key of what it repeats."""
         found: dict[str, str] = {}
         for part in chunks(keys):
             held = select(sightings.c.raw_id).where(among(sightings.c.signal_key, part))
@@ -96,13 +96,13 @@ class Erasures:
         return found
 
     def seen(self, conn: Connection, key: str) -> dict[int, RawItem]:
-        """Every raw item that spoke of a signal, by row, earlier forms of it too, as long as they hold anything."""
+        """Return every raw item that spoke of a signal, by row, earlier forms of it too, as long as they hold anything."""
         columns = (I.c.connection, I.c.plugin, I.c.payload, I.c.received_at, I.c.external_id, I.c.realm, I.c.revision)
         query = select(I.c.id, *columns).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
         return {row[0]: RawItem(*row[1:]) for row in conn.execute(query)}
 
     def rows_of(self, conn: Connection, key: str) -> list[int]:
-        """The rows of these raw items."""
+        """Return the rows of these raw items."""
         query = select(I.c.id).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
         return list(conn.scalars(query))
 
@@ -111,20 +111,20 @@ class Erasures:
         return union_all(select(sightings.c.raw_id).where(sightings.c.signal_key == key), own)
 
     def stored(self, conn: Connection, keys: Sequence[str]) -> dict[str, Signal]:
-        """The signals among the keys that are stored and not yet blanked."""
+        """Return the signals among the keys that are stored and not yet blanked."""
         query = select(S.c.key, S.c.body).where(S.c.content_hash != ERASED)
         rows = (row for part in chunks(keys) for row in conn.execute(query.where(among(S.c.key, part))))
         return {row.key: _signal.decode(row.body) for row in rows}
 
     def fresh(self, conn: Connection, keys: Sequence[str]) -> list[str]:
-        """The keys of those alone: there may be very many."""
+        """Return the keys of those alone: there may be very many."""
         query = select(S.c.key).where(S.c.content_hash != ERASED)
         return [key for part in chunks(keys) for key in conn.scalars(query.where(among(S.c.key, part)))]
 
     def sent(
         self, conn: Connection, signals: Sequence[str], people: Sequence[str] = (), *, kin: Sequence[str] = ()
     ) -> list[Sent]:
-        """All rows that wrote, or may write, records because of these signals, and these authors' own, oldest first.
+        """Return all rows that wrote, or may write, records because of these signals, and these authors' own, oldest first.
 
         Also those of `kin`: people and accounts, whose records tell of what others among their authors said.
         """
@@ -139,19 +139,19 @@ class Erasures:
         return [Sent._make((*found[id_], wanted.get(id_, ()))) for id_ in sorted(found)]
 
     def record(self, conn: Connection, row: Sent) -> list[Sent]:
-        """All rows of one record, in the order of their sending."""
+        """Return all rows of one record, in the order of their sending."""
         this = T.c.record_key == row.record_key, T.c.destination == row.destination, T.c.object == row.object
         query = select(*_SENT).where(*this, T.c.operation == row.operation).order_by(T.c.seq)
         return [Sent._make((*one, ())) for one in conn.execute(query)]
 
     def may_hold(self, conn: Connection, tombstone: Delivery) -> bool:
-        """Whether a destination has, or may get, the record that a tombstone without a reference is about."""
+        """Return True if a destination has, or may get, the record that a tombstone without a reference is about."""
         this = T.c.record_key == tombstone.record_key, T.c.destination == tombstone.destination
         kind = T.c.object == tombstone.object, T.c.operation == tombstone.fields.get("operation")
         return bool(conn.scalar(select(exists().where(*this, *kind, T.c.state.not_in(WITHDRAWN)))))
 
     def answers(self, conn: Connection, keys: Sequence[str]) -> list[tuple[int, str, Mapping[str, Any]]]:
-        """Replies to these signals that are settled: id, signal and payload."""
+        """Return replies to these signals that are settled: id, signal and payload."""
         found: list[tuple[int, str, Mapping[str, Any]]] = []
         for part in chunks(keys):
             mine = T.c.operation == "reply", among(T.c.signal_key, part), T.c.settled_at.is_not(None)
@@ -166,7 +166,7 @@ class Erasures:
         return wanted
 
     def awaited(self, conn: Connection, row: Sent) -> str | None:
-        """The signal of another open delivery of this destination that waits for what this row provides."""
+        """Return the signal of another open delivery of this destination that waits for what this row provides."""
         other = T.c.destination == row.destination, T.c.state.in_(OPEN), T.c.signal_key != row.signal_key
         query = (
             select(T.c.signal_key)
@@ -265,11 +265,11 @@ class Erasures:
                 conn.execute(update(attempts).where(attempts.c.id == row.id).values(error=_bare_error(row.error)))
 
     def forget_authors(self, conn: Connection, keys: Sequence[str]) -> int:
-        """Take authors out; returns how many there were."""
+        """Delete authors; return how many there were."""
         return sum(conn.execute(delete(A).where(among(A.c.key, part))).rowcount for part in chunks(keys))
 
     def settled(self, conn: Connection, *, limit: int = 100) -> list[str]:
-        """Erasures that are not finished although nothing of them is under way any more."""
+        """Return erasures that are not finished although all their deliveries have ended."""
         mine = or_(T.c.signal_key == erasures.c.key, and_(T.c.record_key == erasures.c.key, _OF_AUTHOR))
         busy = exists().where(mine, T.c.state.in_(OPEN), T.c.operation.in_((*RECORDS, "tombstone")))
         return list(conn.scalars(select(erasures.c.key).where(UNFINISHED, ~busy).order_by(erasures.c.at).limit(limit)))
@@ -280,7 +280,7 @@ class Erasures:
             conn.execute(update(erasures).where(among(erasures.c.key, part)).values(finished_at=now))
 
     def receipts(self, key: str) -> list[dict[str, Any]]:
-        """What was asked of the destinations because a signal or an author is gone, oldest first."""
+        """Return what was asked of the destinations because a signal or an author is gone, oldest first."""
         # One list of keys: with two conditions PostgreSQL reads the whole ledger.
         mine = T.c.signal_key.in_(union_all(select(literal(key)), _signals_of(key)))
         asked = or_(T.c.operation == "tombstone", T.c.stable.startswith(f"{ERASED}:"))
@@ -289,7 +289,7 @@ class Erasures:
             return [dict(row) for row in rows]
 
     def status(self, key: str) -> dict[str, Any] | None:
-        """When and why a signal or author was erased, and when the last receipt was in; None where it was not."""
+        """Return when and why a signal or author was erased, and when the last receipt was in; None if it was not erased."""
         with self.database.read() as conn:
             row = conn.execute(select(erasures).where(erasures.c.key == key)).mappings().first()
         return None if row is None else dict(row)
@@ -352,7 +352,7 @@ def _signals_of(author: str) -> Any:
 
 
 def _bare(signal: Signal, state: Any) -> Signal:
-    """What stays of a signal: keys, kind, times and where it came from."""
+    """Return what stays of a signal: keys, kind, times and where it came from."""
     return Signal(
         key=signal.key,
         network=signal.network,

@@ -103,12 +103,12 @@ class History:
         self.database = database
 
     def last(self) -> int:
-        """The newest signal's row, 0 where there is none."""
+        """Return the newest signal's row, 0 if there is none."""
         with self.database.read() as conn:
             return conn.scalar(select(func.max(S.c.id))) or 0
 
     def span(self, scope: Scope) -> Span:
-        """How much a scope holds."""
+        """Count what a scope holds."""
         query = select(func.count(), func.min(S.c.published_at)).select_from(S).where(*_inside(scope))
         with self.database.read() as conn:
             total, first = conn.execute(query).one()
@@ -116,7 +116,7 @@ class History:
         return Span(total, total - alive, first)
 
     def signals(self, scope: Scope, *, after: int, limit: int) -> list[Stored]:
-        """The next signals behind a row, oldest first; what is gone or buried is left out."""
+        """Return the next signals behind a row, oldest first; what is gone or buried is left out."""
         query = select(S.c.id, S.c.key, S.c.source, S.c.raw_id, S.c.body, S.c.trace)
         query = query.where(*_inside(scope), *_ALIVE, S.c.id > after).order_by(S.c.id).limit(limit)
         with self.database.read() as conn:
@@ -137,28 +137,28 @@ class History:
         ]
 
     def source_names(self) -> list[str]:
-        """The sources that signals came from, those too that are no longer configured."""
+        """Return the sources that signals came from, those too that are no longer configured."""
         with self.database.read() as conn:
             return list(conn.scalars(select(S.c.source).distinct().order_by(S.c.source)))
 
     def items(self, scope: Scope) -> dict[str, int]:
-        """How many signals of a scope each source gave."""
+        """Count the signals of a scope by source."""
         query = select(S.c.source, func.count()).where(*_inside(scope), *_ALIVE).group_by(S.c.source)
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query)}
 
     def alive(self, conn: Connection, keys: Sequence[str]) -> frozenset[str]:
-        """Keys among these whose signals may still be delivered."""
+        """Return those of these keys whose signals may still be delivered."""
         query = select(S.c.key).where(*_ALIVE)
         return frozenset(key for part in chunks(keys) for key in conn.scalars(query.where(among(S.c.key, part))))
 
     def sources(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
-        """The sources of signals."""
+        """Return the sources of signals."""
         query = select(S.c.key, S.c.source)
         return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(among(S.c.key, part)))}
 
     def latest(self, conn: Connection, record_keys: Sequence[str]) -> dict[Target, Latest]:
-        """The newest row of each record that has one of these keys."""
+        """Return the newest row of each record that has one of these keys."""
         columns = (T.c.id, T.c.state, T.c.stable, T.c.signal_key, T.c.rule, T.c.mapping, T.c.created_at)
         query = select(T.c.destination, T.c.object, T.c.record_key, T.c.operation, *columns).order_by(T.c.seq)
         return {
@@ -168,7 +168,7 @@ class History:
         }
 
     def provided(self, conn: Connection, wanted: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str]]:
-        """(destination, name) of what is provided already or soon, by its name of now: a joined conversation has another key."""
+        """Return (destination, name) of what is or will be provided, by its present name: joined conversations change keys."""
         names: dict[str, list[str]] = {}
         for destination, name in wanted:
             names.setdefault(destination, []).append(name)
@@ -184,7 +184,7 @@ class History:
         )
 
     def made_by(self, signal_keys: Sequence[str]) -> list[Made]:
-        """The records that mappings made for these signals."""
+        """Return the records that mappings made for these signals."""
         target = (T.c.destination, T.c.object, T.c.record_key, T.c.operation)
         query = select(*target, T.c.signal_key, T.c.rule, T.c.provides, T.c.created_at)
         query = query.where(T.c.operation.in_(RECORDS))
@@ -195,7 +195,7 @@ class History:
         return [Made(Target(*row[:4]), row[4], row[5] or "", Need.read(row[6]).kind, row[7]) for row in rows]
 
     def fields(self, ids: Sequence[int]) -> dict[int, Mapping[str, Any]]:
-        """The payloads of deliveries."""
+        """Return the payloads of deliveries."""
         with self.database.read() as conn:
             rows = (
                 row
@@ -214,7 +214,7 @@ class History:
             conn.execute(_RETELL, rows)
 
     def tries(self, delivery_ids: Sequence[int]) -> dict[int, list[dict[str, Any]]]:
-        """The attempts of deliveries, oldest first."""
+        """Return the attempts of deliveries, oldest first."""
         found: dict[int, list[dict[str, Any]]] = {}
         columns = [attempts.c[name] for name in ("attempt", "started_at", "finished_at", "outcome", "error")]
         with self.database.read() as conn:
@@ -225,7 +225,7 @@ class History:
         return found
 
     def called(self, since: datetime | None) -> list[Called]:
-        """What was really sent since then: a batch is one claim, and each of its attempts one record."""
+        """Return what was really sent since then: a batch is one claim, and each of its attempts one record."""
         when = () if since is None else (attempts.c.started_at >= since,)
         kind = (T.c.destination, T.c.object, T.c.operation)
         sent = select(attempts.c.lease, func.count().label("size")).where(*when).group_by(attempts.c.lease).subquery()
@@ -241,14 +241,14 @@ class History:
             return [Called(*row) for row in conn.execute(query.where(*when).group_by(*by).order_by(*by))]
 
     def taken(self, since: datetime | None) -> dict[str, int]:
-        """How many raw items each source gave since then; a webhook's body that was taken apart counts by its parts."""
+        """Count the raw items of each source since then; a webhook's body that was taken apart counts by its parts."""
         query = select(I.c.connection, func.count()).where(I.c.form.in_(TAKEN_FORMS), I.c.state != "split")
         query = query if since is None else query.where(I.c.received_at >= since)
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query.group_by(I.c.connection).order_by(I.c.connection))}
 
     def began(self) -> datetime | None:
-        """When the first raw item came in or the first delivery was tried, whichever was earlier."""
+        """Return when the first raw item came in or the first delivery was tried, whichever was earlier."""
         with self.database.read() as conn:
             found = [conn.scalar(select(func.min(one))) for one in (I.c.received_at, attempts.c.started_at)]
         return min((one for one in found if one is not None), default=None)

@@ -53,7 +53,7 @@ class Inbox:
         self.database = database
 
     def add(self, items: Iterable[RawItem], *, form: str = "item", conn: Connection | None = None) -> int:
-        """Insert raw items in one transaction; what is there already (connection, external id, payload) is left alone."""
+        """Insert raw items in one transaction and return how many were new: known (connection, external id, payload) are left."""
         rows = [_row(item, form) for item in items]
         if not rows:
             return 0
@@ -63,7 +63,7 @@ class Inbox:
             return self.database.add_new(own, T, rows)
 
     def claim(self, *, limit: int, now: datetime) -> tuple[str, list[InboxRow]]:
-        """Lease up to `limit` due rows, oldest first; a row whose lease was lost twice comes alone. Returns (token, rows)."""
+        """Lease up to `limit` due rows, oldest first; a row whose lease was lost twice comes alone. Return (token, rows)."""
         token = lease_token()
         with self.database.borrow() as conn:
             first = conn.execute(self._due(now).with_only_columns(T.c.id, T.c.losses).limit(1)).first()
@@ -111,7 +111,7 @@ class Inbox:
             conn.execute(update(T).where(T.c.lease == token).values(state="new", lease=None, lease_until=None))
 
     def expire(self, *, now: datetime) -> int:
-        """Take rows back whose lease ran out or whose holder died; the fifth loss quarantines a row. Returns how many."""
+        """Take rows back whose lease ran out or whose holder died; the fifth loss quarantines a row. Return how many."""
         lost = self.database.lost_leases(T, now=now)
         if not lost:
             return 0
@@ -123,27 +123,28 @@ class Inbox:
             return conn.execute(update(T).where(T.c.state == "leased", among(T.c.lease, lost)).values(values)).rowcount
 
     def due(self, *, now: datetime) -> bool:
-        """Whether a row waits."""
+        """Return True if a row is due."""
         with self.database.read() as conn:
             return conn.execute(self._due(now).with_only_columns(T.c.id).limit(1)).first() is not None
 
-    def retry(self, ids: Sequence[int] | None, *, now: datetime) -> int:
+    def retry(self, ids: Sequence[int] | None, *, now: datetime, conn: Connection | None = None) -> int:
         """Take failed and quarantined rows up again, all of them where `ids` is None; returns how many."""
         failed = T.c.state.in_(("failed", "quarantined"))
         wanted = failed if ids is None else and_(failed, among(T.c.id, ids))
-        with self.database.write() as conn:
-            return conn.execute(update(T).where(wanted).values(state="new", losses=0, note=None, due_at=now)).rowcount
+        again = update(T).where(wanted).values(state="new", losses=0, note=None, due_at=now)
+        with self.database.within(conn) as within:
+            return within.execute(again).rowcount
 
     def open_counts(self) -> tuple[int, int]:
-        """How many rows wait, and how many could not be translated."""
-        # Written out, not bound: SQLite uses a partial index only where it sees the index's own condition.
+        """Count the rows that wait, and those that could not be translated."""
+        # Written out, not bound: SQLite uses a partial index only if it sees the index's own condition.
         new, failed = text("state = 'new'"), text("state in ('failed','quarantined')")
         with self.database.read() as conn:
             waiting, broken = (conn.scalar(select(func.count()).select_from(T).where(one)) for one in (new, failed))
         return waiting or 0, broken or 0
 
     def failed(self, *, limit: int = 100, before: int | None = None) -> list[dict[str, Any]]:
-        """Rows that could not be translated, newest first, with the reason."""
+        """Return rows that could not be translated, newest first, with the reason."""
         columns = (T.c.id, T.c.connection, T.c.plugin, T.c.external_id, T.c.received_at, T.c.state, T.c.note)
         query = select(*columns).where(T.c.state.in_(("failed", "quarantined"))).order_by(T.c.id.desc()).limit(limit)
         query = query if before is None else query.where(T.c.id < before)
@@ -151,13 +152,13 @@ class Inbox:
             return [dict(row) for row in conn.execute(query).mappings()]
 
     def get(self, ids: Sequence[int]) -> dict[int, RawItem]:
-        """Raw items by row id."""
+        """Return raw items by row id."""
         with self.database.read() as conn:
             rows = conn.execute(select(*_ITEM).where(among(T.c.id, ids))).all()
         return {row.id: _item(row).item for row in rows}
 
     def counts(self) -> dict[str, int]:
-        """How many rows are in each state."""
+        """Count the rows in each state."""
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(select(T.c.state, func.count()).group_by(T.c.state))}
 

@@ -15,9 +15,9 @@ MOST_MERGES = 20  # of a chain that is followed
 
 
 def winners_of(conn: Connection, destination: str, object_: str, remote_ids: Iterable[str]) -> dict[str, str]:
-    """Which records others are now, by all merges that were told of: of those that were merged.
+    """Return the records that were merged, each with the record that it is now, by all merges that were told of.
 
-    Where merges run in a circle, what was told of the record itself holds.
+    If merges run in a circle, what was told of the record itself holds.
     """
     told: dict[str, str] = {}
     waiting = set(remote_ids)

@@ -47,80 +47,81 @@ class People:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def add(self, name: str, *, now: datetime, **values: Any) -> Person:
-        """A new person; `values` are other fields of Person. Raises NoAccount where a company has no domain."""
+    def add(self, name: str, *, now: datetime, conn: Connection | None = None, **values: Any) -> Person:
+        """Make a person; `values` are other fields of Person. Raises NoAccount if a company has no domain."""
         person = _told(Person(f"person:{digest(name, now.isoformat())}", name), values)
         row = {"key": person.key, "merged_into": None, "created_at": now, "body": person, "account": person.account_key}
-        with self.database.write() as conn:
-            conn.execute(self.database.insert_new(people), [row])
+        with self.database.within(conn) as within:
+            within.execute(self.database.insert_new(people), [row])
         return person
 
-    def change(self, key: str, **values: Any) -> Person:
-        """Change fields of a person that is there. Raises NoAccount where a company has no domain."""
-        with self.database.write() as conn:
-            held = conn.execute(select(people.c.body).where(people.c.key == key).with_for_update()).one()
+    def change(self, key: str, *, conn: Connection | None = None, **values: Any) -> Person:
+        """Change fields of a person that is there. Raises NoAccount if a company has no domain."""
+        with self.database.within(conn) as within:
+            held = within.execute(select(people.c.body).where(people.c.key == key).with_for_update()).one()
             person = _told(msgspec.convert(held.body, Person), values)
             new = {"body": person, "account": person.account_key}
-            conn.execute(update(people).where(people.c.key == key).values(new))
+            within.execute(update(people).where(people.c.key == key).values(new))
         return person
 
     def get(self, key: str) -> Person | None:
-        """A person by key (or an unambiguous beginning of it), as it stands: a merged one says into whom."""
+        """Return a person by key (or an unambiguous beginning of it), as stored: a merged one names its winner."""
         with self.database.read() as conn:
             rows = conn.execute(select(people).where(people.c.key.startswith(key, autoescape=True)).limit(2)).all()
         exact = [row for row in rows if row.key == key] or rows
         return _person(exact[0]) if len(exact) == 1 else None
 
     def recent(self, *, limit: int = 50) -> list[Person]:
-        """People that are not merged into another, newest first."""
+        """Return people that are not merged into another, newest first."""
         query = select(people).where(people.c.merged_into.is_(None)).order_by(people.c.created_at.desc()).limit(limit)
         with self.database.read() as conn:
             return [_person(row) for row in conn.execute(query)]
 
-    def link(self, link: IdentityLink) -> None:
-        """Link an author to a person. Raises NotLinked without a ground or a person, or where it is linked already."""
+    def link(self, link: IdentityLink, *, conn: Connection | None = None) -> None:
+        """Link an author to a person. Raises NotLinked without a ground or a person, or if it is linked already."""
         if reason := wrong_with(link):
             raise NotLinked(reason)
-        with self.database.write() as conn:
-            if conn.scalar(select(people.c.key).where(people.c.key == link.person_key)) is None:
+        with self.database.within(conn) as within:
+            if within.scalar(select(people.c.key).where(people.c.key == link.person_key)) is None:
                 raise NotLinked(f"there is no person {link.person_key}")
             insert = self.database.insert_new(links).values(msgspec.structs.asdict(link)).returning(links.c.id)
-            if conn.scalar(insert) is None:
+            if within.scalar(insert) is None:
                 raise NotLinked("this author is linked already: revoke that link first")
 
-    def unlink(self, author_key: str, *, now: datetime) -> bool:
-        """Revoke an author's link; False where there is none. The revoked link stays as history."""
+    def unlink(self, author_key: str, *, now: datetime, conn: Connection | None = None) -> None:
+        """Revoke an author's link; the revoked link stays as history. Raises NotLinked if there is none."""
         active = links.c.author_key == author_key, _ACTIVE
-        with self.database.write() as conn:
-            return conn.execute(update(links).where(*active).values(revoked_at=now)).rowcount == 1
+        with self.database.within(conn) as within:
+            if within.execute(update(links).where(*active).values(revoked_at=now)).rowcount != 1:
+                raise NotLinked(f"{author_key} is linked to no person: `hub people show` lists a person's links")
 
-    def merge(self, loser: str, winner: str) -> None:
+    def merge(self, loser: str, winner: str, *, conn: Connection | None = None) -> None:
         """Let one person take another's place, also in CRMs where it has no record of its own yet.
 
-        The links stay where they are, so that it can be undone. Raises NotLinked where it would end in a circle or one of
+        The links stay where they are, so that it can be undone. Raises NotLinked if it would end in a circle or one of
         them is not there.
         """
-        with self.database.write() as conn:
-            final = _final(conn, winner)
+        with self.database.within(conn) as within:
+            final = _final(within, winner)
             if winner == loser or final in (None, loser):
                 raise NotLinked("a person cannot be merged into itself, or into one that is not there")
             alone = people.c.key == loser, people.c.merged_into.is_(None)
-            if conn.execute(update(people).where(*alone).values(merged_into=winner)).rowcount != 1:
+            if within.execute(update(people).where(*alone).values(merged_into=winner)).rowcount != 1:
                 raise NotLinked(f"there is no person {loser}, or it is merged already")
-            inherit(self.database, conn, loser, final or winner)
+            inherit(self.database, within, loser, final or winner)
 
-    def unmerge(self, loser: str) -> bool:
-        """Undo a merge; False where there is none."""
-        with self.database.write() as conn:
-            winner = _final(conn, loser)
-            if winner in (None, loser):
-                return False
-            give_back(conn, ("person", loser), winner or "")
-            conn.execute(update(people).where(people.c.key == loser).values(merged_into=None))
-        return True
+    def unmerge(self, loser: str, *, conn: Connection | None = None) -> str:
+        """Undo a merge; returns whose place is given back. Raises NotLinked if the person is not merged."""
+        with self.database.within(conn) as within:
+            winner = _final(within, loser)
+            if winner is None or winner == loser:
+                raise NotLinked(f"{loser} is not merged into another")
+            give_back(within, ("person", loser), winner)
+            within.execute(update(people).where(people.c.key == loser).values(merged_into=None))
+        return winner
 
     def links_of(self, *, author_key: str | None = None, person_key: str | None = None) -> list[IdentityLink]:
-        """Links, revoked ones too, oldest first."""
+        """Return links, revoked ones too, oldest first."""
         query = select(links).order_by(links.c.id)
         query = query if author_key is None else query.where(links.c.author_key == author_key)
         query = query if person_key is None else query.where(links.c.person_key == person_key)
@@ -128,7 +129,7 @@ class People:
             return [_link(row) for row in conn.execute(query)]
 
     def behind(self, conn: Connection, author_keys: Sequence[str]) -> dict[str, Person]:
-        """The person behind each linked author among the keys, merges followed."""
+        """Return the person behind each linked author among the keys, merges followed."""
         if is_empty(conn, links):
             return {}
         heads: dict[str, str] = {}
@@ -140,7 +141,7 @@ class People:
         return {author: _person(row) for author, row in found.items() if row is not None}
 
     def families(self, conn: Connection, person_keys: Sequence[str]) -> dict[str, list[str]]:
-        """The authors behind whom each of these people stands, also by people merged into them; a few queries for all."""
+        """Return the authors linked to each of these people, also to people merged into them; a few queries for all."""
         heads = _heads(conn, person_keys)
         found: dict[str, list[str]] = {key: [] for key in person_keys}
         for part in chunks(list(heads)):
@@ -159,7 +160,7 @@ class People:
     def forget_ground(
         self, conn: Connection, author_keys: Sequence[str], *, is_theirs: Callable[[str], bool] = lambda _: True
     ) -> None:
-        """Take the evidence of these authors' links out that is theirs, in the audit log too; that they were linked stays."""
+        """Redact the evidence of these authors' links that is theirs, in the audit log too; that they were linked stays."""
         for part in chunks(author_keys):
             for row in conn.execute(select(links.c.id, links.c.evidence).where(among(links.c.author_key, part))).all():
                 if is_theirs(row.evidence):
@@ -167,7 +168,7 @@ class People:
             Audit(self.database).redact(conn, part, names=("evidence",), is_theirs=is_theirs)
 
     def forget(self, conn: Connection, author_keys: Sequence[str], *, now: datetime) -> list[str]:
-        """Revoke the links of authors who are erased, without their ground; returns people to whom nobody is linked any more.
+        """Revoke the links of erased authors, without their ground; return the people who have no linked author left.
 
         Those lose their names and all else that was said of them, and so do the people merged into them.
         """
@@ -192,12 +193,12 @@ class People:
         return gone
 
     def forgotten(self, conn: Connection, keys: Sequence[str]) -> list[str]:
-        """Those of these people who were forgotten."""
+        """Return those of these people who were forgotten."""
         rows = (row for part in chunks(keys) for row in conn.execute(select(people).where(among(people.c.key, part))))
         return [row.key for row in rows if _person(row).display_name == REMOVED]
 
     def of_accounts(self, conn: Connection, account_keys: Sequence[str]) -> dict[str, list[str]]:
-        """The people of each account, without those who were merged into another."""
+        """Return the people of each account, without those who were merged into another."""
         found: dict[str, list[str]] = {}
         for part in chunks(account_keys):
             query = select(people.c.account, people.c.key).where(among(people.c.account, part))
@@ -206,7 +207,7 @@ class People:
         return found
 
     def newest(self, conn: Connection, author_keys: Sequence[str]) -> dict[str, list[Signal]]:
-        """The few newest signals of each author that are not gone, the newest first."""
+        """Return the few newest signals of each author that are not gone, the newest first."""
         found: dict[str, list[Signal]] = {}
         order = S.c.published_at.desc(), S.c.id.desc()
         place = func.row_number().over(partition_by=S.c.author_key, order_by=order).label("place")
@@ -219,7 +220,7 @@ class People:
         return found
 
     def threads(self, conn: Connection, author_keys: Sequence[str], *, since: datetime) -> dict[str, list[Recent]]:
-        """The conversations that each of these authors spoke in since then."""
+        """Return the conversations that each of these authors spoke in since then."""
         found: dict[str, list[Recent]] = {}
         newest = func.max(S.c.published_at, type_=S.c.published_at.type).label("newest")
         for part in chunks(author_keys):
@@ -231,7 +232,7 @@ class People:
 
 
 def _told(person: Person, values: dict[str, Any]) -> Person:
-    """The person with other values; a domain in its plain form, and a company only with one."""
+    """Return the person with other values; a domain in its plain form, and a company only with one."""
     told = replace(person, **values)
     domain = plain_domain(told.company_domain or "")
     if told.company_domain and not domain:
@@ -244,7 +245,7 @@ def _told(person: Person, values: dict[str, Any]) -> Person:
 
 
 def plain_domain(text: str) -> str | None:
-    """The domain in what somebody typed (a URL, capitals, `www.`), None where there is none."""
+    """Return the domain in a text as typed (a URL, capitals, `www.`), None if there is none."""
     typed = text.strip().casefold()
     host = re.split(r"[/?#:]", typed.partition("://")[2] or typed)[0].removeprefix("www.").rstrip(".")
     try:
@@ -255,7 +256,7 @@ def plain_domain(text: str) -> str | None:
 
 
 def wrong_with(link: IdentityLink) -> str:
-    """Why a link must not be made, "" where it may."""
+    """Return why a link must not be made, "" if it may."""
     if link.basis not in BASES:
         return f"a link needs a basis: {', '.join(BASES)}"
     if not link.evidence.strip():
@@ -266,7 +267,7 @@ def wrong_with(link: IdentityLink) -> str:
 
 
 def _heads(conn: Connection, keys: Iterable[str]) -> dict[str, str]:
-    """These people and all who were merged into them, each with the one of these that it is now."""
+    """Return these people and all who were merged into them, each with the one of these that it is now."""
     heads = {key: key for key in keys}
     waiting = list(heads)
     while waiting:
@@ -278,7 +279,7 @@ def _heads(conn: Connection, keys: Iterable[str]) -> dict[str, str]:
 
 
 def _untell(conn: Connection, person_keys: Sequence[str]) -> None:
-    """Take what was known of these people out of what was kept when signals were decided, also of authors unlinked since."""
+    """Erase these people from what was kept when signals were decided, also of authors unlinked since."""
     theirs = select(links.c.author_key).where(links.c.person_key.in_(person_keys))
     told = S.c.author_key.in_(theirs), S.c.trace.contains(mark_of("person"), autoescape=True)
     for row in conn.execute(select(S.c.id, S.c.trace).where(*told)).all():
@@ -289,7 +290,7 @@ def _untell(conn: Connection, person_keys: Sequence[str]) -> None:
 
 
 def _chains(conn: Connection, keys: Iterable[str]) -> dict[str, Any]:
-    """The rows of these people, and of those whom they were merged into; as many queries as the longest chain has links."""
+    """Return the rows of these people and of their merge winners; as many queries as the longest chain has links."""
     known: dict[str, Any] = {}
     waiting, asked = set(keys), set[str]()
     while waiting:
@@ -301,7 +302,7 @@ def _chains(conn: Connection, keys: Iterable[str]) -> dict[str, Any]:
 
 
 def _end_of(known: Mapping[str, Any], key: str) -> Any:
-    """The row of whom a person is now, by rows that hold the whole chain."""
+    """Return the row at the end of a person's merges, from rows that hold the whole chain."""
     for _ in range(LONGEST_CHAIN):
         row = known.get(key)
         if row is None or row.merged_into is None:
@@ -311,7 +312,7 @@ def _end_of(known: Mapping[str, Any], key: str) -> Any:
 
 
 def _final(conn: Connection, key: str) -> str | None:
-    """Whom a person is now, merges followed; None where there is no such person."""
+    """Return the key of the person at the end of the merges; None if there is no such person."""
     row = _end_of(_chains(conn, [key]), key)
     return None if row is None else row.key
 

@@ -12,7 +12,7 @@ from hub.store.schema import rechecks
 
 
 class Rechecks:
-    """Queries over rechecks posts."""
+    """Queries over rechecks of posts."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
@@ -33,7 +33,7 @@ class Rechecks:
             conn.execute(delete(rechecks).where(among(rechecks.c.signal_key, part)))
 
     def unchecked(self, source: str, *, before: datetime, limit: int, since: datetime | None = None) -> list[str]:
-        """Signals that were not looked for since `before`, the longest unchecked first; `since`: seen since then only."""
+        """Return signals not looked for since `before`, the longest unchecked first; `since`: only those seen since then."""
         query = select(rechecks.c.signal_key).where(rechecks.c.source == source, rechecks.c.checked_at < before)
         query = query if since is None else query.where(rechecks.c.seen_at >= since)
         with self.database.read() as conn:
@@ -45,7 +45,7 @@ class Rechecks:
             conn.execute(update(rechecks).where(among(rechecks.c.signal_key, part)).values(checked_at=now))
 
     def expired(self, source: str, *, before: datetime, limit: int) -> list[str]:
-        """Signals that were last seen before then, the oldest first."""
+        """Return signals that were last seen before then, the oldest first."""
         query = select(rechecks.c.signal_key).where(rechecks.c.source == source, rechecks.c.seen_at < before)
         with self.database.read() as conn:
             return list(conn.scalars(query.order_by(rechecks.c.seen_at).limit(limit)))

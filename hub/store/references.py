@@ -1,4 +1,4 @@
-"""Records at destinations that stand for people and accounts: told by somebody, inherited, given back."""
+"""Records at destinations that stand for people and accounts: told by a person, inherited, given back."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, select, text, tuple_
 
+from hub.core.errors import HubError
 from hub.core.ledger import Need
 from hub.core.model import RemoteRef
 from hub.store.conversations import Conversations
@@ -29,53 +30,62 @@ class Reference(NamedTuple):
         return str(Need(self.kind, self.object, self.key))
 
 
+class NoReference(HubError):
+    """No record there stands for this person or account."""
+
+
 class References:
     """Queries over what stands for people and accounts at destinations."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def put(self, one: Reference) -> None:
+    def put(self, one: Reference, *, conn: Connection | None = None) -> None:
         """Let a record there stand for a person or account; the next signal writes to it, whatever stood for them before."""
-        with self.database.write() as conn:
-            Conversations(self.database).forget(conn, one.destination, [one.provides])
-            conn.execute(self.database.upsert(refs, index=_PLACE, update=["remote_id", "url"]), [_row(one)])
+        with self.database.within(conn) as within:
+            Conversations(self.database).forget(within, one.destination, [one.provides])
+            within.execute(self.database.upsert(refs, index=_PLACE, update=["remote_id", "url"]), [_row(one)])
 
-    def drop(self, one: Reference) -> bool:
-        """Forget which record stands for a person or account, False where none did. The next signal makes one anew."""
-        with self.database.write() as conn:
+    def drop(self, one: Reference, *, conn: Connection | None = None) -> None:
+        """Forget which record stands for a person or account: the next signal makes another. Raises NoReference if none did."""
+        with self.database.within(conn) as within:
             mine = refs.c.destination == one.destination, refs.c.provides == one.provides
-            if conn.execute(select(refs.c.remote_id).where(*mine)).first() is None:
-                return False
-            Conversations(self.database).forget(conn, one.destination, [one.provides])
-        return True
+            if within.execute(select(refs.c.remote_id).where(*mine)).first() is None:
+                raise NoReference(f"{one.key} has no {one.object} of {one.destination}")
+            Conversations(self.database).forget(within, one.destination, [one.provides])
 
     def of(self, keys: Sequence[str]) -> list[Reference]:
-        """All records that stand for these people and accounts."""
+        """Return all records that stand for these people and accounts."""
         with self.database.read() as conn:
             return [one for part in chunks(keys) for one in _of(conn, part)]
 
-    def adopt(self, author_key: str, person_key: str, places: Collection[tuple[str, str]]) -> int:
+    def adopt(
+        self,
+        author_key: str,
+        person_key: str,
+        places: Collection[tuple[str, str]],
+        *,
+        conn: Connection | None = None,
+    ) -> int:
         """Let an author's records at these (destination, object) stand for the person too, where there is none yet."""
         wanted = [(destination, f"author:{object_}:{author_key}") for destination, object_ in sorted(places)]
         place = tuple_(refs.c.destination, refs.c.provides)
-        with self.database.write() as conn:
-            rows = [row for one in wanted for row in conn.execute(select(refs).where(place == tuple_(*one)))]
-            return _give(self.database, conn, [_reference(row)._replace(kind="person") for row in rows], person_key)
+        with self.database.within(conn) as within:
+            rows = [row for one in wanted for row in within.execute(select(refs).where(place == tuple_(*one)))]
+            return _give(self.database, within, [_reference(row)._replace(kind="person") for row in rows], person_key)
 
-    def part(self, author_key: str, person_key: str) -> None:
+    def part(self, conn: Connection, author_key: str, person_key: str) -> None:
         """Take from a person the records that are an author's too."""
-        with self.database.write() as conn:
-            give_back(conn, ("author", author_key), person_key)
+        give_back(conn, ("author", author_key), person_key)
 
 
 def inherit(database: Database, conn: Connection, loser: str, winner: str) -> None:
-    """Let what stands for one person stand for another too, where that has none of its own."""
+    """Let what stands for one person stand for another too, if that has none of its own."""
     _give(database, conn, _of(conn, [loser]), winner)
 
 
 def give_back(conn: Connection, owner: tuple[str, str], person_key: str) -> None:
-    """Take from a person the records that stand for somebody else (a kind and a key) too."""
+    """Take from a person the records that stand for another (a kind and a key) too."""
     kind, key = owner
     for one in _of(conn, [person_key]):
         other = one._replace(kind=kind, key=key)
@@ -96,7 +106,7 @@ def _give(database: Database, conn: Connection, found: Sequence[Reference], key:
 
 
 def _of(conn: Connection, keys: Sequence[str]) -> list[Reference]:
-    # Written out, as the index has it: a database uses a partial index only where it sees its condition.
+    # Written out, as the index has it: a database uses a partial index only if it sees the index's condition.
     query = select(refs).where(among(refs.c.record_key, keys), text(PEOPLES_NEED))
     return [_reference(row) for row in conn.execute(query.order_by(refs.c.destination, refs.c.object))]
 

@@ -46,7 +46,7 @@ class Wanted(NamedTuple):
     """Which signals a page holds: newest first, or, with `after`, oldest first from there on. None: any.
 
     `sentiment` is a label's value, or "uncertain": a model's confidence is less than `unsure_below`. `text` is looked for in
-    the latest SEARCHED signals only.
+    the latest SEARCHED signals only. `sources` are those that may be seen.
     """
 
     network: str | None = None
@@ -57,6 +57,7 @@ class Wanted(NamedTuple):
     after: int | None = None
     limit: int = 50
     unsure_below: float = 0.0
+    sources: frozenset[str] | None = None
 
 
 SEARCHED = 50_000
@@ -69,13 +70,13 @@ class Signals:
         self.database = database
 
     def known(self, conn: Connection, keys: Sequence[str]) -> dict[str, KnownSignal]:
-        """Stored signals among the keys."""
+        """Return stored signals among the keys."""
         columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, S.c.updated_at, S.c.observed_at, S.c.raw_id)
         rows = (row for part in chunks(keys) for row in conn.execute(select(*columns).where(among(S.c.key, part))))
         return {row[0]: KnownSignal(*row[1:]) for row in rows}
 
     def tombstoned(self, conn: Connection, keys: Sequence[str]) -> frozenset[str]:
-        """Keys among these that were deleted at their network: they must not come back."""
+        """Return those of these keys that were deleted at their network: they must not come back."""
         if is_empty(conn, D):
             return frozenset()
         return frozenset(
@@ -83,12 +84,12 @@ class Signals:
         )
 
     def conversations(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
-        """The conversation that each stored signal among the keys belongs to."""
+        """Return the conversation that each stored signal among the keys belongs to."""
         query = select(S.c.key, S.c.conversation_key)
         return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(among(S.c.key, part)))}
 
     def sizes(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, int]:
-        """How many signals each conversation holds."""
+        """Count the signals of each conversation."""
         query = select(S.c.conversation_key, func.count()).group_by(S.c.conversation_key)
         parts = chunks(conversation_keys)
         return {
@@ -98,7 +99,7 @@ class Signals:
     def stats(
         self, conn: Connection, author_keys: Sequence[str], *, since: datetime, late: datetime | None = None
     ) -> dict[str, Stats]:
-        """Each author's signals since then, and their mean sentiment; the window's later half begins at `late`."""
+        """Return each author's signals since then, and their mean sentiment; the window's later half begins at `late`."""
         join = S.outerjoin(L, and_(L.c.signal_key == S.c.key, L.c.name == "sentiment"))
         score = case((S.c.published_at >= late, L.c.score)) if late is not None else null()
         query = select(
@@ -115,7 +116,7 @@ class Signals:
         return {row[0]: Stats(row[1], row[2], row[3] or 0.0, row[4], row[5] or 0.0) for row in rows}
 
     def add(self, conn: Connection, judged: Sequence[Judged]) -> int:
-        """Insert new signals with their labels; returns how many were new (fewer than given: somebody was faster)."""
+        """Insert new signals with their labels; return how many were new (fewer than given: another process was faster)."""
         if not judged:
             return 0
         added = self.database.add_new(conn, S, [_row(item) for item in judged])
@@ -132,7 +133,7 @@ class Signals:
         self._label(conn, judged)
 
     def refresh(self, conn: Connection, pairs: Mapping[str, int]) -> None:
-        """A repeat in which only counts changed (key to its new raw row) takes the place of the older raw row.
+        """Let a repeat in which only counts changed (key to its new raw row) take the place of the older raw row.
 
         A raw row that another signal came from too (a repost holds its original) stays.
         """
@@ -165,7 +166,7 @@ class Signals:
                 conn.execute(update(S).where(among(S.c.key, part)).values(state="deleted"))
 
     def recent(self, *, limit: int = 50, before: int | None = None, **wanted: Any) -> list[dict[str, Any]]:
-        """Signals, newest first, with labels; `wanted` filters by column (network, source, matched, author_key, ...)."""
+        """Return signals, newest first, with labels; `wanted` filters by column (network, source, matched, author_key, ...)."""
         query = select(S).order_by(S.c.id.desc()).limit(limit)
         for name, value in wanted.items():
             query = query if value is None else query.where(S.c[name] == value)
@@ -173,20 +174,20 @@ class Signals:
             return self._whole(conn, query if before is None else query.where(S.c.id < before))
 
     def page(self, wanted: Wanted) -> list[dict[str, Any]]:
-        """One page of signals, whole."""
+        """Return one page of signals, whole."""
         order = S.c.id.desc() if wanted.after is None else S.c.id
         with self.database.read() as conn:
             return self._whole(conn, select(S).where(*_filters(wanted)).order_by(order).limit(wanted.limit))
 
     def totals(self) -> dict[str, tuple[int, int]]:
-        """By network: how many signals there are, and how many of them matched a rule. Reads the whole table."""
+        """Count by network all signals, and those that matched a rule. Reads the whole table."""
         hits = func.count(case((S.c.matched, 1)))
         query = select(S.c.network, func.count(), hits).group_by(S.c.network).order_by(S.c.network)
         with self.database.read() as conn:
             return {row[0]: (row[1], row[2]) for row in conn.execute(query)}
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """One signal by its key (or a beginning of it that is unambiguous), with labels, trace and author."""
+        """Return one signal by its key (or a beginning of it that is unambiguous), with labels, trace and author."""
         query = (
             select(S).where(or_(S.c.key == key, S.c.key.startswith(key, autoescape=True))).order_by(S.c.key).limit(2)
         )
@@ -196,12 +197,12 @@ class Signals:
         return exact[0] if exact else (rows[0] if len(rows) == 1 else None)
 
     def authors(self, conn: Connection, keys: Sequence[str]) -> dict[str, Author]:
-        """Stored authors by key."""
+        """Return stored authors by key."""
         rows = (row for part in chunks(keys) for row in conn.execute(_KNOWN.where(among(A.c.key, part))))
         return {row.key: _author.decode(row.body) for row in rows}
 
     def labels_of(self, conn: Connection, keys: Sequence[str]) -> dict[str, list[Label]]:
-        """Labels of signals by key."""
+        """Return labels of signals by key."""
         found: dict[str, list[Label]] = {}
         for part in chunks(keys):
             for row in conn.execute(select(L).where(among(L.c.signal_key, part)).order_by(L.c.name)):
@@ -209,13 +210,13 @@ class Signals:
         return found
 
     def count(self, *, matched: bool | None = None) -> int:
-        """How many signals there are."""
+        """Count the signals."""
         query = select(func.count()).select_from(S)
         with self.database.read() as conn:
             return conn.scalar(query if matched is None else query.where(S.c.matched == matched)) or 0
 
     def raws(self, keys: Sequence[str]) -> dict[str, RawItem]:
-        """The raw items that signals were made of."""
+        """Return the raw items that signals were made of."""
         query = select(S.c.key, *RAW_ITEM).join(I, I.c.id == S.c.raw_id).where(among(S.c.key, keys))
         with self.database.read() as conn:
             return {row[0]: RawItem(*row[1:]) for row in conn.execute(query)}
@@ -247,6 +248,8 @@ _KNOWN = select(A.c.key, A.c.handle, A.c.first_seen, A.c.body)
 
 
 def _filters(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.sources is not None:
+        yield among(S.c.source, sorted(wanted.sources))
     if wanted.network is not None:
         yield S.c.network == wanted.network
     if wanted.matched is not None:

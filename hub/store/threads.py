@@ -31,7 +31,7 @@ class Threads:
         self.database = database
 
     def take_turns(self, conn: Connection, *, alone: bool) -> None:
-        """Let what changes threads or erases be alone for the rest of the transaction; others go side by side.
+        """Lock the order of threads for the rest of the transaction: `alone` for one that changes threads or erases, else shared.
 
         Two transactions that cannot see each other's rows would else both overlook the other's post. SQLite has one writer.
         """
@@ -40,22 +40,22 @@ class Threads:
             conn.execute(text(f"SELECT {name}(:this)"), {"this": ORDER_LOCK})
 
     def named(self, conn: Connection, names: Sequence[str]) -> dict[str, str]:
-        """The keys of the signals that aliases stand for."""
+        """Return the keys of the signals that aliases stand for."""
         parts = chunks(names)
         return {
             row.alias: row.key for part in parts for row in conn.execute(_ALIASES.where(among(aliases.c.alias, part)))
         }
 
     def homes(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
-        """Where the conversations among the keys are now, of those that were joined to another."""
+        """Return the present keys of those of these conversations that were joined to another."""
         return {} if is_empty(conn, retired) else _joined(conn, retired.c.key, keys)
 
     def former(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
-        """The earlier keys of conversations, each with the key that it goes by now."""
+        """Return the earlier keys of conversations, each with the key that it goes by now."""
         return _joined(conn, retired.c.now, keys)
 
     def joined(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
-        """Both: where the conversations among the keys are now, and the earlier keys of those that they are in."""
+        """Return both: the present keys of conversations, and the earlier keys of those that they are in."""
         if is_empty(conn, retired):
             return {}
         homes = _joined(conn, retired.c.key, keys)
@@ -80,7 +80,7 @@ class Threads:
             _move_values(conn, move)
 
     def overlooked(self, conn: Connection, names: Iterable[str], homes: Iterable[str]) -> bool:
-        """Whether somebody stored meanwhile what belongs together: signals under `names`, or the end of `homes`.
+        """Return True if another transaction stored what belongs together: signals under `names`, or the end of `homes`.
 
         `names` are further names of new signals that start no conversation of their own; `homes` the conversations chosen.
         """
@@ -92,14 +92,14 @@ class Threads:
         return any(conn.execute(query.limit(1)).first() is not None for query in (*strays, *moved))
 
     def unsent(self, conn: Connection, key: str, destination: str) -> str | None:
-        """The record key of a conversation's ticket that is planned and was not sent; None where there is none."""
+        """Return the record key of a conversation's ticket that is planned and was not sent; None if there is none."""
         keys = [key, *self.former(conn, [key])]
         this = among(T.c.record_key, keys), T.c.destination == destination, T.c.operation == "create"
         query = select(T.c.record_key).where(*this, T.c.state == "pending", T.c.first_sent_at.is_(None))
         return conn.scalar(query.limit(1))
 
     def of(self, conn: Connection, keys: Sequence[str]) -> dict[str, Signal]:
-        """Stored signals by key, with the raw row that they are of now."""
+        """Return stored signals by key, with the raw row that they are of now."""
         found: dict[str, Signal] = {}
         for part in chunks(keys):
             for row in conn.execute(select(S.c.key, S.c.body, S.c.raw_id).where(among(S.c.key, part))):
@@ -133,7 +133,7 @@ def _drop(conn: Connection, ticket: Dropped, *, now: datetime) -> None:
 
 
 def _move_tickets(conn: Connection, move: Move, names: Sequence[str]) -> None:
-    """What is known of the old conversation's tickets counts for the new one, unless that has a ticket of its own there.
+    """Count the old conversation's tickets for the new one, unless that has a ticket of its own there.
 
     A ticket's row keeps its record key (one of `names`), which is the vendor's mark of it.
     """
@@ -156,7 +156,7 @@ def _move_tickets(conn: Connection, move: Move, names: Sequence[str]) -> None:
 
 
 def _move_values(conn: Connection, move: Move) -> None:
-    """State, assignee and tags go along, unless the other conversation has its own."""
+    """Move state, assignee and tags along, unless the other conversation has its own."""
     has_own = select(conversations.c.key).where(conversations.c.key == move.new)
     mine = conversations.c.key == move.old
     conn.execute(update(conversations).where(mine, not_(has_own.exists())).values(key=move.new))

@@ -12,7 +12,7 @@ from hub.store.erasures import ERASED
 from hub.store.schema import UNREAD_OF_DESTINATIONS
 from hub.store.schema import inbox as I
 
-# Written out, as the indexes have it: a database uses a partial index only where it sees its condition.
+# Written out, as the indexes have it: a database uses a partial index only if it sees the index's condition.
 _FAILED = text("state in ('failed','quarantined')")
 
 
@@ -23,7 +23,7 @@ class UnreadRows:
         self.database = database
 
     def bodies(self, conn: Connection) -> list[tuple[int, bytes]]:
-        """All that they hold, by row."""
+        """Return all that they hold, by row."""
         query = select(I.c.id, I.c.payload).where(_FAILED, func.length(I.c.payload) > 0)
         return [(row.id, bytes(row.payload)) for row in conn.execute(query)]
 
@@ -32,13 +32,13 @@ class UnreadRows:
         return conn.execute(select(I.c.id).where(_FAILED, func.length(I.c.payload) > 0).limit(1)).first() is not None
 
     def older(self, before: datetime, *, limit: int) -> list[int]:
-        """What destinations told before then, oldest first."""
+        """Return what destinations told before then, oldest first."""
         query = select(I.c.id).where(UNREAD_OF_DESTINATIONS, I.c.received_at < before).order_by(I.c.received_at)
         with self.database.read() as conn:
             return list(conn.scalars(query.limit(limit)))
 
     def blank(self, conn: Connection, ids: Sequence[int], *, note: str) -> int:
-        """Empty rows that are still not read, their reasons too, which may quote what they held. Returns how many."""
+        """Empty rows that are still not read, their reasons too, which may quote what they held. Return how many."""
         empty = {"payload": b"", "external_id": "", "revision": "", "state": ERASED, "note": note}
         return sum(
             conn.execute(update(I).where(among(I.c.id, part), _FAILED).values(empty)).rowcount for part in chunks(ids)

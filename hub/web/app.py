@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
-from functools import partial
 from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.staticfiles import StaticFiles
 
 from hub.core.errors import HubError
-from hub.flow.views import pages as view
+from hub.flow.views import health
 from hub.runtime import Hub
 from hub.web import api as json_api
 from hub.web.console.actions import make_actions
 from hub.web.console.pages import make_pages
 from hub.web.console.render import FOLDER, Renderer
-from hub.web.counters import Counters
 from hub.web.failures import answer_failures
-from hub.web.forms import Forms
 from hub.web.inbound import PREFIX, InboundDoor, Receive, Scope, Send
 from hub.web.metrics import make_metrics
+from hub.web.serving import Serving
 from hub.web.shield import Shield
-
-ALIVE = timedelta(seconds=45)
 
 
 class WebApp:
     """An ASGI application: `/in/...` goes to the bare door, all else through the shield to FastAPI (with the lifespan)."""
 
     def __init__(self, hub: Hub) -> None:
-        self.hub = hub
+        self.serving = Serving(hub)
         self.door = InboundDoor(hub)
-        self.api = Shield(make_api(hub, self.door), hub.settings)
+        self.pages = make_api(self.serving, self._open, self._close)
+        self.api = shielded(self.pages, hub)
+
+    def serve(self, hub: Hub) -> None:
+        """Serve this hub from now on: what is made of routes and templates stays, all that is the hub's is made for it."""
+        self.serving.serve(hub)
+        self.door = InboundDoor(hub)
+        self.api = shielded(self.pages, hub)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request to its door."""
@@ -44,15 +46,26 @@ class WebApp:
         else:
             await self.api(scope, receive, send)
 
+    def _open(self) -> None:
+        self.door.writer.open()
 
-def make_api(hub: Hub, door: InboundDoor) -> FastAPI:
-    """Health, API and console."""
+    def _close(self) -> None:
+        self.door.writer.close()
+
+
+def shielded(pages: FastAPI, hub: Hub) -> Shield:
+    """Put the shield of this hub's addresses around the pages."""
+    return Shield(pages, host=hub.settings.web.host, public_url=hub.settings.public_url)
+
+
+def make_api(serving: Serving, open_: Callable[[], None], close: Callable[[], None]) -> FastAPI:
+    """Make health, API and console; `open_` is called before the first request, `close` after the last."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        door.writer.open()
+        open_()
         yield
-        await asyncio.to_thread(door.writer.close)
+        await asyncio.to_thread(close)
 
     api = FastAPI(title="Hubbub", lifespan=lifespan, docs_url=None, redoc_url=None)
 
@@ -65,24 +78,22 @@ def make_api(hub: Hub, door: InboundDoor) -> FastAPI:
     def readyz(response: Response) -> dict[str, Any]:
         """The database can be read; who else is alive is told, not judged."""
         try:
-            beats = hub.store.connections.beats(since=hub.now() - ALIVE)
+            alive = health.alive(serving.hub, serving.api)
         except HubError as error:
             response.status_code = 503
             return {"status": "unavailable", "reason": str(error)}
-        return {"status": "ok", "alive": [beat["name"] for beat in beats]}
+        return {"status": "ok", "alive": alive}
 
-    add_pages(api, hub)
+    add_pages(api, serving)
     return api
 
 
-def add_pages(api: FastAPI, hub: Hub) -> None:
-    """The JSON API, the console and its files."""
-    counters = Counters(partial(view.totals, hub))
-    forms = Forms(hub.settings.public_url)
-    renderer = Renderer(forms)
-    api.include_router(json_api.make_api(hub, counters))
-    api.include_router(make_metrics(hub, counters))
-    api.include_router(make_pages(hub, counters, renderer))
-    api.include_router(make_actions(hub, counters, forms))
+def add_pages(api: FastAPI, serving: Serving) -> None:
+    """Add the JSON API, the console and its files."""
+    renderer = Renderer(serving)
+    api.include_router(json_api.make_api(serving))
+    api.include_router(make_metrics(serving))
+    api.include_router(make_pages(serving, renderer))
+    api.include_router(make_actions(serving))
     api.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     answer_failures(api, renderer)

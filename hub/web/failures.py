@@ -11,8 +11,8 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from hub.core.errors import HubError
-from hub.store import StoreUnavailable
+from hub.core.access import NotAllowed
+from hub.core.errors import HubError, StoreUnavailable
 from hub.web.console.render import Renderer
 from hub.web.forms import Refused
 
@@ -31,6 +31,9 @@ def answer_failures(api: FastAPI, renderer: Renderer) -> None:
 
     def refused(request: Request, error: Exception) -> Response:
         return say(request, 403, (type(error).__doc__ or "").strip())
+
+    def forbidden(request: Request, error: Exception) -> Response:
+        return say(request, 403, str(error))
 
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
@@ -58,6 +61,7 @@ def answer_failures(api: FastAPI, renderer: Renderer) -> None:
 
     handlers: dict[type[Exception], Callable[[Request, Exception], Response]] = {
         Refused: refused,
+        NotAllowed: forbidden,
         HTTPException: http,
         RequestValidationError: wrong,
         StoreUnavailable: unavailable,

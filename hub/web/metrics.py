@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, HTTPException, Response
 
-from hub.flow.monitor.snapshot import Figures, figures, slow_figures
-from hub.runtime import Hub
-from hub.web.counters import Counters
+from hub.flow.views.health import Figures, figures
+from hub.web.serving import Serving
 
 NEEDS = "metrics need 'prometheus-client': pip install 'hubbub[metrics]'"
 
 
-def make_metrics(hub: Hub, counters: Counters) -> APIRouter:
-    """The route, guarded like the page."""
+def make_metrics(serving: Serving) -> APIRouter:
+    """Make the route, guarded like the page."""
     metrics = APIRouter(include_in_schema=False, default_response_class=Response)
-    slow = Counters(partial(slow_figures, hub))
 
     @metrics.get("/metrics")
     def show() -> Response:
         """All figures in Prometheus' text format."""
-        body, kind = exposition(lambda: families(figures(hub), counters(), slow()))
+        body, kind = exposition(lambda: families(figures(serving.hub, serving.api), serving.counters(), serving.slow()))
         return Response(body, media_type=kind)
 
     return metrics

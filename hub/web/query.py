@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hub.core.ledger import State
-from hub.store.signals import Wanted
+from hub.flow.views.signals import Wanted
 
 LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 200

@@ -7,8 +7,6 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
-from hub.config.settings import Settings
-
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Send], Awaitable[None]]
@@ -32,10 +30,10 @@ HEADERS = (
 class Shield:
     """An ASGI application around another: it refuses foreign hosts and large bodies, and adds the headers."""
 
-    def __init__(self, app: App, settings: Settings) -> None:
+    def __init__(self, app: App, *, host: str, public_url: str) -> None:
         self.app = app
-        self.hosts = own_hosts(settings)
-        self.everywhere = settings.web.host in {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
+        self.hosts = own_hosts(host, public_url)
+        self.everywhere = host in {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
 
     async def __call__(self, scope: Message, receive: Callable[[], Awaitable[Message]], send: Send) -> None:
         """Hand the request on, or say why not."""
@@ -75,13 +73,13 @@ class Shield:
         return (413, "the form is too large") if int(lengths[0]) > LARGEST_FORM else None
 
     def answers_to(self, host: str) -> bool:
-        """Whether a host is ours. Bound to all addresses, any address is: only a name can be made to point elsewhere."""
+        """Return True if a host is ours. Bound to all addresses, any address is: only a name can be made to point elsewhere."""
         return host in self.hosts or (self.everywhere and is_address(host))
 
 
-def own_hosts(settings: Settings) -> frozenset[str]:
-    """The hosts that the hub is reached by: its own machine's, `web.host`, and that of `web.public_url`."""
-    named = {settings.web.host.lower(), urlsplit(settings.public_url).hostname or ""}
+def own_hosts(host: str, public_url: str) -> frozenset[str]:
+    """Return the hosts that the hub is reached by: its own machine's, `web.host`, and that of `web.public_url`."""
+    named = {host.lower(), urlsplit(public_url).hostname or ""}
     return frozenset({"localhost", "127.0.0.1", "::1", *named} - {""})
 
 

@@ -92,7 +92,7 @@ class _Hands:
             ) from error
 
     def _root(self, uri: str) -> str:
-        """The first post of the thread in which this one answers. Raises Rejected if that is not ours."""
+        """Return the first post of the thread in which this one answers. Raises Rejected if that is not ours."""
         named = shown(self._client, uri).exact("record.reply.root.uri") or ""
         if parts_of(named) and named.startswith(f"at://{self._client.did}/{POST}/"):
             return named

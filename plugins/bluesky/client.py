@@ -97,7 +97,7 @@ class Session:
         return ":::".join(filter(None, (self.handle, self.did, self.access, self.refresh, self.host)))
 
     def is_worn(self, now: datetime) -> bool:
-        """True if the access token ends within 15 minutes."""
+        """Return True if the access token ends within 15 minutes."""
         ends = _ends(self.access)
         return ends is None or ends - now < _MARGIN
 
@@ -113,8 +113,10 @@ def _ends(token: str) -> datetime | None:
 
 
 class SessionAuth(Auth):
-    """The account's session. It lives in the connection's memory, since Bluesky takes 300 log-ins a day: it is renewed 15
-    minutes before it ends, and made again only where it was refused."""
+    """The account's session, kept in the connection's memory.
+
+    Bluesky takes 300 log-ins a day: it is renewed 15 minutes before it ends, and made again only where it was refused.
+    """
 
     def __init__(self, options: BlueskyOptions) -> None:
         self._options = options
@@ -153,7 +155,7 @@ class SessionAuth(Auth):
         return self._keep(ctx, Session.of(answer.doc))
 
     def _refreshed(self, ctx: Context, kept: Session) -> Session | None:
-        """The session renewed, None if it was refused."""
+        """Return the session renewed, None if it was refused."""
         api = Api(ctx, f"{kept.host or self._options.service}/xrpc", errors=_ERRORS)
         ctx.http.learn_secret(kept.refresh)
         headers = {"Authorization": f"Bearer {kept.refresh}"}
@@ -280,7 +282,7 @@ class BlueskyClient:
         )  # the key is ours: a repeat adds nothing
 
     def _query(self, nsid: str, params: Json, form: type[_ReadT]) -> _ReadT:
-        """An answer in which posts stay as they came."""
+        """Return an answer in which posts stay as they came."""
         try:
             return msgspec.json.decode(self._get(nsid, params).content, type=form)
         except (msgspec.DecodeError, RecursionError) as error:

@@ -1,4 +1,4 @@
-"""Whether posts are still there: one that is merely not shown to us (a block, a suspension) is not gone."""
+"""Posts that are gone: one that is merely not shown to us (a block, a suspension) is not gone."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ _MICROSECONDS = 63_072_000_000_000  # two years
 
 
 def record_key(key: str) -> str:
-    """A TID (13 sortable base32 characters: a time in microseconds and 10 more bits) that follows from the reply's key."""
+    """Return a TID (13 sortable base32 characters: a time in microseconds and 10 more bits) that follows from the reply's key."""
     number = int.from_bytes(sha256(key.encode()).digest()[:16], "big")
     time, clock = _FIRST_MICROSECOND + number // 1024 % _MICROSECONDS, number % 1024
     tid = time << 10 | clock
@@ -44,7 +44,7 @@ def record_key(key: str) -> str:
 
 
 def handles_in(text: str) -> list[str]:
-    """The handles that a text mentions, each once, in lower case."""
+    """Return the handles that a text mentions, each once, in lower case."""
     return list(dict.fromkeys(found[1].lower() for found in _MENTION.finditer(text)))[:_MOST_MENTIONS]
 
 
@@ -97,7 +97,7 @@ def why_not(view: Doc, own: str, *, tagged: bool) -> tuple[str, str] | None:
 
 
 def calls_us(record: Doc, own: str) -> bool:
-    """True if a post mentions our account, answers a post of ours (or in our thread), or quotes one."""
+    """Return True if a post mentions our account, answers a post of ours (or in our thread), or quotes one."""
     refs = ("reply.parent", "reply.root", "embed.record", "embed.record.record")
     if any((record.exact(f"{path}.uri") or "").startswith(f"at://{own}/") for path in refs):
         return True
@@ -106,7 +106,7 @@ def calls_us(record: Doc, own: str) -> bool:
 
 
 def strong_ref(ref: Doc) -> Json | None:
-    """The reference by at-uri and CID, None where one of them is missing."""
+    """Return the reference by at-uri and CID, None where one of them is missing."""
     uri, cid = ref.exact("uri"), ref.exact("cid")
     return {"uri": uri, "cid": cid} if uri and cid else None
 
@@ -134,7 +134,7 @@ class Answers:
             raise
 
     def find(self, reply: Reply) -> RemoteRef | None:
-        """The post under the reply's key; raises Rejected where that is an answer to something else."""
+        """Return the post under the reply's key; raise Rejected where that is an answer to something else."""
         found = self._client.record(self._uri(reply))
         if found is None:
             return None
@@ -149,7 +149,7 @@ class Answers:
         return RemoteRef(uri, f"https://bsky.app/profile/{self._client.did}/post/{uri.rpartition('/')[2]}")
 
     def _parent(self, reply: Reply) -> Doc:
-        """The post as Bluesky shows it to us now; raises Rejected where it may not be answered."""
+        """Return the post as Bluesky shows it to us now; raise Rejected where it may not be answered."""
         view = shown(self._client, reply.to.native_id)
         tagged = self._options.reply_to_all or self._was_notified(reply)
         if refused := why_not(view, self._client.did, tagged=tagged):
@@ -157,7 +157,7 @@ class Answers:
         return view
 
     def _was_notified(self, reply: Reply) -> bool:
-        """Whether the item came to this account as a mention, an answer or a quote."""
+        """Return True if the item came to this account as a mention, an answer or a quote."""
         if reply.raw is None or reply.raw.source != self._ctx.connection:
             return False
         try:
@@ -185,7 +185,7 @@ class Answers:
         return dict(get_model_as_dict(record))
 
     def _root(self, parent: Doc) -> Json | None:
-        """The thread's first post, None where the parent is it. Who began the thread may block us too."""
+        """Return the thread's first post, None where the parent is it. Who began the thread may block us too."""
         named = parent.doc("record.reply.root")
         uri = named.exact("uri") or ""
         if not parts_of(uri):
@@ -196,7 +196,7 @@ class Answers:
         return strong_ref(named) or strong_ref(first or Doc({}))
 
     def _dids(self, reply: Reply) -> dict[str, str]:
-        """The DIDs of the handles in the text; the author's is known without asking."""
+        """Return the DIDs of the handles in the text; the author's is known without asking."""
         author = reply.author
         known = {author.handle.lower(): author.native_id} if author and author.handle else {}
         found = {handle: known.get(handle) or self._client.resolve(handle) for handle in handles_in(reply.text)}
@@ -220,5 +220,5 @@ def _stands(client: BlueskyClient, uri: str) -> bool:
 
 
 def stamp(at: datetime) -> str:
-    """A time as Bluesky writes it: UTC, milliseconds, Z."""
+    """Return a time as Bluesky writes it: UTC, milliseconds, Z."""
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Bluesky as a source: the account's mentions, searches, and threads that somebody follows."""
+"""Bluesky as a source: the account's mentions, searches, and threads that are followed."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class BlueskySource(StreamsSource[BlueskyOptions]):
     recheck_size = POSTS_A_CALL
 
     def egress(self) -> tuple[str, ...]:
-        """The service, and Bluesky's own PDS hosts, on one of which an account of bsky.social lives."""
+        """Return the service, and Bluesky's own PDS hosts, on one of which an account of bsky.social lives."""
         return (urlsplit(self.options.service).hostname or "", "*.bsky.network", "*.bsky.social")
 
     def check(self, ctx: Context) -> str:
@@ -107,7 +107,7 @@ class BlueskySource(StreamsSource[BlueskyOptions]):
         return Answers(ctx, self.options).post(reply)
 
     def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
-        """The record under the reply's key."""
+        """Return the record under the reply's key."""
         return Answers(ctx, self.options).find(reply)
 
     def act(self, ctx: Context, act: Act) -> Outcome:
@@ -115,7 +115,7 @@ class BlueskySource(StreamsSource[BlueskyOptions]):
         return perform(ctx, self.options, act) if act.kind in ACTS else super().act(ctx, act)
 
     def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
-        """Posts and reposts whose records are gone, though their authors are not merely suspended or away."""
+        """Return posts and reposts whose records are gone, though their authors are not merely suspended or away."""
         return find_gone(ctx, self.options, signals)
 
 
@@ -129,7 +129,7 @@ def _search(client: BlueskyClient, query: str, since: datetime, more: Any) -> St
 
 
 def _thread(client: BlueskyClient, uri: str, _since: datetime | None, _more: Any) -> StreamPage:
-    """The posts of a thread, in one answer; the first poll takes them all, however old."""
+    """Return the posts of a thread, in one answer; the first poll takes them all, however old."""
     nodes, found = [client.thread(uri)], []
     while nodes:
         node = nodes.pop()
@@ -152,7 +152,7 @@ def _node(raw: msgspec.Raw) -> ThreadNode:
 
 
 def _look_at(raw: msgspec.Raw) -> tuple[StreamItem, str]:
-    """An item with the time at which the server saw it, and the reason of a notification; a broken one harms no other."""
+    """Return an item with the time at which the server saw it, and the reason of a notification; a broken one harms no other."""
     payload = bytes(raw)
     try:
         head = msgspec.json.decode(payload, type=_Head)

@@ -67,7 +67,7 @@ def translate(raw: RawItem, own: str = "") -> Translated | Ignored:
 
 
 def _is_ours(did: str | None, handle: str | None, own: set[str]) -> bool:
-    """True if the author is our account: by its DID, which stays, or its handle in whatever case, with or without @."""
+    """Return True if the author is our account: by its DID, which stays, or its handle in whatever case, with or without @."""
     return did in own or (handle or "@").casefold() in {one.strip().removeprefix("@").casefold() for one in own}
 
 
@@ -86,7 +86,7 @@ def _path(segment: str) -> str:
 
 
 def _unwrap(item: Doc) -> Doc:
-    """The view of the post inside a feed item, a thread, a bookmark; the item itself where it is one.
+    """Return the view of the post inside a feed item, a thread, a bookmark; the item itself where it is one.
 
     Never looks into a record: what stands there is the author's, who could forge another's post in it.
     """
@@ -108,7 +108,7 @@ def _record(view: Doc) -> Doc:
 
 
 def _collection(uri: str) -> str:
-    """The collection of an at-uri, "" where it is none (recorded answers hold placeholders)."""
+    """Return the collection of an at-uri, "" where it is none (recorded answers hold placeholders)."""
     parts = uri.removeprefix("at://").split("/")
     return parts[1] if uri.startswith("at://") and len(parts) == 3 else ""
 
@@ -129,7 +129,7 @@ def _why_ignored(view: Doc) -> str:
 
 
 def _did(view: Doc) -> str | None:
-    """The author's DID: the view's author, else the repository that the at-uri names."""
+    """Return the author's DID: the view's author, else the repository that the at-uri names."""
     authority = (view.exact("uri") or "").removeprefix("at://").partition("/")[0]
     return view.exact("author.did") or (authority if authority.startswith("did:") else None)
 
@@ -178,7 +178,7 @@ def _signal(view: Doc, raw: RawItem) -> Signal:
 
 
 def _strings(record: Doc, name: str) -> list[str]:
-    """The texts of a list, letter for letter."""
+    """Return the texts of a list, letter for letter."""
     found = record.get(name)
     return [one for one in found if isinstance(one, str) and one] if isinstance(found, list) else []
 
@@ -212,7 +212,7 @@ def _reply_refs(record: Doc) -> tuple[str | None, str | None]:
 
 
 def _quoted(record: Doc) -> str | None:
-    """The at-uri of the post that is quoted; embedded feeds, lists and labelers are no quotes."""
+    """Return the at-uri of the post that is quoted; embedded feeds, lists and labelers are no quotes."""
     uri = record.exact("embed.record.uri") or record.exact("embed.record.record.uri")
     return uri if uri and _collection(uri) in ("", POST) else None
 
@@ -225,7 +225,7 @@ def _features(record: Doc) -> Iterator[tuple[Doc, Doc]]:
 
 
 def _featured(record: Doc, name: str) -> list[str]:
-    """The DIDs (`did`) or tags (`tag`) of the facets, each once."""
+    """Return the DIDs (`did`) or tags (`tag`) of the facets, each once."""
     return list(dict.fromkeys(value for _, feature in _features(record) if (value := feature.exact(name))))
 
 
@@ -238,7 +238,7 @@ def _href(feature: Doc) -> str | None:
 
 
 def _html(text: str, record: Doc) -> str | None:
-    """The text with its facets as links, None without facets: the app cuts long links in the text, here they are whole."""
+    """Return the text with its facets as links, None without facets: the app cuts long links in the text, here they are whole."""
     data = text.encode("utf-8", "replace")
     spans = sorted(_spans(record, len(data)))
     if not spans:
@@ -262,7 +262,7 @@ def _spans(record: Doc, size: int) -> Iterator[tuple[int, int, str]]:
 
 
 def _can_reply(view: Doc) -> CanReply:
-    """What the thread gate and blocks allow the reading account; unknown where the answer does not tell."""
+    """Return what the thread gate and blocks allow the reading account; unknown where the answer does not tell."""
     if view.get("viewer.replyDisabled") is True or view.get("author.viewer.blockedBy") is True:
         return "no"
     if view.doc("viewer"):
@@ -328,7 +328,7 @@ def _author(profile: Doc, did: str) -> Author:
 
 
 def _with_repost(item: Doc, post: Translated) -> Translated:
-    """The post, and where a feed shows it because somebody reposted it, the repost: a signal of its own, by that account."""
+    """Return the post, and where a feed shows it because it was reposted, the repost: a signal of its own by that account."""
     reason = item.doc("reason")
     uri, did = reason.exact("uri"), reason.exact("by.did")
     if reason.get("$type") != "app.bsky.feed.defs#reasonRepost" or not uri or not did:

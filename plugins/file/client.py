@@ -40,7 +40,7 @@ class Found:
 
 
 def find(pattern: str, places: dict[str, Place]) -> list[Found]:
-    """The regular files of a pattern, the longest unchanged first, each with its place; `places` is by path.
+    """Return the regular files of a pattern, the longest unchanged first, each with its place; `places` is by path.
 
     A known file that was renamed (rotated) is found by its inode among its old neighbours, also outside the pattern, so
     that its last lines are not lost.
@@ -62,7 +62,7 @@ def find(pattern: str, places: dict[str, Place]) -> list[Found]:
 
 
 def _neighbours(places: dict[str, Place]) -> set[Path]:
-    """The files beside those that are known."""
+    """Return the files beside those that are known."""
     folders = {Path(name).parent for name in places}
     return {path for folder in folders if folder.is_dir() for path in folder.iterdir()}
 
@@ -106,7 +106,7 @@ def _place(file: BinaryIO, inode: int, offset: int, *, done: bool) -> Place:
 
 
 def _is_same(path: Path, place: Place) -> bool:
-    """Whether the file still begins as it did and is no shorter than what was read: else it is a new one."""
+    """Return True if the file still begins as it did and is no shorter than what was read: else it is a new one."""
     try:
         with path.open("rb") as file:
             return path.stat().st_size >= place.offset and _digest(file.read(place.head_size)) == place.head

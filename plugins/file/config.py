@@ -13,7 +13,7 @@ class FileOptions(Options):
     path: ConfigPath = Field(description="A file, or a pattern such as exports/*.jsonl (** for any depth)")
     as_plugin: str = Field(min_length=1, description="The plugin that translates the lines")
     realm: str = Field(default="", description="The realm of all items, where the plugin wants one")
-    follow: bool = Field(default=False, description="Whether the files still grow; else each is read once")
+    follow: bool = Field(default=False, description="The files still grow; else each is read once")
 
     @field_validator("path", mode="before")
     @classmethod

@@ -8,5 +8,5 @@ from plugins.file.source import FileSource
 
 @hookimpl
 def register_sources() -> tuple[type[FileSource]]:
-    """The source class of this plugin."""
+    """Return the source class of this plugin."""
     return (FileSource,)

@@ -57,7 +57,7 @@ class FileSource(PollingSource[FileOptions]):
             raise Unavailable(f"{file.path}: {error.strerror}") from error
 
     def _raw(self, ctx: Context, line: bytes) -> RawItem:
-        """A line as it stands, however broken: translate shows what is wrong. The same line is the same item."""
+        """Return a line as it stands, however broken: translate shows what is wrong. The same line is the same item."""
         external_id = sha256(line).hexdigest()[:32]
         return RawItem(ctx.connection, self.options.as_plugin, line, ctx.now(), external_id, realm=self.options.realm)
 
@@ -67,7 +67,7 @@ class FileSource(PollingSource[FileOptions]):
 
 
 def _places(cursor: object) -> dict[str, Place]:
-    """The cursor's places; one that cannot be read begins anew."""
+    """Return the cursor's places; one that cannot be read begins again."""
     try:
         return msgspec.convert(cursor or {}, dict[str, Place])
     except msgspec.ValidationError:

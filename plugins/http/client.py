@@ -140,7 +140,7 @@ class Endpoint:
         return Api(self._ctx, base, auth=auth, errors=self._errors, timeout=timeout, plain=plain)
 
     def _auth(self) -> Auth | None:
-        """The secret where the file wants it; in a query it is a parameter."""
+        """Return the secret where the file wants it; in a query it is a parameter."""
         rule, secret = self._file.request.auth, self._secret()
         if rule is None or not secret or rule.by == "query":
             return None
@@ -157,14 +157,14 @@ class Endpoint:
         return self._options.secret.get_secret_value() if self._options.secret else ""
 
     def _filling(self, since: Any, at: Any) -> dict[str, str]:
-        """What fills the holes of a request."""
+        """Return what fills the holes of a request."""
         name = self._file.paging.by if self._file.paging else ""
         now = self._ctx.now()
         moving = {"since": self._written(since), "now": self._written(now), name: "" if at is None else str(at)}
         return self._options.values | moving
 
     def _written(self, place: Any) -> str:
-        """A place of the cursor as the API writes it."""
+        """Return a place of the cursor as the API writes it."""
         if isinstance(place, datetime):
             return str(int(place.timestamp())) if self._file.cursor.as_ == "seconds" else _iso(place)
         return "" if place is None else str(place)
@@ -172,7 +172,7 @@ class Endpoint:
     # ----------------------------------------------------------------------------------------------------------- answers
 
     def _onward(self, doc: Doc, items: Sequence[StreamItem], at: Any) -> Any:
-        """What the next page is asked by, None after the last."""
+        """Return what the next page is asked by, None after the last."""
         paging = self._file.paging
         if paging is None or not items or (paging.size and len(items) < paging.size):
             return None
@@ -191,7 +191,7 @@ class Endpoint:
                 return doc.id(paging.at) or None
 
     def _judge(self, error: ConnectorError, answer: HttpResponse) -> ConnectorError:
-        """What the file says of an error."""
+        """Return what the file says of an error."""
         doc = Doc(answer.json())
         code, details = error.code, error.details
         if self._file.paging and _fits(self._file.paging.end, answer.status, doc):
@@ -257,7 +257,7 @@ def items_in(content: bytes, path: str) -> list[bytes] | None:
 
 
 def is_kept(payload: bytes, rules: ItemsTable) -> bool:
-    """True if an item fits each rule of `only`."""
+    """Return True if an item fits each rule of `only`."""
     doc = Doc(_json(payload))
     return all(_has(doc.get(rule.at), rule.is_) for rule in rules.only)
 
@@ -269,7 +269,7 @@ def _has(value: Any, wanted: Sequence[Any] | None) -> bool:
 
 
 def _fits(rules: Sequence[MatchTable], status: int, doc: Doc) -> bool:
-    """True if an answer is one of these: by its status, by a value of its body, or both."""
+    """Return True if an answer is one of these: by its status, by a value of its body, or both."""
     return any(
         (rule.status or status) == status and (not rule.at or doc.get(rule.at) == rule.is_)
         for rule in rules

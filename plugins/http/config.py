@@ -76,14 +76,14 @@ def shipped() -> list[str]:
 
 
 def _told(error: str) -> str:
-    """An error of msgspec with the nearest name that is known."""
+    """Return an error of msgspec with the nearest name that is known."""
     found = re.search(r"unknown field `(\w+)`", error)
     near = get_close_matches(found[1], known_keys(), n=1) if found else []
     return f"{error}; did you mean `{near[0]}`?" if near else error
 
 
 def _complaints(file: SourceFile) -> Iterator[str]:
-    """What a program can see that is wrong with a file."""
+    """Return what a program can see that is wrong with a file."""
     if not _NETWORK.fullmatch(file.source.network):
         yield f"source.network: {file.source.network!r} must be letters, digits, - and _"
     yield from _broken_spans(file)
@@ -258,7 +258,7 @@ class HttpOptions(Options):
 
 
 def _wrong_value(name: str, rule: OptionTable, value: str | None) -> str:
-    """What is wrong with an option's value, "" if nothing is."""
+    """Return what is wrong with an option's value, "" if nothing is."""
     if value is None:
         needed = rule.required and rule.default is None
         return f"given.{name}: the file needs it ({rule.help or rule.type})" if needed else ""

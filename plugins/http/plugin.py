@@ -8,5 +8,5 @@ from plugins.http.source import HttpSource
 
 @hookimpl
 def register_sources() -> tuple[type[HttpSource]]:
-    """The source class of this plugin."""
+    """Return the source class of this plugin."""
     return (HttpSource,)

@@ -33,7 +33,7 @@ class HttpSource(StreamsSource[HttpOptions]):
             vars(self).update(self._declared())
 
     def _declared(self) -> dict[str, object]:
-        """What a class declares of itself, a file says."""
+        """Return what a class would declare of itself, as the file says it."""
         file = self.options.spec
         about = file.source
         keep = span(about.keep) if about.keep else None
@@ -81,7 +81,7 @@ class HttpSource(StreamsSource[HttpOptions]):
         return f"{file.source.title}: {len(page.items)} items ({told}), {calls} polls a day{recorded}"
 
     def streams(self, ctx: Context) -> Iterator[Stream]:
-        """The one list of the file."""
+        """Return the one list of the file."""
         yield self._stream(ctx)
 
     def _stream(self, ctx: Context) -> Stream:
@@ -94,7 +94,7 @@ class HttpSource(StreamsSource[HttpOptions]):
         return filled(self.options.spec.source.realm, options) or ""
 
     def identify(self, payload: bytes) -> tuple[str, str]:
-        """The item's id and revision, by the file's paths."""
+        """Return the item's id and revision, by the file's paths."""
         doc, items = Doc.read(payload), self.options.spec.items
         return doc.id(items.id), doc.id(items.revision) if items.revision else ""
 

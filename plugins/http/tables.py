@@ -153,11 +153,11 @@ def span(text: str) -> timedelta:
 
 
 def is_span(text: str) -> bool:
-    """True if text is a span of time."""
+    """Return True if text is a span of time."""
     return text == "0" or _SPAN.fullmatch(text) is not None
 
 
 def known_keys() -> Iterator[str]:
-    """The keys of all tables."""
+    """Return the keys of all tables."""
     for table in FileTable.__subclasses__():
         yield from (field.encode_name for field in msgspec.structs.fields(table))

@@ -57,7 +57,7 @@ class Slice:
     oldest: str = ""
 
     def newer_than(self, since: str) -> list[bytes]:
-        """The items before the one at `since`, newest first: a server may ignore the position that it was given (snac)."""
+        """Return the items before the one at `since`, newest first: a server may ignore the position that it was given (snac)."""
         places = [place_of(item) for item in self.items]
         return list(self.items[: places.index(since)] if since in places else self.items)
 
@@ -94,7 +94,7 @@ class Instance:
         return Slice(items, links.get("prev") or place_of(items[0]), links.get("next") or place_of(items[-1]))
 
     def _place(self, stream: str) -> tuple[str, dict[str, Any]]:
-        """The path of a stream and what is asked besides."""
+        """Return the path of a stream and what is asked besides."""
         name, _, tag = stream.partition(":")
         if name == "tag":
             return f"v1/timelines/tag/{quote(tag, safe='')}", {}
@@ -124,7 +124,7 @@ class Instance:
         return answer.content if answer and self._object(answer) is not None else None
 
     def is_gone(self, id_: str) -> bool:
-        """True if the API itself says that it has no such status; some proxy's page for people does not count."""
+        """Return True if the API itself says that it has no such status; some proxy's page for people does not count."""
         answer = self._status(id_)
         return answer.status in _GONE and isinstance(answer.data, dict)
 
@@ -173,7 +173,7 @@ class Instance:
         return None
 
     def _object(self, answer: ApiAnswer) -> Json | None:
-        """The object in an answer, None if there is nothing."""
+        """Return the object in an answer, None if there is nothing."""
         if answer.status in _GONE:
             return None
         if not isinstance(answer.data, dict):
@@ -248,7 +248,7 @@ def _read(_: Any) -> Refusal:
 
 
 def _refusal(error: ConnectorError, answer: HttpResponse, scope: str) -> ConnectorError:
-    """What a failed write means: what the agent should read, and whether it may have been done all the same."""
+    """Return what a failed write means: what the agent should read, and whether it may have been done all the same."""
     status, said = answer.status, _said(answer)
     code, details = str(status), error.details
     if status >= 500:
@@ -266,7 +266,7 @@ def _refusal(error: ConnectorError, answer: HttpResponse, scope: str) -> Connect
 
 
 def _said(answer: HttpResponse) -> str:
-    """The server's own words, "" if it has none."""
+    """Return the server's own words, "" if it has none."""
     return (Doc(answer.json()).text("error") or "")[:500]
 
 
@@ -277,7 +277,7 @@ def _list(answer: ApiAnswer) -> list[Json]:
 
 
 def _links(header: str) -> dict[str, str]:
-    """The positions in a Link header: `prev` leads to newer items, `next` to older. Only ids are read, no URL is followed."""
+    """Return the positions in a Link header: `prev` leads to newer items, `next` to older. No URL is followed."""
     found = {}
     for url, rel in _LINK.findall(header):
         query = parse_qs(urlsplit(url).query)

@@ -15,7 +15,7 @@ VISIBILITIES = ("public", "unlisted", "private", "direct")
 
 
 def _instance(url: str) -> str:
-    """The address without a path; raises ValueError where it is none."""
+    """Return the address without a path; raise ValueError where it is none."""
     url = url.strip().rstrip("/")
     parts = urlsplit(url if "://" in url else f"https://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
@@ -24,7 +24,7 @@ def _instance(url: str) -> str:
 
 
 def _hashtag(name: str) -> str:
-    """The tag without `#`; raises ValueError where it is no hashtag."""
+    """Return the tag without `#`; raise ValueError where it is no hashtag."""
     name = name.strip().removeprefix("#")
     if not re.fullmatch(r"[\w·\u200c]+", name):
         raise ValueError("a hashtag holds letters, digits and _ only")
@@ -32,7 +32,7 @@ def _hashtag(name: str) -> str:
 
 
 class MastodonOptions(Options):
-    """Which instance is asked, as whom, and for what."""
+    """Which instance is asked, by which account, and for what."""
 
     instance: Annotated[str, AfterValidator(_instance)] = Field(description="Address, like https://mastodon.example")
     token: SecretStr | None = Field(default=None, description="Access token; the README names its scopes")
@@ -59,7 +59,7 @@ class MastodonOptions(Options):
         return self
 
     def streams(self) -> tuple[str, ...]:
-        """The names of the chosen streams, as the cursor uses them; what is closest to us comes first."""
+        """Return the names of the chosen streams, as the cursor uses them; what is closest to us comes first."""
         chosen = {
             "notifications": self.notifications,
             "conversations": self.conversations,

@@ -1,4 +1,4 @@
-"""Whether posts are still there: a silent server, a suspended account or a page for people is no proof that one is gone."""
+"""Posts that are gone: a silent server, a suspended account or a page for people is no proof that one is gone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def find_gone(ctx: Context, options: MastodonOptions, signals: Sequence[Signal])
 
 
 def _gone_here(instance: Instance, own: dict[str, tuple[str, str]]) -> Iterable[str]:
-    """The keys of those that our instance has no more, although their author is there."""
+    """Return the keys of those that our instance has no more, although their author is there."""
     there = _there(instance, [id_ for _, id_ in own.values()]) if own else frozenset()
     for key, (account, id_) in own.items():
         if id_ not in there and instance.is_gone(id_) and not _is_suspended(instance, account):
@@ -41,13 +41,13 @@ def _there(instance: Instance, ids: list[str]) -> frozenset[str]:
 
 
 def _is_suspended(instance: Instance, account: str) -> bool:
-    """A suspended account's posts are hidden, and may come back."""
+    """Return True if the author is suspended: the posts are hidden then, and may come back."""
     found = instance.account_named(account)
     return bool(found and found.get("suspended"))
 
 
 def _gone_there(ctx: Context, uri: str) -> bool:
-    """What the post's own server says to anybody: gone (410), not there (404, by a program's answer), or a Tombstone."""
+    """Return what the post's own server says to everyone: gone (410), not there (404, by a program's answer), or a Tombstone."""
     try:
         answer = ctx.http.send("GET", uri, headers={"accept": _ACTIVITY})
     except (Retryable, Rejected) as error:

@@ -8,5 +8,5 @@ from plugins.mastodon.source import MastodonSource
 
 @hookimpl
 def register_sources() -> tuple[type[MastodonSource]]:
-    """The source class of this plugin."""
+    """Return the source class of this plugin."""
     return (MastodonSource,)

@@ -31,7 +31,7 @@ _API_WORDS = {"public": "public", "unlisted": "unlisted", "followers": "private"
 
 
 def compose(reply: Reply) -> str:
-    """The text with the author's mention first, which tells the author of it; not doubled where the agent wrote one."""
+    """Return the text with the author's mention first, which tells the author of it; not doubled where the agent wrote one."""
     text, handle = reply.text.strip(), _handle_of(reply)
     if not handle or re.search(rf"(?<![\w/@])@{re.escape(handle)}(?![\w-]|\.\w)", text, re.IGNORECASE):
         return text
@@ -57,7 +57,7 @@ class _Status(msgspec.Struct):
 
 
 def _ids_in(payload: bytes, uri: str) -> list[str]:
-    """The local id that a raw item gives the status with this `uri`."""
+    """Return the local id that a raw item gives the status with this `uri`."""
     try:
         item = msgspec.json.decode(payload, type=_Status)
     except (msgspec.MsgspecError, ValueError, RecursionError):
@@ -67,13 +67,13 @@ def _ids_in(payload: bytes, uri: str) -> list[str]:
 
 
 def narrowest(*visibilities: str) -> str:
-    """The narrowest of Mastodon's visibilities; a word that is not known counts as direct."""
+    """Return the narrowest of Mastodon's visibilities; a word that is not known counts as direct."""
     ranks = [VISIBILITIES.index(one) if one in VISIBILITIES else len(VISIBILITIES) - 1 for one in visibilities]
     return VISIBILITIES[max(ranks)]
 
 
 def _handle_of(reply: Reply) -> str:
-    """`user@host` of who wrote the post, "" where nobody knows."""
+    """`user@host` of who wrote the post, "" if it is not known."""
     if reply.author is not None and reply.author.handle:
         return reply.author.handle
     try:
@@ -124,7 +124,7 @@ class Answers:
             raise
 
     def _parents(self, reply: Reply) -> frozenset[str]:
-        """What an answer of ours may name as its parent; where the post is gone, servers may name none any more."""
+        """Return what an answer of ours may name as its parent; where the post is gone, servers may name none any more."""
         try:
             return frozenset((str(self._parent(reply)["id"]),))
         except Rejected:
@@ -137,7 +137,7 @@ class Answers:
         return found
 
     def _most_characters(self) -> int:
-        """The instance's own limit, asked for once a day."""
+        """Return the instance's own limit, asked for once a day."""
         kept = self._ctx.state.get("longest status")
         at = parse_time(kept.get("at")) if isinstance(kept, dict) else None
         if isinstance(kept, dict) and at and self._ctx.now() - at < _LIMIT_KEPT:
@@ -177,7 +177,7 @@ def find_status(instance: Instance, options: MastodonOptions, signal: Signal, ra
 
 
 def _language(lang: str | None) -> str | None:
-    """The language of what is answered, where the API takes it (ISO 639)."""
+    """Return the language of what is answered, where the API takes it (ISO 639)."""
     code = (lang or "").partition("-")[0].lower()
     return code if re.fullmatch(r"[a-z]{2,3}", code) else None
 

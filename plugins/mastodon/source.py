@@ -65,7 +65,7 @@ class MastodonSource(StreamsSource[MastodonOptions]):
     )
 
     def egress(self) -> tuple[str, ...]:
-        """The instance only; with `recheck_origins` any public host."""
+        """Return the instance only; with `recheck_origins` any public host."""
         instance = urlsplit(self.options.instance).hostname or ""
         return (instance, "*") if self.options.recheck_origins else (instance,)
 
@@ -79,7 +79,7 @@ class MastodonSource(StreamsSource[MastodonOptions]):
         return f"@{instance.account()} at {host}" if self.options.token else f"{instance.title()} at {host}"
 
     def streams(self, ctx: Context) -> Iterator[Stream]:
-        """The chosen timelines, what is closest to us first."""
+        """Return the chosen timelines, what is closest to us first."""
         instance, order = Instance(ctx, self.options), ByPosition(self.options.backfill)
         realm = urlsplit(self.options.instance).netloc  # local ids mean something there only
         for name in self.options.streams():
@@ -106,11 +106,11 @@ class MastodonSource(StreamsSource[MastodonOptions]):
         return translate(raw, self.options.own_account)
 
     def identify(self, payload: bytes) -> tuple[str, str]:
-        """The entity's form and local id, and its edit time."""
+        """Return the entity's form and local id, and its edit time."""
         return identify(payload)
 
     def compose(self, reply: Reply) -> str:
-        """The text with the author's mention first."""
+        """Return the text with the author's mention first."""
         return compose(reply)
 
     def measure(self, text: str) -> int:
@@ -118,7 +118,7 @@ class MastodonSource(StreamsSource[MastodonOptions]):
         return LENGTH.of(text)
 
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
-        """Post it under the idempotency key, visible to nobody who may not see the post that is answered."""
+        """Post it under the idempotency key, visible to no one who may not see the post that is answered."""
         self._check_token()
         return Answers(ctx, self.options).post(reply)
 
@@ -135,7 +135,7 @@ class MastodonSource(StreamsSource[MastodonOptions]):
         return perform(ctx, self.options, act)
 
     def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
-        """Posts of this instance by their ids; others at their own server where the options allow it."""
+        """Return posts of this instance by their ids; others at their own server where the options allow it."""
         return find_gone(ctx, self.options, signals)
 
     def _check_token(self) -> None:
@@ -144,7 +144,7 @@ class MastodonSource(StreamsSource[MastodonOptions]):
 
 
 class _Asked(msgspec.Struct):
-    """What of a status tells whom it answers."""
+    """What of a status tells what it answers."""
 
     in_reply_to_id: str | int | None = None
     in_reply_to_account_id: str | int | None = None
@@ -164,7 +164,7 @@ def _answered(instance: Instance, notifications: Sequence[bytes]) -> list[bytes]
 
 
 def _is_by(asked: _Asked, instance: Instance) -> bool:
-    """Whether it is our account's post that is answered."""
+    """Return True if it is our account's post that is answered."""
     return asked.in_reply_to_account_id is not None and str(asked.in_reply_to_account_id) == instance.own_id()
 
 
@@ -180,7 +180,7 @@ def _is_notification(raw: RawItem) -> bool:
 
 
 def _fetch(instance: Instance, stream: str, since: str | None, more: Any) -> StreamPage:
-    """The page just newer than the last one with `min_id`, which leaves no holes (`since_id` gives the newest page only).
+    """Return the page just newer than the last one with `min_id`, which leaves no holes (`since_id` gives the newest page only).
 
     Without a position the newest page, then just older ones with `max_id`.
     """

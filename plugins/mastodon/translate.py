@@ -46,12 +46,12 @@ _VISIBILITY: dict[str, Visibility] = {
 _QUOTE_INLINE = re.compile(r"<(p|span) class=\"quote-inline\">")
 _MEDIA = {"image": "image", "gifv": "video", "video": "video", "audio": "audio"}
 
-# Of these notifications the status is what somebody said; of all others it is our own post or nobody's.
+# Of these notifications the status is what a person said; of all others it is our own post or no one's.
 _TALKING = frozenset(("mention", "status", "update", "poll", "quote", "quoted_update"))
 
 
 def translate(raw: RawItem, own_account: str | None = None) -> Translated | Ignored:
-    """What a payload says: one signal and its author, a tombstone, or nothing.
+    """Return what a payload says: one signal and its author, a tombstone, or nothing.
 
     Raises TranslationError where the payload has not the form of the API.
     """
@@ -108,7 +108,7 @@ def _notification(entity: Doc, raw: RawItem, own: str | None) -> Translated | Ig
 
 
 def _status(status: Doc, raw: RawItem, own: str | None, *, kind: Kind | None = None) -> Translated:
-    """The signal and author of a status; `kind` says how it came to us where that tells more than its form."""
+    """Return the signal and author of a status; `kind` says how it came to us where that tells more than its form."""
     uri, published = status.need("uri"), status.time("created_at")
     if published is None:
         raise TranslationError("a status without created_at")
@@ -151,7 +151,7 @@ def _status(status: Doc, raw: RawItem, own: str | None, *, kind: Kind | None = N
 
 
 def _html(status: Doc) -> str:
-    """The content without the line that repeats a quoted post's address for servers that show no quotes."""
+    """Return the content without the line that repeats a quoted post's address for servers that show no quotes."""
     html = status.exact("content") or ""
     found = _QUOTE_INLINE.search(html) if _quoted(status) else None
     end = html.find(f"</{found[1]}>", found.end()) if found else -1
@@ -159,7 +159,7 @@ def _html(status: Doc) -> str:
 
 
 def _alias(local_id: str, raw: RawItem) -> Iterator[str]:
-    """The key of a local id, unique within its instance (where the raw item does not name it: within its source)."""
+    """Return the key of a local id, unique within its instance (where the raw item does not name it: within its source)."""
     if local_id:
         yield signal_key(NETWORK, local_id, raw.realm or f"source {raw.source}")
 
@@ -177,12 +177,12 @@ def _kind(status: Doc) -> Kind:
 
 
 def _mentions(status: Doc, own: str | None) -> bool:
-    """True if our account is mentioned, which no timeline says: a post must mean the same by whatever way it came."""
+    """Return True if our account is mentioned, which no timeline says: a post must mean the same by whatever way it came."""
     return not _is_boost(status) and any(_is_own(one, own) for one in status.docs("mentions"))
 
 
 def _quoted(status: Doc) -> str | None:
-    """The key of the boosted or quoted status; a quote that is pending, refused or shallow names none."""
+    """Return the key of the boosted or quoted status; a quote that is pending, refused or shallow names none."""
     # Akkoma gives the quoted status itself.
     paths = ("reblog.uri",) if status.doc("reblog") else ("quote.quoted_status.uri", "quote.uri")
     uri = status.text(*paths)
@@ -208,7 +208,7 @@ def _media(status: Doc) -> Iterator[Media]:
 
 
 def _author(account: Doc) -> Author:
-    """The account; `uri` came with Mastodon 4.2, before it the profile's address has to serve."""
+    """Return the account; `uri` came with Mastodon 4.2, before it the profile's address has to serve."""
     native_id = account.text("uri", "url")
     if not native_id:
         raise TranslationError("a status without an account that has a uri or url")
@@ -236,14 +236,14 @@ def _handle(account: Doc) -> str | None:
 
 
 def _native_id(status: Doc, uri: str) -> str:
-    """The status's `uri`; a boost that bears the boosted post's own (Pleroma, WordPress) is named by who boosts it."""
+    """Return the status's `uri`; a boost that bears the boosted post's own (Pleroma, WordPress) is named by who boosts it."""
     if status.text("reblog.uri") != uri:
         return uri
     return f"{status.text('account.uri', 'account.url')}#boosts/{uri}"
 
 
 def _is_own(account: Doc, own: str | None) -> bool:
-    """True if an account is ours by its name, address or id, in whatever case: servers do not tell `Acme` from `acme`."""
+    """Return True if an account is ours by its name, address or id, in whatever case: servers do not tell `Acme` from `acme`."""
     wanted = _name(own)
     names = (*(account.id(name) for name in ("acct", "uri", "url", "id")), _handle(account))
     return bool(wanted) and wanted in map(_name, names)

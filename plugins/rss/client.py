@@ -29,7 +29,7 @@ _MOST_REDIRECTS = 5
 _LARGEST = 16 * 1024 * 1024
 _MOST_SEARCHED = 20 * 10**9
 _PERMANENT, _REDIRECTS = frozenset((301, 308)), frozenset((301, 302, 303, 307, 308))
-# What a payload tells of its feed: who speaks when the entry names nobody. Nothing that changes from fetch to fetch.
+# What a payload tells of its feed: who speaks when the entry names no one. Nothing that changes from fetch to fetch.
 _FEED_FIELDS = ("title", "title_detail", "link", "id", "language", "image")
 _SINGLE_BYTE = re.compile(r"charset\s*=\s*[\"']?(?:iso-?8859|latin|windows-125|cp125|us-ascii|ascii)", re.IGNORECASE)
 # What begins with an ampersand and may be a reference: `&lang=en` is none, though HTML knows an entity of that name.
@@ -63,10 +63,10 @@ class Document:
 
 
 def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
-    """Read RSS, Atom, RDF, CDF or JSON Feed, well formed or not. Never raises: what nobody can read is no feed.
+    """Read RSS, Atom, RDF, CDF or JSON Feed, well formed or not. Never raises: what cannot be read is no feed.
 
     `headers` are the answer's, lower case: their charset counts unless it is wrong. The document's address is left out on
-    purpose: feedparser would make ids whole with it, and a feed that moves would come in anew.
+    purpose: feedparser would make ids whole with it, and a feed that moves would come in again.
     """
     if _is_costly(document):
         return Document()
@@ -83,7 +83,7 @@ def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
 
 
 def _is_costly(document: bytes) -> bool:
-    """Whether reading might take minutes: feedparser looks through all the rest for the end of each open comment."""
+    """Return True if reading might take minutes: feedparser looks through all the rest for the end of each open comment."""
     comments = document.count(b"<!--") + document.count(b"&lt;!--")
     return len(document) > _LARGEST or comments * len(document) > _MOST_SEARCHED
 
@@ -111,7 +111,7 @@ def _parse(document: bytes, headers: Mapping[str, str]) -> Json:
 
 
 def _as_browsers_read(document: bytes, content_type: str) -> tuple[bytes, str]:
-    """A document whose encoding is named as vendors extended it (WHATWG, Encoding), as UTF-8, with that encoding's name.
+    """Return a document whose encoding is named as vendors extended it (WHATWG, Encoding), as UTF-8, with that encoding's name.
 
     The name is "" where it is read as it is: another encoding, or bytes that do not fit.
     """
@@ -129,7 +129,7 @@ def _as_browsers_read(document: bytes, content_type: str) -> tuple[bytes, str]:
 
 
 def _mended(document: bytes) -> bytes:
-    """A document without what makes feedparser give up or guess: bare ampersands, references to no character.
+    """Return a document without what makes feedparser give up or guess: bare ampersands, references to no character.
 
     Documents of encodings in which an ampersand's byte may be half of a character are left as they are.
     """
@@ -147,13 +147,13 @@ def _mended(document: bytes) -> bytes:
 
 
 def _reference(found: re.Match[bytes]) -> bytes:
-    """A reference as it is, a bare ampersand as one."""
+    """Return a reference as it is, a bare ampersand as one."""
     name = found[1]
     return found[0] if name and (name.startswith(b"#") or name in _NAMES) else b"&amp;" + found[0][1:]
 
 
 def _one_character(found: re.Match[bytes]) -> bytes:
-    """A reference that stands for a character: two halves of one are joined, what is none becomes U+FFFD."""
+    """Return a reference that stands for a character: two halves of one are joined, what is none becomes U+FFFD."""
     codes = [_code(one) for one in _CODE.findall(found[0])]
     if len(codes) == 2 and codes[0] < 0xDC00 <= codes[1]:
         return b"&#%d;" % (0x10000 + (codes[0] - 0xD800 << 10) + codes[1] - 0xDC00)
@@ -173,7 +173,7 @@ def _decode_title(entry: Json) -> None:
 
 
 def _is_utf8(document: bytes) -> bool:
-    """Whether it is UTF-8 beyond ASCII: no text in a single-byte charset is so by chance."""
+    """Return True if it is UTF-8 beyond ASCII: no text in a single-byte charset is so by chance."""
     try:
         return not document.isascii() and bool(document.decode("utf-8"))
     except UnicodeDecodeError:
@@ -216,7 +216,7 @@ _JSON_FEED = "https://jsonfeed.org/version/"
 
 
 def read_json_feed(document: bytes) -> Json | None:
-    """A JSON Feed (jsonfeed.org) as feedparser would give it: `{"entries", "feed", "version"}`; None where it is none."""
+    """Return a JSON Feed (jsonfeed.org) as feedparser would give it: `{"entries", "feed", "version"}`; None where it is none."""
     if not document.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return None
     try:
@@ -248,7 +248,7 @@ def _feed(feed: Json) -> Json:
 
 
 def _entry(item: Json) -> Json:
-    """An item under feedparser's names; the item itself stands under `json_feed`."""
+    """Return an item under feedparser's names; the item itself stands under `json_feed`."""
     authors = [_author(author) for author in _dicts(item.get("authors")) or _dicts([item.get("author")])]
     language = item.get("language")
     kinds = (("content_html", "text/html"), ("content_text", "text/plain"))
@@ -274,7 +274,7 @@ def _entry(item: Json) -> Json:
 
 
 def _id(value: object) -> str | None:
-    """The specification wants a string and tells readers to take a number as one."""
+    """Return an id as text: the specification wants a string and tells readers to take a number as one."""
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
 
 
@@ -335,7 +335,7 @@ def _target(asked: str, response: HttpResponse) -> str:
 
 
 def _moved(fetched: Fetched, asked: str) -> Fetched:
-    """A redirect that the guard followed shows in the answer's address alone: moved, but maybe only for now."""
+    """Tell a redirect that the guard followed: it shows in the answer's address alone, and may hold only for now."""
     landed = fetched.response.url
     if fetched.moved or not landed or landed.rstrip("/") == asked.rstrip("/"):
         return fetched

@@ -11,7 +11,7 @@ from hub import Options
 
 
 def _address(url: str) -> str:
-    """An http(s) address; raises ValueError where it is none (`file:` and bare paths most of all)."""
+    """Return an http(s) address; raise ValueError where it is none (`file:` and bare paths most of all)."""
     url = url.strip()
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -28,6 +28,6 @@ class RssOptions(Options):
     backfill_days: float = Field(default=7, ge=0, description="First fetch: entries of the last N days only")
     backfill_items: int = Field(default=50, ge=0, description="First fetch: at most N entries, the newest")
     pause_minutes: float = Field(default=15, gt=0, description="Shortest pause between two fetches of a feed")
-    updates: bool = Field(default=True, description="Whether a changed entry is taken again")
+    updates: bool = Field(default=True, description="Take a changed entry again")
     update_pause_minutes: float = Field(default=60, ge=0, description="Shortest pause between two updates of an entry")
     timeout: float = Field(default=30.0, gt=0, le=300, description="Seconds for one request")

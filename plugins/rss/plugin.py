@@ -8,5 +8,5 @@ from plugins.rss.source import RssSource
 
 @hookimpl
 def register_sources() -> tuple[type[RssSource]]:
-    """The source class of this plugin."""
+    """Return the source class of this plugin."""
     return (RssSource,)

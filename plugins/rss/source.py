@@ -63,7 +63,7 @@ class Memory(msgspec.Struct, omit_defaults=True):
         return self.url if self.url and (not self.until or _iso(now) < self.until) else feed
 
     def conditions(self) -> dict[str, str]:
-        """The headers that ask for a document newer than the one that was read."""
+        """Return the headers that ask for a document newer than the one that was read."""
         found = {"If-None-Match": self.etag, "If-Modified-Since": self.modified}
         return {name: value for name, value in found.items() if value}
 
@@ -145,11 +145,11 @@ class RssSource(PollingSource[RssOptions]):
         return f"{len(self.options.feeds)} feeds with {entries} entries"
 
     def unpack(self, document: bytes, realm: str = "") -> Iterator[bytes]:
-        """The entries of a feed document, newest first as feeds have them."""
+        """Return the entries of a feed document, newest first as feeds have them."""
         yield from read(document).payloads
 
     def identify(self, payload: bytes) -> tuple[str, str]:
-        """The entry's native id; feeds have no revisions."""
+        """Return the entry's native id; feeds have no revisions."""
         return native_id_of(decode(payload)), ""
 
     def translate(self, raw: RawItem) -> Translated:
@@ -157,7 +157,7 @@ class RssSource(PollingSource[RssOptions]):
         return translate(raw)
 
     def pull(self, ctx: Context, cursor: Any) -> Iterable[Page]:
-        """The new and changed entries of the feeds that are due.
+        """Return the new and changed entries of the feeds that are due.
 
         A feed that fails is asked ever more seldom and stops no other; PartlyRefused tells of it at the end. Where all fail
         the first one's error is raised.
@@ -226,7 +226,7 @@ class RssSource(PollingSource[RssOptions]):
         return self._choose(memory, document, now)
 
     def _choose(self, memory: Memory, document: Document, now: datetime) -> list[Item]:
-        """New entries, and changed ones unless they were given less than a pause ago; oldest first.
+        """Return new entries, and changed ones unless they were given less than a pause ago; oldest first.
 
         A feed that writes an advertisement into every summary would else give each entry at each fetch.
         """
@@ -252,7 +252,7 @@ class RssSource(PollingSource[RssOptions]):
         return changed and minute - before[1] >= self.options.update_pause_minutes
 
     def _recent(self, items: list[Item], now: datetime) -> list[Item]:
-        """What of a first fetch is inside the back-fill window; an entry without a date may be new."""
+        """Return what of a first fetch is inside the back-fill window; an entry without a date may be new."""
         oldest = now - timedelta(days=self.options.backfill_days)
         inside = [item for item in items if (item.published or now) >= oldest]
         inside.sort(key=lambda item: item.published or now, reverse=True)
@@ -276,7 +276,7 @@ def _note_move(ctx: Context, feed: str, memory: Memory, fetched: Fetched) -> Non
 
 
 def _pause(response: HttpResponse, memory: Memory, shortest: timedelta) -> timedelta:
-    """What the feed (`ttl`, minutes) and the answer (`Cache-Control: max-age`) ask for, between our pause and a day."""
+    """Return what the feed (`ttl`, minutes) and the answer (`Cache-Control: max-age`) ask for, between our pause and a day."""
     found = _MAX_AGE.search(response.headers.get("cache-control", "").lower())
     asked = max(timedelta(minutes=memory.ttl), timedelta(seconds=int(found[1]) if found else 0))
     return max(shortest, min(asked, _LONGEST_PAUSE))
@@ -308,7 +308,7 @@ def _cursor(memories: dict[str, Memory]) -> dict[str, Any]:
 
 
 def _remember(value: object) -> Memory:
-    """A feed's memory; a cursor that cannot be read begins anew."""
+    """Return a feed's memory; a cursor that cannot be read begins again."""
     try:
         return msgspec.convert(value or {}, Memory)
     except msgspec.ValidationError:

@@ -66,7 +66,7 @@ def translate(raw: RawItem) -> Translated:
 
 
 def decode(payload: bytes) -> Json:
-    """The payload's JSON; raises TranslationError where it is no entry."""
+    """Return the payload's JSON; raise TranslationError where it is no entry."""
     document = load(payload)
     if not isinstance(document, dict) or not isinstance(document.get("entry"), dict):
         raise TranslationError('not an entry of a feed: {"entry": {...}} is expected')
@@ -74,7 +74,7 @@ def decode(payload: bytes) -> Json:
 
 
 def native_id_of(document: Json) -> str:
-    """The entry's id, else its link, else the SHA-256 of title and date (of the text where it has neither)."""
+    """Return the entry's id, else its link, else the SHA-256 of title and date (of the text where it has neither)."""
     entry = Doc(document["entry"])
     own = None if document.get("id_reused") else entry.text("id")
     if found := own or entry.text("link"):
@@ -84,7 +84,7 @@ def native_id_of(document: Json) -> str:
 
 
 def content_of(document: Json) -> str:
-    """What makes an entry's content, as one string: a change of anything else (counts, dates) is no update."""
+    """Return what makes an entry's content, as one string: a change of anything else (counts, dates) is no update."""
     entry = Doc(document["entry"])
     return json.dumps([_title(entry), _body(entry)[1], entry.text("link"), sorted(one.url for one in _media(entry))])
 
@@ -182,7 +182,7 @@ def _count(value: object) -> int | None:
 
 
 def _address(link: str | None, realm: str) -> str | None:
-    """A link, made whole with the feed's address; None where it does not lead into the web."""
+    """Return a link, made whole with the feed's address; None where it does not lead into the web."""
     try:
         return _web(urljoin(realm, link)) if link else None
     except ValueError:
@@ -190,6 +190,6 @@ def _address(link: str | None, realm: str) -> str | None:
 
 
 def _web(value: object) -> str | None:
-    """An address of the web; feeds write schemes in capitals too."""
+    """Return an address of the web; feeds write schemes in capitals too."""
     text = clean(value) if isinstance(value, str) else ""
     return text if text.lower().startswith(("https://", "http://")) else None

@@ -56,5 +56,5 @@ class WebhookSandbox(Sandbox):
 
 
 def build(options: SandboxOptions) -> Sandbox:
-    """The sandbox."""
+    """Return the sandbox."""
     return WebhookSandbox(options)

@@ -13,13 +13,14 @@ import httpx
 import pytest
 from sqlalchemy import update
 
+from hub.core.access import HUB
 from hub.core.keys import signal_key
 from hub.core.model import RawItem, Tombstone
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver, deliver_batch
 from hub.flow.erase.erase import erase, finish
 from hub.flow.erase.forgotten import NEVER_THERE
-from hub.flow.erase.receipts import receipts
+from hub.flow.views.erasures import receipts
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub, system_clock
 from hub.store.schema import deliveries
@@ -94,7 +95,7 @@ def test_a_ticket_whose_answer_was_lost_is_found_and_emptied(tmp_path: Path, mon
         here.forget()
         assert TEXT not in here.held()
         assert (here.state("create"), here.state("tombstone")) == ("delivered", "delivered")
-        assert [one["state"] for one in receipts(here.hub, KEY)] == ["delivered"]
+        assert [one["state"] for one in receipts(here.hub, HUB, KEY)] == ["delivered"]
         assert finish(here.hub) == 1
 
 
@@ -114,5 +115,5 @@ def test_one_that_never_came_there_is_not_opened(tmp_path: Path, monkeypatch: py
         here.forget()
         assert (here.state("create"), here.desk.store.all("ticket")) == ("discarded", [])
         assert TEXT not in here.held()
-        (receipt,) = receipts(here.hub, KEY)
+        (receipt,) = receipts(here.hub, HUB, KEY)
         assert (receipt["state"], receipt["error"]) == ("discarded", {"message": NEVER_THERE})

@@ -11,6 +11,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 
+from hub.core.access import HUB
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver
 from hub.flow.intake.poll import poll, polling_sources
@@ -91,7 +92,7 @@ def judged(hub: Hub, mark: str) -> Any:
     """The explanation of the signal that holds the mark."""
     rows = [row for row in hub.store.signals.recent(limit=100) if mark in row["signal"].text]
     assert len(rows) == 1
-    return explain(hub, rows[0]["key"])
+    return explain(hub, HUB, rows[0]["key"])
 
 
 def test_a_mention_on_bluesky_becomes_a_ticket(

@@ -12,14 +12,12 @@ import typer
 
 from hub.cli import show
 from hub.cli.history.printing import print_cost, print_run
-from hub.cli.opened import opened
+from hub.cli.opened import me, opened
 from hub.cli.signals import Json
 from hub.cli.watch.letters import moment
 
 if TYPE_CHECKING:
-    from hub.core.pipeline import Rulebook
-    from hub.flow.history.gather import Wanted
-    from hub.flow.history.replay import Run
+    from hub.flow.views.history import Question
     from hub.runtime import Hub
 
 Since = Annotated[
@@ -53,13 +51,13 @@ def dry_run(
     as_json: Json = False,
 ) -> None:
     """What other rules, topics or mappings would make of the past: records new, changed and no longer made, calls, money."""
-    from hub.flow.history.book import candidate
+    from hub.flow.views import history
 
-    with opened(context.obj) as hub:
-        book = candidate(hub, rules=rules, topics=topics, mappings=mappings)
-        wanted = _wanted(hub, book, source=source, rule=rule, mapping=mapping)
-        with _ran(hub, book, since, wanted, show=None if full else examples) as done:
-            print_run(hub, done, full=full, as_json=as_json)
+    files = history.Files(rules, topics, mappings)
+    with opened(context.obj) as hub, _told(send=False), _progress() as progress:
+        asked = _question(hub, since, source=source, rule=rule, mapping=mapping, show=None if full else examples)
+        with history.dry_run(hub, me(), asked, files=files, progress=progress) as past:
+            print_run(past, full=full, as_json=as_json)
 
 
 def replay(
@@ -75,18 +73,21 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Run the past again under the active rules and mappings; with --send what differs is sent, under the same keys."""
-    with opened(context.obj) as hub:
-        wanted = _wanted(hub, hub.book, source=source, rule=rule, mapping=mapping)
-        with _ran(hub, hub.book, since, wanted, show=None if full else examples, send=send) as done:
-            print_run(hub, done, full=full, as_json=as_json, sent=send)
+    from hub.flow.actions import history
+    from hub.flow.views.history import dry_run
+
+    with opened(context.obj) as hub, _told(send=send), _progress() as progress:
+        asked = _question(hub, since, source=source, rule=rule, mapping=mapping, show=None if full else examples)
+        with (history.replay if send else dry_run)(hub, me(), asked, progress=progress) as past:
+            print_run(past, full=full, as_json=as_json)
 
 
 def cost(context: typer.Context, *, since: Since = "", as_json: Json = False) -> None:
     """What was called and taken in, by destination, source and rule; what it cost, and what a month costs at this pace."""
-    from hub.flow.history.cost import cost_of_past
+    from hub.flow.views import history
 
     with opened(context.obj) as hub:
-        found = cost_of_past(hub, moment(since, hub.now()) if since else None)
+        found = history.cost(hub, me(), moment(since, hub.now()) if since else None)
     if as_json:
         show.print_json(found)
     else:
@@ -100,43 +101,28 @@ COMMANDS: dict[str, Callable[..., None]] = {"dry-run": dry_run, "replay": replay
 
 
 @contextmanager
-def _ran(
-    hub: Hub, book: Rulebook, since: str, wanted: Wanted, *, show: int | None, send: bool = False
-) -> Iterator[Run]:
-    from hub.flow.history.replay import run
+def _told(*, send: bool) -> Iterator[None]:
+    """Say what an interruption leaves, and that a name is none, as the command line's own errors are said."""
+    from hub.flow.views.history import NoSuchName
 
-    begin = moment(since, hub.now()) if since else None
     try:
-        with (
-            _progress() as progress,
-            run(hub, book, since=begin, wanted=wanted, show=show, send=send, progress=progress) as done,
-        ):
-            yield done
+        yield
+    except NoSuchName as error:
+        raise typer.BadParameter(str(error)) from None
     except KeyboardInterrupt:
-        _stopped(send=send)
+        planned = (
+            "; what was planned until now will be sent, and the same command goes on with the rest" if send else ""
+        )
+        show.fail(f"stopped{planned}")
         raise typer.Exit(1) from None
 
 
-def _stopped(*, send: bool) -> None:
-    planned = "; what was planned until now will be sent, and the same command goes on with the rest" if send else ""
-    show.fail(f"stopped{planned}")
+def _question(
+    hub: Hub, since: str, *, source: str | None, rule: str | None, mapping: str | None, show: int | None
+) -> Question:
+    from hub.flow.views.history import Question
 
-
-def _wanted(hub: Hub, book: Rulebook, *, source: str | None, rule: str | None, mapping: str | None) -> Wanted:
-    from hub.flow.history.gather import Wanted, closure
-    from hub.store.history import History
-
-    rules = dict.fromkeys((*book.rules.by_name, *hub.book.rules.by_name))
-    if rule is not None and rule not in rules:
-        raise typer.BadParameter(f"there is no rule '{rule}'; there are: {', '.join(rules) or 'none'}")
-    sources = dict.fromkeys((*hub.settings.sources, *History(hub.store.database).source_names())) if source else {}
-    if source is not None and source not in sources:
-        raise typer.BadParameter(f"there is no source '{source}'; there are: {', '.join(sources) or 'none'}")
-    mappings = closure(book, mapping) if mapping is not None else None
-    if mappings is not None and not mappings:
-        known = ", ".join("/".join(place) for place in book.mappings)
-        raise typer.BadParameter(f"there is no mapping '{mapping}'; there are: {known or 'none'}")
-    return Wanted(source, rule, mappings)
+    return Question(moment(since, hub.now()) if since else None, source, rule, mapping, show)
 
 
 class _Bar:
@@ -166,7 +152,7 @@ def _progress() -> Iterator[Any]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from hub.flow.history.replay import Silent
+    from hub.flow.views.history import Silent
 
     if not sys.stderr.isatty():
         yield Silent()

@@ -9,27 +9,22 @@ import msgspec
 from hub.cli import show
 
 if TYPE_CHECKING:
-    from hub.flow.history.cost import Amount, Cost, Share
-    from hub.flow.history.replay import Run
-    from hub.flow.history.report import Report
-    from hub.runtime import Hub
+    from hub.flow.views.history import Amount, Cost, Past, Report, Share
 
 KINDS = {"new": "green", "changed": "yellow", "gone": "red"}
 CUT = 60
 
 
-def print_run(hub: Hub, done: Run, *, full: bool, as_json: bool, sent: bool = False) -> None:
-    """A finished run, for people or for programs."""
-    from hub.flow.history.report import report
-
-    found = report(hub, done, sent=sent)
+def print_run(past: Past, *, full: bool, as_json: bool) -> None:
+    """Print a finished run, for people or for programs."""
+    found = past.report
     if as_json and full:
         show.lines([found])  # and what follows line by line: there may be more than memory holds
-        show.lines(done.wishes.spooled())
+        show.lines(past.differences())
     elif as_json:
-        show.print_json({**msgspec.to_builtins(found), "examples": list(done.wishes.spooled())})
+        show.print_json({**msgspec.to_builtins(found), "examples": list(past.differences())})
     else:
-        for one in done.wishes.spooled():
+        for one in past.differences():
             _print_difference(one, full=full)
         _print_report(found)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from hub.cli import show
-from hub.cli.opened import opened, quieten
+from hub.cli.opened import me, opened
 from hub.cli.signals import Json
 
 app = typer.Typer(no_args_is_help=True, help="What is wrong now, and who is told.")
@@ -15,22 +15,20 @@ COLUMNS = {"key": "key", "severity": "severity", "text": "text", "since": "since
 @app.command("list")
 def list_(context: typer.Context, *, as_json: Json = False) -> None:
     """The alerts that are open, the oldest first."""
-    from hub.flow.monitor.snapshot import shown_alerts
+    from hub.flow.views import health
 
     with opened(context.obj) as hub:
-        found = shown_alerts(hub.store.alerts.all())
+        found = health.alerts(hub, me())
     show.rows(found, COLUMNS, as_json=as_json, empty="all is well", spare=("told", "since"))
 
 
 @app.command()
 def test(context: typer.Context) -> None:
     """Send a test message to each of `alerts.urls`; exit code 1 where one did not take it."""
-    from hub.config.settings import load_settings
-    from hub.flow.monitor.notify import tell
+    from hub.flow.actions import alerts
 
-    quieten()
-    settings = load_settings(context.obj)
-    taken = tell(settings, "Hubbub: a test", f"Alerts of {settings.public_url} arrive here.")
+    with opened(context.obj, makes=True) as hub:
+        taken = alerts.test(hub, me())
     if not taken:
         show.fail("nobody would be told: alerts.urls is empty")
         raise typer.Exit(1)

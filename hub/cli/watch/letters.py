@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from hub.cli import show
-from hub.cli.opened import opened
+from hub.cli.opened import me, opened
 
 if TYPE_CHECKING:
-    from hub.flow.actions.deliveries import Letters
+    from hub.flow.views.deliveries import Letters
     from hub.runtime import Hub
 
 State = Annotated[
@@ -56,25 +55,26 @@ class Asked(NamedTuple):
 def carry_out(file: Path, asked: Asked, find: Callable[..., Rows], act: Callable[..., int]) -> int | None:
     """Find the deliveries and act on them; returns on how many, None where they were only counted.
 
-    `find` and `act` are pairs of `hub.flow.actions.deliveries`. Ends the command where nothing, or too much, is asked for.
+    `find` is of `hub.flow.views.deliveries`, `act` of `hub.flow.actions.deliveries`. Ends the command if nothing, or too much, is
+    asked for.
     """
     refuse_nothing(asked)
     with opened(file) as hub:
         wanted = wanted_letters(hub, asked.filters)
-        rows = find(hub, wanted, ids=asked.ids)
         if not asked.dry:
-            return act(hub, rows, actor=getpass.getuser(), wanted=wanted)
+            return act(hub, me(), wanted, ids=asked.ids)
+        rows = find(hub, me(), wanted, ids=asked.ids)
     show_kinds(rows)
     return None
 
 
 def wanted_letters(hub: Hub, filters: Filters) -> Letters:
     """The filter that the options describe; ends the command where a destination is unknown."""
-    from hub.flow.actions.deliveries import Letters
-    from hub.flow.lanes import outlets
+    from hub.flow.views.connectors import outlets
+    from hub.flow.views.deliveries import Letters
 
-    if filters.destination is not None and filters.destination not in outlets(hub):
-        known = ", ".join(outlets(hub)) or "none"
+    if filters.destination is not None and filters.destination not in outlets(hub, me()):
+        known = ", ".join(outlets(hub, me())) or "none"
         raise typer.BadParameter(f"there is no destination '{filters.destination}'; configured: {known}")
     return Letters(*filters[:-1], None if filters.since is None else moment(filters.since, hub.now()))
 
@@ -90,14 +90,13 @@ def refuse_nothing(asked: Asked) -> None:
 
 def moment(text: str, now: datetime) -> datetime:
     """What `--since` means: a span before now, or ISO 8601 (UTC where it names no zone)."""
-    from hub.config.settings import duration
+    from hub.flow.views import files
 
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
         try:
-            span: timedelta = duration(text)
-            return now - span
+            return files.since(text, now)
         except (ValueError, OverflowError):
             raise typer.BadParameter('--since wants a span such as "2h" or "7d", or ISO 8601') from None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
@@ -105,6 +104,6 @@ def moment(text: str, now: datetime) -> datetime:
 
 def show_kinds(rows: Sequence[Mapping[str, Any]]) -> None:
     """How many deliveries of which kind something would be done to."""
-    from hub.flow.actions.deliveries import groups
+    from hub.flow.views.deliveries import groups
 
     show.rows(groups(rows), COLUMNS, as_json=False, empty="no delivery is like this")

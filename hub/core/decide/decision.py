@@ -106,7 +106,7 @@ class _Tally:
         self.linked = known.linked.copy()
 
     def page(self, signal: Signal) -> str:
-        """The address of a signal in the hub."""
+        """Return the address of a signal in the hub."""
         return f"{self.known.pages}{signal.key}"
 
     def hear(self, signal: Signal, labels: Sequence[Label], *, is_new: bool) -> None:

@@ -151,7 +151,7 @@ def _flatten(source: str, paths: Mapping[tuple[int, int], str], variables: Mappi
 
 
 def _no_verdict(condition: Condition) -> Fault | None:
-    """Over nulls and empty lists a condition may fail, but what it gives must be a verdict."""
+    """Refuse what gives no verdict: over nulls and empty lists a condition may fail, but else it must be true or false."""
     nothing: dict[str, Any] = {name: [] if path in LISTS else None for path, name in condition.reads.items()}
     outcome = evaluate(condition.program, cel.Context(nothing))
     if isinstance(outcome, TypeError) and str(outcome).startswith("gives "):

@@ -24,7 +24,7 @@ SIGNAL: dict[str, Any] = dict.fromkeys(name for name in Signal.__struct_fields__
     "provenance": PROVENANCE,
 }
 AUTHOR: dict[str, Any] = dict.fromkeys(Author.__struct_fields__)
-# How somebody stands who speaks through several authors: over all of them, this signal included.
+# The standing of a person who speaks through several authors: over all of them, this signal included.
 STANDING = (
     *("signals_30d", "sentiment_now", "sentiment_mean_30d", "sentiment_trend_30d", "followers"),
     *("last_url", "last_network", "last_at", "open_conversation"),
@@ -48,7 +48,7 @@ assert set(LABEL) - {"uncertain"} <= set(Label.__struct_fields__)
 
 
 def skeleton(labels: Iterable[str] = ()) -> dict[str, Any]:
-    """All roots and fields with None, in fresh dicts; `labels` are label names beyond the usual."""
+    """Return all roots and fields with None, in fresh dicts; `labels` are label names beyond the usual."""
     return {
         "signal": SIGNAL | {"counts": dict(COUNTS), "rating": dict(RATING), "provenance": dict(PROVENANCE)},
         "author": dict(AUTHOR),
@@ -64,7 +64,7 @@ def skeleton(labels: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def merge(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
-    """`over` laid upon `under`: dicts are merged, anything else replaces."""
+    """Lay `over` upon `under`: dicts are merged, anything else replaces."""
     merged = dict(under)
     for name, value in over.items():
         below = merged.get(name)
@@ -73,7 +73,7 @@ def merge(over: Mapping[str, Any], under: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def missing_name(tree: Mapping[str, Any], path: str) -> tuple[str, str] | None:
-    """The first part of a dotted path that the tree does not have, as (path so far, hint); None where all is well."""
+    """Return the first part of a dotted path that the tree does not have, as (path so far, hint); None if it has all."""
     node: Any = tree
     walked: list[str] = []
     for part in path.split("."):
@@ -87,7 +87,7 @@ def missing_name(tree: Mapping[str, Any], path: str) -> tuple[str, str] | None:
 
 
 def leaf_hint(tree: Mapping[str, Any], path: str) -> str:
-    """What to write instead where a known path names a whole object, else nothing."""
+    """Say what to write instead if a known path names a whole object, else ""."""
     node: Any = tree
     for part in path.split("."):
         node = node[part]
@@ -97,7 +97,7 @@ def leaf_hint(tree: Mapping[str, Any], path: str) -> str:
 
 
 def did_you_mean(word: str, known: Iterable[str], *, prefix: str = "") -> str:
-    """A hint that names what was probably meant, else what there is."""
+    """Return a hint that names what was probably meant, else what there is."""
     names = sorted(known)
     near = [name for name in names if _distance(word.lower(), name.lower()) <= max(1, len(word) // 3)]
     best = min(near, key=lambda name: (_distance(word.lower(), name.lower()), name), default=None)
@@ -106,7 +106,7 @@ def did_you_mean(word: str, known: Iterable[str], *, prefix: str = "") -> str:
 
 
 def _distance(left: str, right: str) -> int:
-    """How many characters to insert, delete, replace or swap with the next (optimal string alignment)."""
+    """Count the characters to insert, delete, replace or swap with the next (optimal string alignment)."""
     older, newer = [0], list(range(len(right) + 1))
     for i, a in enumerate(left, 1):
         row = [i]
@@ -148,7 +148,7 @@ def facts(  # noqa: PLR0913 - one name for each thing that is known about a sign
     uncertain_below: float = 0.55,
     url: str = "",
 ) -> dict[str, Any]:
-    """The facts as plain nested dicts, complete (missing is None); read them, do not change them."""
+    """Return the facts as plain nested dicts, complete (missing is None); read them, do not change them."""
     return {
         "signal": _signal_facts(signal),
         "author": AUTHOR if author is None else {**_AUTHOR, **msgspec.to_builtins(author)},
@@ -164,7 +164,7 @@ def facts(  # noqa: PLR0913 - one name for each thing that is known about a sign
 
 
 def _signal_facts(signal: Signal) -> dict[str, Any]:
-    """A signal in plain values, times as ISO 8601 in UTC with Z; what its JSON leaves out is filled in."""
+    """Return a signal in plain values, times as ISO 8601 in UTC with Z; what its JSON leaves out is filled in."""
     made: dict[str, Any] = {**_SIGNAL, **msgspec.to_builtins(signal)}
     if made["counts"] is not COUNTS:
         made["counts"] = {**COUNTS, **made["counts"]}
@@ -183,7 +183,7 @@ def _signal_facts(signal: Signal) -> dict[str, Any]:
 
 
 def _label_facts(labels: Sequence[Label], uncertain_below: float) -> dict[str, Any]:
-    """Labels by name: a person's before a model's, then the later before the earlier."""
+    """Return labels by name: a person's before a model's, then the later before the earlier."""
     if not labels:
         return _LABELS
     chosen: dict[str, Label] = {}

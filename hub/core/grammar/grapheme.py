@@ -9,7 +9,7 @@ _VIRAMA = 9  # canonical combining class: it joins the consonants on both sides
 
 
 def cut(text: str, limit: int) -> str:
-    """The longest beginning of at most `limit` code points that ends between two graphemes.
+    """Return the longest beginning of at most `limit` code points that ends between two graphemes.
 
     A first grapheme longer than the limit (a letter under a heap of marks) is cut hard: something has to give.
     """
@@ -22,7 +22,7 @@ def cut(text: str, limit: int) -> str:
 
 
 def is_boundary(text: str, index: int) -> bool:
-    """Whether a grapheme ends before `text[index]`; the ends of the text are boundaries."""
+    """Return True if a grapheme ends before `text[index]`; the ends of the text are boundaries."""
     if not 0 < index < len(text):
         return True
     before, after = text[index - 1], text[index]
@@ -38,7 +38,7 @@ def is_boundary(text: str, index: int) -> bool:
 
 
 def _extends(char: str) -> bool:
-    """Marks, joiners, variation selectors, skin tones and the tags of subdivision flags."""
+    """Return True for marks, joiners, variation selectors, skin tones and the tags of subdivision flags."""
     if category(char)[0] == "M" or char in "\u200c\u200d\uff9e\uff9f":
         return True
     return "\U0001f3fb" <= char <= "\U0001f3ff" or "\U000e0020" <= char <= "\U000e007f"
@@ -56,7 +56,7 @@ def _regionals_before(text: str, index: int) -> int:
 
 
 def _hangul(char: str) -> str:
-    """The kind of a Hangul character: L, V, T (jamo), LV, LVT (syllables), or nothing."""
+    """Return the kind of a Hangul character: L, V, T (jamo), LV, LVT (syllables), or nothing."""
     if "\uac00" <= char <= "\ud7a3":
         return "LV" if (ord(char) - 0xAC00) % 28 == 0 else "LVT"
     if "\u1100" <= char <= "\u115f" or "\ua960" <= char <= "\ua97c":
@@ -67,7 +67,7 @@ def _hangul(char: str) -> str:
 
 
 def _joins_hangul(before: str, after: str) -> bool:
-    """L joins any but T; what ends in V joins V and T; what ends in T joins T (UAX #29, GB6 to GB8)."""
+    """Return True if two join: L joins any but T; what ends in V joins V and T; what ends in T joins T (UAX #29, GB6 to GB8)."""
     if before == "L":
         return after != "T"
     if before in {"V", "LV"}:

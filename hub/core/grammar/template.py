@@ -40,25 +40,25 @@ class _Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"*", "**", "%"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """A key of a dict before anything else."""
+        """Return a key of a dict before anything else."""
         if type(obj) is dict and attribute in obj:
             return obj[attribute]
         return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Numbers only: a text times a billion fills the memory before any cap sees it."""
+        """Compute with numbers only: a text times a billion fills the memory before any cap sees it."""
         if not all(isinstance(side, int | float) and abs(side) < 1e9 for side in (left, right)) or operator == "**":
             raise SecurityError(f"{operator} works on plain numbers only")
         return super().call_binop(context, operator, left, right)
 
 
 def plain(value: Any) -> str:
-    """The filter `plain`: text without tags and entities, on one line."""
+    """Filter `plain`: return text without tags and entities, on one line."""
     return " ".join(html.unescape(_TAG.sub(" ", str(_shown(value)))).split())
 
 
 def _shown(value: Any) -> Any:
-    """Nothing for null, a list with commas, anything else as it is."""
+    """Show nothing for null, a list with commas, anything else as it is."""
     if value is None:
         return ""
     return ", ".join(str(_shown(part)) for part in value) if isinstance(value, list | tuple) else value
@@ -86,14 +86,14 @@ _HTML = _environment(autoescape=True)
 
 
 class Template:
-    """A compiled template; `render` gives a text, or None where nothing but space came out."""
+    """A compiled template; `render` gives a text, or None if nothing but space came out."""
 
     def __init__(self, source: str, *, escape: bool) -> None:
         self._template = (_HTML if escape else _PLAIN).from_string(source)
         self._template.globals = _GLOBALS  # a plain dict: Jinja's chain of maps is walked at each rendering
 
     def render(self, facts: Mapping[str, Any]) -> str | None:
-        """Raises ValueError with the reason where the template fails (a wrong type, too much output)."""
+        """Render the facts. Raises ValueError with the reason if the template fails (a wrong type, too much output)."""
         try:
             return self._render(facts)
         except (
@@ -122,7 +122,7 @@ class Template:
 
 
 def template_faults(source: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """What is wrong with a template's source, as (message with its line, hint)."""
+    """Yield what is wrong with a template's source, as (message with its line, hint)."""
     try:
         parsed = _PLAIN.parse(source)
         _PLAIN.from_string(source)
@@ -155,7 +155,7 @@ def _unknown_facts(parsed: nodes.Template, tree: Mapping[str, Any]) -> Iterator[
 
 
 def _path(node: nodes.Node) -> tuple[str, nodes.Name | None]:
-    """The dotted path that starts at a name, and that name; no name where something else is asked for its part."""
+    """Return the dotted path that starts at a name, and that name; None as name if its part is asked of something else."""
     parts: list[str] = []
     while isinstance(node, nodes.Getattr | nodes.Getitem):
         if isinstance(node, nodes.Getattr):

@@ -1,109 +1,75 @@
-"""Dead letters in bulk: found by what they have in common, retried under their keys, or given up with a note."""
+"""Deliveries, one or many at once: retried under their keys, or given up with a note."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-import msgspec
-
-from hub.core.ledger import DISCARDABLE, RETRYABLE, RETRYABLE_TOGETHER, State, in_order
-from hub.flow.converse.replies import discard as give_up
+from hub.core.access import Actor, demand
+from hub.flow.actions.doing import Doing, doing
+from hub.flow.converse.notes import desks_of
+from hub.flow.converse.replies import give_up
 from hub.flow.lanes import outlets, ring_outlets
+from hub.flow.views.deliveries import Letters, Rows, discardable_states, matching, retryable_states
 from hub.runtime import Hub
-from hub.store.audit import Entry
 from hub.store.database import chunks
 
+__all__ = ["Letters", "discard", "retry"]
 
-class Letters(msgspec.Struct, frozen=True):
-    """Which deliveries: None means any.
 
-    `error` is the error's code, field or class; `since` and `until` are of the settling, else of the planning.
+def retry(hub: Hub, actor: Actor, wanted: Letters, *, ids: Sequence[int] | None = None) -> int:
+    """Make deliveries due again under the same keys, and end their connections' pauses; returns how many.
+
+    A reply that waits for approval is let out, which is audited as `approve`. Raises NotAllowed.
     """
-
-    state: str | None = None
-    destination: str | None = None
-    object: str | None = None
-    rule: str | None = None
-    error: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-    @property
-    def named(self) -> dict[str, str]:
-        """What was asked for, as text."""
-        return {name: str(value) for name, value in msgspec.structs.asdict(self).items() if value is not None}
-
-    @property
-    def subject(self) -> str:
-        """What the audit log calls it."""
-        return self.destination or "deliveries"
-
-
-def retryable(hub: Hub, wanted: Letters, ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
-    """Deliveries that match and can be retried, oldest first: id, destination, object, state, error.
-
-    Where neither a state nor ids are named, those that await a person are left out: each waits for a word of its own.
-    """
-    return _find(hub, wanted, ids, states=RETRYABLE if ids or wanted.state else RETRYABLE_TOGETHER)
-
-
-def discardable(hub: Hub, wanted: Letters, ids: Sequence[int] | None = None) -> list[dict[str, Any]]:
-    """The same for what can be given up: dead ones, where neither a state nor ids are named."""
-    return _find(hub, wanted, ids, states=DISCARDABLE if ids or wanted.state else frozenset({"dead"}))
-
-
-def _find(hub: Hub, wanted: Letters, ids: Sequence[int] | None, *, states: Iterable[State]) -> list[dict[str, Any]]:
-    columns = {"destination": wanted.destination, "object": wanted.object, "rule": wanted.rule}
-    chosen = [state for state in in_order(states) if wanted.state in (None, state)]
-    rows = hub.store.outbox.matching(chosen, ids=ids, since=wanted.since, until=wanted.until, **columns)
-    return [row for row in rows if _has(row, wanted.error)]
-
-
-def _has(row: Mapping[str, Any], mark: str | None) -> bool:
-    return mark is None or mark in _marks(row["error"])
-
-
-def _marks(error: Mapping[str, Any] | None) -> tuple[str, ...]:
-    return tuple(str((error or {}).get(name, "")) for name in ("code", "field", "class"))
-
-
-def groups(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """How many there are of each kind, the most frequent first."""
-
-    def kind(row: Mapping[str, Any]) -> tuple[str, str, str, str]:
-        error = row["error"] or {}
-        return row["destination"], row["object"], row["state"], str(error.get("code") or error.get("class") or "")
-
-    names = ("destination", "object", "state", "error")
-    return [
-        dict(zip(names, key, strict=True)) | {"count": count} for key, count in Counter(map(kind, rows)).most_common()
-    ]
-
-
-def retry(hub: Hub, rows: Sequence[Mapping[str, Any]], *, actor: str, wanted: Letters) -> int:
-    """Make deliveries due again under the same keys, and end their connections' pauses. Returns how many."""
-    done = sum(hub.store.outbox.retry(part, now=hub.now()) for part in chunks([row["id"] for row in rows]))
-    touched = {wanted.destination, *(row["destination"] for row in rows)}
-    names = [name for name in outlets(hub) if name in touched]
-    for name in names:
-        hub.store.connections.resume(name, now=hub.now())
+    with doing(hub, actor, "deliveries.retry") as act:
+        rows = matching(hub, wanted, ids, of=retryable_states(wanted, ids), conn=act.conn)
+        _demand_word(actor, rows, "replies.approve")
+        done = sum(
+            hub.store.outbox.retry(part, now=hub.now(), conn=act.conn) for part in chunks([row["id"] for row in rows])
+        )
+        touched = {wanted.destination, *(row["destination"] for row in rows)}
+        names = [name for name in outlets(hub) if name in touched]
+        resumed = [name for name in names if hub.store.connections.resume(name, now=hub.now(), conn=act.conn)]
+        _note(act, wanted, rows, words=("retry", "approve"), named=bool(ids), resumed=resumed or None)
     ring_outlets(hub, names)
-    note(hub, wanted, Entry("retry", wanted.subject, actor, {"count": done}))
     return done
 
 
-def discard(hub: Hub, rows: Sequence[Mapping[str, Any]], *, actor: str, note_: str, wanted: Letters) -> int:
-    """Give deliveries up for good, with a note; the agents of replies are told. Returns how many."""
-    done = sum(give_up(hub, part, note=note_) for part in chunks([row["id"] for row in rows]))
-    note(hub, wanted, Entry("discard", wanted.subject, actor, {"count": done, "note": note_}))
+def discard(hub: Hub, actor: Actor, wanted: Letters, *, note: str, ids: Sequence[int] | None = None) -> int:
+    """Give deliveries up for good, with a note; the agents of replies are told. Returns how many.
+
+    A reply that waits for approval is refused, which is audited as `refuse`. Raises NotAllowed.
+    """
+    demand(actor, "deliveries.discard")
+    desks = desks_of(hub)
+    with doing(hub, actor, "deliveries.discard") as act:
+        rows = matching(hub, wanted, ids, of=discardable_states(wanted, ids), conn=act.conn)
+        _demand_word(actor, rows, "replies.refuse")
+        parts = chunks([row["id"] for row in rows])
+        done = sum(give_up(hub, act.conn, part, note=note, desks=desks) for part in parts)
+        _note(act, wanted, rows, words=("discard", "refuse"), named=bool(ids), note=note)
+    ring_outlets(hub, hub.settings.destinations)
     return done
 
 
-def note(hub: Hub, wanted: Letters, entry: Entry) -> None:
-    """An entry in the audit log, where something was done, with what was asked for."""
-    detail = {**wanted.named, **(entry.detail or {})}
-    if detail.get("count"):
-        hub.store.audit.note(entry._replace(detail=detail), now=hub.now())
+def _demand_word(actor: Actor, rows: Iterable[dict[str, object]], action: str) -> None:
+    """Raise NotAllowed if replies wait for a word that this actor may not give."""
+    if any(row["state"] == "approval" for row in rows):
+        demand(actor, action)
+
+
+def _note(act: Doing, wanted: Letters, rows: Rows, *, words: tuple[str, str], named: bool, **detail: object) -> None:
+    """Add an entry for the deliveries and one for the replies among them, with what was asked for (`named`: by ids)."""
+    replies = [row for row in rows if row["state"] == "approval"]
+    others = [row for row in rows if row["state"] != "approval"]
+    for word, group in zip(words, (others, replies), strict=True):
+        if group or (detail.get("resumed") and word == words[0]):
+            subject = wanted.destination or _place(group)
+            ids = [row["id"] for row in group] if named else None
+            said = {**wanted.named, "count": len(group), "ids": ids}
+            act.note(word, subject, **said, **detail)
+
+
+def _place(rows: Rows) -> str:
+    places = {str(row["destination"]) for row in rows}
+    return places.pop() if len(places) == 1 else "deliveries"

@@ -53,7 +53,7 @@ class Heard:
     """The rows of a batch that came from destinations: changes to handle, changes that events hold, and what is settled.
 
     `broken` are parts of events that could not be read, each an event of its own.
-    `selves` is our own user's id at each destination, "" where it has none, None where it is unknown now.
+    `selves` is our own user's id at each destination, "" if it has none, None if it is unknown now.
     """
 
     changes: list[tuple[InboxRow, Change]] = field(default_factory=list)
@@ -124,7 +124,7 @@ def _hear_row(hub: Hub, row: InboxRow, heard: Heard) -> None:
 
 
 def _hear_event(hub: Hub, row: InboxRow, heard: Heard) -> None:
-    """Take an event apart; what of it cannot be read becomes an event of its own, which fails by itself."""
+    """Take an event apart; a part of it that cannot be read becomes an event of its own, which fails by itself."""
     found = hub.destination(row.item.source).parse(row.item.payload)
     changes = [one for one in found if isinstance(one, Change)]
     unread = [one for one in found if isinstance(one, Unread)]
@@ -140,7 +140,7 @@ def _hear_event(hub: Hub, row: InboxRow, heard: Heard) -> None:
 
 
 def change_items(changes: Iterable[Change], *, like: RawItem) -> list[RawItem]:
-    """Changes as items of the inbox, told apart by their own ids."""
+    """Return changes as items of the inbox, told apart by their own ids."""
     return [
         replace(like, payload=msgspec.json.encode(one), external_id=one.event_id, realm="", revision="")
         for one in changes
@@ -148,7 +148,7 @@ def change_items(changes: Iterable[Change], *, like: RawItem) -> list[RawItem]:
 
 
 def _who_we_are(hub: Hub, name: str) -> str | None:
-    """Our own user's id, asked for once: a change that we made ourselves must never be taken for somebody else's."""
+    """Return our own user's id, asked for once: a change that we made ourselves must never be taken for that of another."""
     known = hub.destination_context(name).state.get(SELF)
     if known is not None:
         return str(known)
@@ -189,7 +189,7 @@ def _read_answers(hub: Hub, answers: Sequence[tuple[InboxRow, Change]]) -> dict[
 
 
 def handle(hub: Hub, conn: Connection, heard: Heard, weighed: Weighed) -> list[Settled]:
-    """Handle changes in their order in the caller's transaction; each row says what followed.
+    """Handle changes in their order in the caller's transaction; return what followed for each row.
 
     A reply that is not the one that was weighed waits for the next batch, and so do later changes of its destination.
     """
@@ -250,7 +250,7 @@ def _reply_targets(hub: Hub, conn: Connection, name: str, change: Change) -> tup
 
 
 def _follow(hub: Hub, conn: Connection, found: Context, effect: Answer | Update | Merged | Gone) -> str:
-    """Do what a change asks for; returns what was done, for the row."""
+    """Do what a change asks for; return what was done, for the row."""
     match effect:
         case Answer():
             return _answer(hub, conn, found)
@@ -272,7 +272,7 @@ def _directions(hub: Hub, name: str) -> Directions:
 
 def _update(hub: Hub, conn: Connection, found: Context, values: Mapping[str, Any]) -> str:
     at = min(found.change.at or found.row.item.received_at, hub.now())
-    by = f"{found.name}: {found.change.actor or found.change.actor_id or 'somebody'}"
+    by = f"{found.name}: {found.change.actor or found.change.actor_id or 'unknown'}"
     keys = _conversations(found.targets)
     changed = [key for key in keys if hub.store.conversations.put(conn, key, values, at=at, by=by)]
     return f"{', '.join(values)} of {len(changed)} conversations" if changed else "nothing newer than what is known"

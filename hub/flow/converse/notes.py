@@ -20,7 +20,7 @@ LONGEST_REASON = 500
 def follow_up(hub: Hub, conn: Connection, ids: Iterable[int], *, desks: frozenset[str]) -> None:
     """Tell the agents what became of these replies, in the transaction that says so: a kill loses no news.
 
-    Of those that have ended and whose post is gone no text is kept: an agent may have quoted it, and nobody can tell any more.
+    Of those that have ended and whose post is gone no text is kept: an agent may have quoted it, and that can no longer be seen.
     """
     rows = hub.store.conversations.replies(conn, ids)
     _plan_notes(hub, conn, rows, desks)
@@ -49,7 +49,7 @@ def plan_note(
     about: tuple[str, str | None],
     desks: frozenset[str],
 ) -> None:
-    """Plan a private note on the ticket where the agent wrote; a newer one replaces one that was not sent yet.
+    """Plan a private note on the agent's ticket; a newer one replaces one that was not sent yet.
 
     `desks` are the destinations that take notes (see `desks_of`): elsewhere none is planned.
     """
@@ -74,7 +74,7 @@ def plan_note(
 
 
 def plan_surely(hub: Hub, conn: Connection, item: Planned) -> None:
-    """Plan one row; where the row that it replaces is being sent just now, it comes after it."""
+    """Plan one row; if the row that it replaces is being sent just now, it comes after it."""
     for _ in range(3):
         if hub.store.outbox.plan(conn, [item], now=hub.now()):
             return

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 def make_reply(hub: Hub, conn: Connection, fields: Mapping[str, Any]) -> Reply | None:
-    """A reply by the fields of its row, without its key; None where its signal is not stored any more."""
+    """Make a reply by the fields of its row, without its key; None if its signal is not stored any more."""
     found = hub.store.conversations.answered(conn, str(fields["signal"]))
     if found is None:
         return None
@@ -32,7 +32,7 @@ def make_reply(hub: Hub, conn: Connection, fields: Mapping[str, Any]) -> Reply |
 
 
 def refusal(hub: Hub, source: Source[Any], reply: Reply) -> str | None:
-    """Why a reply may not be sent; None where it may. What a plugin raises here is a reason too."""
+    """Return why a reply may not be sent; None if it may. What a plugin raises here is a reason too."""
     try:
         length = source.measure(source.compose(reply))
     except ConnectorError as error:
@@ -43,12 +43,12 @@ def refusal(hub: Hub, source: Source[Any], reply: Reply) -> str | None:
 
 
 def lane_of(signal: Signal, source: str) -> str:
-    """The lane of replies to a signal."""
+    """Return the lane of replies to a signal."""
     return str(Lane("reply", source or (signal.provenance.source if signal.provenance else "")))
 
 
 def answering_source(hub: Hub, name: str) -> tuple[Source[Any] | None, str]:
-    """The source that posts replies, or None and why there is none."""
+    """Return the source that posts replies, or None and why there is none."""
     if reason := why_off(hub, name):
         return None, reason
     try:
@@ -62,7 +62,7 @@ def answering_source(hub: Hub, name: str) -> tuple[Source[Any] | None, str]:
 
 
 def hold_stranded(hub: Hub, lane: str) -> int:
-    """Let the replies of a lane that is off stand as blocked, and tell their agents once; returns how many.
+    """Let the replies of a lane that is off stand as blocked, and tell their agents once; return how many.
 
     They stay due: when the source is on again they leave, unless the network takes no answer to so old a post.
     """
@@ -89,13 +89,11 @@ def _is_told(error: object, reason: str) -> bool:
 # --------------------------------------------------------------------------------------------------------------- notes
 
 
-def discard(hub: Hub, ids: Sequence[int], *, note: str) -> int:
-    """Give deliveries up for good; agents are told of refused replies in the same transaction. Returns how many."""
-    desks = desks_of(hub)
+def give_up(hub: Hub, conn: Connection, ids: Sequence[int], *, note: str, desks: frozenset[str]) -> int:
+    """Give deliveries up for good; agents are told of refused replies in the same transaction. Returns how many.
 
-    def also(conn: Connection) -> None:
-        follow_up(hub, conn, ids, desks=desks)
-
-    count = hub.store.outbox.discard(ids, note=note, now=hub.now(), also=also)
-    ring_outlets(hub, hub.settings.destinations)
+    `desks` are the destinations that take notes (see `desks_of`). The caller rings for them after its commit.
+    """
+    count = hub.store.outbox.discard(ids, note=note, now=hub.now(), conn=conn)
+    follow_up(hub, conn, ids, desks=desks)
     return count

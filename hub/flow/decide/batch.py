@@ -28,7 +28,7 @@ TRIES = 5
 
 
 def process(hub: Hub, *, slice_s: float = 5.0) -> int:
-    """Work on due raw rows until nothing is due or the time slice ends; returns how many rows were settled."""
+    """Work on due raw rows until nothing is due or the time slice ends; return how many rows were settled."""
     end = monotonic() + slice_s
     done = 0
     while monotonic() < end and not hub.stopping.is_set():
@@ -41,7 +41,7 @@ def process(hub: Hub, *, slice_s: float = 5.0) -> int:
 
 
 def process_batch(hub: Hub, *, most: int | None = None) -> int:
-    """Claim one batch, work on it, commit it; returns how many rows it held.
+    """Claim one batch, work on it, commit it; return how many rows it held.
 
     If the work itself fails, the rows go one by one, so that only the one at fault is marked and the others go on.
     """

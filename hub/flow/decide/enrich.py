@@ -17,7 +17,7 @@ Labels = tuple[Label, ...]
 
 
 def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]]) -> list[Labels]:
-    """The labels of each signal, in order; `topics` is what each is about.
+    """Return the labels of each signal, in order; `topics` is what each is about.
 
     What a broken enricher would have said is missing, and loud in the log.
     """
@@ -68,7 +68,7 @@ def _alone(enricher: Enricher[Any], name: str, signal: Signal) -> Labels:
 
 
 def ready(hub: Hub, name: str) -> Enricher[Any] | None:
-    """An enricher with its models loaded, once in a process; None where it cannot be had: told once, the rest runs on."""
+    """Return an enricher with its models loaded, once in a process; None if it cannot be had: told once, the rest runs on."""
     if name in hub.broken:
         return None
     try:

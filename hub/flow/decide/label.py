@@ -1,4 +1,4 @@
-"""Labels for texts from anywhere, by the same enrichers that label signals: so that anybody can measure them."""
+"""Labels for texts of any origin, by the same enrichers that label signals: so that they can be measured."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Line(msgspec.Struct):
 
 
 def labellers(file: Path, registry: Registry, *, only: str | None = None) -> list[Enricher[Any]]:
-    """The enrichers of a configuration, or the usual ones where there is none; loaded. `only` names one plugin."""
+    """Return the enrichers of a configuration, or the usual ones if it has none; loaded. `only` names one plugin."""
     made = [_plain(registry, only)] if only else (_configured(file, registry) or _usual(registry))
     for enricher in made:
         enricher.load()
@@ -65,7 +65,7 @@ def _plain(registry: Registry, plugin: str) -> Enricher[Any]:
 def label_lines(
     lines: Iterable[bytes], enrichers: list[Enricher[Any]], *, now: datetime
 ) -> Iterator[tuple[int, dict[str, Any] | str]]:
-    """Line number and the line with its labels, or what is wrong with it; in the order of the lines."""
+    """Yield line number and the line with its labels, or what is wrong with it; in the order of the lines."""
     numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
     while part := list(islice(numbered, BATCH)):
         read = [(number, _read(line, now)) for number, line in part]
@@ -79,7 +79,7 @@ def label_lines(
 
 
 def shown(label: Label) -> dict[str, Any]:
-    """A label with all its keys, null where it has no value."""
+    """Return a label with all its keys, null if it has no value."""
     return {name: getattr(label, name) for name in ("name", "value", "score", "confidence", "model", "version")}
 
 

@@ -1,4 +1,4 @@
-"""Who is behind the authors of a batch, how they stand, and which open conversation of theirs a rule may join."""
+"""The people behind the authors of a batch, their standings, and which open conversation of theirs a rule may join."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def find_linked(hub: Hub, conn: Connection, author_keys: Sequence[str], met: Map
 
 
 def _staff(hub: Hub, conn: Connection, people: Iterable[Person]) -> dict[str, list[str]]:
-    """Read the authors behind whom each account of these people stands."""
+    """Read the authors linked to the people of each account."""
     accounts = list(dict.fromkeys(one.account_key for one in people if one.account_key))
     staff = hub.store.people.of_accounts(conn, accounts)
     families = hub.store.people.families(conn, [key for keys in staff.values() for key in keys])
@@ -50,7 +50,7 @@ def _staff(hub: Hub, conn: Connection, people: Iterable[Person]) -> dict[str, li
 def _find_standings(
     hub: Hub, conn: Connection, groups: Mapping[str, Sequence[str]], met: Mapping[str, Author]
 ) -> dict[str, Standing]:
-    """Read how each group of authors stands; `met` are the newest faces of authors. The same few queries for all."""
+    """Read the standing of each group of authors; `met` are the newest faces of authors. The same few queries for all."""
     if not groups:
         return {}
     authors, now = _unique(groups.values()), hub.now()

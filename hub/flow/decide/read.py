@@ -48,7 +48,7 @@ def read_known(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author]) -
 
 
 def read_rivals(hub: Hub, known: Known, sifted: Sifted) -> Known:
-    """Read what joins of conversations need: tickets that were not sent yet, who asked for them, and what is known of those."""
+    """Read what joins of conversations need: tickets that were not sent yet, and the signals that asked for them."""
     store, now = hub.store, hub.now()
     joined = list(dict.fromkeys(key for move in sifted.threads.moves for key in move))
     destinations = list(dict.fromkeys(name for key in joined for name in known.opened.get(key, ())))

@@ -80,7 +80,7 @@ def _read_row(hub: Hub, row: InboxRow, read: Read) -> None:
 
 
 def translate(source: Source[Any], raw: RawItem, raw_id: int = 0) -> Translated | Ignored:
-    """Translate and normalise one raw item; its signals know where they came from. Raises TranslationError."""
+    """Translate and normalise one raw item; its signals hold its provenance. Raises TranslationError."""
     said = source.translate(raw)
     if isinstance(said, Ignored):
         return said

@@ -34,7 +34,7 @@ def ask(hub: Hub, read: Read, *, everything: bool = False) -> Asked:
 
 
 def write(hub: Hub, token: str, read: Read, decision: Decision, *, asked: Asked | None = None) -> list[str]:
-    """Write all that a batch changes in one transaction; returns the destinations that have something to take back.
+    """Write all that a batch changes in one transaction; return the destinations that have something to take back.
 
     Raises Conflict if another was faster: nothing is written then.
     """

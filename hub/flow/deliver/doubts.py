@@ -36,7 +36,7 @@ _FOR_ALL = (Unavailable, RateLimited, QuotaExhausted, Unauthorised)
 
 
 _MAY_BE_THERE = frozenset({"Retryable", "RateLimited", "Unavailable"})
-"""Errors after which nobody knows what an earlier attempt did."""
+"""Errors after which it is in doubt what an earlier attempt did."""
 
 
 class Worked(NamedTuple):
@@ -49,12 +49,12 @@ class Worked(NamedTuple):
 def resolve_doubts(
     hub: Hub, destination: Destination[Any], claim: Claim, gone: frozenset[int]
 ) -> tuple[Sequence[Delivery], Worked]:
-    """The deliveries of a claim that are sent (again), and what became of the others; those that are `gone` are looked for.
+    """Return the deliveries of a claim to send (again), and what became of the others; those that are `gone` are looked for.
 
-    Where nobody answers a look-up, or all look-ups are refused, the others are not asked for either.
+    If a look-up gets no answer, or all look-ups are refused, the others are not asked for either.
     """
     kind, worked = idempotency_of(destination, claim), Worked([], [])
-    # What is gone is not repeated even where the destination would recognise it: its words are no longer here.
+    # What is gone is not repeated even if the destination would recognise it: its words are no longer here.
     seek: Idempotency = ("lookup", LOOK_AGAIN) if kind[0] == "native" else kind
     again: list[Delivery] = []
     for delivery in claim.deliveries:
@@ -71,7 +71,7 @@ def resolve_doubts(
 
 
 def keep_doubt(settlement: Settlement) -> Settlement:
-    """A doubt is not ended by an error: an earlier attempt may have done it, and a key is forgotten after its window."""
+    """Keep a doubt after an error: an earlier attempt may have done it, and a key is forgotten after its window."""
     states: Mapping[State, State] = {"retry": "uncertain", "blocked": "uncertain", "parked": "uncertain"}
     given_up = settlement.state == "dead" and (settlement.error or {}).get("class") in _MAY_BE_THERE
     return settlement._replace(state="review" if given_up else states.get(settlement.state, settlement.state))
@@ -85,7 +85,7 @@ def resolve_doubt(
     *,
     errors: list[ConnectorError | None],
 ) -> Settlement | None:
-    """What to do about a delivery that may have been done; None: send it (again). How a look-up went is added to `errors`."""
+    """Decide about a delivery in doubt; None: send it (again). How a look-up went is added to `errors`."""
     sent_at = delivery.first_sent_at or hub.now()
     step = resolve(kind, first_sent_at=sent_at, now=hub.now())
     if isinstance(step, Resend):
@@ -95,7 +95,10 @@ def resolve_doubt(
             return Settlement(delivery.id, "uncertain", step.at, burns=False)
         return _look_up(hub, destination, delivery, errors)
     return Settlement(
-        delivery.id, "review", error={"message": "it may have been done, and nobody can tell"}, burns=False
+        delivery.id,
+        "review",
+        error={"message": "in doubt: it may have been done, and the hub cannot tell"},
+        burns=False,
     )
 
 
@@ -120,7 +123,7 @@ def _look_up(
 
 
 def still_in_doubt(hub: Hub, delivery: Delivery, error: ConnectorError) -> Settlement:
-    """It could not be looked up now; it is tried again, and no attempt is burnt."""
+    """Try the look-up again later; no attempt is burnt."""
     again = _again_at(hub.now(), error)
     return Settlement(delivery.id, "uncertain", again, error=describe_error(error), burns=False)
 
@@ -131,7 +134,7 @@ def _again_at(now: datetime, error: HubError) -> datetime:
 
 
 def idempotency_of(destination: Destination[Any], claim: Claim) -> Idempotency:
-    """A destination's idempotency class in the core's words."""
+    """Return a destination's idempotency class in the core's words."""
     found = destination.idempotency_of(claim.object, claim.operation)
     match found:
         case connectors.Upsert():

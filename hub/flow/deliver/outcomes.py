@@ -29,7 +29,7 @@ PAUSE = timedelta(minutes=5)
 
 
 def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
-    """The ledger's next state for one outcome."""
+    """Return the ledger's next state for one outcome."""
     if outcome.error is None:
         log.info("delivered", delivery=delivery.id, signal=delivery.signal_key, object=delivery.object)
         return Settlement(delivery.id, "delivered", ref=outcome.ref, moved=outcome.moved)
@@ -51,7 +51,7 @@ def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
 
 
 def in_doubt(hub: Hub, delivery: Delivery) -> tuple[State, datetime]:
-    """When a doubt is looked into: at once the first time, then ever more slowly; in the end a person decides.
+    """Return when a doubt is looked into: at once the first time, then ever more slowly; in the end a person decides.
 
     A vendor that drops every connection would else be asked without end and without a pause.
     """
@@ -60,19 +60,19 @@ def in_doubt(hub: Hub, delivery: Delivery) -> tuple[State, datetime]:
 
 
 def decide_about(hub: Hub, delivery: Delivery, error: ConnectorError) -> Decision:
-    """What to do about an error; where our own rules forbid the way out, the configuration is at fault, not the record."""
+    """Decide about an error; if our own rules forbid the way out, the configuration is at fault, not the record."""
     if is_closed_door(error):
         return Block(str(error))
     return decide(error, attempt=delivery.attempt, now=hub.now(), jitter=hub.jitter())
 
 
 def is_closed_door(error: ConnectorError | None) -> bool:
-    """Whether the guard refused to let the request out (`hub.sdk.http`, code "egress")."""
+    """Return True if the guard refused to let the request out (`hub.sdk.http`, code "egress")."""
     return isinstance(error, Rejected) and error.code == "egress"
 
 
 def describe_error(error: ConnectorError) -> dict[str, Any]:
-    """An error as the ledger keeps it: class, code, message, field, and the vendor's answer."""
+    """Return an error as the ledger keeps it: class, code, message, field, and the vendor's answer."""
     field = error.field if isinstance(error, Rejected) else None
     found = {
         "class": type(error).__name__,

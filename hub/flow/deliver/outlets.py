@@ -29,11 +29,11 @@ class ReplyOutlet(Destination[Options]):
         self.source = source
 
     def idempotency_of(self, object_: str, operation: str) -> Idempotency:
-        """As the source has it."""
+        """Return the source's own class."""
         return self.source.reply_idempotency
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
-        """Mappings write no replies."""
+        """Return nothing: mappings write no replies."""
         return {}
 
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
@@ -64,7 +64,7 @@ class ReplyOutlet(Destination[Options]):
 
 
 def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> bool:
-    """Settle a claim; agents are told of their replies in the same transaction. False where the lease was lost."""
+    """Settle a claim; agents are told of their replies in the same transaction. False if the lease was lost."""
     if claim.operation != "reply":
         return hub.store.deliveries.settle(claim, settlements, now=hub.now())
 
@@ -79,12 +79,12 @@ def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> bo
 
 
 def open_outlet(hub: Hub, name: str) -> Destination[Any]:
-    """What the ledger sends to: a destination, or a source that answers."""
+    """Return what the ledger sends to: a destination, or a source that answers."""
     lane = Lane.of_outlet(name)
     return ReplyOutlet(hub, hub.source(lane.name)) if lane.work == "reply" else hub.destination(name)
 
 
 def outlet_context(hub: Hub, name: str) -> Context:
-    """What such an outlet is lent."""
+    """Return the context that such an outlet is lent."""
     lane = Lane.of_outlet(name)
     return hub.source_context(lane.name) if lane.work == "reply" else hub.destination_context(name)

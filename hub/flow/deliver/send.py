@@ -45,7 +45,7 @@ SHORTEST_PAUSE = timedelta(seconds=1)
 
 
 def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
-    """Send what is due at one destination until nothing is due or the time slice ends; returns how many were settled."""
+    """Send what is due at one destination until nothing is due or the time slice ends; return how many were settled."""
     end = monotonic() + slice_s
     done = 0
     while monotonic() < end and not hub.stopping.is_set():
@@ -58,7 +58,7 @@ def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
 
 
 def deliver_batch(hub: Hub, name: str) -> int:
-    """Claim, send and settle one batch; 0 where nothing is due, or the destination is unknown, off, paused or broken off."""
+    """Claim, send and settle one batch; 0 if nothing is due, or the destination is unknown, off, paused or broken off."""
     if not outlet_works(hub, name):
         return 0
     standing = hub.store.connections.standing(name)
@@ -82,12 +82,12 @@ def deliver_batch(hub: Hub, name: str) -> int:
 
 
 def one_record(_object: str, _operation: str) -> int:
-    """The size of a probe."""
+    """Return the size of a probe."""
     return 1
 
 
 def may_send(hub: Hub, name: str, standing: Standing) -> bool:
-    """Whether a batch may be claimed now: no pause, a closed breaker or our turn to probe, and a pace that lets it out."""
+    """Return True if a batch may be claimed now: no pause, a closed breaker or our turn to probe, and a pace that lets it out."""
     now = hub.now()
     admitted = admits(standing, now)
     if admitted == "none":
@@ -101,7 +101,7 @@ def may_send(hub: Hub, name: str, standing: Standing) -> bool:
 
 
 def learn(hub: Hub, name: str, standing: Standing, errors: Sequence[ConnectorError | None]) -> None:
-    """Let the breaker and the pause know how a batch went; where all is well and was well nothing is written."""
+    """Let the breaker and the pause know how a batch went; if all is well and was well nothing is written."""
     verdict = judge(errors)
     if standing != Standing() or verdict == "down":
         reason = next((str(error) for error in errors if error is not None), "")
@@ -111,7 +111,7 @@ def learn(hub: Hub, name: str, standing: Standing, errors: Sequence[ConnectorErr
 
 
 def work(hub: Hub, destination: Destination[Any], claim: Claim, *, began: datetime) -> Worked:
-    """What becomes of each delivery of a claim that `began` then: doubtful ones are resolved first, the rest is sent."""
+    """Work on each delivery of a claim that `began` then: doubtful ones are resolved first, the rest is sent."""
     ended = [*overtaken(hub, claim, began=began), *needless(hub, claim)]
     claim = without(claim, ended)
     gone = forgotten(hub, claim)
@@ -136,7 +136,7 @@ def work(hub: Hub, destination: Destination[Any], claim: Claim, *, began: dateti
 
 
 def overtaken(hub: Hub, claim: Claim, *, began: datetime) -> list[Settlement]:
-    """Of claimed rows that were sent before, those whose record was written anew meanwhile: they end here.
+    """End those claimed rows that were sent before and have a record that was written again since.
 
     A dead letter holds nothing back, so a newer payload may have landed before a person lets the older one go on.
     """
@@ -146,13 +146,13 @@ def overtaken(hub: Hub, claim: Claim, *, began: datetime) -> list[Settlement]:
 
 
 def without(claim: Claim, ended: Sequence[Settlement]) -> Claim:
-    """The claim without those of its deliveries that have ended."""
+    """Return the claim without those of its deliveries that have ended."""
     ids = {one.id for one in ended}
     return claim._replace(deliveries=tuple(one for one in claim.deliveries if one.id not in ids))
 
 
 def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Delivery]) -> dict[int, Outcome]:
-    """One outcome a delivery, whatever the plugin does: an error that it raises counts for those without an outcome."""
+    """Return one outcome a delivery, whatever the plugin does: an error that it raises counts for those without an outcome."""
     raised: ConnectorError = Uncertain("the plugin gave no outcome for this record")
     outcomes: dict[int, Outcome] = {}
     try:
@@ -174,7 +174,7 @@ def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Del
 
 
 def pause_if_asked(hub: Hub, name: str, errors: Sequence[ConnectorError | None]) -> None:
-    """Refused credentials, a closed door and exceeded limits pause the whole connection: the next batch would fare no better."""
+    """Pause the connection after refused credentials, a closed door or exceeded limits: the next batch would fare no better."""
     for error in errors:
         until = _paused_until(hub.now(), error)
         if until is not None:

@@ -13,7 +13,7 @@ import structlog
 from msgspec.structs import replace
 
 from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, without
-from hub.core.errors import ConfigError, Conflict, HubError
+from hub.core.errors import Conflict, HubError
 from hub.core.keys import digest
 from hub.core.ledger import MAYBE_THERE, Need
 from hub.core.model import Planned, Record, Tombstone
@@ -24,6 +24,7 @@ from hub.flow.erase.retention import forget_quotes
 from hub.flow.erase.told import Told, ask_plugins
 from hub.runtime import Hub
 from hub.store import Connection
+from hub.store.database import Also
 from hub.store.erasures import ERASED, Sent
 from hub.store.ledger.outbox import GONE
 
@@ -48,7 +49,7 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told:
         return []
     own = [row for row in fall.rows if fall.takes(row)]
     kept = _stop(hub, conn, fall, own, told=told)
-    _plan_tombstones(hub, fall, own)
+    _plan_tombstones(fall, own, told)
     _correct(hub, conn, fall, [row for row in fall.rows if not fall.takes(row)])
     _plan(hub, conn, fall.planned, now=now)
     _tell(hub, conn, fall, told)
@@ -96,31 +97,28 @@ def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, told: 
 def _is_doubt(hub: Hub, row: Sent, told: Told) -> bool:
     """Return True if the engine must find out first if a row is there: one that a person lets go on after a doubt goes on.
 
-    A doubt that was left to a person is looked into again where the hub itself can: an erasure does not wait for one.
+    A doubt that was left to a person is looked into again if the hub itself can: an erasure does not wait for one.
     """
     if row.operation == "upsert" or row.destination not in hub.settings.destinations:
         return False
     return row.was_let_go or (row.state == "review" and row.was_sent and told.can_be_found(row))
 
 
-def _plan_tombstones(hub: Hub, fall: Fall, own: Sequence[Sent]) -> None:
-    """A tombstone for each record that is, or may be, at a destination."""
-    reasons: dict[str, str] = {}
+def _plan_tombstones(fall: Fall, own: Sequence[Sent], told: Told) -> None:
+    """Plan a tombstone for each record that is, or may be, at a destination."""
     seen: set[tuple[str, str, str, str]] = set()
     for row in reversed(own):
         target = (row.destination, row.object, row.record_key, row.operation)
         if target in seen or not _may_be_there(row):
             continue
         seen.add(target)
-        if row.destination not in reasons:
-            reasons[row.destination] = cannot_take_back(hub, row.destination)
-        reason = reasons[row.destination]
+        reason = _cannot_take_back(row.destination, told)
         item = Planned(_tombstone(row), row.signal_key or row.record_key, row.rule or "")
         fall.planned.append(item._replace(state="dead", error={"message": reason}) if reason else item)
 
 
 def _may_be_there(row: Sent) -> bool:
-    """An upsert finds its record by key whatever became of the attempt; anything else may be there if nobody denied it."""
+    """Return True if a record may be there: an upsert finds it by key after any attempt; anything else, unless it was denied."""
     if row.state == "review" and not row.was_sent:
         return False
     is_there = row.state in MAYBE_THERE or row.was_let_go or row.remote_id is not None
@@ -143,16 +141,10 @@ def _tombstone(row: Sent) -> Record:
     )
 
 
-def cannot_take_back(hub: Hub, name: str) -> str:
-    """Why a destination cannot be asked to take something back; "" where it can."""
-    section = hub.settings.destinations.get(name)
-    if section is None:
-        return f"cannot be taken back there: the destination '{name}' is not configured any more"
-    try:
-        able = "tombstone" in hub.registry.destination(section.plugin).capabilities
-    except ConfigError:  # its plugin is broken now: the row waits like any other
-        return ""
-    return "" if able else f"cannot be taken back there: {section.plugin} cannot delete. Do it by hand"
+def _cannot_take_back(name: str, told: Told) -> str:
+    """Return why a destination cannot be asked to take something back, "" if it can."""
+    gone = f"cannot be taken back there: the destination '{name}' is not configured any more"
+    return told.unable.get(name, gone)
 
 
 def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> None:
@@ -172,7 +164,7 @@ def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> 
         elif empty:
             record = replace(_tombstone(newest), operation=newest.operation, fields=empty)
             record = replace(record, stable=f"{ERASED}:{digest(newest.record_key, str(newest.seq))}")
-            # Told by a signal that falls, or nobody would find its receipt.
+            # Told by a signal that falls, or its receipt would not be found.
             cause = last.signal_key if last.signal_key in fall.reasons else next(iter(fall.said), last.signal_key)
             fall.planned.append(Planned(record, cause or "", last.rule or ""))
         changed = [row._replace(fields=bare[row.id]) for row in rows if bare[row.id] != row.fields]
@@ -215,7 +207,7 @@ def _blank(hub: Hub, conn: Connection, fall: Fall) -> None:
 
 
 def finish(hub: Hub, *, slice_s: float = 1.0) -> int:
-    """Close erasures whose last receipt is in, for a time slice; what answers said meanwhile is emptied too. Returns how many."""
+    """Close erasures whose last receipt is in, for a time slice; redact what answers have said since. Return how many."""
     end, done = monotonic() + slice_s, 0
     while True:
         with hub.store.database.read() as conn:
@@ -239,27 +231,30 @@ def _gone(hub: Hub, conn: Connection, keys: Sequence[str]) -> list[Sent]:
 # ------------------------------------------------------------------------------------------------------------- requests
 
 
-def erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
+def erase(hub: Hub, tombstones: Sequence[Tombstone], *, also: Also | None = None) -> list[str]:
     """Take back what these tombstones name, in transactions of its own, and ring; returns the destinations asked.
 
-    Raises HubError where the rows were being sent each time that it tried; what was taken back until then stays so.
+    `also` is called in the first transaction. Raises HubError if the rows were being sent each time that it tried; what was
+    taken back until then stays so.
     """
     if not tombstones:
         return []
     reached: dict[str, None] = {}
-    for part in (*_slices(hub, tombstones), tombstones):
-        reached.update(dict.fromkeys(_erase(hub, part)))
+    parts = list(_slices(hub, tombstones, also=also))
+    reached.update(dict.fromkeys(name for part in parts for name in _erase(hub, part)))
+    # What is much was begun by the slices, in whose first transaction the caller had its word.
+    reached.update(dict.fromkeys(_erase(hub, tombstones, also=None if parts else also)))
     return list(reached)
 
 
 def lighten(hub: Hub, tombstones: Sequence[Tombstone]) -> None:
-    """Take back the most of it where it is much: others who want to write would else wait too long for one transaction."""
+    """Take back the most of it if it is much: others who want to write would else wait too long for one transaction."""
     for part in _slices(hub, tombstones):
         _erase(hub, part)
 
 
-def _slices(hub: Hub, tombstones: Sequence[Tombstone]) -> Iterator[list[Tombstone]]:
-    """The signals that fall with these tombstones, some at a time; none where they are few."""
+def _slices(hub: Hub, tombstones: Sequence[Tombstone], *, also: Also | None = None) -> Iterator[list[Tombstone]]:
+    """Yield the signals that fall with these tombstones, some at a time; none if they are few."""
     stones = {stone.key: stone for stone in tombstones}
     if not stones:
         return
@@ -270,22 +265,26 @@ def _slices(hub: Hub, tombstones: Sequence[Tombstone]) -> Iterator[list[Tombston
     if len(keys) > SLICE:
         with hub.store.database.write() as conn:
             hub.store.signals.bury(conn, (stones[author] for author in dict.fromkeys(theirs.values())))
+            if also is not None:
+                also(conn)
         yield from ([falling[key] for key in keys[at : at + SLICE]] for at in range(0, len(keys), SLICE))
 
 
-def _erase(hub: Hub, tombstones: Sequence[Tombstone]) -> list[str]:
+def _erase(hub: Hub, tombstones: Sequence[Tombstone], *, also: Also | None = None) -> list[str]:
     for attempt in range(TRIES):
         told = ask_plugins(hub, tombstones, everything=attempt > 0)
         with suppress(Conflict):
-            reached = take_back_alone(hub, tombstones, told)
+            reached = take_back_alone(hub, tombstones, told, also=also)
             for name in reached:
                 hub.bell.ring("deliver", name)
             return reached
     raise HubError("what is to be erased is being sent just now: try again in a moment")
 
 
-def take_back_alone(hub: Hub, tombstones: Sequence[Tombstone], told: Told) -> list[str]:
+def take_back_alone(hub: Hub, tombstones: Sequence[Tombstone], told: Told, *, also: Also | None = None) -> list[str]:
     """Try `take_back` once, in a transaction of its own. Raises Conflict as it does: nothing is changed then."""
     with hub.store.database.write() as conn:
         hub.store.threads.take_turns(conn, alone=True)
+        if also is not None:
+            also(conn)
         return take_back(hub, conn, tombstones, told)

@@ -33,16 +33,16 @@ class Fall:
     planned: list[Planned] = field(default_factory=list)
 
     def words(self, key: str | None) -> tuple[str, ...]:
-        """What a signal said."""
+        """Return what a signal said."""
         signal = self.said.get(key or "")
         return words_of(signal) if signal else ()
 
     def why(self, row: Sent) -> TombstoneReason:
-        """The reason for which a row is taken back."""
+        """Return the reason for which a row is taken back."""
         return self.reasons.get(row.signal_key or "") or self.reasons[row.record_key]
 
     def takes(self, row: Sent) -> bool:
-        """Whether the whole record goes, and not only what it quotes."""
+        """Return True if the whole record goes, and not only what it quotes."""
         is_theirs = Need.read(row.provides).kind == "author" and row.record_key in self.people
         return is_theirs or is_own(row.provides, row.operation)
 
@@ -77,7 +77,7 @@ def look_up(hub: Hub, conn: Connection, stones: Stones) -> Fall:
 
 
 def _kin(hub: Hub, conn: Connection, writers: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The people and accounts behind these authors, and all authors behind whom those stand."""
+    """Return the people and accounts behind these authors, and all authors who are linked to those."""
     behind = hub.store.people.behind(conn, sorted(writers)).values()
     accounts = sorted({one.account_key for one in behind if one.account_key})
     staff = [key for keys in hub.store.people.of_accounts(conn, accounts).values() for key in keys]

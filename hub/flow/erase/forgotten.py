@@ -12,7 +12,7 @@ NEVER_THERE = "there was nothing to take back: it never came there"
 
 
 def forgotten(hub: Hub, claim: Claim) -> frozenset[int]:
-    """The rows of a claim that fell with their signal or author since they were planned."""
+    """Return the rows of a claim that fell with their signal or author since they were planned."""
     if claim.operation not in RECORDS:
         return frozenset()
     keys = {key for one in claim.deliveries for key in (one.signal_key, one.record_key) if key}
@@ -29,7 +29,7 @@ def _is_forgotten(one: Delivery, claim: Claim, gone: frozenset[str]) -> bool:
 
 
 def end_forgotten(hub: Hub, claim: Claim, ids: frozenset[int]) -> list[Settlement]:
-    """How those of a claim end that are not sent; a ticket among them no longer counts for its conversation."""
+    """Settle those of a claim that are not sent; a ticket among them no longer counts for its conversation."""
     fallen = [one.id for one in claim.deliveries if one.id in ids]
     if claim.operation != "create":
         return [Settlement(id_, "superseded", burns=False) for id_ in fallen]
@@ -39,7 +39,7 @@ def end_forgotten(hub: Hub, claim: Claim, ids: frozenset[int]) -> list[Settlemen
 
 
 def needless(hub: Hub, claim: Claim) -> list[Settlement]:
-    """The tombstones of a claim whose record was never there, as the hub found out, or a person said, since they were planned.
+    """End the tombstones of a claim that turned out, by the hub or a person, to have no record, since they were planned.
 
     An upsert may be there whatever became of it, and is found by its key.
     """

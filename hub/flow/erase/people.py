@@ -1,4 +1,4 @@
-"""People behind authors: forgotten with them, and records that are theirs from now on."""
+"""People behind authors: forgotten with them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hub.store.erasures import Sent
 
 
 def forget_people(hub: Hub, conn: Connection, author_keys: Sequence[str], rows: Sequence[Sent]) -> None:
-    """Forget who was behind erased authors, where nobody else is: here and in the ledger's `rows`, of all their kin.
+    """Forget the people who have no author but erased ones: here and in the ledger's `rows`, of all their kin.
 
     Records that are there are for the people who work with them; what was never sent is not sent any more. Raises Conflict
     if a row is being sent.
@@ -24,13 +24,3 @@ def forget_people(hub: Hub, conn: Connection, author_keys: Sequence[str], rows: 
     hub.store.erasures.stop(conn, waiting, "superseded", now=hub.now())
     open_ = [row for row in theirs if row.state in OPEN and row.id not in waiting]
     hub.store.erasures.blank_ledger(conn, [row for row in theirs if row not in open_])
-
-
-def adopt(hub: Hub, author_key: str, person_key: str) -> int:
-    """Let records that an author has already be the linked person's, where mappings write those by person; returns how many.
-
-    Else the person's first record would stand beside the author's.
-    """
-    mappings = ((name, one.spec) for (name, _), one in hub.book.mappings.items())
-    places = {(name, spec.object) for name, spec in mappings if spec.keyed_by == "person"}
-    return hub.store.references.adopt(author_key, person_key, places)

@@ -1,4 +1,4 @@
-"""Posts are looked at again: whether they are still there, and whether they may be kept any longer."""
+"""Posts are looked at again: are they still there, and may they be kept any longer?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHORTEST = timedelta(minutes=1)
 
 
 class Checked(NamedTuple):
-    """How many posts were looked for, how many of them are gone, how many may not be kept any longer; whether some wait."""
+    """How many posts were looked for, how many of them are gone, how many may not be kept any longer; True if some wait."""
 
     asked: int = 0
     gone: int = 0
@@ -35,13 +35,13 @@ class Checked(NamedTuple):
 
 
 def recheck_lanes(hub: Hub) -> list[str]:
-    """The names under which the enabled sources' rechecks are scheduled."""
+    """Return the names under which the enabled sources' rechecks are scheduled."""
     sources = hub.settings.sources
     return [str(Lane("recheck", name)) for name, section in sources.items() if section.enabled and has_duty(hub, name)]
 
 
 def recheck_due(hub: Hub, lane: str, *, slice_s: float = SLICE_S) -> Checked | None:
-    """Look at a source's posts whose turn it is, at once again where some are left; None where another does, or none is due."""
+    """Recheck a source's posts that are due, at once again if some are left; None if another does, or none is due."""
     name = Lane.of_cursor(lane).name
     leased = hub.store.cursors.claim(lane, now=hub.now())
     if leased is None:
@@ -65,7 +65,7 @@ def recheck_due(hub: Hub, lane: str, *, slice_s: float = SLICE_S) -> Checked | N
 
 
 def _pace(hub: Hub, name: str) -> tuple[timedelta, timedelta]:
-    """The pause between two rechecks, and how long ago a post was looked for whose turn it is.
+    """Return the pause between two rechecks, and the age of the last look at which a post is due again.
 
     A post is looked for at the latest when half of the time has passed in which a deletion must follow.
     """
@@ -79,7 +79,7 @@ def _pace(hub: Hub, name: str) -> tuple[timedelta, timedelta]:
 def recheck(
     hub: Hub, name: str, *, before: datetime, since: datetime | None = None, slice_s: float | None = None
 ) -> Checked:
-    """Look for posts that nobody looked for since `before`, the longest unchecked first; what is gone is taken back.
+    """Look for posts that were not looked for since `before`, the longest unchecked first; what is gone is taken back.
 
     `since` leaves out posts that came before. Raises the source's ConnectorError; what was done until then is kept.
     """
@@ -101,7 +101,7 @@ def recheck(
 
 
 def _ask(hub: Hub, name: str, source: Source[Any], keys: Sequence[str]) -> list[Tombstone]:
-    """The tombstones of those that are gone; a source's word counts for what it was asked only."""
+    """Return the tombstones of those that are gone; a source's word counts for what it was asked only."""
     with hub.store.database.read() as conn:
         signals = hub.store.threads.of(conn, keys)
     found = source.recheck(hub.source_context(name), [signals[key] for key in keys if key in signals])
@@ -109,7 +109,7 @@ def _ask(hub: Hub, name: str, source: Source[Any], keys: Sequence[str]) -> list[
 
 
 def expire(hub: Hub, name: str) -> int:
-    """Take back what a source's terms forbid to keep any longer; returns how many posts."""
+    """Take back what a source's terms forbid to keep any longer; return how many posts."""
     keep = hub.source(name).compliance.keep
     if keep is None:
         return 0
@@ -134,6 +134,6 @@ def has_duty(hub: Hub, name: str) -> bool:
         return False
     try:
         source = hub.source(name)
-    except ConfigError:  # told where the source is used
+    except ConfigError:  # told when the source is used
         return False
     return isinstance(source, Source) and (source.recheck_size > 0 or source.compliance.keep is not None)

@@ -23,9 +23,9 @@ def forget_quotes(
     people: Collection[str],
     words: Callable[[], Sequence[str]],
 ) -> None:
-    """What could not be read goes as a whole where it quotes posts that are gone, and so does the ground of a link.
+    """Empty unread calls that quote posts which are gone, and such grounds of links, as a whole.
 
-    `words` tells what they ever said; it is asked only where something may quote them.
+    `words` tells what they ever said; it is asked only if something may quote them.
     """
     marks = {*said, *people, *(one.url for one in said.values() if one.url)}
     bodies = hub.store.unread.bodies(conn)
@@ -36,11 +36,11 @@ def forget_quotes(
 
 
 def forget_unread(hub: Hub) -> int:
-    """Empty what was kept for as long as `hub.keep_unread` says; returns how many calls."""
+    """Empty what was kept for as long as `hub.keep_unread` says; return how many calls."""
     before, done = hub.now() - hub.settings.hub.keep_unread, 0
     while ids := hub.store.unread.older(before, limit=PAGE):
         with hub.store.database.write() as conn:
-            done += hub.store.unread.blank(conn, ids, note="nobody could read it in time: see hub.keep_unread")
+            done += hub.store.unread.blank(conn, ids, note="it could not be read in time: see hub.keep_unread")
     if done:
         log.warning("calls that could not be read were forgotten", rows=done)
     return done

@@ -27,11 +27,15 @@ Kind = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Told:
-    """What raw rows say, by id; of which kinds of records a destination can be asked; and the destinations that take notes."""
+    """What raw rows say, by id; of which kinds of records a destination can be asked; and the destinations that take notes.
+
+    `unable` says of each configured destination why it cannot be asked to take something back, "" if it can.
+    """
 
     words: Mapping[int, Words] = field(default_factory=dict)
     findable: Mapping[Kind, bool] = field(default_factory=dict)
     desks: frozenset[str] = frozenset()
+    unable: Mapping[str, str] = field(default_factory=dict)
 
     def with_batch(self, signals: Iterable[Signal]) -> Told:
         """Return the same with the words of a batch's own raw rows, which are stored in the same transaction."""
@@ -69,17 +73,17 @@ def ask_plugins(hub: Hub, tombstones: Sequence[Tombstone], *, everything: bool =
     """
     if not tombstones:
         return Told()
-    desks = desks_of(hub)
+    plain = Told(desks=desks_of(hub), unable={name: _why_unable(hub, name) for name in hub.settings.destinations})
     with hub.store.database.read() as conn:
         if not everything and not _is_known(hub, conn, [stone.key for stone in tombstones]):
-            return Told(desks=desks)
+            return plain
         fall = look_up(hub, conn, falling(hub.store, conn, tombstones))
         own = [row for row in fall.rows if fall.takes(row)]
         quoted = fall.said if everything or _may_be_quoted(hub, conn, fall) else _waiting(hub, conn, own)
         raws = {id_: raw for key in quoted for id_, raw in hub.store.erasures.seen(conn, key).items()}
     kinds = {_kind(row) for row in own if row.state == "review" and row.was_sent}
     words = {id_: _read(hub, raw) for id_, raw in raws.items()}
-    return Told(words, {kind: _can_look_up(hub, kind) for kind in kinds}, desks)
+    return replace(plain, words=words, findable={kind: _can_look_up(hub, kind) for kind in kinds})
 
 
 def _is_known(hub: Hub, conn: Connection, keys: Sequence[str]) -> bool:
@@ -108,6 +112,15 @@ def _read(hub: Hub, raw: RawItem) -> Words:
         return {}
     signals = said.signals if isinstance(said, Translated) else ()
     return {one.key: words_of(normalise(one)) for one in signals}
+
+
+def _why_unable(hub: Hub, name: str) -> str:
+    plugin = hub.settings.destinations[name].plugin
+    try:
+        able = "tombstone" in hub.registry.destination(plugin).capabilities
+    except ConfigError:  # its plugin is broken now: the row waits like any other
+        return ""
+    return "" if able else f"cannot be taken back there: {plugin} cannot delete. Do it by hand"
 
 
 def _can_look_up(hub: Hub, kind: Kind) -> bool:

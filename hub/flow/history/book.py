@@ -22,7 +22,7 @@ T = TypeVar("T")
 def candidate(
     hub: Hub, *, rules: Path | None = None, topics: Path | None = None, mappings: Path | None = None
 ) -> Rulebook:
-    """The book with some of its files replaced; None leaves the configuration's own.
+    """Return the book with some of its files replaced; None leaves the configuration's own.
 
     `mappings` is a folder as `files.mappings` is (DESTINATION/NAME.toml); its mappings are laid over those that are active.
     Raises ConfigError with all problems of all files.
@@ -44,7 +44,7 @@ def candidate(
 
 
 def _absent(rules: Path | None, topics: Path | None, mappings: Path | None) -> list[Problem]:
-    """What was named and is not there: an absent rules file would else count as an empty one."""
+    """Return what was named and is not there: an absent rules file would else count as an empty one."""
     files = [
         Problem(str(file), "", "there is no such file")
         for file in (rules, topics)
@@ -81,7 +81,7 @@ def _mappings(
 def _laid_over(
     hub: Hub, folder: Path | None, name: str, found: list[Problem]
 ) -> Iterator[tuple[Path, dict[str, MappingSpec]]]:
-    """The mappings of a folder for one destination: those of its plugin, then its own."""
+    """Yield the mappings of a folder for one destination: those of its plugin, then its own."""
     if folder is not None:
         for place in dict.fromkeys((folder / hub.settings.destinations[name].plugin, folder / name)):
             yield place, _try(found, partial(own_mappings, place)) or {}

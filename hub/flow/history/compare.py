@@ -18,7 +18,7 @@ from hub.store.history import History, Latest, Target
 from hub.store.ledger.outbox import GONE, ONCE_ONLY
 
 Kind = Literal["new", "changed", "same", "kept", "deleted", "newer", "gone"]
-"""`kept`: it would be another, but a ticket or comment is made once. `deleted`: somebody deleted it at the destination, and
+"""`kept`: it would be another, but a ticket or comment is made once. `deleted`: it was deleted at the destination, and
 only something new makes another. `newer`: it was written while the run went on."""
 PART = 500
 SENT: frozenset[Kind] = frozenset({"new", "changed"})
@@ -75,7 +75,7 @@ class Comparison:
         self.note_gone()
 
     def judge(self, conn: Any, part: Sequence[Wish]) -> list[tuple[Wish, Kind, Latest | None]]:
-        """What each wish is beside the ledger's newest row of its record, in the caller's transaction."""
+        """Return what each wish is beside the ledger's newest row of its record, in the caller's transaction."""
         latest = self.history.latest(conn, [wish.record.key for wish in part])
         created = [wish.record for wish in part if wish.record.operation == "create"]
         there = self.history.provided(conn, [(one.destination, one.provides) for one in created])
@@ -110,7 +110,7 @@ class Comparison:
         )
 
     def note_gone(self) -> None:
-        """Count records of the ledger that these signals asked for once and nobody asks for now."""
+        """Count records of the ledger that these signals asked for once and that no signal asks for now."""
         for targets in self.wishes.unmade(size=PART):
             with self.hub.store.database.read() as conn:
                 latest = self.history.latest(conn, [target.record_key for target in targets])
@@ -137,7 +137,7 @@ class Comparison:
 
 
 def parts(wishes: Wishes) -> Iterator[list[Wish]]:
-    """The wishes in the order in which they may be sent, some at a time."""
+    """Yield the wishes in the order in which they may be sent, some at a time."""
     after = 0
     while part := wishes.wanted(after=after, limit=PART):
         yield part
@@ -145,7 +145,7 @@ def parts(wishes: Wishes) -> Iterator[list[Wish]]:
 
 
 def planned(wish: Wish) -> Planned:
-    """A wish as the outbox takes it."""
+    """Return a wish as the outbox takes it."""
     return Planned(wish.record, wish.signal, wish.rule)
 
 

@@ -30,7 +30,7 @@ class Amount(msgspec.Struct, frozen=True):
     money: float | None = None
 
     def times(self, factor: float) -> Amount:
-        """So many times as much."""
+        """Multiply it."""
         return Amount(
             round(self.records * factor, 3),
             round(self.calls * factor, 3),
@@ -82,7 +82,7 @@ class _Bills:
 
 
 def calls_of(hub: Hub, destination: str, object_: str, operation: str, *, count: int) -> int:
-    """How many calls a destination needs for so many records at once, by its own word or in full batches.
+    """Return how many calls a destination needs for so many records at once, by its own word or in full batches.
 
     A destination that is no longer there, and a source that answers, take one record a call.
     """
@@ -90,13 +90,13 @@ def calls_of(hub: Hub, destination: str, object_: str, operation: str, *, count:
         return max(count, 0)
     try:
         made = hub.destination(destination)
-    except ConfigError:  # a secret that is not here does not keep anybody from counting
+    except ConfigError:  # what is sent can be counted without a secret
         return count
     return made.calls_of(object_, operation, count)
 
 
 def cost_of_run(hub: Hub, run: Run) -> Cost:
-    """What sending the differences of a run costs, and a month of living with its rules and mappings."""
+    """Return what sending the differences of a run costs, and a month of living with its rules and mappings."""
     differing: Counter[Group] = Counter()
     for (group, kind), count in run.comparison.counts.items():
         if kind in SENT:
@@ -114,7 +114,7 @@ def cost_of_run(hub: Hub, run: Run) -> Cost:
 
 
 def cost_of_past(hub: Hub, since: datetime | None) -> Cost:
-    """What was really sent and taken since then (None: ever), by the attempts of the ledger and the raw items."""
+    """Return the cost of what was really sent and taken since then (None: ever), by the attempts and the raw items."""
     history = History(hub.store.database)
     bills = tuple(_of_batch(hub, one) for one in history.called(since))
     start = max((one for one in (since, history.began()) if one is not None), default=None)
@@ -126,7 +126,7 @@ def _days(start: datetime | None, end: datetime) -> float:
 
 
 def _in_batches(hub: Hub, counts: Mapping[Group, int]) -> Iterable[Bill]:
-    """Records of a kind go out together, whoever asked: each has its share of the calls."""
+    """Share the calls of a kind among its records, whichever rule asked: they go out together."""
     kinds: Counter[tuple[str, str, str]] = Counter()
     for group, count in counts.items():
         kinds[group.destination, group.object, group.operation] += count
@@ -174,7 +174,7 @@ def _priced(items: Mapping[str, int], prices: Mapping[str, float]) -> dict[str, 
 def _sum(
     bills: Iterable[Bill], name: str, prices: Mapping[str, float], items: Mapping[str, Amount]
 ) -> dict[str, Amount]:
-    """Amounts by destination, source or rule, or all in one; money is None where nothing of it has a price."""
+    """Sum amounts by destination, source or rule, or all in one; money is None if nothing of it has a price."""
     found: dict[str, list[Amount]] = defaultdict(list)
     for source, amount in items.items():
         found["all" if name == "all" else source].append(amount)

@@ -34,7 +34,7 @@ CREATE TABLE failures (destination TEXT, mapping TEXT, rule TEXT, field TEXT, re
 CREATE TABLE told (signal TEXT PRIMARY KEY, raw INTEGER, trace TEXT, matched INTEGER) WITHOUT ROWID;
 CREATE TABLE differences (ordinal INTEGER PRIMARY KEY, kind TEXT, body BLOB);
 """
-# The last one who asks has it, as in the ledger; and beside it the one whose raw item is the newest: an edit comes after
+# The last signal that asks has it, as in the ledger; and beside it the one with the newest raw item: an edit comes after
 # signals that were stored after its first version.
 _ASK = """
 INSERT INTO wishes (target, destination, object, operation, record, stable, signal, source, rule, wanted, writes,
@@ -61,7 +61,7 @@ class Asked(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """A record as the run leaves it. `late` is (signal, stable) of the one who asked with the newest raw item."""
+    """A record as the run leaves it. `late` is (signal, stable) of the asking signal with the newest raw item."""
 
     ordinal: int
     record: Record
@@ -125,7 +125,7 @@ class Wishes:
         self._db.execute("INSERT OR IGNORE INTO opened VALUES (?, ?, ?)", (conversation, destination, signal))
 
     def opened(self, conversations: Sequence[str]) -> dict[str, dict[str, str]]:
-        """Who opened the tickets of conversations in this run, by destination."""
+        """Return the signals that opened the tickets of conversations in this run, by destination."""
         found: dict[str, dict[str, str]] = {}
         for part in chunks(conversations):
             marks = ",".join("?" * len(part))
@@ -159,7 +159,7 @@ class Wishes:
     # --------------------------------------------------------------------------------------------------------- reading
 
     def wanted(self, *, after: int, limit: int) -> list[Wish]:
-        """The next wishes that the run was asked about, in the order in which they may be sent."""
+        """Return the next wishes that the run was asked about, in the order in which they may be sent."""
         query = """SELECT ordinal, record, signal, source, rule, late_signal, late_stable FROM wishes
             WHERE ordinal > ? AND wanted ORDER BY ordinal LIMIT ?"""
         return [
@@ -168,7 +168,7 @@ class Wishes:
         ]
 
     def unmade(self, *, size: int = 500) -> Iterator[list[Target]]:
-        """Records of the ledger that nobody asks for any more, in parts."""
+        """Yield records of the ledger that no signal asks for any more, in parts."""
         query = """SELECT DISTINCT target, destination, object, record_key, operation FROM made
             WHERE target NOT IN (SELECT target FROM wishes) AND target > ? ORDER BY target LIMIT ?"""
         last = b""
@@ -177,31 +177,31 @@ class Wishes:
             last = rows[-1][0]
 
     def has_made(self, target: Target, signal: str) -> bool:
-        """Whether the ledger has a record by a signal of this run."""
+        """Return True if the ledger has a record by a signal of this run."""
         query = "SELECT 1 FROM made WHERE target = ? AND signal = ?"
         return self._db.execute(query, (_digest(target), signal)).fetchone() is not None
 
     def count(self) -> int:
-        """How many wishes the run was asked about."""
+        """Count the wishes that the run was asked about."""
         return int(self._db.execute("SELECT count(*) FROM wishes WHERE wanted").fetchone()[0])
 
     def writes(self) -> list[tuple[str, str, str, str, str, int]]:
-        """(destination, object, operation, source, rule, writes): what living through this history would have sent."""
+        """Return (destination, object, operation, source, rule, writes): what living through this history would have sent."""
         query = """SELECT destination, object, operation, source, rule, sum(writes) FROM wishes
             WHERE wanted GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"""
         return self._db.execute(query).fetchall()
 
     def failures(self, limit: int) -> list[Failed]:
-        """The most frequent reasons why records cannot be made."""
+        """Return the most frequent reasons why records cannot be made."""
         query = "SELECT * FROM failures ORDER BY count DESC, destination, mapping, rule, field, reason LIMIT ?"
         return [Failed(*row) for row in self._db.execute(query, (limit,))]
 
     def failed(self) -> int:
-        """How many records cannot be made."""
+        """Count the records that cannot be made."""
         return int(self._db.execute("SELECT coalesce(sum(count), 0) FROM failures").fetchone()[0])
 
     def told(self, signals: Iterable[str]) -> dict[str, tuple[int, Trace, bool]]:
-        """The new traces of these signals: key to (raw row, trace, matched)."""
+        """Return the new traces of these signals: key to (raw row, trace, matched)."""
         query = "SELECT raw, trace, matched FROM told WHERE signal = ?"
         rows = ((key, self._db.execute(query, (key,)).fetchone()) for key in set(signals))
         return {key: (row[0], decode_trace(row[1]), bool(row[2])) for key, row in rows if row}
@@ -214,13 +214,13 @@ class Wishes:
         )
 
     def spooled(self) -> Iterator[dict[str, Any]]:
-        """The differences that were kept, kind by kind."""
+        """Yield the differences that were kept, kind by kind."""
         for row in self._db.execute("SELECT body FROM differences ORDER BY kind, ordinal"):
             yield msgspec.json.decode(row[0])
 
 
 def target_of(record: Record) -> Target:
-    """What tells a record apart in the ledger."""
+    """Return what tells a record apart in the ledger."""
     return Target(record.destination, record.object, record.key, record.operation)
 
 
@@ -232,5 +232,5 @@ def _row(one: Asked) -> tuple[Any, ...]:
 
 
 def _digest(target: Target) -> bytes:
-    """A target in 16 bytes: an index over the words themselves would be as large as the records."""
+    """Digest a target to 16 bytes: an index over the words themselves would be as large as the records."""
     return blake2b("\x1f".join(target).encode("utf-8", "replace"), digest_size=16).digest()

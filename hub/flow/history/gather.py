@@ -36,7 +36,7 @@ class Wanted:
     mappings: frozenset[tuple[str, str]] | None = None
 
     def holds(self, *, source: str, rule: str, mapping: tuple[str, str]) -> bool:
-        """Whether a record is asked about: by its signal's source, the rule that asks, and (destination, mapping)."""
+        """Return True if a record is asked about: by its signal's source, the rule that asks, and (destination, mapping)."""
         fits = self.source in (None, source) and self.rule in (None, rule)
         return fits and (self.mappings is None or mapping in self.mappings)
 
@@ -76,7 +76,7 @@ class Reader:
         self._sources: dict[tuple[str, str], Source[Any] | None] = {}
 
     def read(self, stored: Stored) -> Past:
-        """The signal as the plugin reads it today; as it was stored where its raw item cannot be read any more."""
+        """Return the signal as the plugin reads it today; as it was stored if its raw item cannot be read any more."""
         kept = stored.trace
         signal = stored.signal
         if stored.raw is not None:
@@ -100,7 +100,7 @@ class Reader:
         return found or self._unread(f"{raw.plugin}: it does not give this signal any more")
 
     def _unread(self, reason: str) -> Signal | None:
-        """Nothing, counted with its reason (of the first REASONS ones)."""
+        """Count what could not be read, with its reason (of the first REASONS ones); return None."""
         self.gathered.unreadable += 1
         reasons = self.gathered.reasons
         if reason in reasons or len(reasons) < REASONS:
@@ -118,7 +118,7 @@ class Reader:
 
 
 def _of_its_day(fresh: Signal, stored: Stored) -> Signal:
-    """A signal read again, with what belongs to the moment when it was decided, and what the hub found out about it."""
+    """Return a signal read again, with what belongs to the moment of its decision, and what the hub found out about it."""
     then = stored.signal
     moment = {
         "conversation_key": then.conversation_key,
@@ -207,7 +207,7 @@ def _batches(history: History, scope: Scope) -> Iterator[list[Stored]]:
 
 
 def _still_asked(book: Rulebook, history: History, pasts: Sequence[Past]) -> Iterator[tuple[Target, str]]:
-    """The records that the ledger has by these signals; not those which an edit had taken back or moved already."""
+    """Yield the records that the ledger has by these signals; not those which an edit had taken back or moved already."""
     signals = {one.signal.key: one for one in pasts}
     for made in history.made_by(list(signals)):
         past = signals[made.signal]
@@ -216,7 +216,7 @@ def _still_asked(book: Rulebook, history: History, pasts: Sequence[Past]) -> Ite
 
 
 def _is_its(made: Made, past: Past, book: Rulebook) -> bool:
-    """Whether a record is still one of the signal as it was decided last: under its key, and not forbidden since."""
+    """Return True if a record is still one of the signal as it was decided last: under its key, and not forbidden since."""
     signal, kept = past.stored.signal, past.kept
     keys = {"author": signal.author_key, "conversation": signal.conversation_key or signal.key}
     keys |= {"person": (kept.person or {}).get("key"), "account": (kept.account or {}).get("key")}
@@ -228,7 +228,7 @@ def _is_its(made: Made, past: Past, book: Rulebook) -> bool:
 
 
 def closure(book: Rulebook, mapping: str) -> frozenset[tuple[str, str]]:
-    """A mapping of any destination, what it requires, what follows it, and what it follows: none lands without the other."""
+    """Return a mapping of any destination, what it requires, what follows it, and what it follows: all must land together."""
     found: set[tuple[str, str]] = set()
     waiting = [name for name in book.mappings if name[1] == mapping or "/".join(name) == mapping]
     while waiting:

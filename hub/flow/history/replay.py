@@ -14,6 +14,7 @@ from hub.flow.history.compare import SENT, Comparison, parts, planned
 from hub.flow.history.desired import Wish, Wishes
 from hub.flow.history.gather import Gathered, Gathering, Wanted
 from hub.runtime import Hub, book_versions
+from hub.store.database import Also
 from hub.store.history import History, Scope, Span
 
 TRIES = 5
@@ -23,31 +24,31 @@ class Progress(Protocol):
     """Who is told how far a run is."""
 
     def begin(self, step: str, total: int) -> None:
-        """A step of so many parts begins."""
+        """Begin a step of so many parts."""
 
     def advance(self, done: int) -> None:
-        """So many more of them are done."""
+        """Count so many more of them as done."""
 
     def end(self) -> None:
-        """All is done, and can be looked at."""
+        """End: all is done, and can be looked at."""
 
 
 class Silent(Progress):
-    """Tells nobody."""
+    """Tells of no progress."""
 
     def begin(self, step: str, total: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def advance(self, done: int) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def end(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 @dataclass
 class Run:
-    """A finished run: what was read, how it differs, and, where it was sent, how many deliveries were planned."""
+    """A finished run: what was read, how it differs, and, if it was sent, how many deliveries were planned."""
 
     book: Rulebook
     scope: Scope
@@ -67,12 +68,13 @@ def run(
     wanted: Wanted | None = None,
     show: int | None = 20,
     send: bool = False,
+    also: Also | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Run]:
     """Run history again under a book; the scratch file lives as long as the run is looked at.
 
     With `send` what differs is planned into the outbox, under the keys that the records have; a run that was interrupted is
-    begun again and finds what it planned already in the ledger.
+    begun again and finds what it planned already in the ledger. `also` is called in the first transaction that plans.
     """
     wanted, progress = wanted or Wanted(), progress or Silent()
     history, began = History(hub.store.database), hub.now()
@@ -87,7 +89,7 @@ def run(
         progress.begin("records", wishes.count())
         done = Run(book, scope, span, gathered, wishes, comparison)
         if send:
-            _send(hub, done, progress.advance)
+            _send(hub, done, progress.advance, also)
         else:
             comparison.look(progress.advance)
         progress.end()
@@ -96,10 +98,10 @@ def run(
         wishes.close()
 
 
-def _send(hub: Hub, run_: Run, progress: Callable[[int], None]) -> None:
+def _send(hub: Hub, run_: Run, progress: Callable[[int], None], also: Also | None) -> None:
     hub.store.connections.remember_versions(book_versions(run_.book), now=hub.now())
     for part in parts(run_.wishes):
-        destinations = _plan(hub, run_, part)
+        destinations = _plan(hub, run_, part, None if run_.planned else also)
         run_.planned += sum(destinations.values())
         for name in destinations:
             hub.bell.ring("deliver", name)
@@ -107,15 +109,15 @@ def _send(hub: Hub, run_: Run, progress: Callable[[int], None]) -> None:
     run_.comparison.note_gone()
 
 
-def _plan(hub: Hub, run_: Run, part: Sequence[Wish]) -> dict[str, int]:
+def _plan(hub: Hub, run_: Run, part: Sequence[Wish], also: Also | None) -> dict[str, int]:
     """Plan what differs of a part in one transaction, with the traces that go with it; counts by destination."""
     for _ in range(TRIES):
         with suppress(Conflict):
-            return _try_to_plan(hub, run_, part)
+            return _try_to_plan(hub, run_, part, also)
     raise HubError(f"a replay was overtaken {TRIES} times: run it again, it goes on where it stopped")
 
 
-def _try_to_plan(hub: Hub, run_: Run, part: Sequence[Wish]) -> dict[str, int]:
+def _try_to_plan(hub: Hub, run_: Run, part: Sequence[Wish], also: Also | None) -> dict[str, int]:
     store, comparison = hub.store, run_.comparison
     counts: dict[str, int] = {}
     with store.database.write() as conn:
@@ -125,6 +127,8 @@ def _try_to_plan(hub: Hub, run_: Run, part: Sequence[Wish]) -> dict[str, int]:
         sent = [wish for wish, kind, _ in judged if kind in SENT]
         _unless(store.outbox.plan(conn, [planned(wish) for wish in sent], now=hub.now()))
         comparison.history.retell(conn, run_.wishes.told(wish.signal for wish in sent))
+        if sent and also is not None:
+            also(conn)
     comparison.note(judged)
     for wish in sent:
         counts[wish.record.destination] = counts.get(wish.record.destination, 0) + 1

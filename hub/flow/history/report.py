@@ -33,7 +33,7 @@ class Line(msgspec.Struct, frozen=True):
 class Report(msgspec.Struct, frozen=True):
     """A run: signals decided again, `otherwise` than on their day, `left_out` (gone), `unreadable` (taken as stored).
 
-    `planned` counts the deliveries of a replay that was sent, None where nothing is to be sent.
+    `planned` counts the deliveries of a replay that was sent, None if nothing is to be sent.
     """
 
     since: datetime | None
@@ -52,12 +52,12 @@ class Report(msgspec.Struct, frozen=True):
 
     @property
     def differs(self) -> bool:
-        """Whether any record is not as the ledger has it."""
+        """True if any record is not as the ledger has it."""
         return any(line.new or line.changed or line.gone for line in self.records)
 
 
 def report(hub: Hub, run: Run, *, sent: bool = False) -> Report:
-    """What a run came to."""
+    """Report what a run came to."""
     return Report(
         since=run.scope.since,
         signals=run.gathered.signals,

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 
 
 def watched_destinations(hub: Hub) -> list[str]:
-    """The cursors of enabled destinations that are asked for changes: `destinations/NAME`."""
+    """Return the cursors of enabled destinations that are asked for changes: `destinations/NAME`."""
     return [str(Lane("changes", name)) for name in hub.settings.destinations if _can_tell(hub, name)]
 
 
@@ -29,7 +29,7 @@ def _can_tell(hub: Hub, name: str) -> bool:
 
 
 def poll_changes(hub: Hub, cursor_name: str, *, early: bool = False) -> int | None:
-    """Ask a destination for changes, page by page; None where it is not due, or somebody else asks. Returns how many were new."""
+    """Ask a destination for changes, page by page; None if it is not due, or another worker asks. Return how many were new."""
     name = Lane.of_cursor(cursor_name).name
     leased = hub.store.cursors.claim(cursor_name, now=hub.now(), early=early)
     if leased is None:
@@ -57,7 +57,7 @@ def _failed(hub: Hub, cursor_name: str, failure: HubError) -> datetime:
 
 
 def _take(hub: Hub, name: str, page: ChangePage, token: str) -> int:
-    """Store a page and its cursor in one transaction, then ring; returns how many changes were new."""
+    """Store a page and its cursor in one transaction, then ring; return how many changes were new."""
     like = RawItem(name, hub.destination(name).name, b"", hub.now(), "")
     with hub.store.database.write() as conn:
         if not hub.store.cursors.advance(conn, str(Lane("changes", name)), token, page.cursor, now=hub.now()):

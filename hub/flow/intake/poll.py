@@ -29,6 +29,7 @@ from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Page, PollingSource, Source
 from hub.store.cursors import Cursors
+from hub.store.database import Also
 
 log = structlog.get_logger(__name__)
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
@@ -38,17 +39,17 @@ T = TypeVar("T")
 
 
 def polling_sources(hub: Hub) -> list[str]:
-    """The enabled sources that are polled."""
+    """Return the enabled sources that are polled."""
     return [name for name in hub.settings.sources if isinstance(usable_source(hub, name), PollingSource)]
 
 
 def usable_source(hub: Hub, name: str) -> Source[Any] | None:
-    """An enabled source; None where it is off or cannot be had: told once, the others run on."""
+    """Return an enabled source; None if it is off or cannot be had: told once, the others run on."""
     return _usable(hub, f"sources.{name}", hub.source) if hub.settings.sources[name].enabled else None
 
 
 def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
-    """An enabled destination; None where it is off or cannot be had: told once, the others run on."""
+    """Return an enabled destination; None if it is off or cannot be had: told once, the others run on."""
     return _usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
 
 
@@ -64,7 +65,7 @@ def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
 
 
 def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
-    """Ask a source for what is new, page by page; None where it is not due or somebody else polls it.
+    """Ask a source for what is new, page by page; None if it is not due or another worker polls it.
 
     Each page and its cursor are committed together, so a kill between two pages loses nothing and repeats nothing.
     """
@@ -113,7 +114,7 @@ class _Held:
 
 
 def take(hub: Hub, name: str, page: Page, token: str) -> int:
-    """Store a page and its cursor in one transaction, then ring; returns how many items were new."""
+    """Store a page and its cursor in one transaction, then ring; return how many items were new."""
     with hub.store.database.write() as conn:
         if not hub.store.cursors.advance(conn, name, token, page.cursor, now=hub.now()):
             raise Retryable("another worker polls this source now")
@@ -126,12 +127,19 @@ def take(hub: Hub, name: str, page: Page, token: str) -> int:
     return taken
 
 
-def import_document(hub: Hub, file: Path, source_name: str) -> Iterator[int]:
-    """Take a document's items in as if the source had given them; yields how many were new, page by page."""
+def import_document(hub: Hub, file: Path, source_name: str, *, also: Also | None = None) -> Iterator[int]:
+    """Take a document's items in as if the source had given them; yields how many were new, page by page.
+
+    `also` is called in the transaction of the first page.
+    """
     source = hub.source(source_name)
     items = read_document(source, file.read_bytes(), source_name=source_name, now=hub.now())
     while part := list(islice(items, PAGE)):
-        taken = hub.store.inbox.add(part)
+        with hub.store.database.write() as conn:
+            taken = hub.store.inbox.add(part, conn=conn)
+            if also is not None:
+                also(conn)
+        also = None
         hub.bell.ring("process")
         yield taken
 
@@ -139,13 +147,13 @@ def import_document(hub: Hub, file: Path, source_name: str) -> Iterator[int]:
 def read_document(
     source: Source[Any], document: bytes, *, source_name: str, now: datetime, realm: str = ""
 ) -> Iterator[RawItem]:
-    """A document's payloads as raw items of a source."""
+    """Yield a document's payloads as raw items of a source."""
     for payload in source.unpack(document, realm):
         yield raw_item(source, payload, source_name=source_name, now=now, realm=realm)
 
 
 def raw_item(source: Source[Any], payload: bytes, *, source_name: str, now: datetime, realm: str = "") -> RawItem:
-    """A payload as a raw item; its digest serves where the plugin cannot name it."""
+    """Return a payload as a raw item; its digest serves if the plugin cannot name it."""
     try:
         external_id, revision = source.identify(payload)
     except TranslationError:
@@ -167,7 +175,7 @@ def _interval(hub: Hub, name: str, source: PollingSource[Any]) -> timedelta:
 
 
 def next_try(hub: Hub, name: str, failure: HubError) -> datetime:
-    """When to poll again after a failure: doubling from five seconds to an hour, never before the network said."""
+    """Return when to poll again after a failure: doubling from five seconds to an hour, never before the network said."""
     if isinstance(failure, QuotaExhausted) and failure.until is not None:
         return parked_until(failure, hub.now())
     failures = next((row["failures"] for row in hub.store.cursors.list() if row["source"] == name), 0)

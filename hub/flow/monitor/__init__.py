@@ -1,1 +1,1 @@
-"""What is wrong now, and who is told."""
+"""What is wrong now, and the alerts that tell people."""

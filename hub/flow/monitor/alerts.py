@@ -91,12 +91,12 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 def judge(snapshot: Snapshot, bounds: AlertsSection) -> list[Alert]:
-    """All that is wrong now, by the bounds of `[alerts]`."""
+    """Return all that is wrong now, by the bounds of `[alerts]`."""
     return [alert for finder in _FINDERS for alert in finder(snapshot, bounds)]
 
 
 def blocked(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
-    """Connections that a person must authorise again, destinations and sources."""
+    """Yield connections that a person must authorise again, destinations and sources."""
     reasons = {pause.name: pause.reason for pause in snapshot.pauses}
     for name, count in snapshot.blocked.items():
         why = f": {reasons[name]}" if reasons.get(name) else ""
@@ -107,21 +107,21 @@ def blocked(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
 
 
 def broken(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
-    """Open breakers: nobody is there."""
+    """Yield open breakers: the other side does not answer."""
     for pause in snapshot.pauses:
         if pause.state in ("open", "half-open"):
             yield Alert(f"breaker:{pause.name}", "critical", f"{pause.name} does not answer: {pause.reason}")
 
 
 def dying(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
-    """More dead letters than usual."""
+    """Yield destinations with more dead letters than usual."""
     for name, dead in snapshot.dead.items():
         if dead.hour >= bounds.dead_letters and dead.hour > RISING * dead.day / 24:
             yield Alert(f"dead:{name}", "warning", f"dead letters rise at {name}: {dead.hour} in the last hour")
 
 
 def scarce(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
-    """Quotas that are nearly used up."""
+    """Yield quotas that are nearly used up."""
     for name, usage in snapshot.usages.items():
         short = usage.resets_in is not None and usage.resets_in < SHORT_WINDOW_S
         if usage.limit > 0 and usage.used > bounds.quota * usage.limit and not short:
@@ -130,7 +130,7 @@ def scarce(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
 
 
 def silent(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
-    """Sources that are silent against their own rhythm."""
+    """Yield sources that are silent against their own rhythm."""
     for name, heard in snapshot.heard.items():
         if is_silent(heard.slots, heard.last, snapshot.now, floor=bounds.silence):
             text = (
@@ -140,7 +140,7 @@ def silent(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
 
 
 def failing(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
-    """Sources that cannot be read, time after time."""
+    """Yield sources that cannot be read, time after time."""
     for name, poll in snapshot.polls.items():
         if poll.failures >= FAILURES and not poll.error.startswith("Unauthorised"):
             text = f"the source {name} could not be read {poll.failures} times in a row: {poll.error}"
@@ -148,7 +148,7 @@ def failing(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
 
 
 def holding(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
-    """What waits for records that need a person, and what the valve let go."""
+    """Yield what waits for records that need a person, and what the valve let go."""
     for name, held in snapshot.held.items():
         if snapshot.now - held.since >= HELD_FOR:
             text = (
@@ -162,14 +162,14 @@ def holding(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
 
 
 def undecided(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
-    """Erasures that wait for a person: what must be forgotten may still be there."""
+    """Yield erasures that wait for a person: what must be forgotten may still be there."""
     for name, held in snapshot.erasing.items():
-        text = f"{held.waiting} erasures at {name} wait for a person: nobody can tell whether delivery {held.head} was made"
+        text = f"{held.waiting} erasures at {name} wait for a person: delivery {held.head} is in doubt"
         yield Alert(f"erasure:{name}", "critical", text)
 
 
 def lost(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
-    """Workers that have something to do and give no sign of life."""
+    """Yield workers that have something to do and give no sign of life."""
     for role in sorted(snapshot.due):
         beat = snapshot.beats.get(role)
         if (

@@ -1,7 +1,7 @@
 """The release valve: what waits too long, or in too great a number, behind a record that does not land is let go.
 
-A record waits for those that it needs (an author's record, a ticket), and for earlier versions of itself. Where such a record is
-dead or in doubt, nobody would ever see what waits behind it. The valve leaves that to a person, with the reason; what the
+A record waits for those that it needs (an author's record, a ticket), and for earlier versions of itself. If such a record is
+dead or in doubt, what waits behind it would never be seen. The valve leaves that to a person, with the reason; what the
 destination can hold without its author's record is sent without it. While a destination is away as a whole, all waits alike
 and the valve stays shut.
 """
@@ -27,7 +27,7 @@ FREE = ("upsert", "create")
 
 
 def open_valves(hub: Hub) -> int:
-    """Let go what waited too long; returns how many deliveries."""
+    """Let go what waited too long; return how many deliveries."""
     paused = hub.store.connections.paused(now=hub.now())
     return sum(open_valve(hub, name) for name in hub.settings.destinations if name not in paused and _stands(hub, name))
 
@@ -38,7 +38,7 @@ def _stands(hub: Hub, name: str) -> bool:
 
 
 def open_valve(hub: Hub, name: str) -> int:
-    """The same for one destination that answers."""
+    """Do the same for one destination that answers."""
     section, now = hub.settings.delivery, hub.now()
     done = give_way(hub, name)
     for head in hub.store.held.heads(name, now=now):
@@ -50,7 +50,7 @@ def open_valve(hub: Hub, name: str) -> int:
 
 
 def give_way(hub: Hub, name: str) -> int:
-    """Versions that failed give way to newer ones of the same record."""
+    """Let failed versions give way to newer ones of the same record."""
     now = hub.now()
     gone = hub.store.held.give_way(name, before=now - hub.settings.delivery.hold_for, now=now)
     if gone:
@@ -79,7 +79,7 @@ def let_go(hub: Hub, name: str, head: Head, waiting: Sequence[Waiting]) -> int:
 
 
 def reason(head: Head, section: DeliverySection) -> str:
-    """Why a delivery was left to a person."""
+    """Say why a delivery was left to a person."""
     kind = {"author": "its author's record", "conversation": "its ticket"}.get(
         Need.read(head.provides).kind, "a record"
     )

@@ -14,7 +14,7 @@ SOON, LATE = timedelta(minutes=1), timedelta(hours=1)
 
 
 def meet(book: Book, found: Iterable[Alert], *, now: datetime, cooldown: timedelta) -> Book:
-    """The book after a look: alerts that begin, last, begin anew, or are over."""
+    """Return the book after a look: alerts that begin, last, begin again, or are over."""
     alerts = {alert.key: alert for alert in found}
     met = {key: _still(book.get(key), alert, now, cooldown) for key, alert in alerts.items()}
     for key, kept in book.items():
@@ -38,20 +38,20 @@ def _over(kept: Kept, now: datetime, cooldown: timedelta) -> Kept | None:
         return kept._replace(is_open=False, due_at=now, failures=0)
     if kept.is_known:
         return kept
-    # Nobody knows of it: nothing is told, and only the time of the last word is kept, for the cool-down.
+    # No person was told of it: nothing is told now, and only the time of the last word is kept, for the cool-down.
     if kept.told_at is None or now >= kept.told_at + cooldown:
         return None
     return kept._replace(is_open=False, due_at=None)
 
 
 def take(book: Book, *, now: datetime) -> tuple[Book, list[Kept]]:
-    """What is to be told now; it is set aside for a while, so that nobody else tells it too."""
+    """Take what is to be told now; it is set aside for a while, so that no other process tells it too."""
     due = [kept for kept in book.values() if kept.due_at is not None and kept.due_at <= now]
     return {**book, **{kept.key: kept._replace(due_at=now + LEASE) for kept in due}}, due
 
 
 def settle(book: Book, sent: Iterable[Kept], *, fine: bool, now: datetime, repeat: timedelta) -> Book:
-    """The book after words were sent, or could not be; what has changed meanwhile is told next."""
+    """Return the book after words were sent, or could not be; what has changed since is told next."""
     after = partial(_heard, now=now, repeat=repeat) if fine else partial(_unheard, now=now)
     changed = {kept.key: after(book.get(kept.key), kept) for kept in sent}
     return {**book, **{key: kept for key, kept in changed.items() if kept is not None}}

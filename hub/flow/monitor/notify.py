@@ -23,7 +23,7 @@ class NotTold(HubError):
 
 
 def message(hub: Hub, kept: Sequence[Kept]) -> tuple[str, str]:
-    """Title and body: what is wrong first, then what is over."""
+    """Return title and body: what is wrong first, then what is over."""
     wrong, over = [one for one in kept if one.is_open], [one for one in kept if not one.is_open]
     lines = [f"{one.severity.upper()}: {one.text} (since {one.since:%Y-%m-%d %H:%M} UTC)" for one in wrong]
     lines += [f"OVER: {one.text}" for one in over]
@@ -33,9 +33,9 @@ def message(hub: Hub, kept: Sequence[Kept]) -> tuple[str, str]:
 
 
 def tell(settings: Settings, title: str, body: str) -> list[tuple[str, bool]]:
-    """Send a message to each of `alerts.urls`: its kind (mailto, slack, ...), and whether it was taken.
+    """Send a message to each of `alerts.urls`; return its kind (mailto, slack, ...), and True if it was taken.
 
-    Raises ConfigError where a secret cannot be read, NotTold where nothing could be tried.
+    Raises ConfigError if a secret cannot be read, NotTold if nothing could be tried.
     """
     urls = [secret.get_secret_value() for secret in read_secrets(settings, settings.alerts.urls, at="alerts.urls")]
     if not urls:

@@ -13,7 +13,7 @@ from typing import Any
 
 
 def send(urls: list[str], title: str, body: str) -> list[bool]:
-    """Tell each URL; True where it was taken."""
+    """Tell each URL; True if it was taken."""
     import apprise  # noqa: PLC0415 - an extra, and heavy
 
     logging.getLogger("apprise").disabled = True

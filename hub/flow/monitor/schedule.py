@@ -29,7 +29,7 @@ def start(hub: Hub, stop: threading.Event) -> threading.Thread:
 
 
 def make_rounds(hub: Hub, stop: threading.Event) -> None:
-    """Until `stop` is set. What could not be done now is done next time."""
+    """Make rounds until `stop` is set. What could not be done now is done next time."""
     while not stop.is_set():
         try:
             make_round(hub)
@@ -41,7 +41,7 @@ def make_rounds(hub: Hub, stop: threading.Event) -> None:
 
 
 def make_round(hub: Hub) -> None:
-    """One round."""
+    """Make one round."""
     open_valves(hub)
     observe(hub, arrivals_known=count_arrivals(hub))
     if hub.settings.alerts.urls:
@@ -49,12 +49,12 @@ def make_round(hub: Hub) -> None:
 
 
 def count_arrivals(hub: Hub) -> bool:
-    """Count what came in; False where the count is still behind."""
+    """Count what came in; False if the count is still behind."""
     return any(hub.store.figures.note_arrivals() for _ in range(MOST_READS))
 
 
 def observe(hub: Hub, *, arrivals_known: bool) -> None:
-    """Judge how the hub stands, keep what is wrong, and log what begins and what is over."""
+    """Judge the hub's snapshot, keep what is wrong, and log what begins and what is over."""
     found = judge(look(hub, arrivals_known=arrivals_known), hub.settings.alerts)
 
     def step(book: Book) -> Book:
@@ -71,7 +71,7 @@ def observe(hub: Hub, *, arrivals_known: bool) -> None:
 
 
 def tell_due(hub: Hub) -> bool:
-    """Tell people what is due; False where nobody took it."""
+    """Tell people what is due; False if no address took it."""
     due: list[Kept] = []
 
     def set_aside(book: Book) -> Book:
@@ -88,7 +88,7 @@ def tell_due(hub: Hub) -> bool:
 
 
 def was_told(hub: Hub, due: list[Kept]) -> bool:
-    """Whether at least one address took the message; the others are named in the log."""
+    """Return True if at least one address took the message; the others are named in the log."""
     try:
         taken = tell(hub.settings, *message(hub, due))
     except HubError as error:

@@ -19,7 +19,7 @@ SHORTEST_HISTORY = timedelta(days=2)
 
 
 def is_silent(slots: Sequence[int], last: datetime, now: datetime, *, floor: timedelta) -> bool:
-    """Whether a source is silent against its own rhythm of the week before it was heard last.
+    """Return True if a source is silent against its own rhythm of the week before it was heard last.
 
     Its silence must be longer than three times nearly all its pauses (the 99th percentile), and at this time of the day and
     of the week it must usually be heard: nights and weekends are no alarm.
@@ -34,13 +34,13 @@ def is_silent(slots: Sequence[int], last: datetime, now: datetime, *, floor: tim
 
 
 def usual_pause(slots: Sequence[int]) -> timedelta:
-    """The pause that 99 of 100 pauses do not exceed."""
+    """Return the pause that 99 of 100 pauses do not exceed."""
     gaps = sorted(later - earlier for earlier, later in pairwise(slots))
     return SLOT * gaps[math.ceil(0.99 * len(gaps)) - 1] if gaps else timedelta()
 
 
 def _is_usually_heard(slots: Sequence[int], last: datetime, now: datetime) -> bool:
-    """Whether the same hours brought something: a week ago, and on at least half of the days since."""
+    """Return True if the same hours brought something: a week ago, and on at least half of the days since."""
     first, heard = _time(slots[0]), set(slots)
     if first <= last - WEEK and not _heard(heard, last - WEEK, now - WEEK):
         return False

@@ -22,7 +22,7 @@ MOST_ENTRIES = 1000
 
 
 def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
-    """The hub at this moment. Sources are not judged while not all of their arrivals are counted."""
+    """Take a snapshot of the hub. Sources are not judged while not all of their arrivals are counted."""
     now, figures = hub.now(), hub.store.figures
     names = set(outlets(hub))
     blocked = {
@@ -47,43 +47,43 @@ def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
 
 
 def pauses(hub: Hub) -> list[Pause]:
-    """Connections over which nothing is sent now."""
+    """Return connections over which nothing is sent now."""
     rows = hub.store.connections.pauses(now=hub.now())
     return [Pause(row["name"], row["state"], row["reason"] or "", row["at"]) for row in rows]
 
 
 def off(hub: Hub, lanes: Iterable[str]) -> list[Pause]:
-    """Of these connections, the sources that may not answer by now."""
+    """Return the sources among these connections that may not answer by now."""
     replying = [lane for lane in map(Lane.of_outlet, lanes) if lane.work == "reply"]
     reasons = {str(lane): why_off(hub, lane.name) for lane in replying}
     return [Pause(name, "off", reason, hub.now()) for name, reason in reasons.items() if reason]
 
 
 def usages(hub: Hub) -> dict[str, Usage]:
-    """What vendors said of their windows lately, by connection."""
+    """Return what vendors said of their windows lately, by connection."""
     return hub.paces.usages()
 
 
 def polls(hub: Hub) -> dict[str, Poll]:
-    """Failing polls of enabled sources."""
+    """Return failing polls of enabled sources."""
     rows = {row["source"]: row for row in hub.store.cursors.list() if row["error"]}
     return {name: Poll(rows[name]["failures"], rows[name]["error"]) for name in enabled_sources(hub) if name in rows}
 
 
 def heard(hub: Hub) -> dict[str, Heard]:
-    """When enabled sources were heard, of those that have been silent for long enough to be judged."""
+    """Return when enabled sources were heard, of those that have been silent for long enough to be judged."""
     last, before = hub.store.figures.last_arrivals(), hub.now() - hub.settings.alerts.silence
     quiet = [name for name in enabled_sources(hub) if name in last and last[name] < before]
     return {name: Heard(last[name], tuple(hub.store.figures.slots(name))) for name in quiet}
 
 
 def enabled_sources(hub: Hub) -> list[str]:
-    """The sources that should be heard."""
+    """Return the sources that should be heard."""
     return [name for name, section in hub.settings.sources.items() if section.enabled]
 
 
 def held(hub: Hub, name: str) -> Held | None:
-    """What waits at a destination for records that need a person; None where nothing does."""
+    """Return what waits at a destination for records that need a person; None if nothing does."""
     heads = [head for head in hub.store.held.heads(name, now=hub.now()) if head.state in IN_DEAD_END]
     if not heads:
         return None
@@ -91,7 +91,7 @@ def held(hub: Hub, name: str) -> Held | None:
 
 
 def erasing(hub: Hub) -> dict[str, Held]:
-    """Erasures that wait for a person to decide whether a record was made, by destination."""
+    """Count erasures that wait for a person to decide about a record in doubt, by destination."""
     found: dict[str, Held] = {}
     for one in hub.store.held.undecided():
         first = found.get(one.destination, Held(0, one.since, one.head))
@@ -100,7 +100,7 @@ def erasing(hub: Hub) -> dict[str, Held]:
 
 
 def let_go(hub: Hub) -> dict[str, Let]:
-    """What the valve did lately, by destination."""
+    """Return what the valve did lately, by destination."""
     review: Counter[str] = Counter()
     released: Counter[str] = Counter()
     since = hub.now() - LATELY
@@ -112,7 +112,7 @@ def let_go(hub: Hub) -> dict[str, Let]:
 
 
 def roles_due(hub: Hub) -> frozenset[str]:
-    """The kinds of workers for which work waits."""
+    """Return the kinds of workers for which work waits."""
     now = hub.now()
     paused = hub.store.connections.paused(now=now)
     delivers = any(name not in paused for name in hub.store.deliveries.due(now=now))
@@ -120,7 +120,7 @@ def roles_due(hub: Hub) -> frozenset[str]:
 
 
 def shown_alerts(kept: Sequence[Kept]) -> list[dict[str, Any]]:
-    """Open alerts as people and programs read them."""
+    """Return open alerts as people and programs read them."""
     names = ("key", "severity", "text", "since", "told_at")
     rows = [{name: getattr(one, name) for name in names} for one in kept if one.is_open]
     found: list[dict[str, Any]] = msgspec.to_builtins(rows)
@@ -143,7 +143,7 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 def figures(hub: Hub) -> Figures:
-    """Figures that are read over small indexes."""
+    """Return figures that are read over small indexes."""
     now, store = hub.now(), hub.store
     return Figures(
         now,
@@ -160,5 +160,5 @@ def figures(hub: Hub) -> Figures:
 
 
 def slow_figures(hub: Hub) -> dict[str, Any]:
-    """Figures for which whole tables are read."""
+    """Return figures for which whole tables are read."""
     return {"attempts": hub.store.figures.attempts(), "inbox": hub.store.figures.inbox()}

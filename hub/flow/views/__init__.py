@@ -1,1 +1,1 @@
-"""What a person may see: values, never rows."""
+"""What a person may see: values, never rows. Each function takes the hub, the actor and a query."""

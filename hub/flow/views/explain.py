@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from hub.core.access import Actor, Scope, demand
 from hub.core.decide.judgement import facts_then
 from hub.core.decide.trace import Trace
 from hub.core.pipeline import Rulebook
@@ -34,10 +35,11 @@ class Explanation(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
 
 
-def explain(hub: Hub, key: str) -> Explanation | None:
-    """Explain a signal by its key, or an unambiguous beginning of it; None where there is none."""
+def explain(hub: Hub, actor: Actor, key: str) -> Explanation | None:
+    """Explain a signal by its key, or an unambiguous beginning of it; None if there is none that the actor sees."""
+    demand(actor, "signals.see")
     row = hub.store.signals.get(key)
-    if row is None:
+    if row is None or not actor.sight.sees(Scope(row["source"])):
         return None
     kept: Trace = row["trace"]
     rules = rules_of(hub, kept.rules)
@@ -60,7 +62,7 @@ def explain(hub: Hub, key: str) -> Explanation | None:
 
 
 def rules_of(hub: Hub, version: str) -> RuleSet:
-    """The rules of a version: today's, those of its day, or, where they were not kept, today's again."""
+    """Return the rules of a version: today's, those of its day, or, if they were not kept, today's again."""
     book: Rulebook = hub.book
     if book.rules.version == version:
         return book.rules
@@ -74,7 +76,7 @@ def rules_of(hub: Hub, version: str) -> RuleSet:
 
 
 def with_tries(hub: Hub, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Deliveries as listings show them, each with its mapping's version and every attempt that was made."""
+    """Return deliveries as listings show them, each with its mapping's version and every attempt that was made."""
     tries = History(hub.store.database).tries([row["id"] for row in rows])
     return [
         {**shown_delivery(row), "mapping_version": row["mapping_version"], "tries": tries.get(row["id"], [])}
@@ -83,7 +85,7 @@ def with_tries(hub: Hub, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]
 
 
 def shown_delivery(row: dict[str, Any]) -> dict[str, Any]:
-    """A delivery as listings show it."""
+    """Return a delivery as listings show it."""
     remote = {"id": row["remote_id"], "url": row["remote_url"]} if row["remote_id"] else None
     return {
         "id": row["id"],

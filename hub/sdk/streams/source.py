@@ -53,7 +53,7 @@ class StreamsSource(PollingSource[OptionsT]):
 
     @abstractmethod
     def streams(self, ctx: Context) -> Iterable[Stream]:
-        """The streams in the order in which they are read; what is closest to us first."""
+        """Return the streams in the order in which they are read; what is closest to us first."""
 
     def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
         """Each stream's new items, oldest first.
@@ -148,7 +148,7 @@ class _Round:
 
 
 def _is_refusal(error: ConnectorError) -> bool:
-    """True if an error is about one stream: forbidden, gone, not understood, its quota used up."""
+    """Return True if an error is about one stream: forbidden, gone, not understood, its quota used up."""
     return isinstance(error, Rejected | QuotaExhausted) or (isinstance(error, Unauthorised) and error.code == "403")
 
 

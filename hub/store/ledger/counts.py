@@ -1,4 +1,7 @@
-"""How many rows of the ledger are in each state: counted along two partial indexes; of the closed rows no row is read."""
+"""How many rows of the ledger are in each state.
+
+They are counted along two partial indexes; of the closed rows no row is read.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from hub.store.schema import deliveries as T
 
 
 def _closed() -> Select[Any]:
-    """A count for each destination and state: to group a million entries costs more than to count them."""
+    """Select a count for each destination and state: to group a million entries costs more than to count them."""
     first = select(func.min(T.c.destination).label("destination")).where(CLOSED).cte("names", recursive=True)
     following = select(func.min(T.c.destination)).where(T.c.destination > first.c.destination, CLOSED)
     names = first.union_all(
@@ -28,6 +31,6 @@ def _closed() -> Select[Any]:
 
 
 def counts() -> CompoundSelect[Any]:
-    """Destination, state, and how many rows (none, too): in one statement, or what is settled meanwhile would count twice."""
+    """Select destination, state and count (0 too) in one statement: with two, a row settled between them counts twice."""
     unclosed = select(T.c.destination, T.c.state, func.count()).where(UNCLOSED).group_by(T.c.destination, T.c.state)
     return union_all(_closed(), unclosed)

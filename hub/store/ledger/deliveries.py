@@ -23,7 +23,7 @@ LEASE = timedelta(seconds=30)
 
 
 class Claim(NamedTuple):
-    """Leased rows of one object and operation; `doubtful` ones were sent before and nobody knows."""
+    """Leased rows of one object and operation; `doubtful` ones were sent before and are in doubt."""
 
     token: str
     destination: str
@@ -37,7 +37,7 @@ class Claim(NamedTuple):
 class Settlement(NamedTuple):
     """What became of a leased delivery; `error` is JSON-able, `burns` tells whether the attempt counts.
 
-    `moved` tells where its parents are now, by kind, where the vendor sent us on.
+    `moved` holds the present ids of its parents, by kind, if the vendor redirected us.
     """
 
     id: int
@@ -86,7 +86,7 @@ class Deliveries:
     def settle(
         self, claim: Claim, settlements: Sequence[Settlement], *, now: datetime, also: Also | None = None
     ) -> bool:
-        """Record what became of a claimed batch in one transaction; False where the lease is no longer ours.
+        """Record what became of a claimed batch in one transaction; False if the lease was lost.
 
         `also` is called in the same transaction, after the rows are written.
         """
@@ -96,7 +96,7 @@ class Deliveries:
             provides = {row.id: row.provides for row in conn.execute(ours)}
             if len(provides) != len(settlements):
                 return False
-            # A conversation may have joined another meanwhile: its ticket stands for that one now.
+            # A conversation may have joined another since the claim: its ticket stands for that one now.
             claim = claim._replace(provides=provides)
             conn.execute(_SETTLE, [_settled(item, now) for item in settlements])
             conn.execute(_FINISH, [_finished(item, claim.token, now) for item in settlements])
@@ -126,7 +126,7 @@ class Deliveries:
             conn.execute(self.database.upsert(refs, index=index, update=["remote_id", "url"]), rows)
 
     def _move_parents(self, conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> None:
-        """Where a parent is another record now, all that stood for the old one stands for the new one."""
+        """Let all that stood for a parent stand for the record that it is now."""
         targets = {delivery.id: delivery for delivery in claim.deliveries}
         for item in settlements:
             for kind, new in item.moved.items():
@@ -142,7 +142,7 @@ class Deliveries:
             conn.execute(update(T).where(T.c.lease == token).values(lease_until=now + LEASE))
 
     def expire(self, *, now: datetime) -> int:
-        """Leases that ran out, or whose holder died, leave their deliveries uncertain: they may have been sent."""
+        """Leave deliveries uncertain whose lease ran out or whose holder died: they may have been sent. Return how many."""
         tokens = self.database.lost_leases(T, now=now)
         if not tokens:
             return 0
@@ -154,14 +154,14 @@ class Deliveries:
             return conn.execute(moving("uncertain", of=["leased"]).where(lost).values(values)).rowcount
 
     def due(self, *, now: datetime) -> list[str]:
-        """The destinations that have something due."""
+        """Return the destinations that have something due."""
         query = select(T.c.destination).where(DUE, T.c.due_at <= now).distinct()
         with self.database.read() as conn:
             return list(conn.scalars(query))
 
 
 def _where_it_is(conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> list[tuple[int, RemoteRef]]:
-    """Deliveries and their records; one that was merged while it was written is its winner, or nobody would find it again."""
+    """Return deliveries and their records; one that was merged while it was written is its winner, or it would get lost."""
     found = [(item.id, item.ref) for item in settlements if item.ref is not None]
     if not found or claim.operation in PARTS or is_empty(conn, merged):
         return found

@@ -35,7 +35,7 @@ PAGE = 1000
 
 
 class Kind(NamedTuple):
-    """What goes together in a claim; doubtful rows were sent before and nobody knows."""
+    """What goes together in a claim; doubtful rows were sent before and are in doubt."""
 
     object: str
     operation: str
@@ -59,7 +59,7 @@ class Leased(NamedTuple):
 
 
 class _Walk(NamedTuple):
-    """Two queries: what of a page of due rows is free, and the page's last row where that is full."""
+    """Two queries: what of a page of due rows is free, and the page's last row if the page is full."""
 
     free: Select[Any]
     end: Select[Any]
@@ -68,8 +68,8 @@ class _Walk(NamedTuple):
 def lease(conn: Connection, wish: Wish, size: Callable[[str, str], int]) -> Leased | None:
     """Lease the due rows of the first kind that has any which nothing holds back; `size` of object and operation at most.
 
-    Several may do so at once: rows that others are leasing just now are passed over, and where these are all of a kind,
-    the next kind is taken. None where nothing is left.
+    Several may do so at once: rows that others are leasing just now are passed over, and if these are all of a kind,
+    the next kind is taken. None if nothing is left.
     """
     passed: set[Kind] = set()
     while head := _head(conn, wish, passed):
@@ -81,7 +81,7 @@ def lease(conn: Connection, wish: Wish, size: Callable[[str, str], int]) -> Leas
 
 
 def _head(conn: Connection, wish: Wish, passed: set[Kind]) -> Any:
-    """The first row that nothing holds back, of a kind that was not passed; None where there is none."""
+    """Return the first row that nothing holds back, of a kind that was not passed; None if there is none."""
     pages = _pages(conn, _OF_ANY_KIND, {"lane": wish.lane, "at": wish.at, "after_at": EPOCH, "after_id": 0}, PEEK)
     return next((row for page in pages for row in page if _kind(row) not in passed), None)
 
@@ -103,7 +103,7 @@ def _lease_kind(conn: Connection, wish: Wish, head: Any, size: int) -> list[Any]
 
 
 def _pages(conn: Connection, walk: _Walk, given: dict[str, Any], most: int) -> Iterator[Sequence[Any]]:
-    """The due rows that nothing holds back, in the order of their times, out of ever larger pages of what is due."""
+    """Yield the due rows that nothing holds back, in the order of their times, out of ever larger pages of what is due."""
     while True:
         given = {**given, "most": most}
         free = conn.execute(walk.free, given).all()
@@ -124,7 +124,7 @@ def _kind(row: Any) -> Kind:
 
 
 def _is_free(row: Any) -> ColumnElement[bool]:
-    """Whether nothing holds a due row back.
+    """Return the condition that nothing holds a due row back.
 
     Each question is a value that is looked up for the row: as conditions, a planner that knows little of the ledger (its
     statistics are of a quiet hour, or there are none) joins whole tables to answer them, and compares each row with each.
@@ -161,7 +161,7 @@ def _first(*conditions: ColumnElement[bool], of: FromClause) -> ScalarSelect[int
 
 
 def _tested(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Conditions that only test a row: a partial index that they fit would be read whole, if it was small lately."""
+    """Return conditions that only test a row: a partial index that they fit would be read whole, if it was small lately."""
     return case((and_(*conditions), 1), else_=0) == 1
 
 

@@ -50,7 +50,7 @@ class HeldBack:
         self.database = database
 
     def heads(self, destination: str, *, now: datetime) -> list[Head]:
-        """The deliveries that were tried, have not landed, and hold others back; the longest waited for first."""
+        """Return the deliveries that were tried, have not landed, and hold others back; the longest waited for first."""
         with self.database.read() as conn:
             stuck = select(T.c.id, T.c.state, T.c.provides).where(T.c.destination == destination)
             found = conn.execute(stuck.where(TROUBLED)).all()
@@ -61,7 +61,7 @@ class HeldBack:
         return sorted(heads, key=lambda head: (head.since, head.id))
 
     def _waits(self, conn: Connection, destination: str, now: datetime) -> dict[str, tuple[int, datetime]]:
-        """How many due deliveries need each record, and since when.
+        """Count the due deliveries that need each record, with the time since when.
 
         Not joined with what they wait for: without statistics a database tries each pair of the two.
         """
@@ -74,7 +74,7 @@ class HeldBack:
         return {name for part in chunks(provides) for name in conn.scalars(query.where(among(refs.c.provides, part)))}
 
     def undecided(self, ids: Collection[int] | None = None) -> list[Undecided]:
-        """Tombstones (of these deliveries; None: all) behind a doubt about their record that only a person can end."""
+        """Return tombstones (of these deliveries; None: all) behind a doubt about their record that only a person can end."""
         record = (T.c.destination, T.c.object, T.c.record_key)
         in_review = TROUBLED, T.c.state == "review", T.c.operation != "tombstone"
         waiting = T.c.operation == "tombstone", DUE
@@ -93,14 +93,14 @@ class HeldBack:
         return [one for one in found if ids is None or one.id in ids]
 
     def behind(self, destination: str, provides: str, *, before: datetime) -> list[Waiting]:
-        """What waits for one record, due since `before` or longer."""
+        """Return what waits for one record, due since `before` or longer."""
         query = select(T.c.id, T.c.operation).join(needs, needs.c.delivery_id == T.c.id)
         query = query.where(*_due(destination, before), needs.c.need == provides)
         with self.database.read() as conn:
             return [Waiting(*row) for row in conn.execute(query)]
 
     def release(self, ids: Sequence[int], provides: str, *, entry: Entry, now: datetime) -> int:
-        """Let deliveries go without the record that they wait for. Returns how many."""
+        """Let deliveries go without the record that they wait for. Return how many."""
         done = 0
         with self.database.write() as conn:
             for part in chunks(ids):
@@ -110,7 +110,7 @@ class HeldBack:
         return done
 
     def review(self, ids: Sequence[int], error: dict[str, Any], *, entry: Entry, now: datetime) -> int:
-        """Leave waiting deliveries to a person, with the reason. Returns how many."""
+        """Leave waiting deliveries to a person, with the reason. Return how many."""
         done = 0
         with self.database.write() as conn:
             for part in chunks(ids):
@@ -120,7 +120,7 @@ class HeldBack:
         return done
 
     def give_way(self, destination: str, *, before: datetime, now: datetime) -> list[int]:
-        """Give up writes that failed where a newer version of the same record waits since `before`. Returns their ids."""
+        """Give up failed writes if a newer version of the same record has waited since `before`. Return their ids."""
         newer = T.alias("newer")
         later = exists().where(
             newer.c.destination == destination,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import insert as plain_insert
 from hub.core.keys import idempotency_key
 from hub.core.ledger import DISCARDABLE, RETRYABLE, SETTLED
 from hub.core.model import Planned, Record
-from hub.store.database import Also, Database, among, chunks
+from hub.store.database import Database, among, chunks
 from hub.store.ledger.counts import counts
 from hub.store.ledger.moves import moving
 from hub.store.schema import attempts, needs
@@ -30,7 +31,7 @@ class Outbox:
         self.database = database
 
     def opened(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, dict[str, str]]:
-        """The destinations that have, or will have, a ticket for each conversation, with the signal that opened it."""
+        """Return the destinations that have, or will have, a ticket for each conversation, with the signal that opened it."""
         columns = (T.c.record_key, T.c.destination, T.c.signal_key)
         query = select(*columns).where(T.c.operation == "create", T.c.state != "discarded", T.c.stable != GONE)
         found: dict[str, dict[str, str]] = {}
@@ -40,7 +41,7 @@ class Outbox:
         return found
 
     def ticket_urls(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, str]:
-        """Where people look at each conversation's ticket, of those that have one with a link (the first that was opened)."""
+        """Return the link of each conversation's ticket, for those that have one with a link (the first that was opened)."""
         query = select(T.c.record_key, T.c.remote_url).where(T.c.operation == "create", T.c.remote_url.is_not(None))
         found: dict[str, str] = {}
         for part in chunks(conversation_keys):
@@ -49,7 +50,7 @@ class Outbox:
         return found
 
     def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> bool:
-        """Write the outbox rows of a batch; False where somebody else planned or sends the same meanwhile (then roll back).
+        """Write the outbox rows of a batch; False if another process plans or sends the same just now (then roll back).
 
         Unchanged records cause nothing; a newer payload replaces an unsent one; a ticket or comment is planned once ever.
         """
@@ -99,7 +100,7 @@ class Outbox:
         return True
 
     def of_signals(self, keys: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-        """The deliveries that each signal caused, oldest first."""
+        """Return the deliveries that each signal caused, oldest first."""
         found: dict[str, list[dict[str, Any]]] = {}
         with self.database.read() as conn:
             for part in chunks(keys):
@@ -111,7 +112,7 @@ class Outbox:
     def recent(
         self, *, limit: int = 50, before: int | None = None, after: int | None = None, **wanted: Any
     ) -> list[dict[str, Any]]:
-        """Deliveries, newest first (with `after`: oldest first from there on); `wanted` filters by column (state, ...)."""
+        """Return deliveries, newest first (with `after`: oldest first from there on); `wanted` filters by column (state, ...)."""
         query = select(*_LISTED).order_by(T.c.id.desc() if after is None else T.c.id).limit(limit)
         query = query if after is None else query.where(T.c.id > after)
         for name, value in wanted.items():
@@ -128,11 +129,13 @@ class Outbox:
         ids: Sequence[int] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        conn: Connection | None = None,
         **wanted: Any,
     ) -> list[dict[str, Any]]:
-        """Deliveries in these states, oldest first: id, destination, object, state, error; `wanted` filters by column.
+        """Return deliveries in these states, oldest first: id, destination, object, state, error; `wanted` filters by column.
 
-        The span is of their settling, or where they are not settled of their planning.
+        The span is of their settling, or if they are not settled of their planning. In the caller's transaction the rows are
+        locked.
         """
         at = func.coalesce(T.c.settled_at, T.c.created_at, type_=T.c.created_at.type)
         query = select(T.c.id, T.c.destination, T.c.object, T.c.state, T.c.error).where(T.c.state.in_(states))
@@ -141,11 +144,13 @@ class Outbox:
         query = query if ids is None else query.where(among(T.c.id, ids))
         for name, value in wanted.items():
             query = query if value is None else query.where(T.c[name] == value)
-        with self.database.read() as conn:
-            return [dict(row) for row in conn.execute(query.order_by(T.c.id)).mappings()]
+        # Who reads in a transaction of its own changes these rows: no worker may lease them before.
+        query = query if conn is None else query.with_for_update()
+        with self.database.read() if conn is None else nullcontext(conn) as within:
+            return [dict(row) for row in within.execute(query.order_by(T.c.id)).mappings()]
 
     def get(self, delivery_id: int) -> dict[str, Any] | None:
-        """One delivery, whole: its payload, what it needs, and its attempts."""
+        """Return one delivery, whole: its payload, what it needs, and its attempts."""
         with self.database.read() as conn:
             row = conn.execute(select(T).where(T.c.id == delivery_id)).mappings().first()
             if row is None:
@@ -154,8 +159,8 @@ class Outbox:
             wants = conn.scalars(select(needs.c.need).where(needs.c.delivery_id == delivery_id))
             return {**row, "tries": [dict(one) for one in tried.mappings()], "needs": list(wants)}
 
-    def retry(self, ids: Sequence[int] | None, *, now: datetime, **wanted: Any) -> int:
-        """Make deliveries due again under the same keys; dead ones start their schedule anew. Returns how many."""
+    def retry(self, ids: Sequence[int] | None, *, now: datetime, conn: Connection | None = None, **wanted: Any) -> int:
+        """Make deliveries due again under the same keys; dead letters begin their schedule again. Return how many."""
         conditions = [T.c[name] == value for name, value in wanted.items() if value is not None]
         conditions += [] if ids is None else [among(T.c.id, ids)]
         # A doubtful delivery keeps its doubt: it is looked into again, never simply sent as if it were new.
@@ -163,25 +168,22 @@ class Outbox:
         others = moving("pending", of=RETRYABLE - {"pending", "uncertain"}).where(*conditions)
         waiting = update(T).where(T.c.state == "pending", *conditions)
         again = {"due_at": now, "attempts": 0, "settled_at": None}
-        with self.database.write() as conn:
+        with self.database.within(conn) as within:
             # Those that wait first, or the others would be counted twice.
             changes = (doubtful, waiting.values(again), others.values(again))
-            return sum(conn.execute(change).rowcount for change in changes)
+            return sum(within.execute(change).rowcount for change in changes)
 
-    def discard(self, ids: Sequence[int], *, note: str, now: datetime, also: Also | None = None) -> int:
+    def discard(self, ids: Sequence[int], *, note: str, now: datetime, conn: Connection | None = None) -> int:
         """Give up dead or blocked deliveries, or those that await a person, for good, with a note that says why.
 
-        Returns how many. `also` is called in the same transaction.
+        Returns how many.
         """
         given_up = moving("discarded", of=DISCARDABLE).where(among(T.c.id, ids))
-        with self.database.write() as conn:
-            done = conn.execute(given_up.values(settled_at=now, error={"note": note})).rowcount
-            if also is not None:
-                also(conn)
-        return done
+        with self.database.within(conn) as within:
+            return within.execute(given_up.values(settled_at=now, error={"note": note})).rowcount
 
     def counts(self) -> Mapping[str, Mapping[str, int]]:
-        """How many deliveries are in each state, by destination."""
+        """Count the deliveries in each state, by destination."""
         found: dict[str, dict[str, int]] = {}
         with self.database.read() as conn:
             for destination, state, count in conn.execute(_COUNTS):

@@ -1,4 +1,4 @@
-"""What is sent once more: payloads that a newer one has overtaken meanwhile, and the time from which a search lags."""
+"""What is sent once more: payloads that a newer one has overtaken since, and the time from which a search lags."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Resends:
         self.database = database
 
     def overtaken(self, ids: Sequence[int]) -> frozenset[int]:
-        """Of these rows, those whose record was written anew since they failed: who let them go on would undo that."""
+        """Return those of these rows whose record was written again since they failed: to send them would undo that."""
         newer = T.alias("newer")
         same = (newer.c[name] == T.c[name] for name in ("record_key", "destination", "object", "operation"))
         later = exists().where(*same, newer.c.seq > T.c.seq, newer.c.state.in_(MAYBE_THERE))

@@ -20,7 +20,7 @@ def _config(conn: Connection | None = None) -> Config:
 
 
 def newest() -> str | None:
-    """The newest revision that the scripts know."""
+    """Return the newest revision that the scripts know."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415 - only a test asks
 
     return ScriptDirectory.from_config(_config()).get_current_head()

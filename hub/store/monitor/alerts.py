@@ -36,7 +36,7 @@ class Alerts:
         self.database = database
 
     def all(self) -> list[Kept]:
-        """All that is kept, the oldest first."""
+        """Return all that is kept, the oldest first."""
         with self.database.read() as conn:
             return [Kept(*row) for row in conn.execute(select(alerts).order_by(alerts.c.since, alerts.c.key))]
 

@@ -41,7 +41,7 @@ class Figures:
         self.database = database
 
     def dead(self, *, now: datetime) -> dict[str, Dead]:
-        """Dead letters by destination."""
+        """Count dead letters by destination."""
         hour, day = now - timedelta(hours=1), now - timedelta(hours=25)
         recent = func.sum(case((T.c.settled_at >= hour, 1), else_=0))
         before = func.sum(case((T.c.settled_at >= hour, 0), (T.c.settled_at >= day, 1), else_=0))
@@ -50,33 +50,33 @@ class Figures:
             return {row[0]: Dead(*row[1:]) for row in conn.execute(query.group_by(T.c.destination))}
 
     def blocked(self) -> dict[str, int]:
-        """Deliveries that wait for a connection's authorisation, by destination."""
+        """Count deliveries that wait for a connection's authorisation, by destination."""
         query = select(T.c.destination, func.count()).where(TROUBLED, T.c.state == "blocked")
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query.group_by(T.c.destination))}
 
     def oldest_due(self, *, now: datetime) -> dict[str, datetime]:
-        """Since when the oldest due delivery waits, by destination."""
+        """Return since when the oldest due delivery waits, by destination."""
         due = DUE, T.c.due_at <= now
         query = select(T.c.destination, func.min(T.c.due_at, type_=Time)).where(*due)
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query.group_by(T.c.destination))}
 
     def attempts(self) -> dict[tuple[str, str], int]:
-        """Attempts by destination and outcome (those under way are left out); it reads the whole table."""
+        """Count attempts by destination and outcome (those under way are left out); it reads the whole table."""
         query = select(T.c.destination, A.c.outcome, func.count()).join(T, T.c.id == A.c.delivery_id)
         query = query.where(A.c.outcome.is_not(None)).group_by(T.c.destination, A.c.outcome)
         with self.database.read() as conn:
             return {(name, outcome): count for name, outcome, count in conn.execute(query)}
 
     def inbox(self) -> dict[str, int]:
-        """Raw items by state; it reads the whole table."""
+        """Count raw items by state; it reads the whole table."""
         query = select(inbox.c.state, func.count()).group_by(inbox.c.state)
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query)}
 
     def last_beats(self) -> dict[str, datetime]:
-        """The last sign of life by role."""
+        """Return the last sign of life by role."""
         query = select(heartbeats.c.role, func.max(heartbeats.c.at, type_=Time)).group_by(heartbeats.c.role)
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query)}
@@ -84,7 +84,7 @@ class Figures:
     # ------------------------------------------------------------------------------------------------------ arrivals
 
     def note_arrivals(self) -> bool:
-        """Note what came in since the last call, by source and slot; False where more is left than one call takes.
+        """Note what came in since the last call, by source and slot; False if more is left than one call takes.
 
         The raw rows' ids tell what is new, so the ways in carry nothing for this.
         """
@@ -117,20 +117,20 @@ class Figures:
             conn.execute(delete(arrivals).where(arrivals.c.slot < last - literal(KEPT_SLOTS)))
 
     def last_arrivals(self) -> dict[str, datetime]:
-        """When each source was heard last."""
+        """Return when each source was heard last."""
         query = select(arrivals.c.source, func.max(arrivals.c.last_at, type_=Time)).group_by(arrivals.c.source)
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query)}
 
     def slots(self, source: str) -> list[int]:
-        """The slots of five minutes, ascending, in which a source was heard, up to a week before it was heard last."""
+        """Return the slots of five minutes, ascending, in which a source was heard, up to a week before it was heard last."""
         with self.database.read() as conn:
             query = select(arrivals.c.slot).where(arrivals.c.source == source).order_by(arrivals.c.slot)
             return list(conn.scalars(query))
 
 
 def slot_of(at: datetime) -> int:
-    """The slot of a time."""
+    """Return the slot of a time."""
     return (at - EPOCH) // SLOT
 
 

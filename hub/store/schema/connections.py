@@ -31,7 +31,7 @@ connections = Table(
     Column("reason", Words),
     Column("paused_until", Time),
     Column("at", Time, nullable=False),  # since when it is in this state
-    Column("failures", Integer, nullable=False, server_default="0"),  # batches in a row that found nobody there
+    Column("failures", Integer, nullable=False, server_default="0"),  # batches in a row that got no answer
     Column("openings", Integer, nullable=False, server_default="0"),  # of the breaker since the last answer
 )
 

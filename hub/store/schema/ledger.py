@@ -163,7 +163,7 @@ refs = Table(
 
 PEOPLES_NEED = "(substr(provides, 1, 7) = 'person:' or substr(provides, 1, 8) = 'account:')"
 
-# What stands for people is asked for by their keys; nobody asks so for the many other records.
+# What stands for people is asked for by their keys; the many other records are not looked up so.
 _of_people = text(PEOPLES_NEED)
 
 Index("ix_refs_people", refs.c.record_key, sqlite_where=_of_people, postgresql_where=_of_people)

@@ -1,4 +1,4 @@
-"""What was said, by whom, and what models said of it."""
+"""What was said, by which author, and what models said of it."""
 
 from __future__ import annotations
 

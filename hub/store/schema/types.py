@@ -30,32 +30,32 @@ class Time(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:
-        """Microseconds since 1970."""
+        """Return microseconds since 1970."""
         return None if value is None else (value - EPOCH) // MICROSECOND
 
     def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Aware UTC."""
+        """Return an aware time in UTC."""
         return None if value is None else EPOCH + timedelta(microseconds=value)
 
 
 class Words(TypeDecorator[str]):
-    """Text of any length; NUL, which PostgreSQL refuses, and half surrogate pairs, which nobody takes, become U+FFFD."""
+    """Text of any length; NUL (PostgreSQL refuses it) and half surrogate pairs (both databases refuse them) become U+FFFD."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Text that both databases take."""
+        """Return text that both databases take."""
         return None if value is None else storable(value)
 
 
 def storable(text: str) -> str:
-    """Text that both databases take, and take alike."""
+    """Return text that both databases take, and take alike."""
     return text if text.isascii() and "\x00" not in text else _UNSTORABLE.sub("\ufffd", text)
 
 
 def json_text(value: Any) -> str:
-    """A value as JSON text, its strings storable."""
+    """Encode a value as JSON text, its strings storable."""
     try:
         return msgspec.json.encode(value).decode()
     except UnicodeEncodeError:
@@ -77,11 +77,11 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        """JSON as text."""
+        """Return JSON as text."""
         return None if value is None else json_text(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        """Plain values."""
+        """Return plain values."""
         return None if value is None else msgspec.json.decode(value)
 
 

@@ -1,4 +1,4 @@
-"""What a person may do on the page: retry and discard deliveries, take raw items up again. Each answers with a redirect."""
+"""What a person may do on the page: deliveries, replies and raw items that failed. Each answers with a redirect."""
 
 from __future__ import annotations
 
@@ -9,75 +9,114 @@ from fastapi import APIRouter, Body, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
-from hub.flow.actions import deliveries as letters
+from hub.flow.actions import deliveries, replies, signals
 from hub.flow.actions.deliveries import Letters
-from hub.runtime import Hub
+from hub.flow.views.deliveries import one as known_delivery
 from hub.web.console.render import link
-from hub.web.counters import Counters
-from hub.web.forms import Forms
 from hub.web.query import DeliveryQuery, Number
+from hub.web.serving import Serving
 
 LONGEST_NOTE = 500
-ACTOR = "console"  # the page knows no users
 Form = Annotated[bytes, Body(media_type="application/x-www-form-urlencoded")]
 
 
-def make_actions(hub: Hub, counters: Counters, forms: Forms) -> APIRouter:
-    """The routes of the buttons."""
-    actions = APIRouter(include_in_schema=False, default_response_class=Response)
+def make_actions(serving: Serving) -> APIRouter:
+    """Make the routes of the buttons."""
+    routes = APIRouter(include_in_schema=False, default_response_class=Response)
+    add_of_deliveries(routes, serving)
+    add_of_many(routes, serving)
+    add_of_replies(routes, serving)
+    add_of_signals(routes, serving)
+    return routes
 
-    def back(path: str) -> Response:
-        counters(fresh=True)
-        return RedirectResponse(path, 303)
 
-    @actions.post("/deliveries/{number}/retry")
+def add_of_deliveries(routes: APIRouter, serving: Serving) -> None:
+    """Add the buttons of one delivery."""
+
+    @routes.post("/deliveries/{number}/retry")
     def retry(request: Request, number: Number, form: Form = b"") -> Response:
         """Make a delivery due again, and end its connection's pause."""
-        forms.read(request, form)
-        done = retry_delivery(hub, number)
-        return back(f"/deliveries/{number}?said={'again' if done else 'unchanged'}")
+        serving.forms.read(request, form)
+        _demand_delivery(serving, number)
+        done = deliveries.retry(serving.hub, serving.console, Letters(), ids=[number])
+        return _back(serving, f"/deliveries/{number}?said={'again' if done else 'unchanged'}")
 
-    @actions.post("/deliveries/{number}/discard")
+    @routes.post("/deliveries/{number}/discard")
     def discard(request: Request, number: Number, form: Form = b"") -> Response:
         """Give a delivery up for good, with a note."""
-        note = note_of(forms.read(request, form))
-        done = discard_letters(hub, Letters(), note, ids=[number])
-        return back(f"/deliveries/{number}?said={'discarded' if done else 'unchanged'}")
+        note = note_of(serving.forms.read(request, form))
+        done = deliveries.discard(serving.hub, serving.console, Letters(), note=note, ids=[number])
+        return _back(serving, f"/deliveries/{number}?said={'discarded' if done else 'unchanged'}")
 
-    @actions.post("/deliveries/retry")
+
+def add_of_many(routes: APIRouter, serving: Serving) -> None:
+    """Add the buttons of all deliveries of a state."""
+
+    @routes.post("/deliveries/retry")
     def retry_matching(request: Request, form: Form = b"") -> Response:
         """Make all that match due again."""
-        wanted = matching(forms.read(request, form))
-        done = letters.retry(hub, letters.retryable(hub, wanted), actor=ACTOR, wanted=wanted)
-        return back(link("/deliveries", destination=wanted.destination, said="retried", count=done))
+        wanted = matching(serving.forms.read(request, form))
+        done = deliveries.retry(serving.hub, serving.console, wanted)
+        return _back(serving, link("/deliveries", destination=wanted.destination, said="retried", count=done))
 
-    @actions.post("/deliveries/discard")
+    @routes.post("/deliveries/discard")
     def discard_matching(request: Request, form: Form = b"") -> Response:
         """Give all that match up for good, with a note."""
-        fields = forms.read(request, form)
+        fields = serving.forms.read(request, form)
         wanted = matching(fields)
-        done = discard_letters(hub, wanted, note_of(fields))
-        return back(link("/deliveries", destination=wanted.destination, said="discarded", count=done))
+        done = deliveries.discard(serving.hub, serving.console, wanted, note=note_of(fields))
+        return _back(serving, link("/deliveries", destination=wanted.destination, said="discarded", count=done))
 
-    @actions.post("/failed/{number}/retry")
+
+def add_of_replies(routes: APIRouter, serving: Serving) -> None:
+    """Add the buttons of a reply that waits for approval."""
+
+    def answer(number: int, said: str) -> Response:
+        return _back(serving, f"/deliveries/{number}?said={said}")
+
+    @routes.post("/replies/{number}/approve")
+    def approve(request: Request, number: Number, form: Form = b"") -> Response:
+        """Let a reply out."""
+        serving.forms.read(request, form)
+        _demand_delivery(serving, number)
+        try:
+            replies.approve(serving.hub, serving.console, [number])
+        except replies.NotWaiting:  # another had the word first
+            return answer(number, "unchanged")
+        return answer(number, "approved")
+
+    @routes.post("/replies/{number}/refuse")
+    def refuse(request: Request, number: Number, form: Form = b"") -> Response:
+        """Refuse a reply, with a note that its agent reads."""
+        note = note_of(serving.forms.read(request, form))
+        _demand_delivery(serving, number)
+        try:
+            replies.refuse(serving.hub, serving.console, [number], note=note)
+        except replies.NotWaiting:
+            return answer(number, "unchanged")
+        return answer(number, "refused")
+
+
+def add_of_signals(routes: APIRouter, serving: Serving) -> None:
+    """Add the buttons of raw items that failed."""
+
+    @routes.post("/failed/{number}/retry")
     def retry_raw(request: Request, number: Number, form: Form = b"") -> Response:
         """Take a raw item up again."""
-        forms.read(request, form)
-        retry_raws(hub, [number])
-        return back("/failed?said=again")
+        serving.forms.read(request, form)
+        signals.retry(serving.hub, serving.console, [number])
+        return _back(serving, "/failed?said=again")
 
-    @actions.post("/failed/retry")
+    @routes.post("/failed/retry")
     def retry_all(request: Request, form: Form = b"") -> Response:
         """Take all of them up again."""
-        forms.read(request, form)
-        retry_raws(hub, None)
-        return back("/failed?said=all")
-
-    return actions
+        serving.forms.read(request, form)
+        signals.retry(serving.hub, serving.console)
+        return _back(serving, "/failed?said=all")
 
 
 def matching(fields: Mapping[str, str]) -> Letters:
-    """The deliveries that a form names: a state always, so that nobody means more than the page shows."""
+    """Return the deliveries that a form names: a state always, so that it means no more than the page shows."""
     try:
         query = DeliveryQuery(state=fields.get("state"), destination=fields.get("destination"))  # type: ignore[arg-type]  # checked there
     except ValidationError:
@@ -88,28 +127,18 @@ def matching(fields: Mapping[str, str]) -> Letters:
 
 
 def note_of(fields: Mapping[str, str]) -> str:
-    """The note of a form; 400 without one."""
+    """Return the note of a form; 400 without one."""
     note = fields.get("note", "").replace("\x00", "").strip()[:LONGEST_NOTE]
     if not note:
         raise HTTPException(400, "Say why: the note is kept with the delivery.")
     return note
 
 
-def discard_letters(hub: Hub, wanted: Letters, note: str, *, ids: list[int] | None = None) -> int:
-    """As `hub deliveries discard`."""
-    rows = letters.discardable(hub, wanted, ids=ids)
-    return letters.discard(hub, rows, actor=ACTOR, note_=note, wanted=wanted)
+def _back(serving: Serving, path: str) -> Response:
+    serving.counters(fresh=True)
+    return RedirectResponse(path, 303)
 
 
-def retry_delivery(hub: Hub, number: int) -> bool:
-    """As `hub deliveries retry`: due now, under the same key; False where its state does not allow it."""
-    if hub.store.outbox.get(number) is None:
+def _demand_delivery(serving: Serving, number: int) -> None:
+    if known_delivery(serving.hub, serving.console, number) is None:
         raise HTTPException(404, "There is no such delivery.")
-    rows = letters.retryable(hub, Letters(), ids=[number])
-    return bool(letters.retry(hub, rows, actor=ACTOR, wanted=Letters()))
-
-
-def retry_raws(hub: Hub, ids: list[int] | None) -> None:
-    """As `hub signals retry`."""
-    hub.store.inbox.retry(ids, now=hub.now())
-    hub.bell.ring("process")

@@ -16,7 +16,8 @@ from fastapi import Request, Response
 from jinja2 import Environment, FileSystemLoader
 
 from hub.core.ledger import STATES
-from hub.web.forms import COOKIE, FIELD, Forms
+from hub.web.forms import COOKIE, FIELD
+from hub.web.serving import Serving
 
 FOLDER = Path(__file__).parent.parent
 # What turns a line around, or hides in it: shown as \uXXXX where the exact text matters.
@@ -41,21 +42,22 @@ assert set(MEANS) == set(STATES)
 
 
 class Renderer:
-    """Renders the templates; `forms` puts the token into those that hold a form."""
+    """Render the templates; the forms of the hub that is served put their token into those that hold a form."""
 
-    def __init__(self, forms: Forms) -> None:
-        self.forms = forms
+    def __init__(self, serving: Serving) -> None:
+        self.serving = serving
 
     def show(self, request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
-        """A page; 304 where the browser has it already."""
-        nonce = self.forms.nonce(request)
+        """Return a page; 304 if the browser has it already."""
+        forms = self.serving.forms
+        nonce = forms.nonce(request)
         page = environment().get_template(name)
-        body = page.render(values, token=self.forms.token(nonce), status=status).encode("utf-8", "replace")
+        body = page.render(values, token=forms.token(nonce), status=status).encode("utf-8", "replace")
         etag = f'"{sha256(body).hexdigest()[:32]}"'
         same = status == 200 and request.headers.get("if-none-match") == etag
         response = Response(b"" if same else body, 304 if same else status, {"etag": etag}, "text/html; charset=utf-8")
         if COOKIE not in request.cookies:
-            self.forms.give(response, nonce)
+            forms.give(response, nonce)
         return response
 
 

@@ -2,7 +2,7 @@
 
 The town's page stands at /town: threads, a form to post as one of its people, to answer, edit and delete. The API is what the
 plugin uses: timelines, notifications, conversations, statuses (once under an `Idempotency-Key`), search, accounts, instance.
-The token is the brand's. Timelines hold no answers, and an edit is told to nobody but whom it mentions anew, as at Mastodon.
+The token is the brand's. Timelines hold no answers, and an edit is told only to those that it newly mentions, as at Mastodon.
 
 `extra` may hold: `brand` (the brand's user name, "pennywren"), `most_characters` (500), `keys_kept_s` (3600: how long idempotency
 keys are kept), `page` (40: the most items of a page).
@@ -15,5 +15,5 @@ from plugins.mastodon.sandbox.town import TownSandbox
 
 
 def build(options: SandboxOptions) -> TownSandbox:
-    """The sandbox's entry point."""
+    """Return the sandbox's entry point."""
     return TownSandbox(options)

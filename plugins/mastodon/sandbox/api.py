@@ -41,7 +41,7 @@ class Api(Statuses):
 
     @route("GET", "/api/v1/timelines/public", object="status", open=True)
     def public(self, call: Call) -> Answer:
-        """The town's posts: public ones that answer nobody (but their own author)."""
+        """Return the town's posts: public ones that answer no one but their own author."""
         return self._page(call, [(id_, one) for id_, one in self.newest("") if self._is_listed(one)], self.entity)
 
     @route("GET", "/api/v1/timelines/tag/{tag}", object="status", open=True)
@@ -73,7 +73,7 @@ class Api(Statuses):
 
     @route("GET", "/api/v1/conversations", object="conversation")
     def conversations(self, call: Call) -> Answer:
-        """The brand's direct messages, each conversation with its last one."""
+        """Return the brand's direct messages, each conversation with its last one."""
         last: dict[str, Item] = {}
         for id_, one in self.newest(self.brand):
             if one["visibility"] == "direct":
@@ -93,7 +93,7 @@ class Api(Statuses):
     def _page(
         self, call: Call, items: Sequence[Item], shown: Callable[[str, Mapping[str, Any]], dict[str, Any]]
     ) -> Answer:
-        """A page of what is given newest first: just newer than `min_id`, or just older than `max_id`, or the newest."""
+        """Return a page of what is given newest first: just newer than `min_id`, or just older than `max_id`, or the newest."""
         limit = min(int(call.param("limit", "20")), int(self.options.extra.get("page", 40)))
         older, newer = int(call.param("max_id") or 0), int(call.param("min_id") or call.param("since_id") or 0)
         found = [(id_, one) for id_, one in items if int(id_) > newer and (not older or int(id_) < older)]
@@ -108,7 +108,7 @@ class Api(Statuses):
 
     @route("POST", "/api/v1/statuses", object="status")
     def post(self, call: Call) -> Answer:
-        """The brand says something; under a known key it is what it said before."""
+        """Let the brand say something; under a known key it is what it said before."""
         form, key = call.form(), call.headers.get("idempotency-key", "")
         known = self.store.get("_key", key) if key else None
         if known and self.now() - moment(known["at"]) < timedelta(seconds=self.options.extra.get("keys_kept_s", 3600)):
@@ -135,7 +135,7 @@ class Api(Statuses):
 
     @route("DELETE", "/api/v1/statuses/{id}", object="status")
     def remove(self, call: Call) -> Answer:
-        """The brand takes back what it said."""
+        """Let the brand take back what it said."""
         id_ = call.args["id"]
         if self.existing(id_)["account"] != self.brand:
             raise Refused(Answer(404, {"error": "Record not found"}))
@@ -145,12 +145,12 @@ class Api(Statuses):
 
     @route("POST", "/api/v1/statuses/{id}/favourite", object="status")
     def favourite(self, call: Call) -> Answer:
-        """The brand likes a status; liking it again changes nothing."""
+        """Let the brand like a status; liking it again changes nothing."""
         return self._liked(call, liked=True)
 
     @route("POST", "/api/v1/statuses/{id}/unfavourite", object="status")
     def unfavourite(self, call: Call) -> Answer:
-        """The brand takes its like back; without one nothing changes."""
+        """Let the brand take its like back; without one nothing changes."""
         return self._liked(call, liked=False)
 
     def _liked(self, call: Call, *, liked: bool) -> Answer:
@@ -171,7 +171,7 @@ class Api(Statuses):
 
     @route("GET", "/api/v2/search", object="search")
     def search(self, call: Call) -> Answer:
-        """A status by its address."""
+        """Return a status by its address."""
         wanted = call.param("q")
         found = [entity for id_, one in self.newest(self.brand) if wanted in _names(entity := self.entity(id_, one))]
         return Answer(200, {"accounts": [], "statuses": found, "hashtags": []})
@@ -180,24 +180,24 @@ class Api(Statuses):
 
     @route("GET", "/api/v1/accounts/verify_credentials", object="account")
     def who(self, call: Call) -> Answer:
-        """The brand's account."""
+        """Return the brand's account."""
         return Answer(200, self.account(self.brand))
 
     @route("GET", "/api/v1/accounts/lookup", object="account")
     def look_up(self, call: Call) -> Answer:
-        """An account by its name."""
+        """Return an account by its name."""
         name = call.param("acct").removesuffix(f"@{self.host}")
         known = self.store.get("account", name)
         return Answer(200, self.account(name)) if known else Answer(404, {"error": "Record not found"})
 
     @route("GET", "/api/v1/accounts/{id}", object="account")
     def account_by_id(self, call: Call) -> Answer:
-        """An account by its id."""
+        """Return an account by its id."""
         return Answer(200, self.account(self._name(call.args["id"])))
 
     @route("GET", "/api/v1/accounts/{id}/statuses", object="status")
     def said_by(self, call: Call) -> Answer:
-        """What an account said, answers too."""
+        """Return what an account said, answers too."""
         name = self._name(call.args["id"])
         found = [(id_, one) for id_, one in self.newest(self.brand) if one["account"] == name]
         return self._page(call, found, self.entity)
@@ -211,7 +211,7 @@ class Api(Statuses):
     @route("GET", "/api/v1/instance", object="instance", open=True)
     @route("GET", "/api/v2/instance", object="instance", open=True)
     def instance(self, call: Call) -> Answer:
-        """What the instance says of itself."""
+        """Return what the instance says of itself."""
         most = int(self.options.extra.get("most_characters", 500))
         about = {"title": "The town", "version": "4.5.0", "domain": self.host, "uri": self.host}
         return Answer(200, {**about, "configuration": {"statuses": {"max_characters": most}}})

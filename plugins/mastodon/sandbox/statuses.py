@@ -31,7 +31,7 @@ class Statuses(Sandbox):
     title = "Mastodon"
 
     def seed(self) -> None:
-        """The brand and a few people, who have said nothing yet."""
+        """Make the brand and a few people, who have said nothing yet."""
         brand = (self.brand, self.brand.capitalize(), 5_200, "A bank in an app. We answer here.")
         for name, shown, followers, note in (brand, *PEOPLE):
             account = {"username": name, "display_name": shown, "followers": followers, "note": note}
@@ -43,13 +43,13 @@ class Statuses(Sandbox):
         return str(self.options.extra.get("brand", "pennywren"))
 
     def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
-        """A name, or who said what."""
+        """Return a name, or who said what."""
         return str(record.get("display_name") or f"{record.get('account')}: {record.get('text', '')}")[:160]
 
     # ----------------------------------------------------------------------------------------------------------- writing
 
     def say(self, name: str, text: str, *, parent: str | None = None, visibility: str = "public") -> str:
-        """A status by one of the accounts; its id. Whom it mentions is told."""
+        """Say something as one of the accounts and return its id; those that it mentions are told."""
         self._check(text)
         number = int(self.store.next_id("status"))
         id_ = str((int(self.now().timestamp() * 1000) << 16) | (number & 0xFFFF))
@@ -101,13 +101,13 @@ class Statuses(Sandbox):
     # ----------------------------------------------------------------------------------------------------------- reading
 
     def existing(self, id_: str) -> Record:
-        """A status; refuses one that is not there."""
+        """Return a status; refuse one that is not there."""
         if (status := self.store.get("status", id_)) is None:
             raise Refused(Answer(404, {"error": "Record not found"}))
         return status
 
     def mentioned(self, text: str) -> list[str]:
-        """The accounts of this instance that a text mentions."""
+        """Return the accounts of this instance that a text mentions."""
         names = [name.lower() for name, host in _MENTION.findall(text) if host in ("", self.host)]
         return [name for name in dict.fromkeys(names) if self.store.get("account", name)]
 
@@ -117,7 +117,7 @@ class Statuses(Sandbox):
         return urlsplit(self.url).netloc
 
     def is_visible(self, status: Mapping[str, Any], to: str) -> bool:
-        """Whether an account may see a status; a suspended one's are hidden."""
+        """Return True if an account may see a status; a suspended one's are hidden."""
         if (self.store.get("account", status["account"]) or {}).get("suspended"):
             return False
         return status["visibility"] in _OPEN or to in (status["account"], *self.mentioned(status["text"]))
@@ -130,7 +130,7 @@ class Statuses(Sandbox):
     # ---------------------------------------------------------------------------------------------------------- entities
 
     def account(self, name: str) -> Record:
-        """An Account."""
+        """Return an Account."""
         held = self.store.get("account", name) or {}
         home = f"{self.url}/@{name}"
         entity = {"id": held["id"], "username": name, "acct": name, "display_name": held["display_name"]}
@@ -150,7 +150,7 @@ class Statuses(Sandbox):
         return entity | ({"suspended": True} if held.get("suspended") else {})
 
     def entity(self, id_: str, status: Mapping[str, Any]) -> Record:
-        """A Status."""
+        """Return a Status."""
         parent = self.store.get("status", status["in_reply_to_id"] or "")
         answered = self.account(parent["account"])["id"] if parent else None
         answers = sum(one["in_reply_to_id"] == id_ for _, one in self.store.all("status"))
@@ -209,7 +209,7 @@ class Statuses(Sandbox):
 
 
 def tags_of(text: str) -> list[str]:
-    """The hashtags in a text."""
+    """Return the hashtags in a text."""
     return list(dict.fromkeys(_TAG.findall(text)))
 
 
@@ -218,5 +218,5 @@ def _brief(account: Mapping[str, Any]) -> Record:
 
 
 def moment(stamp: str) -> datetime:
-    """A status's time."""
+    """Return a status's time."""
     return datetime.fromisoformat(stamp)

@@ -76,7 +76,7 @@ class TownSandbox(Api):
 
     @route("GET", "/@{name}", open=True)
     def profile(self, call: Call) -> Answer:
-        """An account's own page; here all is on one."""
+        """Return an account's own page; here all is on one."""
         return Answer(303, None, {"Location": "/town"})
 
     def _idea(self, name: str, said: str) -> str:
@@ -87,7 +87,7 @@ class TownSandbox(Api):
         return f"<form method='post' action='/town/posts'>{hidden}<button class='idea'>{name}: {escape(said)}</button></form>"
 
     def _thread(self, post: _Post, below: Mapping[str, Sequence[_Post]]) -> str:
-        """A post with all that was said below it."""
+        """Return a post with all that was said below it."""
         answers = "".join(self._thread(one, below) for one in below.get(post[0], ()))
         return f"{self._post(*post)}<div class='answers'>{answers}</div>"
 
@@ -104,8 +104,8 @@ class TownSandbox(Api):
         )
 
     def _forms(self, id_: str, status: Mapping[str, Any]) -> Iterator[str]:
-        """What people may do with a post: answer it; and with one of theirs, edit and delete it."""
-        # Clients begin an answer with all who take part: without it nobody is told.
+        """Return what people may do with a post: answer it; and with one of theirs, edit and delete it."""
+        # Clients begin an answer with all who take part: without it no one is told.
         named = dict.fromkeys((status["account"], *self.mentioned(status["text"]), self.brand))
         author = next((one for one in named if one != self.brand), PEOPLE[0][0])
         words = "".join(f"@{name} " for name in named if name != author)
@@ -140,13 +140,13 @@ class TownSandbox(Api):
 
     @route("POST", "/town/posts/{id}/edit", object="status", open=True)
     def edit_here(self, call: Call) -> Answer:
-        """The author finds other words."""
+        """Let the author find other words."""
         text = call.form().get("text", "").replace("\r\n", "\n").strip()
         return self._obey(call, lambda: self.edit(call.args["id"], text))
 
     @route("POST", "/town/posts/{id}/delete", object="status", open=True)
     def delete_here(self, call: Call) -> Answer:
-        """The author takes the post back."""
+        """Let the author take the post back."""
         return self._obey(call, lambda: self.take_back(call.args["id"]))
 
     def _obey(self, call: Call, act: Callable[[], str | None]) -> Answer:

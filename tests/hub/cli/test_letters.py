@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from hub.core.access import HUB
 from hub.core.errors import Rejected
 from hub.core.model import Planned
-from hub.flow.actions import deliveries as letters
-from hub.flow.actions.deliveries import Letters
+from hub.flow.actions.deliveries import Letters, retry
+from hub.flow.views.deliveries import retryable
 from hub.store import open_store
-from hub.store.audit import Entry
 from hub.store.monitor.alerts import Kept
 from tests.databases import Databases
 from tests.hub.cli.terminal import Said
@@ -75,7 +75,8 @@ def test_discard_keeps_the_note_and_the_audit_log_the_wish(dead: Path, cli: Cli)
     assert cli("deliveries", "discard", "--error", "400", "--note", "a test").out.strip() == "2 discarded"
     assert states(cli) == ["dead", "discarded", "discarded"]
     (entry,) = cli("audit", "--json").json
-    assert (entry["action"], entry["detail"]) == ("discard", {"error": "400", "count": 2, "note": "a test"})
+    detail = {"error": "400", "count": 2, "note": "a test"}
+    assert (entry["action"], entry["subject"], entry["detail"]) == ("discard", "crm", detail)
 
 
 @pytest.mark.parametrize(
@@ -130,8 +131,7 @@ def test_thousands_are_retried_under_the_same_keys(new_hub: NewHub) -> None:
     keys = {one.key for batch in made.memo.got for one in batch}
     made.memo.answer = None
     made.memo.got.clear()
-    rows = letters.retryable(made.hub, Letters(state="dead"))
-    assert letters.retry(made.hub, rows, actor="ada", wanted=Letters(state="dead")) == 1200
+    assert retry(made.hub, HUB, Letters(state="dead")) == 1200
     made.run()
     assert {one.key for batch in made.memo.got for one in batch} == keys
     assert made.states() == {"delivered": 1200}
@@ -144,10 +144,10 @@ def test_a_span_ends_before_its_end(new_hub: NewHub) -> None:
     made.run()
     now, hour = made.clock(), timedelta(hours=1)
     spans = [(None, now), (now, now + hour), (now + hour, None)]
-    assert [len(letters.retryable(made.hub, Letters(since=a, until=b))) for a, b in spans] == [0, 1, 0]
+    assert [len(retryable(made.hub, HUB, Letters(since=a, until=b))) for a, b in spans] == [0, 1, 0]
 
 
 def test_nothing_done_is_nothing_noted(new_hub: NewHub) -> None:
     made = new_hub()
-    letters.note(made.hub, Letters(), Entry("retry", "crm", "ada", {"count": 0}))
+    assert retry(made.hub, HUB, Letters(state="dead")) == 0
     assert made.hub.store.audit.recent() == []

@@ -125,7 +125,7 @@ def test_records_of_people_and_accounts_have_their_keys() -> None:
 def test_where_nobody_is_linked_no_record_of_people_is_made_and_the_trace_says_so() -> None:
     plan = made(rule("contact", "company"))
     assert (names(plan), plan.failures) == ([], ())
-    assert notes(plan) == ["nobody is linked to the author", "no account is known of the author"]
+    assert notes(plan) == ["no person is linked to the author", "no account is known of the author"]
 
 
 def test_what_requires_a_record_of_a_person_does_without_where_nobody_is_linked() -> None:

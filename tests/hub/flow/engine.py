@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from sqlalchemy import text
 
+from hub.core.access import HUB
 from hub.core.errors import Unavailable, Uncertain
 from hub.core.keys import idempotency_key
 from hub.core.ledger import RETRYABLE
 from hub.core.model import Change, RawItem
-from hub.flow.converse.replies import discard
+from hub.flow.actions.deliveries import Letters, discard
 from hub.flow.decide.batch import process, process_batch
 from hub.flow.deliver.send import deliver_batch
 from hub.flow.sweep import sweep
@@ -236,7 +237,7 @@ class Engine(RuleBasedStateMachine):
         if rows:
             row = rows[number % len(rows)]
             self._allow([row] if row["operation"] in ("create", "upsert") else [])
-            discard(self.hub, [row["id"]], note="not worth it")
+            discard(self.hub, HUB, Letters(), ids=[row["id"]], note="not worth it")
 
     def _allow(self, rows: Sequence[dict[str, Any]]) -> None:
         self.allowed.update(self.mark(row) for row in rows)

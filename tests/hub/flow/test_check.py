@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from hub.config.settings import Settings, load_settings
+from hub.core.access import HUB
 from hub.core.errors import Unauthorised
 from hub.core.mapping import CompiledMapping
 from hub.core.spec import FieldSpec
+from hub.flow.actions.connections import check
 from hub.flow.check import Tried, misfits, problems_of, try_connections, used_mappings
 from hub.registry import Plugin, Registry
 from hub.sdk.connectors import FieldInfo, ObjectInfo
@@ -143,7 +145,7 @@ def test_a_wrong_mapping_is_told_with_its_file_and_field(tmp_path: Path) -> None
 
 
 def tried(made: Made) -> dict[str, Tried]:
-    return {one.connection: one for one in try_connections(made.hub)}
+    return {one.connection: one for one in check(made.hub, HUB)}
 
 
 def strict(made: Made, *, fails: Exception | None = None, **objects: ObjectInfo) -> None:

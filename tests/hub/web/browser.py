@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
+from hub.runtime import Hub
 from hub.web.app import WebApp
 from tests.hubs import Made
 
@@ -16,11 +17,25 @@ ORIGIN = "http://127.0.0.1:8600"
 _TOKEN = re.compile(r'name="token" value="([0-9a-f]+)"')
 
 
+class _Kept:
+    """The application of the session: to make its routes and templates takes longer than most tests."""
+
+    app: ClassVar[WebApp | None] = None
+
+    @classmethod
+    def serve(cls, hub: Hub) -> WebApp:
+        """Serve this hub, with the one application that there is."""
+        app = cls.app = cls.app or WebApp(hub)
+        if app.serving.hub is not hub:
+            app.serve(hub)
+        return app
+
+
 class Browser:
     """Looks at a hub's pages; every call runs in an event loop of its own."""
 
     def __init__(self, made: Made) -> None:
-        self.app = WebApp(made.hub)
+        self.app = _Kept.serve(made.hub)
         self.cookies = httpx.Cookies()
 
     def get(self, path: str, *, base: str = ORIGIN, **headers: str) -> httpx.Response:

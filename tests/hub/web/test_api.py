@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from hub.core.access import HUB
 from hub.core.keys import signal_key
 from hub.flow.views.explain import explain
 from tests.hub.web.browser import Browser
@@ -58,7 +59,7 @@ def test_an_explanation_is_that_of_the_terminal(new_hub: NewHub) -> None:
     made.say({"id": "1", "text": "acme"})
     made.run()
     key = signal_key("lines", "1")
-    said = msgspec.json.decode(msgspec.json.encode(explain(made.hub, key)))
+    said = msgspec.json.decode(msgspec.json.encode(explain(made.hub, HUB, key)))
     assert Browser(made).json(f"/api/explain/{key[:12]}") == said
 
 

@@ -16,7 +16,8 @@ NewHub = Callable[..., Made]
 
 def shield(**web: object) -> Shield:
     """A shield before nothing."""
-    return Shield(None, Settings.model_validate({"web": web}))  # type: ignore[arg-type]  # it is not asked
+    settings = Settings.model_validate({"web": web})
+    return Shield(None, host=settings.web.host, public_url=settings.public_url)  # type: ignore[arg-type]  # it is not asked
 
 
 @pytest.mark.parametrize("path", ["/", "/api/status", "/deliveries", "/static/hub.css", "/static/live.js", "/nothing"])

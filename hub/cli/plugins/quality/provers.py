@@ -118,16 +118,18 @@ def check(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("contract_suites")
 def contract_suites(evidence: Evidence) -> Iterator[Refutation]:
-    """Each class has a test class that stands on the suite of its kind."""
+    """Each class has a test class that stands on the suite of its kind; a source that is asked has that of streams too."""
     try:
         held = {cls: evidence.suites_of(cls) for _, cls in evidence.classes}
     except ImportError as error:
         yield _in_tests(evidence, str(error), "mend the module; pip install pytest if that is what it lacks")
         return
     for kind, cls in evidence.classes:
-        if not _stands_on(held[cls], _SUITES[kind]):
-            way_out = f"class Test{cls.__name__}({_SUITES[kind]}): {kind} = {cls.__name__}"
-            yield _in_tests(evidence, f"no {_SUITES[kind]} tests {cls.__name__}", way_out)
+        asked = ("StreamsContract",) if issubclass(cls, PollingSource) else ()
+        for suite in (_SUITES[kind], *asked):
+            if not _stands_on(held[cls], suite):
+                way_out = f"class Test{cls.__name__}({suite}): {kind} = {cls.__name__}"
+                yield _in_tests(evidence, f"no {suite} tests {cls.__name__}", way_out)
 
 
 def _stands_on(suites: list[type[Any]], contract: str) -> bool:

@@ -120,6 +120,7 @@ def build(options):
 """The contract."""
 
 from hub.testkit.contracts import SourceContract
+from hub.testkit.contracts.streams import StreamsContract
 from {package}.source import Pier
 
 
@@ -128,6 +129,17 @@ class TestPier(SourceContract):
 
     source = Pier
     options = {"url": "https://pier.example", "token": "t"}
+
+
+class TestPierStreams(StreamsContract):
+    """The pier's list."""
+
+    source = Pier
+
+    @classmethod
+    def options(cls, url):
+        """A pier at this address."""
+        return {"url": url, "token": "t"}
 ''',
     "tests/test_recordings.py": '"""What the pier sent."""\n',
     "tests/acceptance/test_pier.py": '"""A real pier."""\n',

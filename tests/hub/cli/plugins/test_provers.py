@@ -19,7 +19,7 @@ HELD = frozenset(PROVERS) - {"push"}
 BROKEN = {
     "options_documented": [(SOURCE, ', description="How far back"', "")],
     "check": [(SOURCE, "def check", "def other")],
-    "contract_suites": [(TESTS, "(SourceContract)", "")],
+    "contract_suites": [(TESTS, "(SourceContract)", "(StreamsContract)")],
     "look_alike": [(SOURCE, "sandbox = ", "other = ")],
     "readme": [(README, "## Price", "## Money")],
     "edits": [(SOURCE, "revision is its updated_at", "number")],
@@ -27,7 +27,7 @@ BROKEN = {
     "errors_mapped": [(SOURCE, "error_for(response, ctx.now())", "None")],
     "backfill_bounded": [(SOURCE, "backfill_days", "days")],
     "secrets_hidden": [(SOURCE, "token: SecretStr", "token: str")],
-    "hostile_bodies": [(TESTS, "(SourceContract)", "")],
+    "hostile_bodies": [(TESTS, "(SourceContract)", "(StreamsContract)")],
     "replies": [(SOURCE, 'can_reply="no"', "no answer")],
     "reauthorised": [(SOURCE, "error_for(response, ctx.now())", "None")],
     "paced": [(SOURCE, "limits = (Limit(100, 60),)", "limits = ()")],
@@ -63,6 +63,12 @@ def test_a_broken_promise_is_refuted_with_its_place_and_the_way_out(pier: Path, 
     found = proven(pier, rule, "recorded_items")
     assert {problem.path for problem in found} == {rule}
     assert all(problem.file and problem.message and problem.hint for problem in found)
+
+
+def test_a_source_that_is_asked_is_held_to_the_contract_of_streams(pier: Path) -> None:
+    edit(pier, TESTS, ("(StreamsContract)", "(SourceContract)"))
+    (found,) = proven(pier, "contract_suites", "recorded_items")
+    assert found.message == "no StreamsContract tests Pier"
 
 
 def test_an_option_in_no_table_is_refuted(pier: Path) -> None:

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
+from hub.core.access import HUB
 from hub.core.errors import TranslationError, Unavailable
 from hub.core.keys import signal_key
 from hub.core.model import Change, RawItem, RemoteRef, Unread
@@ -126,7 +127,7 @@ def test_rules_read_the_state_and_an_explanation_says_what_they_read(new_stage: 
     stage.change("status", value="solved")
     stage.say({"id": "3", "text": "acme as well", "re": "1"})
     assert [row["signal_key"] for row in stage.rows("comment")] == [signal_key("lines", "2")]
-    read = [explain(stage.hub, signal_key("lines", one)).rules[0].conditions[1].read for one in "123"]  # type: ignore[union-attr]  # all are stored
+    read = [explain(stage.hub, HUB, signal_key("lines", one)).rules[0].conditions[1].read for one in "123"]  # type: ignore[union-attr]  # all are stored
     assert read == [{"conversation.state": state} for state in (None, "open", "closed")]
 
 

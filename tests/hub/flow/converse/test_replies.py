@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
+from hub.core.access import HUB
 from hub.core.errors import Rejected, Unauthorised, Unavailable, Uncertain
 from hub.core.keys import signal_key
 from hub.core.model import RawItem, RemoteRef, Tombstone
 from hub.core.retry import Standing
-from hub.flow.converse.replies import discard
+from hub.flow.actions.replies import approve, refuse
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver_batch
 from hub.flow.erase.erase import erase
@@ -142,7 +143,7 @@ def test_a_policy_holds_a_reply_until_somebody_approves_it(new_stage: NewStage) 
     page = f"{stage.hub.settings.public_url}/deliveries/{row['id']}"
     assert (row["state"], row["error"], stage.talk.posted) == ("approval", {"message": "waits for approval"}, [])
     assert stage.notes() == [f"Not posted on Lines yet. Waits for approval in the hub: {page}"]
-    stage.hub.store.outbox.retry([row["id"]], now=stage.clock())
+    assert approve(stage.hub, HUB, [row["id"]]) == 1
     stage.run()
     assert (len(stage.talk.posted), stage.notes()[1:]) == (1, ["Posted on Lines: https://talk.example/post-1"])
 
@@ -151,7 +152,7 @@ def test_a_reply_that_nobody_approves_is_told_of_too(new_stage: NewStage) -> Non
     stage = new_stage(reply="approve")
     stage.say(POST)
     stage.answer()
-    assert discard(stage.hub, [stage.rows("reply")[0]["id"]], note="too rude") == 1
+    assert refuse(stage.hub, HUB, [stage.rows("reply")[0]["id"]], note="too rude") == 1
     stage.run()
     assert (stage.talk.posted, stage.notes()[1:]) == ([], ["Not posted on Lines, refused in the hub: too rude"])
 
@@ -209,7 +210,7 @@ def test_where_nobody_can_tell_a_person_decides_and_the_agent_knows(new_stage: N
     stage.answer()
     (row,) = stage.rows("reply")
     assert (row["state"], len(stage.talk.posted)) == ("review", 1)
-    assert stage.notes()[0].startswith("It may have been posted on Lines, and nobody can tell")
+    assert stage.notes()[0].startswith("In doubt: it may have been posted on Lines")
 
 
 def test_a_worker_killed_while_it_posts_posts_nothing_twice(new_stage: NewStage) -> None:
@@ -413,7 +414,7 @@ def test_an_answer_that_waits_for_approval_at_the_erasure_leaves_no_word_when_it
     erase(stage.hub, [Tombstone(signal_key("lines", "1"), "erasure", stage.clock())])
     (row,) = stage.rows("reply")
     assert (row["state"], leftovers(stage.hub.store, "acme is down")) == ("approval", ["deliveries.fields"])
-    discard(stage.hub, [row["id"]], note="the post is gone")
+    refuse(stage.hub, HUB, [row["id"]], note="the post is gone")
     assert leftovers(stage.hub.store, "acme is down") == []
 
 

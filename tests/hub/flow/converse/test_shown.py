@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from hub.config.settings import Settings
+from hub.core.access import HUB
 from hub.core.errors import Unauthorised
 from hub.core.keys import signal_key
-from hub.flow.check import try_connections, ways_back
+from hub.flow.actions.connections import check
+from hub.flow.check import ways_back
 from hub.flow.intake.changes import poll_changes
 from hub.flow.sweep import prepare
-from hub.flow.views import pages as view
+from hub.flow.views import signals
+from hub.flow.views.health import health
 from hub.registry import Registry
 from tests.hub.flow.desk import POST, Stage
 
@@ -22,7 +25,7 @@ KEY = signal_key("lines", "1")
 
 
 def shown(stage: Stage) -> dict[str, Any]:
-    found = view.signal(stage.hub, KEY)
+    found = signals.one(stage.hub, HUB, KEY)
     assert found is not None
     return found
 
@@ -55,7 +58,7 @@ def test_a_paused_lane_of_replies_is_told(new_stage: NewStage) -> None:
 
     stage.talk.says = refuse
     stage.answer()
-    assert [one["connection"] for one in view.health(stage.hub)["paused"]] == ["sources/talk"]
+    assert [one["connection"] for one in health(stage.hub, HUB)["paused"]] == ["sources/talk"]
 
 
 def test_a_destination_whose_changes_cannot_be_read_is_told(new_stage: NewStage) -> None:
@@ -63,7 +66,7 @@ def test_a_destination_whose_changes_cannot_be_read_is_told(new_stage: NewStage)
     prepare(stage.hub)
     stage.desk.pages = [Unauthorised("token expired")]
     poll_changes(stage.hub, "destinations/desk")
-    assert [one["source"] for one in view.health(stage.hub)["failing"]] == ["destinations/desk"]
+    assert [one["source"] for one in health(stage.hub, HUB)["failing"]] == ["destinations/desk"]
 
 
 def test_a_check_learns_anew_who_we_are_there(new_stage: NewStage) -> None:
@@ -71,7 +74,7 @@ def test_a_check_learns_anew_who_we_are_there(new_stage: NewStage) -> None:
     stage.say(POST)
     stage.change("status", value="solved", actor_id="user-new")
     stage.desk.self_id = "user-new"
-    assert all(tried.fine for tried in try_connections(stage.hub))
+    assert all(tried.fine for tried in check(stage.hub, HUB))
     stage.change("status", value="solved", actor_id="user-new")
     assert [state for state, _ in stage.heard()] == ["done", "ignored"]
 

@@ -93,9 +93,7 @@ def test_a_stranded_reply_that_may_have_been_posted_stays_in_doubt(new_stage: Ne
     stage.run()
     assert stage.rows("reply")[0]["state"] == "uncertain"
     (note,) = stage.notes()
-    assert note.startswith(
-        "It may have been posted on Lines, and nobody can tell yet: the source 'talk' is switched off."
-    )
+    assert note.startswith("In doubt for now: it may have been posted on Lines (the source 'talk' is switched off).")
     stage.talk.there[stage.talk.posted[0].key] = RemoteRef("post-9", "https://talk.example/post-9")
     switch(stage)
     stage.run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from hub.core.access import HUB
 from hub.core.keys import author_key
 from hub.core.model import IdentityLink
 from hub.flow.decide.batch import process
@@ -88,7 +89,7 @@ def test_rules_read_who_it_is_and_the_explanation_remembers_it(new_hub: NewHub) 
     matched = {row["signal"].native_id: row["matched"] for row in made.hub.store.signals.recent()}
     assert matched == {"1": True, "2": False}
     made.hub.store.people.unlink(author_key("lines", "here"), now=made.clock())
-    told = explain(made.hub, next(row["key"] for row in made.hub.store.signals.recent() if row["matched"]))
+    told = explain(made.hub, HUB, next(row["key"] for row in made.hub.store.signals.recent() if row["matched"]))
     assert told is not None
     assert told.rules[0].matched
     assert told.rules[0].conditions[0].read == {"person.owner": "kim"}

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from hub.core.access import HUB
 from hub.core.keys import account_key, author_key, signal_key
-from hub.core.model import Delivery, IdentityLink, RemoteRef
+from hub.core.model import Delivery, RemoteRef
+from hub.flow.actions import people as deeds
 from hub.flow.decide.batch import process
-from hub.flow.erase.people import adopt
 from hub.flow.history.book import candidate
 from hub.flow.history.replay import run
 from hub.flow.history.report import report
@@ -61,9 +62,7 @@ def person(made: Made, *writers: str, domain: str | None = "example.com", name: 
 
 
 def link(made: Made, writer: str, key: str) -> None:
-    author, now = author_key("lines", writer), made.clock()
-    made.hub.store.people.link(IdentityLink(author, key, "order_reference", "order 4711", "kim", now))
-    adopt(made.hub, author_key("lines", writer), key)
+    deeds.link(made.hub, HUB, author_key("lines", writer), key, ground=deeds.Ground("order_reference", "order 4711"))
 
 
 def say(made: Made, name: str, by: str, text: str = "hello", **more: Any) -> None:
@@ -78,11 +77,11 @@ def got(made: Made, object_: str = "contact") -> list[Delivery]:
 
 def test_nobody_is_linked_and_nothing_is_made_and_the_explanation_says_so(made: Made) -> None:
     say(made, "1", "ana")
-    told = explain(made.hub, signal_key("lines", "1"))
+    told = explain(made.hub, HUB, signal_key("lines", "1"))
     assert got(made) == []
     assert told is not None
     assert told.notes == (
-        "memo/contact: nobody is linked to the author",
+        "memo/contact: no person is linked to the author",
         "memo/company: no account is known of the author",
     )
 
@@ -185,7 +184,7 @@ def test_a_record_that_is_told_later_gets_the_next_signal_whatever_stood_before(
     refer(made, "person", key, "contact", "003A")
     say(made, "2", "here", ago=60)
     assert [one.ref and one.ref.id for one in got(made)] == [None, "003A"]
-    assert made.hub.store.references.drop(Reference("person", key, "memo", "contact", RemoteRef("")))
+    made.hub.store.references.drop(Reference("person", key, "memo", "contact", RemoteRef("")))
     say(made, "3", "here", ago=60)
     assert got(made)[-1].ref is None
 
@@ -227,7 +226,7 @@ def test_a_record_of_an_author_becomes_that_of_the_linked_person_and_no_second_o
     assert by_person.record_key == key
     assert by_person.ref is not None
     assert by_person.ref.id == f"r-{by_author.record_key[-6:]}"
-    made.hub.store.references.part(by_author.record_key, key)
+    deeds.unlink(made.hub, HUB, by_author.record_key)
     assert made.hub.store.references.of([key]) == []
 
 
@@ -250,7 +249,7 @@ def test_the_explanation_reads_how_the_person_stood_on_that_day(made: Made) -> N
     person(made, "here", "there")
     for number, by in enumerate(("here", "there", "here")):
         say(made, str(number), by)
-    told = explain(made.hub, signal_key("lines", "1"))
+    told = explain(made.hub, HUB, signal_key("lines", "1"))
     assert told is not None
     assert told.rules[1].conditions[0].read == {"person.signals_30d": 2}
 

@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import LargeBinary, select, update
 
+from hub.core.access import HUB
 from hub.core.errors import Conflict, Rejected, Unavailable, Uncertain
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Delivery, Ignored, Kind, RawItem, RemoteRef, Tombstone, Translated
@@ -18,8 +19,8 @@ from hub.flow.decide.translate import read_rows
 from hub.flow.decide.write import write
 from hub.flow.deliver.send import deliver, deliver_batch
 from hub.flow.erase.erase import erase, finish
-from hub.flow.erase.receipts import receipts
 from hub.flow.sweep import sweep
+from hub.flow.views.erasures import receipts
 from hub.flow.views.explain import explain
 from hub.sdk.connectors import Lookup
 from hub.store import Store
@@ -115,7 +116,7 @@ def test_a_row_that_was_not_sent_is_never_sent(new_hub: NewHub) -> None:
     made.say(GONE)
     made.run()
     assert (made.memo.got, made.states()) == ([], {"superseded": 1})
-    assert receipts(made.hub, key()) == []
+    assert receipts(made.hub, HUB, key()) == []
 
 
 def test_post_and_deletion_in_one_batch_send_nothing(new_hub: NewHub) -> None:
@@ -182,7 +183,7 @@ def test_a_destination_that_cannot_delete_gives_a_receipt_that_says_so(new_hub: 
     made.run()
     made.say(GONE)
     made.run()
-    (receipt,) = receipts(made.hub, key())
+    (receipt,) = receipts(made.hub, HUB, key())
     assert (receipt["state"], taken_back(made)) == ("dead", [])
     assert "cannot be taken back there" in receipt["error"]["message"]
 
@@ -206,7 +207,7 @@ def test_an_erased_signal_can_still_be_explained(new_hub: NewHub) -> None:
     made.run()
     made.say(GONE)
     made.run()
-    found = explain(made.hub, key())
+    found = explain(made.hub, HUB, key())
     assert found is not None
     assert (found.matched, found.rules, found.signal["state"]) == (("brand",), (), "deleted")
     assert "erased" in found.notes[0]
@@ -223,7 +224,7 @@ def test_the_erasure_is_finished_when_the_last_receipt_is_in(new_hub: NewHub) ->
     made.run()
     assert finish(made.hub) == 1
     assert (made.hub.store.erasures.status(key()) or {})["finished_at"] == made.clock()
-    assert [one["state"] for one in receipts(made.hub, key())] == ["delivered"]
+    assert [one["state"] for one in receipts(made.hub, HUB, key())] == ["delivered"]
 
 
 def test_an_author_goes_with_all_signals_and_the_authors_record(new_hub: NewHub) -> None:
@@ -237,7 +238,7 @@ def test_an_author_goes_with_all_signals_and_the_authors_record(new_hub: NewHub)
     made.run()
     assert {one.record_key for one in taken_back(made)} == {eve, key("1"), key("2")}
     assert leftovers(made.hub.store, "eve") == []
-    assert len(receipts(made.hub, eve)) == 3
+    assert len(receipts(made.hub, HUB, eve)) == 3
 
 
 def test_a_later_post_of_an_erased_author_is_not_taken(new_hub: NewHub) -> None:

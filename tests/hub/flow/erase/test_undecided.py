@@ -8,17 +8,18 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import delete, update
 
+from hub.core.access import HUB
 from hub.core.errors import Conflict, ConnectorError, Rejected, Unavailable, Uncertain
 from hub.core.keys import signal_key
 from hub.core.model import Delivery, RemoteRef, Tombstone
-from hub.flow.converse.replies import discard
+from hub.flow.actions.deliveries import Letters, discard
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver_batch
 from hub.flow.erase.erase import erase, finish
 from hub.flow.erase.forgotten import NEVER_THERE
-from hub.flow.erase.receipts import receipts
 from hub.flow.monitor.alerts import judge
 from hub.flow.monitor.snapshot import look
+from hub.flow.views.erasures import receipts
 from hub.sdk.connectors import Idempotency, Lookup, Native, NoIdempotency, Upsert
 from hub.store.schema import deliveries, refs
 from tests.hub.flow.erase.test_erase import able, states, taken_back
@@ -74,7 +75,7 @@ def test_a_doubt_is_looked_into_before_it_is_given_up_and_never_repeated(
     assert [one.ref for one in taken_back(made)] == ([RemoteRef("t-1")] if was_there else [])
     ended = "delivered" if was_there else "discarded"
     assert (states(made), len(made.memo.got)) == ({"create": ended, "tombstone": ended}, 2 if was_there else 1)
-    (receipt,) = receipts(made.hub, KEY)
+    (receipt,) = receipts(made.hub, HUB, KEY)
     assert was_there or receipt["error"] == {"message": NEVER_THERE}
     assert finish(made.hub) == 1
 
@@ -86,7 +87,7 @@ def test_a_doubt_at_a_destination_that_is_not_configured_any_more_ends_with_a_re
     made.hub.settings = made.hub.settings.model_copy(update={"destinations": {}})
     erase(made.hub, [Tombstone(KEY, "erasure", made.clock())])
     assert states(made) == {"create": "discarded", "tombstone": "dead"}
-    assert "not configured any more" in receipts(made.hub, KEY)[0]["error"]["message"]
+    assert "not configured any more" in receipts(made.hub, HUB, KEY)[0]["error"]["message"]
 
 
 def test_a_record_without_a_reference_is_taken_back_all_the_same(new_hub: NewHub) -> None:
@@ -134,27 +135,28 @@ def test_what_was_left_to_a_person_before_it_was_ever_sent_is_not_sent(new_hub: 
     with made.hub.store.database.write() as conn:
         conn.execute(update(deliveries).values(state="review", error={"code": "held"}))
     forget(made)
-    assert (made.memo.got, made.states(), receipts(made.hub, KEY)) == ([], {"discarded": 1}, [])
+    assert (made.memo.got, made.states(), receipts(made.hub, HUB, KEY)) == ([], {"discarded": 1}, [])
 
 
 def test_where_nobody_can_look_a_person_is_called(new_hub: NewHub) -> None:
     made, _ = left_to_a_person(new_hub, mapping="ticket", idempotency=NoIdempotency())
     forget(made)
-    (receipt,), (row,) = receipts(made.hub, KEY), made.hub.store.outbox.recent(operation="create")
+    (receipt,), (row,) = receipts(made.hub, HUB, KEY), made.hub.store.outbox.recent(operation="create")
     assert (states(made), receipt["waits_for"]) == ({"create": "review", "tombstone": "pending"}, row["id"])
     (alert,) = judge(look(made.hub, arrivals_known=False), made.hub.settings.alerts)
     assert (alert.key, alert.severity) == ("erasure:memo", "critical")
-    assert alert.text == f"1 erasures at memo wait for a person: nobody can tell whether delivery {row['id']} was made"
+    assert alert.text == f"1 erasures at memo wait for a person: delivery {row['id']} is in doubt"
 
 
 def test_once_a_person_has_decided_the_erasure_goes_on(new_hub: NewHub) -> None:
     made, _ = left_to_a_person(new_hub, mapping="ticket", idempotency=NoIdempotency())
     forget(made)
-    discard(made.hub, [made.hub.store.outbox.recent(operation="create")[0]["id"]], note="deleted by hand")
+    (row,) = made.hub.store.outbox.recent(operation="create")
+    discard(made.hub, HUB, Letters(), ids=[row["id"]], note="deleted by hand")
     made.run()
     assert states(made) == {"create": "discarded", "tombstone": "discarded"}
     assert judge(look(made.hub, arrivals_known=False), made.hub.settings.alerts) == []
-    assert receipts(made.hub, KEY)[0]["waits_for"] is None
+    assert receipts(made.hub, HUB, KEY)[0]["waits_for"] is None
 
 
 def test_a_look_up_that_is_refused_calls_a_person_too(new_hub: NewHub) -> None:

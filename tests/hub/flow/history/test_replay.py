@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from hub.core.access import HUB
 from hub.core.decide.judgement import Judged
 from hub.core.decide.trace import Trace
 from hub.core.errors import ConfigError, TranslationError
@@ -481,7 +482,7 @@ def test_after_a_replay_a_signal_is_explained_by_the_rules_that_were_replayed(ne
     made = said(new_hub(rules=rule(when="false")), TALK[0])
     change_rules(made, rule("angry", "labels.sentiment.score < 0"))
     told(made, send=True)
-    explanation = explain(made.hub, signal_key("lines", "1"))
+    explanation = explain(made.hub, HUB, signal_key("lines", "1"))
     assert explanation is not None
     assert (explanation.matched, explanation.rules_version) == (("angry",), made.hub.book.rules.version)
     assert [one["rule"] for one in explanation.deliveries] == ["angry"]
@@ -501,7 +502,7 @@ def test_the_versions_of_a_replay_are_kept(new_hub: NewHub) -> None:
 
 def test_an_explanation_tells_each_attempt_and_the_mappings_version(new_hub: NewHub) -> None:
     made = said(new_hub(), TALK[0])
-    explanation = explain(made.hub, signal_key("lines", "1"))
+    explanation = explain(made.hub, HUB, signal_key("lines", "1"))
     assert explanation is not None
     (one,) = explanation.deliveries
     assert one["mapping_version"] == made.hub.book.mappings["memo", "note"].version

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from hub.core.access import HUB
 from hub.core.decide import judgement
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Label
@@ -67,7 +68,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Watched:
 
 
 def told(hub: Hub, key: str) -> tuple[RuleTrace, ...]:
-    explanation = explain(hub, key)
+    explanation = explain(hub, HUB, key)
     assert explanation is not None
     return explanation.rules
 
@@ -127,7 +128,7 @@ def test_it_still_is_after_time_and_more_posts_of_the_author(new_hub: NewHub, wa
 def test_a_rules_own_label_is_not_taken_for_one_that_was_there(new_hub: NewHub) -> None:
     made = new_hub(rules=RULES)
     say(made, TALK[0])
-    explanation = explain(made.hub, signal_key("lines", "1"))
+    explanation = explain(made.hub, HUB, signal_key("lines", "1"))
     assert explanation is not None
     assert [(one["name"], one["value"]) for one in explanation.labels] == [
         ("sentiment", "negative"),
@@ -210,7 +211,7 @@ def test_rules_that_were_not_kept_are_said_to_be_todays(new_hub: NewHub) -> None
     made.say(TALK[0])
     process(made.hub, slice_s=30)
     change_rules(made, '[[rule]]\nname = "other"\n')
-    explanation = explain(made.hub, signal_key("lines", "1"))
+    explanation = explain(made.hub, HUB, signal_key("lines", "1"))
     assert explanation is not None
     assert explanation.notes[-1] == "the rules of that day were not kept: these are today's"
 
@@ -223,13 +224,13 @@ def test_an_edited_signal_is_explained_as_it_was_decided_last(new_hub: NewHub, w
 
 
 def test_an_unknown_signal_has_no_explanation(new_hub: NewHub) -> None:
-    assert explain(new_hub().hub, "lines:nothing") is None
+    assert explain(new_hub().hub, HUB, "lines:nothing") is None
 
 
 def test_an_explanation_names_deliveries_oldest_first_and_why_some_were_not_made(new_hub: NewHub) -> None:
     made = new_hub(mapping="said")
     say(made, {"id": "1", "text": "acme"}, {"id": "2", "text": "acme, in private", "visibility": "direct"})
-    public, private = (explain(made.hub, signal_key("lines", number)) for number in "12")
+    public, private = (explain(made.hub, HUB, signal_key("lines", number)) for number in "12")
     assert public is not None
     assert private is not None
     assert [one["object"] for one in public.deliveries] == ["person", "said"]

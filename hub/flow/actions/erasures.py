@@ -1,0 +1,40 @@
+"""Erasures: what was said is taken back everywhere, by request or since it is gone at its source."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from hub.core.access import Actor, Scope, demand
+from hub.core.model import Tombstone
+from hub.flow.actions.doing import doing, note
+from hub.flow.erase import recheck as again
+from hub.flow.erase.erase import erase as take_back
+from hub.flow.views.erasures import find
+from hub.runtime import Hub
+from hub.store import Connection
+
+
+def erase(hub: Hub, actor: Actor, key: str) -> str:
+    """Erase a signal, or an author with all signals, here and at every destination that has it; returns the whole key.
+
+    It cannot be undone. The entry is written with the first change: much is erased in several transactions. Raises
+    NothingToErase, and HubError if what is to be erased is being sent.
+    """
+    demand(actor, "erasures.erase")
+    known = find(hub, actor, key)
+
+    def told(conn: Connection) -> None:
+        note(hub, actor, conn, ("erase", known))
+
+    take_back(hub, [Tombstone(known, "erasure", hub.now())], also=told)
+    return known
+
+
+def recheck(hub: Hub, actor: Actor, source: str, *, since: datetime | None = None) -> again.Checked:
+    """Ask a source whether its posts are still there; what is gone is taken back everywhere. `since` leaves out earlier ones.
+
+    The entry says that it was asked for; it is written before the source is called. Raises the source's ConnectorError.
+    """
+    with doing(hub, actor, "erasures.recheck", Scope(source)) as act:
+        act.note("recheck", source, since=since.isoformat() if since else None)
+    return again.recheck(hub, source, before=hub.now(), since=since)

@@ -1,0 +1,138 @@
+"""People behind authors: made, changed, linked on a ground, merged, and told which records in a CRM they are."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, cast
+
+from hub.core.access import Actor, demand
+from hub.core.errors import HubError
+from hub.core.model import Basis, IdentityLink, Person, RemoteRef
+from hub.flow.actions.doing import doing
+from hub.flow.views.people import find
+from hub.runtime import Hub
+from hub.store.references import Reference
+
+
+class NoPlace(HubError):
+    """No mapping writes this person, or its account, there."""
+
+
+class Ground(NamedTuple):
+    """Why an author is a person: a basis, where it can be looked at, and how sure it is (0 to 1)."""
+
+    basis: str
+    evidence: str
+    confidence: float = 1.0
+
+
+class Place(NamedTuple):
+    """An object at a destination, as mappings keyed by person or account name it."""
+
+    destination: str
+    object: str
+
+
+def add(hub: Hub, actor: Actor, name: str, **values: Any) -> Person:
+    """Make a person; `values` are other fields of Person. Raises NoAccount if a company has no domain."""
+    with doing(hub, actor, "people.add") as act:
+        person = hub.store.people.add(name, now=hub.now(), conn=act.conn, **values)
+        act.note("person", person.key, name=name, company_domain=person.company_domain)
+    return person
+
+
+def change(hub: Hub, actor: Actor, key: str, **values: Any) -> Person:
+    """Change fields of a person. Raises UnknownPerson, and NoAccount if a company has no domain."""
+    known = find(hub, actor, key)
+    with doing(hub, actor, "people.change") as act:
+        person = hub.store.people.change(known.key, conn=act.conn, **values)
+        act.note("person changed", person.key, **{field: getattr(person, field) for field in values})
+    return person
+
+
+def link(hub: Hub, actor: Actor, author_key: str, key: str, *, ground: Ground) -> Person:
+    """Say that an author is a person; records that it has already are the person's from now on.
+
+    Raises UnknownPerson, and NotLinked if the ground is none, or the author is linked already.
+    """
+    demand(actor, "people.link")
+    person, places = find(hub, actor, key), _by_person(hub)
+    made = IdentityLink(
+        author_key, person.key, cast(Basis, ground.basis), ground.evidence, actor.name, hub.now(), ground.confidence
+    )
+    with doing(hub, actor, "people.link") as act:
+        hub.store.people.link(made, conn=act.conn)
+        # Else the person's first record would stand beside the author's.
+        adopted = hub.store.references.adopt(author_key, person.key, places, conn=act.conn)
+        said = {"basis": ground.basis, "evidence": ground.evidence, "records": adopted or None}
+        act.note("link", author_key, person=person.key, **said)
+    return person
+
+
+def unlink(hub: Hub, actor: Actor, author_key: str) -> None:
+    """Revoke an author's link, which stays as history, and give its records back. Raises NotLinked if there is none."""
+    with doing(hub, actor, "people.unlink") as act:
+        person = hub.store.people.behind(act.conn, [author_key]).get(author_key)
+        hub.store.people.unlink(author_key, now=hub.now(), conn=act.conn)
+        if person is not None:
+            hub.store.references.part(act.conn, author_key, person.key)
+        act.note("unlink", author_key, person=person.key if person else None)
+
+
+def merge(hub: Hub, actor: Actor, loser: str, winner: str) -> tuple[str, str]:
+    """Let one person take another's place; `unmerge` undoes it. Returns both keys. Raises UnknownPerson or NotLinked."""
+    lost, won = find(hub, actor, loser).key, find(hub, actor, winner).key
+    with doing(hub, actor, "people.merge") as act:
+        hub.store.people.merge(lost, won, conn=act.conn)
+        act.note("merge", lost, into=won)
+    return lost, won
+
+
+def unmerge(hub: Hub, actor: Actor, key: str) -> Person:
+    """Undo a merge. Raises UnknownPerson, and NotLinked if the person is not merged."""
+    person = find(hub, actor, key)
+    with doing(hub, actor, "people.unmerge") as act:
+        winner = hub.store.people.unmerge(person.key, conn=act.conn)
+        act.note("unmerge", person.key, of=winner)
+    return person
+
+
+def ref(hub: Hub, actor: Actor, key: str, place: Place, *, remote: RemoteRef) -> Reference:
+    """Say which record is a person, or its account: it is written from then on. Raises UnknownPerson or NoPlace."""
+    person = find(hub, actor, key)
+    one = _referred(hub, person, place)._replace(remote=remote)
+    with doing(hub, actor, "people.ref") as act:
+        hub.store.references.put(one, conn=act.conn)
+        act.note("ref", one.key, **place._asdict(), remote_id=remote.id, person=person.key)
+    return one
+
+
+def unref(hub: Hub, actor: Actor, key: str, place: Place) -> Reference:
+    """Forget which record is a person, or its account; the next signal makes one. Raises as `ref`, or NoReference."""
+    one = _referred(hub, find(hub, actor, key), place)
+    with doing(hub, actor, "people.unref") as act:
+        hub.store.references.drop(one, conn=act.conn)
+        act.note("unref", one.key, **place._asdict())
+    return one
+
+
+def _by_person(hub: Hub) -> set[tuple[str, str]]:
+    """Return where mappings write records by person: (destination, object)."""
+    mappings = ((name, one.spec) for (name, _), one in hub.book.mappings.items())
+    return {(name, spec.object) for name, spec in mappings if spec.keyed_by == "person"}
+
+
+def _referred(hub: Hub, person: Person, place: Place) -> Reference:
+    """Return where a record stands for a person or its account, as mappings have it. Raises NoPlace if none does."""
+    if person.merged_into:
+        raise NoPlace(f"{person.key} is merged into {person.merged_into}: its records are that one's")
+    destination, object_ = place
+    keys = {"person": person.key, "account": person.account_key}
+    specs = [one.spec for (name, _), one in hub.book.mappings.items() if name == destination]
+    kinds = list(dict.fromkeys(spec.keyed_by for spec in specs if spec.object == object_ and spec.keyed_by in keys))
+    key = keys[kinds[0]] if len(kinds) == 1 else None
+    if key is not None:
+        return Reference(kinds[0], key, destination, object_, RemoteRef(""))
+    if kinds:
+        raise NoPlace(f"{person.display_name} has no company: `hub people set --domain`")
+    objects = ", ".join(sorted({spec.object for spec in specs if spec.keyed_by in keys})) or "none"
+    raise NoPlace(f"{destination} has no mapping by person or account for {object_} (there: {objects})")

@@ -1,0 +1,19 @@
+"""Conversations as people keep them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from hub.core.access import Actor, demand
+from hub.runtime import Hub
+from hub.store.conversations import VALUES
+
+
+def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any]:
+    """Return a conversation as people keep it at a destination: what was never set is null."""
+    demand(actor, "conversations.see")
+    row = hub.store.conversations.get(key) or {}
+    found: dict[str, Any] = msgspec.to_builtins({name: row.get(name) for name in (*VALUES, "by", "updated_at")})
+    return {"key": key, **found}

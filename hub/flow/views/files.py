@@ -1,0 +1,144 @@
+"""What files say, before there is a hub: problems, the settings, mappings and rules. Nothing opens the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from hub.config.rulebook import default_mappings, read_mapping, read_rules
+from hub.config.settings import Settings, duration, load_settings, problems, read_toml
+from hub.core.errors import ConfigError, Problem
+from hub.core.mapping import CompiledMapping, compile_mapping
+from hub.core.pipeline import Rulebook
+from hub.flow.check import problems_of
+from hub.registry import Registry
+from hub.runtime import mapping_specs, read_book
+
+UNREADABLE = ("the environment has no variable", "the secret's file cannot be read")
+
+
+def settings(file: Path) -> dict[str, Any]:
+    """Return a configuration with all its defaults as JSON values; secrets are references. Raises ConfigError."""
+    return load_settings(file).model_dump(mode="json")
+
+
+def since(text: str, now: datetime) -> datetime:
+    """Return the time that a span such as "2h" or "7d" before `now` means. Raises ValueError, or OverflowError."""
+    span: timedelta = duration(text)
+    return now - span
+
+
+def all_problems(file: Path) -> list[Problem]:
+    """Return everything that is wrong in the files; if the configuration itself has errors, the rest of it is still read."""
+    known, found = read_what_can_be_read(file)
+    if known is None:
+        return found
+    registry = Registry()
+    found += problems_of(known, registry)
+    found += _nowhere(known, registry, found)
+    return list(dict.fromkeys(one for one in found if not _follows(one, found)))
+
+
+def book(file: Path) -> Rulebook:
+    """Return the rules, topics and mappings of a configuration. Raises ConfigError."""
+    return read_book(load_settings(file), Registry())
+
+
+def mappings(file: Path) -> list[tuple[str, CompiledMapping]]:
+    """Return the mappings of a configuration by name, those that the plugins ship if there is no such file."""
+    if file.exists():
+        return [("/".join(name), compiled) for name, compiled in book(file).mappings.items()]
+    registry = Registry()
+    shipped = ((name, cls) for name in registry.names for cls in registry.load(name).destinations.values())
+    return [
+        (f"{name}/{mapping}", compile_mapping(spec, name=mapping, file=f"{name}/{mapping}.toml"))
+        for name, cls in shipped
+        for mapping, spec in default_mappings(cls.mappings).items()
+    ]
+
+
+def mappings_of(files: Iterable[Path]) -> list[tuple[str, CompiledMapping]]:
+    """Return the mappings of these files. Raises ConfigError with all problems of all of them."""
+    made: list[tuple[str, CompiledMapping]] = []
+    found: list[Problem] = []
+    for file in files:
+        try:
+            made.append((str(file), compile_mapping(read_mapping(file), name=file.stem, file=str(file))))
+        except ConfigError as error:
+            found += error.problems
+    if found:
+        raise ConfigError(found)
+    return made
+
+
+def read_what_can_be_read(file: Path) -> tuple[Settings | None, list[Problem]]:
+    """Return the settings without what is wrong in them, and what that is; None if nothing can be read."""
+    from pydantic import ValidationError  # noqa: PLC0415 - only a file with errors needs it
+
+    try:
+        return load_settings(file), []
+    except ConfigError as error:
+        found = error.problems
+    try:
+        raw = read_toml(file)
+    except ConfigError:
+        return None, found
+    try:
+        Settings.model_validate({**raw, "file": file})
+    except ValidationError as error:
+        for one in error.errors(include_url=False):
+            _prune(raw, one["loc"])
+        found = problems(error, file=str(file), model=Settings)
+    try:
+        return Settings.model_validate({**raw, "file": file}), found
+    except ValidationError:
+        return None, found
+
+
+def _follows(problem: Problem, found: list[Problem]) -> bool:
+    """Return True if options do not fit together only because a secret among them could not be read."""
+    inside = f"{problem.path}."
+    is_whole = problem.path.endswith(".options")
+    return is_whole and any(one.path.startswith(inside) and one.message.startswith(UNREADABLE) for one in found)
+
+
+def _prune(raw: dict[str, Any], loc: tuple[int | str, ...]) -> None:
+    """Take out the value at a place; if it is one that is missing, the deepest table on the way."""
+    walked: list[tuple[Any, int | str]] = []
+    node: Any = raw
+    for part in loc:
+        if not isinstance(node, dict) or part not in node:
+            break
+        walked.append((node, part))
+        node = node[part]
+    if walked:
+        table, name = walked[-1]
+        table.pop(name, None)
+
+
+def _nowhere(known: Settings, registry: Registry, found: list[Problem]) -> Iterator[Problem]:
+    """Yield rules that deliver to what is not configured, if other errors kept the rules from being held against it."""
+    file = known.folder / known.files.rules
+    try:
+        rules = read_rules(file)
+    except ConfigError:
+        return
+    told = " ".join(one.message for one in found)
+    specs = {name: mapping_specs(known, registry, name, []) for name in known.destinations}
+    for rule in rules:
+        for number, (name, mapping) in enumerate(((one.destination, one.mapping) for one in rule.deliver), 1):
+            place = f'rule "{rule.name}" deliver[{number}]'
+            if f"{name} has no mapping {mapping}" in told:
+                continue
+            if name not in specs:
+                yield Problem(str(file), place, f"there is no destination '{name}'", _near(name, specs))
+            elif specs[name] and mapping not in specs[name]:
+                yield Problem(str(file), place, f"{name} has no mapping '{mapping}'", _near(mapping, specs[name]))
+
+
+def _near(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, known := list(known), n=1)
+    return f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}"

@@ -1,0 +1,53 @@
+"""People behind authors: listings, and one with links and records."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import msgspec
+
+from hub.core.access import Actor, demand
+from hub.core.errors import HubError
+from hub.core.model import Person
+from hub.runtime import Hub
+from hub.store.references import Reference
+
+
+class UnknownPerson(HubError):
+    """No person has this key, or several have one that begins so."""
+
+
+class Shown(NamedTuple):
+    """A person with all links, revoked ones too, and with its and its account's records at destinations."""
+
+    person: Person
+    links: list[dict[str, Any]]
+    records: list[dict[str, str | None]]
+
+
+def recent(hub: Hub, actor: Actor, *, limit: int) -> list[Person]:
+    """Return people that are not merged into another, newest first."""
+    demand(actor, "people.see")
+    return hub.store.people.recent(limit=limit)
+
+
+def find(hub: Hub, actor: Actor, key: str) -> Person:
+    """Return a person by key or an unambiguous beginning of it. Raises UnknownPerson if there is none, or several."""
+    demand(actor, "people.see")
+    person = hub.store.people.get(key)
+    if person is None:
+        raise UnknownPerson(f"{key} names no person, or several: `hub people list` shows all")
+    return person
+
+
+def one(hub: Hub, actor: Actor, key: str) -> Shown:
+    """Return a person by key or its beginning, with links and records. Raises UnknownPerson."""
+    person = find(hub, actor, key)
+    links = [msgspec.to_builtins(link) for link in hub.store.people.links_of(person_key=person.key)]
+    found = hub.store.references.of([one for one in (person.key, person.account_key) if one])
+    return Shown(person, links, [_record(one) for one in found])
+
+
+def _record(one: Reference) -> dict[str, str | None]:
+    place: dict[str, str | None] = {"of": one.kind, "destination": one.destination, "object": one.object}
+    return place | {"remote_id": one.remote.id, "url": one.remote.url}

@@ -1,0 +1,26 @@
+"""Deliveries."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from hub.flow.views import deliveries as view
+from hub.web.api.answers import found, page
+from hub.web.query import DeliveryQuery, Number
+from hub.web.serving import Serving
+
+
+def add_routes(api: APIRouter, serving: Serving) -> None:
+    """Add the routes of deliveries."""
+
+    @api.get("/deliveries")
+    def deliveries(query: Annotated[DeliveryQuery, Query()]) -> Response:
+        """A page of deliveries."""
+        return page("deliveries", view.page(serving.hub, serving.api, **query.wanted()), query)
+
+    @api.get("/deliveries/{number}")
+    def delivery(number: Number) -> Response:
+        """One delivery, whole."""
+        return found(view.one(serving.hub, serving.api, number), f"there is no delivery {number}")

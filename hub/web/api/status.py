@@ -1,0 +1,18 @@
+"""How the hub does."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Response
+
+from hub.flow.views import health
+from hub.web.api.answers import answer
+from hub.web.serving import Serving
+
+
+def add_routes(api: APIRouter, serving: Serving) -> None:
+    """Add the route of the status."""
+
+    @api.get("/status")
+    def status() -> Response:
+        """Counters, pauses, failing sources, processes alive."""
+        return answer({**serving.counters(), **health.health(serving.hub, serving.api)})
