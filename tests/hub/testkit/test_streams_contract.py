@@ -51,3 +51,10 @@ class TestCriesStreams(StreamsContract):
 @pytest.mark.parametrize(("cls", "test"), CARELESS, ids=[f"{cls.__name__} {test}" for cls, test in CARELESS])
 def test_a_careless_source_is_caught(cls: type[cries.CriesSource], test: str) -> None:
     assert_caught(type(cls.__name__, (TestCriesStreams,), {"source": cls}), test)
+
+
+def test_what_a_suite_leaves_out_comes_back_in_one_that_stands_on_it() -> None:
+    name = "test_a_changed_item_comes_again_as_another_version"
+    still: Any = type("Still", (TestCriesStreams,), {"edit": StreamsContract.edit})
+    again: Any = type("Again", (still,), {"edit": TestCriesStreams.edit})
+    assert (getattr(still, name), getattr(again, name)) == (None, getattr(StreamsContract, name))

@@ -77,6 +77,7 @@ def moved(name: str, library: Library, **changes: str) -> Iterator[Path]:
         for host in ("hn.algolia.com", "hacker-news.firebaseio.com", "api.stackexchange.com", "itunes.apple.com"):
             text = text.replace(f"https://{host}", f"https://{here}")
         for old, new in changes.items():
+            assert old in text, f"{name} has no {old!r}"
             text = text.replace(old, new)
         path = Path(folder) / f"{name}.toml"
         path.write_text(text.replace("{site}/wp-json", f"{here}/wp-json"))

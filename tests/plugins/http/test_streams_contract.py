@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
+import pytest
+
 from hub import HttpResponse
 from hub.testkit.contracts import StreamsContract
 from hub.testkit.fakes import FakeClock
 from plugins.http.source import HttpSource
+from tests.hub.testkit.trial import assert_caught
 from tests.plugins.http.library import Library, app_store, hacker_news, moved, stack_exchange, wordpress
 
 Lend = Callable[[Library, str, Mapping[str, str]], HttpResponse]
@@ -73,3 +76,48 @@ class TestAppStoreStreams(TestHackerNewsStreams):
 
     def edit(self, place: Library, item: int, text: str) -> None:
         place.edit(item, text)
+
+
+CARELESS: list[tuple[str, type[StreamsContract], dict[str, str], str]] = [
+    (
+        "takes any answer for an empty list",
+        TestHackerNewsStreams,
+        {'order = "newest"': 'order = "newest", may_miss = true'},
+        "test_an_answer_that_says_nothing_is_a_failed_poll",
+    ),
+    (
+        "reads one page",
+        TestHackerNewsStreams,
+        {"most = 10": "most = 1"},
+        "test_more_than_a_page_between_two_polls_arrives_whole",
+    ),
+    (
+        "names items by their thread",
+        TestHackerNewsStreams,
+        {'id = "objectID"': 'id = "story_id"'},
+        "test_every_item_has_an_id_and_a_key_of_its_own",
+    ),
+    (
+        "takes a proxy's 404 for gone and a 500 too",
+        TestHackerNewsStreams,
+        {'gone = ["null"': 'gone = ["500", "error"'},
+        "test_a_recheck_finds_what_is_gone_and_nothing_else",
+    ),
+    (
+        "looks for the next page under a wrong name",
+        TestStackExchangeStreams,
+        {'more = "has_more"': 'more = "hasMore"'},
+        "test_all_that_is_said_arrives_once",
+    ),
+    (
+        "takes the time of reading for that of the comment",
+        TestWordPressStreams,
+        {'published_at = "date_gmt"': 'published_at = "date"'},
+        "test_times_are_those_of_the_network",
+    ),
+]
+
+
+@pytest.mark.parametrize(("suite", "changes", "test"), [one[1:] for one in CARELESS], ids=[one[0] for one in CARELESS])
+def test_a_careless_file_is_caught(suite: Any, changes: dict[str, str], test: str) -> None:
+    assert_caught(type("Careless", (suite,), {"smaller": {**suite.smaller, **changes}}), test)

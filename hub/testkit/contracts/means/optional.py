@@ -29,13 +29,23 @@ def needs(*names: str) -> Callable[[Test], Test]:
 
 
 def leave_out(cls: type, base: type, capabilities: frozenset[str]) -> None:
-    """Set those tests of `cls` to None that it has no capability for, or whose methods are still those of `base`."""
+    """Set those tests of `cls` to None that it has no capability for, or whose methods are still those of `base`.
+
+    What was left out of a class above and is now possible comes back: a suite may stand on another one.
+    """
+    mark = f"left_out_by_{base.__name__}"
+    above: frozenset[str] = getattr(cls, mark, frozenset())
+    left = set()
     for name in (one for one in dir(cls) if one.startswith("test_")):
-        test = getattr(cls, name)
+        test = getattr(base if name in above else cls, name)
         asked, needed = getattr(test, "asks", None), getattr(test, "needs", ())
         lacks = asked is not None and not asked & capabilities
         if lacks or any(_function(cls, one) is _function(base, one) for one in needed):
+            left.add(name)
             setattr(cls, name, None)
+        elif name in above and name not in vars(cls):
+            setattr(cls, name, test)
+    setattr(cls, mark, frozenset(left))
 
 
 def _function(cls: type, name: str) -> Any:
