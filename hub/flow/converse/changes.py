@@ -13,11 +13,11 @@ import structlog
 from msgspec.structs import replace
 
 from hub.core.changes import (
-    Answer,
     Directions,
     Gone,
     Merged,
     Nothing,
+    PublicAnswer,
     Update,
     echo_of,
     is_reopening,
@@ -223,7 +223,7 @@ def _handle_one(
     effect = read_change(change, _directions(hub, name))
     if (echo := echo_of(change, self_id=self_id, is_known_part=part)) and not is_reopening(effect):
         return "ignored", echo
-    is_reply = isinstance(effect, Answer)
+    is_reply = isinstance(effect, PublicAnswer)
     targets = _reply_targets(hub, conn, name, change) if is_reply else _targets_of(hub, conn, name, change)
     if isinstance(effect, Merged):
         # Also one of others' records: what was merged into it may be the hub's, and be told of later.
@@ -249,10 +249,10 @@ def _reply_targets(hub: Hub, conn: Connection, name: str, change: Change) -> tup
     return tuple(one for winner in winners.values() for one in known.targets(conn, name, change.object, winner))
 
 
-def _follow(hub: Hub, conn: Connection, found: Context, effect: Answer | Update | Merged | Gone) -> str:
+def _follow(hub: Hub, conn: Connection, found: Context, effect: PublicAnswer | Update | Merged | Gone) -> str:
     """Do what a change asks for; return what was done, for the row."""
     match effect:
-        case Answer():
+        case PublicAnswer():
             return _answer(hub, conn, found)
         case Update(what, value):
             return _update(hub, conn, found, {what: value})
