@@ -81,7 +81,7 @@ class Connections:
 
     def memory(self, connection: str) -> State:
         """Return a connection's durable memory."""
-        return Memory(self.database, connection)
+        return ConnectionMemory(self.database, connection)
 
     def beat(self, name: str, role: str, *, now: datetime, detail: Any = None) -> None:
         """Note that a process is alive."""
@@ -118,7 +118,7 @@ def _standing(row: Any) -> ConnectionStanding:
     return ConnectionStanding(row.state, row.reason, row.paused_until, row.failures, row.openings)
 
 
-class Memory(State):
+class ConnectionMemory(State):
     """A connection's small durable memory in the database."""
 
     def __init__(self, database: Database, connection: str) -> None:

@@ -37,7 +37,7 @@ from hub.flow.converse.notes import desks_of, follow_up, plan_note, plan_surely
 from hub.flow.converse.replies import answering_source, lane_of, make_reply, refusal
 from hub.runtime import Hub
 from hub.store import Connection, StoreUnavailable
-from hub.store.conversations import Said
+from hub.store.conversations import SignalForReply
 from hub.store.inbox import InboxRow, Settled
 from hub.store.merges import winners_of
 
@@ -177,9 +177,11 @@ def weigh(hub: Hub, heard: Heard) -> Weighed:
     return Weighed({id_: _verdict(hub, said, reply) for id_, (said, reply) in asked.items()}, desks_of(hub))
 
 
-def _read_answers(hub: Hub, answers: Sequence[tuple[InboxRow, Change]]) -> dict[int, tuple[Said, Reply | None]]:
+def _read_answers(
+    hub: Hub, answers: Sequence[tuple[InboxRow, Change]]
+) -> dict[int, tuple[SignalForReply, Reply | None]]:
     """Read which post each agent answers, by raw row, with the reply as its source gets it."""
-    found: dict[int, tuple[Said, Reply | None]] = {}
+    found: dict[int, tuple[SignalForReply, Reply | None]] = {}
     with hub.store.database.read() as conn:
         for row, change in answers:
             targets = _reply_targets(hub, conn, row.item.source, change)
@@ -311,12 +313,12 @@ def _answer(hub: Hub, conn: Connection, found: Context) -> str:
     return f"a reply to {said.signal.key}" + (f": {verdict.error['message']}" if verdict.error else "")
 
 
-def _fields_of(said: Said, change: Change) -> dict[str, Any]:
+def _fields_of(said: SignalForReply, change: Change) -> dict[str, Any]:
     """Return what a reply is made of."""
     return {"signal": said.signal.key, "text": reply_text(change), "agent": change.actor}
 
 
-def _answered(hub: Hub, conn: Connection, name: str, targets: Sequence[str]) -> Said | None:
+def _answered(hub: Hub, conn: Connection, name: str, targets: Sequence[str]) -> SignalForReply | None:
     """Read the signal that the agent answers: of those that the record shows, else of its conversations."""
     store, allowed = hub.store.conversations, frozenset(hub.settings.hub.private_rules)
     said = store.shown(conn, name, targets)
@@ -327,7 +329,7 @@ def _answered(hub: Hub, conn: Connection, name: str, targets: Sequence[str]) -> 
     return seen[chosen.key] if chosen else None
 
 
-def _verdict(hub: Hub, said: Said, reply: Reply | None) -> Verdict:
+def _verdict(hub: Hub, said: SignalForReply, reply: Reply | None) -> Verdict:
     """Ask the source whether a reply may be sent."""
     source, reason = answering_source(hub, said.source)
     refused = reason if source is None or reply is None else refusal(hub, source, reply)
@@ -337,7 +339,7 @@ def _verdict(hub: Hub, said: Said, reply: Reply | None) -> Verdict:
     return Verdict(reply, "approval", {"message": WAITS}) if waits else Verdict(reply, "pending")
 
 
-def _record(hub: Hub, conn: Connection, said: Said, *, fields: Mapping[str, Any], record_key: str) -> Record:
+def _record(hub: Hub, conn: Connection, said: SignalForReply, *, fields: Mapping[str, Any], record_key: str) -> Record:
     lane, signal = lane_of(said.signal, said.source), said.signal
     thread = signal.conversation_key or signal.key
     before = hub.store.conversations.last_reply(
