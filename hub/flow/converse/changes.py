@@ -49,7 +49,7 @@ _change = msgspec.json.Decoder(Change)
 
 
 @dataclass
-class Heard:
+class HeardRows:
     """The rows of a batch that came from destinations: changes to handle, changes that events hold, and what is settled.
 
     `broken` are parts of events that could not be read, each an event of its own.
@@ -63,7 +63,7 @@ class Heard:
     selves: dict[str, str | None] = field(default_factory=dict)
 
 
-class Context(NamedTuple):
+class ChangeContext(NamedTuple):
     """A change with all that is needed to handle it."""
 
     name: str
@@ -73,7 +73,7 @@ class Context(NamedTuple):
     weighed: Weighed
 
 
-class Verdict(NamedTuple):
+class ReplyVerdict(NamedTuple):
     """How a reply begins, and why if it is not simply sent; `reply` is what its source looked at."""
 
     reply: Reply | None
@@ -88,7 +88,7 @@ class Weighed:
     `verdicts` are by raw row, `desks` the destinations that take notes.
     """
 
-    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
+    verdicts: Mapping[int, ReplyVerdict] = field(default_factory=dict)
     desks: frozenset[str] = frozenset()
 
 
@@ -96,9 +96,9 @@ class Unweighed(Conflict):
     """A reply is not the one that its source looked at: what came before it changed that."""
 
 
-def hear(hub: Hub, rows: Sequence[InboxRow]) -> Heard:
+def hear(hub: Hub, rows: Sequence[InboxRow]) -> HeardRows:
     """Read claimed rows of destinations; an event becomes its changes, and what cannot be read is settled with its reason."""
-    heard = Heard()
+    heard = HeardRows()
     for row in rows:
         try:
             _hear_row(hub, row, heard)
@@ -110,7 +110,7 @@ def hear(hub: Hub, rows: Sequence[InboxRow]) -> Heard:
     return heard
 
 
-def _hear_row(hub: Hub, row: InboxRow, heard: Heard) -> None:
+def _hear_row(hub: Hub, row: InboxRow, heard: HeardRows) -> None:
     name = row.item.source
     if row.form == "event":
         _hear_event(hub, row, heard)
@@ -123,7 +123,7 @@ def _hear_row(hub: Hub, row: InboxRow, heard: Heard) -> None:
         heard.changes.append((row, _change.decode(row.item.payload)))
 
 
-def _hear_event(hub: Hub, row: InboxRow, heard: Heard) -> None:
+def _hear_event(hub: Hub, row: InboxRow, heard: HeardRows) -> None:
     """Take an event apart; a part of it that cannot be read becomes an event of its own, which fails by itself."""
     found = hub.destination(row.item.source).parse(row.item.payload)
     changes = [one for one in found if isinstance(one, Change)]
@@ -168,7 +168,7 @@ def learn_self(hub: Hub, name: str) -> str:
     return known
 
 
-def weigh(hub: Hub, heard: Heard) -> Weighed:
+def weigh(hub: Hub, heard: HeardRows) -> Weighed:
     """Ask the sources whether the replies among the changes may be sent."""
     if not heard.changes:
         return Weighed()
@@ -190,7 +190,7 @@ def _read_answers(
     return found
 
 
-def handle(hub: Hub, conn: Connection, heard: Heard, weighed: Weighed) -> list[Settled]:
+def handle(hub: Hub, conn: Connection, heard: HeardRows, weighed: Weighed) -> list[Settled]:
     """Handle changes in their order in the caller's transaction; return what followed for each row.
 
     A reply that is not the one that was weighed waits for the next batch, and so do later changes of its destination.
@@ -234,7 +234,7 @@ def _handle_one(
         return "ignored", "it is no record of the hub's"
     if isinstance(effect, Nothing):
         return "ignored", effect.reason
-    return "done", _follow(hub, conn, Context(name, change, row, targets, weighed), effect)
+    return "done", _follow(hub, conn, ChangeContext(name, change, row, targets, weighed), effect)
 
 
 def _targets_of(hub: Hub, conn: Connection, name: str, change: Change) -> tuple[str, ...]:
@@ -251,7 +251,7 @@ def _reply_targets(hub: Hub, conn: Connection, name: str, change: Change) -> tup
     return tuple(one for winner in winners.values() for one in known.targets(conn, name, change.object, winner))
 
 
-def _follow(hub: Hub, conn: Connection, found: Context, effect: PublicAnswer | Update | Merged | Gone) -> str:
+def _follow(hub: Hub, conn: Connection, found: ChangeContext, effect: PublicAnswer | Update | Merged | Gone) -> str:
     """Do what a change asks for; return what was done, for the row."""
     match effect:
         case PublicAnswer():
@@ -272,7 +272,7 @@ def _directions(hub: Hub, name: str) -> Directions:
     return Directions(inbound.status, inbound.assignee, inbound.tags)
 
 
-def _update(hub: Hub, conn: Connection, found: Context, values: Mapping[str, Any]) -> str:
+def _update(hub: Hub, conn: Connection, found: ChangeContext, values: Mapping[str, Any]) -> str:
     at = min(found.change.at or found.row.item.received_at, hub.now())
     by = f"{found.name}: {found.change.actor or found.change.actor_id or 'unknown'}"
     keys = _conversations(found.targets)
@@ -288,7 +288,7 @@ def _conversations(targets: Iterable[str]) -> list[str]:
 # ------------------------------------------------------------------------------------------------------------- replies
 
 
-def _answer(hub: Hub, conn: Connection, found: Context) -> str:
+def _answer(hub: Hub, conn: Connection, found: ChangeContext) -> str:
     """Plan the reply, or its refusal, and the note that tells of it. Raises Unweighed if it is not what the source looked at."""
     change, weighed = found.change, found.weighed
     said = _answered(hub, conn, found.name, found.targets)
@@ -329,14 +329,14 @@ def _answered(hub: Hub, conn: Connection, name: str, targets: Sequence[str]) -> 
     return seen[chosen.key] if chosen else None
 
 
-def _verdict(hub: Hub, said: SignalForReply, reply: Reply | None) -> Verdict:
+def _verdict(hub: Hub, said: SignalForReply, reply: Reply | None) -> ReplyVerdict:
     """Ask the source whether a reply may be sent."""
     source, reason = answering_source(hub, said.source)
     refused = reason if source is None or reply is None else refusal(hub, source, reply)
     if refused:
-        return Verdict(reply, "dead", {"class": "Rejected", "code": "reply_rules", "message": refused})
+        return ReplyVerdict(reply, "dead", {"class": "Rejected", "code": "reply_rules", "message": refused})
     waits = hub.settings.sources[said.source].reply == "approve"
-    return Verdict(reply, "approval", {"message": WAITS}) if waits else Verdict(reply, "pending")
+    return ReplyVerdict(reply, "approval", {"message": WAITS}) if waits else ReplyVerdict(reply, "pending")
 
 
 def _record(hub: Hub, conn: Connection, said: SignalForReply, *, fields: Mapping[str, Any], record_key: str) -> Record:

@@ -30,7 +30,7 @@ class Amount(msgspec.Struct, frozen=True):
     money: float | None = None
 
     def times(self, factor: float) -> Amount:
-        """Multiply it."""
+        """Multiply all of it by a number."""
         return Amount(
             round(self.records * factor, 3),
             round(self.calls * factor, 3),
