@@ -65,7 +65,7 @@ class Latest(NamedTuple):
     created_at: datetime
 
 
-class Called(NamedTuple):
+class CallBatch(NamedTuple):
     """`records` of one kind that went out in batches of `size`, by the rule that asked and the signal's source."""
 
     destination: str
@@ -224,7 +224,7 @@ class History:
                     found.setdefault(row["delivery_id"], []).append({name.name: row[name.name] for name in columns})
         return found
 
-    def called(self, since: datetime | None) -> list[Called]:
+    def called(self, since: datetime | None) -> list[CallBatch]:
         """Return what was really sent since then: a batch is one claim, and each of its attempts one record."""
         when = () if since is None else (attempts.c.started_at >= since,)
         kind = (T.c.destination, T.c.object, T.c.operation)
@@ -238,7 +238,7 @@ class History:
             .outerjoin(S, S.c.key == T.c.signal_key)
         )
         with self.database.read() as conn:
-            return [Called(*row) for row in conn.execute(query.where(*when).group_by(*by).order_by(*by))]
+            return [CallBatch(*row) for row in conn.execute(query.where(*when).group_by(*by).order_by(*by))]
 
     def taken(self, since: datetime | None) -> dict[str, int]:
         """Count the raw items of each source since then; a webhook's body that was taken apart counts by its parts."""

@@ -16,7 +16,7 @@ from hub.core.model import Ignored, Label, RawItem, Signal
 from hub.core.pipeline import Rulebook
 from hub.core.signals import is_private
 from hub.flow.decide.translate import translate
-from hub.flow.history.desired import Asked, Failed, Wishes
+from hub.flow.history.desired import AskedRecord, Failed, Wishes
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
 from hub.store.history import History, Made, Scope, Stored, Target
@@ -24,11 +24,11 @@ from hub.store.history import History, Made, Scope, Stored, Target
 log = structlog.get_logger(__name__)
 BATCH = 500
 REASONS = 20
-Progress = Callable[[int], None]
+OnAdvance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RecordFilter:
     """Which records a run is asked about; None is any. `mappings` holds a mapping and all that must land with it."""
 
     source: str | None = None
@@ -143,11 +143,11 @@ class Gathering:
     book: Rulebook
     wishes: Wishes
     scope: Scope
-    wanted: Wanted
+    wanted: RecordFilter
     keep_traces: bool = False
     gathered: Gathered = field(default_factory=Gathered)
 
-    def run(self, progress: Progress = lambda _: None) -> Gathered:
+    def run(self, progress: OnAdvance = lambda _: None) -> Gathered:
         """Decide all signals of the scope again, oldest first."""
         reader, history = Reader(self.hub, self.gathered), History(self.hub.store.database)
         for batch in _batches(history, self.scope):
@@ -181,7 +181,7 @@ class Gathering:
             mapping = (record.destination, record.mapping)
             rule = rules.get(mapping, "")
             is_wanted = self.wanted.holds(source=source, rule=rule, mapping=mapping)
-            asked.append(Asked(record, key, past.decided_from, source, rule, is_wanted))
+            asked.append(AskedRecord(record, key, past.decided_from, source, rule, is_wanted))
             if (
                 record.operation == "create"
                 and in_run.setdefault(record.key, {}).setdefault(record.destination, key) == key
