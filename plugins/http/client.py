@@ -61,13 +61,24 @@ class Endpoint:
         except LastPage:
             return StreamPage()
         self._note(answer.doc)
-        payloads = items_in(answer.content, self._file.items.at)
+        payloads = self._items(answer)
         items = [self.item(payload) for payload in payloads]
         kept = [one for one in items if is_kept(one.payload, self._file.items)]
         if lacking := sum(one.place is None or not one.external_id for one in kept):
             self._ctx.log.info("%s items have no %s or no %s", lacking, self._file.items.id, self._file.cursor.at)
         last = next((one.place for one in reversed(items) if one.place is not None), None)
         return StreamPage(kept, self._onward(answer.doc, items, at) if paging else None, last=last)
+
+    def _items(self, answer: ApiAnswer) -> list[bytes]:
+        """The items of an answer. Raises Unavailable if it has none where the file says: that is not "nothing new"."""
+        rules = self._file.items
+        found, above = items_in(answer.content, rules.at), rules.at.rpartition(".")[0]
+        if found is not None:
+            return found
+        if rules.may_miss and (not above or isinstance(answer.doc.get(above), dict)):
+            return []
+        place = repr(rules.at) if rules.at else "its top"
+        raise Unavailable(f"{self._file.source.title}'s answer has no items at {place}", code="no_list")
 
     def item(self, payload: bytes) -> StreamItem:
         """Return an item with its id, revision and place."""
@@ -86,7 +97,7 @@ class Endpoint:
             found = self._recheck(recheck.url.replace("{ids}", named), {})
             if not isinstance(found.doc.get(recheck.at) if recheck.at else found.data, list):
                 raise Unavailable("the answer holds no list", code=str(found.status))
-            there = {Doc(_json(one)).id(recheck.id) for one in items_in(found.content, recheck.at)}
+            there = {Doc(_json(one)).id(recheck.id) for one in items_in(found.content, recheck.at) or ()}
             yield from (one for one in ids if one not in there)
             return
         for one in ids:
@@ -101,7 +112,8 @@ class Endpoint:
         marks = self._file.recheck.gone if self._file.recheck else ()
         gone = [int(one) for one in marks if one.isdigit()]
         address = filled(self._options.address(url), {**self._options.values, **more}, percent) or ""
-        answer = self._api(address).call("GET", address, params=self._secret_param(), effect="again", also=gone)
+        # An item that is gone may be `null`.
+        answer = self._api(address, plain=True).call("GET", address, params=self._secret_param(), also=gone)
         self._note(answer.doc)
         return answer
 
@@ -121,10 +133,11 @@ class Endpoint:
             )
         return api.get(onward or address, params, headers=headers)
 
-    def _api(self, address: str) -> Api:
+    def _api(self, address: str, *, plain: bool = False) -> Api:
         parts = urlsplit(address)
         base = f"{parts.scheme}://{parts.netloc}"
-        return Api(self._ctx, base, auth=self._auth(), errors=self._errors, timeout=self._options.timeout)
+        auth, timeout = self._auth(), self._options.timeout
+        return Api(self._ctx, base, auth=auth, errors=self._errors, timeout=timeout, plain=plain)
 
     def _auth(self) -> Auth | None:
         """Return the secret where the file wants it; in a query it is a parameter."""
@@ -226,17 +239,20 @@ def order_of(options: HttpOptions) -> Order:
     return ByTime(span(cursor.overlap or "0"), span(backfill) if backfill else None)
 
 
-def items_in(content: bytes, path: str) -> list[bytes]:
-    """Return the items at a path of an answer, each the exact bytes; an object is a list of one, what is missing none."""
+def items_in(content: bytes, path: str) -> list[bytes] | None:
+    """Return the items at a path of an answer, each the exact bytes; None if there is no list.
+
+    An object there is a list of one, but not the answer itself: that may be an error in the clothes of a success.
+    """
     raw: Any = content
     try:
         for step in steps_of(path) if path else ():
             held: Any = msgspec.json.decode(raw, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
             raw = held[step] if isinstance(held, dict) else held[int(step)]
-        is_list = bytes(raw).lstrip().startswith(b"[")
-        found = msgspec.json.decode(raw, type=list[msgspec.Raw]) if is_list else [raw]
+        is_one = bool(path) and bytes(raw).lstrip().startswith(b"{")
+        found = [raw] if is_one else msgspec.json.decode(raw, type=list[msgspec.Raw])
     except (msgspec.DecodeError, RecursionError, LookupError, ValueError):
-        return []
+        return None
     return [bytes(one).strip() for one in found if bytes(one).strip() != b"null"]
 
 

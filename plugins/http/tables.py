@@ -84,13 +84,17 @@ class OnlyTable(FileTable, frozen=True, rename={"is_": "is"}):
 
 
 class ItemsTable(FileTable, frozen=True):
-    """Where the items are in an answer, what tells them apart, and in which order they come."""
+    """Where the items are in an answer, what tells them apart, and in which order they come.
+
+    With `may_miss` an answer that holds what the path leads through, and not its end, has no items.
+    """
 
     id: str
     at: str = ""
     revision: str = ""
     order: Literal["oldest", "newest"] = "oldest"
     only: tuple[OnlyTable, ...] = ()
+    may_miss: bool = False
 
 
 class PagingTable(FileTable, frozen=True):

@@ -80,8 +80,8 @@ Follow = Callable[[ApiAnswer, Params], Params | str | None]
 class Api:
     """One vendor for the length of a call of the engine.
 
-    `base` is where paths start; `via` sends in place of the guard, through a vendor's client (see `adapters.Tap`). Writes to a
-    `plain` one may be answered in any words ("ok").
+    `base` is where paths start; `via` sends in place of the guard, through a vendor's client (see `adapters.Tap`). A `plain` one may
+    answer in any words ("ok", `null`).
     Every error is named by the table, and told without secrets. A 401 renews the credential once, then it is Unauthorised;
     not before another call has succeeded is it renewed again, so that a lasting 401 costs few calls.
     """
@@ -230,9 +230,9 @@ class _Call:
 
     def is_misfit(self, answer: ApiAnswer, plain: bool) -> bool:
         """Return True if a success proves nothing: it is no JSON object or list, and not what this call may get."""
-        if isinstance(answer.data, dict | list) or self.method == "HEAD":
+        if plain or isinstance(answer.data, dict | list) or self.method == "HEAD":
             return False
-        return self.effect == "reads" or not (plain or answer.content.strip() == b"")
+        return self.effect == "reads" or answer.content.strip() != b""
 
 
 def _content(body: Any, form: Params | None) -> tuple[dict[str, str], bytes | None]:

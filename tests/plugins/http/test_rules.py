@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -260,15 +261,34 @@ def test_an_error_may_say_that_there_are_no_more_pages(tmp_path: Path) -> None:
     [
         ({"a": {"list": [item(1), item(2)]}}, ["1", "2"]),
         ({"a": {"list": item(1)}}, ["1"]),
-        ({"a": {}}, []),
-        ({"a": {"list": None}}, []),
-        ({}, []),
-        ([], []),
     ],
 )
-def test_a_list_may_be_one_object_or_missing(tmp_path: Path, body: Any, found: list[str]) -> None:
+def test_a_list_may_be_one_object(tmp_path: Path, body: Any, found: list[str]) -> None:
     what = source(written(tmp_path, items='items = { at = "a.list", id = "id" }'))
     assert pulled(what, lambda *_: answer(json=body)) == found
+
+
+NONE: list[Any] = [{}, [], {"a": {}}, {"a": {"list": None}}, {"a": {"list": "none"}}, {"error": "later"}]
+
+
+@pytest.mark.parametrize("body", NONE, ids=str)
+def test_an_answer_without_the_list_is_a_failed_poll_and_not_nothing_new(tmp_path: Path, body: Any) -> None:
+    what = source(written(tmp_path, items='items = { at = "a.list", id = "id" }'))
+    with pytest.raises(Unavailable, match="no items at 'a.list'"):
+        pulled(what, lambda *_: answer(json=body))
+
+
+@pytest.mark.parametrize(("body", "is_none"), [({"a": {}}, True), ({"a": []}, False), ({"error": "later"}, False)])
+def test_a_file_may_say_that_a_missing_list_is_an_empty_one(tmp_path: Path, body: Any, is_none: bool) -> None:
+    what = source(written(tmp_path, items='items = { at = "a.list", id = "id", may_miss = true }'))
+    with nullcontext() if is_none else pytest.raises(Unavailable):
+        assert pulled(what, lambda *_: answer(json=body)) == []
+
+
+def test_an_object_in_place_of_the_list_is_no_item(tmp_path: Path) -> None:
+    what = source(written(tmp_path, items='items = { id = "id" }', paging=""))
+    with pytest.raises(Unavailable, match="no items at its top"):
+        pulled(what, lambda *_: answer(json={"error": "later"}))
 
 
 def test_the_answer_itself_may_be_the_list(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from hub import Context, RemoteRef, Unavailable
+from hub import Context, RemoteRef
 from hub.sdk.doc import Doc
 from hub.sdk.http.api import Api
 from hub.sdk.http.auth import Bearer
@@ -31,15 +31,13 @@ class EchoClient:
 
     def account(self) -> str:
         """Return our name in the guest book."""
-        name = self._api.get("me").doc.text("name")
-        if not name:  # some proxy's page is no sign that all is well
-            raise Unavailable("the answer names no account")
-        return name
+        return self._api.get("me").need("name")  # a page of some proxy is no sign that all is well
 
     def page(self, _since: datetime | None, more: str | None) -> StreamPage:
         """Return one page of entries, the newest change first; `more` is what the page before it named."""
         answer = self._api.get("entries", {"before": more} if more else {})
-        return StreamPage([item_of(msgspec.json.encode(entry)) for entry in _list(answer.doc)], answer.doc.text("next"))
+        entries = [item_of(msgspec.json.encode(entry)) for entry in answer.listed("entries")]
+        return StreamPage(entries, answer.doc.text("next"))
 
     def is_gone(self, id_: str) -> bool:
         """Return True if the guest book itself says so: a proxy's 404 is a page for people, a 403 is a hidden entry."""
@@ -56,7 +54,7 @@ class EchoClient:
         more: str | None = None
         while True:
             answer = self._api.get("entries", {"own": "yes", **({"before": more} if more else {})})
-            yield [_own(Doc(entry)) for entry in _list(answer.doc)]
+            yield [_own(Doc(entry)) for entry in answer.listed("entries")]
             more = answer.doc.text("next")
             if more is None:
                 yield []
@@ -69,13 +67,6 @@ class EchoClient:
     def delete_note(self, key: str) -> None:
         """Delete the note of this key; one that is gone is fine."""
         self._api.delete(f"notes/{key}")
-
-
-def _list(answer: Doc) -> list[Any]:
-    entries = answer.get("entries")
-    if not isinstance(entries, list):
-        raise Unavailable("the answer has no list of entries")
-    return entries
 
 
 def _own(entry: Doc) -> OwnPost:
