@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Response
 
-from hub.flow.views.health import Figures, figures
+from hub.flow.views.health import MetricValues, figures
 from hub.web.serving import Serving
 
 NEEDS = "metrics need 'prometheus-client': pip install 'hubbub[metrics]'"
@@ -72,14 +72,14 @@ def _filled(family: Any, rows: Rows) -> Any:
     return family
 
 
-def families(now: Figures, totals: dict[str, Any], slow: dict[str, Any]) -> Iterator[Any]:
+def families(now: MetricValues, totals: dict[str, Any], slow: dict[str, Any]) -> Iterator[Any]:
     """All families."""
     yield from _work(now, totals, slow)
     yield from _connections(now)
     yield from _hub(now)
 
 
-def _work(now: Figures, totals: dict[str, Any], slow: dict[str, Any]) -> Iterator[Any]:
+def _work(now: MetricValues, totals: dict[str, Any], slow: dict[str, Any]) -> Iterator[Any]:
     by_state = [
         ((name, state), count) for name, states in totals["deliveries"].items() for state, count in states.items()
     ]
@@ -93,7 +93,7 @@ def _work(now: Figures, totals: dict[str, Any], slow: dict[str, Any]) -> Iterato
     yield counter("attempts", "Attempts by outcome", ("destination", "outcome"), slow["attempts"].items())
 
 
-def _connections(now: Figures) -> Iterator[Any]:
+def _connections(now: MetricValues) -> Iterator[Any]:
     states = {one.name: one.state for one in now.pauses}
     paused = [((name,), float(name in states)) for name in now.connections]
     broken = [((name,), float(states.get(name, "paused") != "paused")) for name in now.connections]
@@ -105,7 +105,7 @@ def _connections(now: Figures) -> Iterator[Any]:
     yield gauge("quota_limit", "Calls that the vendor's window allows", ("connection",), limit)
 
 
-def _hub(now: Figures) -> Iterator[Any]:
+def _hub(now: MetricValues) -> Iterator[Any]:
     arrivals = [((name,), at.timestamp()) for name, at in now.arrivals.items()]
     failures = [((name,), float(one.failures)) for name, one in now.polls.items()]
     ages = [((str(one["name"]), str(one["role"])), (now.now - one["at"]).total_seconds()) for one in now.beats]

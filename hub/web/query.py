@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hub.core.ledger import State
-from hub.flow.views.signals import Wanted
+from hub.flow.views.signals import SignalFilter
 
 LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 200
@@ -50,9 +50,9 @@ class SignalQuery(Paged):
     sentiment: Word = None
     q: Text = None
 
-    def wanted(self, unsure_below: float) -> Wanted:
+    def wanted(self, unsure_below: float) -> SignalFilter:
         """As the store takes it."""
-        return Wanted(
+        return SignalFilter(
             network=self.network,
             matched=self.matched,
             sentiment=self.sentiment,

@@ -14,7 +14,7 @@ from hub.flow.monitor import snapshot
 from hub.flow.monitor.snapshot import MetricValues
 from hub.runtime import Hub
 
-__all__ = ["Figures", "alerts", "alive", "figures", "health", "slow_figures", "totals"]
+__all__ = ["MetricValues", "alerts", "alive", "figures", "health", "slow_figures", "totals"]
 ALIVE = timedelta(seconds=45)
 
 

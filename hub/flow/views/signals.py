@@ -15,7 +15,7 @@ from hub.flow.views.explain import explain, shown_delivery
 from hub.runtime import Hub
 from hub.store.signals import SignalFilter
 
-__all__ = ["NO_SUCH", "Wanted", "failed", "one", "page", "raw", "recent", "stored"]
+__all__ = ["NO_SUCH", "SignalFilter", "failed", "one", "page", "raw", "recent", "stored"]
 DELIVERIES_SHOWN = 200
 NO_SUCH = "no signal, or more than one, has a key that begins with '{}'"
 

@@ -274,7 +274,7 @@ NONE: list[Any] = [{}, [], {"a": {}}, {"a": {"list": None}}, {"a": {"list": "non
 @pytest.mark.parametrize("body", NONE, ids=str)
 def test_an_answer_without_the_list_is_a_failed_poll_and_not_nothing_new(tmp_path: Path, body: Any) -> None:
     what = source(written(tmp_path, items='items = { at = "a.list", id = "id" }'))
-    with pytest.raises(Unavailable, match="no items at 'a.list'"):
+    with pytest.raises(Unavailable, match=r"no items at 'a\.list'"):
         pulled(what, lambda *_: answer(json=body))
 
 
