@@ -15,7 +15,7 @@ from hub.flow.history.desired import RecordWish, Wishes
 from hub.flow.history.gather import Gathered, Gathering, RecordFilter
 from hub.runtime import Hub, book_versions
 from hub.store.database import Also
-from hub.store.history import History, Scope, Span
+from hub.store.history import History, HistoryScope, Span
 
 TRIES = 5
 
@@ -51,7 +51,7 @@ class Run:
     """A finished run: what was read, how it differs, and, if it was sent, how many deliveries were planned."""
 
     book: Rulebook
-    scope: Scope
+    scope: HistoryScope
     span: Span
     gathered: Gathered
     wishes: Wishes
@@ -78,7 +78,7 @@ def run(
     """
     wanted, progress = wanted or RecordFilter(), progress or Silent()
     history, began = History(hub.store.database), hub.now()
-    scope = Scope(since, history.last())
+    scope = HistoryScope(since, history.last())
     span = history.span(scope)
     wishes = Wishes(hub.settings.data if hub.settings.data.is_dir() else None)
     try:
