@@ -46,7 +46,7 @@ class Connections:
         now: datetime,
         conn: Connection | None = None,
     ) -> bool:
-        """Take a step from a connection's standing to the next, alone; False where the step changes nothing."""
+        """Take a step from a connection's standing to the next, under its lock. Return True if the step changed something."""
         query = select(connections).where(connections.c.name == name).with_for_update()
         with self.database.within(conn) as within:
             row = within.execute(query).first()

@@ -96,9 +96,9 @@ class People:
                 raise NotLinked(f"{author_key} is linked to no person: `hub people show` lists a person's links")
 
     def merge(self, loser: str, winner: str, *, conn: Connection | None = None) -> None:
-        """Let one person take another's place, also in CRMs where it has no record of its own yet.
+        """Merge a person into another, also in CRMs that have no record of the other yet.
 
-        The links stay where they are, so that it can be undone. Raises NotLinked if it would end in a circle or one of
+        The links stay, so that it can be undone. Raises NotLinked if it would end in a circle or one of
         them is not there.
         """
         with self.database.within(conn) as within:
@@ -111,7 +111,7 @@ class People:
             inherit(self.database, within, loser, final or winner)
 
     def unmerge(self, loser: str, *, conn: Connection | None = None) -> str:
-        """Undo a merge; returns whose place is given back. Raises NotLinked if the person is not merged."""
+        """Undo a merge; return the winner's key. Raises NotLinked if the person is not merged."""
         with self.database.within(conn) as within:
             winner = _final(within, loser)
             if winner is None or winner == loser:

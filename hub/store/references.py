@@ -67,7 +67,7 @@ class References:
         *,
         conn: Connection | None = None,
     ) -> int:
-        """Let an author's records at these (destination, object) stand for the person too, where there is none yet."""
+        """Let an author's records at these (destination, object) stand for the person too, if it has none there yet."""
         wanted = [(destination, f"author:{object_}:{author_key}") for destination, object_ in sorted(places)]
         place = tuple_(refs.c.destination, refs.c.provides)
         with self.database.within(conn) as within:
