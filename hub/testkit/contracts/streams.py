@@ -38,7 +38,8 @@ class StreamsContract(LosesNothing, TellsFailures):
     `pause`: how long after a failed poll the source is ready again (its interval unless said); `precision`: how exact the
     network's times are; `backfills`: False for a source that starts with what is said after its first poll; `steady_cursor`:
     False where a cursor holds more than a position (a feed's next visit); `reaches_anywhere`: True where "*" is meant;
-    `most_cursor`: bytes of a cursor that has read a few hundred items.
+    `most_cursor`: bytes of a cursor that has read a few hundred items; `gone_words`: names of odd answers (`ODD`) by which this
+    network itself says that a post is gone.
     """
 
     def __init_subclass__(cls, **more: Any) -> None:

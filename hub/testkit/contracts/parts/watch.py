@@ -95,6 +95,7 @@ class WatchSuite(ConnectorContract):
     reaches_anywhere: ClassVar[bool] = False
     most_cursor: ClassVar[int] = 16_384
     calls_when_refused: ClassVar[int] = 8
+    gone_words: ClassVar[frozenset[str]] = frozenset()
 
     # ------------------------------------------------------------------------------------------------- for the author
 
