@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, get_args
 
@@ -64,10 +65,11 @@ class People:
             within.execute(update(people).where(people.c.key == key).values(new))
         return person
 
-    def get(self, key: str) -> Person | None:
+    def get(self, key: str, *, conn: Connection | None = None) -> Person | None:
         """Return a person by key (or an unambiguous beginning of it), as stored: a merged one names its winner."""
-        with self.database.read() as conn:
-            rows = conn.execute(select(people).where(people.c.key.startswith(key, autoescape=True)).limit(2)).all()
+        query = select(people).where(people.c.key.startswith(key, autoescape=True)).order_by(people.c.key).limit(2)
+        with self.database.read() if conn is None else nullcontext(conn) as within:
+            rows = within.execute(query).all()
         exact = [row for row in rows if row.key == key] or rows
         return _person(exact[0]) if len(exact) == 1 else None
 
