@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hub import Context, Rejected, Unauthorised, Unavailable
+from hub import Context, Rejected, Unauthorised, Unavailable, Uncertain
 from hub.sdk.doc import Doc, load
 from hub.sdk.http.api import Api, ApiAnswer
 from hub.sdk.http.auth import Auth
@@ -268,11 +268,13 @@ class BlueskyClient:
 
         Raises Rejected with code InvalidSwap if it has changed since.
         """
-        self._write("putRecord", uri, record=record, swapRecord=over)
+        self._write("putRecord", uri, record=record, swapRecord=over).named("uri")
 
     def delete(self, uri: str) -> None:
         """Delete the record of this at-uri from our own repository; one that is not there is deleted already."""
-        self._write("deleteRecord", uri)
+        answer = self._write("deleteRecord", uri)
+        if answer.content.strip() and not isinstance(answer.data, dict):  # older servers say nothing
+            raise Uncertain("the answer to the deletion is not Bluesky's", code="no_json")
 
     def _write(self, method: str, uri: str, **more: Any) -> ApiAnswer:
         did, collection, rkey = parts_of(uri) or ("", "", "")

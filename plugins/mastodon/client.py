@@ -209,6 +209,8 @@ class Instance:
         error = self._errors.error_of(answer, self._ctx.now())
         if error is not None:
             raise _refusal(error, answer, scope)
+        if not isinstance(answer.json(), dict):  # each of these calls answers with an object: this is some proxy's page
+            raise Uncertain("the answer is not the instance's", code=str(answer.status))
         return answer
 
     def _library(self, tap: Tap) -> Any:

@@ -6,6 +6,7 @@
     DeskContract          conversations that are tickets: comments, notes
     ReturnsContract       the way back: inbound changes, notes, tombstones
     ReplyContract         answers posted to a network
+    ActsContract          what is done to posts besides: likes, hiding, deletions
     EnricherContract      the same text, the same labels
     SignaturesContract    a verifier by itself
 
@@ -19,6 +20,7 @@ import pytest
 # Before they are imported, so that a plain assert shows its values also where the hub is an installed package.
 pytest.register_assert_rewrite(*(f"{__name__}.{found.name}" for found in pkgutil.walk_packages(__path__)))
 
+from hub.testkit.contracts.acts import ActsContract  # noqa: E402 - rewritten from here on
 from hub.testkit.contracts.desk import DeskContract  # noqa: E402 - rewritten from here on
 from hub.testkit.contracts.destination import DestinationContract  # noqa: E402 - rewritten from here on
 from hub.testkit.contracts.enricher import EnricherContract  # noqa: E402 - rewritten from here on
@@ -30,6 +32,7 @@ from hub.testkit.contracts.stage import Sample, Stage  # noqa: E402 - rewritten 
 from hub.testkit.contracts.streams import StreamsContract  # noqa: E402 - rewritten from here on
 
 __all__ = [
+    "ActsContract",
     "DeskContract",
     "DestinationContract",
     "EnricherContract",

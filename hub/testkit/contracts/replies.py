@@ -15,22 +15,19 @@ class TestMastodonReplies(ReplyContract):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import msgspec
 import pytest
 
 from hub.core.errors import ConnectorError, RateLimited, Rejected, Retryable, Unauthorised, Uncertain
 from hub.core.model import RemoteRef, Reply, Signal
-from hub.sdk.connectors import Lookup, Native, Source, Upsert
-from hub.sdk.http import open_guard
-from hub.testkit.contracts.means.witness import impurities, secrets_of, spilt, strange_hosts, watching
-from hub.testkit.contracts.parts.town import Outlet, Town, Trouble
-from hub.testkit.contracts.stage import HastyHttp
-from hub.testkit.fakes import FakeClock, FaultyHttp, MemoryState, context
+from hub.sdk.connectors import Lookup, Native, Upsert
+from hub.testkit.contracts.means.witness import impurities, secrets_of, spilt, strange_hosts
+from hub.testkit.contracts.parts.town import Outlet, Town, TownSuite, Trouble
 
 __all__ = ["Outlet", "ReplyContract", "Town", "Trouble"]
 
@@ -57,31 +54,8 @@ _DOWN: Mapping[str, Mapping[str, Any]] = {
 _WORDS = 'Tom & Jerry <3 "100 % sure" it\'s é 日本 👍🏽'  # what no network may change
 
 
-class ReplyContract:
+class ReplyContract(TownSuite):
     """Subclass it with `source`, `options` and `town`; `longest_seconds` is how long a lost answer is waited for."""
-
-    source: ClassVar[type[Source[Any]]]
-
-    @classmethod
-    def options(cls, url: str) -> Mapping[str, Any]:
-        """Options of a connection to the town at `url`."""
-        raise TypeError(f"a reply contract needs options for {url}")
-
-    @classmethod
-    def town(cls, clock: FakeClock) -> AbstractContextManager[Town]:
-        """A fresh town, which goes by this clock."""
-        raise TypeError(f"a reply contract needs a town (its clock stands at {clock()})")
-
-    @contextmanager
-    def play(self) -> Iterator[Outlet]:
-        """A source, and a town with nobody's post in it."""
-        clock = FakeClock()
-        with self.town(clock) as town, open_guard(allow_private=True, sleep=clock.sleep) as guard:
-            source = self.source(self.source.Options.model_validate(dict(self.options(town.url))))
-            line = FaultyHttp(HastyHttp(guard, _SECONDS))
-            with watching(clock) as seen:
-                ctx = context(line, clock=clock, state=MemoryState())
-                yield Outlet(source, town, ctx, clock, line, seen)
 
     # ------------------------------------------------------------------------------------------------------- the text
 

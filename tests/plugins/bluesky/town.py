@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from hub.core.keys import digest
-from hub.testkit.contracts.replies import Town, Trouble
+from hub.testkit.contracts.acts import ActTown
+from hub.testkit.contracts.replies import Trouble
 from hub.testkit.fakes import FakeClock, SentRequest
 from hub.testkit.server import Failure, LocalServer, Scripted
 from tests.plugins.bluesky.xrpc import DID, Xrpc
@@ -23,7 +24,7 @@ _CUT = (Trouble.CUT, Trouble.LOST)
 
 
 @dataclass
-class BlueskyTown(Xrpc, Town):
+class BlueskyTown(Xrpc, ActTown):
     """`records` by at-uri; `blocks` names accounts that block us, `gated` threads in which we may not answer, `away` accounts
     with the code that hides them; `written` what we sent to be written; where it `lags`, views do not show our likes yet."""
 
@@ -76,6 +77,24 @@ class BlueskyTown(Xrpc, Town):
 
     def delete(self, payload: bytes) -> None:
         self.records.pop(json.loads(payload)["uri"])
+
+    def own(self, text: str) -> bytes:
+        return json.dumps(self.view(self.say(DID, text))).encode()
+
+    def below(self, payload: bytes, text: str) -> bytes:
+        parent = json.loads(payload)
+        root = parent["record"].get("reply", {}).get("root") or self.ref(parent["uri"])
+        reply = {"root": root, "parent": self.ref(parent["uri"])}
+        return json.dumps(self.view(self.say(ANN, text, reply=reply))).encode()
+
+    def marks(self) -> Mapping[str, frozenset[str]]:
+        """Likes and gates are records of our own."""
+        ours = [record for uri, record in self.records.items() if uri.startswith(f"at://{DID}/")]
+        liked = {one["subject"]["uri"] for one in ours if "subject" in one}
+        hidden = {uri for one in ours for uri in one.get("hiddenReplies", ())}
+        posts = [uri for uri in self.records if f"/{POST}/" in uri]
+        shown = {"liked": liked, "hidden": hidden}
+        return {uri: frozenset(name for name, marked in shown.items() if uri in marked) for uri in posts}
 
     def suspend(self, payload: bytes) -> None:
         self.away[json.loads(payload)["author"]["did"]] = ("AccountTakedown", "Account has been suspended")

@@ -9,7 +9,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from hub import ConnectorError, HttpResponse, Uncertain
-from hub.testkit.contracts.replies import Town, Trouble
+from hub.testkit.contracts.acts import ActTown
+from hub.testkit.contracts.replies import Trouble
 from hub.testkit.fakes import FakeClock, answer
 from hub.testkit.sandbox import Call, SandboxOptions, serve
 from hub.testkit.sandbox.app import Reset
@@ -28,7 +29,7 @@ _TROUBLES: dict[Trouble, Json] = {
 }
 
 
-class MastodonTown(Town):
+class MastodonTown(ActTown):
     """An instance of "brand": `extra` are its settings, `pages` is False for servers that ignore a position (snac).
 
     `posts` holds the calls that posted, `asked` method and path of all that came by `ask`.
@@ -85,6 +86,20 @@ class MastodonTown(Town):
     def delete(self, payload: bytes) -> None:
         item = json.loads(payload)
         self.sandbox.take_back(item.get("status", item)["id"])
+
+    def own(self, text: str) -> bytes:
+        return json.dumps(self.say("brand", text)).encode()
+
+    def below(self, payload: bytes, text: str) -> bytes:
+        self.clock.advance(1)
+        item = json.loads(payload)
+        id_ = self.sandbox.say("ann", text, parent=item.get("status", item)["id"])
+        return json.dumps(self.sandbox.entity(id_, self.sandbox.existing(id_))).encode()
+
+    def marks(self) -> Mapping[str, frozenset[str]]:
+        """Mastodon hides nothing."""
+        found = [one for _, one in self.sandbox.store.all("status")]
+        return {one["uri"]: frozenset({"liked"} if one.get("favourited") else ()) for one in found}
 
     def suspend(self, payload: bytes) -> None:
         self.sandbox.store.update("account", json.loads(payload)["account"]["username"], {"suspended": True})

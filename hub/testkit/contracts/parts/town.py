@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -15,8 +16,12 @@ from hub.core.errors import ConnectorError
 from hub.core.keys import idempotency_key
 from hub.core.model import RawItem, RemoteRef, Reply, Signal, Translated
 from hub.sdk.connectors import Context, Source
-from hub.testkit.contracts.means.witness import Witness, secrets_of, spilt
-from hub.testkit.fakes import FakeClock, FaultyHttp
+from hub.sdk.http import open_guard
+from hub.testkit.contracts.means.witness import Witness, secrets_of, spilt, watching
+from hub.testkit.contracts.stage import HastyHttp
+from hub.testkit.fakes import FakeClock, FaultyHttp, MemoryState, context
+
+_SECONDS = 5.0
 
 
 class Trouble(Enum):
@@ -59,6 +64,22 @@ class Town(ABC):
         """The next post of our account meets this."""
 
 
+class ActTown(Town):
+    """A network that shows what was done to its posts."""
+
+    @abstractmethod
+    def own(self, text: str) -> bytes:
+        """Our account says it; the payload as the source would get it."""
+
+    @abstractmethod
+    def below(self, payload: bytes, text: str) -> bytes:
+        """Somebody else answers this post; the answer's payload."""
+
+    @abstractmethod
+    def marks(self) -> Mapping[str, frozenset[str]]:
+        """All posts that stand, by native id; "liked" by our account, "hidden" by it from readers of its thread."""
+
+
 @dataclass
 class Outlet:
     """A source, its town and the engine's part played by hand."""
@@ -70,6 +91,7 @@ class Outlet:
     line: FaultyHttp
     seen: Witness
     replies: int = field(default=0)
+    acts: int = field(default=0)
 
     def restart(self) -> None:
         """Begin in another process: what the source kept in itself is gone."""
@@ -126,3 +148,30 @@ def _sound(ref: RemoteRef) -> RemoteRef:
     assert ref.id.strip() not in ("", "None"), f"{ref!r} names nothing: what the network did not name is no proof"
     assert ref.url is None or ref.url.startswith(("https://", "http://")), f"{ref.url} is no web address"
     return ref
+
+
+class TownSuite:
+    """What all suites of a source in a town stand on: `source`, its `options`, and the `town`."""
+
+    source: ClassVar[type[Source[Any]]]
+
+    @classmethod
+    def options(cls, url: str) -> Mapping[str, Any]:
+        """Options of a connection to the town at `url`."""
+        raise TypeError(f"the contract needs options for {url}")
+
+    @classmethod
+    def town(cls, clock: FakeClock) -> AbstractContextManager[Town]:
+        """A fresh town, which goes by this clock."""
+        raise TypeError(f"the contract needs a town (its clock stands at {clock()})")
+
+    @contextmanager
+    def play(self) -> Iterator[Outlet]:
+        """A source, and a town with nobody's post in it."""
+        clock = FakeClock()
+        with self.town(clock) as town, open_guard(allow_private=True, sleep=clock.sleep) as guard:
+            source = self.source(self.source.Options.model_validate(dict(self.options(town.url))))
+            line = FaultyHttp(HastyHttp(guard, _SECONDS))
+            with watching(clock) as seen:
+                ctx = context(line, clock=clock, state=MemoryState())
+                yield Outlet(source, town, ctx, clock, line, seen)
