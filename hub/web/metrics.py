@@ -19,7 +19,7 @@ def make_metrics(serving: Serving) -> APIRouter:
 
     @metrics.get("/metrics")
     def show() -> Response:
-        """All figures in Prometheus' text format."""
+        """Return all figures in Prometheus' text format."""
         body, kind = exposition(lambda: families(figures(serving.hub, serving.api), serving.counters(), serving.slow()))
         return Response(body, media_type=kind)
 
@@ -27,7 +27,7 @@ def make_metrics(serving: Serving) -> APIRouter:
 
 
 def exposition(collect: Callable[[], Iterable[Any]]) -> tuple[bytes, str]:
-    """Families as text, with its media type, through a registry of their own."""
+    """Return families as text, with its media type, through a registry of their own."""
     try:
         from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 - an extra
         from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: PLC0415 - an extra
@@ -45,7 +45,7 @@ class _Collected:
         self._found = found
 
     def collect(self) -> Iterable[Any]:
-        """The families."""
+        """Return the families."""
         return self._found
 
 
@@ -53,14 +53,14 @@ Rows = Iterable[tuple[tuple[str, ...], float]]
 
 
 def gauge(name: str, about: str, labels: tuple[str, ...], rows: Rows) -> Any:
-    """A gauge's family."""
+    """Return a gauge's family."""
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - an extra
 
     return _filled(GaugeMetricFamily(f"hubbub_{name}", about, labels=labels), rows)
 
 
 def counter(name: str, about: str, labels: tuple[str, ...], rows: Rows) -> Any:
-    """A counter's family; its samples' name ends with `_total`."""
+    """Return a counter's family; its samples' name ends with `_total`."""
     from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415 - an extra
 
     return _filled(CounterMetricFamily(f"hubbub_{name}", about, labels=labels), rows)
@@ -73,7 +73,7 @@ def _filled(family: Any, rows: Rows) -> Any:
 
 
 def families(now: MetricValues, totals: dict[str, Any], slow: dict[str, Any]) -> Iterator[Any]:
-    """All families."""
+    """Yield all families."""
     yield from _work(now, totals, slow)
     yield from _connections(now)
     yield from _hub(now)

@@ -15,7 +15,7 @@ NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 
 
 def _blank(value: Any) -> Any:
-    """An empty field of a form says nothing."""
+    """Return None for an empty field of a form: it says nothing."""
     return None if value == "" else value
 
 
@@ -51,7 +51,7 @@ class SignalQuery(Paged):
     q: Text = None
 
     def wanted(self, unsure_below: float) -> SignalFilter:
-        """As the store takes it."""
+        """Return the same as the store takes it."""
         return SignalFilter(
             network=self.network,
             matched=self.matched,
@@ -74,7 +74,7 @@ class DeliveryQuery(Paged):
     count: Annotated[int, Field(ge=0, le=LARGEST_ID)] = 0
 
     def wanted(self) -> dict[str, Any]:
-        """As the store takes it."""
+        """Return the same as the store takes it."""
         named = {"state": self.state, "destination": self.destination, "signal_key": self.signal}
         return {**named, "before": self.before, "after": self.after, "limit": self.limit}
 

@@ -150,7 +150,7 @@ def unref(hub: Hub, actor: Actor, key: str, place: Place) -> Reference:
 def _parted(hub: Hub, actor: Actor, action: str, part: Callable[[Doing, Restate], list[str]]) -> None:
     """Take a link or a merge apart, with the records that tell of it, and ring for their destinations.
 
-    It is begun again if one of the records was planned or sent meanwhile. Rules that cannot be read stop no parting: records
+    It is begun again if one of the records was planned or sent in between. Rules that cannot be read stop no parting: records
     are right again with the next signal then.
     """
     try:
