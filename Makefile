@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # To choose a build: make run TORCH="torch --index-url https://..." (README, "The first run").
 TORCH ?= torch==2.13.0
 WORKERS ?= auto
-PARALLEL = --numprocesses=$(WORKERS) --dist=loadgroup
+PARALLEL = --numprocesses=$(WORKERS) --dist=loadscope --no-loadscope-reorder
 # The client of Zendesk is GPL-3.0, so it is in no sum of extras: it is installed by its own name. `make run ZENPY=` leaves it out.
 ZENPY ?= zenpy>=2.0.56
 

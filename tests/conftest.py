@@ -102,17 +102,20 @@ def new_hub(database_url: str, databases: Databases, tmp_path: Path) -> Iterator
         one.hub.close()
 
 
+NETWORKS = frozenset(
+    f"tests/acceptance/test_{name}.py"
+    for name in ("answers", "bluesky", "bluesky_manners", "mastodon", "mention_to_ticket")
+)
+"""Test files that share the real servers of two networks."""
 BEGUN = monotonic()
 OVER = "the time is over; `make check` runs all"
 SLOW = {"acceptance": "servers", "chaos": "kills", "browser": "browser"}
 """Folders of tests that `make check` leaves out, and the marker of each."""
-SERVERS = {"bluesky_network", "snac_network", "rt"}
-"""Fixtures that start a real server for the whole session: one worker has all of its tests."""
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
-    """Mark the slow kinds, keep each file (and each server) on one worker, and begin with what takes longest."""
+    """Mark the slow kinds, and begin with what takes longest."""
     for item in items:
         if not item.path.is_relative_to(ROOT):
             continue
@@ -121,8 +124,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
             item.add_marker(kind)
         if _needs_postgresql(item):
             item.add_marker("postgresql")
-        server = SERVERS & set(getattr(item, "fixturenames", ()))
-        item.add_marker(pytest.mark.xdist_group(min(server) if server else str(item.path.relative_to(ROOT))))
     yield
     items.sort(key=lambda item: not any(map(item.get_closest_marker, SLOW.values())))
 
@@ -130,6 +131,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
 def _needs_postgresql(item: pytest.Item) -> bool:
     given = getattr(getattr(item, "callspec", None), "params", {}).values()
     return "postgresql" in given or "postgresql" in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give each file to one worker, and all files that share a real server to the same one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "networks" if file in NETWORKS else file
+
+    return ByFile(config, log)  # type: ignore[arg-type]  # xdist's own producer of log lines
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -19,7 +19,7 @@ def check(
     offline: Annotated[bool, typer.Option("--offline", help="files only, no connection")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON array")] = False,
 ) -> None:
-    """All errors of the configuration at once; then each connection is tried."""
+    """Tell all errors of the configuration at once; then try each connection."""
     from hub.flow.views.files import all_problems
 
     quieten("CRITICAL")  # what goes wrong stands in the report

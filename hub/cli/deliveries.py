@@ -53,7 +53,7 @@ def list_(
     signal: Annotated[str | None, typer.Option(help="a signal's key, or its beginning")] = None,
     as_json: Json = False,
 ) -> None:
-    """Deliveries, newest first."""
+    """List deliveries, newest first."""
     from hub.flow.views import deliveries
 
     limit = show.how_many(limit, as_json=as_json)
@@ -72,7 +72,7 @@ def _brief(row: dict[str, Any]) -> dict[str, Any]:
 
 @app.command("show")
 def show_(context: typer.Context, delivery: int, *, as_json: Json = False) -> None:
-    """One delivery, whole: payload, attempts, errors."""
+    """Show one delivery, whole: payload, attempts, errors."""
     from hub.flow.views import deliveries
 
     with opened(context.obj) as hub:

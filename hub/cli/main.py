@@ -40,7 +40,7 @@ Config = Annotated[
 
 @app.callback(help=ABOUT)
 def options(context: typer.Context, config: Config = Path("config.toml")) -> None:
-    """What all commands share."""
+    """Keep what all commands share."""
     context.obj = config
 
 
@@ -69,7 +69,7 @@ app.add_typer(setup.db, name="db")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The program: runs a command and turns the hub's errors into a message and an exit code."""
+    """Run a command, and turn the hub's errors into a message and an exit code."""
     given = config_first(sys.argv[1:] if arguments is None else arguments)
     try:
         app(args=given, prog_name="hub")
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def config_first(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `-c FILE` before the command, wherever it was written."""
+    """Return the arguments with `-c FILE` before the command, wherever it was written."""
     moved: list[str] = []
     rest: list[str] = []
     waiting = list(arguments)
@@ -102,7 +102,7 @@ def config_first(arguments: Sequence[str]) -> list[str]:
 
 
 def code_of(error: HubError) -> int:
-    """The exit code that tells an error's kind."""
+    """Return the exit code that tells an error's kind."""
     if isinstance(error, ConfigError):
         return 2
     return 4 if isinstance(error, NoDatabase | StoreUnavailable | WrongRevision) else 1

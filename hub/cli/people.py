@@ -27,7 +27,7 @@ Object = Annotated[str, typer.Argument(help="an object there, as mappings keyed 
 
 @app.command("list")
 def list_(context: typer.Context, *, limit: Limit = None, as_json: Json = False) -> None:
-    """The people that the hub knows."""
+    """List the people that the hub knows."""
     from hub.flow.views import people
 
     with opened(context.obj) as hub:
@@ -39,7 +39,7 @@ def list_(context: typer.Context, *, limit: Limit = None, as_json: Json = False)
 
 @app.command("show")
 def show_(context: typer.Context, key: Key, *, as_json: Json = False) -> None:
-    """A person with all links, revoked ones too, and with its and its account's records at destinations."""
+    """Show a person with all links, revoked ones too, and with its and its account's records at destinations."""
     from hub.flow.views import people
 
     with opened(context.obj) as hub:
@@ -182,7 +182,7 @@ def unmerge(context: typer.Context, key: Key) -> None:
 
 
 def audit(context: typer.Context, *, limit: Limit = None, as_json: Json = False) -> None:
-    """Who changed what, newest first."""
+    """List who changed what, newest first."""
     from hub.flow.views import audit as log
 
     with opened(context.obj) as hub:

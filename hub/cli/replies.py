@@ -17,7 +17,7 @@ COLUMNS = {"id": "id", "destination": "through", "signal": "signal", "text": "te
 
 @app.command("list")
 def list_(context: typer.Context, *, as_json: Json = False) -> None:
-    """The replies that wait for approval, oldest first."""
+    """List the replies that wait for approval, oldest first."""
     from hub.flow.views import replies
 
     with opened(context.obj) as hub:

@@ -47,7 +47,7 @@ def show_mapping(
     *,
     as_json: Json = False,
 ) -> None:
-    """A mapping, `destination/name`, as it is in force."""
+    """Show a mapping, `destination/name`, as it is in force."""
     known = dict(_compiled(context.obj, None))
     if name is None:
         rows = [{"mapping": one, "object": made.spec.object, **_how(made)} for one, made in sorted(known.items())]
@@ -102,7 +102,7 @@ def test_rules(
 
 
 def _facts(file: Path) -> list[tuple[int, dict[str, Any]]]:
-    """The facts of a file's lines with their numbers. Raises ConfigError with all lines that are none."""
+    """Return the facts of a file's lines with their numbers. Raises ConfigError with all lines that are none."""
     found: list[tuple[int, dict[str, Any]]] = []
     problems: list[Problem] = []
     if not file.is_file():

@@ -49,7 +49,7 @@ def _tell(folder: Path, written: list[Path], kept: list[Path]) -> None:
 
 @config.command("show")
 def show_config(context: typer.Context, *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
-    """The configuration with all defaults; secrets are references, and anything that looks like one is hidden."""
+    """Show the configuration with all defaults; secrets are references, and anything that looks like one is hidden."""
     from hub.flow.views import files
 
     value = redacted(files.settings(context.obj))
@@ -57,7 +57,7 @@ def show_config(context: typer.Context, *, as_json: Annotated[bool, typer.Option
 
 
 def redacted(value: Any, name: str = "") -> Any:
-    """A value without what its name calls a secret; references to secrets stay readable."""
+    """Return a value without what its name calls a secret; references to secrets stay readable."""
     if isinstance(value, dict):
         if len(value) == 1 and set(value) <= {"env", "file"}:
             return value

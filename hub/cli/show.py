@@ -29,24 +29,24 @@ _ESCAPED = {code: f"\\u{code:04x}" for code in _HARMFUL if code >= 127}
 
 
 def how_many(limit: int | None, *, as_json: bool) -> int:
-    """How many rows a listing holds: what was asked for, else a screenful, and for a program all."""
+    """Return how many rows a listing holds: what was asked for, else a screenful, and for a program all."""
     if limit is None:
         return ALL if as_json else SCREENFUL
     return limit or ALL
 
 
 def say(line: str, style: str = "", *, end: str = "\n") -> None:
-    """A line on standard output; colours only where a terminal shows them."""
+    """Print a line on standard output; colours only if a terminal shows them."""
     typer.echo(paint(line, style) + end, nl=False)
 
 
 def fail(message: str) -> None:
-    """An error, on standard error."""
+    """Print an error, on standard error."""
     typer.echo(f"{paint('error', 'red', sys.stderr)} {safe_lines(message)}", err=True)
 
 
 def paint(text: str, style: str, stream: Any = None) -> str:
-    """Text in a colour, `bold` or `dim`, where the stream (standard output) is a terminal that wants colours."""
+    """Return text in a colour, `bold` or `dim`, where the stream (standard output) is a terminal that wants colours."""
     stream = stream or sys.stdout
     if not style or not stream.isatty() or "NO_COLOR" in os.environ:
         return text
@@ -65,7 +65,7 @@ def rows(
     empty: str = "none",
     spare: Sequence[str] = (),
 ) -> None:
-    """A listing: one JSON array, or a table with the named columns (title by key).
+    """Print a listing: one JSON array, or a table with the named columns (title by key).
 
     Columns without a value are left out; those in `spare` go, in this order, where the window is too narrow for all.
     """
@@ -105,7 +105,7 @@ def _lay_out(
 
 
 def _fit(table: Mapping[str, list[str]], width: int, *, fewest: int = FEWEST) -> dict[str, int] | None:
-    """The columns' widths, None where they do not fit: firm ones whole, growing ones share what the rest leaves."""
+    """Return the columns' widths, None if they do not fit: firm ones whole, growing ones share what the rest leaves."""
     longest = {title: _longest(title, cells) for title, cells in table.items()}
     widths = {title: size if title in FIRM else min(size, CELL) for title, size in longest.items()}
     growing = [title for title in table if title in GROWING]
@@ -130,7 +130,7 @@ def _pad(text: str, width: int) -> str:
 
 
 def cell(value: Any) -> str:
-    """A value as a cell: times to the minute, truth in words, texts on one line, nothing that a terminal would act on."""
+    """Return a value as a cell: times to the minute, truth in words, texts on one line, nothing that a terminal would act on."""
     if value is None or value is True or value is False:
         return {None: "", True: "yes", False: "no"}[value]
     if isinstance(value, datetime):
@@ -143,33 +143,33 @@ def cell(value: Any) -> str:
 
 
 def short(key: str | None) -> str | None:
-    """A key's network and the first letters of its digest: commands take that, as long as it is unambiguous."""
+    """Return a key's network and the first letters of its digest: commands take that, as long as it is unambiguous."""
     network, colon, digest = (key or "").partition(":")
     return f"{network}:{digest[:KEY_LETTERS]}" if colon else key
 
 
 def safe(text: str) -> str:
-    """Text from outside without control and direction characters."""
+    """Return text from outside without control and direction characters."""
     return text.translate(_BLANK)
 
 
 def safe_lines(text: str) -> str:
-    """Text from outside that may keep its lines."""
+    """Return text from outside that may keep its lines."""
     return "\n".join(safe(line) for line in text.split("\n"))
 
 
 def print_json(value: Any) -> None:
-    """A value as JSON on standard output."""
+    """Print a value as JSON on standard output."""
     sys.stdout.write(_harmless(msgspec.json.format(msgspec.json.encode(value), indent=2)) + "\n")
 
 
 def lines(values: Iterable[Any]) -> None:
-    """JSON lines."""
+    """Print JSON lines."""
     for value in values:
         sys.stdout.write(_harmless(msgspec.json.encode(value)) + "\n")
 
 
 def _harmless(json: bytes) -> str:
-    """JSON that says the same: what a terminal would act on can stand in its strings only, where an escape serves."""
+    """Return JSON that says the same: what a terminal would act on can stand in its strings only, where an escape serves."""
     text = json.decode()
     return text if text.isascii() and "\x7f" not in text else text.translate(_ESCAPED)

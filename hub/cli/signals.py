@@ -38,7 +38,7 @@ def list_(
     failed: Annotated[bool, typer.Option("--failed", help="raw items that could not be translated")] = False,
     as_json: Json = False,
 ) -> None:
-    """Signals, the last to arrive first; with --failed the raw items that wait for a fix."""
+    """List signals, the last to arrive first; with --failed the raw items that wait for a fix."""
     from hub.flow.views import signals
 
     limit = show.how_many(limit, as_json=as_json)
@@ -54,7 +54,7 @@ def list_(
 
 @app.command("show")
 def show_(context: typer.Context, key: str, *, as_json: Json = False) -> None:
-    """One signal, whole: its fields, labels, author, raw item."""
+    """Show one signal, whole: its fields, labels, author, raw item."""
     from hub.flow.views import signals
 
     with opened(context.obj) as hub:
@@ -84,7 +84,7 @@ def retry(
 
 
 def explain(context: typer.Context, key: str, *, as_json: Json = False) -> None:
-    """Why a signal became these records, and why not others: each rule, each condition, the values it read."""
+    """Tell why a signal became these records, and why not others: each rule, each condition, the values it read."""
     from hub.flow.views.explain import explain as explained
     from hub.flow.views.signals import NO_SUCH
 
@@ -136,6 +136,6 @@ def _label(label: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    """A value as a condition would write it, a long text cut."""
+    """Return a value as a condition would write it, a long text cut."""
     text = show.safe(msgspec.json.encode(value).decode())
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"

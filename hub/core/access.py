@@ -20,7 +20,7 @@ class NotAllowed(HubError):
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """What is touched or shown: a source, a brand; None where it belongs to none, or to all."""
+    """What is touched or shown: a source, a brand; None if it belongs to none, or to all."""
 
     source: str | None = None
     brand: str | None = None

@@ -23,7 +23,7 @@ class Directions(msgspec.Struct, frozen=True):
     tags: bool = False
 
 
-class Answer(msgspec.Struct, frozen=True):
+class PublicAnswer(msgspec.Struct, frozen=True):
     """The author is to be answered in public."""
 
     text: str
@@ -52,7 +52,7 @@ class Nothing(msgspec.Struct, frozen=True):
     reason: str
 
 
-Effect = Answer | Update | Merged | Gone | Nothing
+ChangeEffect = PublicAnswer | Update | Merged | Gone | Nothing
 
 
 def echo_of(change: Change, *, self_id: str, is_known_part: bool) -> str:
@@ -64,12 +64,12 @@ def echo_of(change: Change, *, self_id: str, is_known_part: bool) -> str:
     return "our own doing: we wrote this part" if is_known_part else ""
 
 
-def is_reopening(effect: Effect) -> bool:
+def is_reopening(effect: ChangeEffect) -> bool:
     """Return True if something is open again: that counts from any actor, since the hub's own comment reopens a ticket."""
     return effect == Update("state", "open")
 
 
-def read_change(change: Change, directions: Directions) -> Effect:
+def read_change(change: Change, directions: Directions) -> ChangeEffect:
     """Return what follows from a change that is no echo. Never raises: a value of the wrong shape means nothing."""
     reader = _READERS.get(change.kind)
     return reader(change, directions) if reader else Nothing("no direction is set for fields")
@@ -80,38 +80,38 @@ def reply_text(change: Change) -> str:
     return clean_text(change.text).strip()
 
 
-def _reply(change: Change, _: Directions) -> Effect:
+def _reply(change: Change, _: Directions) -> ChangeEffect:
     text = reply_text(change)
-    return Answer(text) if text else Nothing("the reply has no text")
+    return PublicAnswer(text) if text else Nothing("the reply has no text")
 
 
-def _note(_change: Change, _: Directions) -> Effect:
+def _note(_change: Change, _: Directions) -> ChangeEffect:
     return Nothing("a private note stays there")
 
 
-def _deleted(_change: Change, _: Directions) -> Effect:
+def _deleted(_change: Change, _: Directions) -> ChangeEffect:
     return Gone()
 
 
-def _merged(change: Change, _: Directions) -> Effect:
+def _merged(change: Change, _: Directions) -> ChangeEffect:
     winner = _word(change.value)
     return Merged(winner) if winner and winner != change.remote_id else Nothing("it names no winner")
 
 
-def _status(change: Change, directions: Directions) -> Effect:
+def _status(change: Change, directions: Directions) -> ChangeEffect:
     word = _word(change.value)
     table = {name.casefold(): state for name, state in directions.status.items()}
     state = table.get(word.casefold())
     return Update("state", state) if state else Nothing(f"no direction is set for the status '{word}'")
 
 
-def _assignee(change: Change, directions: Directions) -> Effect:
+def _assignee(change: Change, directions: Directions) -> ChangeEffect:
     if not directions.assignee:
         return Nothing("no direction is set for assignees")
     return Update("assignee", _word(change.value) or None)
 
 
-def _tags(change: Change, directions: Directions) -> Effect:
+def _tags(change: Change, directions: Directions) -> ChangeEffect:
     if not directions.tags:
         return Nothing("no direction is set for tags")
     if not isinstance(change.value, list | tuple):
@@ -127,7 +127,7 @@ def _word(value: Any) -> str:
     return clean_text(str(value)).strip()[:LONGEST_WORD]
 
 
-_READERS: Mapping[str, Callable[[Change, Directions], Effect]] = {
+_READERS: Mapping[str, Callable[[Change, Directions], ChangeEffect]] = {
     "reply": _reply,
     "note": _note,
     "deleted": _deleted,

@@ -36,10 +36,10 @@ class Duplicate(msgspec.Struct, frozen=True):
     reason: str
 
 
-Comparison = New | Revision | Duplicate
+Novelty = New | Revision | Duplicate
 
 
-def compare(new: Signal, known: KnownSignal | None, *, tombstoned: bool = False) -> Comparison:
+def compare(new: Signal, known: KnownSignal | None, *, tombstoned: bool = False) -> Novelty:
     """Compare a normalised signal with what is known; `tombstoned` says that its key has a tombstone.
 
     A post that is gone comes back only by a later edit time, never by a late crawl. A copy without an edit time is older

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, Self, get_args
 import msgspec
 
 from hub.core.errors import HubError
-from hub.core.retry import Block, Decision, Doubt, GiveUp, Park, RetryAt
+from hub.core.retry import Block, Doubt, GiveUp, Park, RetryAt, RetryDecision
 
 State = Literal[
     "pending",
@@ -210,7 +210,7 @@ class SettledAs(NamedTuple):
     burns_attempt: bool = True
 
 
-def settle(decision: Decision) -> SettledAs:
+def settle(decision: RetryDecision) -> SettledAs:
     """Return the ledger's next state for what was decided about an error."""
     match decision:
         case RetryAt():
@@ -239,11 +239,11 @@ class Review(msgspec.Struct, frozen=True):
     """Leave it to a person: the hub cannot tell."""
 
 
-Idempotency = tuple[Literal["upsert", "native", "lookup", "none"], timedelta | None]
+Recognition = tuple[Literal["upsert", "native", "lookup", "none"], timedelta | None]
 """How a destination recognises what it has: its kind, and the window (native) or the search lag (lookup)."""
 
 
-def resolve(idempotency: Idempotency, *, first_sent_at: datetime, now: datetime) -> Resend | LookUp | Review:
+def resolve(idempotency: Recognition, *, first_sent_at: datetime, now: datetime) -> Resend | LookUp | Review:
     """Decide about a delivery in doubt: resend what the destination will recognise, else look it up after its lag.
 
     After a native window the look-up comes at once. Never search and then create: a lagging search would double it.

@@ -120,11 +120,11 @@ def compile_mapping(spec: MappingSpec, *, name: str, file: str = "", labels: Ite
 
 # --------------------------------------------------------------------------------------------------------------- faults
 
-Fault = tuple[str, str, str]
+MappingFault = tuple[str, str, str]
 """A path in the file, what is wrong there, and a hint."""
 
 
-def _head_faults(spec: MappingSpec, name: str) -> Iterator[Fault]:
+def _head_faults(spec: MappingSpec, name: str) -> Iterator[MappingFault]:
     if not spec.object.strip():
         yield "object", "a mapping needs the destination's object", ""
     if not spec.fields:
@@ -142,7 +142,7 @@ def _head_faults(spec: MappingSpec, name: str) -> Iterator[Fault]:
             yield key, "names the mapping itself", ""
 
 
-def _field_faults(spec: MappingSpec, tree: Mapping[str, Any]) -> Iterator[Fault]:
+def _field_faults(spec: MappingSpec, tree: Mapping[str, Any]) -> Iterator[MappingFault]:
     for name, how in spec.fields.items():
         for key, message, hint in _faults_of(how, tree):
             yield f"fields.{name}" + (f".{key}" if key else ""), message, hint
@@ -150,7 +150,7 @@ def _field_faults(spec: MappingSpec, tree: Mapping[str, Any]) -> Iterator[Fault]
             yield f"fields.{name}", "an empty part in the field's name", ""
 
 
-def _faults_of(how: FieldSpec, tree: Mapping[str, Any]) -> Iterator[Fault]:
+def _faults_of(how: FieldSpec, tree: Mapping[str, Any]) -> Iterator[MappingFault]:
     origins = [key for key, is_set in _origins(how) if is_set]
     if len(origins) != 1:
         yield "", f"has {' and '.join(origins)}" if origins else "has no value", "give one of from, value and template"
@@ -174,7 +174,7 @@ def _origins(how: FieldSpec) -> tuple[tuple[str, bool], ...]:
     return ("from", how.from_ is not None), ("value", how.value is not UNSET), ("template", how.template is not None)
 
 
-def _clashes(spec: MappingSpec) -> Iterator[Fault]:
+def _clashes(spec: MappingSpec) -> Iterator[MappingFault]:
     for name in spec.fields:
         parts = name.split(".")
         for length in range(1, len(parts)):
@@ -182,7 +182,7 @@ def _clashes(spec: MappingSpec) -> Iterator[Fault]:
                 yield f"fields.{name}", f"{above} is a field with a value, it cannot have parts", ""
 
 
-def _test_faults(spec: MappingSpec, tree: Mapping[str, Any]) -> Iterator[Fault]:
+def _test_faults(spec: MappingSpec, tree: Mapping[str, Any]) -> Iterator[MappingFault]:
     for test in spec.test:
         where = f'test "{test.name}"'
         if not test.expect and test.expect_error is None:

@@ -22,10 +22,10 @@ from hub.core.spec import RecordNote, Rule, RuleTrace
 from hub.core.topics import TopicIndex
 
 __all__ = [
-    "Failure",
-    "Memory",
-    "Plan",
+    "RecordFailure",
     "Rulebook",
+    "SignalContext",
+    "SignalPlan",
     "check_rulebook",
     "facts",
     "facts_of",
@@ -51,7 +51,7 @@ class Rulebook:
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class SignalContext:
     """What the hub knows beside the signal. `stats` and `conversation` hold the facts of these names, missing is null.
 
     `opened` names the destinations that have a ticket of this conversation which another signal opened; for the signal that
@@ -72,7 +72,7 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class RecordFailure:
     """A record that could not be made: the mapping's field and the reason, for a person to see."""
 
     destination: str
@@ -83,7 +83,7 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SignalPlan:
     """What is to be done about a signal: records in sending order (what others need comes first).
 
     `rules` are all rules with each of their conditions, `notes` the records that matching rules asked for, with the reason of
@@ -96,7 +96,7 @@ class Plan:
     matched: tuple[str, ...]
     notes: tuple[RecordNote, ...] = ()
     records: tuple[Record, ...] = ()
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[RecordFailure, ...] = ()
     labels: tuple[Label, ...] = ()
     assign: str | None = None
 
@@ -123,7 +123,7 @@ def facts_of(
     labels: Sequence[Label],
     *,
     topics: Sequence[str],
-    memory: Memory,
+    memory: SignalContext,
     uncertain_below: float,
 ) -> dict[str, Any]:
     """Return the facts about a signal, by what is known beside it."""
@@ -147,9 +147,9 @@ def plan(
     labels: Sequence[Label],
     *,
     book: Rulebook,
-    memory: Memory,
+    memory: SignalContext,
     topics: tuple[str, ...] | None = None,
-) -> Plan:
+) -> SignalPlan:
     """Decide about one normalised signal. `labels` are the stored ones; a person's label outranks the models'.
 
     `topics` are its topics by this book, if they are known already.
@@ -159,7 +159,7 @@ def plan(
     traces = book.rules.decide(known)
     matched = tuple(trace.rule for trace in traces if trace.matched)
     if not matched:
-        return Plan(traces, topics, ())
+        return SignalPlan(traces, topics, ())
     rules = [book.rules.by_name[name] for name in matched]
     assign = next((rule.assign for rule in rules if rule.assign), None)
     if assign and known["conversation"]["assignee"] is None and known["conversation"]["signals"] in (None, 1):
@@ -168,7 +168,7 @@ def plan(
     making = _Making(signal, known, book, memory)
     for rule in rules:
         making.follow(rule)
-    return Plan(
+    return SignalPlan(
         traces,
         topics,
         matched,
@@ -268,14 +268,14 @@ class _Failed(msgspec.Struct, frozen=True):
 class _Making:
     """The records of one signal while they are made: each mapping of a destination once, what is required first."""
 
-    def __init__(self, signal: Signal, known: dict[str, Any], book: Rulebook, memory: Memory) -> None:
+    def __init__(self, signal: Signal, known: dict[str, Any], book: Rulebook, memory: SignalContext) -> None:
         self.signal = signal
         self.known = known
         self.book = book
         self.memory = memory
         self.records: list[Record] = []
         self.notes: list[RecordNote] = []
-        self.failures: list[Failure] = []
+        self.failures: list[RecordFailure] = []
         self._done: dict[tuple[str, str], str | _Absent | _Failed] = {}  # what a mapping provides
         self._made: dict[tuple[str, str, str, str], str] = {}  # by which mapping a record was made
         self._rule = ""
@@ -408,7 +408,7 @@ class _Making:
         self.notes.append(RecordNote(destination, *said, name, version, self._rule, note, made))
 
     def _fail(self, destination: str, name: str, *, field: str, reason: str) -> _Failed:
-        self.failures.append(Failure(destination, name, self._rule, field, reason))
+        self.failures.append(RecordFailure(destination, name, self._rule, field, reason))
         return _Failed()
 
 

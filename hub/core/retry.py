@@ -68,10 +68,10 @@ class Doubt(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-Decision = RetryAt | Park | Block | GiveUp | Doubt
+RetryDecision = RetryAt | Park | Block | GiveUp | Doubt
 
 
-def decide(error: BaseException, *, attempt: int, now: datetime, jitter: float = 0.0) -> Decision:
+def decide(error: BaseException, *, attempt: int, now: datetime, jitter: float = 0.0) -> RetryDecision:
     """Decide about an error of the attempt with this number (from 1); `jitter` in [-1, 1] comes from outside.
 
     Only ConnectorErrors have a meaning; anything else is a bug and becomes a dead letter that says so.
@@ -91,7 +91,7 @@ def decide(error: BaseException, *, attempt: int, now: datetime, jitter: float =
             return GiveUp(f"bug: {type(error).__name__}: {error}")
 
 
-def _retry(error: Retryable, attempt: int, *, now: datetime, jitter: float) -> Decision:
+def _retry(error: Retryable, attempt: int, *, now: datetime, jitter: float) -> RetryDecision:
     if isinstance(error, RateLimited):
         # Kept however often it happens: the vendor is there, and the connection's pace and pause slow down by themselves.
         asked = max(asked_for(error.retry_after), SHORTEST_WAIT) * (1 + JITTER * (1 + _bounded(jitter)) / 2)
@@ -123,13 +123,13 @@ def asked_for(retry_after: float | None) -> float:
 # ------------------------------------------------------------------------------------------------------- the breaker
 
 ConnectionState = Literal["ok", "paused", "open", "half-open"]
-Verdict = Literal["up", "down", "silent"]
+BatchVerdict = Literal["up", "down", "silent"]
 """What a batch tells of the other side: it answered, it was not there, or it was not asked."""
 
 _OWN_REFUSALS = ("paced", "egress", "request", "reply_rules", "no_reply")  # codes of what we did not let out ourselves
 
 
-class Standing(msgspec.Struct, frozen=True):
+class ConnectionStanding(msgspec.Struct, frozen=True):
     """How a connection stands: nothing is sent before `until`; `failures` in a row, `openings` since it last answered."""
 
     state: ConnectionState = "ok"
@@ -139,7 +139,7 @@ class Standing(msgspec.Struct, frozen=True):
     openings: int = 0
 
 
-def judge(errors: Sequence[BaseException | None]) -> Verdict:
+def judge(errors: Sequence[BaseException | None]) -> BatchVerdict:
     """Judge the other side by a batch's errors (None: delivered): only a whole batch without an answer speaks against it."""
     if any(error is None for error in errors):
         return "up"
@@ -151,14 +151,16 @@ def judge(errors: Sequence[BaseException | None]) -> Verdict:
     return "down" if errors and all(isinstance(error, Unavailable | Uncertain) for error in errors) else "silent"
 
 
-def after_batch(standing: Standing, verdict: Verdict, *, now: datetime, reason: str = "") -> Standing:
+def after_batch(
+    standing: ConnectionStanding, verdict: BatchVerdict, *, now: datetime, reason: str = ""
+) -> ConnectionStanding:
     """Return the standing after a batch: any answer closes the breaker, failures in a row or a failed probe open it."""
     change = msgspec.structs.replace
     if verdict == "silent":
         return change(standing, state="open", until=now) if standing.state == "half-open" else standing
     if verdict == "up":
         pausing = standing.state == "paused" and admits(standing, now) == "none"
-        return change(standing, failures=0, openings=0) if pausing else Standing()
+        return change(standing, failures=0, openings=0) if pausing else ConnectionStanding()
     failed = change(standing, failures=standing.failures + 1)
     if standing.state == "open" or (standing.state != "half-open" and failed.failures < FAILURES):
         return failed
@@ -169,14 +171,14 @@ def after_batch(standing: Standing, verdict: Verdict, *, now: datetime, reason: 
     return change(failed, state="open", reason=said, until=until, openings=standing.openings + 1)
 
 
-def admits(standing: Standing, now: datetime) -> Literal["all", "probe", "none"]:
+def admits(standing: ConnectionStanding, now: datetime) -> Literal["all", "probe", "none"]:
     """Say what may be sent over a connection now: everything, one record to see if the other side answers, or nothing."""
     if standing.until is not None and now < standing.until:
         return "none"
     return "probe" if standing.state in ("open", "half-open") else "all"
 
 
-def begin_probe(standing: Standing, now: datetime) -> Standing:
+def begin_probe(standing: ConnectionStanding, now: datetime) -> ConnectionStanding:
     """Return the breaker while one worker probes; the same standing if no probe is due (another worker was first)."""
     if admits(standing, now) != "probe":
         return standing

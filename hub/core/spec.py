@@ -23,7 +23,7 @@ class Written(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     """The base of what people write: a misspelt field is refused."""
 
 
-class Told(msgspec.Struct, frozen=True, omit_defaults=True):
+class TraceValue(msgspec.Struct, frozen=True, omit_defaults=True):
     """The base of what the steps tell."""
 
 
@@ -113,7 +113,7 @@ class MappingSpec(Written, frozen=True):
 # --------------------------------------------------------------------------------------------------------------- traces
 
 
-class ConditionTrace(Told, frozen=True):
+class ConditionTrace(TraceValue, frozen=True):
     """One condition: its source, what came out, and the values it read (dotted path -> value; long texts are cut).
 
     `absent`: it needed a value that is null. `error`: it failed otherwise, and `note` says how.
@@ -125,7 +125,7 @@ class ConditionTrace(Told, frozen=True):
     note: str = ""
 
 
-class RuleTrace(Told, frozen=True):
+class RuleTrace(TraceValue, frozen=True):
     """One rule with its version (a digest of what it says), and each of its conditions."""
 
     rule: str
@@ -134,7 +134,7 @@ class RuleTrace(Told, frozen=True):
     conditions: tuple[ConditionTrace, ...] = ()
 
 
-class RecordNote(Told, frozen=True):
+class RecordNote(TraceValue, frozen=True):
     """A record that a rule asked for; `made` is false if it was not made, and `note` says why."""
 
     destination: str

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 Step = Callable[[Stand], tuple[Stand, T]]
-Clock = Callable[[], float]
+PaceClock = Callable[[], float]
 ReadUsage = Callable[[Mapping[str, str]], Usage | None]
 Throttled = Callable[[int, Mapping[str, str]], bool]
 KEPT_S = 24 * 3600
@@ -59,7 +59,7 @@ class UsageNote(msgspec.Struct, frozen=True):
 class Paces(ABC):
     """The paces of all connections, and their store."""
 
-    def __init__(self, clock: Clock = time.time) -> None:  # noqa: TID251 - a default; the hub hands in its own clock
+    def __init__(self, clock: PaceClock = time.time) -> None:  # noqa: TID251 - a default; the hub hands in its own clock
         self.clock = clock
 
     def open(
@@ -159,7 +159,7 @@ class KeptPace(Pace):
 class LocalPaces(Paces):
     """Paces of one process."""
 
-    def __init__(self, clock: Clock = time.time) -> None:  # noqa: TID251 - a default; the hub hands in its own clock
+    def __init__(self, clock: PaceClock = time.time) -> None:  # noqa: TID251 - a default; the hub hands in its own clock
         super().__init__(clock)
         self._lock = threading.Lock()
         self._stands: dict[str, Stand] = {}
@@ -193,7 +193,7 @@ class LocalPaces(Paces):
 class RedisPaces(Paces):
     """Paces that all workers share through Redis; without it there is no pace, and calls leave as they come."""
 
-    def __init__(self, url: str, clock: Clock = time.time) -> None:  # noqa: TID251 - a default; the hub hands in its own clock
+    def __init__(self, url: str, clock: PaceClock = time.time) -> None:  # noqa: TID251 - a default; the hub hands in its own clock
         super().__init__(clock)
         self._redis = connect(url, timeout=1)
         self._windows: MovingWindowRateLimiter | None = None

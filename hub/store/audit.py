@@ -15,7 +15,7 @@ from hub.store.schema import audit
 REMOVED = "(removed)"
 
 
-class Entry(NamedTuple):
+class AuditEntry(NamedTuple):
     """What was done (`link`, `replay`, `discard` ...), to what and by which actor; `detail` is JSON-able, without secrets."""
 
     action: str
@@ -30,12 +30,12 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def note(self, entry: Entry, *, now: datetime) -> None:
+    def note(self, entry: AuditEntry, *, now: datetime) -> None:
         """Add an entry."""
         with self.database.write() as conn:
             self.note_in(conn, entry, now=now)
 
-    def note_in(self, conn: Connection, entry: Entry, *, now: datetime) -> None:
+    def note_in(self, conn: Connection, entry: AuditEntry, *, now: datetime) -> None:
         """Add an entry in the transaction that makes the change."""
         conn.execute(plain_insert(audit), [{"at": now, **entry._asdict()}])
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from hub.core.retry import Standing
+from hub.core.retry import ConnectionStanding
 from hub.sdk.connectors import State
 from hub.store.database import Database
 from hub.store.schema import connections, heartbeats, memories, versions
@@ -31,17 +31,22 @@ class Connections:
 
     def resume(self, name: str, *, now: datetime, conn: Connection | None = None) -> bool:
         """End a pause, close the breaker; False if the connection was fine already."""
-        return self.change(name, lambda _: Standing(), now=now, conn=conn)
+        return self.change(name, lambda _: ConnectionStanding(), now=now, conn=conn)
 
-    def standing(self, name: str) -> Standing:
+    def standing(self, name: str) -> ConnectionStanding:
         """Return how a connection stands; one that never failed is fine."""
         with self.database.read() as conn:
             return _standing(conn.execute(select(connections).where(connections.c.name == name)).first())
 
     def change(
-        self, name: str, step: Callable[[Standing], Standing], *, now: datetime, conn: Connection | None = None
+        self,
+        name: str,
+        step: Callable[[ConnectionStanding], ConnectionStanding],
+        *,
+        now: datetime,
+        conn: Connection | None = None,
     ) -> bool:
-        """Take a step from a connection's standing to the next, alone; False where the step changes nothing."""
+        """Take a step from a connection's standing to the next, under its lock. Return True if the step changed something."""
         query = select(connections).where(connections.c.name == name).with_for_update()
         with self.database.within(conn) as within:
             row = within.execute(query).first()
@@ -76,7 +81,7 @@ class Connections:
 
     def memory(self, connection: str) -> State:
         """Return a connection's durable memory."""
-        return Memory(self.database, connection)
+        return ConnectionMemory(self.database, connection)
 
     def beat(self, name: str, role: str, *, now: datetime, detail: Any = None) -> None:
         """Note that a process is alive."""
@@ -107,13 +112,13 @@ class Connections:
         return None if row is None else dict(row)
 
 
-def _standing(row: Any) -> Standing:
+def _standing(row: Any) -> ConnectionStanding:
     if row is None:
-        return Standing()
-    return Standing(row.state, row.reason, row.paused_until, row.failures, row.openings)
+        return ConnectionStanding()
+    return ConnectionStanding(row.state, row.reason, row.paused_until, row.failures, row.openings)
 
 
-class Memory(State):
+class ConnectionMemory(State):
     """A connection's small durable memory in the database."""
 
     def __init__(self, database: Database, connection: str) -> None:

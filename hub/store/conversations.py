@@ -39,7 +39,7 @@ _signal = msgspec.json.Decoder(Signal)
 _author = msgspec.json.Decoder(Author)
 
 
-class Said(NamedTuple):
+class SignalForReply(NamedTuple):
     """A stored signal as an answer needs it: its source's name, and the rules that matched."""
 
     signal: Signal
@@ -136,7 +136,9 @@ class Conversations:
                 conn.execute(update(D).where(made, of_record, D.c.state == "delivered").values(stable=GONE))
             conn.execute(delete(refs).where(*wanted))
 
-    def shown(self, conn: Connection, destination: str, provides: Sequence[str], *, limit: int = 200) -> list[Said]:
+    def shown(
+        self, conn: Connection, destination: str, provides: Sequence[str], *, limit: int = 200
+    ) -> list[SignalForReply]:
         """Return the signals that were sent to a record there: what people who open it see."""
         keys: dict[str, None] = {}
         for one in provides:
@@ -147,7 +149,7 @@ class Conversations:
         query = select(S.c.body, S.c.state, S.c.source, S.c.trace)
         return [_said(row) for part in chunks(list(keys)) for row in conn.execute(query.where(among(S.c.key, part)))]
 
-    def members(self, conn: Connection, key: str, *, limit: int = 50) -> list[Said]:
+    def members(self, conn: Connection, key: str, *, limit: int = 50) -> list[SignalForReply]:
         """Return the newest signals of a conversation."""
         query = select(S.c.body, S.c.state, S.c.source, S.c.trace).where(S.c.conversation_key == key)
         return [_said(row) for row in conn.execute(query.order_by(S.c.published_at.desc()).limit(limit))]
@@ -225,8 +227,8 @@ def _of_record(destination: str, provides: str) -> tuple[Any, ...]:
     return its_keys, D.c.destination == destination, D.c.object == object_, D.c.provides == provides
 
 
-def _said(row: Any) -> Said:
-    return Said(_stored(row), row.source, decode_trace(row.trace).matched)
+def _said(row: Any) -> SignalForReply:
+    return SignalForReply(_stored(row), row.source, decode_trace(row.trace).matched)
 
 
 def _stored(row: Any) -> Signal:

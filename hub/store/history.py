@@ -26,7 +26,7 @@ TAKEN_FORMS = ("item", "body")
 _signal = msgspec.json.Decoder(Signal)
 
 
-class Scope(NamedTuple):
+class HistoryScope(NamedTuple):
     """Which signals are run again: published since then (None: all), and stored up to this row."""
 
     since: datetime | None
@@ -65,7 +65,7 @@ class Latest(NamedTuple):
     created_at: datetime
 
 
-class Called(NamedTuple):
+class CallBatch(NamedTuple):
     """`records` of one kind that went out in batches of `size`, by the rule that asked and the signal's source."""
 
     destination: str
@@ -107,7 +107,7 @@ class History:
         with self.database.read() as conn:
             return conn.scalar(select(func.max(S.c.id))) or 0
 
-    def span(self, scope: Scope) -> Span:
+    def span(self, scope: HistoryScope) -> Span:
         """Count what a scope holds."""
         query = select(func.count(), func.min(S.c.published_at)).select_from(S).where(*_inside(scope))
         with self.database.read() as conn:
@@ -115,7 +115,7 @@ class History:
             alive = conn.scalar(select(func.count()).select_from(S).where(*_inside(scope), *_ALIVE)) or 0
         return Span(total, total - alive, first)
 
-    def signals(self, scope: Scope, *, after: int, limit: int) -> list[Stored]:
+    def signals(self, scope: HistoryScope, *, after: int, limit: int) -> list[Stored]:
         """Return the next signals behind a row, oldest first; what is gone or buried is left out."""
         query = select(S.c.id, S.c.key, S.c.source, S.c.raw_id, S.c.body, S.c.trace)
         query = query.where(*_inside(scope), *_ALIVE, S.c.id > after).order_by(S.c.id).limit(limit)
@@ -141,7 +141,7 @@ class History:
         with self.database.read() as conn:
             return list(conn.scalars(select(S.c.source).distinct().order_by(S.c.source)))
 
-    def items(self, scope: Scope) -> dict[str, int]:
+    def items(self, scope: HistoryScope) -> dict[str, int]:
         """Count the signals of a scope by source."""
         query = select(S.c.source, func.count()).where(*_inside(scope), *_ALIVE).group_by(S.c.source)
         with self.database.read() as conn:
@@ -224,7 +224,7 @@ class History:
                     found.setdefault(row["delivery_id"], []).append({name.name: row[name.name] for name in columns})
         return found
 
-    def called(self, since: datetime | None) -> list[Called]:
+    def called(self, since: datetime | None) -> list[CallBatch]:
         """Return what was really sent since then: a batch is one claim, and each of its attempts one record."""
         when = () if since is None else (attempts.c.started_at >= since,)
         kind = (T.c.destination, T.c.object, T.c.operation)
@@ -238,7 +238,7 @@ class History:
             .outerjoin(S, S.c.key == T.c.signal_key)
         )
         with self.database.read() as conn:
-            return [Called(*row) for row in conn.execute(query.where(*when).group_by(*by).order_by(*by))]
+            return [CallBatch(*row) for row in conn.execute(query.where(*when).group_by(*by).order_by(*by))]
 
     def taken(self, since: datetime | None) -> dict[str, int]:
         """Count the raw items of each source since then; a webhook's body that was taken apart counts by its parts."""
@@ -271,6 +271,6 @@ _RETELL = (
 _ALIVE: tuple[ColumnElement[bool], ...] = (S.c.state.not_in(GONE), not_(exists().where(D.c.key == S.c.key)))
 
 
-def _inside(scope: Scope) -> tuple[ColumnElement[bool], ...]:
+def _inside(scope: HistoryScope) -> tuple[ColumnElement[bool], ...]:
     inside = and_(S.c.id <= scope.until)
     return (inside,) if scope.since is None else (inside, S.c.published_at >= scope.since)

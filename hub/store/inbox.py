@@ -128,7 +128,7 @@ class Inbox:
             return conn.execute(self._due(now).with_only_columns(T.c.id).limit(1)).first() is not None
 
     def retry(self, ids: Sequence[int] | None, *, now: datetime, conn: Connection | None = None) -> int:
-        """Take failed and quarantined rows up again, all of them where `ids` is None; returns how many."""
+        """Take failed and quarantined rows up again, all of them if `ids` is None; return how many."""
         failed = T.c.state.in_(("failed", "quarantined"))
         wanted = failed if ids is None else and_(failed, among(T.c.id, ids))
         again = update(T).where(wanted).values(state="new", losses=0, note=None, due_at=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, get_args
 
@@ -64,10 +65,11 @@ class People:
             within.execute(update(people).where(people.c.key == key).values(new))
         return person
 
-    def get(self, key: str) -> Person | None:
+    def get(self, key: str, *, conn: Connection | None = None) -> Person | None:
         """Return a person by key (or an unambiguous beginning of it), as stored: a merged one names its winner."""
-        with self.database.read() as conn:
-            rows = conn.execute(select(people).where(people.c.key.startswith(key, autoescape=True)).limit(2)).all()
+        query = select(people).where(people.c.key.startswith(key, autoescape=True)).order_by(people.c.key).limit(2)
+        with self.database.read() if conn is None else nullcontext(conn) as within:
+            rows = within.execute(query).all()
         exact = [row for row in rows if row.key == key] or rows
         return _person(exact[0]) if len(exact) == 1 else None
 
@@ -96,9 +98,9 @@ class People:
                 raise NotLinked(f"{author_key} is linked to no person: `hub people show` lists a person's links")
 
     def merge(self, loser: str, winner: str, *, conn: Connection | None = None) -> None:
-        """Let one person take another's place, also in CRMs where it has no record of its own yet.
+        """Merge a person into another, also in CRMs that have no record of the other yet.
 
-        The links stay where they are, so that it can be undone. Raises NotLinked if it would end in a circle or one of
+        The links stay, so that it can be undone. Raises NotLinked if it would end in a circle or one of
         them is not there.
         """
         with self.database.within(conn) as within:
@@ -111,7 +113,7 @@ class People:
             inherit(self.database, within, loser, final or winner)
 
     def unmerge(self, loser: str, *, conn: Connection | None = None) -> str:
-        """Undo a merge; returns whose place is given back. Raises NotLinked if the person is not merged."""
+        """Undo a merge; return the winner's key. Raises NotLinked if the person is not merged."""
         with self.database.within(conn) as within:
             winner = _final(within, loser)
             if winner is None or winner == loser:

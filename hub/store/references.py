@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, select, text, tuple_
@@ -54,10 +55,10 @@ class References:
                 raise NoReference(f"{one.key} has no {one.object} of {one.destination}")
             Conversations(self.database).forget(within, one.destination, [one.provides])
 
-    def of(self, keys: Sequence[str]) -> list[Reference]:
+    def of(self, keys: Sequence[str], *, conn: Connection | None = None) -> list[Reference]:
         """Return all records that stand for these people and accounts."""
-        with self.database.read() as conn:
-            return [one for part in chunks(keys) for one in _of(conn, part)]
+        with self.database.read() if conn is None else nullcontext(conn) as within:
+            return [one for part in chunks(keys) for one in _of(within, part)]
 
     def adopt(
         self,
@@ -67,7 +68,7 @@ class References:
         *,
         conn: Connection | None = None,
     ) -> int:
-        """Let an author's records at these (destination, object) stand for the person too, where there is none yet."""
+        """Let an author's records at these (destination, object) stand for the person too, if it has none there yet."""
         wanted = [(destination, f"author:{object_}:{author_key}") for destination, object_ in sorted(places)]
         place = tuple_(refs.c.destination, refs.c.provides)
         with self.database.within(conn) as within:

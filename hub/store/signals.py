@@ -42,7 +42,7 @@ _signal = msgspec.json.Decoder(Signal)
 _author = msgspec.json.Decoder(Author)
 
 
-class Wanted(NamedTuple):
+class SignalFilter(NamedTuple):
     """Which signals a page holds: newest first, or, with `after`, oldest first from there on. None: any.
 
     `sentiment` is a label's value, or "uncertain": a model's confidence is less than `unsure_below`. `text` is looked for in
@@ -173,7 +173,7 @@ class Signals:
         with self.database.read() as conn:
             return self._whole(conn, query if before is None else query.where(S.c.id < before))
 
-    def page(self, wanted: Wanted) -> list[dict[str, Any]]:
+    def page(self, wanted: SignalFilter) -> list[dict[str, Any]]:
         """Return one page of signals, whole."""
         order = S.c.id.desc() if wanted.after is None else S.c.id
         with self.database.read() as conn:
@@ -247,7 +247,7 @@ _REFRESH = update(S).where(S.c.key == bindparam("this")).values(raw_id=bindparam
 _KNOWN = select(A.c.key, A.c.handle, A.c.first_seen, A.c.body)
 
 
-def _filters(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+def _filters(wanted: SignalFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.sources is not None:
         yield among(S.c.source, sorted(wanted.sources))
     if wanted.network is not None:

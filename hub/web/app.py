@@ -71,12 +71,12 @@ def make_api(serving: Serving, open_: Callable[[], None], close: Callable[[], No
 
     @api.get("/healthz")
     def healthz() -> dict[str, str]:
-        """The process answers."""
+        """Say that the process answers."""
         return {"status": "ok"}
 
     @api.get("/readyz")
     def readyz(response: Response) -> dict[str, Any]:
-        """The database can be read; who else is alive is told, not judged."""
+        """Say if the database can be read; which other processes are alive is told, not judged."""
         try:
             alive = health.alive(serving.hub, serving.api)
         except HubError as error:

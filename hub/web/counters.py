@@ -12,7 +12,7 @@ SHORTEST_S = 1.0
 
 
 class Counters:
-    """A value that is computed anew once it is old; many threads share it, one computes, the others take the old one."""
+    """A value that is computed again once it is old; many threads share it, one computes, the others take the old one."""
 
     def __init__(self, count: Callable[[], dict[str, Any]]) -> None:
         self._count = count
@@ -21,7 +21,7 @@ class Counters:
         self._value: dict[str, Any] | None = None
 
     def __call__(self, *, fresh: bool = False) -> dict[str, Any]:
-        """The value; `fresh` counts now (after a change that its author wants to see)."""
+        """Return the value; `fresh` counts now (after a change that its author wants to see)."""
         value = self._value
         if not fresh and value is not None and (monotonic() < self._until or self._lock.locked()):
             return value

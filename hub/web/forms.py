@@ -19,18 +19,18 @@ class Refused(Exception):
 
 
 class Forms:
-    """Hands out tokens and checks them. The secret lives as long as the process; nothing is stored."""
+    """Hand out tokens and check them. The secret lives as long as the process; nothing is stored."""
 
     def __init__(self, public_url: str) -> None:
         self._secret = secrets.token_bytes(32)
         self._public = urlsplit(public_url)
 
     def nonce(self, request: Request) -> str:
-        """The browser's nonce; a new one where it has none."""
+        """Return the browser's nonce; a new one if it has none."""
         return request.cookies.get(COOKIE) or secrets.token_urlsafe(24)
 
     def token(self, nonce: str) -> str:
-        """The token that forms of this browser carry."""
+        """Return the token that forms of this browser carry."""
         return hmac.new(self._secret, nonce.encode(), sha256).hexdigest()
 
     def give(self, response: Response, nonce: str) -> None:
@@ -39,7 +39,7 @@ class Forms:
         response.set_cookie(COOKIE, nonce, httponly=True, samesite="strict", secure=secure, path="/")
 
     def read(self, request: Request, body: bytes) -> dict[str, str]:
-        """The fields of a form, the last of each name. Raises Refused."""
+        """Return the fields of a form, the last of each name. Raises Refused."""
         if not self._is_own(request.headers.get("origin", ""), request.headers.get("host", "")):
             raise Refused
         fields = _fields(body)

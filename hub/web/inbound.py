@@ -36,7 +36,7 @@ JSON = b"application/json"
 
 
 def refusal(status: int, message: str) -> Answer:
-    """An answer that says why."""
+    """Return an answer that says why."""
     return (status, f'{{"error": "{message}"}}'.encode(), [])
 
 
@@ -58,7 +58,7 @@ class InboundDoor:
         await send({"type": "http.response.body", "body": body})
 
     async def answer(self, scope: Scope, receive: Receive) -> Answer:
-        """What to say to a request; signature before anything else is done with the body."""
+        """Return what to say to a request; signature before anything else is done with the body."""
         name = scope["path"][len(PREFIX) :]
         called = self.called.get(name)
         if called is None:
@@ -93,7 +93,7 @@ class InboundDoor:
 
 
 def called_connections(hub: Hub) -> dict[str, Called]:
-    """The connections that are called, by name: destinations that tell of changes, and webhook sources before them."""
+    """Return the connections that are called, by name: destinations that tell of changes, and webhook sources before them."""
     found: dict[str, Called] = {}
     for name in hub.settings.destinations:
         destination = usable_destination(hub, name)
@@ -107,13 +107,13 @@ def called_connections(hub: Hub) -> dict[str, Called]:
 
 
 def thank(destination: Destination[Any], request: Request) -> Answer:
-    """What a vendor wants to hear once its request is stored."""
+    """Return what a vendor wants to hear once its request is stored."""
     kind, body = destination.acknowledge(request)
     return (200, body, [(b"content-type", kind.encode("latin-1"))])
 
 
 async def read_body(headers: MutableMapping[str, str], receive: Receive, limit: int) -> bytes | None:
-    """The whole body; None once it is larger than `limit`, whatever its header claims, or where it was cut off."""
+    """Return the whole body; None once it is larger than `limit`, whatever its header claims, or if it was cut off."""
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         return None

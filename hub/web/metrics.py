@@ -7,7 +7,7 @@ from typing import Any
 
 from fastapi import APIRouter, HTTPException, Response
 
-from hub.flow.views.health import Figures, figures
+from hub.flow.views.health import MetricValues, figures
 from hub.web.serving import Serving
 
 NEEDS = "metrics need 'prometheus-client': pip install 'hubbub[metrics]'"
@@ -19,7 +19,7 @@ def make_metrics(serving: Serving) -> APIRouter:
 
     @metrics.get("/metrics")
     def show() -> Response:
-        """All figures in Prometheus' text format."""
+        """Return all figures in Prometheus' text format."""
         body, kind = exposition(lambda: families(figures(serving.hub, serving.api), serving.counters(), serving.slow()))
         return Response(body, media_type=kind)
 
@@ -27,7 +27,7 @@ def make_metrics(serving: Serving) -> APIRouter:
 
 
 def exposition(collect: Callable[[], Iterable[Any]]) -> tuple[bytes, str]:
-    """Families as text, with its media type, through a registry of their own."""
+    """Return families as text, with its media type, through a registry of their own."""
     try:
         from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 - an extra
         from prometheus_client.exposition import CONTENT_TYPE_LATEST  # noqa: PLC0415 - an extra
@@ -45,7 +45,7 @@ class _Collected:
         self._found = found
 
     def collect(self) -> Iterable[Any]:
-        """The families."""
+        """Return the families."""
         return self._found
 
 
@@ -53,14 +53,14 @@ Rows = Iterable[tuple[tuple[str, ...], float]]
 
 
 def gauge(name: str, about: str, labels: tuple[str, ...], rows: Rows) -> Any:
-    """A gauge's family."""
+    """Return a gauge's family."""
     from prometheus_client.core import GaugeMetricFamily  # noqa: PLC0415 - an extra
 
     return _filled(GaugeMetricFamily(f"hubbub_{name}", about, labels=labels), rows)
 
 
 def counter(name: str, about: str, labels: tuple[str, ...], rows: Rows) -> Any:
-    """A counter's family; its samples' name ends with `_total`."""
+    """Return a counter's family; its samples' name ends with `_total`."""
     from prometheus_client.core import CounterMetricFamily  # noqa: PLC0415 - an extra
 
     return _filled(CounterMetricFamily(f"hubbub_{name}", about, labels=labels), rows)
@@ -72,14 +72,14 @@ def _filled(family: Any, rows: Rows) -> Any:
     return family
 
 
-def families(now: Figures, totals: dict[str, Any], slow: dict[str, Any]) -> Iterator[Any]:
-    """All families."""
+def families(now: MetricValues, totals: dict[str, Any], slow: dict[str, Any]) -> Iterator[Any]:
+    """Yield all families."""
     yield from _work(now, totals, slow)
     yield from _connections(now)
     yield from _hub(now)
 
 
-def _work(now: Figures, totals: dict[str, Any], slow: dict[str, Any]) -> Iterator[Any]:
+def _work(now: MetricValues, totals: dict[str, Any], slow: dict[str, Any]) -> Iterator[Any]:
     by_state = [
         ((name, state), count) for name, states in totals["deliveries"].items() for state, count in states.items()
     ]
@@ -93,7 +93,7 @@ def _work(now: Figures, totals: dict[str, Any], slow: dict[str, Any]) -> Iterato
     yield counter("attempts", "Attempts by outcome", ("destination", "outcome"), slow["attempts"].items())
 
 
-def _connections(now: Figures) -> Iterator[Any]:
+def _connections(now: MetricValues) -> Iterator[Any]:
     states = {one.name: one.state for one in now.pauses}
     paused = [((name,), float(name in states)) for name in now.connections]
     broken = [((name,), float(states.get(name, "paused") != "paused")) for name in now.connections]
@@ -105,7 +105,7 @@ def _connections(now: Figures) -> Iterator[Any]:
     yield gauge("quota_limit", "Calls that the vendor's window allows", ("connection",), limit)
 
 
-def _hub(now: Figures) -> Iterator[Any]:
+def _hub(now: MetricValues) -> Iterator[Any]:
     arrivals = [((name,), at.timestamp()) for name, at in now.arrivals.items()]
     failures = [((name,), float(one.failures)) for name, one in now.polls.items()]
     ages = [((str(one["name"]), str(one["role"])), (now.now - one["at"]).total_seconds()) for one in now.beats]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hub.core.ledger import State
-from hub.flow.views.signals import Wanted
+from hub.flow.views.signals import SignalFilter
 
 LARGEST_ID = 2**63 - 1
 LARGEST_PAGE = 200
@@ -15,7 +15,7 @@ NO_CONTROLS = r"^[^\x00-\x1f\x7f]*$"
 
 
 def _blank(value: Any) -> Any:
-    """An empty field of a form says nothing."""
+    """Return None for an empty field of a form: it says nothing."""
     return None if value == "" else value
 
 
@@ -50,9 +50,9 @@ class SignalQuery(Paged):
     sentiment: Word = None
     q: Text = None
 
-    def wanted(self, unsure_below: float) -> Wanted:
-        """As the store takes it."""
-        return Wanted(
+    def wanted(self, unsure_below: float) -> SignalFilter:
+        """Return the same as the store takes it."""
+        return SignalFilter(
             network=self.network,
             matched=self.matched,
             sentiment=self.sentiment,
@@ -74,7 +74,7 @@ class DeliveryQuery(Paged):
     count: Annotated[int, Field(ge=0, le=LARGEST_ID)] = 0
 
     def wanted(self) -> dict[str, Any]:
-        """As the store takes it."""
+        """Return the same as the store takes it."""
         named = {"state": self.state, "destination": self.destination, "signal_key": self.signal}
         return {**named, "before": self.before, "after": self.after, "limit": self.limit}
 

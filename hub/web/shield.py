@@ -57,7 +57,7 @@ class Shield:
         await send({"type": "http.response.body", "body": body})
 
     def refusal(self, scope: Message) -> tuple[int, str] | None:
-        """Status and reason where a request may not go on."""
+        """Return status and reason if a request may not go on."""
         headers = scope["headers"]
         named = [value.decode("latin-1") for name, value in headers if name == b"host"]
         if scope["path"] not in OPEN_PATHS:
@@ -84,7 +84,7 @@ def own_hosts(host: str, public_url: str) -> frozenset[str]:
 
 
 def host_of(header: str) -> str:
-    """The host in a Host header, lower case, without port, brackets and the root's dot; "" where it is none."""
+    """Return the host in a Host header, lower case, without port, brackets and the root's dot; "" if it is none."""
     try:
         return (urlsplit(f"//{header}").hostname or "").removesuffix(".") if header.strip() == header else ""
     except ValueError:
@@ -92,7 +92,7 @@ def host_of(header: str) -> str:
 
 
 def is_address(host: str) -> bool:
-    """Whether a host is an IP address rather than a name."""
+    """Return True if a host is an IP address rather than a name."""
     try:
         ip_address(host)
     except ValueError:
@@ -101,7 +101,7 @@ def is_address(host: str) -> bool:
 
 
 def dressed(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """An answer's headers with ours; what the answer says itself stays."""
+    """Return an answer's headers with ours; what the answer says itself stays."""
     given = list(headers)
     said = {name.lower() for name, _ in given}
     return [*given, *(one for one in HEADERS if one[0] not in said)]

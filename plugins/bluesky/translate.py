@@ -60,7 +60,7 @@ def translate(raw: RawItem, own: str = "") -> Translated | Ignored:
     if _is_profile(view):
         return Translated(authors=(_author(view, view.data["did"]),))
     signal, did, handle = _signal(view, raw), _did(view), view.exact("author.handle")
-    if _is_ours(did, handle, own={own, raw.realm}):
+    if _is_ours(did, handle, own={one for one in (own, raw.realm) if one}):
         signal = replace(signal, origin="hub")
     authors = (_author(view.doc("author"), did),) if did else ()
     return _with_repost(item, Translated(signals=(signal,), authors=authors))

@@ -41,9 +41,8 @@ def plain(path: Path) -> bool:
 
 def stores(source: str) -> list[int]:
     """The lines that reach for the store of a hub."""
-    return [
-        node.lineno for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute) and node.attr == "store"
-    ]
+    nodes = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute))
+    return sorted(node.lineno for node in nodes if node.attr == "store")
 
 
 def runtime_names(source: str) -> set[str]:

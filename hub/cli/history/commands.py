@@ -50,7 +50,7 @@ def dry_run(
     full: Full = False,
     as_json: Json = False,
 ) -> None:
-    """What other rules, topics or mappings would make of the past: records new, changed and no longer made, calls, money."""
+    """Try other rules, topics or mappings on the past: records new, changed and no longer made, calls, money."""
     from hub.flow.views import history
 
     files = history.Files(rules, topics, mappings)
@@ -83,7 +83,7 @@ def replay(
 
 
 def cost(context: typer.Context, *, since: Since = "", as_json: Json = False) -> None:
-    """What was called and taken in, by destination, source and rule; what it cost, and what a month costs at this pace."""
+    """Count what was called and taken in, by destination, source and rule; what it cost, and what a month costs at this pace."""
     from hub.flow.views import history
 
     with opened(context.obj) as hub:
@@ -133,17 +133,17 @@ class _Bar:
         self.task: Any = None
 
     def begin(self, step: str, total: int) -> None:
-        """A step begins: the bar starts anew."""
+        """Begin a step: the bar starts again."""
         if self.task is not None:
             self.progress.remove_task(self.task)
         self.task = self.progress.add_task(step, total=total)
 
     def advance(self, done: int) -> None:
-        """The bar grows."""
+        """Let the bar grow."""
         self.progress.advance(self.task, done)
 
     def end(self) -> None:
-        """The bar goes: what follows is the command's answer."""
+        """Take the bar away: what follows is the command's answer."""
         self.progress.stop()
 
 

@@ -75,7 +75,7 @@ def _without_zeros(line: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_cost(found: Cost) -> None:
-    """Tables of what destinations, sources and rules take."""
+    """Print tables of what destinations, sources and rules take."""
     rows = [
         _cost_row(kind, share, found.currency)
         for kind, shares in (
@@ -110,12 +110,12 @@ def _range(least: str, most: str) -> str:
 
 
 def _number(value: float) -> str | None:
-    """A number as people read it: whole, or with two digits where it is small."""
+    """Return a number as people read it: whole, or with two digits if it is small."""
     return f"{value:.0f}" if value >= 10 or value == int(value) != 0 else f"{value:.2g}" if value else None
 
 
 def _money(amount: Amount, currency: str) -> str | None:
-    """Money with two decimals, with more where nothing would be left of it."""
+    """Return money with two decimals, with more if nothing would be left of it."""
     if amount.money is None:
         return None
     return (

@@ -14,7 +14,7 @@ COLUMNS = {"key": "key", "severity": "severity", "text": "text", "since": "since
 
 @app.command("list")
 def list_(context: typer.Context, *, as_json: Json = False) -> None:
-    """The alerts that are open, the oldest first."""
+    """List the alerts that are open, the oldest first."""
     from hub.flow.views import health
 
     with opened(context.obj) as hub:
@@ -24,7 +24,7 @@ def list_(context: typer.Context, *, as_json: Json = False) -> None:
 
 @app.command()
 def test(context: typer.Context) -> None:
-    """Send a test message to each of `alerts.urls`; exit code 1 where one did not take it."""
+    """Send a test message to each of `alerts.urls`; exit code 1 if one did not take it."""
     from hub.flow.actions import alerts
 
     with opened(context.obj, makes=True) as hub:

@@ -69,7 +69,7 @@ def carry_out(file: Path, asked: Asked, find: Callable[..., Rows], act: Callable
 
 
 def wanted_letters(hub: Hub, filters: Filters) -> Letters:
-    """The filter that the options describe; ends the command where a destination is unknown."""
+    """Return the filter that the options describe; ends the command if a destination is unknown."""
     from hub.flow.views.connectors import outlets
     from hub.flow.views.deliveries import Letters
 
@@ -80,7 +80,7 @@ def wanted_letters(hub: Hub, filters: Filters) -> Letters:
 
 
 def refuse_nothing(asked: Asked) -> None:
-    """End the command where it does not say which deliveries it means."""
+    """End the command if it does not say which deliveries it means."""
     filters = any(value is not None for value in asked.filters)
     if not asked.ids and not filters and not asked.all:
         raise typer.BadParameter("name deliveries, or a filter such as --state or --destination, or --all")
@@ -89,7 +89,7 @@ def refuse_nothing(asked: Asked) -> None:
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """What `--since` means: a span before now, or ISO 8601 (UTC where it names no zone)."""
+    """Return what `--since` means: a span before now, or ISO 8601 (UTC if it names no zone)."""
     from hub.flow.views import files
 
     try:
@@ -103,7 +103,7 @@ def moment(text: str, now: datetime) -> datetime:
 
 
 def show_kinds(rows: Sequence[Mapping[str, Any]]) -> None:
-    """How many deliveries of which kind something would be done to."""
+    """Print how many deliveries of which kind something would be done to."""
     from hub.flow.views.deliveries import groups
 
     show.rows(groups(rows), COLUMNS, as_json=False, empty="no delivery is like this")

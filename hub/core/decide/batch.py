@@ -16,7 +16,7 @@ from hub.core.threads import BatchThreads, Dropped, Rivals, reunite
 
 TOMBSTONED = "tombstoned"
 REPEATS = frozenset({"same content", "same revision"})
-Outcome = tuple[str, str | None]
+RowEnd = tuple[str, str | None]
 """How a raw row ends: its state, and why."""
 
 
@@ -66,7 +66,7 @@ class Sifted:
     """
 
     fresh: Sequence[Fresh]
-    outcome: Mapping[int, Outcome]
+    outcome: Mapping[int, RowEnd]
     refreshed: Mapping[str, int]
     threads: BatchThreads
     opened: Mapping[str, Mapping[str, str]]
@@ -83,7 +83,7 @@ def sift(known: Known, signals: Sequence[Signal], book: Rulebook) -> Sifted:
     """Place the signals of a batch in their conversations and leave out what says nothing new."""
     threads, seen = known.threads.copy(), dict(known.signals)
     fresh: dict[str, tuple[Signal, bool]] = {}
-    outcome: dict[int, Outcome] = {}
+    outcome: dict[int, RowEnd] = {}
     refreshed: dict[str, int] = {}
     for given in signals:
         signal = known.ours.mark(threads.place(given))

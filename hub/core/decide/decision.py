@@ -9,11 +9,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from hub.core.decide.batch import TOMBSTONED, Fresh, Known, Outcome, Sifted
+from hub.core.decide.batch import TOMBSTONED, Fresh, Known, RowEnd, Sifted
 from hub.core.decide.judgement import Judged, judge
 from hub.core.decide.trace import Trace
 from hub.core.model import Author, Label, Planned, Signal
-from hub.core.pipeline import Plan, Rulebook
+from hub.core.pipeline import Rulebook, SignalPlan
 from hub.core.signals import Stats, fortnight_before
 from hub.core.threads import BatchThreads, Dropped
 
@@ -33,7 +33,7 @@ class Decision:
     refreshed: Mapping[str, int] = field(default_factory=dict)
     authors: Sequence[Author] = ()
     planned: Sequence[Planned] = ()
-    outcome: Mapping[int, Outcome] = field(default_factory=dict)
+    outcome: Mapping[int, RowEnd] = field(default_factory=dict)
     assigned: Mapping[str, str] = field(default_factory=dict)
     threads: BatchThreads = field(default_factory=BatchThreads)
     dropped: Sequence[Dropped] = ()
@@ -83,7 +83,7 @@ def decide(
     )
 
 
-def _judge(tally: _Tally, one: Fresh, labels: Sequence[Label], book: Rulebook) -> tuple[Judged, Plan]:
+def _judge(tally: _Tally, one: Fresh, labels: Sequence[Label], book: Rulebook) -> tuple[Judged, SignalPlan]:
     signal = _spoken(one.signal, labels)
     tally.hear(signal, labels, is_new=one.is_new)
     page = tally.page(signal)
@@ -142,7 +142,7 @@ class _Tally:
             account=self.linked.account(writer),
         )
 
-    def learn(self, signal: Signal, made: Plan, *, is_new: bool) -> None:
+    def learn(self, signal: Signal, made: SignalPlan, *, is_new: bool) -> None:
         """Keep which tickets a signal opens, and who has its conversation: one that people know already stays with its own."""
         for record in made.records:
             if record.operation == "create":
@@ -172,7 +172,7 @@ def _spoken(signal: Signal, labels: Sequence[Label]) -> Signal:
     return signal
 
 
-def _planned(signal: Signal, made: Plan) -> list[Planned]:
+def _planned(signal: Signal, made: SignalPlan) -> list[Planned]:
     rules = made.asked_by if made.records else {}
     return [Planned(one, signal.key, rules.get((one.destination, one.mapping), "")) for one in made.records]
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from hub.core.decide.trace import Trace
 from hub.core.model import Label, Signal
-from hub.core.pipeline import Memory, Plan, Rulebook, facts_of, plan
+from hub.core.pipeline import Rulebook, SignalContext, SignalPlan, facts_of, plan
 
 
 class Judged(NamedTuple):
@@ -24,7 +24,7 @@ class Judged(NamedTuple):
 class Judgement(NamedTuple):
     """What is to be done about a signal, and the trace that explains it."""
 
-    plan: Plan
+    plan: SignalPlan
     trace: Trace
 
 
@@ -63,10 +63,10 @@ def facts_then(signal: Signal, trace: Trace, page: str) -> dict[str, Any]:
     return facts_of(signal, trace.author, trace.labels, topics=trace.about, memory=memory, uncertain_below=sure)
 
 
-def remember(signal: Signal, trace: Trace, page: str, opened: Iterable[str] = ()) -> Memory:
+def remember(signal: Signal, trace: Trace, page: str, opened: Iterable[str] = ()) -> SignalContext:
     """Return what is known beside a signal, by a trace."""
     thread = signal.conversation_key or signal.key
-    return Memory(
+    return SignalContext(
         stats=trace.stats,
         conversation={"url": page, **trace.conversation, "key": thread, "signals": trace.size},
         opened=frozenset((*trace.opened, *opened)),

@@ -44,7 +44,7 @@ _TOKEN = re.compile(
 _CEL_ERROR = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
-class Fault(NamedTuple):
+class ConditionFault(NamedTuple):
     """What is wrong with a condition, and the way out."""
 
     message: str
@@ -68,7 +68,9 @@ class Condition(NamedTuple):
     program: Any
 
 
-def compile_condition(source: str, tree: Mapping[str, Any], variables: dict[str, str]) -> Condition | list[Fault]:
+def compile_condition(
+    source: str, tree: Mapping[str, Any], variables: dict[str, str]
+) -> Condition | list[ConditionFault]:
     """Compile `source` against the tree of facts; new paths get a variable in `variables` (shared by many conditions)."""
     tokens = _tokens(source)
     # in this order: the parser must not see what could crash it
@@ -117,27 +119,27 @@ def _tokens(source: str) -> list[Token]:
     ]
 
 
-def _too_big(source: str, tokens: list[Token]) -> Fault | None:
+def _too_big(source: str, tokens: list[Token]) -> ConditionFault | None:
     if len(source) > MAX_LENGTH:
-        return Fault(f"longer than {MAX_LENGTH} characters", "split it: all conditions of `when` must hold")
+        return ConditionFault(f"longer than {MAX_LENGTH} characters", "split it: all conditions of `when` must hold")
     depth = deepest = 0
     for token in tokens:
         depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
         deepest = max(deepest, depth)
-    return Fault(f"more than {MAX_NESTING} brackets in each other") if deepest > MAX_NESTING else None
+    return ConditionFault(f"more than {MAX_NESTING} brackets in each other") if deepest > MAX_NESTING else None
 
 
-def _syntax_fault(source: str) -> Fault | None:
+def _syntax_fault(source: str) -> ConditionFault | None:
     try:
         cel.compile(source)
     except ValueError as error:
         found = _CEL_ERROR.search(str(error))
         if not found:
-            return Fault(str(error).splitlines()[0][:200])
+            return ConditionFault(str(error).splitlines()[0][:200])
         line, column, said = found.groups()
         where = f"column {column}" if line == "1" else f"line {line}, column {column}"
         hint = "compare with ==" if "'= '" in said or "at: '='" in said else ""
-        return Fault(f"{where}: {said.split(' expecting ')[0]}", hint)
+        return ConditionFault(f"{where}: {said.split(' expecting ')[0]}", hint)
     return None
 
 
@@ -150,12 +152,12 @@ def _flatten(source: str, paths: Mapping[tuple[int, int], str], variables: Mappi
     return "".join([*pieces, source[done:]])
 
 
-def _no_verdict(condition: Condition) -> Fault | None:
+def _no_verdict(condition: Condition) -> ConditionFault | None:
     """Refuse what gives no verdict: over nulls and empty lists a condition may fail, but else it must be true or false."""
     nothing: dict[str, Any] = {name: [] if path in LISTS else None for path, name in condition.reads.items()}
     outcome = evaluate(condition.program, cel.Context(nothing))
     if isinstance(outcome, TypeError) and str(outcome).startswith("gives "):
-        return Fault(f"{outcome}", "compare it with something")
+        return ConditionFault(f"{outcome}", "compare it with something")
     return None
 
 
@@ -166,7 +168,7 @@ class _Reading:
         self.tokens = tokens
         self.tree = tree
         self.paths: dict[tuple[int, int], str] = {}
-        self.faults: list[Fault] = []
+        self.faults: list[ConditionFault] = []
         self._open: list[str | None] = []  # for each open bracket: the variable of its macro, None for others
         index = 0
         while index < len(tokens):
@@ -179,7 +181,7 @@ class _Reading:
         return self.tokens[index].kind if 0 <= index < len(self.tokens) else ""
 
     def _fault(self, message: str, hint: str = "") -> None:
-        self.faults.append(Fault(message, hint))
+        self.faults.append(ConditionFault(message, hint))
 
     def _step(self, index: int) -> int:
         token = self.tokens[index]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hub.core.access import WHOLE, Actor, Scope, demand
 from hub.runtime import Hub
 from hub.store import Connection
-from hub.store.audit import Entry
+from hub.store.audit import AuditEntry
 
 
 class Doing(NamedTuple):
@@ -35,4 +35,4 @@ def doing(hub: Hub, actor: Actor, action: str, scope: Scope = WHOLE) -> Iterator
 def note(hub: Hub, actor: Actor, conn: Connection, what: tuple[str, str], **detail: object) -> None:
     """Add an entry (a word and its subject) in a transaction that another function opened."""
     told = {name: value for name, value in detail.items() if value is not None}
-    hub.store.audit.note_in(conn, Entry(*what, actor.name, told or None), now=hub.now())
+    hub.store.audit.note_in(conn, AuditEntry(*what, actor.name, told or None), now=hub.now())

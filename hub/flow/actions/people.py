@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple, cast
 
 from hub.core.access import Actor, demand
-from hub.core.errors import HubError
+from hub.core.errors import ConfigError, Conflict, HubError
 from hub.core.model import Basis, IdentityLink, Person, RemoteRef
-from hub.flow.actions.doing import doing
+from hub.flow.actions.doing import Doing, doing
+from hub.flow.decide.read import answering
+from hub.flow.decide.restate import restate
+from hub.flow.lanes import ring_outlets
 from hub.flow.views.people import find
 from hub.runtime import Hub
+from hub.store import Connection
 from hub.store.references import Reference
+
+Restate = Callable[[Connection, Person], list[str]]
+"""Plan a person's records as they stand now; returns their destinations."""
+TRIES = 5
 
 
 class NoPlace(HubError):
@@ -69,13 +80,24 @@ def link(hub: Hub, actor: Actor, author_key: str, key: str, *, ground: Ground) -
 
 
 def unlink(hub: Hub, actor: Actor, author_key: str) -> None:
-    """Revoke an author's link, which stays as history, and give its records back. Raises NotLinked if there is none."""
-    with doing(hub, actor, "people.unlink") as act:
+    """Revoke an author's link, which stays as history, and give its records back. Raises NotLinked if there is none.
+
+    Records of the person and its account are sent again at once, without what was known by this author.
+    """
+    demand(actor, "people.unlink")
+
+    def part(act: Doing, again: Restate) -> list[str]:
         person = hub.store.people.behind(act.conn, [author_key]).get(author_key)
         hub.store.people.unlink(author_key, now=hub.now(), conn=act.conn)
-        if person is not None:
-            hub.store.references.part(act.conn, author_key, person.key)
-        act.note("unlink", author_key, person=person.key if person else None)
+        if person is None:
+            act.note("unlink", author_key)
+            return []
+        hub.store.references.part(act.conn, author_key, person.key)
+        told = again(act.conn, person)
+        act.note("unlink", author_key, person=person.key, corrected=told or None)
+        return told
+
+    _parted(hub, actor, "people.unlink", part)
 
 
 def merge(hub: Hub, actor: Actor, loser: str, winner: str) -> tuple[str, str]:
@@ -88,11 +110,21 @@ def merge(hub: Hub, actor: Actor, loser: str, winner: str) -> tuple[str, str]:
 
 
 def unmerge(hub: Hub, actor: Actor, key: str) -> Person:
-    """Undo a merge. Raises UnknownPerson, and NotLinked if the person is not merged."""
+    """Undo a merge. Raises UnknownPerson, and NotLinked if the person is not merged.
+
+    Records of the one whose place it had, and of its account, are sent again at once.
+    """
+    demand(actor, "people.unmerge")
     person = find(hub, actor, key)
-    with doing(hub, actor, "people.unmerge") as act:
+
+    def part(act: Doing, again: Restate) -> list[str]:
         winner = hub.store.people.unmerge(person.key, conn=act.conn)
-        act.note("unmerge", person.key, of=winner)
+        other = hub.store.people.get(winner, conn=act.conn)
+        told = again(act.conn, other) if other else []
+        act.note("unmerge", person.key, of=winner, corrected=told or None)
+        return told
+
+    _parted(hub, actor, "people.unmerge", part)
     return person
 
 
@@ -113,6 +145,34 @@ def unref(hub: Hub, actor: Actor, key: str, place: Place) -> Reference:
         hub.store.references.drop(one, conn=act.conn)
         act.note("unref", one.key, **place._asdict())
     return one
+
+
+def _parted(hub: Hub, actor: Actor, action: str, part: Callable[[Doing, Restate], list[str]]) -> None:
+    """Take a link or a merge apart, with the records that tell of it, and ring for their destinations.
+
+    It is begun again if one of the records was planned or sent in between. Rules that cannot be read stop no parting: records
+    are right again with the next signal then.
+    """
+    try:
+        lanes, _book = answering(hub), hub.book
+        again: Restate = partial(_restate, hub, lanes)
+    except ConfigError:
+        again = _leave
+    for _ in range(TRIES):
+        with suppress(Conflict):
+            with doing(hub, actor, action) as act:
+                told = part(act, again)
+            ring_outlets(hub, told)
+            return
+    raise HubError("records of this person are being sent just now: try again in a moment")
+
+
+def _restate(hub: Hub, lanes: Mapping[str, list[str]], conn: Connection, person: Person) -> list[str]:
+    return restate(hub, conn, person, lanes=lanes)
+
+
+def _leave(_conn: Connection, _person: Person) -> list[str]:
+    return []
 
 
 def _by_person(hub: Hub) -> set[tuple[str, str]]:

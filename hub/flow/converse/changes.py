@@ -13,11 +13,11 @@ import structlog
 from msgspec.structs import replace
 
 from hub.core.changes import (
-    Answer,
     Directions,
     Gone,
     Merged,
     Nothing,
+    PublicAnswer,
     Update,
     echo_of,
     is_reopening,
@@ -37,7 +37,7 @@ from hub.flow.converse.notes import desks_of, follow_up, plan_note, plan_surely
 from hub.flow.converse.replies import answering_source, lane_of, make_reply, refusal
 from hub.runtime import Hub
 from hub.store import Connection, StoreUnavailable
-from hub.store.conversations import Said
+from hub.store.conversations import SignalForReply
 from hub.store.inbox import InboxRow, Settled
 from hub.store.merges import winners_of
 
@@ -49,7 +49,7 @@ _change = msgspec.json.Decoder(Change)
 
 
 @dataclass
-class Heard:
+class HeardRows:
     """The rows of a batch that came from destinations: changes to handle, changes that events hold, and what is settled.
 
     `broken` are parts of events that could not be read, each an event of its own.
@@ -63,7 +63,7 @@ class Heard:
     selves: dict[str, str | None] = field(default_factory=dict)
 
 
-class Context(NamedTuple):
+class ChangeContext(NamedTuple):
     """A change with all that is needed to handle it."""
 
     name: str
@@ -73,7 +73,7 @@ class Context(NamedTuple):
     weighed: Weighed
 
 
-class Verdict(NamedTuple):
+class ReplyVerdict(NamedTuple):
     """How a reply begins, and why if it is not simply sent; `reply` is what its source looked at."""
 
     reply: Reply | None
@@ -88,7 +88,7 @@ class Weighed:
     `verdicts` are by raw row, `desks` the destinations that take notes.
     """
 
-    verdicts: Mapping[int, Verdict] = field(default_factory=dict)
+    verdicts: Mapping[int, ReplyVerdict] = field(default_factory=dict)
     desks: frozenset[str] = frozenset()
 
 
@@ -96,9 +96,9 @@ class Unweighed(Conflict):
     """A reply is not the one that its source looked at: what came before it changed that."""
 
 
-def hear(hub: Hub, rows: Sequence[InboxRow]) -> Heard:
+def hear(hub: Hub, rows: Sequence[InboxRow]) -> HeardRows:
     """Read claimed rows of destinations; an event becomes its changes, and what cannot be read is settled with its reason."""
-    heard = Heard()
+    heard = HeardRows()
     for row in rows:
         try:
             _hear_row(hub, row, heard)
@@ -110,7 +110,7 @@ def hear(hub: Hub, rows: Sequence[InboxRow]) -> Heard:
     return heard
 
 
-def _hear_row(hub: Hub, row: InboxRow, heard: Heard) -> None:
+def _hear_row(hub: Hub, row: InboxRow, heard: HeardRows) -> None:
     name = row.item.source
     if row.form == "event":
         _hear_event(hub, row, heard)
@@ -123,7 +123,7 @@ def _hear_row(hub: Hub, row: InboxRow, heard: Heard) -> None:
         heard.changes.append((row, _change.decode(row.item.payload)))
 
 
-def _hear_event(hub: Hub, row: InboxRow, heard: Heard) -> None:
+def _hear_event(hub: Hub, row: InboxRow, heard: HeardRows) -> None:
     """Take an event apart; a part of it that cannot be read becomes an event of its own, which fails by itself."""
     found = hub.destination(row.item.source).parse(row.item.payload)
     changes = [one for one in found if isinstance(one, Change)]
@@ -168,7 +168,7 @@ def learn_self(hub: Hub, name: str) -> str:
     return known
 
 
-def weigh(hub: Hub, heard: Heard) -> Weighed:
+def weigh(hub: Hub, heard: HeardRows) -> Weighed:
     """Ask the sources whether the replies among the changes may be sent."""
     if not heard.changes:
         return Weighed()
@@ -177,9 +177,11 @@ def weigh(hub: Hub, heard: Heard) -> Weighed:
     return Weighed({id_: _verdict(hub, said, reply) for id_, (said, reply) in asked.items()}, desks_of(hub))
 
 
-def _read_answers(hub: Hub, answers: Sequence[tuple[InboxRow, Change]]) -> dict[int, tuple[Said, Reply | None]]:
+def _read_answers(
+    hub: Hub, answers: Sequence[tuple[InboxRow, Change]]
+) -> dict[int, tuple[SignalForReply, Reply | None]]:
     """Read which post each agent answers, by raw row, with the reply as its source gets it."""
-    found: dict[int, tuple[Said, Reply | None]] = {}
+    found: dict[int, tuple[SignalForReply, Reply | None]] = {}
     with hub.store.database.read() as conn:
         for row, change in answers:
             targets = _reply_targets(hub, conn, row.item.source, change)
@@ -188,7 +190,7 @@ def _read_answers(hub: Hub, answers: Sequence[tuple[InboxRow, Change]]) -> dict[
     return found
 
 
-def handle(hub: Hub, conn: Connection, heard: Heard, weighed: Weighed) -> list[Settled]:
+def handle(hub: Hub, conn: Connection, heard: HeardRows, weighed: Weighed) -> list[Settled]:
     """Handle changes in their order in the caller's transaction; return what followed for each row.
 
     A reply that is not the one that was weighed waits for the next batch, and so do later changes of its destination.
@@ -223,7 +225,7 @@ def _handle_one(
     effect = read_change(change, _directions(hub, name))
     if (echo := echo_of(change, self_id=self_id, is_known_part=part)) and not is_reopening(effect):
         return "ignored", echo
-    is_reply = isinstance(effect, Answer)
+    is_reply = isinstance(effect, PublicAnswer)
     targets = _reply_targets(hub, conn, name, change) if is_reply else _targets_of(hub, conn, name, change)
     if isinstance(effect, Merged):
         # Also one of others' records: what was merged into it may be the hub's, and be told of later.
@@ -232,7 +234,7 @@ def _handle_one(
         return "ignored", "it is no record of the hub's"
     if isinstance(effect, Nothing):
         return "ignored", effect.reason
-    return "done", _follow(hub, conn, Context(name, change, row, targets, weighed), effect)
+    return "done", _follow(hub, conn, ChangeContext(name, change, row, targets, weighed), effect)
 
 
 def _targets_of(hub: Hub, conn: Connection, name: str, change: Change) -> tuple[str, ...]:
@@ -249,10 +251,10 @@ def _reply_targets(hub: Hub, conn: Connection, name: str, change: Change) -> tup
     return tuple(one for winner in winners.values() for one in known.targets(conn, name, change.object, winner))
 
 
-def _follow(hub: Hub, conn: Connection, found: Context, effect: Answer | Update | Merged | Gone) -> str:
+def _follow(hub: Hub, conn: Connection, found: ChangeContext, effect: PublicAnswer | Update | Merged | Gone) -> str:
     """Do what a change asks for; return what was done, for the row."""
     match effect:
-        case Answer():
+        case PublicAnswer():
             return _answer(hub, conn, found)
         case Update(what, value):
             return _update(hub, conn, found, {what: value})
@@ -270,7 +272,7 @@ def _directions(hub: Hub, name: str) -> Directions:
     return Directions(inbound.status, inbound.assignee, inbound.tags)
 
 
-def _update(hub: Hub, conn: Connection, found: Context, values: Mapping[str, Any]) -> str:
+def _update(hub: Hub, conn: Connection, found: ChangeContext, values: Mapping[str, Any]) -> str:
     at = min(found.change.at or found.row.item.received_at, hub.now())
     by = f"{found.name}: {found.change.actor or found.change.actor_id or 'unknown'}"
     keys = _conversations(found.targets)
@@ -286,7 +288,7 @@ def _conversations(targets: Iterable[str]) -> list[str]:
 # ------------------------------------------------------------------------------------------------------------- replies
 
 
-def _answer(hub: Hub, conn: Connection, found: Context) -> str:
+def _answer(hub: Hub, conn: Connection, found: ChangeContext) -> str:
     """Plan the reply, or its refusal, and the note that tells of it. Raises Unweighed if it is not what the source looked at."""
     change, weighed = found.change, found.weighed
     said = _answered(hub, conn, found.name, found.targets)
@@ -311,12 +313,12 @@ def _answer(hub: Hub, conn: Connection, found: Context) -> str:
     return f"a reply to {said.signal.key}" + (f": {verdict.error['message']}" if verdict.error else "")
 
 
-def _fields_of(said: Said, change: Change) -> dict[str, Any]:
+def _fields_of(said: SignalForReply, change: Change) -> dict[str, Any]:
     """Return what a reply is made of."""
     return {"signal": said.signal.key, "text": reply_text(change), "agent": change.actor}
 
 
-def _answered(hub: Hub, conn: Connection, name: str, targets: Sequence[str]) -> Said | None:
+def _answered(hub: Hub, conn: Connection, name: str, targets: Sequence[str]) -> SignalForReply | None:
     """Read the signal that the agent answers: of those that the record shows, else of its conversations."""
     store, allowed = hub.store.conversations, frozenset(hub.settings.hub.private_rules)
     said = store.shown(conn, name, targets)
@@ -327,17 +329,17 @@ def _answered(hub: Hub, conn: Connection, name: str, targets: Sequence[str]) -> 
     return seen[chosen.key] if chosen else None
 
 
-def _verdict(hub: Hub, said: Said, reply: Reply | None) -> Verdict:
+def _verdict(hub: Hub, said: SignalForReply, reply: Reply | None) -> ReplyVerdict:
     """Ask the source whether a reply may be sent."""
     source, reason = answering_source(hub, said.source)
     refused = reason if source is None or reply is None else refusal(hub, source, reply)
     if refused:
-        return Verdict(reply, "dead", {"class": "Rejected", "code": "reply_rules", "message": refused})
+        return ReplyVerdict(reply, "dead", {"class": "Rejected", "code": "reply_rules", "message": refused})
     waits = hub.settings.sources[said.source].reply == "approve"
-    return Verdict(reply, "approval", {"message": WAITS}) if waits else Verdict(reply, "pending")
+    return ReplyVerdict(reply, "approval", {"message": WAITS}) if waits else ReplyVerdict(reply, "pending")
 
 
-def _record(hub: Hub, conn: Connection, said: Said, *, fields: Mapping[str, Any], record_key: str) -> Record:
+def _record(hub: Hub, conn: Connection, said: SignalForReply, *, fields: Mapping[str, Any], record_key: str) -> Record:
     lane, signal = lane_of(said.signal, said.source), said.signal
     thread = signal.conversation_key or signal.key
     before = hub.store.conversations.last_reply(

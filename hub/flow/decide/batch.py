@@ -15,7 +15,7 @@ from hub.core.errors import Conflict, HubError
 from hub.core.model import Author, Signal
 from hub.flow.decide.enrich import enrich
 from hub.flow.decide.read import read_known, read_rivals
-from hub.flow.decide.translate import Read, note, read_rows
+from hub.flow.decide.translate import ReadRows, note, read_rows
 from hub.flow.decide.write import ask, write
 from hub.flow.erase.erase import lighten
 from hub.flow.lanes import outlets, ring_outlets
@@ -58,7 +58,7 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
         if len(rows) == 1:
             fault = Settled(rows[0].id, "failed", note(f"bug: {type(error).__name__}: {error}"))
             with suppress(Conflict):  # the lease was lost: another works on the row
-                write(hub, token, Read(settled=[fault]), Decision())
+                write(hub, token, ReadRows(settled=[fault]), Decision())
             return 1
         hub.store.inbox.release(token)
         return sum(process_batch(hub, most=1) for _ in rows)

@@ -26,7 +26,7 @@ USUAL = ("language", "flair")
 WITHOUT_FLAIR = ("language", "lexicon")
 
 
-class Line(msgspec.Struct):
+class TextLine(msgspec.Struct):
     """What a line must hold; the rest of it is kept as it is."""
 
     text: str
@@ -97,7 +97,7 @@ def _label(signals: list[Signal], enrichers: list[Enricher[Any]]) -> list[list[L
 def _read(line: bytes, now: datetime) -> tuple[dict[str, Any], Signal] | str:
     try:
         whole = msgspec.json.decode(line, type=dict[str, Any])
-        found = msgspec.convert(whole, Line)
+        found = msgspec.convert(whole, TextLine)
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
         return f"no JSON object with a text: {error}"
     signal = Signal(

@@ -19,32 +19,39 @@ from hub.store import Connection, Store
 
 def read_known(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author]) -> Known:
     """Read what the database knows of the signals, their conversations and authors: one short transaction."""
+    lanes = answering(hub)
+    with hub.store.database.read() as conn:
+        return known_in(hub, conn, signals, authors, lanes=lanes)
+
+
+def known_in(
+    hub: Hub, conn: Connection, signals: Sequence[Signal], authors: Sequence[Author], *, lanes: Mapping[str, list[str]]
+) -> Known:
+    """Read the same in the caller's transaction; `lanes` are those of `answering`, which may load plugins."""
     store, now = hub.store, hub.now()
     keys = list(dict.fromkeys(signal.key for signal in signals))
     reposted = [signal.quotes for signal in signals if signal.kind == "repost" and signal.quotes]
     people = list(dict.fromkeys(signal.author_key for signal in signals if signal.author_key))
     met = {author.key: author for author in authors}
-    lanes = _answering(hub)
-    with store.database.read() as conn:
-        threads = read_threads(store, conn, signals)
-        named = keys_of(threads, signals)
-        sizes, opened = store.signals.sizes(conn, named), threads.fold(store.outbox.opened(conn, named))
-        threads.live.update(sizes)
-        return Known(
-            pages=f"{hub.settings.public_url}/signals/",
-            signals=store.signals.known(conn, keys),
-            tombstoned=store.signals.tombstoned(conn, [*keys, *people, *reposted]),
-            threads=threads,
-            sizes=sizes,
-            opened=opened,
-            tickets=threads.fold_flat(store.outbox.ticket_urls(conn, named)) if opened else {},
-            values=store.conversations.known(conn, named),
-            stats=store.signals.stats(conn, people, since=month_before(now), late=fortnight_before(now)),
-            authors=store.signals.authors(conn, people) | met,
-            met=authors,
-            ours=_read_ours(store, conn, signals, lanes),
-            linked=find_linked(hub, conn, people, met),
-        )
+    threads = read_threads(store, conn, signals)
+    named = keys_of(threads, signals)
+    sizes, opened = store.signals.sizes(conn, named), threads.fold(store.outbox.opened(conn, named))
+    threads.live.update(sizes)
+    return Known(
+        pages=f"{hub.settings.public_url}/signals/",
+        signals=store.signals.known(conn, keys),
+        tombstoned=store.signals.tombstoned(conn, [*keys, *people, *reposted]),
+        threads=threads,
+        sizes=sizes,
+        opened=opened,
+        tickets=threads.fold_flat(store.outbox.ticket_urls(conn, named)) if opened else {},
+        values=store.conversations.known(conn, named),
+        stats=store.signals.stats(conn, people, since=month_before(now), late=fortnight_before(now)),
+        authors=store.signals.authors(conn, people) | met,
+        met=authors,
+        ours=_read_ours(store, conn, signals, lanes),
+        linked=find_linked(hub, conn, people, met),
+    )
 
 
 def read_rivals(hub: Hub, known: Known, sifted: Sifted) -> Known:
@@ -96,7 +103,7 @@ def _read_ours(store: Store, conn: Connection, signals: Sequence[Signal], lanes:
     return Ours(posted, flying, store.threads.of(conn, answered) if answered else {})
 
 
-def _answering(hub: Hub) -> dict[str, list[str]]:
+def answering(hub: Hub) -> dict[str, list[str]]:
     """Return the lanes of replies by network, of those sources that answer."""
     found: dict[str, list[str]] = {}
     for name, section in hub.settings.sources.items():

@@ -14,7 +14,7 @@ from hub.core.errors import ConfigError, TranslationError
 from hub.core.model import Author, Ignored, Provenance, RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import clean_text, normalise, normalise_author
 from hub.flow.bugs import tell
-from hub.flow.converse.changes import Heard, hear
+from hub.flow.converse.changes import HeardRows, hear
 from hub.runtime import Hub
 from hub.sdk.connectors import Source, WebhookSource
 from hub.store.inbox import InboxRow, Settled
@@ -25,7 +25,7 @@ FROM_DESTINATIONS = frozenset({"event", "change"})
 
 
 @dataclass
-class Read:
+class ReadRows:
     """What the raw rows of a batch say: values in the order they came, and what is settled already."""
 
     signals: list[Signal] = field(default_factory=list)
@@ -34,12 +34,12 @@ class Read:
     parts: list[RawItem] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     waiting: set[int] = field(default_factory=set)
-    heard: Heard = field(default_factory=Heard)
+    heard: HeardRows = field(default_factory=HeardRows)
 
 
-def read_rows(hub: Hub, rows: Sequence[InboxRow]) -> Read:
+def read_rows(hub: Hub, rows: Sequence[InboxRow]) -> ReadRows:
     """Translate claimed rows; what cannot be read is settled with its reason, and the batch goes on."""
-    read = Read(heard=hear(hub, [row for row in rows if row.form in FROM_DESTINATIONS]))
+    read = ReadRows(heard=hear(hub, [row for row in rows if row.form in FROM_DESTINATIONS]))
     for row in rows:
         if row.form in FROM_DESTINATIONS:
             continue
@@ -58,7 +58,7 @@ def note(reason: str) -> str:
     return clean_text(reason)[:LONGEST_NOTE]
 
 
-def _read_row(hub: Hub, row: InboxRow, read: Read) -> None:
+def _read_row(hub: Hub, row: InboxRow, read: ReadRows) -> None:
     source = hub.reader(row.item.plugin, row.item.source)
     if row.form == "body" and isinstance(source, WebhookSource):
         parts = source.parse(row.item.payload)

@@ -10,10 +10,10 @@ from hub.core.decide.decision import Decision
 from hub.core.errors import Conflict
 from hub.core.model import Signal
 from hub.flow.converse.changes import Weighed, handle, weigh
-from hub.flow.decide.translate import Read
+from hub.flow.decide.translate import ReadRows
 from hub.flow.erase.erase import take_back
 from hub.flow.erase.recheck import dutiful_sources
-from hub.flow.erase.told import Told, ask_plugins
+from hub.flow.erase.told import ErasureAnswers, ask_plugins
 from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.inbox import Settled
@@ -21,19 +21,19 @@ from hub.store.inbox import Settled
 HEARD = frozenset({"split", "done", "ignored"})
 
 
-class Asked(NamedTuple):
+class PluginAnswers(NamedTuple):
     """What plugins said before the transaction: of replies, and of what is gone."""
 
     weighed: Weighed = Weighed()
-    told: Told = Told()
+    told: ErasureAnswers = ErasureAnswers()
 
 
-def ask(hub: Hub, read: Read, *, everything: bool = False) -> Asked:
+def ask(hub: Hub, read: ReadRows, *, everything: bool = False) -> PluginAnswers:
     """Ask plugins all that writing a batch needs to know; `everything`: more than was needed so far."""
-    return Asked(weigh(hub, read.heard), ask_plugins(hub, read.tombstones, everything=everything))
+    return PluginAnswers(weigh(hub, read.heard), ask_plugins(hub, read.tombstones, everything=everything))
 
 
-def write(hub: Hub, token: str, read: Read, decision: Decision, *, asked: Asked | None = None) -> list[str]:
+def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: PluginAnswers | None = None) -> list[str]:
     """Write all that a batch changes in one transaction; return the destinations that have something to take back.
 
     Raises Conflict if another was faster: nothing is written then.

@@ -15,7 +15,7 @@ from hub.core.errors import (
     Unauthorised,
     Unavailable,
 )
-from hub.core.ledger import Idempotency, LookUp, Resend, State, resolve
+from hub.core.ledger import LookUp, Recognition, Resend, State, resolve
 from hub.core.model import Delivery
 from hub.core.retry import (
     asked_for,
@@ -55,7 +55,7 @@ def resolve_doubts(
     """
     kind, worked = idempotency_of(destination, claim), Worked([], [])
     # What is gone is not repeated even if the destination would recognise it: its words are no longer here.
-    seek: Idempotency = ("lookup", LOOK_AGAIN) if kind[0] == "native" else kind
+    seek: Recognition = ("lookup", LOOK_AGAIN) if kind[0] == "native" else kind
     again: list[Delivery] = []
     for delivery in claim.deliveries:
         last = worked.errors[-1] if worked.errors else None
@@ -81,7 +81,7 @@ def resolve_doubt(
     hub: Hub,
     destination: Destination[Any],
     delivery: Delivery,
-    kind: Idempotency,
+    kind: Recognition,
     *,
     errors: list[ConnectorError | None],
 ) -> Settlement | None:
@@ -133,7 +133,7 @@ def _again_at(now: datetime, error: HubError) -> datetime:
     return now + (timedelta(seconds=wait) if wait else LOOK_AGAIN)
 
 
-def idempotency_of(destination: Destination[Any], claim: Claim) -> Idempotency:
+def idempotency_of(destination: Destination[Any], claim: Claim) -> Recognition:
     """Return a destination's idempotency class in the core's words."""
     found = destination.idempotency_of(claim.object, claim.operation)
     match found:

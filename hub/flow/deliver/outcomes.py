@@ -16,7 +16,7 @@ from hub.core.model import Delivery
 from hub.core.retry import (
     SCHEDULE,
     Block,
-    Decision,
+    RetryDecision,
     decide,
 )
 from hub.runtime import Hub
@@ -59,7 +59,7 @@ def in_doubt(hub: Hub, delivery: Delivery) -> tuple[State, datetime]:
     return "review" if delivery.attempt >= len(SCHEDULE) else "uncertain", hub.now() + timedelta(seconds=wait)
 
 
-def decide_about(hub: Hub, delivery: Delivery, error: ConnectorError) -> Decision:
+def decide_about(hub: Hub, delivery: Delivery, error: ConnectorError) -> RetryDecision:
     """Decide about an error; if our own rules forbid the way out, the configuration is at fault, not the record."""
     if is_closed_door(error):
         return Block(str(error))

@@ -20,7 +20,7 @@ from hub.core.errors import (
 )
 from hub.core.model import Delivery
 from hub.core.retry import (
-    Standing,
+    ConnectionStanding,
     admits,
     after_batch,
     asked_for,
@@ -86,7 +86,7 @@ def one_record(_object: str, _operation: str) -> int:
     return 1
 
 
-def may_send(hub: Hub, name: str, standing: Standing) -> bool:
+def may_send(hub: Hub, name: str, standing: ConnectionStanding) -> bool:
     """Return True if a batch may be claimed now: no pause, a closed breaker or our turn to probe, and a pace that lets it out."""
     now = hub.now()
     admitted = admits(standing, now)
@@ -100,10 +100,10 @@ def may_send(hub: Hub, name: str, standing: Standing) -> bool:
     return admitted == "all" or hub.store.connections.change(name, partial(begin_probe, now=now), now=now)
 
 
-def learn(hub: Hub, name: str, standing: Standing, errors: Sequence[ConnectorError | None]) -> None:
+def learn(hub: Hub, name: str, standing: ConnectionStanding, errors: Sequence[ConnectorError | None]) -> None:
     """Let the breaker and the pause know how a batch went; if all is well and was well nothing is written."""
     verdict = judge(errors)
-    if standing != Standing() or verdict == "down":
+    if standing != ConnectionStanding() or verdict == "down":
         reason = next((str(error) for error in errors if error is not None), "")
         step = partial(after_batch, verdict=verdict, now=hub.now(), reason=reason)
         hub.store.connections.change(name, step, now=hub.now())

@@ -21,7 +21,7 @@ from hub.flow.converse.notes import plan_note
 from hub.flow.erase.fall import Fall, can_stop, falling, look_up
 from hub.flow.erase.people import forget_people
 from hub.flow.erase.retention import forget_quotes
-from hub.flow.erase.told import Told, ask_plugins
+from hub.flow.erase.told import ErasureAnswers, ask_plugins
 from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.database import Also
@@ -33,7 +33,7 @@ TRIES = 5
 SLICE = 200
 
 
-def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told: Told) -> list[str]:
+def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told: ErasureAnswers) -> list[str]:
     """Take back what tombstones name, in the caller's transaction (which took its turn, see `Threads.take_turns`).
 
     Returns the destinations that have something to do. Raises Conflict if one of the rows is being sent, or if more came in
@@ -69,7 +69,7 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told:
 # -------------------------------------------------------------------------------------------------------- destinations
 
 
-def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, told: Told) -> set[int]:
+def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, told: ErasureAnswers) -> set[int]:
     """Give up what was not sent yet; a ticket that others wait for opens without the words: those are returned.
 
     Raises Conflict if one of them is being sent since they were read.
@@ -94,7 +94,7 @@ def _stop(hub: Hub, conn: Connection, fall: Fall, own: Sequence[Sent], *, told: 
     return kept
 
 
-def _is_doubt(hub: Hub, row: Sent, told: Told) -> bool:
+def _is_doubt(hub: Hub, row: Sent, told: ErasureAnswers) -> bool:
     """Return True if the engine must find out first if a row is there: one that a person lets go on after a doubt goes on.
 
     A doubt that was left to a person is looked into again if the hub itself can: an erasure does not wait for one.
@@ -104,7 +104,7 @@ def _is_doubt(hub: Hub, row: Sent, told: Told) -> bool:
     return row.was_let_go or (row.state == "review" and row.was_sent and told.can_be_found(row))
 
 
-def _plan_tombstones(fall: Fall, own: Sequence[Sent], told: Told) -> None:
+def _plan_tombstones(fall: Fall, own: Sequence[Sent], told: ErasureAnswers) -> None:
     """Plan a tombstone for each record that is, or may be, at a destination."""
     seen: set[tuple[str, str, str, str]] = set()
     for row in reversed(own):
@@ -141,7 +141,7 @@ def _tombstone(row: Sent) -> Record:
     )
 
 
-def _cannot_take_back(name: str, told: Told) -> str:
+def _cannot_take_back(name: str, told: ErasureAnswers) -> str:
     """Return why a destination cannot be asked to take something back, "" if it can."""
     gone = f"cannot be taken back there: the destination '{name}' is not configured any more"
     return told.unable.get(name, gone)
@@ -179,7 +179,7 @@ def _plan(hub: Hub, conn: Connection, planned: Sequence[Planned], *, now: dateti
         raise Conflict
 
 
-def _tell(hub: Hub, conn: Connection, fall: Fall, told: Told) -> None:
+def _tell(hub: Hub, conn: Connection, fall: Fall, told: ErasureAnswers) -> None:
     """Plan notes that tell agents on the ticket why its text is gone."""
     for item in fall.planned:
         record = item.record
@@ -281,7 +281,9 @@ def _erase(hub: Hub, tombstones: Sequence[Tombstone], *, also: Also | None = Non
     raise HubError("what is to be erased is being sent just now: try again in a moment")
 
 
-def take_back_alone(hub: Hub, tombstones: Sequence[Tombstone], told: Told, *, also: Also | None = None) -> list[str]:
+def take_back_alone(
+    hub: Hub, tombstones: Sequence[Tombstone], told: ErasureAnswers, *, also: Also | None = None
+) -> list[str]:
     """Try `take_back` once, in a transaction of its own. Raises Conflict as it does: nothing is changed then."""
     with hub.store.database.write() as conn:
         hub.store.threads.take_turns(conn, alone=True)

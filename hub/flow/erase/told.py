@@ -19,25 +19,25 @@ from hub.store import Connection
 from hub.store.erasures import Sent
 
 log = structlog.get_logger(__name__)
-Words = Mapping[str, tuple[str, ...]]
+WordsByKey = Mapping[str, tuple[str, ...]]
 """What a raw item says, by the key of each signal in it."""
-Kind = tuple[str, str, str]
+RecordKind = tuple[str, str, str]
 """Destination, object and operation."""
 
 
 @dataclass(frozen=True)
-class Told:
+class ErasureAnswers:
     """What raw rows say, by id; of which kinds of records a destination can be asked; and the destinations that take notes.
 
     `unable` says of each configured destination why it cannot be asked to take something back, "" if it can.
     """
 
-    words: Mapping[int, Words] = field(default_factory=dict)
-    findable: Mapping[Kind, bool] = field(default_factory=dict)
+    words: Mapping[int, WordsByKey] = field(default_factory=dict)
+    findable: Mapping[RecordKind, bool] = field(default_factory=dict)
     desks: frozenset[str] = frozenset()
     unable: Mapping[str, str] = field(default_factory=dict)
 
-    def with_batch(self, signals: Iterable[Signal]) -> Told:
+    def with_batch(self, signals: Iterable[Signal]) -> ErasureAnswers:
         """Return the same with the words of a batch's own raw rows, which are stored in the same transaction."""
         words: dict[int, dict[str, tuple[str, ...]]] = {}
         for one in signals:
@@ -65,15 +65,17 @@ class Told:
         return self.findable[kind]
 
 
-def ask_plugins(hub: Hub, tombstones: Sequence[Tombstone], *, everything: bool = False) -> Told:
+def ask_plugins(hub: Hub, tombstones: Sequence[Tombstone], *, everything: bool = False) -> ErasureAnswers:
     """Ask plugins all that `take_back` needs to know of what falls; `everything`: also what it did not need so far.
 
     Earlier forms of a post are read only if something may quote them: a ticket that opens without them, a call that could
     not be read, the ground of a link.
     """
     if not tombstones:
-        return Told()
-    plain = Told(desks=desks_of(hub), unable={name: _why_unable(hub, name) for name in hub.settings.destinations})
+        return ErasureAnswers()
+    plain = ErasureAnswers(
+        desks=desks_of(hub), unable={name: _why_unable(hub, name) for name in hub.settings.destinations}
+    )
     with hub.store.database.read() as conn:
         if not everything and not _is_known(hub, conn, [stone.key for stone in tombstones]):
             return plain
@@ -104,7 +106,7 @@ def _waiting(hub: Hub, conn: Connection, own: Iterable[Sent]) -> dict[str, None]
     return {row.signal_key or "": None for row in tickets if hub.store.erasures.awaited(conn, row)}
 
 
-def _read(hub: Hub, raw: RawItem) -> Words:
+def _read(hub: Hub, raw: RawItem) -> WordsByKey:
     try:
         said = hub.reader(raw.plugin, raw.source).translate(raw)
     except Exception as error:  # noqa: BLE001 - a broken form said nothing that could be on the ticket
@@ -123,7 +125,7 @@ def _why_unable(hub: Hub, name: str) -> str:
     return "" if able else f"cannot be taken back there: {plugin} cannot delete. Do it by hand"
 
 
-def _can_look_up(hub: Hub, kind: Kind) -> bool:
+def _can_look_up(hub: Hub, kind: RecordKind) -> bool:
     name, object_, operation = kind
     try:
         return isinstance(hub.destination(name).idempotency_of(object_, operation), Lookup | Native)
@@ -131,5 +133,5 @@ def _can_look_up(hub: Hub, kind: Kind) -> bool:
         return False
 
 
-def _kind(row: Sent) -> Kind:
+def _kind(row: Sent) -> RecordKind:
     return row.destination, row.object, row.operation

@@ -11,17 +11,17 @@ from typing import Any, Literal
 import msgspec
 
 from hub.core.model import Planned
-from hub.flow.history.desired import Wish, Wishes
-from hub.flow.history.gather import Wanted
+from hub.flow.history.desired import RecordWish, Wishes
+from hub.flow.history.gather import RecordFilter
 from hub.runtime import Hub
 from hub.store.history import History, Latest, Target
 from hub.store.ledger.outbox import GONE, ONCE_ONLY
 
-Kind = Literal["new", "changed", "same", "kept", "deleted", "newer", "gone"]
+DifferenceKind = Literal["new", "changed", "same", "kept", "deleted", "newer", "gone"]
 """`kept`: it would be another, but a ticket or comment is made once. `deleted`: it was deleted at the destination, and
 only something new makes another. `newer`: it was written while the run went on."""
 PART = 500
-SENT: frozenset[Kind] = frozenset({"new", "changed"})
+SENT: frozenset[DifferenceKind] = frozenset({"new", "changed"})
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -37,7 +37,7 @@ class Group(msgspec.Struct, frozen=True):
 class Difference(msgspec.Struct, frozen=True):
     """A record that is not as the ledger has it; `fields` maps a dotted name to what it holds and what it would hold."""
 
-    kind: Kind
+    kind: DifferenceKind
     destination: str
     object: str
     operation: str
@@ -55,10 +55,10 @@ class Comparison:
     hub: Hub
     wishes: Wishes
     began: datetime
-    wanted: Wanted
+    wanted: RecordFilter
     show: int | None = 20
-    counts: Counter[tuple[Group, Kind]] = field(default_factory=Counter)
-    _shown: Counter[Kind] = field(default_factory=Counter)
+    counts: Counter[tuple[Group, DifferenceKind]] = field(default_factory=Counter)
+    _shown: Counter[DifferenceKind] = field(default_factory=Counter)
 
     @property
     def history(self) -> History:
@@ -74,12 +74,12 @@ class Comparison:
             progress(len(part))
         self.note_gone()
 
-    def judge(self, conn: Any, part: Sequence[Wish]) -> list[tuple[Wish, Kind, Latest | None]]:
+    def judge(self, conn: Any, part: Sequence[RecordWish]) -> list[tuple[RecordWish, DifferenceKind, Latest | None]]:
         """Return what each wish is beside the ledger's newest row of its record, in the caller's transaction."""
         latest = self.history.latest(conn, [wish.record.key for wish in part])
         created = [wish.record for wish in part if wish.record.operation == "create"]
         there = self.history.provided(conn, [(one.destination, one.provides) for one in created])
-        judged: list[tuple[Wish, Kind, Latest | None]] = []
+        judged: list[tuple[RecordWish, DifferenceKind, Latest | None]] = []
         for wish in part:
             row = latest.get(wish.target)
             # A ticket of a conversation that has joined another one stands in the ledger under its earlier key.
@@ -87,7 +87,7 @@ class Comparison:
             judged.append((wish, "same" if joined else self._kind(wish, row), row))
         return judged
 
-    def _kind(self, wish: Wish, row: Latest | None) -> Kind:
+    def _kind(self, wish: RecordWish, row: Latest | None) -> DifferenceKind:
         if row is None:
             return "new"
         if row.stable == GONE:
@@ -99,7 +99,7 @@ class Comparison:
             return "kept"
         return "newer" if row.created_at > self.began else "changed"
 
-    def note(self, judged: Sequence[tuple[Wish, Kind, Latest | None]]) -> None:
+    def note(self, judged: Sequence[tuple[RecordWish, DifferenceKind, Latest | None]]) -> None:
         """Count, and keep some differences to show."""
         for wish, kind, _ in judged:
             self.counts[_group(wish), kind] += 1
@@ -127,16 +127,16 @@ class Comparison:
         if self.wanted.holds(source=source, rule=rule, mapping=(target.destination, row.mapping)):
             self.counts[Group(target.destination, target.object, target.operation, source, rule), "gone"] += 1
             if self._shows("gone"):
-                kind: Kind = "gone"
+                kind: DifferenceKind = "gone"
                 said = Difference(kind, *target[:2], target.operation, target.record_key, signal, rule, row.mapping)
                 self.wishes.spool([(kind, said)])
 
-    def _shows(self, kind: Kind) -> bool:
+    def _shows(self, kind: DifferenceKind) -> bool:
         self._shown[kind] += 1
         return self.show is None or self._shown[kind] <= self.show
 
 
-def parts(wishes: Wishes) -> Iterator[list[Wish]]:
+def parts(wishes: Wishes) -> Iterator[list[RecordWish]]:
     """Yield the wishes in the order in which they may be sent, some at a time."""
     after = 0
     while part := wishes.wanted(after=after, limit=PART):
@@ -144,16 +144,16 @@ def parts(wishes: Wishes) -> Iterator[list[Wish]]:
         after = part[-1].ordinal
 
 
-def planned(wish: Wish) -> Planned:
+def planned(wish: RecordWish) -> Planned:
     """Return a wish as the outbox takes it."""
     return Planned(wish.record, wish.signal, wish.rule)
 
 
-def _group(wish: Wish) -> Group:
+def _group(wish: RecordWish) -> Group:
     return Group(wish.record.destination, wish.record.object, wish.record.operation, wish.source, wish.rule)
 
 
-def _difference(wish: Wish, kind: Kind, held: Mapping[str, Any]) -> Difference:
+def _difference(wish: RecordWish, kind: DifferenceKind, held: Mapping[str, Any]) -> Difference:
     record = wish.record
     was, now = dict(_flat(held)), dict(_flat(record.fields))
     names = [*now, *(name for name in was if name not in now)]

@@ -14,7 +14,7 @@ from hub.core.errors import ConfigError
 from hub.flow.history.compare import SENT, Group
 from hub.flow.history.replay import Run
 from hub.runtime import Hub
-from hub.store.history import Called, History
+from hub.store.history import CallBatch, History
 
 MONTH = timedelta(days=30)
 SHORTEST = timedelta(days=1)
@@ -30,7 +30,7 @@ class Amount(msgspec.Struct, frozen=True):
     money: float | None = None
 
     def times(self, factor: float) -> Amount:
-        """Multiply it."""
+        """Multiply all of it by a number."""
         return Amount(
             round(self.records * factor, 3),
             round(self.calls * factor, 3),
@@ -135,7 +135,7 @@ def _in_batches(hub: Hub, counts: Mapping[Group, int]) -> Iterable[Bill]:
         yield Bill(group, count, calls_of(hub, *kind, count=kinds[kind]) * count / kinds[kind])
 
 
-def _of_batch(hub: Hub, one: Called) -> Bill:
+def _of_batch(hub: Hub, one: CallBatch) -> Bill:
     calls = calls_of(hub, one.destination, one.object, one.operation, count=one.size)
     group = Group(one.destination, one.object, one.operation, one.source or "", one.rule or "")
     return Bill(group, one.records, calls * one.records / one.size)

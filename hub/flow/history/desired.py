@@ -49,7 +49,7 @@ late_raw = max(late_raw, excluded.late_raw)"""
 _FIRST = "wanted = max(wanted, excluded.wanted)"
 
 
-class Asked(NamedTuple):
+class AskedRecord(NamedTuple):
     """A record that a signal asks for; `wanted` tells whether the run was asked about it (by source, rule, mapping)."""
 
     record: Record
@@ -60,7 +60,7 @@ class Asked(NamedTuple):
     wanted: bool
 
 
-class Wish(NamedTuple):
+class RecordWish(NamedTuple):
     """A record as the run leaves it. `late` is (signal, stable) of the asking signal with the newest raw item."""
 
     ordinal: int
@@ -114,7 +114,7 @@ class Wishes:
 
     # ------------------------------------------------------------------------------------------------------- gathering
 
-    def ask(self, asked: Iterable[Asked]) -> None:
+    def ask(self, asked: Iterable[AskedRecord]) -> None:
         """Keep what signals ask for, in their order: the last one wins, but a ticket or comment is made once."""
         for one in asked:
             is_once = one.record.operation in ONCE_ONLY
@@ -158,12 +158,12 @@ class Wishes:
 
     # --------------------------------------------------------------------------------------------------------- reading
 
-    def wanted(self, *, after: int, limit: int) -> list[Wish]:
+    def wanted(self, *, after: int, limit: int) -> list[RecordWish]:
         """Return the next wishes that the run was asked about, in the order in which they may be sent."""
         query = """SELECT ordinal, record, signal, source, rule, late_signal, late_stable FROM wishes
             WHERE ordinal > ? AND wanted ORDER BY ordinal LIMIT ?"""
         return [
-            Wish(row[0], _record.decode(row[1]), row[2], row[3], row[4], (row[5], row[6]))
+            RecordWish(row[0], _record.decode(row[1]), row[2], row[3], row[4], (row[5], row[6]))
             for row in self._db.execute(query, (after, limit))
         ]
 
@@ -224,7 +224,7 @@ def target_of(record: Record) -> Target:
     return Target(record.destination, record.object, record.key, record.operation)
 
 
-def _row(one: Asked) -> tuple[Any, ...]:
+def _row(one: AskedRecord) -> tuple[Any, ...]:
     record, target = one.record, _digest(target_of(one.record))
     kind = (record.destination, record.object, record.operation)
     body = msgspec.json.encode(record)

@@ -16,19 +16,19 @@ from hub.core.model import Ignored, Label, RawItem, Signal
 from hub.core.pipeline import Rulebook
 from hub.core.signals import is_private
 from hub.flow.decide.translate import translate
-from hub.flow.history.desired import Asked, Failed, Wishes
+from hub.flow.history.desired import AskedRecord, Failed, Wishes
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
-from hub.store.history import History, Made, Scope, Stored, Target
+from hub.store.history import History, HistoryScope, Made, Stored, Target
 
 log = structlog.get_logger(__name__)
 BATCH = 500
 REASONS = 20
-Progress = Callable[[int], None]
+OnAdvance = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RecordFilter:
     """Which records a run is asked about; None is any. `mappings` holds a mapping and all that must land with it."""
 
     source: str | None = None
@@ -52,7 +52,7 @@ class Gathered:
 
 
 @dataclass
-class Past:
+class PastSignal:
     """A signal with what was known on its day; `labels` are those of the models then, and what a person corrected."""
 
     stored: Stored
@@ -67,7 +67,7 @@ class Past:
         return origin.raw_id if origin else self.stored.raw_id
 
 
-class Reader:
+class RawReader:
     """Reads raw items again; a changed plugin shows, the moment of the first reading stays."""
 
     def __init__(self, hub: Hub, gathered: Gathered) -> None:
@@ -75,14 +75,14 @@ class Reader:
         self.gathered = gathered
         self._sources: dict[tuple[str, str], Source[Any] | None] = {}
 
-    def read(self, stored: Stored) -> Past:
+    def read(self, stored: Stored) -> PastSignal:
         """Return the signal as the plugin reads it today; as it was stored if its raw item cannot be read any more."""
         kept = stored.trace
         signal = stored.signal
         if stored.raw is not None:
             fresh = self._again(stored.raw, stored)
             signal = stored.signal if fresh is None else _of_its_day(fresh, stored)
-        return Past(stored, signal, kept, (*kept.labels, *stored.corrected))
+        return PastSignal(stored, signal, kept, (*kept.labels, *stored.corrected))
 
     def _again(self, raw: RawItem, stored: Stored) -> Signal | None:
         try:
@@ -142,21 +142,21 @@ class Gathering:
     hub: Hub
     book: Rulebook
     wishes: Wishes
-    scope: Scope
-    wanted: Wanted
+    scope: HistoryScope
+    wanted: RecordFilter
     keep_traces: bool = False
     gathered: Gathered = field(default_factory=Gathered)
 
-    def run(self, progress: Progress = lambda _: None) -> Gathered:
+    def run(self, progress: OnAdvance = lambda _: None) -> Gathered:
         """Decide all signals of the scope again, oldest first."""
-        reader, history = Reader(self.hub, self.gathered), History(self.hub.store.database)
+        reader, history = RawReader(self.hub, self.gathered), History(self.hub.store.database)
         for batch in _batches(history, self.scope):
             pasts = [reader.read(stored) for stored in batch]
             self._decide(history, pasts)
             progress(len(batch))
         return self.gathered
 
-    def _decide(self, history: History, pasts: Sequence[Past]) -> None:
+    def _decide(self, history: History, pasts: Sequence[PastSignal]) -> None:
         threads = list(dict.fromkeys(one.signal.conversation_key or one.signal.key for one in pasts))
         with self.hub.store.database.read() as conn:
             in_ledger = self.hub.store.outbox.opened(conn, threads)
@@ -173,7 +173,7 @@ class Gathering:
         self.wishes.end()
         self.gathered.signals += len(pasts)
 
-    def _keep(self, past: Past, judged: Judgement, in_run: dict[str, dict[str, str]]) -> None:
+    def _keep(self, past: PastSignal, judged: Judgement, in_run: dict[str, dict[str, str]]) -> None:
         made, key, source = judged.plan, past.signal.key, past.stored.source
         rules = made.asked_by
         asked = []
@@ -181,7 +181,7 @@ class Gathering:
             mapping = (record.destination, record.mapping)
             rule = rules.get(mapping, "")
             is_wanted = self.wanted.holds(source=source, rule=rule, mapping=mapping)
-            asked.append(Asked(record, key, past.decided_from, source, rule, is_wanted))
+            asked.append(AskedRecord(record, key, past.decided_from, source, rule, is_wanted))
             if (
                 record.operation == "create"
                 and in_run.setdefault(record.key, {}).setdefault(record.destination, key) == key
@@ -199,14 +199,14 @@ class Gathering:
                 self.wishes.tell(key, past.stored.raw_id, judged.trace, matched=bool(made.matched))
 
 
-def _batches(history: History, scope: Scope) -> Iterator[list[Stored]]:
+def _batches(history: History, scope: HistoryScope) -> Iterator[list[Stored]]:
     after = 0
     while batch := history.signals(scope, after=after, limit=BATCH):
         yield batch
         after = batch[-1].id
 
 
-def _still_asked(book: Rulebook, history: History, pasts: Sequence[Past]) -> Iterator[tuple[Target, str]]:
+def _still_asked(book: Rulebook, history: History, pasts: Sequence[PastSignal]) -> Iterator[tuple[Target, str]]:
     """Yield the records that the ledger has by these signals; not those which an edit had taken back or moved already."""
     signals = {one.signal.key: one for one in pasts}
     for made in history.made_by(list(signals)):
@@ -215,7 +215,7 @@ def _still_asked(book: Rulebook, history: History, pasts: Sequence[Past]) -> Ite
             yield made.target, made.signal
 
 
-def _is_its(made: Made, past: Past, book: Rulebook) -> bool:
+def _is_its(made: Made, past: PastSignal, book: Rulebook) -> bool:
     """Return True if a record is still one of the signal as it was decided last: under its key, and not forbidden since."""
     signal, kept = past.stored.signal, past.kept
     keys = {"author": signal.author_key, "conversation": signal.conversation_key or signal.key}

@@ -11,11 +11,11 @@ from typing import Protocol
 from hub.core.errors import Conflict, HubError
 from hub.core.pipeline import Rulebook
 from hub.flow.history.compare import SENT, Comparison, parts, planned
-from hub.flow.history.desired import Wish, Wishes
-from hub.flow.history.gather import Gathered, Gathering, Wanted
+from hub.flow.history.desired import RecordWish, Wishes
+from hub.flow.history.gather import Gathered, Gathering, RecordFilter
 from hub.runtime import Hub, book_versions
 from hub.store.database import Also
-from hub.store.history import History, Scope, Span
+from hub.store.history import History, HistoryScope, Span
 
 TRIES = 5
 
@@ -51,7 +51,7 @@ class Run:
     """A finished run: what was read, how it differs, and, if it was sent, how many deliveries were planned."""
 
     book: Rulebook
-    scope: Scope
+    scope: HistoryScope
     span: Span
     gathered: Gathered
     wishes: Wishes
@@ -65,7 +65,7 @@ def run(
     book: Rulebook,
     *,
     since: datetime | None = None,
-    wanted: Wanted | None = None,
+    wanted: RecordFilter | None = None,
     show: int | None = 20,
     send: bool = False,
     also: Also | None = None,
@@ -76,9 +76,9 @@ def run(
     With `send` what differs is planned into the outbox, under the keys that the records have; a run that was interrupted is
     begun again and finds what it planned already in the ledger. `also` is called in the first transaction that plans.
     """
-    wanted, progress = wanted or Wanted(), progress or Silent()
+    wanted, progress = wanted or RecordFilter(), progress or Silent()
     history, began = History(hub.store.database), hub.now()
-    scope = Scope(since, history.last())
+    scope = HistoryScope(since, history.last())
     span = history.span(scope)
     wishes = Wishes(hub.settings.data if hub.settings.data.is_dir() else None)
     try:
@@ -109,7 +109,7 @@ def _send(hub: Hub, run_: Run, progress: Callable[[int], None], also: Also | Non
     run_.comparison.note_gone()
 
 
-def _plan(hub: Hub, run_: Run, part: Sequence[Wish], also: Also | None) -> dict[str, int]:
+def _plan(hub: Hub, run_: Run, part: Sequence[RecordWish], also: Also | None) -> dict[str, int]:
     """Plan what differs of a part in one transaction, with the traces that go with it; counts by destination."""
     for _ in range(TRIES):
         with suppress(Conflict):
@@ -117,7 +117,7 @@ def _plan(hub: Hub, run_: Run, part: Sequence[Wish], also: Also | None) -> dict[
     raise HubError(f"a replay was overtaken {TRIES} times: run it again, it goes on where it stopped")
 
 
-def _try_to_plan(hub: Hub, run_: Run, part: Sequence[Wish], also: Also | None) -> dict[str, int]:
+def _try_to_plan(hub: Hub, run_: Run, part: Sequence[RecordWish], also: Also | None) -> dict[str, int]:
     store, comparison = hub.store, run_.comparison
     counts: dict[str, int] = {}
     with store.database.write() as conn:

@@ -15,8 +15,8 @@ from hub.runtime import Hub
 REASONS = 20
 
 
-class Line(msgspec.Struct, frozen=True):
-    """The records of one kind at a destination, beside the ledger (`kept`, `deleted`, `newer`: see `compare.Kind`)."""
+class ReportLine(msgspec.Struct, frozen=True):
+    """The records of one kind at a destination, beside the ledger (`kept`, `deleted`, `newer`: see `compare.DifferenceKind`)."""
 
     destination: str
     object: str
@@ -44,7 +44,7 @@ class Report(msgspec.Struct, frozen=True):
     unread: dict[str, int]
     rules: str
     topics: str
-    records: tuple[Line, ...]
+    records: tuple[ReportLine, ...]
     failed: int
     failures: tuple[Failed, ...]
     cost: Cost
@@ -75,12 +75,12 @@ def report(hub: Hub, run: Run, *, sent: bool = False) -> Report:
     )
 
 
-def _lines(run: Run) -> tuple[Line, ...]:
+def _lines(run: Run) -> tuple[ReportLine, ...]:
     counts: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
     for (group, kind), count in run.comparison.counts.items():
         found = counts[group.destination, group.object, group.operation]
         found[kind] = found.get(kind, 0) + count
     return tuple(
-        msgspec.convert({"destination": place[0], "object": place[1], "operation": place[2], **found}, Line)
+        msgspec.convert({"destination": place[0], "object": place[1], "operation": place[2], **found}, ReportLine)
         for place, found in sorted(counts.items())
     )

@@ -51,7 +51,7 @@ class Poll(msgspec.Struct, frozen=True):
     error: str
 
 
-class Heard(msgspec.Struct, frozen=True):
+class Arrivals(msgspec.Struct, frozen=True):
     """When a source was heard last, and the slots of five minutes in which it was heard before."""
 
     last: datetime
@@ -82,7 +82,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     dead: Mapping[str, Dead] = {}
     usages: Mapping[str, Usage] = {}
     polls: Mapping[str, Poll] = {}
-    heard: Mapping[str, Heard] = {}
+    heard: Mapping[str, Arrivals] = {}
     held: Mapping[str, Held] = {}
     let: Mapping[str, Let] = {}
     erasing: Mapping[str, Held] = {}

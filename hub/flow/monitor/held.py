@@ -17,8 +17,8 @@ from hub.core.ledger import Need
 from hub.flow.intake.poll import usable_destination
 from hub.flow.monitor.snapshot import VALVE
 from hub.runtime import Hub
-from hub.store.audit import Entry
-from hub.store.ledger.held import Head, Waiting
+from hub.store.audit import AuditEntry
+from hub.store.ledger.held import Head, WaitingDelivery
 
 log = structlog.get_logger(__name__)
 ACTOR = "hub"
@@ -55,23 +55,23 @@ def give_way(hub: Hub, name: str) -> int:
     gone = hub.store.held.give_way(name, before=now - hub.settings.delivery.hold_for, now=now)
     if gone:
         detail = {"to": "newer", "count": len(gone), "deliveries": gone[:100]}
-        hub.store.audit.note(Entry(VALVE, name, ACTOR, detail), now=now)
+        hub.store.audit.note(AuditEntry(VALVE, name, ACTOR, detail), now=now)
         hub.bell.ring("deliver", name)
     return len(gone)
 
 
-def let_go(hub: Hub, name: str, head: Head, waiting: Sequence[Waiting]) -> int:
+def let_go(hub: Hub, name: str, head: Head, waiting: Sequence[WaitingDelivery]) -> int:
     """Send on what can do without the head; the rest is a person's."""
     alone = Need.read(head.provides).kind == "author" and ALONE in hub.destination(name).capabilities
     free = [one.id for one in waiting if alone and one.operation in FREE]
     rest = [one.id for one in waiting if not (alone and one.operation in FREE)]
     done = 0
     if free:
-        entry = Entry(VALVE, name, ACTOR, {"to": "released", "head": head.id})
+        entry = AuditEntry(VALVE, name, ACTOR, {"to": "released", "head": head.id})
         done += hub.store.held.release(free, head.provides, entry=entry, now=hub.now())
         hub.bell.ring("deliver", name)
     if rest:
-        entry = Entry(VALVE, name, ACTOR, {"to": "review", "head": head.id})
+        entry = AuditEntry(VALVE, name, ACTOR, {"to": "review", "head": head.id})
         error = {"code": "held", "message": reason(head, hub.settings.delivery)}
         done += hub.store.held.review(rest, error, entry=entry, now=hub.now())
     log.warning("the valve opened", destination=name, head=head.id, deliveries=done)

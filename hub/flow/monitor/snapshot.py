@@ -11,7 +11,7 @@ import msgspec
 
 from hub.core.ledger import IN_DEAD_END, Lane
 from hub.flow.lanes import outlets, why_off
-from hub.flow.monitor.alerts import Heard, Held, Let, Pause, Poll, Snapshot
+from hub.flow.monitor.alerts import Arrivals, Held, Let, Pause, Poll, Snapshot
 from hub.runtime import Hub
 from hub.sdk.rates import Usage
 from hub.store.monitor.alerts import Kept
@@ -70,11 +70,11 @@ def polls(hub: Hub) -> dict[str, Poll]:
     return {name: Poll(rows[name]["failures"], rows[name]["error"]) for name in enabled_sources(hub) if name in rows}
 
 
-def heard(hub: Hub) -> dict[str, Heard]:
+def heard(hub: Hub) -> dict[str, Arrivals]:
     """Return when enabled sources were heard, of those that have been silent for long enough to be judged."""
     last, before = hub.store.figures.last_arrivals(), hub.now() - hub.settings.alerts.silence
     quiet = [name for name in enabled_sources(hub) if name in last and last[name] < before]
-    return {name: Heard(last[name], tuple(hub.store.figures.slots(name))) for name in quiet}
+    return {name: Arrivals(last[name], tuple(hub.store.figures.slots(name))) for name in quiet}
 
 
 def enabled_sources(hub: Hub) -> list[str]:
@@ -127,7 +127,7 @@ def shown_alerts(kept: Sequence[Kept]) -> list[dict[str, Any]]:
     return found
 
 
-class Figures(msgspec.Struct, frozen=True):
+class MetricValues(msgspec.Struct, frozen=True):
     """What the metrics show beside the page's counters: by connection, role, or state."""
 
     now: datetime
@@ -142,10 +142,10 @@ class Figures(msgspec.Struct, frozen=True):
     alerts: Mapping[str, int]
 
 
-def figures(hub: Hub) -> Figures:
+def figures(hub: Hub) -> MetricValues:
     """Return figures that are read over small indexes."""
     now, store = hub.now(), hub.store
-    return Figures(
+    return MetricValues(
         now,
         connections=outlets(hub),
         dead={name: one.total for name, one in store.figures.dead(now=now).items()},

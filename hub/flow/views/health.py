@@ -11,10 +11,10 @@ from hub.core.access import Actor, demand
 from hub.core.ledger import Lane
 from hub.flow.lanes import outlets
 from hub.flow.monitor import snapshot
-from hub.flow.monitor.snapshot import Figures
+from hub.flow.monitor.snapshot import MetricValues
 from hub.runtime import Hub
 
-__all__ = ["Figures", "alerts", "alive", "figures", "health", "slow_figures", "totals"]
+__all__ = ["MetricValues", "alerts", "alive", "figures", "health", "slow_figures", "totals"]
 ALIVE = timedelta(seconds=45)
 
 
@@ -72,7 +72,7 @@ def alerts(hub: Hub, actor: Actor) -> list[dict[str, Any]]:
     return snapshot.shown_alerts(hub.store.alerts.all())
 
 
-def figures(hub: Hub, actor: Actor) -> Figures:
+def figures(hub: Hub, actor: Actor) -> MetricValues:
     """Return figures that are read over small indexes."""
     demand(actor, "health.see")
     return snapshot.figures(hub)

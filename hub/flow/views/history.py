@@ -13,7 +13,7 @@ from hub.core.errors import HubError
 from hub.core.pipeline import Rulebook
 from hub.flow.history.book import candidate
 from hub.flow.history.cost import Amount, Cost, Share, cost_of_past
-from hub.flow.history.gather import Wanted, closure
+from hub.flow.history.gather import RecordFilter, closure
 from hub.flow.history.replay import Progress, Silent, run
 from hub.flow.history.report import Report, report
 from hub.runtime import Hub
@@ -99,7 +99,7 @@ def cost(hub: Hub, actor: Actor, since: datetime | None) -> Cost:
     return cost_of_past(hub, since)
 
 
-def wanted(hub: Hub, book: Rulebook, question: Question) -> Wanted:
+def wanted(hub: Hub, book: Rulebook, question: Question) -> RecordFilter:
     """Return which records a question is about. Raises NoSuchName if a rule, source or mapping is not there."""
     rules = dict.fromkeys((*book.rules.by_name, *hub.book.rules.by_name))
     _known("rule", question.rule, rules)
@@ -109,7 +109,7 @@ def wanted(hub: Hub, book: Rulebook, question: Question) -> Wanted:
     mappings = closure(book, question.mapping) if question.mapping is not None else None
     if mappings is not None and not mappings:
         _known("mapping", question.mapping, ("/".join(place) for place in book.mappings))
-    return Wanted(question.source, question.rule, mappings)
+    return RecordFilter(question.source, question.rule, mappings)
 
 
 def _known(kind: str, name: str | None, names: Any) -> None:

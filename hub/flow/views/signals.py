@@ -13,14 +13,14 @@ from hub.core.pipeline import facts
 from hub.flow.views import conversations, deliveries, erasures
 from hub.flow.views.explain import explain, shown_delivery
 from hub.runtime import Hub
-from hub.store.signals import Wanted
+from hub.store.signals import SignalFilter
 
-__all__ = ["NO_SUCH", "Wanted", "failed", "one", "page", "raw", "recent", "stored"]
+__all__ = ["NO_SUCH", "SignalFilter", "failed", "one", "page", "raw", "recent", "stored"]
 DELIVERIES_SHOWN = 200
 NO_SUCH = "no signal, or more than one, has a key that begins with '{}'"
 
 
-def page(hub: Hub, actor: Actor, wanted: Wanted) -> list[dict[str, Any]]:
+def page(hub: Hub, actor: Actor, wanted: SignalFilter) -> list[dict[str, Any]]:
     """Return a page of signals as listings show them, of the sources that the actor sees."""
     demand(actor, "signals.see")
     rows = hub.store.signals.page(wanted._replace(sources=actor.sight.sources))

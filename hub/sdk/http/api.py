@@ -80,8 +80,8 @@ Follow = Callable[[ApiAnswer, Params], Params | str | None]
 class Api:
     """One vendor for the length of a call of the engine.
 
-    `base` is where paths start; `via` sends in place of the guard, through a vendor's client (see `adapters.Tap`). A `plain`
-    one may answer in any words ("ok", `null`). Every error is named by the table, and told without secrets. A 401 renews the
+    `base` is where paths start; `via` sends in place of the guard, through a vendor's client (see `adapters.Tap`). A `plain` one
+    may answer in any words ("ok", `null`). Every error is named by the table, and told without secrets. A 401 renews the
     credential once, then it is Unauthorised; not before another call has succeeded is it renewed again, so that a lasting 401
     costs few calls.
     """

@@ -13,7 +13,7 @@ from hub.config.failpoint import reached
 from hub.core.ledger import PARTS, SETTLED, Need, State, check_transition
 from hub.core.model import Delivery, RemoteRef
 from hub.store.database import Also, Database, among, chunks, is_empty, lease_token
-from hub.store.ledger.due import Wish, lease
+from hub.store.ledger.due import ClaimRequest, lease
 from hub.store.ledger.moves import moving
 from hub.store.merges import winners_of
 from hub.store.schema import DUE, attempts, merged, needs, of_kind, refs
@@ -59,7 +59,7 @@ class Deliveries:
         """Lease the next batch of one destination: due rows of one object and operation that nothing holds back."""
         token = lease_token()
         with self.database.write() as conn:
-            leased = lease(conn, Wish(destination, now, token, now + LEASE), size)
+            leased = lease(conn, ClaimRequest(destination, now, token, now + LEASE), size)
             if leased is None:
                 return None
             self._begin_attempts(conn, leased.rows, token, now)

@@ -34,7 +34,7 @@ PEEK = 16  # due rows that are looked at for the first that may go, and beyond a
 PAGE = 1000
 
 
-class Kind(NamedTuple):
+class ClaimKind(NamedTuple):
     """What goes together in a claim; doubtful rows were sent before and are in doubt."""
 
     object: str
@@ -42,7 +42,7 @@ class Kind(NamedTuple):
     is_doubtful: bool
 
 
-class Wish(NamedTuple):
+class ClaimRequest(NamedTuple):
     """Who wants to send to which destination (the lane), at what time, and until when."""
 
     lane: str
@@ -54,7 +54,7 @@ class Wish(NamedTuple):
 class Leased(NamedTuple):
     """Rows of one kind, in no order."""
 
-    kind: Kind
+    kind: ClaimKind
     rows: Sequence[Any]
 
 
@@ -65,13 +65,13 @@ class _Walk(NamedTuple):
     end: Select[Any]
 
 
-def lease(conn: Connection, wish: Wish, size: Callable[[str, str], int]) -> Leased | None:
+def lease(conn: Connection, wish: ClaimRequest, size: Callable[[str, str], int]) -> Leased | None:
     """Lease the due rows of the first kind that has any which nothing holds back; `size` of object and operation at most.
 
     Several may do so at once: rows that others are leasing just now are passed over, and if these are all of a kind,
     the next kind is taken. None if nothing is left.
     """
-    passed: set[Kind] = set()
+    passed: set[ClaimKind] = set()
     while head := _head(conn, wish, passed):
         kind = _kind(head)
         if rows := _lease_kind(conn, wish, head, size(kind.object, kind.operation)):
@@ -80,13 +80,13 @@ def lease(conn: Connection, wish: Wish, size: Callable[[str, str], int]) -> Leas
     return None
 
 
-def _head(conn: Connection, wish: Wish, passed: set[Kind]) -> Any:
+def _head(conn: Connection, wish: ClaimRequest, passed: set[ClaimKind]) -> Any:
     """Return the first row that nothing holds back, of a kind that was not passed; None if there is none."""
     pages = _pages(conn, _OF_ANY_KIND, {"lane": wish.lane, "at": wish.at, "after_at": EPOCH, "after_id": 0}, PEEK)
     return next((row for page in pages for row in page if _kind(row) not in passed), None)
 
 
-def _lease_kind(conn: Connection, wish: Wish, head: Any, size: int) -> list[Any]:
+def _lease_kind(conn: Connection, wish: ClaimRequest, head: Any, size: int) -> list[Any]:
     leased: list[Any] = []
     kind = _kind(head)._asdict()
     given = {"lane": wish.lane, "at": wish.at, **kind, "after_at": head.due_at, "after_id": head.id - 1}
@@ -116,8 +116,8 @@ def _pages(conn: Connection, walk: _Walk, given: dict[str, Any], most: int) -> I
         given, most = {**given, "after_at": last.due_at, "after_id": last.id}, min(most * 4, PAGE)
 
 
-def _kind(row: Any) -> Kind:
-    return Kind(row.object, row.operation, row.state == "uncertain")
+def _kind(row: Any) -> ClaimKind:
+    return ClaimKind(row.object, row.operation, row.state == "uncertain")
 
 
 # ------------------------------------------------------------------------------------------------------------ the queries

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, select
 
 from hub.core import ledger
 from hub.core.ledger import GIVING_WAY
-from hub.store.audit import Audit, Entry
+from hub.store.audit import Audit, AuditEntry
 from hub.store.database import Database, among, chunks
 from hub.store.ledger.moves import moving
 from hub.store.schema import DUE, TROUBLED, Time, needs, refs, written_out
@@ -27,7 +27,7 @@ class Head(NamedTuple):
     since: datetime
 
 
-class Waiting(NamedTuple):
+class WaitingDelivery(NamedTuple):
     """A delivery that waits behind a head."""
 
     id: int
@@ -92,14 +92,14 @@ class HeldBack:
         ]
         return [one for one in found if ids is None or one.id in ids]
 
-    def behind(self, destination: str, provides: str, *, before: datetime) -> list[Waiting]:
+    def behind(self, destination: str, provides: str, *, before: datetime) -> list[WaitingDelivery]:
         """Return what waits for one record, due since `before` or longer."""
         query = select(T.c.id, T.c.operation).join(needs, needs.c.delivery_id == T.c.id)
         query = query.where(*_due(destination, before), needs.c.need == provides)
         with self.database.read() as conn:
-            return [Waiting(*row) for row in conn.execute(query)]
+            return [WaitingDelivery(*row) for row in conn.execute(query)]
 
-    def release(self, ids: Sequence[int], provides: str, *, entry: Entry, now: datetime) -> int:
+    def release(self, ids: Sequence[int], provides: str, *, entry: AuditEntry, now: datetime) -> int:
         """Let deliveries go without the record that they wait for. Return how many."""
         done = 0
         with self.database.write() as conn:
@@ -109,7 +109,7 @@ class HeldBack:
             self._note(conn, entry, done, now)
         return done
 
-    def review(self, ids: Sequence[int], error: dict[str, Any], *, entry: Entry, now: datetime) -> int:
+    def review(self, ids: Sequence[int], error: dict[str, Any], *, entry: AuditEntry, now: datetime) -> int:
         """Leave waiting deliveries to a person, with the reason. Return how many."""
         done = 0
         with self.database.write() as conn:
@@ -144,7 +144,7 @@ class HeldBack:
         with self.database.write() as conn:
             return [one for part in chunks(ids) for one in conn.scalars(given_up.where(among(T.c.id, part)))]
 
-    def _note(self, conn: Connection, entry: Entry, count: int, now: datetime) -> None:
+    def _note(self, conn: Connection, entry: AuditEntry, count: int, now: datetime) -> None:
         if count:
             noted = entry._replace(detail={**(entry.detail or {}), "count": count})
             Audit(self.database).note_in(conn, noted, now=now)

@@ -21,7 +21,7 @@ from hub.store.schema import deliveries as T
 
 ONCE_ONLY = ("create", "comment", "reply")
 GONE = ""  # in place of the hash: what was written is not there any more, and counts for nothing
-Target = tuple[str, str, str, str]
+RowTarget = tuple[str, str, str, str]
 
 
 class Outbox:
@@ -64,7 +64,7 @@ class Outbox:
                 return False
         return self._insert(conn, rows, {target: item.record for target, item in wanted.items()})
 
-    def _latest(self, conn: Connection, record_keys: set[str]) -> dict[Target, Any]:
+    def _latest(self, conn: Connection, record_keys: set[str]) -> dict[RowTarget, Any]:
         columns = (
             T.c.id,
             T.c.destination,
@@ -76,13 +76,13 @@ class Outbox:
             T.c.attempts,
             T.c.stable,
         )
-        latest: dict[Target, Any] = {}
+        latest: dict[RowTarget, Any] = {}
         for part in chunks(sorted(record_keys)):
             for row in conn.execute(select(*columns).where(among(T.c.record_key, part)).order_by(T.c.seq)):
                 latest[(row.destination, row.object, row.record_key, row.operation)] = row
         return latest
 
-    def _insert(self, conn: Connection, rows: list[dict[str, Any]], records: Mapping[Target, Record]) -> bool:
+    def _insert(self, conn: Connection, rows: list[dict[str, Any]], records: Mapping[RowTarget, Record]) -> bool:
         if not rows:
             return True
         insert = self.database.insert(T).on_conflict_do_nothing()
@@ -214,11 +214,11 @@ _LISTED = (
 )
 
 
-def _target(record: Record) -> Target:
+def _target(record: Record) -> RowTarget:
     return (record.destination, record.object, record.key, record.operation)
 
 
-def _row_target(row: Mapping[str, Any]) -> Target:
+def _row_target(row: Mapping[str, Any]) -> RowTarget:
     return (row["destination"], row["object"], row["record_key"], row["operation"])
 
 

@@ -17,10 +17,10 @@ def add_routes(api: APIRouter, serving: Serving) -> None:
 
     @api.get("/deliveries")
     def deliveries(query: Annotated[DeliveryQuery, Query()]) -> Response:
-        """A page of deliveries."""
+        """Return a page of deliveries."""
         return page("deliveries", view.page(serving.hub, serving.api, **query.wanted()), query)
 
     @api.get("/deliveries/{number}")
     def delivery(number: Number) -> Response:
-        """One delivery, whole."""
+        """Return one delivery, whole."""
         return found(view.one(serving.hub, serving.api, number), f"there is no delivery {number}")

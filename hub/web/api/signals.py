@@ -18,16 +18,16 @@ def add_routes(api: APIRouter, serving: Serving) -> None:
 
     @api.get("/signals")
     def signals(query: Annotated[SignalQuery, Query()]) -> Response:
-        """A page of signals; `next` goes on in the same direction, null at the end."""
+        """Return a page of signals; `next` goes on in the same direction, null at the end."""
         wanted = query.wanted(serving.hub.settings.hub.uncertain_below)
         return page("signals", view.page(serving.hub, serving.api, wanted), query)
 
     @api.get("/signals/{key}")
     def signal(key: Key) -> Response:
-        """One signal, whole."""
+        """Return one signal, whole."""
         return found(view.one(serving.hub, serving.api, key), view.NO_SUCH.format(key))
 
     @api.get("/explain/{key}")
     def explain(key: Key) -> Response:
-        """Why a signal became these records, and why not others; as `hub explain --json`."""
+        """Tell why a signal became these records, and why not others; as `hub explain --json`."""
         return found(explained.explain(serving.hub, serving.api, key), view.NO_SUCH.format(key))

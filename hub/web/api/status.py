@@ -14,5 +14,5 @@ def add_routes(api: APIRouter, serving: Serving) -> None:
 
     @api.get("/status")
     def status() -> Response:
-        """Counters, pauses, failing sources, processes alive."""
+        """Return counters, pauses, failing sources, processes alive."""
         return answer({**serving.counters(), **health.health(serving.hub, serving.api)})

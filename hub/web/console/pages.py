@@ -36,14 +36,14 @@ def make_pages(serving: Serving, renderer: Renderer) -> APIRouter:
 
     @pages.get("/")
     def signals(request: Request, query: Annotated[SignalQuery, Query()]) -> Response:
-        """Signals as they arrive."""
+        """Show signals as they arrive."""
         rows = signal_view.page(serving.hub, actor, query.wanted(serving.hub.settings.hub.uncertain_below))
         values = {"rows": rows, "query": query, "older": older_link("/", rows, query)}
         return renderer.show(request, "signals.html", {**values, **_state(serving), "totals": serving.counters()})
 
     @pages.get("/signals/{key}")
     def signal(request: Request, key: Key) -> Response:
-        """One signal, whole."""
+        """Show one signal, whole."""
         row = known(
             signal_view.one(serving.hub, actor, key),
             "There is no signal with this key, or more than one key begins so.",
@@ -52,7 +52,7 @@ def make_pages(serving: Serving, renderer: Renderer) -> APIRouter:
 
     @pages.get("/deliveries")
     def deliveries(request: Request, query: Annotated[DeliveryQuery, Query()]) -> Response:
-        """What lands where."""
+        """Show what lands where."""
         rows = delivery_view.page(serving.hub, actor, **query.wanted())
         names = sorted({*connectors.destinations(serving.hub, actor), *serving.counters()["deliveries"]})
         values = {"rows": rows, "query": query, "older": older_link("/deliveries", rows, query)}
@@ -66,13 +66,13 @@ def make_pages(serving: Serving, renderer: Renderer) -> APIRouter:
 
     @pages.get("/deliveries/{number}")
     def delivery(request: Request, number: Number, said: str = "") -> Response:
-        """One delivery, whole, with what a person may do about it."""
+        """Show one delivery, whole, with what a person may do about it."""
         row = known(delivery_view.one(serving.hub, actor, number), "There is no such delivery.")
         return renderer.show(request, "delivery.html", {"row": row, "said": SAID.get(said, "")})
 
     @pages.get("/failed")
     def failed(request: Request, query: Annotated[FailedQuery, Query()]) -> Response:
-        """Raw items that could not be translated."""
+        """Show raw items that could not be translated."""
         rows = signal_view.failed(serving.hub, actor, limit=query.limit, before=query.before)
         older = older_link("/failed", rows, query)
         said = {"again": "It is taken up again.", "all": "All of them are taken up again."}.get(query.said, "")
@@ -80,7 +80,7 @@ def make_pages(serving: Serving, renderer: Renderer) -> APIRouter:
 
     @pages.get("/failed/{number}")
     def raw(request: Request, number: Number) -> Response:
-        """One raw item, as it came."""
+        """Show one raw item, as it came."""
         item = known(signal_view.raw(serving.hub, actor, number), "There is no such raw item, or it was erased.")
         return renderer.show(request, "raw.html", {"raw": item})
 

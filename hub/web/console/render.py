@@ -74,17 +74,17 @@ def environment() -> Environment:
 
 
 def utc(iso: str) -> str:
-    """A time in full."""
+    """Return a time in full."""
     return f"{datetime.fromisoformat(iso):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def short(iso: str) -> str:
-    """A time in a few characters; a script turns it into "5 min ago"."""
+    """Return a time in a few characters; a script turns it into "5 min ago"."""
     return f"{datetime.fromisoformat(iso):%d %b %H:%M}"
 
 
 def web_url(url: str | None) -> str:
-    """The URL where it is http(s) with a host, else nothing: no other scheme becomes a link."""
+    """Return the URL if it is http(s) with a host, else nothing: no other scheme becomes a link."""
     try:
         parts = urlsplit(url or "")
     except ValueError:
@@ -93,38 +93,38 @@ def web_url(url: str | None) -> str:
 
 
 def cut(text: str | None, length: int) -> str:
-    """The beginning of a text."""
+    """Return the beginning of a text."""
     given = text or ""
     return given if len(given) <= length else f"{given[:length].rstrip()}…"
 
 
 def visible(text: str) -> str:
-    """A text in which nothing hides: controls, zero-width and direction marks as `\\uXXXX`."""
+    """Return a text in which nothing hides: controls, zero-width and direction marks as `\\uXXXX`."""
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def pretty(value: Any) -> str:
-    """A value as indented JSON in which nothing hides."""
+    """Return a value as indented JSON in which nothing hides."""
     return visible(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def brief(value: Any) -> str:
-    """A value as JSON on one line in which nothing hides."""
+    """Return a value as JSON on one line in which nothing hides."""
     return visible(msgspec.json.encode(value).decode())
 
 
 def amount(number: int) -> str:
-    """A count with thousands apart."""
+    """Return a count with thousands apart."""
     return f"{number:,}"
 
 
 def score(number: float | None) -> str:
-    """A score with its sign, as -0.62 (with a true minus)."""
+    """Return a score with its sign, as -0.62 (with a true minus)."""
     return "" if number is None else f"{round(number, 2) + 0.0:+.2f}".replace("+0.00", "0.00").replace("-", "\u2212")
 
 
 def link(path: str, **query: Any) -> str:
-    """A path with the parameters that say something."""
+    """Return a path with the parameters that say something."""
     said = {name: str(value).lower() if isinstance(value, bool) else value for name, value in query.items()}
     text = urlencode({name: value for name, value in said.items() if value not in {None, ""}})
     return f"{path}?{text}" if text else path

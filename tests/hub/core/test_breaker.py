@@ -23,9 +23,9 @@ from hub.core.retry import (
     FAILURES,
     LONGEST_OPEN,
     PROBE_FOR,
+    BatchVerdict,
+    ConnectionStanding,
     ConnectionState,
-    Standing,
-    Verdict,
     admits,
     after_batch,
     begin_probe,
@@ -38,14 +38,14 @@ def seconds(count: float) -> timedelta:
     return timedelta(seconds=count)
 
 
-def after_all(standing: Standing, *verdicts: Verdict, now: datetime = NOW) -> Standing:
+def after_all(standing: ConnectionStanding, *verdicts: BatchVerdict, now: datetime = NOW) -> ConnectionStanding:
     for verdict in verdicts:
         standing = after_batch(standing, verdict, now=now, reason="down")
     return standing
 
 
-OPEN = after_all(Standing(), *["down"] * FAILURES)
-PAUSED = Standing("paused", "quota", NOW + seconds(60), failures=3)
+OPEN = after_all(ConnectionStanding(), *["down"] * FAILURES)
+PAUSED = ConnectionStanding("paused", "quota", NOW + seconds(60), failures=3)
 
 
 @pytest.mark.parametrize(
@@ -70,19 +70,21 @@ PAUSED = Standing("paused", "quota", NOW + seconds(60), failures=3)
     ],
 )
 def test_only_a_whole_batch_without_an_answer_speaks_against_a_connection(
-    errors: list[ConnectorError | None], verdict: Verdict
+    errors: list[ConnectorError | None], verdict: BatchVerdict
 ) -> None:
     assert judge(errors) == verdict
 
 
 def test_failures_in_a_row_open_it_and_say_why() -> None:
-    assert after_all(Standing(), *["down"] * (FAILURES - 1)).state == "ok"
-    assert Standing("open", "5 batches in a row failed: down", NOW + seconds(30), failures=5, openings=1) == OPEN
+    assert after_all(ConnectionStanding(), *["down"] * (FAILURES - 1)).state == "ok"
+    assert (
+        ConnectionStanding("open", "5 batches in a row failed: down", NOW + seconds(30), failures=5, openings=1) == OPEN
+    )
 
 
 @pytest.mark.parametrize("between", ["up", "silent"])
-def test_an_answer_between_failures_starts_the_count_anew_and_silence_does_not(between: Verdict) -> None:
-    standing = after_all(Standing(), "down", "down", "down", "down", between, "down")
+def test_an_answer_between_failures_starts_the_count_anew_and_silence_does_not(between: BatchVerdict) -> None:
+    standing = after_all(ConnectionStanding(), "down", "down", "down", "down", between, "down")
     assert standing.state == ("ok" if between == "up" else "open")
 
 
@@ -101,7 +103,7 @@ def test_an_answer_between_failures_starts_the_count_anew_and_silence_does_not(b
 def test_what_is_admitted_depends_on_state_and_time(
     state: ConnectionState, until: datetime | None, admitted: str
 ) -> None:
-    assert admits(Standing(state, until=until), NOW) == admitted
+    assert admits(ConnectionStanding(state, until=until), NOW) == admitted
 
 
 def test_one_worker_probes_and_the_next_only_when_it_never_came_back() -> None:
@@ -112,13 +114,13 @@ def test_one_worker_probes_and_the_next_only_when_it_never_came_back() -> None:
     assert begin_probe(probing, later + PROBE_FOR).until == later + 2 * PROBE_FOR
 
 
-@pytest.mark.parametrize("standing", [Standing(), PAUSED, OPEN])
-def test_nothing_is_probed_that_is_not_due_for_it(standing: Standing) -> None:
+@pytest.mark.parametrize("standing", [ConnectionStanding(), PAUSED, OPEN])
+def test_nothing_is_probed_that_is_not_due_for_it(standing: ConnectionStanding) -> None:
     assert begin_probe(standing, NOW) == standing
 
 
 def test_an_answer_to_the_probe_closes_it_for_good() -> None:
-    assert after_batch(begin_probe(OPEN, NOW + seconds(30)), "up", now=NOW + seconds(31)) == Standing()
+    assert after_batch(begin_probe(OPEN, NOW + seconds(30)), "up", now=NOW + seconds(31)) == ConnectionStanding()
 
 
 def test_a_probe_that_asked_nobody_may_be_repeated_at_once() -> None:
@@ -141,20 +143,20 @@ def test_a_late_failure_of_another_worker_does_not_open_it_wider() -> None:
 
 
 def test_an_answer_does_not_end_a_pause_that_somebody_asked_for() -> None:
-    assert after_all(PAUSED, "up") == Standing("paused", "quota", PAUSED.until)
-    assert after_all(PAUSED, "up", now=NOW + seconds(61)) == Standing()
+    assert after_all(PAUSED, "up") == ConnectionStanding("paused", "quota", PAUSED.until)
+    assert after_all(PAUSED, "up", now=NOW + seconds(61)) == ConnectionStanding()
 
 
 def test_a_pause_that_is_longer_than_the_breaker_stays_as_long() -> None:
-    paused = Standing("paused", "quota", NOW + timedelta(hours=1), failures=FAILURES - 1)
+    paused = ConnectionStanding("paused", "quota", NOW + timedelta(hours=1), failures=FAILURES - 1)
     assert after_all(paused, "down").until == NOW + timedelta(hours=1)
 
 
 @given(st.lists(st.tuples(st.sampled_from(["up", "down", "silent"]), st.integers(0, 2000)), max_size=60))
 def test_whatever_happens_it_is_never_shut_for_longer_than_it_should_and_an_answer_opens_the_way(
-    happened: list[tuple[Verdict, int]],
+    happened: list[tuple[BatchVerdict, int]],
 ) -> None:
-    standing, now = Standing(), NOW
+    standing, now = ConnectionStanding(), NOW
     for verdict, pause in happened:
         now += seconds(pause)
         standing = after_batch(begin_probe(standing, now), verdict, now=now)

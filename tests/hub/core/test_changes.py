@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from hub.core.changes import (
-    Answer,
+    ChangeEffect,
     Directions,
-    Effect,
     Gone,
     Merged,
     Nothing,
+    PublicAnswer,
     Update,
     echo_of,
     read_change,
@@ -32,8 +32,8 @@ def told(kind: Any, value: Any = None, text: str = "") -> Change:
 @pytest.mark.parametrize(
     ("change", "effect"),
     [
-        (told("reply", text=" hello\r\n"), Answer("hello")),
-        (told("reply", text="a\x00b\u202ec"), Answer("abc")),
+        (told("reply", text=" hello\r\n"), PublicAnswer("hello")),
+        (told("reply", text="a\x00b\u202ec"), PublicAnswer("abc")),
         (told("reply", text="  "), Nothing("the reply has no text")),
         (told("note", text="psst"), Nothing("a private note stays there")),
         (told("status", "SOLVED"), Update("state", "closed")),
@@ -51,7 +51,7 @@ def told(kind: Any, value: Any = None, text: str = "") -> Change:
         (told("field", {"a": 1}), Nothing("no direction is set for fields")),
     ],
 )
-def test_a_change_has_its_effect(change: Change, effect: Effect) -> None:
+def test_a_change_has_its_effect(change: Change, effect: ChangeEffect) -> None:
     assert read_change(change, ALL) == effect
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from hub.core.dedupe import Comparison, Duplicate, KnownSignal, New, Revision, compare
+from hub.core.dedupe import Duplicate, KnownSignal, New, Novelty, Revision, compare
 from tests.hub.core.given import NOW, signal
 
 EARLIER, LATER = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
@@ -37,7 +37,7 @@ def test_the_same_content_is_a_duplicate_whatever_its_times() -> None:
     ],
 )
 def test_an_older_revision_that_comes_late_is_a_duplicate(
-    new: datetime | None, known: datetime | None, verdict: Comparison
+    new: datetime | None, known: datetime | None, verdict: Novelty
 ) -> None:
     assert compare(signal(content_hash="new", updated_at=new), KnownSignal("old", "live", "", known)) == verdict
 
@@ -53,7 +53,7 @@ def test_an_older_revision_that_comes_late_is_a_duplicate(
     ],
 )
 def test_of_copies_with_the_same_edit_time_the_one_that_came_in_first_is_older(
-    edited: datetime | None, came: datetime | None, verdict: Comparison
+    edited: datetime | None, came: datetime | None, verdict: Novelty
 ) -> None:
     new = signal(content_hash="new", updated_at=edited and NOW, observed_at=NOW)
     assert compare(new, KnownSignal("old", "live", "", edited, came)) == verdict

@@ -21,10 +21,10 @@ from hub.core.ledger import (
     STOPPABLE,
     TRANSITIONS,
     ForbiddenTransition,
-    Idempotency,
     Lane,
     LookUp,
     Need,
+    Recognition,
     Resend,
     Review,
     SettledAs,
@@ -34,7 +34,7 @@ from hub.core.ledger import (
     resolve,
     settle,
 )
-from hub.core.retry import Block, Decision, Doubt, GiveUp, Park, RetryAt
+from hub.core.retry import Block, Doubt, GiveUp, Park, RetryAt, RetryDecision
 from tests.hub.core.given import NOW
 
 HOUR = timedelta(hours=1)
@@ -50,7 +50,7 @@ HOUR = timedelta(hours=1)
         (Doubt("timed out"), SettledAs("uncertain")),
     ],
 )
-def test_each_decision_settles_a_leased_delivery(decision: Decision, settled: SettledAs) -> None:
+def test_each_decision_settles_a_leased_delivery(decision: RetryDecision, settled: SettledAs) -> None:
     assert settle(decision) == settled
     check_transition("leased", settled.state)
 
@@ -68,7 +68,7 @@ def test_each_decision_settles_a_leased_delivery(decision: Decision, settled: Se
     ],
 )
 def test_a_doubt_is_resolved_by_what_the_destination_can_tell(
-    idempotency: Idempotency, sent: object, step: object
+    idempotency: Recognition, sent: object, step: object
 ) -> None:
     assert resolve(idempotency, first_sent_at=sent, now=NOW) == step
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hub.core.grammar.facts import merge, skeleton
 from hub.core.model import Author, Counts, Label, Media, Provenance, Rating, Signal
-from hub.core.pipeline import Memory, Plan, Rulebook, check_rulebook, facts, plan, standings_read
+from hub.core.pipeline import Rulebook, SignalContext, SignalPlan, check_rulebook, facts, plan, standings_read
 from hub.core.route import compile_rules
 from hub.core.spec import DeliverTo, Rule, Topic
 from hub.core.topics import compile_topics
@@ -60,16 +60,18 @@ def rule(*mappings: str, when: str = "'acme' in topics", name: str = "rule", **m
     return Rule(name, (when,), tuple(DeliverTo("crm", mapping) for mapping in mappings), **more)
 
 
-def made(*rules: Rule, post: Signal | None = None, memory: Memory | None = None, private: tuple[str, ...] = ()) -> Plan:
+def made(
+    *rules: Rule, post: Signal | None = None, memory: SignalContext | None = None, private: tuple[str, ...] = ()
+) -> SignalPlan:
     """The plan for a post by these rules."""
-    return plan(post or signal(), author(), [], book=book(*rules, private=private), memory=memory or Memory())
+    return plan(post or signal(), author(), [], book=book(*rules, private=private), memory=memory or SignalContext())
 
 
-def names(made: Plan) -> list[str]:
+def names(made: SignalPlan) -> list[str]:
     return [record.mapping for record in made.records]
 
 
-def notes(made: Plan) -> list[str]:
+def notes(made: SignalPlan) -> list[str]:
     return [note.note for note in made.notes if not note.made]
 
 
@@ -110,7 +112,7 @@ def test_two_mappings_do_not_make_the_same_record() -> None:
     assert notes(plan) == ["mapping copy makes this record"]
 
 
-KNOWN = Memory(person={"key": "person:p"}, account={"key": "account:a", "followers": 7})
+KNOWN = SignalContext(person={"key": "person:p"}, account={"key": "account:a", "followers": 7})
 
 
 def test_records_of_people_and_accounts_have_their_keys() -> None:
@@ -157,17 +159,19 @@ def test_the_first_signal_of_a_conversation_opens_its_ticket() -> None:
 
 
 def test_a_further_signal_of_a_conversation_is_a_comment() -> None:
-    plan = made(rule("ticket"), post=signal(conversation_key="mastodon:root"), memory=Memory(opened=frozenset({"crm"})))
+    plan = made(
+        rule("ticket"), post=signal(conversation_key="mastodon:root"), memory=SignalContext(opened=frozenset({"crm"}))
+    )
     assert names(plan) == ["author", "comment"]
     assert plan.records[1].key == "mastodon:post"
     assert plan.records[1].needs == ("author:Author:mastodon:ada", "conversation:Post:mastodon:root")
 
 
 def test_a_ticket_open_elsewhere_changes_nothing_here() -> None:
-    assert names(made(rule("ticket"), memory=Memory(opened=frozenset({"desk"})))) == ["author", "ticket"]
+    assert names(made(rule("ticket"), memory=SignalContext(opened=frozenset({"desk"})))) == ["author", "ticket"]
 
 
-JOINS = Memory(joins="bluesky:root", joins_opened=frozenset({"crm"}))
+JOINS = SignalContext(joins="bluesky:root", joins_opened=frozenset({"crm"}))
 
 
 def test_by_a_joining_rule_a_second_channel_of_a_person_comments_on_the_open_ticket() -> None:
@@ -181,12 +185,12 @@ def test_without_a_joining_rule_each_channel_has_its_ticket() -> None:
 
 
 def test_where_the_persons_conversation_has_no_ticket_there_it_is_opened_for_that_conversation() -> None:
-    plan = made(rule("ticket", join="person"), memory=Memory(joins="bluesky:root"))
+    plan = made(rule("ticket", join="person"), memory=SignalContext(joins="bluesky:root"))
     assert [record.key for record in plan.records] == ["mastodon:ada", "bluesky:root"]
 
 
 def test_a_conversation_that_has_its_own_ticket_keeps_it() -> None:
-    memory = Memory(opened=frozenset({"crm"}), joins="bluesky:root", joins_opened=frozenset({"crm"}))
+    memory = SignalContext(opened=frozenset({"crm"}), joins="bluesky:root", joins_opened=frozenset({"crm"}))
     plan = made(rule("ticket", join="person"), memory=memory)
     assert plan.records[1].needs[1] == "conversation:Post:mastodon:post"
 
@@ -200,7 +204,7 @@ def test_a_rule_that_does_not_join_is_not_drawn_along_by_one_that_does() -> None
 
 
 def test_a_case_without_comments_is_opened_once() -> None:
-    plan = made(rule("case"), memory=Memory(opened=frozenset({"crm"})))
+    plan = made(rule("case"), memory=SignalContext(opened=frozenset({"crm"})))
     assert (names(plan), notes(plan)) == ([], ["the conversation has its record there"])
 
 
@@ -248,7 +252,7 @@ def test_a_mapping_that_is_not_there_is_a_failure() -> None:
 
 
 def test_a_mapping_can_name_the_rule_and_the_page() -> None:
-    plan = made(rule("named", name="angry"), memory=Memory(url="https://hub.example/s/1"))
+    plan = made(rule("named", name="angry"), memory=SignalContext(url="https://hub.example/s/1"))
     assert plan.records[0].fields == {"Rule": "angry", "Url": "https://hub.example/s/1"}
 
 
@@ -296,7 +300,7 @@ def test_mappings_that_require_each_other_fail_and_do_not_hang() -> None:
     specs = {"a": {"requires": ["b"], "fields": TEXT}, "b": {"requires": ["a"], "fields": TEXT}}
     made = {("crm", name): mapping(name, **spec) for name, spec in specs.items()}
     circle = Rulebook(compile_rules([rule("a", when="true")]), compile_topics([]), made)
-    plan_ = plan(signal(), None, [], book=circle, memory=Memory())
+    plan_ = plan(signal(), None, [], book=circle, memory=SignalContext())
     assert (plan_.records, len(plan_.failures)) == ((), 2)
 
 
@@ -359,7 +363,7 @@ def test_the_same_inputs_give_the_same_plan_and_order_holds(
     text: str, state: Any, opened: bool, wanted: list[str]
 ) -> None:
     post = signal(f"acme {text}", state=state, lang="en", published_at=NOW)
-    memory = Memory(opened=frozenset({"crm"} if opened else ()))
+    memory = SignalContext(opened=frozenset({"crm"} if opened else ()))
     one = made(rule(*wanted), post=post, memory=memory)
     assert one == made(rule(*wanted), post=post, memory=memory)
     provided = {"conversation:Post:mastodon:post"} if opened else set()

@@ -18,7 +18,7 @@ from hub.core.errors import (
     Unavailable,
     Uncertain,
 )
-from hub.core.retry import SCHEDULE, Block, Decision, Doubt, GiveUp, Park, RetryAt, decide
+from hub.core.retry import SCHEDULE, Block, Doubt, GiveUp, Park, RetryAt, RetryDecision, decide
 from tests.hub.core.given import NOW
 
 
@@ -41,7 +41,7 @@ def after(seconds: float) -> timedelta:
         (KeyError("id"), GiveUp("bug: KeyError: 'id'")),
     ],
 )
-def test_each_error_has_its_decision(error: Exception, decision: Decision) -> None:
+def test_each_error_has_its_decision(error: Exception, decision: RetryDecision) -> None:
     assert decide(error, attempt=1, now=NOW) == decision
 
 

@@ -346,11 +346,12 @@ def test_one_busy_ticket_holds_up_no_other(tmp_path: Path, database: NewDatabase
 
 def test_a_root_that_is_heard_after_its_replies_leaves_them_their_ticket(tmp_path: Path, database: NewDatabase) -> None:
     late = {("in_reply_to",): None, ("conversation_id",): None}
+    answering = {("in_reply_to",): "0", ("conversation_id",): None}
     with (
         sandboxes() as vendors,
         landing(tmp_path, database(tmp_path), vendors, targets=[("zendesk", "ticket")]) as hub,
     ):
-        for changes, mark in (({}, "first"), ({("id",): "0", **late}, "root"), ({}, "third")):
+        for changes, mark in ((answering, "first"), ({("id",): "0", **late}, "root"), (answering, "third")):
             hub.take("webhook", [item("webhook", changes, mark=mark)])
             hub.run()
         assert hub.states() == {"zendesk": {"delivered": 3}}

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event, text
 
 from hub.store import Connection, Store
-from hub.store.ledger.due import _OF_KIND, PAGE, PEEK, Wish, lease
+from hub.store.ledger.due import _OF_KIND, PAGE, PEEK, ClaimRequest, lease
 from tests.hub.store.given import LATER, NOON, claim, keys, must_claim, plan, record, settle
 
 ADA = {"object": "person", "provides": "author:person:ada"}
@@ -26,7 +26,7 @@ def some(count: int, prefix: str = "k") -> list[str]:
 def leasing(store: Store, count: int) -> Iterator[list[str]]:
     """Another worker's claim that is not committed yet; yields the keys of its rows."""
     with store.database.write() as conn:
-        found = lease(conn, Wish("crm", NOON, "other-1-x", LATER), lambda *_: count)
+        found = lease(conn, ClaimRequest("crm", NOON, "other-1-x", LATER), lambda *_: count)
         yield sorted(row.record_key for row in found.rows) if found else []
         conn.rollback()
 

@@ -9,7 +9,7 @@ import pytest
 
 from hub.core.model import IdentityLink, Person
 from hub.store import Store
-from hub.store.audit import Entry
+from hub.store.audit import AuditEntry
 from hub.store.people import NotLinked
 from tests.hub.store.given import HOSTILE, LATER, MENDED, NOON
 
@@ -137,8 +137,8 @@ def test_merged_people_are_not_listed(store: Store, ada: Person) -> None:
 
 
 def test_the_audit_log_tells_the_newest_first(store: Store) -> None:
-    store.audit.note(Entry("link", "rss:ada", "kim", {"person": "person:1"}), now=NOON)
-    store.audit.note(Entry("unlink", "rss:ada", "lee"), now=LATER)
+    store.audit.note(AuditEntry("link", "rss:ada", "kim", {"person": "person:1"}), now=NOON)
+    store.audit.note(AuditEntry("unlink", "rss:ada", "lee"), now=LATER)
     assert [(row["action"], row["actor"], row["at"]) for row in store.audit.recent()] == [
         ("unlink", "lee", LATER),
         ("link", "kim", NOON),

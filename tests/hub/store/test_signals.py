@@ -13,7 +13,7 @@ from hub.core.model import Counts, Label, Media, Signal, Tombstone
 from hub.core.signals import Stats
 from hub.store import Store
 from hub.store.inbox import Settled
-from hub.store.signals import Wanted
+from hub.store.signals import SignalFilter
 from tests.hub.store.given import HOSTILE, LATER, MENDED, NOON, author, judged, raw, signal
 
 
@@ -98,24 +98,24 @@ def test_a_hostile_question_finds_nothing_and_breaks_nothing(store: Store, asked
     add(store, signal())
     assert store.signals.get(asked) is None
     assert store.signals.recent(network=asked) == []
-    assert store.signals.page(Wanted(text=asked)) == []
+    assert store.signals.page(SignalFilter(text=asked)) == []
     assert store.outbox.recent(state=asked) == []
 
 
 @pytest.mark.parametrize(
     ("wanted", "found"),
     [
-        (Wanted(), ["c", "b", "a"]),
-        (Wanted(network="rss"), ["b", "a"]),
-        (Wanted(matched=True), ["c"]),
-        (Wanted(sentiment="positive"), ["a"]),
-        (Wanted(sentiment="uncertain", unsure_below=0.95), ["a"]),
-        (Wanted(text='say "ä"'), ["b"]),
-        (Wanted(text="100%"), []),
-        (Wanted(text="ACME"), ["c", "a"]),
+        (SignalFilter(), ["c", "b", "a"]),
+        (SignalFilter(network="rss"), ["b", "a"]),
+        (SignalFilter(matched=True), ["c"]),
+        (SignalFilter(sentiment="positive"), ["a"]),
+        (SignalFilter(sentiment="uncertain", unsure_below=0.95), ["a"]),
+        (SignalFilter(text='say "ä"'), ["b"]),
+        (SignalFilter(text="100%"), []),
+        (SignalFilter(text="ACME"), ["c", "a"]),
     ],
 )
-def test_a_page_holds_what_is_wanted(store: Store, wanted: Wanted, found: list[str]) -> None:
+def test_a_page_holds_what_is_wanted(store: Store, wanted: SignalFilter, found: list[str]) -> None:
     add(store, judged(signal("a"), mood("positive", 1.0)), signal("b", text='say "ä" 100'))
     add(store, Judged(signal("c", network="lines"), [], Trace(), matched=True))
     assert [row["key"] for row in store.signals.page(wanted)] == found

@@ -28,7 +28,7 @@ _GUARD = "hub.sdk.http.guard"
 _CLOCKS = frozenset(("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "sleep"))
 _TODAY = frozenset(("now", "utcnow", "today"))
 # These read clocks and files for reasons of their own: a lazy import, a log record, a zone's table.
-_APART = ("importlib", "_frozen_importlib", "logging", "linecache", "zoneinfo", "warnings", "tracemalloc")
+_APART = ("importlib", "_frozen_importlib", "logging", "structlog", "linecache", "zoneinfo", "warnings", "tracemalloc")
 _LEAST_SECRET = 4
 _THREAD = "a call under contract"
 

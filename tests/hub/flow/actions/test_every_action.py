@@ -9,7 +9,7 @@ import pytest
 
 from hub.core.access import TABLE, Actor, NotAllowed
 from hub.store import Connection
-from hub.store.audit import Audit, Entry
+from hub.store.audit import Audit, AuditEntry
 from tests.hub.flow.actions.scenes import SCENES, contents
 from tests.hub.flow.desk import Stage
 from tests.hubs import Made
@@ -27,7 +27,7 @@ class Killed(BaseException):
 class Fatal(Audit):
     """An audit log whose first entry is the last thing that its process does."""
 
-    def note_in(self, conn: Connection, entry: Entry, *, now: datetime) -> None:
+    def note_in(self, conn: Connection, entry: AuditEntry, *, now: datetime) -> None:
         super().note_in(conn, entry, now=now)
         raise Killed
 

@@ -13,7 +13,7 @@ from hub.core.access import HUB
 from hub.core.errors import Rejected, Unauthorised, Unavailable, Uncertain
 from hub.core.keys import signal_key
 from hub.core.model import RawItem, RemoteRef, Tombstone
-from hub.core.retry import Standing
+from hub.core.retry import ConnectionStanding
 from hub.flow.actions.replies import approve, refuse
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver_batch
@@ -367,7 +367,7 @@ def test_a_reply_to_what_is_not_stored_any_more_is_refused_and_tells_nothing_of_
     stage.change("reply", text="hello", part_id="c1")
     with stage.hub.store.database.write() as conn:
         conn.execute(delete(signals))
-    standing = Standing("open", "5 batches in a row failed", stage.clock(), failures=5, openings=1)
+    standing = ConnectionStanding("open", "5 batches in a row failed", stage.clock(), failures=5, openings=1)
     stage.hub.store.connections.change("sources/talk", lambda _: standing, now=stage.clock())
     deliver_batch(stage.hub, "sources/talk")
     (row,) = stage.rows("reply")

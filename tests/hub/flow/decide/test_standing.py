@@ -230,6 +230,89 @@ def test_a_record_of_an_author_becomes_that_of_the_linked_person_and_no_second_o
     assert made.hub.store.references.of([key]) == []
 
 
+# ------------------------------------------------------------------------------------------------------------- parting
+
+
+def part(made: Made, writer: str) -> None:
+    deeds.unlink(made.hub, HUB, author_key("lines", writer))
+    made.run()
+
+
+def values(delivery: Delivery) -> dict[str, Any]:
+    return {name: delivery.fields.get(name) for name in ("signals_30d", "sentiment_now", "followers", "last_url")}
+
+
+def test_who_is_unlinked_leaves_the_records_at_once_with_all_that_was_known_by_it(made: Made) -> None:
+    key = person(made, "here", "there")
+    say(made, "1", "here", "I love it", followers=100)
+    say(made, "2", "there", "I hate it", followers=20)
+    part(made, "there")
+    for object_, of in (("contact", key), ("company", account_key("example.com"))):
+        last = got(made, object_)[-1]
+        assert (last.record_key, last.ref is not None) == (of, True)
+        assert values(last) == {
+            "signals_30d": 1,
+            "sentiment_now": "positive",
+            "followers": 100,
+            "last_url": "https://lines.example/1",
+        }
+
+
+def test_if_no_author_is_left_what_was_known_is_emptied_and_the_record_stays(made: Made) -> None:
+    key = person(made, "here")
+    say(made, "1", "here", "I hate it", followers=20)
+    part(made, "here")
+    last = got(made)[-1]
+    assert (last.fields["name"], set(values(last).values())) == (key, {""})
+    (entry, *_) = made.hub.store.audit.recent(action="unlink")
+    assert entry["detail"] == {"person": key, "corrected": ["memo"]}
+
+
+def test_a_fact_that_only_the_parted_author_told_is_emptied_in_a_record_that_is_told_again(made: Made) -> None:
+    person(made, "here", "there")
+    say(made, "1", "here", "fine")
+    say(made, "2", "there", "I hate it", followers=20)
+    part(made, "there")
+    assert values(got(made)[-1])["followers"] == ""
+
+
+def test_a_record_that_says_the_same_without_the_author_is_not_sent_again(made: Made) -> None:
+    person(made, "here", "there")
+    say(made, "1", "here", "I love it")
+    count = len(got(made))
+    part(made, "there")
+    assert len(got(made)) == count
+
+
+def test_a_parting_makes_no_record_where_the_one_there_is_the_authors_own(made: Made) -> None:
+    key = person(made, "here")
+    say(made, "1", "here", "I hate it")
+    made.hub.store.references.drop(Reference("person", key, "memo", "contact", RemoteRef("")))
+    count = len(got(made))
+    part(made, "here")
+    assert len(got(made)) == count
+
+
+def test_a_merge_that_is_undone_leaves_the_winner_what_is_its_own(made: Made) -> None:
+    ada, twin = person(made, "here", domain=None), person(made, "there", domain=None, name="Twin")
+    deeds.merge(made.hub, HUB, twin, ada)
+    say(made, "1", "here", "I love it")
+    say(made, "2", "there", "I hate it")
+    deeds.unmerge(made.hub, HUB, twin)
+    made.run()
+    last = got(made)[-1]
+    assert (last.record_key, values(last)["sentiment_now"], values(last)["signals_30d"]) == (ada, "positive", 1)
+
+
+def test_rules_that_cannot_be_read_stop_no_parting(made: Made) -> None:
+    person(made, "here")
+    say(made, "1", "here", "I hate it")
+    made.hub.__dict__.pop("book", None)
+    (made.hub.settings.folder / "rules.toml").write_text("[[rule]]\nwhen = 7\n")
+    deeds.unlink(made.hub, HUB, author_key("lines", "here"))
+    assert made.hub.store.people.links_of(author_key=author_key("lines", "here"))[0].revoked_at is not None
+
+
 # ------------------------------------------------------------------------------------------------------------- history
 
 

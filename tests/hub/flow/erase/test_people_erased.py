@@ -12,7 +12,7 @@ from hub.core.model import IdentityLink, Tombstone
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver_batch
 from hub.flow.erase.erase import erase, finish
-from hub.store.audit import Entry
+from hub.store.audit import AuditEntry
 from tests.hub.flow.erase.test_erase import leftovers
 from tests.hubs import Made
 
@@ -43,11 +43,11 @@ def person(made: Made, *writers: str, name: str = NAME, ground: str = GROUND) ->
     key = store.people.add(
         name, emails=(MAIL,), owner="kim", company="Kiel Inc", company_domain="kiel.example", now=now
     ).key
-    store.audit.note(Entry("person", key, "kim", {"name": name, "emails": [MAIL]}), now=now)
+    store.audit.note(AuditEntry("person", key, "kim", {"name": name, "emails": [MAIL]}), now=now)
     for writer in writers:
         store.people.link(IdentityLink(author_key("lines", writer), key, "given_by_person", ground, "kim", now))
         detail = {"person": key, "basis": "given_by_person", "evidence": ground}
-        store.audit.note(Entry("link", author_key("lines", writer), "kim", detail), now=now)
+        store.audit.note(AuditEntry("link", author_key("lines", writer), "kim", detail), now=now)
     return key
 
 

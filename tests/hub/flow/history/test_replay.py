@@ -20,7 +20,7 @@ from hub.core.model import Label, Tombstone
 from hub.core.spec import FieldSpec, MappingSpec
 from hub.flow.decide.batch import process
 from hub.flow.history.book import candidate
-from hub.flow.history.gather import Wanted, closure
+from hub.flow.history.gather import RecordFilter, closure
 from hub.flow.history.replay import Run, Silent, run
 from hub.flow.history.report import Report, report
 from hub.flow.views.explain import explain
@@ -337,14 +337,14 @@ def test_the_scratch_file_goes_with_the_run(new_hub: NewHub) -> None:
 @pytest.mark.parametrize(
     ("wanted", "counts"),
     [
-        (Wanted(), {"new": 2, "gone": 3}),
-        (Wanted(rule="angry"), {"new": 2}),
-        (Wanted(rule="brand"), {"gone": 3}),
-        (Wanted(source="lines"), {"new": 2, "gone": 3}),
-        (Wanted(source="others"), {}),
+        (RecordFilter(), {"new": 2, "gone": 3}),
+        (RecordFilter(rule="angry"), {"new": 2}),
+        (RecordFilter(rule="brand"), {"gone": 3}),
+        (RecordFilter(source="lines"), {"new": 2, "gone": 3}),
+        (RecordFilter(source="others"), {}),
     ],
 )
-def test_a_run_can_be_asked_about_a_part(new_hub: NewHub, wanted: Wanted, counts: dict[str, int]) -> None:
+def test_a_run_can_be_asked_about_a_part(new_hub: NewHub, wanted: RecordFilter, counts: dict[str, int]) -> None:
     made = said(new_hub(), *TALK)
     assert totals(told(made, rule("angry", "labels.sentiment.score < 0", "said"), wanted=wanted)) == counts
 
@@ -359,7 +359,7 @@ def test_a_mapping_comes_with_all_that_it_needs(new_hub: NewHub) -> None:
 def test_an_author_whom_a_wanted_record_needs_is_wanted_whoever_asked_last(new_hub: NewHub) -> None:
     made = said(new_hub(rules=rule(when="false")), *TALK[:2], {**TALK[2], "by": "ana"})
     rules = rule("angry", "labels.sentiment.score < 0", "said") + rule("brand", mapping="person")
-    assert totals(told(made, rules, wanted=Wanted(rule="angry"))) == {"new": 2}
+    assert totals(told(made, rules, wanted=RecordFilter(rule="angry"))) == {"new": 2}
 
 
 # --------------------------------------------------------------------------------------------------------- sending
@@ -412,7 +412,7 @@ def test_a_look_writes_nothing(new_hub: NewHub) -> None:
 def test_a_replay_sends_only_what_was_asked_about(new_hub: NewHub) -> None:
     made = said(new_hub(rules=rule(when="false")), *TALK)
     change_rules(made, rule("angry", "labels.sentiment.score < 0") + rule("happy", "labels.sentiment.score > 0"))
-    assert told(made, send=True, wanted=Wanted(rule="angry")).planned == 1
+    assert told(made, send=True, wanted=RecordFilter(rule="angry")).planned == 1
     assert told(made).records[0].new == 1
 
 
