@@ -109,8 +109,9 @@ class Instance:
         return self._api.get("v1/accounts/verify_credentials").need("acct")
 
     def title(self) -> str:
-        """Return the name that the instance gives itself."""
-        return self._api.get("v1/instance").need("title")
+        """Return the name that the instance gives itself, its address if it gives none."""
+        about = self._api.get("v1/instance")
+        return about.doc.text("title") or about.need("uri")
 
     # ------------------------------------------------------------------------------------------------- single statuses
 

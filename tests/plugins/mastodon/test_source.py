@@ -219,6 +219,12 @@ def test_without_a_token_the_check_names_the_instance() -> None:
     assert source(public=True).check(context(FakeHttp([answer(200, {"title": "Town"})]))) == "Town at m.example"
 
 
+@pytest.mark.parametrize("token", [None, "t"])
+def test_an_answer_that_names_nothing_is_no_sign_that_all_is_well(token: str | None) -> None:
+    with pytest.raises(Unavailable, match="has no"):
+        source(public=True, token=token).check(context(FakeHttp([answer(200, {"error": "later"})])))
+
+
 def test_a_cursor_survives_json() -> None:
     pages = pulled(tagged(), FakeInstance(tag_acme=statuses(2)))
     cursor = msgspec.json.decode(msgspec.json.encode(pages[-1].cursor))
