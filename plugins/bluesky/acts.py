@@ -50,7 +50,7 @@ class _Hands:
         try:
             return RemoteRef(self._client.create(like, record))
         except (Retryable, Rejected):
-            # The server answers with an error where the key is taken: a view that lags did not show the like.
+            # The server answers with an error if the key is taken: a view that lags did not show the like.
             if self._client.record(like) is None:
                 raise
             return RemoteRef(like)

@@ -1,6 +1,6 @@
 """The door to Bluesky: its XRPC calls as plain requests, a session that is kept and renewed, errors named for the engine.
 
-Answers of queries stay bytes where they are posts: atproto's models reject a whole page for one record that they do not know,
+Posts in answers stay bytes: atproto's models reject a whole page for one record that they do not know,
 and to import them costs 2 s and 60 MB. They serve for the records that we write (see `plugins.bluesky.reply`).
 """
 
@@ -29,7 +29,7 @@ _MARGIN = timedelta(minutes=15)
 Json = dict[str, Any]
 _AT_URI = re.compile(r"at://(did:[a-z]+:[\w.:%-]+)/([A-Za-z][\w-]*(?:\.[\w-]+)+)/([\w.:~-]{1,512})")
 _ReadT = TypeVar("_ReadT", bound=msgspec.Struct)
-# What the server answers with status 400 where the token is the trouble, not the request.
+# What the server answers with status 400 if the trouble is the token, not the request.
 _TOKEN_ERRORS = frozenset(("ExpiredToken", "InvalidToken", "AuthMissing", "AuthenticationRequired"))
 
 
@@ -103,7 +103,7 @@ class Session:
 
 
 def _ends(token: str) -> datetime | None:
-    """When a JWT ends, None if that cannot be read."""
+    """Read when a JWT ends, None if that cannot be read."""
     try:
         body = token.split(".")[1]
         claims = load(urlsafe_b64decode(body + "=" * (-len(body) % 4)))
@@ -115,7 +115,7 @@ def _ends(token: str) -> datetime | None:
 class SessionAuth(Auth):
     """The account's session, kept in the connection's memory.
 
-    Bluesky takes 300 log-ins a day: it is renewed 15 minutes before it ends, and made again only where it was refused.
+    Bluesky takes 300 log-ins a day: it is renewed 15 minutes before it ends, and made again only if it was refused.
     """
 
     def __init__(self, options: BlueskyOptions) -> None:

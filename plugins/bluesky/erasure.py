@@ -11,7 +11,7 @@ from plugins.bluesky.translate import POST
 
 
 def find_gone(ctx: Context, options: BlueskyOptions, signals: Sequence[Signal]) -> list[Tombstone]:
-    """Tombstones of those whose record, or whose author's account, is gone; what cannot be told is left out."""
+    """Return tombstones of those whose record, or whose author's account, is gone; what cannot be told is left out."""
     client = BlueskyClient(options, ctx)
     found = [(signal, parts[1]) for signal in signals if (parts := parts_of(signal.native_id))]
     posts = [signal.native_id for signal, collection in found if collection == POST]

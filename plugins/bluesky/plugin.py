@@ -8,5 +8,5 @@ from plugins.bluesky.source import BlueskySource
 
 @hookimpl
 def register_sources() -> tuple[type[BlueskySource]]:
-    """Bluesky as a source."""
+    """Return Bluesky as a source."""
     return (BlueskySource,)

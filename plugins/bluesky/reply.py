@@ -62,7 +62,7 @@ def facets(text: str, dids: Mapping[str, str]) -> list[Any]:
 
 
 def _spans(text: str, dids: Mapping[str, str]) -> Iterator[tuple[int, int, str, str]]:
-    """From where to where a feature goes, its kind and its value."""
+    """Yield from where to where a feature goes, its kind and its value."""
     for found in _LINK.finditer(text):
         link = _without_end(found[0])
         yield found.start(), found.start() + len(link), "link", link
@@ -76,7 +76,7 @@ def _spans(text: str, dids: Mapping[str, str]) -> Iterator[tuple[int, int, str, 
 
 
 def _without_end(found: str) -> str:
-    """Without the punctuation that ends the sentence; a closing bracket stays where it was opened inside."""
+    """Drop the punctuation that ends the sentence; a closing bracket stays if it was opened inside."""
     while found and category(found[-1])[0] == "P" and found[-1] not in "/_":
         if found[-1] == ")" and found.count("(") >= found.count(")"):
             break
@@ -85,7 +85,7 @@ def _without_end(found: str) -> str:
 
 
 def why_not(view: Doc, own: str, *, tagged: bool) -> tuple[str, str] | None:
-    """`(code, reason)` why a post may not be answered by us, None where it may; `tagged`: we know that it called us."""
+    """Return `(code, reason)` why we may not answer a post, None if we may; `tagged`: we know that it called us."""
     if view.get("author.viewer.blockedBy") is True or view.get("author.viewer.blocking"):
         return "blocked", "its author and we do not see each other: one of us blocks the other"
     if view.get("viewer.replyDisabled") is True:
@@ -106,7 +106,7 @@ def calls_us(record: Doc, own: str) -> bool:
 
 
 def strong_ref(ref: Doc) -> Json | None:
-    """Return the reference by at-uri and CID, None where one of them is missing."""
+    """Return the reference by at-uri and CID, None if one of them is missing."""
     uri, cid = ref.exact("uri"), ref.exact("cid")
     return {"uri": uri, "cid": cid} if uri and cid else None
 
@@ -128,13 +128,13 @@ class Answers:
         try:
             return self._ref(self._client.create(self._uri(reply), record))
         except (Retryable, Rejected):
-            # Bluesky's server answers 500 where the key is taken, by an attempt of which we know nothing.
+            # Bluesky's server answers 500 if the key is taken, by an attempt of which we know nothing.
             if found := self.find(reply):
                 return found
             raise
 
     def find(self, reply: Reply) -> RemoteRef | None:
-        """Return the post under the reply's key; raise Rejected where that is an answer to something else."""
+        """Return the post under the reply's key. Raises Rejected if that is an answer to something else."""
         found = self._client.record(self._uri(reply))
         if found is None:
             return None
@@ -149,7 +149,7 @@ class Answers:
         return RemoteRef(uri, f"https://bsky.app/profile/{self._client.did}/post/{uri.rpartition('/')[2]}")
 
     def _parent(self, reply: Reply) -> Doc:
-        """Return the post as Bluesky shows it to us now; raise Rejected where it may not be answered."""
+        """Return the post as Bluesky shows it to us now. Raises Rejected if it may not be answered."""
         view = shown(self._client, reply.to.native_id)
         tagged = self._options.reply_to_all or self._was_notified(reply)
         if refused := why_not(view, self._client.did, tagged=tagged):
@@ -185,7 +185,7 @@ class Answers:
         return dict(get_model_as_dict(record))
 
     def _root(self, parent: Doc) -> Json | None:
-        """Return the thread's first post, None where the parent is it. Who began the thread may block us too."""
+        """Return the thread's first post, None if that is the parent. Who began the thread may block us too."""
         named = parent.doc("record.reply.root")
         uri = named.exact("uri") or ""
         if not parts_of(uri):

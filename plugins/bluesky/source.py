@@ -71,20 +71,20 @@ class BlueskySource(StreamsSource[BlueskyOptions]):
         return (urlsplit(self.options.service).hostname or "", "*.bsky.network", "*.bsky.social")
 
     def check(self, ctx: Context) -> str:
-        """Read the newest notifications: what every poll needs; makes no session where one is kept."""
+        """Read the newest notifications: what every poll needs; makes no session if one is kept."""
         BlueskyClient(self.options, ctx).notifications(REASONS)
         return f"{self.options.handle} at {self.options.service}"
 
     def translate(self, raw: RawItem) -> Translated | Ignored:
-        """One post; ours are marked as such, by the account that it was read as. See `plugins.bluesky.translate`."""
+        """Translate one post; ours are marked as such, by the account that it was read as. See `plugins.bluesky.translate`."""
         return translate.translate(raw, own=self.options.handle)
 
     def identify(self, payload: bytes) -> tuple[str, str]:
-        """At-uri and CID."""
+        """Return at-uri and CID."""
         return translate.identify(payload)
 
     def streams(self, ctx: Context) -> Iterator[Stream]:
-        """Mentions, then each search, then each thread."""
+        """Yield mentions, then each search, then each thread."""
         client = BlueskyClient(self.options, ctx)
         recent = ByTime(OVERLAP, timedelta(hours=self.options.backfill_hours))
         fetches: dict[str, tuple[Callable[[Any, Any], StreamPage], ByTime]] = {}
@@ -99,7 +99,7 @@ class BlueskySource(StreamsSource[BlueskyOptions]):
             yield Stream(name, fetch, order, newest_first=True, most_pages=self.options.max_pages, realm=client.did)
 
     def measure(self, text: str) -> int:
-        """Graphemes, or a tenth of the UTF-8 bytes where that is more: Bluesky takes 300 of the ones and 3,000 of the others."""
+        """Count graphemes, or a tenth of the UTF-8 bytes if that is more: Bluesky takes 300 and 3,000 of them."""
         return LENGTH.of(text)
 
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:

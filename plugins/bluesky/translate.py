@@ -45,7 +45,7 @@ _HIDING = frozenset(("!hide", "!takedown"))
 
 
 def translate(raw: RawItem, own: str = "") -> Translated | Ignored:
-    """One post (and its repost where a feed says so), a profile, or a deletion; raises TranslationError where it is broken.
+    """Translate one post (and its repost, if a feed says so), a profile, or a deletion. Raises TranslationError if it is broken.
 
     `own` is our account's handle or DID, `raw.realm` the DID that read it: what we wrote is no customer's word.
     """
@@ -72,7 +72,7 @@ def _is_ours(did: str | None, handle: str | None, own: set[str]) -> bool:
 
 
 def identify(payload: bytes) -> tuple[str, str]:
-    """`(at-uri, cid)` of an item; of a repost those of the repost; empty strings where the item is broken."""
+    """Return `(at-uri, cid)` of an item; of a repost those of the repost; empty strings if the item is broken."""
     try:
         item = Doc.read(payload)
     except TranslationError:
@@ -86,7 +86,7 @@ def _path(segment: str) -> str:
 
 
 def _unwrap(item: Doc) -> Doc:
-    """Return the view of the post inside a feed item, a thread, a bookmark; the item itself where it is one.
+    """Return the view of the post inside a feed item, a thread, a bookmark; the item itself if it is one.
 
     Never looks into a record: what stands there is the author's, who could forge another's post in it.
     """
@@ -108,7 +108,7 @@ def _record(view: Doc) -> Doc:
 
 
 def _collection(uri: str) -> str:
-    """Return the collection of an at-uri, "" where it is none (recorded answers hold placeholders)."""
+    """Return the collection of an at-uri, "" if it is none (recorded answers hold placeholders)."""
     parts = uri.removeprefix("at://").split("/")
     return parts[1] if uri.startswith("at://") and len(parts) == 3 else ""
 
@@ -118,7 +118,7 @@ def _is_profile(view: Doc) -> bool:
 
 
 def _why_ignored(view: Doc) -> str:
-    """Why a view is no post of anybody; "" where it is one, or broken."""
+    """Say why a view is no post of anybody; "" if it is one, or broken."""
     if gone := [flag for flag in _GONE if view.get(flag) is True]:
         return f"the post is not shown: {gone[0]}"
     record, collection = _record(view), _collection(view.exact("uri") or "")
@@ -184,7 +184,7 @@ def _strings(record: Doc, name: str) -> list[str]:
 
 
 def _times(view: Doc, received: datetime) -> tuple[datetime, datetime | None]:
-    """When it was said, and when its author claims that it was.
+    """Return when it was said, and when its author claims that it was.
 
     The claim holds unless it lies after the moment at which the network saw the post (Bluesky docs, timestamps: sortAt) or
     comes from a clock that was never set; old claims stay, since people import their old posts.
@@ -206,7 +206,7 @@ def _page(did: str | None, uri: str) -> str | None:
 
 
 def _reply_refs(record: Doc) -> tuple[str | None, str | None]:
-    """At-uris of parent and root; one stands in for the other where it is missing."""
+    """Return the at-uris of parent and root; one stands in for the other if that is missing."""
     parent, root = record.exact("reply.parent.uri"), record.exact("reply.root.uri")
     return parent or root, root or parent
 
@@ -218,7 +218,7 @@ def _quoted(record: Doc) -> str | None:
 
 
 def _features(record: Doc) -> Iterator[tuple[Doc, Doc]]:
-    """Each facet's byte range with each of its features (mention, link, tag)."""
+    """Yield each facet's byte range with each of its features (mention, link, tag)."""
     for facet in record.docs("facets"):
         for feature in facet.docs("features"):
             yield facet.doc("index"), feature
@@ -254,7 +254,7 @@ def _html(text: str, record: Doc) -> str | None:
 
 
 def _spans(record: Doc, size: int) -> Iterator[tuple[int, int, str]]:
-    """Ranges of UTF-8 bytes (not characters: lexicon app.bsky.richtext.facet) with the link of each."""
+    """Yield ranges of UTF-8 bytes (not characters: lexicon app.bsky.richtext.facet) with the link of each."""
     for index, feature in _features(record):
         start, end, href = index.count("byteStart"), index.count("byteEnd"), _href(feature)
         if start is not None and end is not None and start < end <= size and href:
@@ -276,7 +276,7 @@ def _state(view: Doc) -> SignalState:
 
 
 def _media(view: Doc, record: Doc, did: str | None) -> Iterator[Media]:
-    """Attachments as the server shows them, else out of the record (a notification holds nothing else)."""
+    """Yield attachments as the server shows them, else out of the record (a notification holds nothing else)."""
     shown = [view.doc("embed"), *view.docs("embeds")]
     found = [media for embed in shown for media in _embedded(embed, did)]
     yield from found or _embedded(record.doc("embed"), did)
@@ -298,7 +298,7 @@ def _embedded(embed: Doc, did: str | None) -> Iterator[Media]:
 
 
 def _files(kind: str, items: list[Doc], did: str | None) -> Iterator[Media]:
-    """Images or a video: where the view shows no URL, Bluesky's own CDN has the blob."""
+    """Yield images or a video: if the view shows no URL, Bluesky's own CDN has the blob."""
     for item in items:
         blob = item.doc(kind)
         cid = blob.exact("ref.$link") or blob.exact("cid")  # blobs of 2022 hold the CID itself

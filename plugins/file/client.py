@@ -68,7 +68,7 @@ def _neighbours(places: dict[str, Place]) -> set[Path]:
 
 
 def read_lines(found: Found, *, whole: bool, most: int) -> Iterator[tuple[list[bytes], Place]]:
-    """Batches of at most `most` lines without their ends, blank ones left out, each with the place behind it.
+    """Yield batches of at most `most` lines without their ends, blank ones left out, each with the place behind it.
 
     A last line without its end is left for later unless `whole` says that nothing more will come.
     """
@@ -85,7 +85,7 @@ def read_lines(found: Found, *, whole: bool, most: int) -> Iterator[tuple[list[b
 
 
 def _batch(file: BinaryIO, *, whole: bool, most: int) -> tuple[list[bytes], int, bool]:
-    """Lines from here on, the offset behind the last one that is complete, and whether the file ends there."""
+    """Return the lines from here on, the offset behind the last complete one, and whether the file ends there."""
     lines: list[bytes] = []
     start = offset = file.tell()
     while len(lines) < most and offset - start < _BATCH_BYTES:
@@ -119,7 +119,7 @@ def _digest(head: bytes) -> str:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Inode and device of a regular file, None for anything else; a device's number may change when the system starts."""
+    """Return inode and device of a regular file, None for anything else; a device's number may change when the system starts."""
     try:
         stat = path.stat()
     except OSError:

@@ -33,7 +33,7 @@ class FileSource(PollingSource[FileOptions]):
     )
 
     def check(self, ctx: Context) -> str:
-        """How many files there are; raises Unavailable where there is none."""
+        """Say how many files there are. Raises Unavailable if there is none."""
         found = find(str(self.options.path), {})
         if not found:
             raise Unavailable(f"no file matches {self.options.path}")
@@ -41,7 +41,7 @@ class FileSource(PollingSource[FileOptions]):
         return f"{len(found)} files, read as {self.options.as_plugin}"
 
     def pull(self, ctx: Context, cursor: Any) -> Iterable[Page]:
-        """All complete lines that were not given yet, in batches of 500; files oldest first, lines in their order."""
+        """Yield all complete lines that were not given yet, in batches of 500; files oldest first, lines in their order."""
         known = _places(cursor)
         found = find(str(self.options.path), known)
         places = {str(file.path): file.place for file in found}
@@ -62,7 +62,7 @@ class FileSource(PollingSource[FileOptions]):
         return RawItem(ctx.connection, self.options.as_plugin, line, ctx.now(), external_id, realm=self.options.realm)
 
     def translate(self, raw: RawItem) -> NoReturn:
-        """Never asked: the items name the plugin that reads them."""
+        """Refuse: never asked, as the items name the plugin that reads them."""
         raise TranslationError(f"item {raw.external_id} of {self.options.as_plugin} came to the file source")
 
 
