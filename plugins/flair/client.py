@@ -38,7 +38,7 @@ class TrustedFile:
 
 
 def read_trusted(options: FlairOptions) -> TrustedFile:
-    """Read and sum the model file; raises Rejected where it is missing or its sum is not a known one. Opens nothing."""
+    """Read and sum the model file, and open nothing. Raises Rejected if it is missing or its sum is not a known one."""
     path = EMBEDDED_FILE if options.embedded else Path(options.model).expanduser()
     try:
         data = path.read_bytes()
@@ -63,7 +63,7 @@ def _untrusted(path: Path, found: str, options: FlairOptions) -> Rejected:
 def open_judge(file: TrustedFile, options: FlairOptions) -> Judge:
     """Import flair and open the file: a function from text to probabilities by class (None: the model cannot read it).
 
-    Takes some ten seconds and 700 MB. Raises Rejected where the file is no single-label sentiment classifier.
+    Takes some ten seconds and 700 MB. Raises Rejected if the file is no single-label sentiment classifier.
     """
     _prepare_process(options.threads)
     import flair  # noqa: PLC0415  seconds and hundreds of megabytes that only a process worker may spend
@@ -98,7 +98,7 @@ def _demand(fulfilled: bool, file: TrustedFile, complaint: str) -> None:
 
 
 def _with_threads(state: dict[str, Any], threads: int) -> dict[str, Any]:
-    """The state with this machine's threads instead of the ones of the machine where the file was made."""
+    """Return the state with this machine's threads instead of those of the machine that made the file."""
     inner = state.get("document_embeddings")
     if isinstance(inner, dict) and inner.get("__cls__") == "OnnxDocumentEmbeddings":
         state["document_embeddings"] = inner | {"threads": threads}
@@ -106,14 +106,14 @@ def _with_threads(state: dict[str, Any], threads: int) -> dict[str, Any]:
 
 
 def _prepare_process(threads: int) -> None:
-    """Settings that the libraries read while they are imported; what the administrator has set stays."""
+    """Set what the libraries read while they are imported; what the administrator has set stays."""
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # its thread pool does not survive a fork
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # a model is in its file: nothing is fetched behind the guard's back
 
 
 def _take_over_logging() -> None:
-    """flair writes its log to stdout, where a command's output goes; hand it to the hub's own handlers instead."""
+    """Hand flair's log to the hub's own handlers: flair writes it to stdout, where a command's output goes."""
     log = logging.getLogger("flair")
     for handler in list(log.handlers):
         log.removeHandler(handler)

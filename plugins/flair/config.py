@@ -43,11 +43,14 @@ class FlairOptions(Options):
 
     @property
     def embedded(self) -> bool:
-        """Whether the model of the package is meant."""
+        """True if the model of the package is meant."""
         return self.model == "embedded"
 
     def reads(self, language: str | None, *, familiar: bool) -> bool:
-        """Whether to label a text of this language (an ISO 639-1 code or tag, None: unknown); `familiar` is its script."""
+        """Return True if a text of this language (an ISO 639-1 code or tag, None: unknown) is to be labelled.
+
+        `familiar` is its script.
+        """
         if self.languages is not None:
             return not self.languages or not language or language[:2].lower() in self.languages
         if not self.embedded:

@@ -59,7 +59,7 @@ class OnnxDocumentEmbeddings(DocumentEmbeddings):
         return int(self.settings["max_length"]) - len(self.head) - len(self.tail)
 
     def windows(self, text: str, limit: int) -> list[list[int]]:
-        """The text's pieces in at most `limit` windows; none where the text is empty or unreadable for this model."""
+        """Return the text's pieces in at most `limit` windows; none if the text is empty or unreadable for this model."""
         encoded = self.pieces.encode(text, add_special_tokens=False)
         ids = encoded.ids
         if not ids or self._unread(encoded) > UNREADABLE * len(text):
@@ -68,7 +68,7 @@ class OnnxDocumentEmbeddings(DocumentEmbeddings):
         return [ids[part] for part in parts[:limit]]
 
     def _unread(self, encoded: Any) -> int:
-        """How many characters the vocabulary lacks; a whole run of them is one piece."""
+        """Count the characters that the vocabulary lacks; a whole run of them is one piece."""
         if self.unknown not in encoded.ids:
             return 0
         return sum(
@@ -76,7 +76,7 @@ class OnnxDocumentEmbeddings(DocumentEmbeddings):
         )
 
     def vector(self, ids: list[int]) -> npt.NDArray[np.float32]:
-        """The vector of one window."""
+        """Compute the vector of one window."""
         row = np.array([[*self.head, *ids, *self.tail]], dtype=np.int64)
         vectors = self.session.run(None, {"input_ids": row, "attention_mask": np.ones_like(row)})[0]
         return np.asarray(vectors[0], dtype=np.float32)
@@ -88,12 +88,12 @@ class OnnxDocumentEmbeddings(DocumentEmbeddings):
             sentence.set_embedding(self.name, torch.from_numpy(self.vector(ids)))
 
     def to_params(self) -> dict[str, Any]:
-        """What flair writes into a file."""
+        """Return what flair writes into a file."""
         return {"onnx": self.onnx, "tokenizer": self.tokenizer} | self.settings
 
     @classmethod
     def from_params(cls, params: dict[str, Any]) -> OnnxDocumentEmbeddings:
-        """The inverse of `to_params`."""
+        """Undo `to_params`."""
         return cls(**params)
 
 
@@ -106,7 +106,7 @@ def _open_session(graph: bytes, threads: int) -> Any:
 
 
 def judge(classifier: TextClassifier, text: str, *, limit: int) -> dict[str, float] | None:
-    """Probabilities by class, None where the model cannot read the text.
+    """Return probabilities by class, None if the model cannot read the text.
 
     A file with our embedding goes past flair's `Sentence` (its tokens are not used by the graph) to the classifier's own
     decoder and softmax; any other model goes through flair's `predict`, one text a call.
@@ -121,7 +121,7 @@ def judge(classifier: TextClassifier, text: str, *, limit: int) -> dict[str, flo
 
 
 def _decode(classifier: TextClassifier, vectors: list[npt.NDArray[np.float32]]) -> dict[str, float]:
-    """The mean over a text's windows of what `predict` computes for each."""
+    """Return the mean over a text's windows of what `predict` computes for each."""
     with torch.inference_mode():
         scores = classifier.decoder(torch.from_numpy(np.stack(vectors)))
         shares = torch.softmax(scores, dim=-1).mean(dim=0).tolist()
@@ -129,5 +129,5 @@ def _decode(classifier: TextClassifier, vectors: list[npt.NDArray[np.float32]]) 
 
 
 def class_names(classifier: TextClassifier) -> list[str]:
-    """The model's classes in lower case, in the decoder's order."""
+    """Return the model's classes in lower case, in the decoder's order."""
     return [name.lower() for name in classifier.label_dictionary.get_items()]

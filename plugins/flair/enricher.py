@@ -36,7 +36,7 @@ class FlairEnricher(Enricher[FlairOptions]):
             self._model, self._version = file.name, file.sha256[:_VERSION]
 
     def enrich(self, signals: Sequence[Signal]) -> list[tuple[Label, ...]]:
-        """One `sentiment` label, or none, a signal."""
+        """Give each signal one `sentiment` label, or none."""
         self.load()
         return [self._label(signal) for signal in signals]
 

@@ -11,5 +11,5 @@ from plugins.flair.enricher import FlairEnricher
 
 @hookimpl
 def register_enrichers() -> Iterable[type[Enricher[Any]]]:
-    """The sentiment enricher."""
+    """Return the sentiment enricher."""
     return (FlairEnricher,)

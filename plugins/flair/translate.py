@@ -1,4 +1,4 @@
-"""A signal as the model reads it, where a long text is cut, and probabilities as a label. Pure."""
+"""A signal as the model reads it, the cuts in a long text, and probabilities as a label. Pure."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _MASKS = frozenset(("@user", "http"))
 
 
 def text_of(signal: Signal, *, mask: bool = True) -> str:
-    """The text (the title where there is none) as in training: names are `@user`, links `http`, white space is collapsed.
+    """Return the text (else the title) as in training: names are `@user`, links `http`, white space is collapsed.
 
-    "" where nothing is left that somebody said.
+    "" if nothing is left that a person said.
     """
     text = signal.text if signal.text.strip() else signal.title or ""
     text = text.encode("utf-8", "replace").decode()  # a lone surrogate ends the tokenizer
@@ -34,13 +34,13 @@ def text_of(signal: Signal, *, mask: bool = True) -> str:
 
 
 def is_familiar(text: str) -> bool:
-    """Whether most letters are Latin, Arabic or Devanagari: the scripts of the embedded model's languages."""
+    """Return True if most letters are Latin, Arabic or Devanagari: the scripts of the embedded model's languages."""
     letters = sum(map(str.isalpha, text))
     return letters == 0 or 2 * len(_FAMILIAR.findall(text)) >= letters
 
 
 def cut(words: Sequence[int | None], room: int) -> list[slice]:
-    """Windows of like size over pieces, `words` being each piece's word: cut between words unless one word is too long."""
+    """Cut pieces into windows of like size, `words` being each piece's word: between words unless one word is too long."""
     total = len(words)
     if total <= room:
         return [slice(0, total)]
@@ -55,7 +55,7 @@ def cut(words: Sequence[int | None], room: int) -> list[slice]:
 
 
 def _end_of(ends: Sequence[int], start: int, *, size: float, room: int) -> int:
-    """The first word's end that fills the window, else the last one that fits, else the room's end."""
+    """Return the first word's end that fills the window, else the last one that fits, else the room's end."""
     wanted = ends[min(bisect_left(ends, start + size), len(ends) - 1)]
     if wanted - start <= room:
         return wanted
@@ -64,7 +64,7 @@ def _end_of(ends: Sequence[int], start: int, *, size: float, room: int) -> int:
 
 
 def to_label(probabilities: Mapping[str, float], model: str, version: str) -> Label:
-    """The most probable class; score is P(positive) - P(negative), confidence the class's probability."""
+    """Return the most probable class; score is P(positive) - P(negative), confidence the class's probability."""
     value = max(CLASSES, key=lambda name: probabilities.get(name, 0.0))
     score = probabilities.get("positive", 0.0) - probabilities.get("negative", 0.0)
     confidence = min(1.0, probabilities[value])

@@ -25,9 +25,9 @@ Rank = Callable[[str], list[tuple[str, float]]]
 
 
 def load_rank(languages: Iterable[str]) -> Rank:
-    """py3langid's `rank` over the languages and their rivals: every language with its probability, best first.
+    """Return py3langid's `rank` over the languages and their rivals: every language with its probability, best first.
 
-    Costs about a second and 60 MB. Raises Rejected where py3langid does not know a configured language.
+    Costs about a second and 60 MB. Raises Rejected if py3langid does not know a configured language.
     """
     from py3langid.langid import MODEL_FILE, LanguageIdentifier  # noqa: PLC0415  numpy stays out of the web process
 
@@ -41,7 +41,7 @@ def load_rank(languages: Iterable[str]) -> Rank:
 
 
 def choose(ranking: list[tuple[str, float]], languages: Iterable[str]) -> tuple[str, float] | None:
-    """The best configured language with its probability among the configured, None where another one is clearly it."""
+    """Return the best configured language with its probability among the configured, None if another one is clearly it."""
     wanted = set(languages)
     best, votes = ranking[0]
     if best not in wanted and votes > FOREIGN:
@@ -52,5 +52,5 @@ def choose(ranking: list[tuple[str, float]], languages: Iterable[str]) -> tuple[
 
 
 def py3langid_version() -> str:
-    """The installed version."""
+    """Return the installed version."""
     return version("py3langid")

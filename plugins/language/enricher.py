@@ -28,7 +28,7 @@ class LanguageEnricher(Enricher[LanguageOptions]):
             self._version = py3langid_version()
 
     def enrich(self, signals: Sequence[Signal]) -> list[tuple[Label, ...]]:
-        """One `language` label, or none, a signal."""
+        """Give each signal one `language` label, or none."""
         self.load()
         return [self._label(signal) for signal in signals]
 

@@ -11,5 +11,5 @@ from plugins.language.enricher import LanguageEnricher
 
 @hookimpl
 def register_enrichers() -> Iterable[type[Enricher[Any]]]:
-    """The language enricher."""
+    """Return the language enricher."""
     return (LanguageEnricher,)

@@ -27,7 +27,7 @@ _LONGEST = 1000
 
 
 def network_language(signal: Signal) -> str | None:
-    """The ISO 639-1 code of the network's own field, None where it is absent or says nothing (`und`, `qme`, `zxx`)."""
+    """Return the ISO 639-1 code of the network's own field, None if it is absent or says nothing (`und`, `qme`, `zxx`)."""
     if not signal.lang:
         return None
     primary = re.split("[-_]", signal.lang.strip().lower(), maxsplit=1)[0]
@@ -36,11 +36,11 @@ def network_language(signal: Signal) -> str | None:
 
 
 def words_of(signal: Signal) -> str:
-    """The words of a signal's text (its title where it has no text), at most 1,000 characters: more tells no more."""
+    """Return the words of a signal's text (else of its title), at most 1,000 characters: more tells no more."""
     text = signal.text if signal.text.strip() else signal.title or ""
     return " ".join(_NO_WORDS.sub(" ", text[: 2 * _LONGEST]).split())[:_LONGEST]
 
 
 def letters_in(text: str) -> int:
-    """The size of the text's letters in UTF-8 bytes."""
+    """Return the size of the text's letters in UTF-8 bytes."""
     return len("".join(filter(str.isalpha, text)).encode("utf-8", "replace"))

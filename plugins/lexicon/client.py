@@ -25,7 +25,7 @@ class Analyzer(SentimentIntensityAnalyzer):  # type: ignore[misc]  # the library
     idioms = True
 
     def compound(self, text: str) -> float:
-        """The compound score in [-1, 1]."""
+        """Return the compound score in [-1, 1]."""
         spoken = _BEYOND_ASCII.sub(self._say, text).strip()
         lowered = spoken.lower()
         self.negations = _NEGATIONS.search(lowered) is not None
@@ -37,7 +37,7 @@ class Analyzer(SentimentIntensityAnalyzer):  # type: ignore[misc]  # the library
         return float(self.score_valence(valences, spoken)["compound"])
 
     def _say(self, found: re.Match[str]) -> str:
-        """An emoji in words, set off from what stands before it; another character as it is."""
+        """Put an emoji in words, set off from what stands before it; leave another character as it is."""
         words = self.emojis.get(found[0])
         if words is None:
             return found[0]
@@ -67,16 +67,16 @@ def _any_of(words: Iterable[str]) -> str:
     return r"(?<!\w)(?:" + "|".join(sorted(map(re.escape, set(words)), key=len, reverse=True)) + r")(?!\w)"
 
 
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")  # where its emoji are
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")  # its emoji are among these
 _NEGATIONS = re.compile(_any_of(_NEGATING) + "|n't")
 _IDIOMS = re.compile(_any_of(_IDIOMATIC))
 
 
 def load_score() -> Score:
-    """A function from text to compound score in [-1, 1]; reads the word lists (15 ms)."""
+    """Return a function from text to compound score in [-1, 1]; reads the word lists (15 ms)."""
     return Analyzer().compound
 
 
 def vader_version() -> str:
-    """The installed version of vaderSentiment."""
+    """Return the installed version of vaderSentiment."""
     return version("vaderSentiment")

@@ -31,7 +31,7 @@ class LexiconEnricher(Enricher[LexiconOptions]):
             self._version = vader_version()
 
     def enrich(self, signals: Sequence[Signal]) -> list[tuple[Label, ...]]:
-        """One `sentiment` label, or none, a signal."""
+        """Give each signal one `sentiment` label, or none."""
         self.load()
         return [self._label(signal) for signal in signals]
 

@@ -11,5 +11,5 @@ from plugins.lexicon.enricher import LexiconEnricher
 
 @hookimpl
 def register_enrichers() -> Iterable[type[Enricher[Any]]]:
-    """The lexicon enricher."""
+    """Return the lexicon enricher."""
     return (LexiconEnricher,)
