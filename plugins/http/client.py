@@ -70,7 +70,7 @@ class Endpoint:
         return StreamPage(kept, self._onward(answer.doc, items, at) if paging else None, last=last)
 
     def _items(self, answer: ApiAnswer) -> list[bytes]:
-        """The items of an answer. Raises Unavailable if it has none where the file says: that is not "nothing new"."""
+        """Return the items of an answer. Raises Unavailable if the file's path leads to none: that is not "nothing new"."""
         rules = self._file.items
         found, above = items_in(answer.content, rules.at), rules.at.rpartition(".")[0]
         if found is not None:
@@ -88,7 +88,7 @@ class Endpoint:
         return StreamItem(payload, place, doc.id(items.id), doc.id(items.revision) if items.revision else "")
 
     def gone(self, ids: Sequence[str]) -> Iterator[str]:
-        """Of these items' ids, those that are gone; what cannot be told is left out."""
+        """Yield, of these items' ids, those that are gone; what cannot be told is left out."""
         recheck = self._file.recheck
         if recheck is None:
             return

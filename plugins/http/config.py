@@ -120,7 +120,7 @@ def _broken_spans(file: SourceFile) -> Iterator[str]:
 
 
 def _paths(file: SourceFile) -> Iterator[tuple[str, str]]:
-    """Each path of the tables with its place."""
+    """Yield each path of the tables with its place."""
     named: dict[str, str] = {
         "items.at": file.items.at,
         "items.id": file.items.id,
@@ -134,7 +134,10 @@ def _paths(file: SourceFile) -> Iterator[tuple[str, str]]:
 
 
 def _wrong_hosts(file: SourceFile) -> Iterator[str]:
-    """Scheme and host are literal, or one option of type host: what a connection reaches can be told beforehand."""
+    """Yield addresses without a literal scheme and a host that is literal or one option of type host.
+
+    So what a connection reaches can be told beforehand.
+    """
     for place, url in _urls(file):
         scheme, _, rest = url.partition("://")
         host = re.split(r"[/?#]", rest, maxsplit=1)[0]
@@ -152,7 +155,7 @@ def _urls(file: SourceFile) -> Iterator[tuple[str, str]]:
 
 
 def _wrong_holes(file: SourceFile) -> Iterator[str]:
-    """Holes that nothing fills, and secrets anywhere but in `auth`."""
+    """Yield holes that nothing fills, and secrets anywhere but in `auth`."""
     plain = {name for name, one in file.options.items() if one.type != "secret"}
     secret = set(file.options) - plain
     request = file.request

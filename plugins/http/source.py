@@ -99,11 +99,11 @@ class HttpSource(StreamsSource[HttpOptions]):
         return doc.id(items.id), doc.id(items.revision) if items.revision else ""
 
     def translate(self, raw: RawItem) -> Translated:
-        """One item by the file's field rules."""
+        """Translate one item by the file's field rules."""
         return translate(raw, self.options.fields, self.options.values, network=self.network)
 
     def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
-        """Those that the API names gone, or leaves out of a batch."""
+        """Return those that the API names gone, or leaves out of a batch."""
         file = self.options.spec
         rule, path, values = file.fields.get("native_id"), file.items.id, self.options.values
         named = {id_: one for one in signals if (id_ := id_in(one.native_id, rule, path, values))}

@@ -123,7 +123,7 @@ def hubspot_way(options: HubSpotOptions, http: Http) -> Send:
 
 
 def next_midnight(now: datetime, zone: str | None) -> datetime:
-    """Return the account's next midnight as UTC (UTC's own where the zone is unknown): daily limits start again then."""
+    """Return the account's next midnight as UTC (UTC's own if the zone is unknown): daily limits start again then."""
     try:
         place = ZoneInfo(zone or "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):

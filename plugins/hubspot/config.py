@@ -52,7 +52,7 @@ class HubSpotOptions(Options):
     timeout: float = Field(30.0, gt=0, le=120, description="Seconds for one call")
 
     def type_of(self, object_: str) -> str:
-        """How the account calls an object."""
+        """Return how the account calls an object."""
         return self.object_types.get(object_, object_)
 
     @property

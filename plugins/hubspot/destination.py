@@ -50,7 +50,7 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         self._held: tuple[Http, Send] | None = None
 
     def usage(self, headers: Mapping[str, str]) -> Usage | None:
-        """Return the window of ten seconds, or the day's where more of it is used."""
+        """Return the window of ten seconds, or the day's if more of that is used."""
         return tighter(headers)
 
     def egress(self) -> tuple[str, ...]:
@@ -58,18 +58,18 @@ class HubSpotDestination(Destination[HubSpotOptions]):
         return (urlsplit(self.options.base_url).hostname or "",)
 
     def calls_of(self, object_: str, operation: str, count: int) -> int:
-        """100 records a call, and one call for the associations of each delivery."""
+        """Count 100 records a call, and one call for the associations of each delivery."""
         joins = self.options.associate and operation == "upsert" and object_ != self.options.author_object
         joined = -(-count // self.batch_size) if joins else 0
         return -(-count // BATCH) + joined
 
     def check(self, ctx: Context) -> str:
-        """Which account the token opens."""
+        """Say which account the token opens."""
         account = ask_account(self._client(ctx))
         return f"account {account.get('portalId')} ({account.get('accountType')}, {account.get('timeZone')})"
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
-        """Contacts, companies, and the custom objects that exist in the account."""
+        """Return contacts, companies, and the custom objects that exist in the account."""
         client, found = self._client(ctx), {}
         for name in dict.fromkeys((*OBJECTS, *self.options.object_types)):
             try:
@@ -105,11 +105,11 @@ class HubSpotDestination(Destination[HubSpotOptions]):
     # ------------------------------------------------------------------------------------------------------- inbound
 
     def whoami(self, ctx: Context) -> str:
-        """Our app's id, which events name as the source of what it changed."""
+        """Return our app's id, which events name as the source of what it changed."""
         return self.options.app_id or ""
 
     def verify(self, request: Request) -> bool:
-        """Signature v3 with the app's secret."""
+        """Check signature v3 with the app's secret."""
         secret = self.options.client_secret
         return secret is not None and inbound.is_genuine(request, secret.get_secret_value())
 
@@ -125,7 +125,7 @@ class HubSpotDestination(Destination[HubSpotOptions]):
 
 
 def tighter(headers: Mapping[str, str]) -> Usage | None:
-    """Return what the `X-HubSpot-RateLimit-*` headers tell: the rolling window, or the day where more of it is used."""
+    """Return what the `X-HubSpot-RateLimit-*` headers tell: the rolling window, or the day if more of that is used."""
     told = {
         name: headers.get(f"x-hubspot-ratelimit-{name}") for name in ("max", "remaining", "daily", "daily-remaining")
     }

@@ -16,7 +16,7 @@ CONTENT: Mapping[str, Mapping[str, str]] = {
 
 
 def blanks(object_: str, ids: Iterable[str]) -> dict[str, Any]:
-    """Return the body of a batch update that empties records; without inputs where the object is not one of ours."""
+    """Return the body of a batch update that empties records; without inputs if the object is not one of ours."""
     fields = CONTENT.get(object_)
     return {
         "inputs": [{"id": id_, "properties": dict(fields), "objectWriteTraceId": id_} for id_ in ids] if fields else []

@@ -56,7 +56,7 @@ class HubSpotRecords:
         return found
 
     def archive(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
-        """Empty records and move them to the recycling bin (204 also where they are there already)."""
+        """Empty records and move them to the recycling bin (204 also if they are there already)."""
         if self._object in PEOPLES:
             error = Rejected("this record belongs to the people who work with it: delete it in HubSpot", code="contact")
             return [Outcome.failed(item, error) for item in deliveries]
@@ -90,7 +90,7 @@ class HubSpotRecords:
         )
 
     def _put(self, rows: Sequence[RecordRow]) -> Mapping[str, Result]:
-        """One call: by id where that is known, else by key."""
+        """Make one call: by id if that is known, else by key."""
         answer = self._post("batch/update" if rows[0].id else "batch/upsert", translate.inputs_of(rows))
         if not answer:
             raise Uncertain("HubSpot answered without readable JSON")
@@ -122,7 +122,7 @@ class HubSpotRecords:
         return found
 
     def _winner(self, row: RecordRow) -> str | None:
-        """Where a record went: HubSpot forwards the ids of merged contacts, else a search knows them; None: deleted."""
+        """Find where a record went: HubSpot forwards the ids of merged contacts, else a search knows them; None: deleted."""
         path = self._client.path("objects", self._type, row.id or "")
         answer = self._client.get(path, also=(404,))
         if answer.status == 200:
@@ -158,7 +158,7 @@ class HubSpotRecords:
         return failed
 
     def _link(self, type_: str, links: Sequence[tuple[RecordRow, str, str]]) -> Results:
-        """One batch call; a record without its association is not delivered."""
+        """Make one batch call; a record without its association is not delivered."""
         path = self._client.path("associations", self._type, type_, "batch/associate/default")
         inputs = [{"from": {"id": id_}, "to": {"id": parent}} for _, id_, parent in links]
         try:
@@ -188,7 +188,7 @@ class HubSpotRecords:
 
 
 def ref_of(id_: str, site: str | None) -> RemoteRef:
-    """Return a record's reference, with its page where the site is known."""
+    """Return a record's reference, with its page if the site is known."""
     return RemoteRef(id_, f"{site}/{id_}" if site else None)
 
 

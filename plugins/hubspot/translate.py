@@ -30,7 +30,7 @@ _TYPES = {"string": "string", "number": "number", "bool": "boolean", "date": "da
 
 
 def rows_and_refusals(batch: Iterable[Delivery]) -> tuple[list[RecordRow], dict[int, ConnectorError]]:
-    """One row a key, its fields as HubSpot takes them, and the errors of deliveries that cannot be written.
+    """Return one row a key, its fields as HubSpot takes them, and the errors of deliveries that cannot be written.
 
     HubSpot refuses a whole batch in which one key stands twice.
     """
@@ -123,7 +123,7 @@ def results_of(body: Doc, rows: Sequence[RecordRow]) -> dict[str, Result]:
 
 
 def _names(rows: Sequence[RecordRow]) -> dict[str, str]:
-    """Traces by what an answer may call a row."""
+    """Return traces by what an answer may call a row."""
     return {row.trace: row.trace for row in rows} | {row.key: row.trace for row in rows if not row.id}
 
 

@@ -239,14 +239,17 @@ class Instance:
         return error
 
     def _reset(self, answer: HttpResponse) -> float | None:
-        """Seconds until `X-RateLimit-Reset`: an ISO time at Mastodon, seconds since 1970 at GoToSocial; by the server's clock."""
+        """Return seconds until `X-RateLimit-Reset`, by the server's clock.
+
+        It is an ISO time at Mastodon, seconds since 1970 at GoToSocial.
+        """
         at = parse_time(answer.headers.get("x-ratelimit-reset", ""))
         server = parse_time(answer.headers.get("date", "")) or self._ctx.now()
         return None if at is None else max(1.0, (at - server).total_seconds())
 
 
 def _read(_: Any) -> Refusal:
-    """Mastodon has no codes: an error is its status."""
+    """Return an empty refusal: Mastodon has no codes, an error is its status."""
     return Refusal()
 
 

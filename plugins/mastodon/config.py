@@ -15,7 +15,7 @@ VISIBILITIES = ("public", "unlisted", "private", "direct")
 
 
 def _instance(url: str) -> str:
-    """Return the address without a path; raise ValueError where it is none."""
+    """Return the address without a path. Raises ValueError if it is none."""
     url = url.strip().rstrip("/")
     parts = urlsplit(url if "://" in url else f"https://{url}")
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
@@ -24,7 +24,7 @@ def _instance(url: str) -> str:
 
 
 def _hashtag(name: str) -> str:
-    """Return the tag without `#`; raise ValueError where it is no hashtag."""
+    """Return the tag without `#`. Raises ValueError if it is no hashtag."""
     name = name.strip().removeprefix("#")
     if not re.fullmatch(r"[\w·\u200c]+", name):
         raise ValueError("a hashtag holds letters, digits and _ only")

@@ -15,7 +15,7 @@ _OPEN = frozenset(("public", "unlisted"))
 
 
 def find_gone(ctx: Context, options: MastodonOptions, signals: Sequence[Signal]) -> list[Tombstone]:
-    """Tombstones of those that are gone. The API knows posts of other servers by ids that their signals do not hold."""
+    """Return tombstones of those that are gone. The API knows posts of other servers by ids that their signals do not hold."""
     own = {signal.key: found for signal in signals if (found := local_id(signal.native_id, options.instance))}
     gone = set(_gone_here(Instance(ctx, options), own))
     if options.recheck_origins:
@@ -33,7 +33,7 @@ def _gone_here(instance: Instance, own: dict[str, tuple[str, str]]) -> Iterable[
 
 
 def _there(instance: Instance, ids: list[str]) -> frozenset[str]:
-    """Those that one call shows; none where the server knows no such call (Mastodon before 4.3)."""
+    """Return those that one call shows; none if the server knows no such call (Mastodon before 4.3)."""
     try:
         return frozenset(str(status.get("id")) for status in instance.statuses(ids))
     except Rejected:

@@ -42,7 +42,7 @@ def compose(reply: Reply) -> str:
 
 
 def local_id(native_id: str, instance: str) -> tuple[str, str] | None:
-    """`(account, id)` that a post of this instance bears in its address, None for posts of others and unknown forms."""
+    """Return `(account, id)` that a post of this instance bears in its address, None for others' posts and unknown forms."""
     found = _LOCAL_ID.fullmatch(native_id.removeprefix(instance)) if native_id.startswith(f"{instance}/") else None
     return (found[1], found[2]) if found else None
 
@@ -73,7 +73,7 @@ def narrowest(*visibilities: str) -> str:
 
 
 def _handle_of(reply: Reply) -> str:
-    """`user@host` of who wrote the post, "" if it is not known."""
+    """Return `user@host` of who wrote the post, "" if it is not known."""
     if reply.author is not None and reply.author.handle:
         return reply.author.handle
     try:
@@ -124,7 +124,7 @@ class Answers:
             raise
 
     def _parents(self, reply: Reply) -> frozenset[str]:
-        """Return what an answer of ours may name as its parent; where the post is gone, servers may name none any more."""
+        """Return what an answer of ours may name as its parent; once the post is gone, servers may name none any more."""
         try:
             return frozenset((str(self._parent(reply)["id"]),))
         except Rejected:
@@ -147,7 +147,7 @@ class Answers:
         return most or _UNLIMITED
 
     def _own_posts(self) -> Iterator[list[OwnPost]]:
-        """Our statuses, newest first, page by page."""
+        """Yield our statuses, newest first, page by page."""
         last: str | None = None
         while True:
             page = self._instance.own_statuses(max_id=last)

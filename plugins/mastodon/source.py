@@ -70,11 +70,11 @@ class MastodonSource(StreamsSource[MastodonOptions]):
         return (instance, "*") if self.options.recheck_origins else (instance,)
 
     def usage(self, headers: Mapping[str, str]) -> Usage | None:
-        """By `X-RateLimit-Limit`, `-Remaining` and `-Reset`."""
+        """Read `X-RateLimit-Limit`, `-Remaining` and `-Reset`."""
         return window_usage(headers, "x-ratelimit-")
 
     def check(self, ctx: Context) -> str:
-        """Who the token belongs to, or the instance's name where there is none."""
+        """Say who the token belongs to, or the instance's name if there is no token."""
         instance, host = Instance(ctx, self.options), urlsplit(self.options.instance).netloc
         return f"@{instance.account()} at {host}" if self.options.token else f"{instance.title()} at {host}"
 
@@ -86,7 +86,7 @@ class MastodonSource(StreamsSource[MastodonOptions]):
             yield Stream(name, partial(_fetch, instance, name), order, most_pages=MAX_PAGES, realm=realm)
 
     def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
-        """Each stream's new items; before mentions come those of our posts that they answer.
+        """Yield each stream's new items; before mentions come those of our posts that they answer.
 
         No stream shows our answers, and without them an author's next word would stand in no conversation: the API names a
         parent by its local id only.
@@ -114,7 +114,7 @@ class MastodonSource(StreamsSource[MastodonOptions]):
         return compose(reply)
 
     def measure(self, text: str) -> int:
-        """Characters as Mastodon counts them."""
+        """Count characters as Mastodon counts them."""
         return LENGTH.of(text)
 
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
@@ -123,7 +123,7 @@ class MastodonSource(StreamsSource[MastodonOptions]):
         return Answers(ctx, self.options).post(reply)
 
     def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
-        """Our own post with these words in answer to that status."""
+        """Find our own post with these words in answer to that status."""
         self._check_token()
         return Answers(ctx, self.options).find(reply)
 
@@ -157,7 +157,7 @@ class _Told(msgspec.Struct):
 
 
 def _answered(instance: Instance, notifications: Sequence[bytes]) -> list[bytes]:
-    """Our own posts that these notifications answer."""
+    """Return our own posts that these notifications answer."""
     asked = [one for item in notifications if (one := _read_asked(item)) and one.in_reply_to_id is not None]
     ids = dict.fromkeys(str(one.in_reply_to_id) for one in asked if _is_by(one, instance))
     return [found for id_ in ids if (found := instance.raw_status(id_)) is not None]

@@ -53,7 +53,7 @@ _TALKING = frozenset(("mention", "status", "update", "poll", "quote", "quoted_up
 def translate(raw: RawItem, own_account: str | None = None) -> Translated | Ignored:
     """Return what a payload says: one signal and its author, a tombstone, or nothing.
 
-    Raises TranslationError where the payload has not the form of the API.
+    Raises TranslationError if the payload has not the form of the API.
     """
     entity = Doc.read(raw.payload, "the item")
     shape = _shape(entity)
@@ -69,7 +69,7 @@ def translate(raw: RawItem, own_account: str | None = None) -> Translated | Igno
 
 
 def identify(payload: bytes) -> tuple[str, str]:
-    """`(external_id, revision)`: the entity's form and local id, and the time of the status's last edit."""
+    """Return `(external_id, revision)`: the entity's form and local id, and the time of the status's last edit."""
     entity = Doc.read(payload, "the item")
     shape = _shape(entity)
     if shape == "deleted":
@@ -92,7 +92,7 @@ def _shape(entity: Doc) -> Literal["deleted", "notification", "conversation", "s
 
 
 def _tombstone(entity: Doc, observed_at: datetime) -> Translated:
-    """ActivityStreams' Tombstone, which an instance answers under the `uri` of a deleted post, or a marked status."""
+    """Translate ActivityStreams' Tombstone, which an instance answers under a deleted post's `uri`, or a marked status."""
     uri = entity.need("id" if entity.get("type") == "Tombstone" else "uri")
     at = entity.time("deleted") if isinstance(entity.get("deleted"), str) else None
     return Translated(tombstones=(Tombstone(signal_key(NETWORK, uri), "user_deleted", at or observed_at),))
@@ -190,7 +190,7 @@ def _quoted(status: Doc) -> str | None:
 
 
 def _can_reply(status: Doc) -> CanReply:
-    """GoToSocial's interaction policy may narrow it; a boost is no post that could be answered."""
+    """Return what GoToSocial's interaction policy leaves of it; a boost is no post that could be answered."""
     if _is_boost(status):
         return "unknown"
     rule = status.doc("interaction_policy.can_reply")
@@ -201,7 +201,7 @@ def _can_reply(status: Doc) -> CanReply:
 
 
 def _media(status: Doc) -> Iterator[Media]:
-    """Attachments; the preview card is left out, for it appears only seconds after the post and would look like an edit."""
+    """Yield attachments; the preview card is left out: it appears only seconds after the post and would look like an edit."""
     for entry in status.docs("media_attachments"):
         if url := entry.web("url", "remote_url", "preview_url"):
             yield Media(_MEDIA.get(str(entry.get("type")), "file"), url, entry.text("description"))
@@ -227,7 +227,7 @@ def _author(account: Doc) -> Author:
 
 
 def _handle(account: Doc) -> str | None:
-    """`user@domain`; the API leaves the domain out for accounts of the instance that was asked."""
+    """Return `user@domain`; the API leaves the domain out for accounts of the instance that was asked."""
     acct = account.text("acct")
     if acct is None or "@" in acct:
         return acct

@@ -31,26 +31,26 @@ class HubSpotSandbox(People):
         super().__init__(options)
 
     def contract(self) -> Contract | None:
-        """The document of HubSpot's own SDK; dated paths are held to it as the v3 paths that they continue."""
+        """Read the document of HubSpot's own SDK; dated paths are held to it as the v3 paths that they continue."""
         file = self.options.contracts / "hubspot" / "hubspot.openapi.json" if self.options.contracts else None
         return Contract.read(file, Terms(answers=True, rewrite=_undated)) if file else None
 
     def seed(self) -> None:
-        """Contacts with the hub's properties, and the two custom objects."""
+        """Make contacts with the hub's properties, and the two custom objects."""
         for object_, known in _SCHEMA["objects"].items():
             self._make_object(object_, known["objectTypeId"])
             for name, kind in known["properties"].items():
                 self._make_property(object_, _property(name, kind))
 
     def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
-        """A record's name."""
+        """Return a record's name."""
         held = record.get("properties", {})
         return str(held.get("name") or held.get("firstname") or held.get("email") or "")
 
     # --------------------------------------------------------------------------------------------------- refusals
 
     def authenticate(self, call: Call) -> Answer | None:
-        """The token, then the rolling limit."""
+        """Check the token, then the rolling limit."""
         if (refusal := super().authenticate(call)) is not None:
             return refusal
         limit, now = int(self.options.extra.get("calls_per_10s", 0)), self.now()
@@ -62,25 +62,25 @@ class HubSpotSandbox(People):
         return None
 
     def unauthorised(self, call: Call) -> Answer:
-        """HubSpot's 401."""
+        """Answer with HubSpot's 401."""
         message = "Authentication credentials not found. This API supports OAuth 2.0 authentication."
         return error(401, "INVALID_AUTHENTICATION", message)
 
     def limited(self, call: Call, seconds: float) -> Answer:
-        """HubSpot's 429 of the rolling limit."""
+        """Answer with HubSpot's 429 of the rolling limit."""
         answer = error(429, "RATE_LIMITS", "You have reached your ten_secondly_rolling limit.")
         return Answer(429, {**answer.body, "errorType": "RATE_LIMIT", "policyName": "TEN_SECONDLY_ROLLING"})
 
     def unknown(self, call: Call) -> Answer:
-        """HubSpot's 404."""
+        """Answer with HubSpot's 404."""
         return error(404, "OBJECT_NOT_FOUND", "resource not found")
 
     def malformed(self, call: Call, problems: Sequence[str]) -> Answer | None:
-        """HubSpot's 400 for a body of the wrong form."""
+        """Answer with HubSpot's 400 for a body of the wrong form."""
         return error(400, "VALIDATION_ERROR", f"Invalid input JSON: {problems[0]}")
 
     def broken(self, call: Call, message: str) -> Answer:
-        """HubSpot's 500."""
+        """Answer with HubSpot's 500."""
         return error(500, "INTERNAL_ERROR", message)
 
     # ---------------------------------------------------------------------------------------------------- records
@@ -88,7 +88,7 @@ class HubSpotSandbox(People):
     @route("POST", "/crm/v3/objects/{type}/batch/upsert", object="{type}")
     @route("POST", "/crm/objects/{version}/{type}/batch/upsert", object="{type}")
     def upsert(self, call: Call) -> Answer:
-        """Records by a unique property; a multi-status where each input has a trace id, else all or nothing."""
+        """Upsert records by a unique property; a multi-status if each input has a trace id, else all or nothing."""
         object_ = self.object_of(call)
         inputs = _inputs(call, 100)
         _refuse_repeats(inputs)
@@ -107,7 +107,7 @@ class HubSpotSandbox(People):
         return batch(self.now().isoformat(), results[::-1], errors)
 
     def _trouble(self, call: Call, object_: str, inputs: Sequence[Mapping[str, Any]], index: int) -> str:
-        """Why an input cannot be written, "" where it can."""
+        """Say why an input cannot be written, "" if it can."""
         item = inputs[index]
         if call.fails(index, len(inputs)):
             return invalid("hs_object_id", "REFUSED", "refused by the sandbox's fault")
@@ -149,7 +149,7 @@ class HubSpotSandbox(People):
     @route("POST", "/crm/v3/objects/{type}/batch/update", object="{type}")
     @route("POST", "/crm/objects/{version}/{type}/batch/update", object="{type}")
     def update(self, call: Call) -> Answer:
-        """Records by id; what is gone, merged ones too, is an error of a 207."""
+        """Update records by id; what is gone, merged ones too, is an error of a 207."""
         object_, inputs = self.object_of(call), _inputs(call, 100)
         _refuse_repeats(inputs)
         results, errors, missing = [], [], []
@@ -175,7 +175,7 @@ class HubSpotSandbox(People):
     def _tell_written(
         self, object_: str, id_: str, old: Mapping[str, Any] | None, properties: Mapping[str, str]
     ) -> None:
-        """What an app changes of people's records is told too, with the app as its source."""
+        """Tell of what an app changes in people's records too, with the app as its source."""
         if object_ not in {"contacts", "companies"}:
             return
         before = (old or {}).get("properties", {})
@@ -187,7 +187,7 @@ class HubSpotSandbox(People):
     @route("POST", "/crm/v3/objects/{type}/batch/read", object="{type}", write=False)
     @route("POST", "/crm/objects/{version}/{type}/batch/read", object="{type}", write=False)
     def read(self, call: Call) -> Answer:
-        """Records by id or by a unique property; what does not exist is an error of a 207."""
+        """Read records by id or by a unique property; what does not exist is an error of a 207."""
         object_, wanted = self.object_of(call), call.json()
         results, missing = [], []
         for item in _inputs(call, 100):
@@ -203,7 +203,7 @@ class HubSpotSandbox(People):
     @route("POST", "/crm/v3/objects/{type}/batch/archive", object="{type}")
     @route("POST", "/crm/objects/{version}/{type}/batch/archive", object="{type}")
     def archive(self, call: Call) -> Answer:
-        """Records to the recycling bin, which this look-alike keeps for what people delete only."""
+        """Move records to the recycling bin, which this look-alike keeps for what people delete only."""
         object_ = self.object_of(call)
         for item in _inputs(call, 100):
             if self.store.remove(object_, item["id"]):
@@ -213,7 +213,7 @@ class HubSpotSandbox(People):
     @route("POST", "/crm/v3/objects/{type}", object="{type}")
     @route("POST", "/crm/objects/{version}/{type}", object="{type}")
     def create(self, call: Call) -> Answer:
-        """One new record."""
+        """Create one new record."""
         object_, properties = self.object_of(call), call.json()["properties"]
         if trouble := next(self._bad_values(object_, properties), ""):
             raise Refused(error(400, "VALIDATION_ERROR", trouble))
@@ -225,7 +225,7 @@ class HubSpotSandbox(People):
     @route("GET", "/crm/v3/objects/{type}/{id}", object="{type}")
     @route("GET", "/crm/objects/{version}/{type}/{id}", object="{type}")
     def get_record(self, call: Call) -> Answer:
-        """One record by id or by `idProperty`; with `archived` one in the recycling bin."""
+        """Return one record by id or by `idProperty`; with `archived` one in the recycling bin."""
         object_, id_ = self.object_of(call), call.args["id"]
         if call.param("archived") == "true":
             held = self.store.get("_archived", f"{object_}:{id_}")
@@ -238,7 +238,7 @@ class HubSpotSandbox(People):
     @route("PATCH", "/crm/v3/objects/{type}/{id}", object="{type}")
     @route("PATCH", "/crm/objects/{version}/{type}/{id}", object="{type}")
     def patch_record(self, call: Call) -> Answer:
-        """A change of one record: also what a person does by hand."""
+        """Change one record: also what a person does by hand."""
         object_, properties = self.object_of(call), call.json()["properties"]
         if trouble := next(self._bad_values(object_, properties), ""):
             raise Refused(error(400, "VALIDATION_ERROR", trouble))
@@ -253,7 +253,7 @@ class HubSpotSandbox(People):
     @route("POST", "/crm/v3/objects/{type}/search", object="{type}", write=False)
     @route("POST", "/crm/objects/{version}/{type}/search", object="{type}", write=False)
     def search(self, call: Call) -> Answer:
-        """Equality filters and free text over an index that lags behind the records."""
+        """Search by equality filters and free text over an index that lags behind the records."""
         wanted, seen = call.json(), self.now() - timedelta(seconds=float(self.options.extra.get("search_lag_s", 10)))
         found = [
             {"id": id_, **record}
@@ -267,7 +267,7 @@ class HubSpotSandbox(People):
     @route("POST", "/crm/v4/associations/{from}/{to}/batch/associate/default", object="association")
     @route("POST", "/crm/associations/{version}/{from}/{to}/batch/associate/default", object="association")
     def associate(self, call: Call) -> Answer:
-        """Default associations; making one again changes nothing."""
+        """Make default associations; making one again changes nothing."""
         from_, to = self.object_of(call, "from"), self.object_of(call, "to")
         results, errors = [], []
         for item in _inputs(call, 2000):
@@ -289,7 +289,7 @@ class HubSpotSandbox(People):
 
     @route("GET", "/crm/v4/objects/{type}/{id}/associations/{to}", object="association")
     def associations(self, call: Call) -> Answer:
-        """What a record is associated with."""
+        """Return what a record is associated with."""
         from_, to = self.object_of(call), self.object_of(call, "to")
         links = [link for _, link in self.store.all("_associations") if link["from"] == [from_, call.args["id"]]]
         label = {"category": "USER_DEFINED", "typeId": 1}
@@ -299,14 +299,14 @@ class HubSpotSandbox(People):
     @route("GET", "/crm/v3/properties/{type}", object="property")
     @route("GET", "/crm/properties/{version}/{type}", object="property")
     def properties(self, call: Call) -> Answer:
-        """An object's properties."""
+        """Return an object's properties."""
         object_ = self.object_of(call)
         return Answer(200, {"results": self._properties(object_)})
 
     @route("POST", "/crm/v3/properties/{type}", object="property")
     @route("POST", "/crm/properties/{version}/{type}", object="property")
     def make_property(self, call: Call) -> Answer:
-        """A new property."""
+        """Make a new property."""
         given = {"options": [], "description": "", **call.json()}
         self._make_property(self.object_of(call), given)
         return Answer(201, given)
@@ -314,7 +314,7 @@ class HubSpotSandbox(People):
     @route("GET", "/crm-object-schemas/v3/schemas/{type}", object="schema")
     @route("GET", "/crm-object-schemas/{version}/schemas/{type}", object="schema", contract=False)
     def schema(self, call: Call) -> Answer:
-        """A custom object's description."""
+        """Return a custom object's description."""
         object_ = self.object_of(call)
         type_id = (self.store.get("_objects", object_) or {})["objectTypeId"]
         names = {"name": object_, "fullyQualifiedName": f"p{PORTAL}_{object_}", "labels": {"singular": object_}}
@@ -323,7 +323,7 @@ class HubSpotSandbox(People):
 
     @route("GET", "/account-info/{version}/details", contract=False)
     def account(self, call: Call) -> Answer:
-        """The account (HubSpot's document of the SDK lacks this one)."""
+        """Return the account (HubSpot's document of the SDK lacks this one)."""
         host = call.base_url.partition("://")[2]
         held = {"portalId": PORTAL, "accountType": "SANDBOX", "timeZone": "Europe/Berlin", "uiDomain": host}
         return Answer(200, {**held, "companyCurrency": "EUR", "utcOffset": "+01:00", "dataHostingLocation": "local"})

@@ -28,13 +28,13 @@ class People(Sandbox):
 
     @route("PUT", "/webhooks/v3/{app}/settings", contract=False)
     def settings(self, call: Call) -> Answer:
-        """Where events go."""
+        """Set where events go."""
         self.webhooks.target = str(call.json().get("targetUrl", ""))
         return Answer(200, {"targetUrl": self.webhooks.target})
 
     @route("GET", "/contacts/{portal}/record/{type}/{id}", open=True, contract=False)
     def page(self, call: Call) -> Answer:
-        """Where a link of a record leads: its page, on which a person works. A merged record's link leads to the winner."""
+        """Show the page that a link of a record leads to, on which a person works. A merged record's link leads to the winner."""
         object_, id_ = self.object_of(call), call.args["id"]
         if (winner := self.winner_of(object_, id_)) is not None:
             return back_to(self._address(call, winner))
@@ -48,7 +48,7 @@ class People(Sandbox):
 
     @route("POST", "/contacts/{portal}/record/{type}/{id}", open=True, contract=False)
     def work(self, call: Call) -> Answer:
-        """What a person did on the page."""
+        """Do what a person did on the page."""
         said, fields = posted(call)
         object_, id_ = self.object_of(call), call.args["id"]
         if said.get("do") == "delete":
@@ -61,7 +61,7 @@ class People(Sandbox):
         return back_to(self._address(call, id_))
 
     def address_of(self, object_: str, id_: str) -> str:
-        """A record's page."""
+        """Return the address of a record's page."""
         return (
             f"/contacts/{PORTAL}/record/{object_}/{id_}"
             if self.store.get("_objects", object_)
@@ -79,7 +79,7 @@ class People(Sandbox):
         self.webhooks.flush()
 
     def delete_by_hand(self, object_: str, id_: str) -> None:
-        """Into the recycling bin: the record can still be read as archived."""
+        """Move it to the recycling bin: the record can still be read as archived."""
         record = self._existing(object_, id_)
         self.store.remove(object_, id_)
         self.store.put("_archived", f"{object_}:{id_}", {**record, "archived": True})
@@ -88,7 +88,7 @@ class People(Sandbox):
         self.webhooks.flush()
 
     def merge_by_hand(self, object_: str, winner: str, loser: str) -> None:
-        """The winner keeps its own values and takes what it lacks, but not the loser's unique ones; the loser is gone."""
+        """Let the winner keep its own values and take what it lacks, but not the loser's unique ones; the loser is gone."""
         kept, lost = self._existing(object_, winner), self._existing(object_, loser)
         unique = {name for name in lost["properties"] if self._is_unique(object_, name)}
         taken = {name: one for name, one in lost["properties"].items() if name not in {*unique, *_FIXED}}
@@ -102,24 +102,24 @@ class People(Sandbox):
         self.webhooks.flush()
 
     def tell_changes(self, object_: str, id_: str, changed: Mapping[str, str], **source: Any) -> None:
-        """One event for each property."""
+        """Tell one event for each property."""
         for name, value in changed.items():
             what = {"propertyName": name, "propertyValue": value, **source}
             self.webhooks.tell("propertyChange", object_, self.type_id(object_), id_, **what)
 
     def winner_of(self, object_: str, id_: str) -> str | None:
-        """The record that this one was merged into."""
+        """Return the record that this one was merged into."""
         for key, record in self.store.all(object_):
             if id_ in record["properties"].get(MERGED, "").split(";"):
                 return key
         return None
 
     def type_id(self, object_: str) -> str:
-        """The object's numeric type id."""
+        """Return the object's numeric type id."""
         return str((self.store.get("_objects", object_) or {}).get("objectTypeId", ""))
 
     def object_of(self, call: Call, name: str = "type") -> str:
-        """The object's name for any way to call it; calls are counted under it."""
+        """Return the object's name for any way to call it; calls are counted under it."""
         wanted = call.args[name].removeprefix(f"p{PORTAL}_").removeprefix("p_")
         for object_, known in self.store.all("_objects"):
             if wanted in {object_, known["objectTypeId"]}:

@@ -13,7 +13,7 @@ from typing import Any
 
 from hub.testkit.sandbox import Attempt, Event, Teller
 
-MOST = 10_000  # events that are kept while nobody takes them
+MOST = 10_000  # events that are kept while no one takes them
 ATTEMPTS = 3  # HubSpot tries ten times in a day
 PERSON = "userId:7"
 _NAMES = {"contacts": "contact", "companies": "company", "tickets": "ticket"}
@@ -49,14 +49,14 @@ class Webhooks:
             self._waiting.append({**event, **typed, **more})
 
     def take(self) -> list[dict[str, Any]]:
-        """The events that were not yet sent, which are then gone."""
+        """Take the events that were not yet sent, which are then gone."""
         with self._lock:
             taken = list(self._waiting)
             self._waiting.clear()
         return taken
 
     def sign(self, url: str, body: bytes) -> dict[str, str]:
-        """The headers of a request to the target."""
+        """Return the headers of a request to the target."""
         stamp = str(int(self._teller.now().timestamp() * 1000))
         said = f"POST{url}".encode() + body + stamp.encode()
         signature = b64encode(hmac.new(self._secret.encode(), said, sha256).digest()).decode()
@@ -67,7 +67,7 @@ class Webhooks:
         }
 
     def flush(self) -> None:
-        """Send what waits, beside the caller: nobody at HubSpot waits for a webhook."""
+        """Send what waits, beside the caller: at HubSpot no one waits for a webhook."""
         events = self.take() if self.target else []
         for start in range(0, len(events), 100):
             self._post(self.target, events[start : start + 100])
@@ -81,5 +81,5 @@ class Webhooks:
 
 
 def _again(attempt: Attempt) -> float | None:
-    """A few attempts; a 4xx ends them, as at HubSpot."""
+    """Allow a few attempts; a 4xx ends them, as at HubSpot."""
     return None if 200 <= attempt.status < 500 or attempt.number >= ATTEMPTS else 0.0

@@ -16,25 +16,25 @@ class Api(Statuses):
     """Timelines, notifications, statuses, search."""
 
     def handle(self, call: Call) -> Answer:
-        """Mastodon takes a slash at the end of its paths."""
+        """Take a slash at the end of paths, as Mastodon does."""
         call.path = call.path.rstrip("/") or "/"
         return super().handle(call)
 
     def unauthorised(self, call: Call) -> Answer:
-        """Mastodon's 401."""
+        """Answer with Mastodon's 401."""
         return Answer(401, {"error": "The access token is invalid"})
 
     def limited(self, call: Call, seconds: float) -> Answer:
-        """Mastodon's 429."""
+        """Answer with Mastodon's 429."""
         reset = (self.now() + timedelta(seconds=seconds)).isoformat()
         return Answer(429, {"error": "Too many requests"}, {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": reset})
 
     def unknown(self, call: Call) -> Answer:
-        """Mastodon's 404."""
+        """Answer with Mastodon's 404."""
         return Answer(404, {"error": "The page you are looking for isn't here."})
 
     def broken(self, call: Call, message: str) -> Answer:
-        """Mastodon's 500."""
+        """Answer with Mastodon's 500."""
         return Answer(500, {"error": "Something went wrong on our end"})
 
     # ------------------------------------------------------------------------------------------------------------ streams
@@ -46,7 +46,7 @@ class Api(Statuses):
 
     @route("GET", "/api/v1/timelines/tag/{tag}", object="status", open=True)
     def tagged(self, call: Call) -> Answer:
-        """Public posts with a hashtag."""
+        """Return public posts with a hashtag."""
         tag = call.args["tag"].lower()
         found = [
             (id_, one)
@@ -61,7 +61,7 @@ class Api(Statuses):
 
     @route("GET", "/api/v1/notifications", object="notification")
     def notifications(self, call: Call) -> Answer:
-        """Who mentioned the brand."""
+        """Tell who mentioned the brand."""
         wanted = call.query.get("types[]", ["mention"])
         told = [(id_, one) for id_, one in reversed(self.store.all("_notification")) if one["to"] == self.brand]
         return self._page(call, told if "mention" in wanted else [], self._notification)
@@ -86,7 +86,7 @@ class Api(Statuses):
         return {"id": self.root_of(id_), "unread": True, "accounts": accounts, "last_status": self.entity(id_, status)}
 
     def root_of(self, id_: str) -> str:
-        """Where a thread begins."""
+        """Find the status that begins a thread."""
         parent = (self.store.get("status", id_) or {}).get("in_reply_to_id")
         return self.root_of(parent) if parent else id_
 
@@ -124,13 +124,13 @@ class Api(Statuses):
 
     @route("GET", "/api/v1/statuses", object="status")
     def some(self, call: Call) -> Answer:
-        """Those of the given ids that are there."""
+        """Return those of the given ids that are there."""
         ids = call.query.get("id[]", [])
         return Answer(200, [self.entity(id_, one) for id_ in ids if (one := self._visible(id_))])
 
     @route("GET", "/api/v1/statuses/{id}", object="status")
     def one(self, call: Call) -> Answer:
-        """One status."""
+        """Return one status."""
         return self._shown(call.args["id"])
 
     @route("DELETE", "/api/v1/statuses/{id}", object="status")

@@ -61,7 +61,7 @@ class Statuses(Sandbox):
         return id_
 
     def edit(self, id_: str, text: str) -> None:
-        """Other words for a status."""
+        """Give a status other words."""
         self._check(text)
         before = self.mentioned(self.existing(id_)["text"])
         self.store.update("status", id_, {"text": text, "edited_at": self._stamp()})
@@ -123,7 +123,7 @@ class Statuses(Sandbox):
         return status["visibility"] in _OPEN or to in (status["account"], *self.mentioned(status["text"]))
 
     def newest(self, to: str) -> list[tuple[str, Record]]:
-        """All that an account may see, newest first."""
+        """Return all that an account may see, newest first."""
         found = [(id_, one) for id_, one in self.store.all("status") if self.is_visible(one, to)]
         return sorted(found, key=lambda pair: int(pair[0]), reverse=True)
 
@@ -182,7 +182,7 @@ class Statuses(Sandbox):
         }
 
     def html(self, text: str) -> str:
-        """As Mastodon writes it: a mention by its local part, a link with its scheme hidden."""
+        """Write it as Mastodon does: a mention by its local part, a link with its scheme hidden."""
         return "".join(f"<p>{self._line(part)}</p>" for part in re.split(r"\n{2,}", text.strip()))
 
     def _line(self, text: str) -> str:

@@ -38,7 +38,7 @@ class TownSandbox(Api):
 
     @route("GET", "/town", open=True)
     def page(self, call: Call) -> Answer:
-        """All threads."""
+        """Show all threads."""
         below: dict[str, list[_Post]] = {}
         for id_, one in sorted(self.store.all("status"), key=lambda pair: int(pair[0])):
             below.setdefault(one["in_reply_to_id"] or "", []).append((id_, one))
@@ -60,7 +60,7 @@ class TownSandbox(Api):
     @route("GET", "/@{name}/{id}", open=True)
     @route("GET", "/users/{name}/statuses/{id}", open=True)
     def post_page(self, call: Call) -> Answer:
-        """Where a status's address leads: programs get its ActivityPub object, people its thread."""
+        """Answer at a status's address: programs get its ActivityPub object, people its thread."""
         status = self.store.get("status", call.args["id"])
         known = status is not None and status["visibility"] in ("public", "unlisted")
         if "json" in call.headers.get("accept", ""):
@@ -80,7 +80,7 @@ class TownSandbox(Api):
         return Answer(303, None, {"Location": "/town"})
 
     def _idea(self, name: str, said: str) -> str:
-        """Something to say with one click."""
+        """Offer something to say with one click."""
         hidden = (
             f"<input type='hidden' name='as' value='{name}'><input type='hidden' name='text' value='{escape(said)}'>"
         )
@@ -126,7 +126,7 @@ class TownSandbox(Api):
 
     @route("POST", "/town/posts", object="status", open=True)
     def say_here(self, call: Call) -> Answer:
-        """Somebody posts, or answers."""
+        """Post, or answer, as one of the people."""
         form = call.form()
         return self._obey(call, lambda: self._said(form))
 
