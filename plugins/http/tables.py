@@ -84,7 +84,7 @@ class OnlyTable(FileTable, frozen=True, rename={"is_": "is"}):
 
 
 class ItemsTable(FileTable, frozen=True):
-    """Where the items are in an answer, what tells them apart, and in which order they come.
+    """The place of the items in an answer, what tells them apart, and in which order they come.
 
     With `may_miss` an answer that holds what the path leads through, and not its end, has no items.
     """

@@ -38,7 +38,7 @@ class RequestTrackerDestination(DeskDestination[RequestTrackerOptions]):
     every = timedelta(seconds=60)
 
     def egress(self) -> tuple[str, ...]:
-        """RT's host."""
+        """Return RT's host."""
         return (self.options.host,)
 
     def whoami(self, ctx: Context) -> str:
@@ -75,7 +75,7 @@ class RequestTrackerDestination(DeskDestination[RequestTrackerOptions]):
         return {"ticket": translate.ticket_object(translate.field_names(queue), self.options.key_field)}
 
     def desk(self, ctx: Context) -> RequestTrackerDesk:
-        """RT's tickets, for the length of a call."""
+        """Open RT's tickets, for the length of a call."""
         return RequestTrackerDesk(self.options, ctx)
 
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:

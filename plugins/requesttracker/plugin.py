@@ -8,5 +8,5 @@ from plugins.requesttracker.destination import RequestTrackerDestination
 
 @hookimpl
 def register_destinations() -> tuple[type[RequestTrackerDestination], ...]:
-    """Request Tracker."""
+    """Return Request Tracker."""
     return (RequestTrackerDestination,)

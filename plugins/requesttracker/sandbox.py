@@ -3,7 +3,7 @@
 The hub is `token <token>` or `token 1-22-<token>`, an agent is Basic `agent:agent`, a customer `customer:customer`. `extra` knows
 `queue` (Social), `key_field` (Hubbub Key), `drops_fields` (RT lets us see but not write custom fields: dropped in silence).
 Kept from the real one: no number of pages for us, 200 characters of subject, "x:y" is no requestor, "0" is an empty message,
-merged tickets hidden from searches, an empty list where a ticket is missing. Not modelled: rights, mail, lifecycles.
+merged tickets hidden from searches, an empty list if a ticket is missing. Not modelled: rights, mail, lifecycles.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class RequestTrackerSandbox(Sandbox):
     title = "Request Tracker"
 
     def seed(self) -> None:
-        """RT's own users, the hub's, an agent and a customer."""
+        """Make RT's own users, the hub's, an agent and a customer."""
         self.store.declare("user", unique=("Name",), fold=True)
         for id_, name, real, privileged in _PEOPLE:
             self.store.put("user", id_, {"Name": name, "RealName": real, "Privileged": privileged})
 
     def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
-        """A ticket's subject, a user's name."""
+        """Return a ticket's subject, a user's name."""
         return str(record.get("Subject") or record.get("RealName") or record.get("Name") or "")
 
     @property
@@ -56,7 +56,7 @@ class RequestTrackerSandbox(Sandbox):
     # --------------------------------------------------------------------------------------------------- refusals
 
     def authenticate(self, call: Call) -> Answer | None:
-        """RT takes tokens and passwords."""
+        """Take tokens and passwords, as RT does."""
         return None if self._actor(call) else self.unauthorised(call)
 
     def _actor(self, call: Call) -> str:
@@ -66,27 +66,27 @@ class RequestTrackerSandbox(Sandbox):
         return _BASIC.get(value, "") if kind.lower() == "basic" else ""
 
     def unauthorised(self, call: Call) -> Answer:
-        """RT's 401."""
+        """Answer with RT's 401."""
         return Answer(401, {"message": "Unauthorized"})
 
     def unknown(self, call: Call) -> Answer:
-        """RT's 404."""
+        """Answer with RT's 404."""
         return Answer(404, {"message": "Not Found"})
 
     def broken(self, call: Call, message: str) -> Answer:
-        """RT's 500."""
+        """Answer with RT's 500."""
         return Answer(500, {"message": "Internal Server Error"})
 
     # ------------------------------------------------------------------------------------------------- the account
 
     @route("GET", API + "/rt")
     def get_rt(self, call: Call) -> Answer:
-        """The version."""
+        """Return the version."""
         return Answer(200, {"Version": "5.0.3", "Plugins": []})
 
     @route("GET", API + "/queue/{name}", object="queue")
     def get_queue(self, call: Call) -> Answer:
-        """The queue with its custom fields."""
+        """Return the queue with its custom fields."""
         if call.args["name"] not in (self.queue, "3"):
             return self.unknown(call)
         field = {"ref": "customfield", "type": "customfield", "id": "2", "name": self.key_field}
@@ -104,18 +104,18 @@ class RequestTrackerSandbox(Sandbox):
 
     @route("GET", API + "/customfield/{id}", object="customfield")
     def get_custom_field(self, call: Call) -> Answer:
-        """Forbidden, as to most users: who may fill a field in need not see its definition."""
+        """Refuse, as to most users: who may fill a field in need not see its definition."""
         return Answer(403, {"message": "Forbidden"})
 
     @route("GET", API + "/user/{name}", object="user")
     def get_user(self, call: Call) -> Answer:
-        """A user by id or by name."""
+        """Return a user by id or by name."""
         found = self._user(call.args["name"])
         return Answer(200, {"id": int(found[0]), **found[1]}) if found else self.unknown(call)
 
     @route("POST", API + "/user", object="user")
     def post_user(self, call: Call) -> Answer:
-        """A new user; a name is taken once."""
+        """Make a new user; a name is taken once."""
         given = call.json()
         try:
             id_ = self.store.next_id("user", start=100)
@@ -133,7 +133,7 @@ class RequestTrackerSandbox(Sandbox):
 
     @route("POST", API + "/ticket", object="ticket")
     def post_ticket(self, call: Call) -> Answer:
-        """A new ticket with its first message."""
+        """Open a new ticket with its first message."""
         given, now = call.json(), self._now()
         if given.get("Queue") not in (self.queue, "3"):
             return Answer(403, {"message": f"No permission to create tickets in the queue '{given.get('Queue')}'"})
@@ -160,13 +160,13 @@ class RequestTrackerSandbox(Sandbox):
         return Answer(201, {"id": id_, "type": "ticket", "_url": f"{call.base_url}{API}/ticket/{id_}"})
 
     def _requestors(self, given: Any) -> list[str]:
-        """Names that RT takes for users: "x:y" is a group to it, and nobody says so."""
+        """Return the names that RT takes for users: "x:y" is a group to it, and no error says so."""
         names = given if isinstance(given, list) else [given] if given else []
         return [name for name in names if ":" not in name and self._user(name)]
 
     @route("GET", API + "/ticket/{id}", object="ticket")
     def get_ticket(self, call: Call) -> Answer:
-        """A ticket, a merged one's winner."""
+        """Return a ticket, a merged one's winner."""
         id_, ticket = self._ticket(call)
         field = {
             "type": "customfield",
@@ -178,7 +178,7 @@ class RequestTrackerSandbox(Sandbox):
 
     @route("PUT", API + "/ticket/{id}", object="ticket")
     def put_ticket(self, call: Call) -> Answer:
-        """What agents do: state, owner, merge."""
+        """Do what agents do: state, owner, merge."""
         id_, ticket = self._ticket(call)
         given = call.json()
         if "Status" in given:
@@ -198,7 +198,7 @@ class RequestTrackerSandbox(Sandbox):
 
     @route("POST", API + "/ticket/{id}/{type}", object="ticket")
     def post_message(self, call: Call) -> Answer:
-        """Correspondence or a comment; correspondence of others than the requestor opens the ticket."""
+        """Add correspondence or a comment; correspondence of others than the requestor opens the ticket."""
         if call.args["type"] not in ("correspond", "comment"):
             return self.unknown(call)
         given = call.json()
@@ -219,7 +219,7 @@ class RequestTrackerSandbox(Sandbox):
 
     @route("GET", API + "/tickets", object="ticket")
     def search_tickets(self, call: Call) -> Answer:
-        """By the custom field; merged ones only where the query names EffectiveId, deleted ones never."""
+        """Find tickets by the custom field; merged ones only if the query names EffectiveId, deleted ones never."""
         query = call.param("query")
         if (wanted := re.search(r"CF\.\{(.+?)\} = '([^']*)'", query)) is None:
             return Answer(400, {"message": f"Wrong query, expecting a OPERATOR in '{query}'"})
@@ -283,14 +283,14 @@ class RequestTrackerSandbox(Sandbox):
 
     @route("GET", API + "/ticket/{id}/attachments", object="attachment")
     def ticket_attachments(self, call: Call) -> Answer:
-        """All messages of a ticket and of those that were merged into it; an empty list where there is no ticket."""
+        """Return all messages of a ticket and of those merged into it; an empty list if there is no ticket."""
         id_ = call.args["id"]
         family = {one for one, ticket in self.store.all("ticket") if id_ in (one, ticket["EffectiveId"])}
         return self._attachments(call, lambda row: row["Ticket"] in family)
 
     @route("GET", API + "/transaction/{id}/attachments", object="attachment")
     def transaction_attachments(self, call: Call) -> Answer:
-        """The parts of one message."""
+        """Return the parts of one message."""
         return self._attachments(call, lambda row: row["TransactionId"] == call.args["id"])
 
     def _attachments(self, call: Call, wanted: Callable[[Mapping[str, Any]], bool]) -> Answer:
@@ -302,7 +302,7 @@ class RequestTrackerSandbox(Sandbox):
 
     @route("GET", API + "/transactions", object="transaction")
     def search_transactions(self, call: Call) -> Answer:
-        """After an id and of some types."""
+        """Find transactions after an id and of some types."""
         query = call.param("query")
         after = re.search(r"\bid > (\d+)", query)
         types = set(re.findall(r"\bType = '(\w+)'", query))
@@ -315,7 +315,7 @@ class RequestTrackerSandbox(Sandbox):
 
     @route("GET", "/Ticket/Display.html", open=True)
     def show_ticket(self, call: Call) -> Answer:
-        """The ticket's page."""
+        """Show the ticket's page."""
         return self.show("ticket", call.param("id"))
 
 
@@ -324,7 +324,7 @@ def _link(name: str) -> dict[str, str]:
 
 
 def _page(call: Call, found: list[dict[str, Any]]) -> Answer:
-    """A list's page; `total` and `pages` are null, as RT has it for users who may not see all."""
+    """Return a list's page; `total` and `pages` are null, as RT has it for users who may not see all."""
     size, page = min(int(call.param("per_page", "20")), 100), int(call.param("page", "1"))
     items = found[(page - 1) * size : page * size]
     return Answer(
@@ -333,5 +333,5 @@ def _page(call: Call, found: list[dict[str, Any]]) -> Answer:
 
 
 def build(options: SandboxOptions) -> RequestTrackerSandbox:
-    """The sandbox's entry point."""
+    """Build the sandbox: its entry point."""
     return RequestTrackerSandbox(options)

@@ -120,7 +120,10 @@ def _custom_fields(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def key_query(key_field: str, key: str) -> str:
-    """TicketSQL for the tickets with this key. Naming EffectiveId makes RT show merged ones too, which it hides otherwise."""
+    """Return TicketSQL for the tickets with this key.
+
+    Naming EffectiveId makes RT show merged ones too, which it hides otherwise.
+    """
     return f"CF.{{{key_field}}} = '{key}' AND EffectiveId > 0"
 
 
@@ -148,13 +151,13 @@ def id_of(doc: Doc, name: str) -> str:
 
 
 def state_of(ticket: Doc, closed: Sequence[str]) -> TicketState:
-    """How a ticket stands, by the states that the options call closed: those are opened again by a message."""
+    """Return how a ticket stands, by the states that the options call closed: those are opened again by a message."""
     status = ticket.get("Status")
     return "closed" if status == "deleted" else "solved" if status in closed else "open"
 
 
 def quiet_since(ticket: Doc) -> datetime | None:
-    """Since when a ticket was neither resolved nor touched, None if RT does not say."""
+    """Return since when a ticket was neither resolved nor touched, None if RT does not say."""
     return max((time for name in ("Resolved", "LastUpdated") if (time := ticket.time(name))), default=None)
 
 
@@ -174,7 +177,7 @@ COLUMNS = "Type,Field,OldValue,NewValue,Creator,Created,ObjectType,ObjectId"
 
 
 def changes_query(user: str, queue: str, after: int) -> str:
-    """TransactionSQL for what happened to tickets of ours, wherever they were moved to, and in our queue."""
+    """Return TransactionSQL for what happened to tickets of ours, wherever they were moved to, and in our queue."""
     types = " OR ".join(f"Type = '{name}'" for name in TYPES)
     return f"(TicketCreator = '{_quoted(user)}' OR TicketQueue = '{_quoted(queue)}') AND id > {after} AND ({types})"
 
@@ -207,7 +210,7 @@ def change_of(item: Doc, user: str) -> Change | None:
 
 
 def _kind_of(item: Doc, ticket: str) -> tuple[Any, Any]:
-    """Kind and value; "" if the transaction is nothing to us."""
+    """Return kind and value; "" if the transaction is nothing to us."""
     type_, field, new = item.get("Type"), item.get("Field"), item.id("NewValue")
     if type_ in ("Correspond", "Comment"):
         return ("reply" if type_ == "Correspond" else "note"), None
@@ -232,7 +235,7 @@ def words_of(attachments: Iterable[Doc], *, spoken: bool) -> str:
 
 
 def _unquoted(html: str) -> str:
-    """HTML with a ">" in the place of all from the first quote's beginning to the last one's end."""
+    """Put a ">" into HTML in the place of all from the first quote's beginning to the last one's end."""
     lower = html.lower()
     start, end = lower.find("<blockquote"), lower.rfind("</blockquote>")
     return f"{html[:start]}<p>&gt;</p>{html[end:]}" if 0 <= start < end else html
@@ -242,7 +245,7 @@ _INTRO = re.compile(r".{5,200}\b(?:wrote|writes|schrieb|écrit|escribió|scritto
 
 
 def _spoken(text: str) -> str:
-    """Text up to the signature, without quoted lines and the line that introduces them (RT's reply box puts them there)."""
+    """Return text up to the signature, without quoted lines and the line that introduces them (as RT's reply box puts them)."""
     kept: list[str] = []
     for line in text.split("\n"):
         if line in ("--", "-- "):
@@ -280,7 +283,7 @@ class Looks:
         return cls(looks) if looks and looks[0][1] else None
 
     def show(self) -> Any:
-        """As JSON."""
+        """Return it as JSON."""
         return msgspec.to_builtins(self.looks)
 
     @property
@@ -294,7 +297,7 @@ class Looks:
         return frozenset(id_ for _, ids in self.looks for id_ in ids)
 
     def passed(self, ids: Iterable[int], now: datetime) -> Looks:
-        """After one more look; those that stand more than two minutes before it shrink to the highest id."""
+        """Note one more look; those that stand more than two minutes before it shrink to the highest id."""
         old = [id_ for at, ids_ in self.looks if at < now - OVERLAP for id_ in ids_]
         first = ((now - OVERLAP, (max(old),)),) if old else ()
         young = tuple(look for look in self.looks if look[0] >= now - OVERLAP)

@@ -55,7 +55,7 @@ _GIVES_UP = (ValueError, LookupError, TypeError, AttributeError, AssertionError,
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a document holds: payloads in its own order; `version` is "" where it is no feed; `ttl` in minutes."""
+    """What a document holds: payloads in its own order; `version` is "" if it is no feed; `ttl` in minutes."""
 
     payloads: tuple[bytes, ...] = ()
     version: str = ""
@@ -113,7 +113,7 @@ def _parse(document: bytes, headers: Mapping[str, str]) -> Json:
 def _as_browsers_read(document: bytes, content_type: str) -> tuple[bytes, str]:
     """Return a document whose encoding is named as vendors extended it (WHATWG, Encoding), as UTF-8, with that encoding's name.
 
-    The name is "" where it is read as it is: another encoding, or bytes that do not fit.
+    The name is "" if it is read as it stands: another encoding, or bytes that do not fit.
     """
     declared = _DECLARED.match(document)
     label = _CHARSET.search(content_type)
@@ -166,7 +166,7 @@ def _code(number: bytes) -> int:
 
 
 def _decode_title(entry: Json) -> None:
-    """RSS says nothing of a title's form, and feedparser takes one for HTML only by its tags: entities are decoded too."""
+    """Decode entities in a title: RSS says nothing of its form, and feedparser takes one for HTML only by its tags."""
     detail = entry.get("title_detail")
     if isinstance(detail, dict) and detail.get("type") == "text/plain" and isinstance(detail.get("value"), str):
         entry["title"] = detail["value"] = entities.unescape(detail["value"])
@@ -181,7 +181,7 @@ def _is_utf8(document: bytes) -> bool:
 
 
 def _plain(value: Any) -> Any:
-    """feedparser's values as JSON has them; a time is an ISO string."""
+    """Return feedparser's values as JSON has them; a time is an ISO string."""
     if isinstance(value, struct_time):
         return "{:04d}-{:02d}-{:02d}T{:02d}:{:02d}:{:02d}Z".format(*value[:6])
     if isinstance(value, dict):
@@ -197,7 +197,7 @@ def canonical(value: Json) -> bytes:
 
 
 def _reused_ids(entries: list[Json]) -> set[str]:
-    """Ids that entries with different links share: such an id tells nothing apart."""
+    """Return the ids that entries with different links share: such an id tells nothing apart."""
     links = defaultdict(set)
     for entry in entries:
         if entry.get("id"):
@@ -216,7 +216,7 @@ _JSON_FEED = "https://jsonfeed.org/version/"
 
 
 def read_json_feed(document: bytes) -> Json | None:
-    """Return a JSON Feed (jsonfeed.org) as feedparser would give it: `{"entries", "feed", "version"}`; None where it is none."""
+    """Return a JSON Feed (jsonfeed.org) as feedparser would give it: `{"entries", "feed", "version"}`; None if it is none."""
     if not document.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
         return None
     try:

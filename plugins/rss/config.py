@@ -11,7 +11,7 @@ from hub import Options
 
 
 def _address(url: str) -> str:
-    """Return an http(s) address; raise ValueError where it is none (`file:` and bare paths most of all)."""
+    """Return an http(s) address. Raises ValueError if it is none (`file:` and bare paths most of all)."""
     url = url.strip()
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:

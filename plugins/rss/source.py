@@ -59,7 +59,7 @@ class Memory(msgspec.Struct, omit_defaults=True):
     seen: dict[str, tuple[str, int]] | None = None
 
     def address(self, feed: str, now: datetime) -> str:
-        """Where to ask."""
+        """Return the address to ask."""
         return self.url if self.url and (not self.until or _iso(now) < self.until) else feed
 
     def conditions(self) -> dict[str, str]:
@@ -299,7 +299,7 @@ def _backed_off(memory: Memory, error: ConnectorError, now: datetime, pause: tim
 
 
 def _batches(raws: list[RawItem]) -> list[tuple[RawItem, ...]]:
-    """At least one batch, which may be empty."""
+    """Cut into batches: at least one, which may be empty."""
     return [tuple(raws[start : start + PAGE_SIZE]) for start in range(0, max(len(raws), 1), PAGE_SIZE)]
 
 
@@ -316,5 +316,5 @@ def _remember(value: object) -> Memory:
 
 
 def _iso(at: datetime) -> str:
-    """UTC to the second, so that such strings sort as their times do."""
+    """Write a time in UTC to the second, so that such strings sort as their times do."""
     return at.astimezone(UTC).isoformat(timespec="seconds")

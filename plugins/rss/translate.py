@@ -28,7 +28,7 @@ _READABLE = (*_HTML, "text/plain", "")
 
 
 def translate(raw: RawItem) -> Translated:
-    """One signal and its author. Raises TranslationError where the payload is none of ours."""
+    """Translate one signal and its author. Raises TranslationError if the payload is none of ours."""
     document = decode(raw.payload)
     entry, feed = Doc(document["entry"]), Doc(document).doc("feed")
     author = _author(entry, feed, raw.realm)
@@ -66,7 +66,7 @@ def translate(raw: RawItem) -> Translated:
 
 
 def decode(payload: bytes) -> Json:
-    """Return the payload's JSON; raise TranslationError where it is no entry."""
+    """Return the payload's JSON. Raises TranslationError if it is no entry."""
     document = load(payload)
     if not isinstance(document, dict) or not isinstance(document.get("entry"), dict):
         raise TranslationError('not an entry of a feed: {"entry": {...}} is expected')
@@ -90,7 +90,7 @@ def content_of(document: Json) -> str:
 
 
 def published_of(document: Json) -> datetime | None:
-    """When the entry came out, None where it does not say."""
+    """Return when the entry came out, None if it does not say."""
     published, updated = _times(Doc(document["entry"]))
     return published or updated
 
@@ -104,7 +104,7 @@ def _title(entry: Doc) -> str | None:
 
 
 def _body(entry: Doc) -> tuple[str | None, str]:
-    """`(sanitised HTML or None, plain text)` of the content, else of the summary."""
+    """Return `(sanitised HTML or None, plain text)` of the content, else of the summary."""
     parts = [part for part in entry.docs("content") if str(part.get("type") or "") in _READABLE]
     if summary := entry.doc("summary_detail"):
         parts.append(summary if summary.get("type") in _READABLE else Doc({**summary.data, "type": "text/html"}))
@@ -127,7 +127,7 @@ def _language(entry: Doc, feed: Doc) -> str | None:
 
 
 def _media(entry: Doc) -> Iterator[Media]:
-    """Enclosures, Media RSS and the entry's image, each address once."""
+    """Yield enclosures, Media RSS and the entry's image, each address once."""
     image = Doc({"type": "image/*"})
     found = [(link.get("href"), link) for link in entry.docs("links") if link.get("rel") == "enclosure"]
     found += [(part.get("url"), part) for part in entry.docs("media_content")]
@@ -144,7 +144,7 @@ def _media(entry: Doc) -> Iterator[Media]:
 
 
 def _author(entry: Doc, feed: Doc, realm: str) -> Author:
-    """Who wrote the entry by its address, e-mail or name, unique within the feed; else the feed itself."""
+    """Return who wrote the entry by its address, e-mail or name, unique within the feed; else the feed itself."""
     people = [entry.doc("author_detail"), *entry.docs("authors")]
     person = next((found for found in people if any(map(found.get, ("href", "email", "name")))), Doc({}))
     name = person.text("name") or entry.text("author")
@@ -176,13 +176,13 @@ def _feed_as_author(feed: Doc, realm: str) -> Author:
 
 
 def _count(value: object) -> int | None:
-    """feedparser leaves extension elements as strings."""
+    """Read a number, which feedparser leaves a string in extension elements."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return int(text) if text.isdecimal() and len(text) < 12 else None
 
 
 def _address(link: str | None, realm: str) -> str | None:
-    """Return a link, made whole with the feed's address; None where it does not lead into the web."""
+    """Return a link, made whole with the feed's address; None if it does not lead into the web."""
     try:
         return _web(urljoin(realm, link)) if link else None
     except ValueError:

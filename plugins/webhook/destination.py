@@ -41,7 +41,7 @@ class WebhookDestination(Destination[OutboundOptions]):
         return (self.options.url.host or "",)
 
     def batch_size_of(self, object_: str, operation: str) -> int:
-        """As the options say."""
+        """Return what the options say."""
         return self.options.batch
 
     def check(self, ctx: Context) -> str:
@@ -50,11 +50,11 @@ class WebhookDestination(Destination[OutboundOptions]):
         return f"{self.options.url} takes batches"
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
-        """Any object with any fields."""
+        """Allow any object with any fields."""
         return {"*": ObjectInfo("*", open_fields=True)}
 
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
-        """One POST; the answer may hold `results`, a list of `{"key", "status", "error", "id", "url"}`."""
+        """Send one POST; the answer may hold `results`, a list of `{"key", "status", "error", "id", "url"}`."""
         if not batch:
             return []
         records = [record_of(delivery) for delivery in batch]

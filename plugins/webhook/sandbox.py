@@ -13,11 +13,11 @@ class WebhookSandbox(Sandbox):
     title = "Webhook receiver"
 
     def seed(self) -> None:
-        """One collection for all records."""
+        """Make one collection for all records."""
         self.store.declare("records", unique=("_identity",))
 
     def authenticate(self, call: Call) -> Answer | None:
-        """Batches are signed, not authorised."""
+        """Let all in: batches are signed, not authorised."""
         return None
 
     @route("POST", "/records", object="records")

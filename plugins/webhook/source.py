@@ -32,7 +32,7 @@ class WebhookInbound(WebhookSource[InboundOptions]):
         return request.headers.get("webhook-id", "") if self.options.scheme == "standard" else ""
 
     def parse(self, body: bytes) -> Sequence[bytes]:
-        """One object, or a list of them."""
+        """Return the objects in a body: one, or a list of them."""
         return parse(body)
 
     def translate(self, raw: RawItem) -> Translated | Ignored:

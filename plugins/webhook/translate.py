@@ -73,7 +73,7 @@ def parse(body: bytes) -> list[bytes]:
 
 
 def translate(raw: RawItem, reader: Fields, *, network: str) -> Translated:
-    """One object to one Signal with its Author. Raises TranslationError if id or text are missing."""
+    """Make one object one Signal with its Author. Raises TranslationError if id or text are missing."""
     body = Doc.read(raw.payload)
     try:
         said = reader.read(body, {})
@@ -88,5 +88,5 @@ def translate(raw: RawItem, reader: Fields, *, network: str) -> Translated:
 
 
 def batch_id(keys: list[str]) -> str:
-    """One id for one batch: the same records under the same keys give the same id."""
+    """Return one id for one batch: the same records under the same keys give the same id."""
     return "msg_" + digest(*keys)
