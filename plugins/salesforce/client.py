@@ -85,7 +85,7 @@ class Org:
         self.usage: float | None = None
 
     def call(self, method: str, path: str, body: Any = None, *, effect: Effect = "again") -> Any:
-        """One REST call below `/services/data/vXX.X/`; the answer's JSON, None if there is none."""
+        """Make one REST call below `/services/data/vXX.X/`; return the answer's JSON, None if there is none."""
         answer = self._api.call(method, path, body=body, effect="reads" if method == "GET" else effect)
         usage = usage_of(answer.headers)
         self.usage = usage.used / usage.limit if usage else self.usage
@@ -98,11 +98,11 @@ class Org:
         return error_of(faults(answer.text if body is None else body), self._ctx.now(), status=answer.status)
 
     def upsert(self, object_: str, key_field: str, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Up to 200 records of one object by external id, one call; one result each, in the order of the records."""
+        """Upsert up to 200 records of one object by external id, one call; one result each, in the order of the records."""
         return self._collection(f"composite/sobjects/{object_}/{key_field}", records)
 
     def update(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        """Up to 200 records by their `Id`, one call; one result each, in the order of the records."""
+        """Update up to 200 records by their `Id`, one call; one result each, in the order of the records."""
         return self._collection("composite/sobjects", records)
 
     def _collection(self, path: str, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -123,7 +123,7 @@ class Org:
         return found if isinstance(found, dict) else None
 
     def whoami(self) -> str:
-        """Our user's id ("OpenID Connect user info"); "" if the token may not know it.
+        """Return our user's id ("OpenID Connect user info"); "" if the token may not know it.
 
         A passing trouble is raised: the answer is kept, and unknown would be kept as well.
         """
@@ -165,11 +165,11 @@ class Org:
         return found if isinstance(found, dict) else None
 
     def find(self, object_: str, key_field: str, keys: Iterable[str]) -> dict[str, str]:
-        """Record ids by key, of the keys that are there."""
+        """Return record ids by key, of the keys that are there."""
         return {key: str(one["Id"]) for key, one in self.held(object_, key_field, keys).items()}
 
     def masters(self, object_: str, ids: Iterable[str]) -> dict[str, str]:
-        """Where records went that were merged into others: the winner's id by theirs."""
+        """Tell which records were merged into others: the winner's id by theirs."""
         gone = self.held(object_, "Id", ids, names=("MasterRecordId",), resource="queryAll")
         return {id_: str(one["MasterRecordId"]) for id_, one in gone.items() if one.get("MasterRecordId")}
 

@@ -116,7 +116,7 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         return inbound.is_genuine(request, organization, secret.get_secret_value())
 
     def acknowledge(self, request: Request) -> tuple[str, bytes]:
-        """`Ack` is true once the message is stored; Salesforce sends anything else again for a day."""
+        """Return `Ack`, which is true once the message is stored; Salesforce sends anything else again for a day."""
         return "text/xml; charset=utf-8", inbound.ACK
 
     def parse(self, body: bytes) -> Sequence[Change | Unread]:
@@ -124,7 +124,7 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         return inbound.changes_of(body)
 
     def changes(self, ctx: Context, cursor: Any) -> Iterable[ChangePage]:
-        """Status, owner, deletion and merges since the cursor, one call for five objects; nothing while parked."""
+        """Ask for status, owner, deletion and merges since the cursor, one call for five objects; nothing while parked."""
         stamps = inbound.stamps_of(cursor, self.options.objects, ctx.now())
         if cursor is None:
             yield ChangePage((), stamps)
@@ -166,7 +166,7 @@ def _kind(one: Delivery) -> tuple[str, str, str]:
 
 
 def _refusal(one: Delivery) -> Rejected | None:
-    """Why this kind of write is not sent at all."""
+    """Say why this kind of write is not sent at all."""
     if one.operation not in {"upsert", "tombstone"}:
         return Rejected(f"operation {one.operation!r} is not supported: records are written by upsert")
     if not is_name(one.object) or not is_name(one.key_field):

@@ -146,7 +146,7 @@ def _text(row: Mapping[str, Any], name: str) -> str:
 
 
 def stamps_of(cursor: Any, objects: Iterable[str], now: datetime) -> dict[str, str]:
-    """Since when each object is asked for, as ISO 8601 in UTC: now for one that was not asked for before."""
+    """Return since when each object is asked for, as ISO 8601 in UTC: now for one that was not asked for before."""
     held = cursor if isinstance(cursor, Mapping) else {}
     return {name: (parse_time(_text(held, name)) or now).isoformat() for name in objects}
 
@@ -170,7 +170,7 @@ def rows_of(page: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def latest(rows: Iterable[Mapping[str, Any]], before: str) -> str:
-    """Return the latest stamp of the rows, `before` where none is later."""
+    """Return the latest stamp of the rows, `before` if none is later."""
     known = [at for row in rows if (at := parse_time(_text(row, "SystemModstamp")))]
     return max([parse_time(before) or _EPOCH, *known]).isoformat()
 

@@ -8,5 +8,5 @@ from plugins.salesforce.destination import SalesforceDestination
 
 @hookimpl
 def register_destinations() -> tuple[type[SalesforceDestination], ...]:
-    """Salesforce."""
+    """Return Salesforce."""
     return (SalesforceDestination,)

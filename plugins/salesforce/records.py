@@ -51,7 +51,7 @@ class SalesforceRecords:
         return results | writer.write(raced)
 
     def erase(self, rows: Sequence[RecordRow]) -> Results:
-        """Blank the content of records by id: an upsert by key would make a record where there was none."""
+        """Blank the content of records by id: an upsert by key would make a record if there were none."""
         try:
             unknown = [row.key for row in rows if row.id is None]
             ids = self._org.find(self._object, rows[0].key_field, unknown)
@@ -72,7 +72,7 @@ class SalesforceRecords:
     # ------------------------------------------------------------------------------------------------------- writing
 
     def _put(self, rows: Sequence[RecordRow]) -> Mapping[str, Result]:
-        """One call: by id where that is known, else by key."""
+        """Make one call: by id if that is known, else by key."""
         org, object_, key_field = self._org, self._object, rows[0].key_field
         if rows[0].id:
             return self._sent(rows, lambda: org.update([change(object_, row) for row in rows]))
@@ -123,7 +123,7 @@ class SalesforceRecords:
 
 
 def parked_until(ctx: Context) -> datetime | None:
-    """Until when nothing is sent, None if that is not so."""
+    """Return until when nothing is sent, None if that is not so."""
     until = ctx.state.get(PARKED)
     return at if until and (at := datetime.fromisoformat(until)) > ctx.now() else None
 

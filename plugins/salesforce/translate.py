@@ -148,7 +148,10 @@ def error_of(found: Sequence[Complaint], now: datetime, *, jitter: float = 0.5, 
 
 
 def _limit(code: str, message: str, now: datetime, details: dict[str, Any]) -> ConnectorError:
-    """Too many at once passes in seconds; a day's allowance does not. Salesforce sends no Retry-After for either."""
+    """Tell too many at once, which passes in seconds, from a spent day's allowance, which does not.
+
+    Salesforce sends no Retry-After for either.
+    """
     if "concurrent" in message.lower():
         return RateLimited(message, retry_after=20, code=code, details=details)
     return QuotaExhausted(message, until=now + PARK, code=code, details=details)
@@ -245,7 +248,7 @@ def field_info(one: Mapping[str, Any]) -> FieldInfo:
 
 
 def refusals(name: str, key_field: str, describe: Mapping[str, Any] | None) -> list[str]:
-    """Why we could not upsert into this object; empty if we can."""
+    """Say why we could not upsert into this object; empty if we can."""
     if describe is None:
         return [f"{name}: missing, or hidden from this user"]
     field = fields_of(describe).get(key_field)
@@ -265,6 +268,6 @@ def hints(name: str, key_field: str, describe: Mapping[str, Any]) -> list[str]:
     if not fields_of(describe).get(key_field, {}).get("caseSensitive"):
         found.append(f"{name}.{key_field} should be case-sensitive")
     children = {str(one.get("childSObject")) for one in describe.get("childRelationships") or ()}
-    if f"{name.removesuffix('__c')}__History" in children:  # a custom object has it only where tracking is on
+    if f"{name.removesuffix('__c')}__History" in children:  # a custom object has it only if tracking is on
         found.append(f"{name} has field history: keep it off for text, a deleted post would stay in it")
     return found

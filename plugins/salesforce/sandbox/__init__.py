@@ -1,6 +1,6 @@
-"""A local look-alike of an org: tokens, describes, collections, composite, simple SOQL; record pages on which people change,
-merge and delete, a recycle bin that `queryAll` sees, and Outbound Messages.
+"""A local look-alike of an org: tokens, describes, collections, composite, simple SOQL.
 
+It has record pages on which people change, merge and delete, a recycle bin that `queryAll` sees, and Outbound Messages.
 Objects and lengths come from schema.json; with contracts at hand, Lead and Contact are the recorded describes of a real org with
 our fields added. `extra` knows `daily_calls` (15000), `audience`, `client_id`, `client_secret`, `public_key` (PEM),
 `page_size` (2000 rows of a query), `outbound_url` (where Outbound Messages go; `PUT /setup/outbound` sets it too).
@@ -16,5 +16,5 @@ __all__ = ["SalesforceSandbox", "build"]
 
 
 def build(options: SandboxOptions) -> SalesforceSandbox:
-    """An org to try things on."""
+    """Return an org to try things on."""
     return SalesforceSandbox(options)

@@ -18,7 +18,7 @@ class Problem(Exception):
 
 
 def field_of(short: Mapping[str, Any], defaults: Mapping[str, Any]) -> Record:
-    """A field of schema.json as a describe gives it."""
+    """Return a field of schema.json as a describe gives it."""
     picks = [{"active": True, "value": value, "label": value} for value in short.get("picklist", ())]
     return {**defaults, "label": short["name"], "picklistValues": picks, **short}
 
@@ -34,7 +34,7 @@ def fit(field: Record, value: Any) -> None:
 
 
 def is_readable(kind: str, value: Any) -> bool:
-    """Whether JSON's value can be a field of this type."""
+    """Return True if JSON's value can be a field of this type."""
     if kind in {"double", "int", "currency", "percent", "boolean"}:
         wanted: Any = bool if kind == "boolean" else (int, float)
         return value is None or (isinstance(value, wanted) and isinstance(value, bool) == (kind == "boolean"))

@@ -30,7 +30,7 @@ Record = dict[str, Any]
 
 
 def failed(status: int, code: str, message: str) -> Refused:
-    """A refusal of a whole request: a list with one error."""
+    """Return a refusal of a whole request: a list with one error."""
     return Refused(Answer(status, [{"message": message, "errorCode": code}]))
 
 
@@ -46,7 +46,7 @@ class SalesforceSandbox(People):
         super().__init__(options)
 
     def seed(self) -> None:
-        """The objects with their unique keys, and the organisation."""
+        """Declare the objects with their unique keys, and make the organisation."""
         for name in self.objects:
             self.store.declare(name, unique=[key for key, one in self.fields(name).items() if one["unique"]])
         self.store.insert("Organization", ORGANIZATION, {"Name": "Sandbox"})
@@ -70,13 +70,13 @@ class SalesforceSandbox(People):
         return {name: {one["name"]: one for one in described["fields"]} for name, described in self.objects.items()}
 
     def fields(self, object_: str) -> Record:
-        """The fields of an object by name; refuses an object that is not there."""
+        """Return the fields of an object by name; refuses an object that is not there."""
         if (known := self._fields.get(object_)) is None:
             raise failed(404, "NOT_FOUND", "The requested resource does not exist")
         return known
 
     def authenticate(self, call: Call) -> Answer | None:
-        """A known token and an allowance that is not spent."""
+        """Ask for a known token and an allowance that is not spent."""
         if call.headers.get("authorization", "").removeprefix("Bearer ") not in self._tokens:
             return self.unauthorised(call)
         used, allowed = self._usage()
@@ -84,19 +84,19 @@ class SalesforceSandbox(People):
         return over if used > allowed else None
 
     def unauthorised(self, call: Call) -> Answer:
-        """Salesforce's answer to a session that is over."""
+        """Answer as Salesforce does to a session that is over."""
         return failed(401, "INVALID_SESSION_ID", "Session expired or invalid").answer
 
     def limited(self, call: Call, seconds: float) -> Answer:
-        """Too many at once: 403, and no Retry-After."""
+        """Answer too many calls at once: 403, and no Retry-After."""
         return failed(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests Limit exceeded.").answer
 
     def unknown(self, call: Call) -> Answer:
-        """A path that does not exist."""
+        """Answer for a path that does not exist."""
         return failed(404, "NOT_FOUND", "The requested resource does not exist").answer
 
     def handle(self, call: Call) -> Answer:
-        """Every data call counts, and every answer to one tells how many are used up."""
+        """Count every data call, and tell in every answer to one how many are used up."""
         if not call.path.startswith("/services/data/"):
             return super().handle(call)
         self._calls.append(self.now())
@@ -106,7 +106,7 @@ class SalesforceSandbox(People):
         return replace(answer, headers={**answer.headers, "Sforce-Limit-Info": usage})
 
     def _usage(self) -> tuple[int, int]:
-        """Calls of the last day, and how many are allowed."""
+        """Return the calls of the last day, and how many are allowed."""
         with self.lock:
             while self._calls and self._calls[0] < self.now() - timedelta(days=1):
                 self._calls.popleft()
@@ -114,7 +114,7 @@ class SalesforceSandbox(People):
 
     @route("POST", "/services/oauth2/token", object="token", write=False, open=True)
     def token(self, call: Call) -> Answer:
-        """Both grants that servers use: JWT bearer and client credentials."""
+        """Grant a token in both ways that servers use: JWT bearer and client credentials."""
         form = call.form()
         secret = form.get("client_secret")
         known = bool(secret) and secret == self.options.extra.get("client_secret", secret)
@@ -128,7 +128,7 @@ class SalesforceSandbox(People):
         )
 
     def _bad_assertion(self, form: Mapping[str, str], call: Call) -> str:
-        """What is wrong with a JWT, "" if nothing; its signature counts where the public key is known."""
+        """Say what is wrong with a JWT, "" if nothing; its signature counts if the public key is known."""
         extra, now = self.options.extra, self.now().timestamp()
         key = extra.get("public_key")
         checks: Any = {"verify_signature": key is not None, "verify_exp": False, "verify_aud": False}
@@ -145,23 +145,23 @@ class SalesforceSandbox(People):
 
     @route("GET", "/services/oauth2/userinfo")
     def user(self, call: Call) -> Answer:
-        """Who the token stands for."""
+        """Tell who the token stands for."""
         return Answer(200, {"user_id": INTEGRATION, "organization_id": ORGANIZATION})
 
     @route("GET", "/services/data", open=True)
     def versions(self, call: Call) -> Answer:
-        """The API versions."""
+        """Return the API versions."""
         return Answer(200, [{"version": f"{n}.0", "url": f"/services/data/v{n}.0"} for n in range(60, 69)])
 
     @route("GET", DATA + "/limits")
     def limits(self, call: Call) -> Answer:
-        """The allowance of API calls."""
+        """Return the allowance of API calls."""
         used, allowed = self._usage()
         return Answer(200, {"DailyApiRequests": {"Max": allowed, "Remaining": max(0, allowed - used)}})
 
     @route("GET", DATA + "/sobjects/{sobject}/describe", object="{sobject}")
     def describe(self, call: Call) -> Answer:
-        """One object, whole."""
+        """Return one object, whole."""
         return Answer(200, self.fields(call.args["sobject"]) and self.objects[call.args["sobject"]])
 
     @route("GET", DATA + "/query")
@@ -169,7 +169,7 @@ class SalesforceSandbox(People):
     @route("GET", DATA + "/queryAll")
     @route("GET", DATA + "/queryAll/")
     def query(self, call: Call) -> Answer:
-        """The first page of a query; `queryAll` finds what lies in the recycle bin too."""
+        """Return the first page of a query; `queryAll` finds what lies in the recycle bin too."""
         if (found := soql.read(call.param("q"))) is None:
             raise failed(400, "MALFORMED_QUERY", "unexpected token")
         call.object = object_ = found.object
@@ -183,7 +183,7 @@ class SalesforceSandbox(People):
     @route("GET", DATA + "/query/{cursor}")
     @route("GET", DATA + "/queryAll/{cursor}")
     def next_page(self, call: Call) -> Answer:
-        """A later page."""
+        """Return a later page."""
         if (held := self._cursors.pop(call.args["cursor"], None)) is None:
             raise failed(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         return self._page(call.args["cursor"], held)
@@ -199,7 +199,7 @@ class SalesforceSandbox(People):
     @route("GET", DATA + "/sobjects/{sobject}/{id}", object="{sobject}")
     @route("GET", DATA + "/sobjects/{sobject}/{field}/{value}", object="{sobject}")
     def retrieve(self, call: Call) -> Answer:
-        """One record by id, or by external id."""
+        """Return one record by id, or by external id."""
         object_ = call.args["sobject"]
         names = list(self.fields(object_))
         id_ = call.args.get("id") or self._id_of(object_, call.args["field"], call.args["value"]) or ""
@@ -209,7 +209,7 @@ class SalesforceSandbox(People):
 
     @route("PATCH", DATA + "/composite/sobjects/{sobject}/{field}", object="{sobject}")
     def upsert_many(self, call: Call) -> Answer:
-        """Collections upsert by external id: up to 200 records, one result each, in their order."""
+        """Do a Collections upsert by external id: up to 200 records, one result each, in their order."""
         object_, field = call.args["sobject"], call.args["field"]
         self._key_field(object_, field)
         records = self._records(call)
@@ -225,7 +225,7 @@ class SalesforceSandbox(People):
     @route("POST", DATA + "/composite/sobjects")
     @route("PATCH", DATA + "/composite/sobjects")
     def save_many(self, call: Call) -> Answer:
-        """Collections create and update."""
+        """Do a Collections create or update."""
         records = self._records(call)
         call.object = _type(records[0] if records else None)
         write = self._create if call.method == "POST" else self._update
@@ -243,7 +243,7 @@ class SalesforceSandbox(People):
 
     @route("POST", DATA + "/composite", write=False)
     def composite(self, call: Call) -> Answer:
-        """Up to 25 requests in one; each is answered as if it had come alone."""
+        """Answer up to 25 requests in one, each as if it had come alone."""
         parts = call.json().get("compositeRequest") or []
         heavy = [one for one in parts if re.search(r"/query|/composite/sobjects", str(one.get("url")))]
         if not parts or len(parts) > 25 or len(heavy) > 5:
@@ -263,7 +263,7 @@ class SalesforceSandbox(People):
         return {"body": answer.body, "httpStatusCode": answer.status, "referenceId": one.get("referenceId")}
 
     def _each(self, call: Call, records: list[Record], write: Callable[[Record], Record]) -> list[Record]:
-        """One result each; the `partial` fault locks rows."""
+        """Return one result each; the `partial` fault locks rows."""
         results: list[Record] = []
         for index, record in enumerate(records):
             try:
@@ -304,7 +304,7 @@ class SalesforceSandbox(People):
         return {"id": id_, "success": True, "errors": []}
 
     def _records(self, call: Call) -> list[Record]:
-        """The records of a collections request; all are read before the first is written."""
+        """Read the records of a collections request, all before the first is written."""
         body = call.json()
         records = body.get("records") if isinstance(body, dict) else None
         if not isinstance(records, list) or body.get("allOrNone") or not all(map(_type, records)):
@@ -327,7 +327,7 @@ class SalesforceSandbox(People):
         return found[0] if found else None
 
     def _accept(self, object_: str, record: Mapping[str, Any], right: str) -> Record:
-        """The fields as stored; raises Problem for the first that Salesforce would refuse."""
+        """Return the fields as stored. Raises Problem for the first that Salesforce would refuse."""
         given = {name: value for name, value in record.items() if name not in {"attributes", "Id"}}
         changes = dict(self._accepted(object_, name, value, right) for name, value in given.items())
         absent = None if right == "createable" else ""
@@ -352,7 +352,7 @@ class SalesforceSandbox(People):
         return name, value
 
     def _parent(self, object_: str, name: str, value: Mapping[str, Any]) -> tuple[str, str]:
-        """`Author__r = {Author_Key__c: ...}` becomes the id of that author."""
+        """Turn `Author__r = {Author_Key__c: ...}` into the id of that author."""
         link = next((one for one in self._fields[object_].values() if one["relationshipName"] == name), None)
         if link is None:
             raise Problem("INVALID_FIELD", f"No such column '{name}' on sobject of type {object_}")

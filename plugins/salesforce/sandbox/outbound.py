@@ -1,4 +1,4 @@
-"""Outbound Messages of the look-alike: SOAP, up to a hundred notifications, sent until somebody says Ack."""
+"""Outbound Messages of the look-alike: SOAP, up to a hundred notifications, sent until they are answered with Ack."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _HEADERS = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
 
 
 def message(notifications: Sequence[tuple[str, str, Mapping[str, object]]]) -> bytes:
-    """A message about records: each a notification's id, the object's name, and its fields."""
+    """Return a message about records: each a notification's id, the object's name, and its fields."""
     inner = "".join(_notification(*one) for one in notifications)
     return (
         '<?xml version="1.0" encoding="UTF-8"?>'

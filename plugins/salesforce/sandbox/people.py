@@ -27,13 +27,13 @@ class People(Sandbox):
 
     @route("PUT", "/setup/outbound")
     def settings(self, call: Call) -> Answer:
-        """Where Outbound Messages go."""
+        """Set where Outbound Messages go."""
         self.outbound.target = str(call.json().get("url", ""))
         return Answer(200, {"url": self.outbound.target})
 
     @route("GET", "/lightning/r/{sobject}/{id}/view", open=True)
     def page(self, call: Call) -> Answer:
-        """A record as a person works on it."""
+        """Show a record as a person works on it."""
         object_, id_ = call.args["sobject"], call.args["id"]
         if (record := self.store.get(object_, id_)) is None:
             return self.show(object_, id_)
@@ -43,7 +43,7 @@ class People(Sandbox):
 
     @route("POST", "/lightning/r/{sobject}/{id}/view", open=True)
     def work(self, call: Call) -> Answer:
-        """What a person did on the page."""
+        """Do what a person did on the page."""
         said, fields = posted(call)
         object_, id_ = call.args["sobject"], call.args["id"]
         if said.get("do") == "delete":
@@ -57,12 +57,12 @@ class People(Sandbox):
         return back_to(f"/lightning/r/{object_}/{id_}/view")
 
     def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
-        """A record's name."""
+        """Return a record's name."""
         names = (str(record[name]) for name in ("FirstName", "LastName", "Name") if record.get(name))
         return " ".join(names)
 
     def address_of(self, object_: str, id_: str) -> str:
-        """A record's page."""
+        """Return the address of a record's page."""
         return f"/lightning/r/{object_}/{id_}/view"
 
     def edit_by_hand(self, object_: str, id_: str, fields: Mapping[str, Any]) -> None:
@@ -74,38 +74,38 @@ class People(Sandbox):
         self.outbound.send(message([(f"04l{self.store.next_id('_messages'):0>12}AAA", object_, {"Id": id_, **record})]))
 
     def delete_by_hand(self, object_: str, id_: str, *, master: str | None = None) -> None:
-        """Into the recycle bin; merged into `master` where that is given."""
+        """Move it into the recycle bin; merged into `master` if that is given."""
         gone = {**self.existing(object_, id_), **self.stamps(PERSON), "IsDeleted": True, "MasterRecordId": master}
         self.store.remove(object_, id_)
         self.store.put(f"_deleted.{object_}", id_, gone)
         self.journal.record("delete", object_, id_)
 
     def merge_by_hand(self, object_: str, winner: str, loser: str) -> None:
-        """The winner keeps what it has; the loser lies in the recycle bin and names its master."""
+        """Let the winner keep what it has; the loser lies in the recycle bin and names its master."""
         kept = self.existing(object_, winner)
         self.delete_by_hand(object_, loser, master=winner)
         self.store.put(object_, winner, {**kept, **self.stamps(PERSON)})
         self.journal.record("merge", object_, winner, fields={"merged": loser})
 
     def deleted(self, object_: str) -> list[tuple[str, Record]]:
-        """What lies in the recycle bin."""
+        """Return what lies in the recycle bin."""
         return self.store.all(f"_deleted.{object_}")
 
     def existing(self, object_: str, id_: str) -> Record:
-        """A record; refuses one that is not there."""
+        """Return a record; refuses one that is not there."""
         if (record := self.store.get(object_, id_)) is None:
             raise Refused(Answer(404, [{"message": "The requested resource does not exist", "errorCode": "NOT_FOUND"}]))
         return record
 
     def stamps(self, by: str, *, new: bool = False) -> Record:
-        """The system fields of a write."""
+        """Return the system fields of a write."""
         now = self.now().strftime("%Y-%m-%dT%H:%M:%S.000+0000")
         made = {"CreatedDate": now, "CreatedById": by, "OwnerId": by, "IsDeleted": False} if new else {}
         return {**made, "LastModifiedDate": now, "LastModifiedById": by, "SystemModstamp": now}
 
 
 def _typed(old: Any, text: str) -> Any:
-    """What a form says, in the type that the field had."""
+    """Return what a form says, in the type that the field had."""
     if isinstance(old, bool):
         return text == "True"
     if isinstance(old, int | float):

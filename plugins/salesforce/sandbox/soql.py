@@ -29,7 +29,7 @@ class Condition:
     since: str = ""
 
     def holds(self, record: Mapping[str, Any]) -> bool:
-        """Whether a record (with its Id) fulfils it."""
+        """Return True if a record (with its Id) fulfils it."""
         held = record.get(self.field)
         if self.since:
             return str(held or "")[:19] >= self.since[:19]
@@ -51,13 +51,13 @@ class Query:
         return {*self.names, *(one.field for one in self.where), *self.order}
 
     def run(self, records: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """The records (with their Ids) that fulfil all conditions, in order."""
+        """Return the records (with their Ids) that fulfil all conditions, in order."""
         found = [one for one in records if all(condition.holds(one) for condition in self.where)]
         return sorted(found, key=lambda one: [str(one.get(name) or "") for name in self.order])
 
 
 def read(text: str) -> Query | None:
-    """A query, None where it is beyond this look-alike."""
+    """Read a query, None if it is beyond this look-alike."""
     if (found := _QUERY.fullmatch(text)) is None:
         return None
     where: list[Condition] = []
