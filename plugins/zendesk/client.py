@@ -47,7 +47,7 @@ def one_ticket_only(headers: Mapping[str, str]) -> bool:
 
 
 def auth_of(options: ZendeskOptions) -> Auth:
-    """Who we are there: a token, an email with its API token, or a client that mints tokens ("Create token for grant type")."""
+    """Return our credentials: a token, an email with its API token, or a client to mint them ("Create token for grant type")."""
     if options.api_token is not None:
         return Basic(f"{options.email}/token", options.api_token.get_secret_value())
     if options.token is not None:
@@ -128,7 +128,7 @@ class Jobs:
         self._asked_to_wait = 0.0
 
     def run(self, path: str, bodies: Sequence[Mapping[str, Any]]) -> list[Doc | ConnectorError]:
-        """One finished job, or the error that kept it from being one, for each body, in order."""
+        """Return one finished job, or the error that kept it from being one, for each body, in order."""
         waiting = deque(range(len(bodies)))
         self._ended = {}
         while waiting or self._open:

@@ -90,7 +90,7 @@ class ZendeskOptions(Options):
 
     @property
     def web(self) -> str:
-        """Where the account is really reached, by us and by an agent's browser."""
+        """The address that really leads to the account, for us and for an agent's browser."""
         return self.base_url or self.origin
 
     @property

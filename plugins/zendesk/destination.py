@@ -59,13 +59,19 @@ class ZendeskDestination(DeskDestination[ZendeskOptions]):
         return status == 429 and not one_ticket_only(headers)
 
     def idempotency_of(self, object_: str, operation: str) -> Idempotency:
-        """Tickets: Zendesk keeps the key for about 2 h. Comments and notes: the delivery key stands in the audits at once."""
+        """Return how a write is repeated safely.
+
+        Tickets: Zendesk keeps the key for about 2 h. Comments and notes: the delivery key stands in the audits at once.
+        """
         said = Lookup(timedelta(seconds=30))
         kinds: Mapping[str, Idempotency] = {"create": Native(WINDOW), "comment": said, "note": said}
         return kinds.get(operation, self.idempotency)
 
     def batch_size_of(self, object_: str, operation: str) -> int:
-        """1,000 records are ten jobs; tickets and comments are single calls, so few at a time keep a lease short."""
+        """Return how much to claim.
+
+        1,000 records are ten jobs; tickets and comments are single calls, so few at a time keep a lease short.
+        """
         return 1000 if operation == "upsert" else self.batch_size
 
     def calls_of(self, object_: str, operation: str, count: int) -> int:
@@ -73,7 +79,7 @@ class ZendeskDestination(DeskDestination[ZendeskOptions]):
         return -(-count // 100) if operation == "upsert" else count
 
     def check(self, ctx: Context) -> str:
-        """Who we are there. Raises Unauthorised for the anonymous user that Zendesk answers to a bad token, and for end users."""
+        """Say who we are there. Raises Unauthorised for end users and for the anonymous user, Zendesk's answer to a bad token."""
         user = self._me(ctx)
         name, role = user.text("name"), user.id("role")
         if role not in ("agent", "admin"):
@@ -81,7 +87,7 @@ class ZendeskDestination(DeskDestination[ZendeskOptions]):
         return f"{name} ({role}) at {self.options.subdomain}.zendesk.com"
 
     def whoami(self, ctx: Context) -> str:
-        """Our agent's id: what it does comes back by webhook too, and is no change."""
+        """Return our agent's id: what it does comes back by webhook too, and is no change."""
         return self._me(ctx).id("id")
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:

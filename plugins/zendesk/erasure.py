@@ -168,7 +168,7 @@ def _kept() -> Rejected:
 
 
 def _place_of(delivery: Delivery) -> tuple[str, str | None]:
-    """`(ticket, comment)` of what was said, the comment None for the ticket's first. Raises Rejected if it is not known."""
+    """Return `(ticket, comment)` of what was said, None for the ticket's first comment. Raises Rejected if it is not known."""
     if delivery.ref is None:
         raise Rejected("it is not known which record this was", field="ref")
     if delivery.fields.get("operation") == "create":

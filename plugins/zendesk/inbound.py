@@ -37,7 +37,7 @@ def is_genuine(request: Request, secret: str) -> bool:
 
 
 def read(body: bytes) -> tuple[Change, ...]:
-    """Return the changes that a body tells of; none where it is empty (a probe), or of an event that says nothing to the hub.
+    """Return the changes that a body tells of; none if it is empty (a probe), or of an event that says nothing to the hub.
 
     Raises TranslationError if the body is no JSON object, or names no ticket.
     """
@@ -56,7 +56,7 @@ def read(body: bytes) -> tuple[Change, ...]:
 
 
 def _event(told: Doc, name: str) -> tuple[Change, ...]:
-    """Zendesk's own event: `detail` is the ticket after it, `event` what has changed."""
+    """Read Zendesk's own event: `detail` is the ticket after it, `event` what has changed."""
     reader = _gone if name in _GONE else _READERS.get(name)
     if reader is None:
         return ()
@@ -94,7 +94,7 @@ def _status(told: Doc) -> dict[str, Any] | None:
 
 
 def _assignee(told: Doc) -> dict[str, Any]:
-    """Zendesk names the agent by id; nothing or 0 stands for none."""
+    """Read the agent by the id that Zendesk gives; nothing or 0 stands for none."""
     agent = told.id("event.current" if "current" in told.doc("event").data else "detail.assignee_id")
     return {"kind": "assignee", "value": agent if agent not in ("", "0") else None}
 
@@ -128,7 +128,7 @@ EVENTS = tuple(f"{_EVENT}{name}" for name in (*_READERS, *sorted(_GONE)))
 
 
 def _trigger(told: Doc) -> tuple[Change, ...]:
-    """Our own body from a trigger: a comment, or the ticket as it is now. Who asked for the ticket is no agent."""
+    """Read our own body from a trigger: a comment, or the ticket as it is now. Who asked for the ticket is no agent."""
     actor = told.id("actor_id")
     if actor and actor == told.id("requester_id"):
         return ()
@@ -149,7 +149,7 @@ def _trigger(told: Doc) -> tuple[Change, ...]:
 
 
 def _said(told: Doc) -> list[dict[str, Any]]:
-    # The placeholder is written as a word where its text is put between quotes. Without both people we cannot know that an
+    # The placeholder is written as a word if its text is put between quotes. Without both people we cannot know that an
     # agent speaks, and the author's own words must not go back to the author.
     known = bool(told.id("actor_id") and told.id("requester_id"))
     told_public = told.flag("comment.public") or told.id("comment.public").lower() in ("true", "yes", "1")

@@ -8,5 +8,5 @@ from plugins.zendesk.destination import ZendeskDestination
 
 @hookimpl
 def register_destinations() -> tuple[type[ZendeskDestination], ...]:
-    """Zendesk."""
+    """Return Zendesk."""
     return (ZendeskDestination,)

@@ -128,7 +128,7 @@ class ZendeskDesk(Desk):
         return RemoteRef(ticket_id, f"{self._options.web}/agent/tickets/{ticket_id}")
 
     def comments(self, ticket_id: str) -> list[Doc]:
-        """All comments of a ticket, oldest first."""
+        """Return all comments of a ticket, oldest first."""
         found = self._client.pages(f"tickets/{ticket_id}/comments", "comments")
         return [one for one in found if one.id("id")]
 

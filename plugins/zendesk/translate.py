@@ -84,7 +84,7 @@ def results_of(job: Doc, keys: Sequence[str]) -> dict[str, Result]:
     """Return what a completed job did, by key: `completed` says nothing about single items, so each result is read.
 
     A result belongs to the item of its external id or `index` (ticket jobs answer out of order); those that name neither
-    take the items that are left, in order, and only where there are as many. A key without a result is absent.
+    take the items that are left, in order, and only if there are as many. A key without a result is absent.
     """
     named = [(_key_of(one, keys), one) for one in job.docs("results")]
     found = {key: _made(one) for key, one in named if key is not None}
@@ -213,7 +213,7 @@ def _comment(given: Any, user_id: int | None, *, public: bool) -> dict[str, Any]
 
 
 def tags_of(value: Any) -> list[str]:
-    """Tags from a list or from words in a string: lower case, each once, without what Zendesk takes for a separator."""
+    """Read tags from a list or from words in a string: lower case, each once, without what Zendesk takes for a separator."""
     words = value.replace(",", " ").split() if isinstance(value, str) else [str(word) for word in value]
     clean = (re.sub(r"[^\w/:.-]+", "_", word.strip().lower()).strip("_") for word in words)
     return list(dict.fromkeys(tag for tag in clean if tag))

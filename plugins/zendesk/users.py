@@ -1,4 +1,4 @@
-"""The people who ask for tickets: found by the author's key, made where they are missing, made nameless on request."""
+"""The people who ask for tickets: found by the author's key, made if they are missing, made nameless on request."""
 
 from __future__ import annotations
 

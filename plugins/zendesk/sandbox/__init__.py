@@ -17,5 +17,5 @@ from plugins.zendesk.sandbox.desk import ZendeskSandbox
 
 
 def build(options: SandboxOptions) -> ZendeskSandbox:
-    """The sandbox's entry point."""
+    """Build the sandbox: its entry point."""
     return ZendeskSandbox(options)

@@ -43,26 +43,26 @@ OBJECTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 AGENT = 26_155_588_900_001
-PERSON = 26_155_588_900_000  # who sits before the agent's pages; AGENT is whom the token stands for
+PERSON = 26_155_588_900_000  # who sits before the agent's pages; the token stands for AGENT
 MOST_JOBS = 30
-JOB_ENDS = timedelta(seconds=10)  # a job that nobody looks at ends too
+JOB_ENDS = timedelta(seconds=10)  # a job that no one looks at ends too
 RECORD_BYTES = 32 * 1024
 _REDACT_STRING = "/api/v2/tickets/{ticket_id}/comments/{ticket_comment_id}/redact"
 
 
 def invalid(field: str, said: str) -> Answer:
-    """Zendesk's 422 about one field."""
+    """Answer with Zendesk's 422 about one field."""
     details = {field: [{"description": f"{field.capitalize()}: {said}", "error": "InvalidValue"}]}
     return Answer(422, {"error": "RecordInvalid", "description": "Record validation errors", "details": details})
 
 
 def not_found() -> Answer:
-    """Zendesk's 404."""
+    """Answer with Zendesk's 404."""
     return Answer(404, {"error": "RecordNotFound", "description": "Not found"})
 
 
 def listed(call: Call, name: str) -> list[str]:
-    """A comma-separated query parameter; more than 100 values are refused."""
+    """Read a comma-separated query parameter; more than 100 values are refused."""
     values = [value for value in call.param(name).split(",") if value]
     if len(values) > 100:
         said = "Parameter  cannot specify more than 100 values"
@@ -71,7 +71,7 @@ def listed(call: Call, name: str) -> list[str]:
 
 
 def paged(call: Call, name: str, items: Sequence[Any]) -> Answer:
-    """A list by cursor where `page[size]` is given, else its first hundred with a count."""
+    """Return a list by cursor if `page[size]` is given, else its first hundred with a count."""
     size = min(int(call.param("page[size]") or 100), 100)
     start = int(call.param("page[after]") or 0)
     page, more = list(items[start : start + size]), len(items) > start + size
@@ -93,7 +93,7 @@ class Account(Sandbox):
         super().__init__(options)
 
     def seed(self) -> None:
-        """The hub's agent, a person's, the account's custom objects and nothing else."""
+        """Make the hub's agent, a person's, the account's custom objects and nothing else."""
         self.store.declare("user", unique=("external_id", "email"), fold=True)
         for key in self.objects:
             self.store.declare(key, unique=("external_id",))
@@ -108,7 +108,7 @@ class Account(Sandbox):
         return {**OBJECTS, **self.options.extra.get("objects", {})}
 
     def contract(self) -> Contract | None:
-        """Zendesk's own document, with null let through and a ticket's custom fields as the service takes them."""
+        """Read Zendesk's own document, with null let through and a ticket's custom fields as the service takes them."""
         path = self.options.contracts and self.options.contracts / "zendesk/support.openapi.json.xz"
         if path is None:
             return None
@@ -127,36 +127,36 @@ class Account(Sandbox):
         return Contract(document, Terms(nullable_everywhere=True, json_twin=True, answers=True, free_query=query))
 
     def authenticate(self, call: Call) -> Answer | None:
-        """An OAuth bearer token, or `<email>/token` with an API token."""
+        """Take an OAuth bearer token, or `<email>/token` with an API token."""
         basic = b64encode(f"agent@example.com/token:{self.options.token}".encode()).decode()
         good = (f"Bearer {self.options.token}", f"Basic {basic}")
         return None if call.headers.get("authorization") in good else self.unauthorised(call)
 
     def unauthorised(self, call: Call) -> Answer:
-        """Zendesk's 401."""
+        """Answer with Zendesk's 401."""
         said = "The access token provided is expired, revoked, malformed or invalid for other reasons."
         return Answer(401, {"error": "invalid_token", "error_description": said})
 
     def limited(self, call: Call, seconds: float) -> Answer:
-        """Zendesk's 429."""
+        """Answer with Zendesk's 429."""
         said = "Number of allowed API requests per minute exceeded"
         headers = {"Retry-After": str(max(1, int(seconds)))}
         return Answer(429, {"error": "APIRateLimitExceeded", "description": said}, headers)
 
     def unknown(self, call: Call) -> Answer:
-        """Zendesk's answer for a path that does not exist."""
+        """Answer as Zendesk does for a path that does not exist."""
         return Answer(404, {"error": {"title": "Not found", "message": "No such endpoint"}})
 
     def broken(self, call: Call, message: str) -> Answer:
-        """Zendesk's 500."""
+        """Answer with Zendesk's 500."""
         return Answer(500, {"error": "InternalError", "description": message})
 
     def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
-        """A subject, a name or the beginning of a comment."""
+        """Return a subject, a name or the beginning of a comment."""
         return str(record.get("subject") or record.get("name") or record.get("body") or "")[:120]
 
     def handle(self, call: Call) -> Answer:
-        """Every answer of the API tells how much of the minute's allowance is left."""
+        """Tell in every answer of the API how much of the minute's allowance is left."""
         answer = super().handle(call)
         if not call.path.startswith("/api/"):
             return answer
@@ -169,13 +169,13 @@ class Account(Sandbox):
         return replace(answer, headers={**headers, **answer.headers})
 
     def stamp(self) -> str:
-        """Now, as Zendesk writes it."""
+        """Write the time now as Zendesk does."""
         return self.now().strftime("%Y-%m-%dT%H:%M:%SZ")
 
     # ------------------------------------------------------------------------------------------------------------ jobs
 
     def queue(self, call: Call, items: Sequence[Any], work: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """Take a job of at most 100 items; refused where 30 are open. It is done at once, and said to be done later."""
+        """Take a job of at most 100 items; refused if 30 are open. It is done at once, and said to be done later."""
         if len(items) > 100:
             said = "Parameter  cannot specify more than 100 values"
             raise Refused(Answer(400, {"error": "TooManyValues", "description": said, "max_count": 100}))
@@ -190,12 +190,12 @@ class Account(Sandbox):
         return {"job_status": self.job(id_)}
 
     def open_jobs(self) -> list[str]:
-        """The jobs that are queued or working now."""
+        """Return the jobs that are queued or working now."""
         self._open = [id_ for id_ in self._open if self.is_open(self.store.get("_jobs", id_))]
         return self._open
 
     def attempt(self, call: Call, place: int, item: Any, work: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
-        """One item: what became of it, or why not; the others of the job go on."""
+        """Try one item: what became of it, or why not; the others of the job go on."""
         total = len(call.json().get("job", {}).get("items", ())) if call.body else 1
         if call.fails(place, total or 1):
             return {
@@ -212,14 +212,14 @@ class Account(Sandbox):
             return {"index": place, "status": "Failed", "success": False, **body}
 
     def is_open(self, job: Mapping[str, Any] | None) -> bool:
-        """Whether a job is still queued or working: until it was looked at often enough, or for ten seconds."""
+        """Return True if a job is still queued or working: until it was looked at often enough, or for ten seconds."""
         if job is None:
             return False
         young = self.now() - datetime.fromisoformat(job["at"]) < JOB_ENDS
         return bool(young and job["looks"] < self.options.extra.get("job_looks", 2))
 
     def job(self, id_: str) -> dict[str, Any]:
-        """A job's status: queued, working, completed."""
+        """Return a job's status: queued, working, completed."""
         held = self.store.get("_jobs", id_) or {}
         done = not self.is_open(held)
         status = "completed" if done else "working" if held["looks"] else "queued"
@@ -230,20 +230,20 @@ class Account(Sandbox):
         return {**shown, "total": held["total"], "progress": progress, "results": results}
 
     def look(self, id_: str) -> dict[str, Any]:
-        """A job's status, one look further."""
+        """Return a job's status, one look further."""
         held = self.store.get("_jobs", id_) or {}
         self.store.update("_jobs", id_, {"looks": held["looks"] + 1})
         return self.job(id_)
 
     @route("GET", "/api/v2/job_statuses/show_many", object="job")
     def show_jobs(self, call: Call) -> Answer:
-        """Statuses of jobs by ids."""
+        """Return statuses of jobs by ids."""
         known = [id_ for id_ in listed(call, "ids") if self.store.get("_jobs", id_)]
         return Answer(200, {"job_statuses": [self.look(id_) for id_ in known]})
 
     @route("GET", "/api/v2/job_statuses/{id}", object="job")
     def show_job(self, call: Call) -> Answer:
-        """Status of one job."""
+        """Return the status of one job."""
         known = self.store.get("_jobs", call.args["id"])
         return Answer(200, {"job_status": self.look(call.args["id"])}) if known else not_found()
 
@@ -251,14 +251,14 @@ class Account(Sandbox):
 
     @route("GET", "/api/v2/custom_objects", object="custom_object")
     def list_objects(self, call: Call) -> Answer:
-        """The account's custom objects."""
+        """Return the account's custom objects."""
         named = [(key, key.replace("_", " ").capitalize()) for key in self.objects]
         shown = [{"key": key, "title": title, "title_pluralized": f"{title}s"} for key, title in named]
         return paged(call, "custom_objects", shown)
 
     @route("GET", "/api/v2/custom_objects/{key}/fields", object="custom_object")
     def list_fields(self, call: Call) -> Answer:
-        """The fields of a custom object, the standard ones where they are asked for."""
+        """Return the fields of a custom object, with the standard ones if asked for."""
         types = self.fields_of(call)
         shown = [{"key": key, "type": kind, "title": key, "active": True} for key, kind in types.items()]
         if call.param("include_standard_fields") == "true":
@@ -269,14 +269,14 @@ class Account(Sandbox):
         return Answer(200, {"custom_object_fields": [{"id": 900 + n, **one} for n, one in enumerate(shown)]})
 
     def fields_of(self, call: Call) -> Mapping[str, str]:
-        """The types of the object that a call names; 404 where the account has none such."""
+        """Return the types of the object that a call names; 404 if the account has none such."""
         if (types := self.objects.get(call.args["key"])) is None:
             raise Refused(not_found())
         return types
 
     @route("GET", "/api/v2/custom_objects/{key}/records", object="{key}")
     def list_records(self, call: Call) -> Answer:
-        """Records, by ids or external ids where they are asked for."""
+        """Return records, by ids or external ids if asked for."""
         self.fields_of(call)
         key, wanted, ids = call.args["key"], listed(call, "filter[external_ids]"), listed(call, "filter[ids]")
         if not (wanted or ids):
@@ -289,7 +289,7 @@ class Account(Sandbox):
 
     @route("POST", "/api/v2/custom_objects/{key}/jobs", object="{key}")
     def run_job(self, call: Call) -> Answer:
-        """A bulk job: create_or_update_by_external_id or delete_by_external_id."""
+        """Run a bulk job: create_or_update_by_external_id or delete_by_external_id."""
         types, key, job = self.fields_of(call), call.args["key"], call.json().get("job") or {}
         if job.get("action") == "delete_by_external_id":
             return Answer(201, self.queue(call, job.get("items") or [], lambda item: self.delete(key, item)))
@@ -319,7 +319,7 @@ class Account(Sandbox):
         return {**done, "id": id_, "external_id": external_id, "name": merged.get("name")}
 
     def problem(self, kind: str | None, value: Any) -> str | None:
-        """Why a field does not take a value, None where it does."""
+        """Say why a field does not take a value, None if it does."""
         if kind is None:
             return "is no field of this object"
         if value is None:
@@ -338,5 +338,5 @@ class Account(Sandbox):
         return {"id": found[0], "external_id": external_id, "status": "Deleted", "success": True}
 
     def record(self, key: str, id_: str, held: Mapping[str, Any]) -> dict[str, Any]:
-        """A record as Zendesk shows it."""
+        """Return a record as Zendesk shows it."""
         return {"id": id_, "custom_object_key": key, "url": f"/api/v2/custom_objects/{key}/records/{id_}.json", **held}

@@ -29,12 +29,12 @@ class ZendeskSandbox(Erasures):
     home = ("the agent's desk", "/agent/tickets")
 
     def address_of(self, object_: str, id_: str) -> str:
-        """A ticket's page at the desk."""
+        """Return the address of a ticket's page at the desk."""
         return f"/agent/tickets/{id_}" if object_ == "ticket" else super().address_of(object_, id_)
 
     @route("GET", "/agent/tickets", open=True, contract=False)
     def list_page(self, call: Call) -> Answer:
-        """All tickets, newest first."""
+        """Show all tickets, newest first."""
         rows = "".join(
             f"<tr><td><a href='/agent/tickets/{escape(id_)}'>#{escape(id_)}</a></td><td>{_said(one['status'])}</td>"
             f"<td>{_said(one['subject'])}</td><td>{_said(self.name_of(one['requester_id']))}</td></tr>"
@@ -44,7 +44,7 @@ class ZendeskSandbox(Erasures):
 
     @route("GET", "/agent/tickets/{id}", open=True, contract=False)
     def agent_page(self, call: Call) -> Answer:
-        """The ticket as an agent sees it, with forms to answer it and to change it."""
+        """Show the ticket as an agent sees it, with forms to answer it and to change it."""
         id_ = call.args["id"]
         ticket = self.held(id_)
         if ticket is None:
@@ -103,7 +103,7 @@ class ZendeskSandbox(Erasures):
 
     @route("POST", "/agent/tickets/{id}/set", object="ticket", open=True, contract=False)
     def set(self, call: Call) -> Answer:
-        """Set status, assignee and tags, each where it is given."""
+        """Set status, assignee and tags, each if it is given."""
         form, _ = posted(call)
         given: dict[str, Any] = {}
         if form.get("status") in STATUSES:
@@ -141,7 +141,7 @@ class ZendeskSandbox(Erasures):
 
     @route("GET", "/agent/webhook", open=True, contract=False)
     def webhook_page(self, call: Call) -> Answer:
-        """Where events go, and what came of the last ones; the secret is not shown again."""
+        """Show where events go, and what came of the last ones; the secret is not shown again."""
         held = self.store.get("_webhook", "target") or self.options.extra.get("webhook") or {}
         tried = [(one.at, one.kind, one.number, one.status or "no answer") for one in reversed(self.teller.attempts)]
         rows = "".join(f"<tr>{''.join(f'<td>{_said(cell)}</td>' for cell in row)}</tr>" for row in tried)

@@ -128,7 +128,7 @@ class Erasures(Ticketing):
         return Answer(200, self.queue(call, [id_], self.wipe))
 
     def wipe(self, id_: str) -> dict[str, Any]:
-        """Nothing stays."""
+        """Leave nothing of it."""
         self.store.remove("_deleted", id_)
         for collection in _OF_A_TICKET:
             for key, one in self.store.all(collection):
@@ -138,7 +138,7 @@ class Erasures(Ticketing):
 
 
 def blacked(html: str) -> str:
-    """The text of a piece of HTML as blocks, its line ends kept."""
+    """Return the text of a piece of HTML as blocks, its line ends kept."""
     return "".join("\n" if letter == "\n" else BLACK for letter in _TAGS.sub("", html))
 
 

@@ -14,7 +14,7 @@ class People(Account):
 
     @route("POST", "/oauth/tokens", object="token", write=False, open=True, contract=False)
     def grant(self, call: Call) -> Answer:
-        """An access token by client credentials; the secret is the sandbox's token."""
+        """Grant an access token by client credentials; the secret is the sandbox's token."""
         asked = call.json()
         if asked.get("grant_type") != "client_credentials" or asked.get("client_secret") != self.options.token:
             return Answer(401, {"error": "invalid_client", "error_description": "Client authentication failed"})
@@ -23,7 +23,7 @@ class People(Account):
 
     @route("GET", "/api/v2/users/me", object="user", open=True)
     def me(self, call: Call) -> Answer:
-        """The caller; without credentials the anonymous user, not a 401."""
+        """Return the caller; without credentials the anonymous user, not a 401."""
         if "authorization" not in call.headers:
             user = {"id": None, "name": "Anonymous user", "email": "invalid@example.com", "role": "end-user"}
             return Answer(200, {"user": user})
@@ -32,7 +32,7 @@ class People(Account):
 
     @route("GET", "/api/v2/users/show_many", object="user")
     def show_users(self, call: Call) -> Answer:
-        """Users by ids or external ids, at most 100; the unknown are left out."""
+        """Return users by ids or external ids, at most 100; the unknown are left out."""
         by_key = [self.store.find("user", "external_id", key) for key in listed(call, "external_ids")]
         ids = listed(call, "ids") + [found[0] for found in by_key if found]
         users = [self.user(id_) for id_ in ids if self.store.get("user", id_)]
@@ -40,26 +40,26 @@ class People(Account):
 
     @route("GET", "/api/v2/users/{id}", object="user")
     def show_user(self, call: Call) -> Answer:
-        """One user."""
+        """Return one user."""
         found = self.store.get("user", call.args["id"])
         return Answer(200, {"user": self.user(call.args["id"])}) if found else not_found()
 
     @route("POST", "/api/v2/users/create_or_update", object="user")
     def put_user(self, call: Call) -> Answer:
-        """One user by external id or e-mail address: 200 where it was there, 201 where it is new."""
+        """Create or update one user by external id or e-mail address: 200 for one that was there, 201 for a new one."""
         id_, new = self.save_user(call.json().get("user") or {})
         return Answer(201 if new else 200, {"user": self.user(id_)})
 
     @route("POST", "/api/v2/users/create_or_update_many", object="user")
     def put_users(self, call: Call) -> Answer:
-        """Up to 100 users as a job, where the account has bulk imports enabled."""
+        """Create or update up to 100 users as a job, if the account has bulk imports enabled."""
         if not self.options.extra.get("bulk_users", False):
             said = "Bulk user imports are not enabled for this account"
             return Answer(403, {"error": {"title": "Forbidden", "message": said}})
         return Answer(200, self.queue(call, call.json().get("users") or [], self.bulk_user))
 
     def bulk_user(self, user: Any) -> dict[str, Any]:
-        """One item of a bulk import."""
+        """Do one item of a bulk import."""
         id_, new = self.save_user(user)
         done = {"status": "Created" if new else "Updated", "success": True}
         return {**done, "id": int(id_), "external_id": user.get("external_id"), "email": user.get("email")}
@@ -80,7 +80,7 @@ class People(Account):
         return id_, found is None
 
     def user(self, id_: str) -> dict[str, Any]:
-        """A user as Zendesk shows it."""
+        """Return a user as Zendesk shows it."""
         return {
             "id": int(id_),
             "url": f"/api/v2/users/{id_}.json",
@@ -99,5 +99,5 @@ class People(Account):
         return Answer(200, {"user": self.user(id_)})
 
     def name_of(self, user_id: Any) -> str:
-        """A user's name."""
+        """Return a user's name."""
         return str((self.store.get("user", str(user_id)) or {}).get("name", "?"))

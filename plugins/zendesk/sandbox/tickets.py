@@ -34,7 +34,7 @@ class Ticketing(People):
 
     @route("GET", "/api/v2/ticket_fields", object="ticket_field")
     def ticket_fields(self, call: Call) -> Answer:
-        """The system fields that matter and one custom field."""
+        """Return the system fields that matter and one custom field."""
         options = [{"name": name.capitalize(), "value": name} for name in ("low", "normal", "high", "urgent")]
         fields = [
             {"id": 1, "type": "subject", "title": "Subject", "active": True},
@@ -45,7 +45,7 @@ class Ticketing(People):
 
     @route("POST", "/api/v2/tickets", object="ticket")
     def open_ticket(self, call: Call) -> Answer:
-        """A ticket; an Idempotency-Key is kept for two hours, and the same key with another body is refused."""
+        """Open a ticket; an Idempotency-Key is kept for two hours, and the same key with another body is refused."""
         key, body = call.headers.get("idempotency-key", ""), json.dumps(call.json(), sort_keys=True)
         kept = self.store.get("_keys", key) if key else None
         if kept and self.now() - datetime.fromisoformat(kept["at"]) < KEY_LIVES:
@@ -85,20 +85,20 @@ class Ticketing(People):
 
     @route("GET", "/api/v2/tickets", object="ticket")
     def list_tickets(self, call: Call) -> Answer:
-        """Tickets, by external id where one is asked for (which need not be unique)."""
+        """Return tickets, by external id (which need not be unique) if asked for."""
         wanted = call.param("external_id")
         found = [id_ for id_, one in self.store.all("ticket") if not wanted or one["external_id"] == wanted]
         return paged(call, "tickets", [self.ticket(id_) for id_ in found])
 
     @route("GET", "/api/v2/tickets/show_many", object="ticket")
     def show_tickets(self, call: Call) -> Answer:
-        """Tickets by ids."""
+        """Return tickets by ids."""
         found = [self.ticket(id_) for id_ in listed(call, "ids") if self.held(id_)]
         return Answer(200, {"tickets": found, "count": len(found), "next_page": None, "previous_page": None})
 
     @route("GET", "/api/v2/search", object="search", contract=False)
     def search(self, call: Call) -> Answer:
-        """Tickets by `external_id:KEY`; the index lags, so a new one is not found for a while."""
+        """Find tickets by `external_id:KEY`; the index lags, so a new one is not found for a while."""
         wanted = [word.removeprefix("external_id:") for word in call.param("query").split() if "external_id:" in word]
         lag = timedelta(seconds=self.options.extra.get("search_lag_s", 60))
         before = (self.now() - lag).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -108,13 +108,13 @@ class Ticketing(People):
 
     @route("GET", "/api/v2/tickets/{id}", object="ticket")
     def show_ticket(self, call: Call) -> Answer:
-        """One ticket."""
+        """Return one ticket."""
         found = self.held(call.args["id"])
         return Answer(200, {"ticket": self.ticket(call.args["id"])}) if found else not_found()
 
     @route("GET", "/api/v2/tickets/{id}/metrics", object="ticket", contract=False)
     def show_metrics(self, call: Call) -> Answer:
-        """When a ticket was solved (None while it is not)."""
+        """Tell when a ticket was solved (None while it is not)."""
         ticket = self.held(call.args["id"])
         if ticket is None:
             return not_found()
@@ -149,7 +149,7 @@ class Ticketing(People):
         return audit
 
     def held(self, id_: str) -> dict[str, Any] | None:
-        """A ticket as it is kept; Zendesk closes a solved one after 28 days at the latest."""
+        """Return a ticket as it is kept; Zendesk closes a solved one after 28 days at the latest."""
         ticket = self.store.get("ticket", id_)
         if ticket is None or ticket["status"] != "solved" or not ticket["solved_at"]:
             return ticket
@@ -159,7 +159,7 @@ class Ticketing(People):
         return self.store.update("ticket", id_, {"status": "closed"})
 
     def count_update(self, id_: str) -> None:
-        """Zendesk's limit for one ticket."""
+        """Hold a ticket to Zendesk's limit for one."""
         most, span = self.options.extra.get("updates_per_ticket", 30), timedelta(minutes=10)
         kept = (self.store.get("_updates", id_) or {"at": []})["at"]
         recent = [at for at in kept if self.now() - datetime.fromisoformat(at) < span]
@@ -172,7 +172,7 @@ class Ticketing(People):
         self.store.put("_updates", id_, {"at": [*recent, self.now().isoformat()]})
 
     def ticket(self, id_: str) -> dict[str, Any]:
-        """A ticket as Zendesk shows it; follow-ups are visible once it is closed."""
+        """Return a ticket as Zendesk shows it; follow-ups are visible once it is closed."""
         ticket = {name: value for name, value in (self.held(id_) or {}).items() if name not in _OURS}
         ticket["followup_ids"] = ticket["followup_ids"] if ticket["status"] == "closed" else []
         return {
@@ -221,25 +221,25 @@ class Ticketing(People):
         return self.store.insert("_audit", str(audit_id), made)
 
     def fresh_id(self) -> int:
-        """An id that nothing else in the account has."""
+        """Return an id that nothing else in the account has."""
         return int(self.store.next_id("user", AGENT + 1))
 
     def said_in(self, ticket_id: str) -> Sequence[tuple[str, dict[str, Any]]]:
-        """The comments of a ticket, oldest first."""
+        """Return the comments of a ticket, oldest first."""
         return [(id_, one) for id_, one in self.store.all("comment") if str(one["ticket_id"]) == ticket_id]
 
     @route("GET", "/api/v2/tickets/{id}/audits", object="audit")
     def audits(self, call: Call) -> Answer:
-        """A ticket's audits, oldest first."""
+        """Return a ticket's audits, oldest first."""
         return self.parts(call, "audits", "_audit")
 
     @route("GET", "/api/v2/tickets/{id}/comments", object="comment")
     def comments(self, call: Call) -> Answer:
-        """A ticket's comments, oldest first."""
+        """Return a ticket's comments, oldest first."""
         return self.parts(call, "comments", "comment")
 
     def parts(self, call: Call, name: str, collection: str) -> Answer:
-        """What belongs to a ticket."""
+        """Return what belongs to a ticket."""
         id_ = call.args["id"]
         if self.held(id_) is None:
             return not_found()
@@ -248,7 +248,7 @@ class Ticketing(People):
     # ---------------------------------------------------------------------------------------------------------- events
 
     def _tell_changes(self, id_: str, before: Mapping[str, Any], actor: int) -> None:
-        """An event for each property that is another now."""
+        """Tell an event for each property that is another now."""
         now = self.held(id_) or {}
         if now["status"] != before["status"]:
             change = {"current": now["status"].upper(), "previous": before["status"].upper()}
@@ -262,14 +262,14 @@ class Ticketing(People):
             self.tell("tags_changed", id_, {"tags_added": came, "tags_removed": went}, actor)
 
     def comment_told(self, said: Mapping[str, Any]) -> dict[str, Any]:
-        """A comment as its event shows it."""
+        """Return a comment as its event shows it."""
         author = self.store.get("user", str(said["author_id"])) or {}
         staff = author.get("role") in ("agent", "admin")
         by = {"id": str(said["author_id"]), "is_staff": staff, "name": author.get("name", "?")}
         return {"id": str(said["id"]), "body": said["body"], "is_public": said["public"], "author": by}
 
     def tell(self, kind: str, ticket_id: str, change: Mapping[str, Any], actor: int) -> None:
-        """Send an event to the webhook's target, where one is set."""
+        """Send an event to the webhook's target, if one is set."""
         held = self.store.get("_webhook", "target") or self.options.extra.get("webhook")
         if not held:
             return
@@ -284,7 +284,7 @@ class Ticketing(People):
         self.teller.send(Event(kind, held["url"], compose, again))
 
     def detail(self, id_: str) -> dict[str, Any]:
-        """A ticket as events show it: ids are strings, words of choice in capitals."""
+        """Return a ticket as events show it: ids are strings, words of choice in capitals."""
         ticket = self.ticket(id_)
         named = ("subject", "description", "external_id", "tags", "created_at", "updated_at")
         ids = {name: _id_or_none(ticket[name]) for name in ("id", "requester_id", "assignee_id")}
@@ -293,7 +293,7 @@ class Ticketing(People):
 
 
 def bodies(comment: Mapping[str, Any]) -> dict[str, str]:
-    """A comment's three forms: text, plain text and HTML, each made of what was given."""
+    """Return a comment's three forms: text, plain text and HTML, each made of what was given."""
     text = str(comment.get("body") or html_to_text(str(comment.get("html_body") or "")))
     lines = _LINK.sub(
         lambda found: f'<a href="{found[0]}" rel="noreferrer">{found[0]}</a>', escape(text, quote=False)

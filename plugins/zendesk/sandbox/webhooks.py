@@ -15,14 +15,17 @@ LONGEST_WAIT_S = 60.0
 
 
 def again(attempt: Attempt) -> float | None:
-    """Seconds until it is sent again; a Retry-After of a minute or more is not waited for (Zendesk docs, "Webhook retries")."""
+    """Return seconds until it is sent again.
+
+    A Retry-After of a minute or more is not waited for (Zendesk docs, "Webhook retries").
+    """
     told = attempt.headers.get("retry-after", "1")
     wait = float(told) if told.isdecimal() else 1.0
     return wait if attempt.number <= AGAIN.get(attempt.status, 0) and wait < LONGEST_WAIT_S else None
 
 
 def signed(invocation: str, secret: str, stamp: str, body: bytes) -> dict[str, str]:
-    """The headers of an attempt: every one carries the same id and body, and a signature of its own."""
+    """Return the headers of an attempt: every one carries the same id and body, and a signature of its own."""
     return {
         "Content-Type": "application/json",
         "User-Agent": "Zendesk Webhook",
@@ -34,12 +37,12 @@ def signed(invocation: str, secret: str, stamp: str, body: bytes) -> dict[str, s
 
 
 def signature(secret: str, stamp: str, body: bytes) -> str:
-    """Zendesk's signature of a body (Zendesk docs, "Verifying webhook requests")."""
+    """Return Zendesk's signature of a body (Zendesk docs, "Verifying webhook requests")."""
     return b64encode(hmac.new(secret.encode(), stamp.encode() + body, "sha256").digest()).decode()
 
 
 def event(kind: str, *, id_: str, at: str, detail: Mapping[str, Any], change: Mapping[str, Any]) -> bytes:
-    """The body of an event (Zendesk docs, "Ticket events"): `detail` is the ticket after it, `change` what happened."""
+    """Return the body of an event (Zendesk docs, "Ticket events"): `detail` is the ticket after it, `change` what happened."""
     shown = {
         "type": f"zen:event-type:ticket.{kind}",
         "account_id": 12_514_403,
