@@ -245,7 +245,7 @@ _INTRO = re.compile(r".{5,200}\b(?:wrote|writes|schrieb|écrit|escribió|scritto
 
 
 def _spoken(text: str) -> str:
-    """Return text up to the signature, without quoted lines and the line that introduces them (as RT's reply box puts them)."""
+    """Cut text at the signature; leave out quotes and the line that introduces them (RT's reply box puts them there)."""
     kept: list[str] = []
     for line in text.split("\n"):
         if line in ("--", "-- "):
