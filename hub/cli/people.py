@@ -115,7 +115,7 @@ def ref(
     from hub.core.model import RemoteRef
     from hub.flow.actions import people
 
-    place = people.Place(destination, object_)
+    place = people.RecordPlace(destination, object_)
     with opened(context.obj) as hub:
         one = people.ref(hub, me(), person, place, remote=RemoteRef(remote_id, url))
     show.say(f"{one.key} is {object_} {remote_id} of {destination}")
@@ -127,7 +127,7 @@ def unref(context: typer.Context, person: Key, destination: Destination, object_
     from hub.flow.actions import people
 
     with opened(context.obj) as hub:
-        one = people.unref(hub, me(), person, people.Place(destination, object_))
+        one = people.unref(hub, me(), person, people.RecordPlace(destination, object_))
     show.say(f"{one.key} has no {object_} of {destination} any more")
 
 

@@ -63,7 +63,7 @@ def translate(
     from hub.flow.views import trials
 
     quieten("ERROR")
-    documents = (trials.Document(*one) for one in _documents(files or []))
+    documents = (trials.NamedText(*one) for one in _documents(files or []))
     failed = 0
     for place, said in trials.translated(plugin, documents, realm=realm, received_at=_moment(received_at)):
         if isinstance(said, str):

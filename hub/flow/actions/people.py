@@ -36,7 +36,7 @@ class Ground(NamedTuple):
     confidence: float = 1.0
 
 
-class Place(NamedTuple):
+class RecordPlace(NamedTuple):
     """An object at a destination, as mappings keyed by person or account name it."""
 
     destination: str
@@ -128,7 +128,7 @@ def unmerge(hub: Hub, actor: Actor, key: str) -> Person:
     return person
 
 
-def ref(hub: Hub, actor: Actor, key: str, place: Place, *, remote: RemoteRef) -> Reference:
+def ref(hub: Hub, actor: Actor, key: str, place: RecordPlace, *, remote: RemoteRef) -> Reference:
     """Say which record is a person, or its account: it is written from then on. Raises UnknownPerson or NoPlace."""
     person = find(hub, actor, key)
     one = _referred(hub, person, place)._replace(remote=remote)
@@ -138,7 +138,7 @@ def ref(hub: Hub, actor: Actor, key: str, place: Place, *, remote: RemoteRef) ->
     return one
 
 
-def unref(hub: Hub, actor: Actor, key: str, place: Place) -> Reference:
+def unref(hub: Hub, actor: Actor, key: str, place: RecordPlace) -> Reference:
     """Forget which record is a person, or its account; the next signal makes one. Raises as `ref`, or NoReference."""
     one = _referred(hub, find(hub, actor, key), place)
     with doing(hub, actor, "people.unref") as act:
@@ -181,7 +181,7 @@ def _by_person(hub: Hub) -> set[tuple[str, str]]:
     return {(name, spec.object) for name, spec in mappings if spec.keyed_by == "person"}
 
 
-def _referred(hub: Hub, person: Person, place: Place) -> Reference:
+def _referred(hub: Hub, person: Person, place: RecordPlace) -> Reference:
     """Return where a record stands for a person or its account, as mappings have it. Raises NoPlace if none does."""
     if person.merged_into:
         raise NoPlace(f"{person.key} is merged into {person.merged_into}: its records are that one's")

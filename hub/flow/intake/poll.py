@@ -132,8 +132,8 @@ def import_document(hub: Hub, file: Path, source_name: str, *, also: Also | None
 
     `also` is called in the transaction of the first page.
     """
-    source = hub.source(source_name)
-    items = read_document(source, file.read_bytes(), source_name=source_name, now=hub.now())
+    reader, realm = _reader(hub, source_name)
+    items = read_document(reader, file.read_bytes(), source_name=source_name, now=hub.now(), realm=realm)
     while part := list(islice(items, PAGE)):
         with hub.store.database.write() as conn:
             taken = hub.store.inbox.add(part, conn=conn)
@@ -142,6 +142,14 @@ def import_document(hub: Hub, file: Path, source_name: str, *, also: Also | None
         also = None
         hub.bell.ring("process")
         yield taken
+
+
+def _reader(hub: Hub, name: str) -> tuple[Source[Any], str]:
+    """Return the source that reads what a source gives, with the realm of its items: one of files reads for another plugin."""
+    source = hub.source(name)
+    if "as_plugin" not in source.capabilities:
+        return source, ""
+    return hub.reader(source.options.as_plugin, name), source.options.realm
 
 
 def read_document(

@@ -17,7 +17,7 @@ class UnknownPerson(HubError):
     """No person has this key, or several have one that begins so."""
 
 
-class Shown(NamedTuple):
+class KnownPerson(NamedTuple):
     """A person with all links, revoked ones too, and with its and its account's records at destinations."""
 
     person: Person
@@ -40,12 +40,12 @@ def find(hub: Hub, actor: Actor, key: str) -> Person:
     return person
 
 
-def one(hub: Hub, actor: Actor, key: str) -> Shown:
+def one(hub: Hub, actor: Actor, key: str) -> KnownPerson:
     """Return a person by key or its beginning, with links and records. Raises UnknownPerson."""
     person = find(hub, actor, key)
     links = [msgspec.to_builtins(link) for link in hub.store.people.links_of(person_key=person.key)]
     found = hub.store.references.of([one for one in (person.key, person.account_key) if one])
-    return Shown(person, links, [_record(one) for one in found])
+    return KnownPerson(person, links, [_record(one) for one in found])
 
 
 def _record(one: Reference) -> dict[str, str | None]:

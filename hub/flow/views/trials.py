@@ -23,7 +23,7 @@ Said = list[dict[str, Any]] | str
 """The signals of a payload with their authors inside, none of a like; a text says what is wrong."""
 
 
-class Document(NamedTuple):
+class NamedText(NamedTuple):
     """A file's name and what is in it."""
 
     name: str
@@ -31,7 +31,7 @@ class Document(NamedTuple):
 
 
 def translated(
-    plugin: str, documents: Iterable[Document], *, realm: str = "", received_at: datetime | None = None
+    plugin: str, documents: Iterable[NamedText], *, realm: str = "", received_at: datetime | None = None
 ) -> Iterator[tuple[str, Said]]:
     """Yield what each payload of the documents says, with its place; `received_at` is for items that do not tell.
 
@@ -57,7 +57,7 @@ def judged(book: Rulebook, facts: dict[str, Any]) -> dict[str, Any]:
     return {"topics": topics, "rules": book.rules.decide(merge({**facts, "topics": topics}, skeleton()))}
 
 
-def _payloads(source: Any, document: Document, *, realm: str) -> Iterator[tuple[str, bytes | str]]:
+def _payloads(source: Any, document: NamedText, *, realm: str) -> Iterator[tuple[str, bytes | str]]:
     """Yield the payloads of a document with their places; a text says why it cannot be read."""
     if source.whole_documents:
         try:

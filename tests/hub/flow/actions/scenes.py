@@ -16,7 +16,7 @@ from hub.core.keys import author_key, signal_key
 from hub.core.model import RemoteRef
 from hub.flow.actions import alerts, connections, deliveries, erasures, history, people, replies, signals
 from hub.flow.actions.deliveries import Letters
-from hub.flow.actions.people import Ground, Place
+from hub.flow.actions.people import Ground, RecordPlace
 from hub.flow.sweep import prepare
 from hub.flow.views.history import Question
 from hub.runtime import Hub
@@ -30,7 +30,7 @@ NewHub = Callable[..., Made]
 NewStage = Callable[..., Stage]
 AUTHOR = author_key("lines", "ana")
 GROUND = Ground("order_reference", "order 4711")
-PLACE = Place("memo", "contact")
+PLACE = RecordPlace("memo", "contact")
 CONTACT = 'object = "contact"\nkeyed_by = "person"\n[fields.name]\nfrom = "person.display_name"\n'
 
 

@@ -22,9 +22,9 @@ from hub.core.errors import (
 from hub.core.model import RawItem
 from hub.flow.intake.poll import import_document, poll, polling_sources, usable_source
 from hub.registry import Plugin
-from hub.sdk.connectors import Context, Page
+from hub.sdk.connectors import Context, Options, Page
 from hub.store import StoreUnavailable
-from tests.hubs import NOON, Made
+from tests.hubs import NOON, LineSource, Made
 
 NewHub = Callable[..., Made]
 
@@ -201,6 +201,32 @@ def test_a_document_is_taken_line_by_line_and_once(made: Made, tmp_path: Path) -
     file = tmp_path / "posts.jsonl"
     file.write_bytes(b'{"id": "1", "text": "acme"}\n\n{"id": "2", "text": "acme"}\n')
     assert [sum(import_document(made.hub, file, "lines")) for _ in range(2)] == [2, 0]
+
+
+class ShelfOptions(Options):
+    """Who reads the files, and what their ids are unique within."""
+
+    as_plugin: str = "other"
+    realm: str = "town"
+
+
+class Shelf(LineSource):
+    """A source of files that another plugin reads."""
+
+    name = "shelf"
+    capabilities = frozenset({"as_plugin"})
+
+
+def test_a_document_for_a_source_of_files_is_of_the_plugin_that_reads_it(made: Made, tmp_path: Path) -> None:
+    other = type("Other", (LineSource,), {"name": "other", "identify": lambda _, payload: ("named", "")})
+    made.hub.registry._points["other"] = []
+    made.hub.registry._loaded["other"] = Plugin("other", "tests", "1", sources={"other": other})
+    made.hub._made["sources", "lines"] = Shelf(ShelfOptions())
+    file = tmp_path / "posts.jsonl"
+    file.write_bytes(b'{"id": "1", "text": "acme"}\n')
+    assert list(import_document(made.hub, file, "lines")) == [1]
+    item = made.hub.store.inbox.get([1])[1]
+    assert (item.source, item.plugin, item.external_id, item.realm) == ("lines", "other", "named", "town")
 
 
 def test_a_long_document_is_committed_page_by_page(made: Made, tmp_path: Path) -> None:
