@@ -17,6 +17,7 @@ from html.entities import html5
 from time import struct_time
 from typing import Any
 from urllib.parse import urljoin
+from xml.sax import SAXException  # what feedparser raises; nothing is parsed with it here
 
 import feedparser
 
@@ -55,11 +56,20 @@ _GIVES_UP = (ValueError, LookupError, TypeError, AttributeError, AssertionError,
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a document holds: payloads in its own order; `version` is "" if it is no feed; `ttl` in minutes."""
+    """What a document holds: payloads in its own order; `version` is "" if it is no feed; `ttl` in minutes.
+
+    `broken`: it is not well formed, so that entries may be missing.
+    """
 
     payloads: tuple[bytes, ...] = ()
     version: str = ""
     ttl: float | None = None
+    broken: bool = False
+
+    @property
+    def is_readable(self) -> bool:
+        """Return True if it is a feed, with entries or whole and without any."""
+        return bool(self.payloads) or (bool(self.version) and not self.broken)
 
 
 def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
@@ -79,7 +89,8 @@ def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
     for entry in found["entries"]:
         marks = {"id_reused": True} if str(entry.get("id")) in reused else {}
         payloads.append(canonical({"entry": entry, "feed": feed, **marks}))
-    return Document(tuple(payloads), found["version"], _minutes(found["feed"].get("ttl")))
+    ttl = _minutes(found["feed"].get("ttl"))
+    return Document(tuple(payloads), found["version"], ttl, broken=found.get("broken", False))
 
 
 def _is_costly(document: bytes) -> bool:
@@ -105,7 +116,9 @@ def _parse(document: bytes, headers: Mapping[str, str]) -> Json:
         if version.startswith("rss"):
             for entry in entries:
                 _decode_title(entry)
-        return {"entries": entries, "feed": _plain(parsed["feed"]), "version": version}
+        # Of other complaints (a wrong content type) no entry goes missing.
+        broken = isinstance(dict.get(parsed, "bozo_exception"), SAXException)
+        return {"entries": entries, "feed": _plain(parsed["feed"]), "version": version, "broken": broken}
     except _GIVES_UP:
         return {"entries": [], "feed": {}, "version": ""}
 

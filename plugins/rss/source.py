@@ -139,7 +139,7 @@ class RssSource(PollingSource[RssOptions]):
             if error := error_for(response, ctx.now()):
                 raise error
             document = read(response.content, response.headers)
-            if not document.version and not document.payloads:
+            if not document.is_readable:
                 raise Rejected(f"{feed} is no feed", code="no_feed")
             entries += len(document.payloads)
         return f"{len(self.options.feeds)} feeds with {entries} entries"
@@ -217,7 +217,7 @@ class RssSource(PollingSource[RssOptions]):
         if response.status == 304:
             memory.fails, memory.error = 0, ""
             return []
-        if not document.version and not document.payloads:
+        if not document.is_readable:
             raise Unavailable(f"the answer (HTTP {response.status}) is no feed", code="no_feed")
         memory.fails, memory.error = 0, ""
         _note_move(ctx, feed, memory, fetched)

@@ -275,6 +275,19 @@ def test_a_page_that_is_no_feed_is_a_failed_poll_and_changes_nothing(body: bytes
     assert titles(reader.look(20)) == ["b"]
 
 
+def test_a_feed_that_is_cut_before_its_entries_is_a_failed_poll_and_not_nothing_new() -> None:
+    reader = Reader([answer(content=rss(item("a"))[:60]), page(item("a"))])
+    with pytest.raises(Unavailable, match="no feed"):
+        reader.look()
+    assert titles(reader.look(20)) == ["a"]
+
+
+@pytest.mark.parametrize("kind", ["application/rss+xml", "text/html", "text/xml; charset=us-ascii"])
+def test_a_feed_without_entries_is_one_whatever_its_server_calls_it(kind: str) -> None:
+    reader = Reader([page(headers={"content-type": kind})])
+    assert titles(reader.look()) == []
+
+
 @pytest.mark.parametrize("body", [b"<html>", b"/etc/passwd"])
 def test_the_check_refuses_what_is_no_feed(body: bytes) -> None:
     reader = Reader([answer(content=body)])

@@ -37,7 +37,7 @@ def leave_out(cls: type, base: type, capabilities: frozenset[str]) -> None:
     above: frozenset[str] = getattr(cls, mark, frozenset())
     left = set()
     for name in (one for one in dir(cls) if one.startswith("test_")):
-        test = getattr(base if name in above else cls, name)
+        test = _original(cls, name) if name in above else getattr(cls, name)
         asked, needed = getattr(test, "asks", None), getattr(test, "needs", ())
         lacks = asked is not None and not asked & capabilities
         if lacks or any(_function(cls, one) is _function(base, one) for one in needed):
@@ -46,6 +46,11 @@ def leave_out(cls: type, base: type, capabilities: frozenset[str]) -> None:
         elif name in above and name not in vars(cls):
             setattr(cls, name, test)
     setattr(cls, mark, frozenset(left))
+
+
+def _original(cls: type, name: str) -> Any:
+    """Return the test as the suite has it, below which it was left out."""
+    return next(found for one in cls.__mro__ if (found := vars(one).get(name)) is not None)
 
 
 def _function(cls: type, name: str) -> Any:
