@@ -107,7 +107,7 @@ class Reading:
             yield self._moved([])
 
     def _again(self) -> Any:
-        """From where a second look goes: where the first began, or where a poll that broke off had begun."""
+        """Return from where a second look goes: where the first began, or where a poll that broke off had begun."""
         return self._order.load(self._owed, self._now) if self._owes else self._since
 
     def _backward(self) -> Iterator[Batch]:
@@ -143,7 +143,7 @@ class Reading:
         return place is not None and self._since is not None and bool(place < self._since)
 
     def _moved(self, items: Sequence[StreamItem], owes: bool = False, again: Any = None) -> Batch:
-        """Move the cursor to the newest of these; where a second look is owed it also holds from where on."""
+        """Move the cursor to the newest of these; if a second look is owed it also holds from where on."""
         places = [one.place for one in items if one.place is not None]
         self._at = self._order.save(places, self._at, self._now)
         if self._at is None:
