@@ -77,7 +77,7 @@ class OwnPost:
 
 
 def own_since(pages: Iterable[Sequence[OwnPost]], since: datetime) -> Iterator[OwnPost]:
-    """Return our posts since then, of pages that come newest first; ten pages are read at most.
+    """Yield our posts since then, of pages that come newest first; ten pages are read at most.
 
     Raises Uncertain (code "unseen") if they do not reach back that far. An empty page ends the list, and so does a short one
     that repeats what was seen: some servers ignore the position that they are given.
