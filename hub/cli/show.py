@@ -46,7 +46,7 @@ def fail(message: str) -> None:
 
 
 def paint(text: str, style: str, stream: Any = None) -> str:
-    """Return text in a colour, `bold` or `dim`, where the stream (standard output) is a terminal that wants colours."""
+    """Return text in a colour, `bold` or `dim`, if the stream (standard output) is a terminal that wants colours."""
     stream = stream or sys.stdout
     if not style or not stream.isatty() or "NO_COLOR" in os.environ:
         return text

@@ -143,7 +143,7 @@ class Source(Connector[OptionsT]):
         return reply.text
 
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
-        """Post the composed text as an answer to `reply.to`, under `reply.key` where the network keeps such keys.
+        """Post the composed text as an answer to `reply.to`, under `reply.key` if the network keeps such keys.
 
         The reference's id is the native id that a signal of this post would have, so that it is known when it comes back.
         Raises Rejected if the network forbids it (the reason is shown to the agent), Uncertain if no answer came.

@@ -180,7 +180,7 @@ def html_to_text(html: str) -> str:
 
 
 def _read_tag(writer: _Writer, html: str, found: re.Match[str]) -> int:
-    """Write what the tag means; where reading goes on."""
+    """Write what the tag means; return the place to read on from."""
     closing, name, end = bool(found[1]), found[2].lower(), found.end()
     hidden = None if closing else _HIDDEN.get(name)
     if hidden is None:

@@ -40,7 +40,7 @@ WORK = 3
 
 
 def supervise(file: Path) -> int:
-    """Run everything that a configuration asks for; 2 where it cannot be run so, 3 where another hub has the folder."""
+    """Run everything that a configuration asks for; 2 if it cannot be run so, 3 if another hub has the folder."""
     try:
         settings = load_settings(file)
         held = embedded.lock(settings.data)

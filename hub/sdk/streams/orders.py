@@ -121,8 +121,8 @@ class Stream:
     """A list that grows.
 
     `name` is its key in the cursor. `shifts` is True if pages are asked by number or offset, so that they move when
-    something is deleted in between: several pages are then read twice. `most_pages` bounds one poll: where a newest-first list
-    has more, what is left out is a hole, which is told and counted; where it comes oldest first, the next poll goes on.
+    something is deleted in between: several pages are then read twice. `most_pages` bounds one poll: if a newest-first list
+    has more, what is left out is a hole, which is told and counted; if it comes oldest first, the next poll goes on.
     """
 
     name: str

@@ -40,7 +40,7 @@ class Reading:
         return self._backward() if self._stream.newest_first else self._forward()
 
     def _pages(self, since: Any, most: int) -> Iterator[tuple[StreamPage, list[StreamItem]]]:
-        """Ask for page after page, with what of each this poll has not given; `hole` where `most` did not reach the end.
+        """Ask for page after page, with what of each this poll has not given; `hole` if `most` did not reach the end.
 
         Ends with a page that repeats what came before it: some servers ignore the position that they are given.
         """
@@ -90,7 +90,7 @@ class Reading:
     # ----------------------------------------------------------------------------------------- places that compare
 
     def _forward(self) -> Iterator[Batch]:
-        """Give page after page; where pages shift and there were several, look once more from where reading began."""
+        """Give page after page; if pages shift and there were several, look once more from where reading began."""
         begun, again, count = self._at, self._again(), int(self._owes)
         for _, fresh in self._pages(self._since, self._stream.most_pages):
             count += 1

@@ -46,7 +46,7 @@ def health(state: State) -> dict[str, StreamHealth]:
 
 
 class StreamsSource(PollingSource[OptionsT]):
-    """A polling source made of streams: override `streams`, and `identify` where items do not name themselves.
+    """A polling source made of streams: override `streams`, and `identify` if items do not name themselves.
 
     The cursor maps a stream's name to its mark.
     """

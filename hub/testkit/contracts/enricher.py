@@ -48,7 +48,7 @@ def signal_of(text: str, *, lang: str | None = None) -> Signal:
 
 
 class EnricherContract(ConnectorContract):
-    """Subclass it with `enricher` and, where it needs them, `options`; `tolerance` is for scores of models that batch."""
+    """Subclass it with `enricher` and, if it needs them, `options`; `tolerance` is for scores of models that batch."""
 
     enricher: ClassVar[type[Enricher[Any]]]
     options: ClassVar[Mapping[str, Any]] = {}

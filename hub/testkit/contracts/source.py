@@ -206,7 +206,7 @@ class SourceContract(IsCalled):
             )
 
     def test_two_samples_are_two_items(self) -> None:
-        """What is said under two keys has two external ids, where `identify` names any."""
+        """What is said under two keys has two external ids, if `identify` names any."""
         source = self.make()
         ids: dict[tuple[str, str], tuple[str, ...]] = {}
         for payload in self.samples():

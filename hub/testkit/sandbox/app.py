@@ -229,7 +229,7 @@ class Sandbox:
         return problems
 
     def _check_answer(self, call: Call, route: Route, answer: Answer) -> Answer:
-        """Hold our own answer to the contract too where its terms say so: the look-alike stays honest."""
+        """Hold our own answer to the contract too if its terms say so: the look-alike stays honest."""
         if self._contract is not None and route.contract:
             for problem in self._contract.check_answer(call, answer):
                 self.violate("answer", call, problem)

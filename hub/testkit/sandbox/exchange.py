@@ -67,7 +67,7 @@ class Call:
         return origin is not None and origin != self.base_url
 
     def refuse_foreign(self) -> None:
-        """Raise Refused (403) where another site's page sends this."""
+        """Raise Refused (403) if another site's page sends this."""
         if self.is_foreign:
             message = "this sandbox takes orders from its own pages and from programs only"
             raise Refused(Answer(403, {"message": message}))
