@@ -83,7 +83,7 @@ def test_rules(
     *,
     as_json: Json = False,
 ) -> None:
-    """Say for each line of facts which rules match, and why; topics are found in the text where none are given."""
+    """Say for each line of facts which rules match, and why; topics are found in the text if none are given."""
     from hub.flow.views.files import book
     from hub.flow.views.trials import judged
 

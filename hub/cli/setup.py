@@ -78,7 +78,7 @@ def _without_password(url: str) -> str:
 
 @db.command()
 def upgrade(context: typer.Context) -> None:
-    """Bring the database to this program's revision; makes it where there is none."""
+    """Bring the database to this program's revision; makes it if there is none."""
     opened.upgrade(context.obj)
     show.say("the database is up to date")
 

@@ -16,7 +16,7 @@ ALL = 10_000_000  # what `--limit 0` means
 SCREENFUL = 50
 KEY_LETTERS = 7
 GAP = "  "
-WIDE = 240  # where nobody looks through a window: a file, a pipe
+WIDE = 240  # for what no window shows: a file, a pipe
 CELL = 28
 FEWEST = 24  # characters that a growing column keeps, else others go
 FIRM = frozenset({"id", "key", "signal", "state", "line", "tries"})
@@ -46,7 +46,7 @@ def fail(message: str) -> None:
 
 
 def paint(text: str, style: str, stream: Any = None) -> str:
-    """Return text in a colour, `bold` or `dim`, where the stream (standard output) is a terminal that wants colours."""
+    """Return text in a colour, `bold` or `dim`, if the stream (standard output) is a terminal that wants colours."""
     stream = stream or sys.stdout
     if not style or not stream.isatty() or "NO_COLOR" in os.environ:
         return text
@@ -67,7 +67,7 @@ def rows(
 ) -> None:
     """Print a listing: one JSON array, or a table with the named columns (title by key).
 
-    Columns without a value are left out; those in `spare` go, in this order, where the window is too narrow for all.
+    Columns without a value are left out; those in `spare` go, in this order, if the window is too narrow for all.
     """
     if as_json:
         print_json(list(found))
@@ -123,7 +123,7 @@ def _longest(title: str, cells: Iterable[str]) -> int:
 
 
 def _pad(text: str, width: int) -> str:
-    """Text in exactly so many cells of the terminal (a Chinese character takes two), cut with an ellipsis."""
+    """Return text in exactly so many cells of the terminal (a Chinese character takes two), cut with an ellipsis."""
     from rich.cells import cell_len, set_cell_size
 
     return set_cell_size(text, width) if cell_len(text) <= width else f"{set_cell_size(text, max(width - 1, 0))}…"

@@ -87,15 +87,15 @@ class Connector(ABC, Generic[OptionsT]):
         self.options = options
 
     def egress(self) -> tuple[str, ...]:
-        """The hosts that this connection may reach."""
+        """Return the hosts that this connection may reach."""
         return self.egress_hosts
 
     def usage(self, headers: Mapping[str, str]) -> Usage | None:
-        """How much of a window an answer says is used; `RateLimit-Limit`, `-Remaining`, `-Reset` are read without it."""
+        """Return how much of a window an answer says is used; `RateLimit-Limit`, `-Remaining`, `-Reset` are read without it."""
         return None
 
     def is_throttled(self, status: int, headers: Mapping[str, str]) -> bool:
-        """Whether an answer asks the whole connection to slow down; override where a 429 may be about one record only."""
+        """Return True if an answer asks the whole connection to slow down; override it if a 429 may be about one record only."""
         return status == 429
 
     def check(self, ctx: Context) -> str:
@@ -115,8 +115,8 @@ class Source(Connector[OptionsT]):
     """A network, forum, feed or system that says things.
 
     `network` names where signals come from (also the prefix of their keys); `sandbox` is a local look-alike of it as
-    `module:function` (see `hub.testkit.sandbox`). `whole_documents` is True where a document holds many items (a feed), False
-    where it is one item a line. A source that answers sets `reply_rules` and has `reply`; one that
+    `module:function` (see `hub.testkit.sandbox`). `whole_documents` is True if a document holds many items (a feed), False
+    if each line is one. A source that answers sets `reply_rules` and has `reply`; one that
     can ask whether posts still exist sets `recheck_size` (posts a call) and has `recheck`; one that can like, hide or delete
     names these acts among its `capabilities` and has `act`.
     """
@@ -132,33 +132,33 @@ class Source(Connector[OptionsT]):
 
     @abstractmethod
     def translate(self, raw: RawItem) -> Translated | Ignored:
-        """Read a raw item: pure, the same answer for ever. Raises TranslationError where the item is broken."""
+        """Read a raw item: pure, the same answer for ever. Raises TranslationError if the item is broken."""
 
     def measure(self, text: str) -> int:
-        """The length of a text as this network counts it, in the unit of `reply_rules.max_length`."""
+        """Return the length of a text as this network counts it, in the unit of `reply_rules.max_length`."""
         return len(text)
 
     def compose(self, reply: Reply) -> str:
-        """The text as it will be posted, with what the network needs around it (a mention of the author first): pure."""
+        """Return the text as it will be posted, with what the network needs around it (a mention of the author first): pure."""
         return reply.text
 
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
-        """Post the composed text as an answer to `reply.to`, under `reply.key` where the network keeps such keys.
+        """Post the composed text as an answer to `reply.to`, under `reply.key` if the network keeps such keys.
 
         The reference's id is the native id that a signal of this post would have, so that it is known when it comes back.
-        Raises Rejected where the network forbids it (the reason is shown to the agent), Uncertain where no answer came.
+        Raises Rejected if the network forbids it (the reason is shown to the agent), Uncertain if no answer came.
         """
         raise Rejected(f"{self.name} cannot reply", code="no_reply")
 
     def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
-        """Find what an earlier attempt may have posted. Raises Uncertain where nobody can tell."""
+        """Find what an earlier attempt may have posted. Raises Uncertain if it cannot be told."""
         raise Uncertain(f"{self.name} cannot look for a reply")
 
     def act(self, ctx: Context, act: Act) -> Outcome:
         """Do to a post what `capabilities` name; what is done already is done.
 
-        The reference is that of what was made (a like, a message), None where nothing was. An error that is raised is the
-        act's outcome: Rejected where the network forbids it or the post is gone, Uncertain where no answer came.
+        The reference is that of what was made (a like, a message), None if nothing was. An error that is raised is the
+        act's outcome: Rejected if the network forbids it or the post is gone, Uncertain if no answer came.
         """
         raise Rejected(f"{self.name} has no {act.kind}", code="no_act")
 
@@ -167,15 +167,15 @@ class Source(Connector[OptionsT]):
         return self.reply_idempotency if kind == "private_reply" else Upsert()
 
     def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
-        """Of these signals, those that are gone at the network; what cannot be told is left out. At most `recheck_size`."""
+        """Return which of these signals are gone at the network; what cannot be told is left out. At most `recheck_size`."""
         return ()
 
     def unpack(self, document: bytes, realm: str = "") -> Iterator[bytes]:
-        """The payloads of a document, as `translate` wants them; one line is one payload unless `whole_documents`."""
+        """Yield the payloads of a document, as `translate` wants them; one line is one payload unless `whole_documents`."""
         yield from (line for line in document.splitlines() if line.strip())
 
     def identify(self, payload: bytes) -> tuple[str, str]:
-        """`(external_id, revision)` of a payload, for raw items that come from a file; the engine falls back to a digest."""
+        """Return `(external_id, revision)` of a payload, for raw items of a file; the engine falls back to a digest."""
         return "", ""
 
 
@@ -186,7 +186,7 @@ class PollingSource(Source[OptionsT]):
 
     @abstractmethod
     def pull(self, ctx: Context, cursor: Any) -> Iterable[Page]:
-        """Everything since the cursor (None at first), page by page, oldest first where the network allows it.
+        """Yield everything since the cursor (None at first), page by page, oldest first if the network allows it.
 
         Each page is committed before the next is asked for, so a page's cursor must never stand before items not yet given.
         """
@@ -199,15 +199,15 @@ class WebhookSource(Source[OptionsT]):
 
     @abstractmethod
     def verify(self, request: Request) -> bool:
-        """Whether the request is genuine: signature over raw bytes, constant time, inside its time tolerance."""
+        """Return True if the request is genuine: signature over raw bytes, constant time, inside its time tolerance."""
 
     def event_id(self, request: Request) -> str:
-        """The sender's own id of the event where it has one, "" where the body's digest serves."""
+        """Return the sender's own id of the event if it has one, "" if the body's digest serves."""
         return ""
 
     @abstractmethod
     def parse(self, body: bytes) -> Sequence[bytes]:
-        """The payloads in a body, as `translate` wants them; raises TranslationError where it is broken."""
+        """Return the payloads in a body, as `translate` wants them; raises TranslationError if it is broken."""
 
 
 class StreamingSource(Source[OptionsT]):
@@ -215,7 +215,7 @@ class StreamingSource(Source[OptionsT]):
 
     @abstractmethod
     def stream(self, ctx: Context, cursor: Any) -> Iterable[Page]:
-        """Pages as they come, until the engine stops iterating; raises a Retryable when the connection is lost."""
+        """Yield pages as they come, until the engine stops iterating; raises a Retryable when the connection is lost."""
 
 
 # -------------------------------------------------------------------------------------------------------- destinations
@@ -225,7 +225,7 @@ class StreamingSource(Source[OptionsT]):
 class Outcome:
     """What became of one delivery or act: a reference, or the error that the engine acts on.
 
-    `moved` tells where a parent is now, by kind, where the vendor sent us on: a closed ticket's follow-up, a merge's winner.
+    `moved` names a parent's place now, by kind, if the vendor sent us on: a closed ticket's follow-up, a merge's winner.
     """
 
     delivery_id: int
@@ -236,12 +236,12 @@ class Outcome:
 
     @classmethod
     def delivered(cls, delivery: Delivery | Act, ref: RemoteRef | None = None) -> Outcome:
-        """It landed; `ref` is the record there where the vendor names it."""
+        """Return the outcome of what landed; `ref` is the record there if the vendor names it."""
         return cls(delivery.id, ref=ref)
 
     @classmethod
     def failed(cls, delivery: Delivery | Act, error: ConnectorError) -> Outcome:
-        """It did not land, and the error says what to do."""
+        """Return the outcome of what did not land; the error says what to do."""
         return cls(delivery.id, error=error)
 
 
@@ -275,20 +275,20 @@ class Destination(Connector[OptionsT]):
     every: ClassVar[timedelta] = timedelta(seconds=60)
 
     def idempotency_of(self, object_: str, operation: str) -> Idempotency:
-        """The class of one kind of write; override where objects differ."""
+        """Return the class of one kind of write; override it if objects differ."""
         return self.idempotency
 
     def batch_size_of(self, object_: str, operation: str) -> int:
-        """How many records `deliver` takes at once."""
+        """Return how many records `deliver` takes at once."""
         return self.batch_size
 
     def calls_of(self, object_: str, operation: str, count: int) -> int:
-        """How many calls `deliver` makes for so many records in full batches, for a forecast; override where they differ."""
+        """Return how many calls `deliver` makes for so many records in full batches, for a forecast; override it if they vary."""
         return -(-count // max(self.batch_size_of(object_, operation), 1))
 
     @abstractmethod
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
-        """The objects that mappings may write, with their fields as they are at the vendor now."""
+        """Return the objects that mappings may write, with their fields as they are at the vendor now."""
 
     @abstractmethod
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
@@ -298,34 +298,34 @@ class Destination(Connector[OptionsT]):
         """
 
     def whoami(self, ctx: Context) -> str:
-        """Our own user's id there, "" where there is none: what this actor does never comes back as somebody's change."""
+        """Return our own user's id there, "" if there is none: what this actor does never comes back as a person's change."""
         return ""
 
     def verify(self, request: Request) -> bool:
-        """Whether an inbound request is genuine: signature over raw bytes, constant time, inside its time tolerance; pure."""
+        """Return True if an inbound request is genuine: signature over raw bytes, constant time, inside its tolerance; pure."""
         return False
 
     def event_id(self, request: Request) -> str:
-        """The vendor's own id of a delivery of events, "" where the body's digest serves: the same one is stored once."""
+        """Return the vendor's own id of a delivery of events, "" if the body's digest serves: the same one is stored once."""
         return ""
 
     def acknowledge(self, request: Request) -> tuple[str, bytes]:
-        """Content type and body of the answer once the request is stored (status 200)."""
+        """Return content type and body of the answer once the request is stored (status 200)."""
         return "application/json", b"{}"
 
     def parse(self, body: bytes) -> Sequence[Change | Unread]:
-        """What a stored request says: pure, and the same for ever. Raises TranslationError where it is broken.
+        """Return what a stored request says: pure, and the same for ever. Raises TranslationError if it is broken.
 
-        Where it holds several events, one that is broken is an `Unread` among the changes of the others.
+        If it holds several events, one that is broken is an `Unread` among the changes of the others.
         """
         return ()
 
     def changes(self, ctx: Context, cursor: Any) -> Iterable[ChangePage]:
-        """What happened since the cursor (None at first: from now on), page by page; with overlap where stamps come late."""
+        """Yield what happened since the cursor (None at first: from now on), page by page; with overlap if stamps come late."""
         return ()
 
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
-        """Find what an earlier attempt may have written, by our mark. Raises Uncertain where nobody can tell."""
+        """Find what an earlier attempt may have written, by our mark. Raises Uncertain if it cannot be told."""
         raise ConnectorError(f"{self.name} cannot look up {delivery.object}")
 
 
@@ -333,7 +333,7 @@ class Destination(Connector[OptionsT]):
 
 
 class Enricher(Connector[OptionsT]):
-    """Judges signals. `labels` names what it may say; `local` is False where it calls a service."""
+    """Judges signals. `labels` names what it may say; `local` is False if it calls a service."""
 
     labels: ClassVar[tuple[str, ...]] = ()
 
@@ -342,7 +342,7 @@ class Enricher(Connector[OptionsT]):
 
     @abstractmethod
     def enrich(self, signals: Sequence[Signal]) -> list[tuple[Label, ...]]:
-        """One tuple of labels a signal, in order; the same text always gets the same labels, whatever its neighbours."""
+        """Return one tuple of labels a signal, in order; the same text always gets the same labels, whatever its neighbours."""
 
 
 __all__ = [

@@ -27,7 +27,7 @@ class HttpResponse:
     url: str
 
     def json(self) -> Any:
-        """The body as JSON, None where it is empty or no JSON (an HTML error page)."""
+        """Return the body as JSON, None if it is empty or no JSON (an HTML error page)."""
         try:
             return msgspec.json.decode(self.content) if self.content else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -54,8 +54,8 @@ class Http(ABC):
     ) -> HttpResponse:
         """Send one request under the policy of this connection.
 
-        Any status is an answer. Raises Unavailable where nothing was sent or the call only read, Uncertain where a write was
-        sent and no answer came, Rejected where egress rules or size caps forbid it. Never follows a redirect of a write.
+        Any status is an answer. Raises Unavailable if nothing was sent or the call only read, Uncertain if a write was
+        sent and no answer came, Rejected if egress rules or size caps forbid it. Never follows a redirect of a write.
         """
 
     def learn_secret(self, *secrets: str) -> None:  # noqa: B027 - a door that writes no log has nothing to hide
@@ -70,7 +70,7 @@ class State(ABC):
 
     @abstractmethod
     def get(self, name: str) -> Any:
-        """The value, None where there is none."""
+        """Return the value, None if there is none."""
 
     @abstractmethod
     def set(self, name: str, value: Any) -> None:

@@ -109,7 +109,7 @@ class Desk(ABC):
         return Outcome.delivered(delivery, ref)
 
     def say(self, delivery: Delivery) -> Outcome:
-        """Add a message or note where the conversation goes on; the outcome tells where that is, if not where it was."""
+        """Add a message or note to the ticket where the conversation goes on; the outcome names that ticket if it is another."""
         start = self.ticket_of(delivery)
         spoken = self._say(start, delivery)
         moved = {} if spoken.ticket == start else {"conversation": self.ref(spoken.ticket)}
@@ -151,7 +151,7 @@ class Desk(ABC):
         raise Rejected("the chain of follow-up tickets is longer than we go", code="closed")
 
     def _takes(self, ticket: DeskTicket, delivery: Delivery) -> bool:
-        """Return True if the message goes into this ticket: a note opens nothing again, so it stays where it is."""
+        """Return True if the message goes into this ticket: a note opens nothing again, so a solved one takes it."""
         if ticket.state != "solved" or is_note(delivery):
             return ticket.state != "closed"
         at = self.solved_at(ticket) if self.reopen is not None else None

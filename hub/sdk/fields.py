@@ -209,7 +209,7 @@ def _given(rule: FieldRule, name: str, *, templates: bool) -> Read:
 
 
 def translate(raw: RawItem, fields: Fields, options: Mapping[str, str], *, network: str) -> Translated:
-    """One item that cannot be answered: one Signal with its Author. Raises TranslationError if its id or text is missing."""
+    """Return one item that cannot be answered: a Signal with its Author. Raises TranslationError if id or text is missing."""
     said = fields.read(Doc.read(raw.payload), options)
     html = _text(said.get("html"))
     said["text"] = (html_to_text(html) if html else "") or said.get("text")

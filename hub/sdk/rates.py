@@ -22,7 +22,7 @@ class Limit:
 
     @classmethod
     def parse(cls, text: str) -> Limit:
-        """A limit from text such as "10/s", "100/m", "5000/h", "190/10s"; raises ValueError."""
+        """Return a limit from text such as "10/s", "100/m", "5000/h", "190/10s"; raises ValueError."""
         found = _RATE.fullmatch(text.strip())
         if not found:
             raise ValueError('a rate is text such as "10/s", "100/m", "5000/h", "190/10s"')
@@ -44,5 +44,5 @@ class Usage:
 
     @property
     def is_scarce(self) -> bool:
-        """Whether less than a tenth of the window remains."""
+        """Return True if less than a tenth of the window remains."""
         return self.left * 10 < self.limit

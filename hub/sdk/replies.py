@@ -43,7 +43,7 @@ class Length:
     """How a network counts a text, and the `most` that it takes.
 
     Graphemes are counted, after `rewrite` has put in what counts in place of what is written (a link of 23 characters). With
-    `bytes_a_unit` a text also counts one for each so many bytes of UTF-8, where that is more.
+    `bytes_a_unit` a text also counts one for each so many bytes of UTF-8, if that is more.
     """
 
     most: int
@@ -77,7 +77,7 @@ class OwnPost:
 
 
 def own_since(pages: Iterable[Sequence[OwnPost]], since: datetime) -> Iterator[OwnPost]:
-    """Our posts since then, of pages that come newest first; ten pages are read at most.
+    """Yield our posts since then, of pages that come newest first; ten pages are read at most.
 
     Raises Uncertain (code "unseen") if they do not reach back that far. An empty page ends the list, and so does a short one
     that repeats what was seen: some servers ignore the position that they are given.

@@ -22,7 +22,7 @@ _BLANKS = re.compile(r"\n{3,}")
 
 
 def clean(text: str) -> str:
-    r"""Text without control characters (but \n and \t), lone surrogates, trailing spaces and runs of blank lines."""
+    r"""Return text without control characters (but \n and \t), lone surrogates, trailing spaces and runs of blank lines."""
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
@@ -32,7 +32,7 @@ def clean(text: str) -> str:
 
 
 def excerpt(answer: Any, most: int = 2_000) -> str:
-    """What a vendor answered as it is kept beside a failure: its text, or its JSON as text, at most `most` characters."""
+    """Return what a vendor answered as kept beside a failure: its text, or its JSON as text, at most `most` characters."""
     try:
         text = answer if isinstance(answer, str) else json.dumps(answer, ensure_ascii=False, default=str)
     except (ValueError, RecursionError):
@@ -111,12 +111,12 @@ class _Writer:
         self._space = False
 
     def break_line(self) -> None:
-        """A <br>: one line end more, two at most."""
+        """Add a <br>: one line end more, two at most."""
         self._breaks = min(self._breaks + 1, 2)
         self._space = False
 
     def item(self) -> None:
-        """A list item's mark: "- ", or its number in an ordered list."""
+        """Add a list item's mark: "- ", or its number in an ordered list."""
         self._marked = False
         self.end_line()
         number = self.lists[-1] if self.lists else 0
@@ -129,7 +129,7 @@ class _Writer:
         self._breaks, self._space, self._marked = 0, False, True
 
     def tag(self, name: str, attributes: str, closing: bool) -> None:
-        """What a tag means for the text."""
+        """Do what a tag means for the text."""
         if name == "br":
             self.break_line()
         elif name == "li":
@@ -155,12 +155,12 @@ class _Writer:
 
 
 def _decode(text: str) -> str:
-    """Entities decoded; a number too long for `int` becomes U+FFFD first."""
+    """Decode entities; a number too long for `int` becomes U+FFFD first."""
     return entities.unescape(_ENDLESS_NUMBER.sub("\ufffd", text)) if "&" in text else text
 
 
 def html_to_text(html: str) -> str:
-    """What a reader would see, as plain text: paragraphs, line breaks and lists stay apart, links keep their text.
+    """Return what a reader would see, as plain text: paragraphs, line breaks and lists stay apart, links keep their text.
 
     Mastodon hides parts of a URL in spans of class `invisible` and marks a cut with `ellipsis`: the parts are kept and
     nothing is added, so that the URL stays whole. Scripts, styles and comments are dropped.
@@ -180,7 +180,7 @@ def html_to_text(html: str) -> str:
 
 
 def _read_tag(writer: _Writer, html: str, found: re.Match[str]) -> int:
-    """Write what the tag means; where reading goes on."""
+    """Write what the tag means; return the place to read on from."""
     closing, name, end = bool(found[1]), found[2].lower(), found.end()
     hidden = None if closing else _HIDDEN.get(name)
     if hidden is None:
@@ -191,7 +191,7 @@ def _read_tag(writer: _Writer, html: str, found: re.Match[str]) -> int:
 
 
 def _skip(writer: _Writer, html: str, start: int) -> int:
-    """Pass over a comment, a declaration or a "<" that begins no markup; where reading goes on."""
+    """Pass over a comment, a declaration or a "<" that begins no markup; return the place to read on from."""
     if html.startswith("<!--", start):
         end = html.find("-->", start)
         return end + 3 if end >= 0 else len(html)
@@ -215,7 +215,7 @@ _MAX_MARKS = 8_000
 
 
 def safe_html(html: str) -> str:
-    """HTML that may stand in our own pages: formatting and http(s) or mailto links only, nothing that loads or runs.
+    """Return HTML that may stand in our own pages: formatting and http(s) or mailto links only, nothing that loads or runs.
 
     Links carry rel="nofollow noopener". With more than 8,000 tags and entities it comes back as escaped text: the HTML
     parser takes quadratic time over deep nesting and over runs of entities.
@@ -246,7 +246,7 @@ _LONGEST_TIME = 80
 
 
 def parse_time(value: str | float | None) -> datetime | None:
-    """A time as aware UTC, None where it is none.
+    """Return a time as aware UTC, None if it is none.
 
     Reads ISO 8601 and its common variants, RFC 2822, and seconds since 1970 (a number too large for seconds is taken as
     milli-, micro- or nanoseconds). Without a zone it is UTC.
@@ -283,7 +283,7 @@ def _from_text(text: str) -> datetime | None:
 
 
 def _from_iso(found: re.Match[str]) -> datetime:
-    """Date, time, fraction and zone, each in the form that `fromisoformat` reads; a leap second is the second after."""
+    """Rewrite date, time, fraction and zone as `fromisoformat` reads them; a leap second is the second after."""
     date, time, fraction, zone = found.groups()
     time = (time or "00:00").replace(":", "")
     leap = len(time) == 6 and time.endswith("60")

@@ -37,7 +37,7 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class NoIdempotency:
-    """Nobody can tell: after a doubt a person decides."""
+    """It cannot be told: after a doubt a person decides."""
 
 
 Idempotency = Upsert | Native | Lookup | NoIdempotency
@@ -66,7 +66,7 @@ class FieldInfo:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """An object of a destination; `open_fields` is True where any field name is taken."""
+    """An object of a destination; `open_fields` is True if any field name is taken."""
 
     name: str
     fields: Mapping[str, FieldInfo] = field(default_factory=dict)

@@ -17,7 +17,7 @@ _VERSION = re.compile(r"(\d{1,4})(?:\.(\d{1,4}))?")
 def refusal(declared: object, *, offered: str = API_VERSION) -> str:
     """Return why a plugin written for the API `declared` cannot run with `offered`, "" if it can.
 
-    The major part must be the same; a minor part, where one is declared, must not be newer than ours.
+    The major part must be the same; a minor part, if one is declared, must not be newer than ours.
     """
     found = _VERSION.fullmatch(declared) if isinstance(declared, str) else None
     if not found:

@@ -29,7 +29,7 @@ class SentRequest:
     timeout: float | None = None
 
     def json(self) -> Any:
-        """The body as JSON; raises msgspec.DecodeError where it is none."""
+        """Return the body as JSON; raises msgspec.DecodeError if it is none."""
         return msgspec.json.decode(self.content or b"")
 
 
@@ -40,7 +40,7 @@ def answer(
     headers: Mapping[str, str] | None = None,
     content: bytes | None = None,
 ) -> HttpResponse:
-    """An answer: `content` as it is, else `json` encoded; its `url` is filled in by `FakeHttp`."""
+    """Return an answer: `content` as it is, else `json` encoded; its `url` is filled in by `FakeHttp`."""
     named = _lower(headers)
     if content is None:
         content = b"" if json is None else msgspec.json.encode(json)
@@ -176,7 +176,7 @@ class FaultyHttp(Http):
         self._http.redact_error(error)
 
     def _early(self, trouble: Trouble) -> Said | None:
-        """The answer that a fault gives in the server's place."""
+        """Return the answer that a fault gives in the server's place."""
         if trouble.limited:
             return self._limited()
         if trouble.expired_token:
@@ -216,12 +216,12 @@ class MemoryState(State):
         self._values = {name: msgspec.json.encode(value) for name, value in (values or {}).items()}
 
     def get(self, name: str) -> Any:
-        """The value, None where there is none."""
+        """Return the value, None if there is none."""
         found = self._values.get(name)
         return None if found is None else msgspec.json.decode(found)
 
     def set(self, name: str, value: Any) -> None:
-        """Keep the value; raises TypeError where it is no JSON."""
+        """Keep the value; raises TypeError if it is no JSON."""
         self._values[name] = msgspec.json.encode(value)
 
 
@@ -240,7 +240,7 @@ class FakeClock:
         self.at += timedelta(seconds=seconds)
 
     def sleep(self, seconds: float) -> None:
-        """Stand-in for `time.sleep`: takes no time, moves the clock."""
+        """Stand in for `time.sleep`: takes no time, moves the clock."""
         self.slept.append(seconds)
         self.advance(seconds)
 
@@ -253,7 +253,7 @@ def context(
     connection: str = "test",
     public_url: str | None = None,
 ) -> Context:
-    """A context for one call: no answers, an empty memory and a `FakeClock` unless given."""
+    """Return a context for one call: no answers, an empty memory and a `FakeClock` unless given."""
     return Context(
         connection=connection,
         http=http or FakeHttp(),

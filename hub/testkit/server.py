@@ -87,7 +87,7 @@ class _Server(ThreadingHTTPServer):
     owner: LocalServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is part of the test."""
+        """Say nothing: a client that goes away is part of the test."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -100,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.owner.count_connection()
 
     def log_message(self, *_: Any) -> None:
-        """Nothing is written to the terminal."""
+        """Write nothing to the terminal."""
 
     def handle_one_request(self) -> None:
         """Read a request of any method and do what the script says."""

@@ -72,7 +72,7 @@ def answer_failures(api: FastAPI, renderer: Renderer) -> None:
 
 
 def _told(error: dict[str, object]) -> str:
-    """One of pydantic's errors: the parameter and what is wrong with it."""
+    """Return one of pydantic's errors: the parameter and what is wrong with it."""
     loc = error.get("loc")
     place = [str(part) for part in loc if part not in {"query", "path", "body"}] if isinstance(loc, tuple) else []
     message = str(error.get("msg", "")).removeprefix("Value error, ")

@@ -172,7 +172,7 @@ class GroupWriter:
         self._ringer.close()
 
     async def add(self, item: RawItem, *, form: str = "body") -> Answer:
-        """Wait until the item is committed; refused at once where too much waits already."""
+        """Wait until the item is committed; refused at once if too much waits already."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         with self._change:
             if self._closing or self._bytes + len(item.payload) > self.limit:

@@ -126,7 +126,7 @@ def _question(
 
 
 class _Bar:
-    """How far a run is, where somebody looks."""
+    """How far a run is, for a person who looks on."""
 
     def __init__(self, progress: Any) -> None:
         self.progress = progress

@@ -13,8 +13,11 @@ from hub.registry import GROUP, Plugin, Registry
 
 
 def builder(name: str) -> Callable[[Any], Any]:
-    """What makes a plugin's look-alike: `build` beside its entry point, for which no vendor's library must be imported (they
-    take seconds); else what a class of the plugin names. Raises ConfigError where there is none."""
+    """Return what makes a plugin's look-alike. Raises ConfigError if there is none.
+
+    It is `build` beside its entry point, for which no vendor's library must be imported (they take seconds); else what a
+    class of the plugin names.
+    """
     for point in entry_points(group=GROUP, name=name):
         beside = f"{point.module.rpartition('.')[0]}.sandbox"
         if not beside.startswith(".") and find_spec(beside) and hasattr(import_module(beside), "build"):
@@ -29,12 +32,12 @@ def builder(name: str) -> Callable[[Any], Any]:
 
 
 def with_sandbox() -> list[str]:
-    """The names of all installed plugins that ship one."""
+    """Return the names of all installed plugins that ship one."""
     registry = Registry()
     return [name for name in registry.names if _sandboxes(registry.load(name))]
 
 
 def _sandboxes(plugin: Plugin) -> list[str]:
-    """What a plugin's classes name as their look-alikes; a destination's comes first."""
+    """Return what a plugin's classes name as their look-alikes; a destination's comes first."""
     named = [cls.sandbox for cls in plugin.destinations.values()] + [cls.sandbox for cls in plugin.sources.values()]
     return [where for where in named if where]

@@ -36,21 +36,21 @@ class Running(Protocol):
     pid: int
 
     def poll(self) -> int | None:
-        """Its exit code, None while it lives."""
+        """Return its exit code, None while it lives."""
 
     def send_signal(self, number: int) -> None:
         """Send a signal if it still lives."""
 
 
 class Ties:
-    """A pipe that nobody writes to: whoever holds its reading end learns that the supervisor is gone."""
+    """A pipe without a writer: a process that holds its reading end learns that the supervisor is gone."""
 
     def __init__(self, *held: int) -> None:
         self.end, self._own = os.pipe()
         self._held = held
 
     def adopt(self) -> None:
-        """In a forked child: its standard input is the pipe; what only the supervisor may hold is let go."""
+        """Make the pipe a forked child's standard input; let go what only the supervisor may hold."""
         os.dup2(self.end, 0)
         for descriptor in (self.end, self._own, *self._held):
             os.close(descriptor)
@@ -60,7 +60,7 @@ class Ties:
 class Forked:
     """A function of a module, run in a fork. `target` is `module:function`, called with `arguments`, returns its exit code.
 
-    `nice` is added to the process's niceness: a part that may wait gives way to one that somebody waits for.
+    `nice` is added to the process's niceness: a part that may wait gives way to one that a person waits for.
     """
 
     target: str
@@ -127,7 +127,7 @@ class ForkedProcess:
         self._code: int | None = None
 
     def poll(self) -> int | None:
-        """Its exit code (minus the signal that ended it), None while it lives."""
+        """Return its exit code (minus the signal that ended it), None while it lives."""
         if self._code is None:
             try:
                 pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -150,7 +150,7 @@ class Spawned:
     command: Sequence[str]
 
     def preload(self) -> None:
-        """Nothing to import."""
+        """Do nothing: there is nothing to import."""
 
     def start(self, env: dict[str, str], ties: Ties) -> Running:
         """Start in a process group of its own, so that Ctrl-C reaches the supervisor only."""
@@ -176,7 +176,7 @@ class Child:
         self.started = time.monotonic()
 
     def look(self, now: float) -> int | None:
-        """The exit code of a child that has ended since the last look; its next start is set by then."""
+        """Return the exit code of a child that has ended since the last look; its next start is set by then."""
         if self.process is None or (code := self.process.poll()) is None:
             return None
         steady = now - self.started > STEADY_S
@@ -217,7 +217,7 @@ class Supervisor:
     signals: int = 0
 
     def run(self) -> int:
-        """Until SIGTERM or SIGINT; 0 is a clean end."""
+        """Run until SIGTERM or SIGINT; 0 is a clean end."""
         for number in ENDS:
             signal.signal(number, self._asked)
         self._start_all()
@@ -226,7 +226,7 @@ class Supervisor:
         return self._stop()
 
     def _start_all(self) -> None:
-        """Programs first, so that they start while our own modules are imported."""
+        """Start programs first, so that they start while our own modules are imported."""
         for child in self.children:
             if isinstance(child.program, Spawned):
                 child.start(self.env, self.ties)
@@ -272,7 +272,7 @@ class Supervisor:
 
 
 def told(child: Child, code: int) -> str:
-    """What to say of a child that ended; once it has ended too often just after its start, what to do about it."""
+    """Say what became of a child that ended; once it has ended too often just after its start, what to do about it."""
     if child.failures < PATIENCE:
         return f"{child.name} ended ({code}); it starts again"
     return (

@@ -40,7 +40,7 @@ WORK = 3
 
 
 def supervise(file: Path) -> int:
-    """Run everything that a configuration asks for; 2 where it cannot be run so, 3 where another hub has the folder."""
+    """Run everything that a configuration asks for; 2 if it cannot be run so, 3 if another hub has the folder."""
     try:
         settings = load_settings(file)
         held = embedded.lock(settings.data)
@@ -59,7 +59,7 @@ def supervise(file: Path) -> int:
 
 
 def plan(settings: Settings) -> list[Child]:
-    """The processes of one machine."""
+    """Return the processes of one machine."""
     config = ["-c", str(settings.file.resolve())]
     children: list[Child] = []
     if not settings.redis.url:
@@ -110,7 +110,7 @@ def _refused(host: str, port: int) -> str:
 
 
 def streams(settings: Settings) -> bool:
-    """Whether a source is listened to; a plugin that cannot be had is told about by the parts that need it."""
+    """Return True if a source is listened to; a plugin that cannot be had is told about by the parts that need it."""
     registry = Registry()
     for section in settings.sources.values():
         with contextlib.suppress(ConfigError):
@@ -124,7 +124,7 @@ def _part(module: str, target: str, arguments: list[str], *, nice: int = 0) -> F
 
 
 def greet(settings: Settings) -> None:
-    """Five lines: what runs, where, and how to go on."""
+    """Say in five lines what runs, where, and how to go on."""
     say(f"the page      {settings.public_url}")
     say(f"webhooks      {settings.public_url}/in/NAME    health {settings.public_url}/readyz")
     say(f"sandboxes     {', '.join(look_alikes(settings)) or 'none'}")
@@ -135,7 +135,7 @@ def greet(settings: Settings) -> None:
 
 
 def look_alikes(settings: Settings) -> list[str]:
-    """What people call each look-alike, and where its page is."""
+    """Return what people call each look-alike, and the address of its page."""
     found = []
     for index, name in enumerate(settings.sandbox.plugins):
         try:
@@ -148,5 +148,5 @@ def look_alikes(settings: Settings) -> list[str]:
 
 
 def say(line: str) -> None:
-    """A line for the person who started it."""
+    """Tell the person who started it one line."""
     print(f"hub: {line}", file=sys.stderr, flush=True)

@@ -53,7 +53,7 @@ class Asked(NamedTuple):
 
 
 def carry_out(file: Path, asked: Asked, find: Callable[..., Rows], act: Callable[..., int]) -> int | None:
-    """Find the deliveries and act on them; returns on how many, None where they were only counted.
+    """Find the deliveries and act on them; returns on how many, None if they were only counted.
 
     `find` is of `hub.flow.views.deliveries`, `act` of `hub.flow.actions.deliveries`. Ends the command if nothing, or too much, is
     asked for.

@@ -1,4 +1,4 @@
-"""Connections: each one tried; where it works, its pause ends and what waited for it goes."""
+"""Connections: each one tried; if it works, its pause ends and what waited for it goes."""
 
 from __future__ import annotations
 

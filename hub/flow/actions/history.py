@@ -16,7 +16,7 @@ from hub.store import Connection
 def replay(hub: Hub, actor: Actor, question: Question, *, progress: Progress | None = None) -> Iterator[Past]:
     """Send what differs, under the keys that the records have; a run that was interrupted goes on with the rest.
 
-    The entry is written with the first deliveries that are planned; where nothing differs there is none. Raises NoSuchName.
+    The entry is written with the first deliveries that are planned; if nothing differs there is none. Raises NoSuchName.
     """
     demand(actor, "history.replay", Scope(question.source))
     asked = {name: str(value) for name, value in question._asdict().items() if value is not None and name != "show"}

@@ -93,7 +93,7 @@ def _hidden_error(error: BaseException | None) -> ConnectorError | None:
 
 
 def requests_session(http: Http, *, rewrite: Mapping[str, str] | None = None) -> requests.Session:
-    """A session that sends through `http` whatever a client mounts on it.
+    """Return a session that sends through `http` whatever a client mounts on it.
 
     `rewrite` maps URL prefixes to others, for a client that insists on https or a fixed host while the server is local.
     """
@@ -141,7 +141,7 @@ def requests_session(http: Http, *, rewrite: Mapping[str, str] | None = None) ->
 
 
 def httpx_transport(http: Http) -> httpx.BaseTransport:
-    """A transport that sends through `http`, for `httpx.Client(transport=...)` or atproto's `Request(transport=...)`."""
+    """Return a transport through `http`, for `httpx.Client(transport=...)` or atproto's `Request(transport=...)`."""
 
     class GuardedTransport(httpx.BaseTransport):
         """Sends a request through the guard."""
@@ -170,11 +170,11 @@ class PoolResponse:
     headers: Mapping[str, str]
 
     def getheaders(self) -> Mapping[str, str]:
-        """All headers, as urllib3 1.x named it."""
+        """Return all headers, as urllib3 1.x named it."""
         return self.headers
 
     def getheader(self, name: str, default: str | None = None) -> str | None:
-        """One header, as urllib3 1.x named it."""
+        """Return one header, as urllib3 1.x named it."""
         return self.headers.get(name, default)
 
 
@@ -186,7 +186,7 @@ class Pool(Protocol):
 
 
 def urllib3_pool(http: Http) -> Pool:
-    """A pool manager that sends through `http`, for `rest_client.pool_manager` of generated clients such as HubSpot's."""
+    """Return a pool manager through `http`, for `rest_client.pool_manager` of generated clients such as HubSpot's."""
     from urllib3 import HTTPHeaderDict  # noqa: PLC0415 - not in the base install
     from urllib3.filepost import encode_multipart_formdata  # noqa: PLC0415 - not in the base install
 
@@ -234,7 +234,7 @@ def _send(http: Http, method: str, url: str, **options: Any) -> HttpResponse:
 
 
 def _body(body: Any) -> bytes | None:
-    """A body as one piece: bytes, text, a file or an iterable of them."""
+    """Return a body as one piece: bytes, text, a file or an iterable of them."""
     if body is None or isinstance(body, bytes):
         return body
     if isinstance(body, str):
@@ -247,7 +247,7 @@ def _body(body: Any) -> bytes | None:
 
 
 def _seconds(timeout: Any) -> float | None:
-    """The longest wait in any library's form: a number, a pair, httpx's dict, urllib3's Timeout."""
+    """Return the longest wait in any library's form: a number, a pair, httpx's dict, urllib3's Timeout."""
     if isinstance(timeout, Mapping):
         timeout = timeout.get("read")
     elif isinstance(timeout, tuple):

@@ -120,7 +120,7 @@ class Api:
         return self.call("PUT", path, body=body, **more)
 
     def patch(self, path: str, body: Any = None, **more: Any) -> ApiAnswer:
-        """Change."""
+        """Change what is there."""
         return self.call("PATCH", path, body=body, **more)
 
     def delete(self, path: str, **more: Any) -> ApiAnswer:

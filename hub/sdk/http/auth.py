@@ -109,7 +109,7 @@ class MintedAuth(Auth):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenEndpoint:
-    """Where tokens are asked for (RFC 6749 section 3.2), and how.
+    """The endpoint that gives tokens (RFC 6749 section 3.2), and how it is asked.
 
     `as_json` sends the form as JSON; `busy` are words in a refusal that mean "later", not "never".
     """

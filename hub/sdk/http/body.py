@@ -17,9 +17,9 @@ class BrokenBody(Exception):
 
 
 def read_body(chunks: Iterable[bytes], coding: str, *, limit: int) -> tuple[bytes, bool]:
-    """The decoded body, and whether it was decoded (an unknown coding is left as it is).
+    """Return the decoded body, and True if it was decoded (an unknown coding is left as it is).
 
-    Raises Rejected (code "too_large") as soon as more than `limit` decoded bytes have come, BrokenBody where it is broken.
+    Raises Rejected (code "too_large") as soon as more than `limit` decoded bytes have come, BrokenBody if it is broken.
     """
     names = [name.strip().lower() for name in coding.split(",") if name.strip().lower() not in ("", "identity")]
     known = len(names) <= _MOST_CODINGS and all(name in ("gzip", "x-gzip", "deflate") for name in names)
@@ -59,7 +59,7 @@ def _inflate(chunks: Iterable[bytes], *, deflate: bool) -> Iterator[bytes]:
 
 
 def _window(start: bytes, *, deflate: bool) -> int:
-    """zlib's window bits: gzip; or for "deflate" zlib's format, though some servers send it raw."""
+    """Return zlib's window bits: gzip; or for "deflate" zlib's format, though some servers send it raw."""
     if not deflate:
         return 16 + zlib.MAX_WBITS
     return zlib.MAX_WBITS if start[0] & 0x0F == 8 and start[0] >> 4 <= 7 else -zlib.MAX_WBITS

@@ -50,7 +50,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def resolve(host: str, port: int) -> Iterable[str]:
-    """The addresses of a name, by the system's resolver; raises OSError where there are none."""
+    """Return the addresses of a name, by the system's resolver; raises OSError if there are none."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return dict.fromkeys(str(entry[4][0]) for entry in found)
 
@@ -99,7 +99,7 @@ class Egress:
             raise _refused(host)
 
     def addresses(self, host: str, port: int) -> list[str]:
-        """The checked addresses of `host`; raises Rejected (code "egress") where none is allowed, OSError where none is known."""
+        """Return the checked addresses of `host`; raises Rejected ("egress") if none is allowed, OSError if there is none."""
         found = list(self._resolve(host.rstrip("."), port))
         allowed = [address for address in found if self._admits(host, address)]
         if found and not allowed:
@@ -140,7 +140,7 @@ def _matches(host: str, port: int, pattern: str) -> bool:
 
 
 def _address(text: str) -> Address | None:
-    """The address, with an IPv4 address that is carried inside an IPv6 one unpacked; None where it is none or has a zone."""
+    """Return the address, with an IPv4 address inside an IPv6 one unpacked; None if it is none or has a zone."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -30,7 +30,7 @@ _REQUEST_IDS = ("x-request-id", "request-id", "x-zendesk-request-id", "x-hubspot
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds to wait by `Retry-After` (RFC 9110 10.2.3: seconds or a date; fractions are met too), None without it.
+    """Return the seconds to wait by `Retry-After` (RFC 9110 10.2.3: seconds or a date; fractions too), None without it.
 
     A date is read against `now`, else against the answer's own `Date` header; never negative.
     """
@@ -77,7 +77,7 @@ def error_for(response: HttpResponse, now: datetime | None = None) -> ConnectorE
 
 
 def _host(url: str) -> str:
-    """Host and path without the query, which may hold tokens."""
+    """Return host and path without the query, which may hold tokens."""
     return url.partition("?")[0].partition("://")[2] or "the server"
 
 

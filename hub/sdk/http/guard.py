@@ -60,7 +60,7 @@ class Policy:
 class Guard(Http):
     """One connection's door to the network: keeps connections alive, may be used by many threads. Close it at the end.
 
-    `pace`, where it is set, says when each request may leave.
+    `pace`, if set, says when each request may leave.
     """
 
     def __init__(
@@ -91,11 +91,11 @@ class Guard(Http):
             return dict(self._calls)
 
     def redact(self, text: str) -> str:
-        """`text` without the connection's secrets and without credentials in headers, URLs and JSON."""
+        """Return `text` without the connection's secrets and without credentials in headers, URLs and JSON."""
         return self._redactor.redact(text)
 
     def redact_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Headers fit for a log."""
+        """Return headers fit for a log."""
         return self._redactor.redact_headers(headers)
 
     def redact_error(self, error: ConnectorError) -> None:
@@ -111,7 +111,7 @@ class Guard(Http):
         self._redactor.learn_minted(*secrets)
 
     def too_early(self) -> float:
-        """Seconds until the pace lets a request out; 0.0 where a request would simply wait its turn in `send`."""
+        """Return the seconds until the pace lets a request out; 0.0 if a request would simply wait its turn in `send`."""
         ahead = self.pace.ahead() if self.pace else 0.0
         return ahead if ahead > self.policy.longest_pause else 0.0
 
@@ -159,7 +159,7 @@ class Guard(Http):
         raise Rejected(f"more than {_MOST_REDIRECTS} redirects, the last to {message.url.host}", code="egress")
 
     def _try(self, message: Message, timeout: float) -> HttpResponse:
-        """Exchange, again where that is harmless, as long as count and seconds last."""
+        """Exchange, again if that is harmless, as long as count and seconds last."""
         end = self._clock() + self.policy.retry_seconds
         repeat, pause = 0, _FIRST_PAUSE
         while True:
@@ -181,7 +181,7 @@ class Guard(Http):
         return repeat < self.policy.retries and self._clock() + pause < end
 
     def _exchange(self, message: Message, timeout: float) -> HttpResponse:
-        """One request and its answer, or the error that says how much is known."""
+        """Send one request and return its answer, or raise the error that says how much is known."""
         self._await_turn(message)
         with self._lock:
             self._calls[message.method] += 1
@@ -203,7 +203,7 @@ class Guard(Http):
         return answer
 
     def _await_turn(self, message: Message) -> None:
-        """Sleep until the pace lets the request out; raises RateLimited (code "paced") where that would take too long."""
+        """Sleep until the pace lets the request out; raises RateLimited (code "paced") if that would take too long."""
         left = self.policy.longest_pause
         while self.pace:
             slot = self.pace.reserve(left)
@@ -230,7 +230,7 @@ class Guard(Http):
 
 
 def _unanswered(message: Message, what: str, *, code: str) -> ConnectorError:
-    """A write may have been done, a read may be asked again."""
+    """Return the error for a lost answer: a write may have been done, a read may be asked again."""
     kind = Uncertain if message.writes else Unavailable
     return kind(f"{message.where}: {what}", code=code)
 
@@ -255,7 +255,7 @@ def _open_pool(egress: Egress, policy: Policy, deadline: Deadline) -> httpcore.C
 
 @functools.cache
 def _default_tls() -> ssl.SSLContext:
-    """One context for the process: reading the root certificates takes a while."""
+    """Return one context for the process: reading the root certificates takes a while."""
     return httpcore.default_ssl_context()
 
 
@@ -270,7 +270,7 @@ def open_guard(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Guard:
-    """A guard for one connection.
+    """Return a guard for one connection.
 
     `hosts` and `allow_private` are read by `Egress`; `timeout`, `max_bytes` and `proxy` by `Policy` (a proxy resolves names
     itself, so only literal addresses are then checked here; proxies of the environment are never read); `secrets` are

@@ -40,7 +40,7 @@ class Message:
 
     @property
     def writes(self) -> bool:
-        """Whether sending it may change something at the other side."""
+        """Return True if sending it may change something at the other side."""
         return self.method not in READS
 
     @property
@@ -49,13 +49,13 @@ class Message:
         return f"{self.method} {self.url.host}{self.url.path}"
 
     def wire_headers(self) -> list[tuple[bytes, bytes]]:
-        """All headers as bytes, with those that the guard sets."""
+        """Return all headers as bytes, with those that the guard sets."""
         length = [("content-length", str(len(self.content or b"")))] if self.content or self.method in _BODIED else []
         own = [("host", self.url.netloc.decode("ascii")), ("accept-encoding", ACCEPTED), *length]
         return [(name.encode("ascii"), value.encode("utf-8")) for name, value in (*own, *self.headers.items())]
 
     def wire_url(self) -> httpcore.URL:
-        """The URL in the form of the connection pool."""
+        """Return the URL in the form of the connection pool."""
         url = self.url
         return httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
 
@@ -66,7 +66,7 @@ _BODIED = frozenset(("POST", "PUT", "PATCH"))
 def checked(
     method: str, url: str, headers: Mapping[str, str] | None = None, *, content: bytes | None = None
 ) -> Message:
-    """A request that cannot smuggle anything: no control characters, blanks or lone surrogates in URL or headers.
+    """Return a request that cannot smuggle anything: no control characters, blanks or lone surrogates in URL or headers.
 
     Raises Rejected (code "request"). Headers that belong to the connection (Host, Content-Length ...) are set by the guard.
     """
@@ -82,7 +82,7 @@ def checked(
 
 
 def parse_url(url: str) -> httpx.URL:
-    """The URL parsed once, as it will be connected to; raises Rejected (code "request")."""
+    """Return the URL parsed once, as it will be connected to; raises Rejected (code "request")."""
     if _UNSAFE_URL.search(url):
         raise Rejected("the URL holds blanks, backslashes or control characters", code="request")
     try:
@@ -95,9 +95,9 @@ def parse_url(url: str) -> httpx.URL:
 
 
 def redirected(message: Message, answer: HttpResponse) -> Message | None:
-    """The request that a redirect asks for, None where it is not followed (a write, no redirect, no target).
+    """Return the request that a redirect asks for, None if it is not followed (a write, no redirect, no target).
 
-    On the way to another host credentials are left behind, also where https turns into http.
+    On the way to another host credentials are left behind, also if https turns into http.
     """
     target = answer.headers.get("location")
     if answer.status not in _REDIRECTS or not target or message.method not in _FOLLOWED:
@@ -115,7 +115,7 @@ def _same_place(old: httpx.URL, new: httpx.URL) -> bool:
 
 
 def read_answer(message: Message, response: httpcore.Response, *, limit: int) -> HttpResponse:
-    """The answer, whole and decoded; raises Rejected (code "too_large") past the cap, BrokenBody where it is cut short."""
+    """Return the answer, whole and decoded; raises Rejected (code "too_large") past the cap, BrokenBody if it is cut short."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in response.headers:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("utf-8", "replace")

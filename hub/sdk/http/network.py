@@ -26,7 +26,7 @@ class Deadline(threading.local):
         self._at = self._clock() + seconds
 
     def left(self, timeout: float | None) -> float | None:
-        """The shorter of `timeout` and what is left, 0 where nothing is."""
+        """Return the shorter of `timeout` and what is left, 0 if nothing is."""
         if self._at is None:
             return timeout
         rest = max(0.0, self._at - self._clock())
@@ -105,5 +105,5 @@ class BoundedStream(httpcore.NetworkStream):
         return BoundedStream(self._stream.start_tls(ssl_context, server_hostname, wait), self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
-        """What httpcore asks about the socket."""
+        """Return what httpcore asks about the socket."""
         return self._stream.get_extra_info(info)

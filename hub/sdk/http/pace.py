@@ -22,13 +22,13 @@ STEP, STEP_CALLS = 1.05, 8  # by how much, and after how many calls, below the r
 LEAP, LEAP_CALLS = 1.25, 3  # above it, or while it is not known
 ENOUGH_CALLS = 8  # to know a rate by them
 SLOWEST = 1 / 30
-UNBOUND_S = 60.0  # nobody had to wait for so long: the pace is dropped
+UNBOUND_S = 60.0  # no call had to wait for so long: the pace is dropped
 LONGEST_HOLD_S = 24 * 3600.0
 LONGEST_WINDOW_S = 3600.0
 
 
 class Slot(NamedTuple):
-    """`wait`: seconds until the request may leave; where it is not `kept`, ask again then."""
+    """`wait`: seconds until the request may leave; if it is not `kept`, ask again then."""
 
     wait: float
     kept: bool
@@ -39,21 +39,21 @@ class Pace(ABC):
 
     @abstractmethod
     def reserve(self, longest: float) -> Slot:
-        """A slot for one request; none is taken where it would be more than `longest` seconds away."""
+        """Take a slot for one request; none is taken if it would be more than `longest` seconds away."""
 
     @abstractmethod
     def ahead(self) -> float:
-        """Seconds until a request could leave; takes no slot."""
+        """Return the seconds until a request could leave; takes no slot."""
 
     @abstractmethod
     def tell(self, status: int, headers: Mapping[str, str]) -> None:
-        """An answer came: its status and headers (names in lower case)."""
+        """Learn from an answer that came: its status and headers (names in lower case)."""
 
 
 class Stand(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a connection stands; times are seconds since 1970, rates calls a second, 0 is none.
 
-    `hold`: nothing leaves before; `free_at`: the next free slot; `ceiling`: the rate that was refused last, 0 where
+    `hold`: nothing leaves before; `free_at`: the next free slot; `ceiling`: the rate that was refused last, 0 if
     it is not known; `spread`: the rate
     that makes what remains of the vendor's window last until `spread_until`; `left`: calls that left, by second.
     """
@@ -72,7 +72,7 @@ class Stand(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def reserve(stand: Stand, now: float, *, longest: float) -> tuple[Stand, float]:
-    """Take the next slot: the stand after it and the seconds until it. Where that is more than `longest`, none is taken."""
+    """Take the next slot: the stand after it and the seconds until it. If that is more than `longest`, none is taken."""
     at = max(now, next_at(stand, now))
     bound = msgspec.structs.replace(stand, bound_at=now) if at > now else stand
     if at - now > longest:
@@ -86,24 +86,24 @@ def reserve(stand: Stand, now: float, *, longest: float) -> tuple[Stand, float]:
 
 
 def look(stand: Stand, now: float) -> tuple[Stand, float]:
-    """Seconds until the next slot, which is not taken; who has to stay away for it is bound by the pace too."""
+    """Return the seconds until the next slot, which is not taken; a caller that stays away for it is bound by the pace too."""
     wait = max(0.0, next_at(stand, now) - now)
     return (msgspec.structs.replace(stand, bound_at=now) if wait else stand), wait
 
 
 def next_at(stand: Stand, now: float) -> float:
-    """When the next request may leave."""
+    """Return when the next request may leave."""
     return max(stand.hold, stand.free_at if rate_of(stand, now) else 0.0)
 
 
 def rate_of(stand: Stand, now: float) -> float:
-    """The rate that binds now, 0.0 where none does."""
+    """Return the rate that binds now, 0.0 if none does."""
     spread = stand.spread if now < stand.spread_until else 0.0
     return min((rate for rate in (stand.rate, spread) if rate), default=0.0)
 
 
 def refuse(stand: Stand, now: float, *, retry_after: float | None) -> Stand:
-    """A request was refused (429): nothing before `retry_after` seconds, then at half the rate; one cut in a cooling period."""
+    """Note a refusal (429): nothing before `retry_after` seconds, then at half the rate; one cut in a cooling period."""
     hold = max(stand.hold, now + min(max(retry_after or 0.0, 1.0), LONGEST_HOLD_S))
     if now < stand.cool_until:
         return msgspec.structs.replace(stand, hold=hold)
@@ -126,7 +126,7 @@ def refuse(stand: Stand, now: float, *, retry_after: float | None) -> Stand:
 
 
 def note(stand: Stand, now: float, usage: Usage) -> Stand:
-    """The vendor told how much is used: where less than a tenth of a window remains it is spread over the time to its reset."""
+    """Note the vendor's usage: if less than a tenth of a window remains it is spread over the time to its reset."""
     if usage.resets_in is None or not usage.is_scarce:
         return stand
     end = now + min(usage.resets_in, LONGEST_WINDOW_S)
@@ -137,7 +137,7 @@ def note(stand: Stand, now: float, usage: Usage) -> Stand:
 
 
 def observed(stand: Stand, now: float) -> float:
-    """The rate of the calls that left over the last seconds, but for the one that was refused."""
+    """Return the rate of the calls that left over the last seconds, but for the one that was refused."""
     recent = [(second, calls) for second, calls in stand.left if second > now - LOOK_BACK_S]
     if not recent:
         return 0.0
@@ -146,7 +146,7 @@ def observed(stand: Stand, now: float) -> float:
 
 
 def _grow(stand: Stand, now: float) -> Stand:
-    """One step up after enough seconds and calls without a refusal; no pace any more where none was needed for a while."""
+    """Go one step up after enough seconds and calls without a refusal; drop the pace if none was needed for a while."""
     if not stand.rate or now - stand.step_at < STEP_S:
         return stand
     if now - stand.bound_at > UNBOUND_S:

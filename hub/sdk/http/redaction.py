@@ -58,7 +58,7 @@ class Redactor:
         self._known = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def redact(self, text: str) -> str:
-        """`text` with known secrets, credentials in headers and URLs, and tokens in JSON replaced by three stars."""
+        """Return `text` with known secrets, credentials in headers and URLs, and tokens in JSON replaced by three stars."""
         if self._known is not None:
             text = self._known.sub(HIDDEN, text)
         for pattern, replacement in _PATTERNS:
@@ -66,7 +66,7 @@ class Redactor:
         return text
 
     def redact_value(self, value: Any) -> Any:
-        """The same through lists and dicts of JSON; the value of a telling name is hidden whole."""
+        """Redact the same through lists and dicts of JSON; the value of a telling name is hidden whole."""
         if isinstance(value, str):
             return self.redact(value)
         if isinstance(value, Mapping):
@@ -79,7 +79,7 @@ class Redactor:
         return [self.redact_value(item) for item in value] if isinstance(value, list | tuple) else value
 
     def redact_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Headers fit for a log: the values of those that carry credentials are hidden."""
+        """Return headers fit for a log: the values of those that carry credentials are hidden."""
         return {name: HIDDEN if _SECRET_HEADER.search(name) else self.redact(value) for name, value in headers.items()}
 
 

@@ -14,7 +14,7 @@ _LARGEST = 10**12
 
 
 def window_usage(headers: Mapping[str, str], prefix: str = "ratelimit-") -> Usage | None:
-    """Usage by `{prefix}limit`, `-remaining` and `-reset`, None where the first two are not there; any form of reset.
+    """Return usage by `{prefix}limit`, `-remaining` and `-reset`, None if the first two are not there; any form of reset.
 
     The reset is a span in seconds (Zendesk; draft-ietf-httpapi-ratelimit-headers-03), seconds since 1970 (Bluesky) or an ISO
     time (Mastodon); times are read against the answer's own `Date`.
@@ -24,13 +24,13 @@ def window_usage(headers: Mapping[str, str], prefix: str = "ratelimit-") -> Usag
 
 
 def usage_of(limit: str | None, remaining: str | None, *, resets_in: float | None = None) -> Usage | None:
-    """Usage by two header values, None where one of them is no number."""
+    """Return usage by two header values, None if one of them is no number."""
     size, left = count(limit), count(remaining)
     return Usage(max(0, size - left), size, resets_in) if size and left is not None else None
 
 
 def count(text: str | None) -> int | None:
-    """A whole number in a header (what follows a comma or semicolon is no part of it), None where it is none."""
+    """Return a whole number in a header (what follows a comma or semicolon is no part of it), None if it is none."""
     first = (text or "").replace(";", ",").partition(",")[0].strip()
     found = int(first) if first.isascii() and first.isdigit() and len(first) < 16 else None
     return found if found is None or found < _LARGEST else None

@@ -27,10 +27,10 @@ class StreamItem:
 
 @dataclass(frozen=True, slots=True)
 class StreamPage:
-    """An answer of a list. `more` is what the next page is asked by, None where there is none.
+    """An answer of a list. `more` is what the next page is asked by, None if there is none.
 
-    `mark` is the position behind the page's newest item where the network names one (a Link header), `last` the place of its
-    last item where that one was left out.
+    `mark` is the position behind the page's newest item if the network names one (a Link header), `last` the place of its
+    last item if the page leaves it out.
     """
 
     items: Sequence[StreamItem] = ()
@@ -54,7 +54,7 @@ class ByTime:
         self.backfill = backfill
 
     def load(self, mark: Any, now: datetime) -> datetime | None:
-        """Return a cursor's time, never beyond now; None where it holds none."""
+        """Return a cursor's time, never beyond now; None if it holds none."""
         found = parse_time(mark) if isinstance(mark, str) else None
         return min(found, now) if found else None
 
@@ -81,7 +81,7 @@ class ByNumber:
         self.backfill = backfill
 
     def load(self, mark: Any, now: datetime) -> int | None:
-        """Return a cursor's number, None where it holds none."""
+        """Return a cursor's number, None if it holds none."""
         return mark if isinstance(mark, int) and not isinstance(mark, bool) else None
 
     def save(self, places: Iterable[int], before: int | None, now: datetime) -> int | None:
@@ -106,7 +106,7 @@ class ByPosition:
     """Items stand by opaque ids that only the network can order: it is asked for what follows one.
 
     Without a cursor the newest `backfill` items are read backwards; with one the network gives oldest pages first. `fetch`
-    gives items newest first where `since` is None, oldest first otherwise. A stream that was empty has the cursor "".
+    gives items newest first if `since` is None, oldest first otherwise. A stream that was empty has the cursor "".
     """
 
     def __init__(self, backfill: int) -> None:
@@ -120,9 +120,9 @@ Order = ByTime | ByNumber | ByPosition
 class Stream:
     """A list that grows.
 
-    `name` is its key in the cursor. `shifts` is True where pages are asked by number or offset, so that they move when
-    something is deleted in between: several pages are then read twice. `most_pages` bounds one poll: where a newest-first list
-    has more, what is left out is a hole, which is told and counted; where it comes oldest first, the next poll goes on.
+    `name` is its key in the cursor. `shifts` is True if pages are asked by number or offset, so that they move when
+    something is deleted in between: several pages are then read twice. `most_pages` bounds one poll: if a newest-first list
+    has more, what is left out is a hole, which is told and counted; if it comes oldest first, the next poll goes on.
     """
 
     name: str

@@ -40,7 +40,7 @@ class Reading:
         return self._backward() if self._stream.newest_first else self._forward()
 
     def _pages(self, since: Any, most: int) -> Iterator[tuple[StreamPage, list[StreamItem]]]:
-        """Ask for page after page, with what of each this poll has not given; `hole` where `most` did not reach the end.
+        """Ask for page after page, with what of each this poll has not given; `hole` if `most` did not reach the end.
 
         Ends with a page that repeats what came before it: some servers ignore the position that they are given.
         """
@@ -90,7 +90,7 @@ class Reading:
     # ----------------------------------------------------------------------------------------- places that compare
 
     def _forward(self) -> Iterator[Batch]:
-        """Give page after page; where pages shift and there were several, look once more from where reading began."""
+        """Give page after page; if pages shift and there were several, look once more from where reading began."""
         begun, again, count = self._at, self._again(), int(self._owes)
         for _, fresh in self._pages(self._since, self._stream.most_pages):
             count += 1
@@ -107,7 +107,7 @@ class Reading:
             yield self._moved([])
 
     def _again(self) -> Any:
-        """From where a second look goes: where the first began, or where a poll that broke off had begun."""
+        """Return from where a second look goes: where the first began, or where a poll that broke off had begun."""
         return self._order.load(self._owed, self._now) if self._owes else self._since
 
     def _backward(self) -> Iterator[Batch]:
@@ -143,7 +143,7 @@ class Reading:
         return place is not None and self._since is not None and bool(place < self._since)
 
     def _moved(self, items: Sequence[StreamItem], owes: bool = False, again: Any = None) -> Batch:
-        """Move the cursor to the newest of these; where a second look is owed it also holds from where on."""
+        """Move the cursor to the newest of these; if a second look is owed it also holds from where on."""
         places = [one.place for one in items if one.place is not None]
         self._at = self._order.save(places, self._at, self._now)
         if self._at is None:

@@ -30,7 +30,7 @@ _MEMORY = "streams"
 
 
 class StreamHealth(msgspec.Struct, omit_defaults=True):
-    """How a stream does: why it is refused ("" where it is not) and when it is asked again, and how many holes it had."""
+    """How a stream does: why it is refused ("" if it is not) and when it is asked again, and how many holes it had."""
 
     refused: str = ""
     again: datetime | None = None
@@ -46,7 +46,7 @@ def health(state: State) -> dict[str, StreamHealth]:
 
 
 class StreamsSource(PollingSource[OptionsT]):
-    """A polling source made of streams: override `streams`, and `identify` where items do not name themselves.
+    """A polling source made of streams: override `streams`, and `identify` if items do not name themselves.
 
     The cursor maps a stream's name to its mark.
     """
@@ -56,9 +56,9 @@ class StreamsSource(PollingSource[OptionsT]):
         """Return the streams in the order in which they are read; what is closest to us first."""
 
     def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
-        """Each stream's new items, oldest first.
+        """Yield each stream's new items, oldest first.
 
-        A stream that is refused is left alone for a while and stops no other; PartlyRefused tells of it at the end. Where
+        A stream that is refused is left alone for a while and stops no other; PartlyRefused tells of it at the end. If
         all are refused the first one's error is raised.
         """
         return _Round(self, ctx, cursor).pages()
@@ -122,7 +122,7 @@ class _Round:
         return self._health.get(name, StreamHealth())
 
     def _note(self, name: str, **changed: Any) -> None:
-        """Remember what is new of a stream; nothing is written where nothing changed."""
+        """Remember what is new of a stream; nothing is written if nothing changed."""
         before = self._standing(name)
         after = msgspec.structs.replace(before, **changed)
         if after != before:

@@ -1,6 +1,6 @@
 """The contract suites: subclass one in a test module, name your class, and its promises to the engine are tested.
 
-    SourceContract        what a source says of a payload; and, for a webhook, whom it believes and what it takes from a body
+    SourceContract        what a source says of a payload; and, for a webhook, what it believes and what it takes from a body
     StreamsContract       a source that is asked: nothing lost, nothing doubled, every failure told
     DestinationContract   records that land once, whatever befalls a call
     DeskContract          conversations that are tickets: comments, notes
@@ -17,7 +17,7 @@ import pkgutil
 
 import pytest
 
-# Before they are imported, so that a plain assert shows its values also where the hub is an installed package.
+# Before their import, so that a plain assert shows its values in an installed package too.
 pytest.register_assert_rewrite(*(f"{__name__}.{found.name}" for found in pkgutil.walk_packages(__path__)))
 
 from hub.testkit.contracts.acts import ActsContract  # noqa: E402 - rewritten from here on

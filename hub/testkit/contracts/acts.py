@@ -73,15 +73,15 @@ class ActsContract(TownSuite):
     """Subclass it with `source`, `options` and `town`; override `write_of` for calls that are no POST and DELETE."""
 
     def write_of(self, kind: ActKind) -> Mapping[str, str]:
-        """What matches the calls that do it (a fault's `match`); reading and signing in are none of them."""
+        """Return what matches the calls that do it (a fault's `match`); reading and signing in are none of them."""
         return {"method": "DELETE" if kind == "delete_own" else "POST"}
 
     def has(self, kind: ActKind) -> bool:
-        """True if the source names this kind."""
+        """Return True if the source names this kind."""
         return kind in self.source.capabilities
 
     def act(self, outlet: Outlet, kind: ActKind, *, fresh: bool = False) -> Act:
-        """An act on a post of the kind that it is for; what it takes back is done first, unless `fresh`."""
+        """Return an act on a post of the kind that it is for; what it takes back is done first, unless `fresh`."""
         payload = self._post(outlet, kind)
         signal, raw = outlet.heard(payload)
         outlet.acts += 1
@@ -99,7 +99,7 @@ class ActsContract(TownSuite):
         )
 
     def place(self, outlet: Outlet) -> ActTown:
-        """The town, as one that shows what was done."""
+        """Return the town, as one that shows what was done."""
         return cast("ActTown", outlet.town)
 
     def attempt(self, outlet: Outlet, act: Act) -> ConnectorError | Outcome:
@@ -126,7 +126,7 @@ class ActsContract(TownSuite):
         return found
 
     def assert_done(self, outlet: Outlet, act: Act, before: Mapping[str, frozenset[str]]) -> None:
-        """The network shows that it was done to this post, and nothing else."""
+        """Check that the network shows that it was done to this post, and nothing else."""
         id_, wanted = act.to.native_id, dict(before)
         if act.kind == "delete_own":
             del wanted[id_]

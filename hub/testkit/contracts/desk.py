@@ -50,7 +50,7 @@ class DeskContract(DestinationContract):
     note_write: ClassVar[Mapping[str, str]] = {"method": "POST"}
 
     def __init_subclass__(cls, **more: Any) -> None:
-        """Leave out the tests of what the destination cannot, and those of comments where no sample is one."""
+        """Leave out the tests of what the destination cannot, and those of comments if no sample is one."""
         super().__init_subclass__(**more)
         known = getattr(cls, "destination", None)
         if known is not None:
@@ -59,11 +59,11 @@ class DeskContract(DestinationContract):
             leave_out(cls, DeskContract, known.capabilities | (frozenset({"comment"}) if reads else frozenset()))
 
     def ticket(self, stage: Stage) -> RemoteRef:
-        """A record that notes can be added to, made on this stage; takes a `number` where several can be made."""
+        """Make a record that notes can be added to on this stage; take a `number` if several can be made."""
         raise TypeError(f"the contract of notes needs a ticket on {stage}")
 
     def said(self, stage: Stage, ticket: RemoteRef) -> Sequence[Said]:
-        """What stands in a ticket, read from the sandbox."""
+        """Return what stands in a ticket, read from the sandbox."""
         raise TypeError(f"the contract of notes needs to read {ticket} on {stage}")
 
     # --------------------------------------------------------------------------------------------------------- comments
@@ -111,7 +111,7 @@ class DeskContract(DestinationContract):
         return next(sample for sample in self.samples if sample.operation == "comment")
 
     def _tickets(self, stage: Stage) -> list[RemoteRef]:
-        """Two tickets where the author can make them, else one."""
+        """Make two tickets if the author can, else one."""
         if "number" not in inspect.signature(self.ticket).parameters:
             return [self.ticket(stage)]
         made: Any = self.ticket
@@ -122,7 +122,7 @@ class DeskContract(DestinationContract):
         return [msgspec.structs.replace(item, parents={"conversation": ticket}) for item in made]
 
     def _places(self, stage: Stage, ticket: RemoteRef, item: Delivery) -> list[bool]:
-        """Where the words of a comment stand in a ticket, each time in public or not."""
+        """Return the places of a comment's words in a ticket: True for each that is public."""
         words = max(_texts(item.fields), key=lambda text: (" " in text, len(text)))
         return [one.is_public for one in self.said(stage, ticket) if words in one.text]
 
@@ -172,7 +172,7 @@ class DeskContract(DestinationContract):
 
     @asks("note")
     def test_a_note_without_a_ticket_is_rejected(self) -> None:
-        """Nobody would read it."""
+        """No person would read it."""
         with self._noting() as (stage, ticket):
             note = msgspec.structs.replace(_note(stage, ticket), parents={})
             assert isinstance(stage.send([note])[1].error, Rejected)
@@ -181,7 +181,7 @@ class DeskContract(DestinationContract):
 
     @contextmanager
     def _noting(self) -> Iterator[tuple[Stage, RemoteRef]]:
-        """A stage with a ticket that takes notes."""
+        """Give a stage with a ticket that takes notes."""
         with self.play() as stage:
             yield stage, self.ticket(stage)
 
@@ -196,7 +196,7 @@ def _texts(value: Any) -> list[str]:
 
 
 def _note(stage: Stage, ticket: RemoteRef) -> Delivery:
-    """A note as the engine plans it."""
+    """Return a note as the engine plans it."""
     name = stage.destination.name
     key = idempotency_key(name, "ticket", "note", operation="note", seq=1)
     fields = {"text": NOTE}

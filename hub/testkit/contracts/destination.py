@@ -25,10 +25,10 @@ __all__ = ["DestinationContract", "Sample", "Stage"]
 
 
 class DestinationContract(Lands, Doubts):
-    """Subclass it with `destination`, `samples` and `options`; override `prepare` where samples need parents.
+    """Subclass it with `destination`, `samples` and `options`; override `prepare` if samples need parents.
 
-    `takes_plain_success`: True where any 2xx is all the proof there is; `results_in_order`: True where the vendor promises
-    the results of a batch in the order of its items, and names no key in them; `reaches_anywhere`: True where "*" is meant.
+    `takes_plain_success`: True if any 2xx is all the proof there is; `results_in_order`: True if the vendor promises
+    the results of a batch in the order of its items, and names no key in them; `reaches_anywhere`: True if "*" is meant.
     """
 
     def test_check_says_who_we_are(self) -> None:

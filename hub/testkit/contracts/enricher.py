@@ -33,7 +33,7 @@ _ODD: Sequence[Mapping[str, Any]] = (
 
 
 def signal_of(text: str, *, lang: str | None = None) -> Signal:
-    """A public post with this text."""
+    """Return a public post with this text."""
     return Signal(
         key=signal_key("test", text[:100]),
         network="test",
@@ -48,7 +48,7 @@ def signal_of(text: str, *, lang: str | None = None) -> Signal:
 
 
 class EnricherContract(ConnectorContract):
-    """Subclass it with `enricher` and, where it needs them, `options`; `tolerance` is for scores of models that batch."""
+    """Subclass it with `enricher` and, if it needs them, `options`; `tolerance` is for scores of models that batch."""
 
     enricher: ClassVar[type[Enricher[Any]]]
     options: ClassVar[Mapping[str, Any]] = {}
@@ -66,30 +66,30 @@ class EnricherContract(ConnectorContract):
 
     @classmethod
     def connector(cls) -> type[Connector[Any]]:
-        """The enricher."""
+        """Return the enricher."""
         return cls.enricher
 
     @classmethod
     def given_options(cls) -> dict[str, Any]:
-        """`options` as a dict."""
+        """Return `options` as a dict."""
         return dict(cls.options)
 
     @pytest.fixture
     def loaded(self) -> Enricher[Any]:
-        """An enricher with its models, loaded once a class."""
+        """Return an enricher with its models, loaded once a class."""
         cls = type(self)
         if "_loaded" not in vars(cls):
             cls._loaded = self.make()
         return cls._loaded
 
     def make(self) -> Enricher[Any]:
-        """An enricher with its models."""
+        """Return an enricher with its models."""
         made = self.enricher(self.enricher.Options.model_validate(self.given_options()))
         made.load()
         return made
 
     def signals(self) -> list[Signal]:
-        """The texts as signals."""
+        """Return the texts as signals."""
         return [signal_of(text) for text in self.texts]
 
     def labels_of(self, enricher: Enricher[Any], signals: Sequence[Signal]) -> list[tuple[Label, ...]]:
@@ -172,7 +172,7 @@ class EnricherContract(ConnectorContract):
                 self.assert_valid(label)
 
     def test_judging_opens_no_connection_and_throws_no_dice(self, loaded: Enricher[Any]) -> None:
-        """Unless it says whom it asks: `egress_hosts`."""
+        """Unless it says which hosts it asks: `egress_hosts`."""
         asked = [
             one for one in impurities(lambda: loaded.enrich(self.signals())) if one.startswith(("socket", "random"))
         ]
@@ -219,7 +219,7 @@ class EnricherContract(ConnectorContract):
             self.assert_valid(label)
 
     def assert_valid(self, label: Label) -> None:
-        """A label is declared, named after its model, in range, and survives JSON."""
+        """Check that a label is declared, named after its model, in range, and survives JSON."""
         assert isinstance(label, Label), f"{label!r} is no Label"
         assert label.name in self.enricher.labels, f"{label.name} is not declared: add it to `labels`"
         assert isinstance(label.value, str), f"the value {label.value!r} of {label.name} is no text"
@@ -232,7 +232,7 @@ class EnricherContract(ConnectorContract):
         assert msgspec.json.decode(msgspec.json.encode(label), type=Label) == label, "a label does not survive JSON"
 
     def assert_alike(self, one: Sequence[Label], other: Sequence[Label]) -> None:
-        """The same names and values, scores within `tolerance`."""
+        """Check for the same names and values, scores within `tolerance`."""
         said = [[(label.name, label.value, label.model, label.version) for label in labels] for labels in (one, other)]
         assert said[0] == said[1], f"the same text is {said[0]} and {said[1]}: replay and explanation rest on it"
         for left, right in zip(one, other, strict=True):

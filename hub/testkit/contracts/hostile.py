@@ -74,7 +74,7 @@ WRONG: tuple[Any, ...] = (
 
 
 def mutations(sample: bytes) -> Iterator[Case]:
-    """The sample broken in one place at a time: cut, each field missing, of a wrong type, far too deep, far too long."""
+    """Yield the sample broken in one place at a time: cut, each field missing, of a wrong type, far too deep, far too long."""
     for part in (0.25, 0.5, 0.9):
         yield f"cut after {part:.0%}", sample[: int(len(sample) * part)]
     try:
@@ -95,7 +95,7 @@ def mutations(sample: bytes) -> Iterator[Case]:
 
 
 def texts_of(sample: bytes) -> list[str]:
-    """The short texts in a JSON sample, each once; none in any other."""
+    """Return the short texts in a JSON sample, each once; none in any other."""
     try:
         document = json.loads(sample)
     except ValueError:
@@ -105,7 +105,7 @@ def texts_of(sample: bytes) -> list[str]:
 
 
 def renamed(sample: bytes, old: str, new: str) -> bytes:
-    """The sample with every JSON text that is `old` as `new`; a sample that is no JSON with each of its places replaced."""
+    """Give the sample with every JSON text that is `old` as `new`; a sample that is no JSON with each of its places replaced."""
     try:
         document = json.loads(sample)
     except ValueError:
@@ -122,7 +122,7 @@ def _exchanged(value: Any, old: str, new: str) -> Any:
 
 
 def _broken_bytes(sample: bytes) -> Iterator[Case]:
-    """The same for a payload that is no JSON."""
+    """Yield the same for a payload that is no JSON."""
     middle = len(sample) // 2
     for name, piece in (("a NUL", b"\0"), ("no UTF-8", b"\xff"), ("1 MB", b"x" * LONG), ("depth", b"<a>" * DEEP)):
         yield f"{name} in the middle", sample[:middle] + piece + sample[middle:]
@@ -131,7 +131,7 @@ def _broken_bytes(sample: bytes) -> Iterator[Case]:
 
 
 def _paths(value: Any, above: Path = ()) -> Iterator[Path]:
-    """Every field, parents first; of a list the first item only, since the others are alike."""
+    """Yield every field, parents first; of a list the first item only, since the others are alike."""
     children: Any = (
         value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
     )

@@ -25,17 +25,17 @@ class ConnectorContract:
 
     @classmethod
     def connector(cls) -> type[Connector[Any]]:
-        """The class under test."""
+        """Return the class under test."""
         raise TypeError("a contract names the class that it tests")
 
     @classmethod
     def given_options(cls) -> dict[str, Any]:
-        """Options that the class accepts."""
+        """Return options that the class accepts."""
         return {}
 
     @classmethod
     def readme(cls) -> Path:
-        """The README in the folder of the class."""
+        """Return the README in the folder of the class."""
         return Path(inspect.getfile(cls.connector())).parent / "README.md"
 
     def test_options_refuse_unknown_keys(self) -> None:

@@ -170,7 +170,7 @@ class ReplyContract(TownSuite):
             assert outlet.ids() == [first.id, second.id]
 
     def test_after_a_lost_answer_there_is_one_post(self) -> None:
-        """The network did it, nobody heard: the engine's way out of the doubt doubles nothing."""
+        """The network did it, no answer came: the engine's way out of the doubt doubles nothing."""
         with self.play() as outlet:
             reply = outlet.answer(outlet.town.call_us("help"))
             outlet.town.trouble(Trouble.LOST)
@@ -207,7 +207,7 @@ class ReplyContract(TownSuite):
             assert [self._resolved(outlet, reply).id] == outlet.ids()
 
     def test_after_the_networks_memory_a_post_is_found_again(self) -> None:
-        """Where a key is kept for a while only, and a day has passed."""
+        """The network keeps a key for a while only, and a day has passed."""
         if not isinstance(self.source.reply_idempotency, Native | Lookup):
             return
         with self.play() as outlet:
@@ -254,7 +254,7 @@ class ReplyContract(TownSuite):
             assert outlet.source.find_reply(outlet.ctx, lost) is None, "an answer to another post is taken for this one"
 
     def _resolved(self, outlet: Outlet, reply: Reply, error: ConnectorError | None = None) -> RemoteRef:
-        """What the engine does in doubt: look it up, or send the same again."""
+        """Do what the engine does in doubt: look it up, or send the same again."""
         kind = self.source.reply_idempotency
         if isinstance(error, Retryable) and not isinstance(error, Uncertain):
             return outlet.send(outlet.again(reply))
@@ -298,7 +298,7 @@ class ReplyContract(TownSuite):
         with self.play() as outlet:
             try:
                 payload = outlet.town.call_us("help", private=True)
-            except LookupError:  # a network where everything is public
+            except LookupError:  # a network on which everything is public
                 return
             outlet.send(outlet.answer(payload))
             (signal,) = (outlet.heard(answer)[0] for answer in outlet.town.answers())

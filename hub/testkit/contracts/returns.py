@@ -68,31 +68,31 @@ class ReturnsContract(SignaturesContract, DeskContract):
             leave_out(cls, ReturnsContract, known.capabilities | (frozenset({"comment"}) if reads else frozenset()))
 
     def words(self, sample: Sample, number: int) -> Sequence[str]:
-        """What was written of record `number` and must be nowhere after its tombstone; the records' words differ."""
+        """Return what was written of record `number` and must be nowhere after its tombstone; the records' words differ."""
         raise TypeError(f"the contract of tombstones needs the words of {sample.name} {number}")
 
     def kept(self, stage: Stage) -> str:
-        """All that a reader can find in the sandbox, histories too: its collections that do not begin with "_"."""
+        """Return all that a reader can find in the sandbox, histories too: its collections that do not begin with "_"."""
         store = stage.sandbox.store
         return json.dumps([store.all(name) for name in store.names() if not name.startswith("_")], ensure_ascii=False)
 
     # ---------------------------------------------------------------------------------------------------------- inbound
 
     def verifier(self, key: str | None) -> Any:
-        """The destination's `verify`, with this key in place of its own."""
+        """Return the destination's `verify`, with this key in place of its own."""
         given = self.given_options()
         if key is not None:
             given |= dict.fromkeys(self.secrets & set(self.destination.Options.model_fields), key)
         return self.make(self.destination.Options.model_validate(given), FakeClock()).verify
 
     def wrong_key(self) -> str:
-        """Another key of the form of the one in `options`."""
+        """Return another key of the form of the one in `options`."""
         own = next((str(value) for name, value in self.given_options().items() if name in self.secrets), "")
         middle = len(own) // 2
         return own[:middle] + ("b" if own[middle] == "a" else "a") + own[middle + 1 :] if own else super().wrong_key()
 
     def event_id(self, request: Request) -> str:
-        """The vendor's own id of the event."""
+        """Return the vendor's own id of the event."""
         return self._inbound().event_id(request)
 
     @asks("inbound")
@@ -187,7 +187,7 @@ class ReturnsContract(SignaturesContract, DeskContract):
 
     @asks("tombstone")
     def test_a_tombstone_that_met_a_broken_server_is_done_later(self, sample: Sample) -> None:
-        """It is no doubt that nobody can settle, and nothing is taken for done."""
+        """It is no doubt that cannot be settled, and nothing is taken for done."""
         with self._erasing(sample) as (stage, tombstone):
             stage.sandbox.faults.set([{"status": 503}])
             error = stage.send([tombstone])[tombstone.id].error
@@ -198,7 +198,7 @@ class ReturnsContract(SignaturesContract, DeskContract):
 
     @asks("tombstone")
     def test_a_tombstone_makes_no_record(self, sample: Sample) -> None:
-        """What is gone is emptied where it is; no new record says so, and none other is touched."""
+        """What is gone is emptied in its place; no new record says so, and none other is touched."""
         with self._erasing(sample) as (stage, tombstone):
             before = stage.made(sample)
             stage.send([tombstone])
@@ -211,27 +211,27 @@ class ReturnsContract(SignaturesContract, DeskContract):
 
     @contextmanager
     def _erasing(self, sample: Sample) -> Iterator[tuple[Stage, Delivery]]:
-        """A stage with records 1 and 2 of a sample, and the tombstone of the first."""
+        """Give a stage with records 1 and 2 of a sample, and the tombstone of the first."""
         with self.play(sample) as stage:
             batch = stage.deliveries(sample, 2)
             outcomes = stage.send(batch)
             yield stage, _tombstone(batch[0], outcomes[batch[0].id])
 
     def _left(self, stage: Stage, sample: Sample, number: int) -> list[str]:
-        """The words of a record that a reader can still find."""
+        """Return the words of a record that a reader can still find."""
         kept = self.kept(stage)
         return [word for word in self.words(sample, number) if word in kept]
 
 
 def read(destination: Destination[Any], body: bytes) -> list[Change]:
-    """The changes in a body that can be read as a whole."""
+    """Return the changes in a body that can be read as a whole."""
     found = [*destination.parse(body)]
     assert not [one for one in found if isinstance(one, Unread)]
     return [one for one in found if isinstance(one, Change)]
 
 
 def _tombstone(made: Delivery, outcome: Outcome) -> Delivery:
-    """What the engine plans once the post is gone: the same record, by its own reference."""
+    """Return what the engine plans once the post is gone: the same record, by its own reference."""
     assert outcome.error is None, f"the record to erase was not written: {outcome.error}"
     key = idempotency_key(made.destination, made.object, made.record_key, operation="tombstone", seq=1)
     fields = {"operation": made.operation}

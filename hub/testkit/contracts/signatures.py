@@ -53,8 +53,8 @@ _SLACK = 4  # characters at the end of base64 that may be written in several way
 class SignaturesContract:
     """Subclass it with `verifier` and `sign`.
 
-    `tolerance`: how old or early a signed stamp may be, None where no time is signed; `signs_body`: False for a shared secret
-    in a header; `is_constant_time`: False where the comparison is not Python's `compare_digest` (a public key's library).
+    `tolerance`: how old or early a signed stamp may be, None if no time is signed; `signs_body`: False for a shared secret
+    in a header; `is_constant_time`: False if the comparison is not Python's `compare_digest` (a public key's library).
     """
 
     key: ClassVar[str] = ""
@@ -64,7 +64,7 @@ class SignaturesContract:
     is_constant_time: ClassVar[bool] = True
 
     def __init_subclass__(cls, **more: Any) -> None:
-        """Leave out the tests of a stamp or a body where none is signed."""
+        """Leave out the tests of a stamp or a body if none is signed."""
         super().__init_subclass__(**more)
         if not cls.signs_body:
             cls.test_a_request_that_was_changed_is_not_genuine = None  # type: ignore[assignment,method-assign]  # the same
@@ -74,21 +74,21 @@ class SignaturesContract:
     # ------------------------------------------------------------------------------------------------- for the author
 
     def verifier(self, key: str | None) -> Any:
-        """What verifies under this key (its own for None): a callable or an object with `verify`; ValueError for no key."""
+        """Return what verifies under this key (its own for None): a callable or one with `verify`; ValueError for no key."""
         raise TypeError("the contract of signatures needs a verifier")
 
     def sign(self, body: bytes, at: datetime, key: str | None = None) -> Request:
-        """A request as the sender would sign it, sent and received at `at`; with another key where one is given."""
+        """Return a request as the sender would sign it, sent and received at `at`; with another key if one is given."""
         raise TypeError(f"the contract of inbound calls needs `sign` ({len(body)} bytes, {at}, {key})")
 
     def event_id(self, request: Request) -> str:
-        """The sender's own id of the event, "" where there is none."""
+        """Return the sender's own id of the event, "" if there is none."""
         return ""
 
     # ------------------------------------------------------------------------------------------------------- the tests
 
     def genuine(self, request: Request, key: str | None = None) -> bool:
-        """The verdict, which is True or False and nothing else; a key that is refused opens nothing."""
+        """Return the verdict, which is True or False and nothing else; a key that is refused opens nothing."""
         try:
             verifier = self.verifier(key)
         except ValueError:
@@ -191,14 +191,14 @@ class SignaturesContract:
     # --------------------------------------------------------------------------------------------------------- details
 
     def wrong_key(self) -> str:
-        """Another key of the same form."""
+        """Return another key of the same form."""
         if self.other_key:
             return self.other_key
         middle = len(self.key) // 2
         return self.key[:middle] + _next(self.key[middle]) + self.key[middle + 1 :] if self.key else "another-key"
 
     def weighty(self, request: Request) -> Mapping[str, str]:
-        """The headers without which a request is not genuine."""
+        """Return the headers without which a request is not genuine."""
         found = {}
         for name, value in request.headers.items():
             without = {key: kept for key, kept in request.headers.items() if key != name}
@@ -208,7 +208,7 @@ class SignaturesContract:
         return found
 
     def _signed_with(self, key: str) -> Request | None:
-        """A request that this key signs, None where the author's `sign` takes no key or no such key."""
+        """Return a request that this key signs, None if the author's `sign` takes no key or no such key."""
         sign: Callable[..., Request] = self.sign
         if len(inspect.signature(sign).parameters) < 3:
             return None
@@ -224,14 +224,14 @@ def _with(request: Request, name: str, value: str) -> Request:
 
 
 def _tampered(value: str) -> Iterator[str]:
-    """The value with one letter or digit changed, in each place but the last of base64."""
+    """Yield the value with one letter or digit changed, in each place but the last of base64."""
     for place, letter in enumerate(value[: max(1, len(value) - _SLACK)] if len(value) > 20 else value):
         if letter.isalnum() and letter.isascii():
             yield value[:place] + _next(letter) + value[place + 1 :]
 
 
 def _next(letter: str) -> str:
-    """Another letter or digit, and not the same in another case."""
+    """Return another letter or digit, and not the same in another case."""
     if letter.isdigit():
         return str((int(letter) + 1) % 10)
     return "b" if letter in "aA" else "a"

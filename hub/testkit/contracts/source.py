@@ -52,8 +52,8 @@ _LATER = START + timedelta(days=3_000, seconds=17)
 class SourceContract(IsCalled):
     """Subclass it with `source`, `options` and `samples`; `realm` is that of the raw items.
 
-    A webhook source adds `sign`, and `bodies` where one holds several items; `secrets` names the options that hold its keys,
-    `most_items` how many items it takes from one body. `unsigned` is True where it is meant to take any call.
+    A webhook source adds `sign`, and `bodies` if one holds several items; `secrets` names the options that hold its keys,
+    `most_items` how many items it takes from one body. `unsigned` is True if it is meant to take any call.
     """
 
     def __init_subclass__(cls, **more: Any) -> None:
@@ -67,7 +67,7 @@ class SourceContract(IsCalled):
             leave_out(cls, SourceContract, frozenset(name for name, is_so in kinds.items() if is_so))
 
     def translated(self) -> Iterator[Translated]:
-        """What the samples say, without those that are ignored."""
+        """Yield what the samples say, without those that are ignored."""
         source = self.make()
         for payload in self.samples():
             found = source.translate(self.raw(payload))
@@ -75,7 +75,7 @@ class SourceContract(IsCalled):
                 yield found
 
     def keyed(self) -> Iterator[_KEYED]:
-        """All signals, authors and tombstones of the samples."""
+        """Yield all signals, authors and tombstones of the samples."""
         for found in self.translated():
             yield from found.signals
             yield from found.authors
@@ -206,7 +206,7 @@ class SourceContract(IsCalled):
             )
 
     def test_two_samples_are_two_items(self) -> None:
-        """What is said under two keys has two external ids, where `identify` names any."""
+        """What is said under two keys has two external ids, if `identify` names any."""
         source = self.make()
         ids: dict[tuple[str, str], tuple[str, ...]] = {}
         for payload in self.samples():
@@ -250,7 +250,7 @@ class SourceContract(IsCalled):
         assert not broken, f"{len(broken)} cases:\n" + "\n".join(broken[:20])
 
     def complaint(self, source: Source[Any], case: Case) -> str | None:
-        """What the source did wrong with a hostile payload, None where it behaved."""
+        """Return what the source did wrong with a hostile payload, None if it behaved."""
         name, payload = case
         began = time.process_time()
         try:
@@ -266,7 +266,7 @@ class SourceContract(IsCalled):
         return f"{name}: took {seconds:.1f} s" if seconds > self.seconds else None
 
     def assert_valid(self, found: Translated) -> None:
-        """Types hold and JSON brings the value back; lone surrogates are left to the engine, which replaces them."""
+        """Check that types hold and JSON brings the value back; lone surrogates are left to the engine, which replaces them."""
         try:
             written = msgspec.json.encode(found)
         except UnicodeEncodeError:
@@ -287,7 +287,7 @@ def _signals(said: Any) -> tuple[Signal, ...]:
 
 
 def _native_ids(said: Any) -> list[str]:
-    """The ids of the signals and authors."""
+    """Return the ids of the signals and authors."""
     found = [one.native_id for one in _signals(said)]
     found += [one.native_id for one in said.authors] if isinstance(said, Translated) else []
     return [one for one in found if isinstance(one, str)]

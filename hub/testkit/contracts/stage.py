@@ -109,7 +109,7 @@ class Stage:
         self.destination = self._make()
 
     def deliveries(self, sample: Sample, count: int, *, first: int = 1) -> list[Delivery]:
-        """`count` deliveries of a sample, as the ledger would give them."""
+        """Return `count` deliveries of a sample, as the ledger would give them."""
         return [self._delivery(sample, number) for number in range(first, first + count)]
 
     def _delivery(self, sample: Sample, number: int) -> Delivery:
@@ -131,7 +131,7 @@ class Stage:
     def later(
         self, item: Delivery, fields: Mapping[str, Any], *, ref: RemoteRef | None = None, id_: int = 500
     ) -> Delivery:
-        """The next delivery of the same record, with other fields."""
+        """Return the next delivery of the same record, with other fields."""
         key = idempotency_key(
             item.destination, item.object, item.record_key, operation=item.operation, seq=item.seq + 1
         )
@@ -154,7 +154,7 @@ class Stage:
         return {one.delivery_id: one for one in outcomes}
 
     def _send(self, ctx: Context, batch: Sequence[Delivery]) -> Sequence[Outcome]:
-        """One call; an error that is raised counts for each item, as in the engine."""
+        """Make one call; an error that is raised counts for each item, as in the engine."""
         try:
             outcomes = self.destination.deliver(ctx, batch)
         except ConnectorError as error:
@@ -171,7 +171,7 @@ class Stage:
         return outcomes
 
     def _assert_sound(self, one: Outcome) -> None:
-        """A reference or an error; a reference names something; nothing tells a secret."""
+        """Check for a reference or an error; a reference names something; nothing tells a secret."""
         assert (one.error is None) or one.ref is None, "an outcome is a reference or an error"
         assert one.error is None or isinstance(one.error, ConnectorError), f"{one.error!r} is no ConnectorError"
         for ref in (one.ref, *one.moved.values()):
@@ -185,23 +185,23 @@ class Stage:
         assert not spilt(self.secrets, one.response or ""), "an outcome's response tells a secret"
 
     def assert_no_secrets(self, error: ConnectorError | None) -> None:
-        """Neither in the message nor in the details, which go into the attempt's record."""
+        """Check both the message and the details, which go into the attempt's record."""
         if error is not None:
             told = f"{error} {error.code} {msgspec.json.encode(error.details).decode()}"
             assert not spilt(self.secrets, told, vars(error)), "an error tells a secret"
 
     def made(self, sample: Sample) -> int:
-        """How many records the sandbox has made, by its journal."""
+        """Return how many records the sandbox has made, by its journal."""
         return sum(entry.kind in sample.marks for entry in self.sandbox.journal.entries)
 
     def kept(self) -> str:
-        """All that the sandbox holds as text."""
+        """Return all that the sandbox holds as text."""
         store = self.sandbox.store
         shown = [store.all(name) for name in store.names()]
         return msgspec.json.encode(shown, enc_hook=str).decode()
 
     def resolve(self, item: Delivery, error: ConnectorError | None) -> Outcome:
-        """What the engine does next: after a doubt look it up where it can be found, else send the same again."""
+        """Do what the engine does next: after a doubt look it up if it can be found, else send the same again."""
         kind = self.destination.idempotency_of(item.object, item.operation)
         again = msgspec.structs.replace(item, attempt=2, first_sent_at=self.clock.at)
         if isinstance(kind, Lookup) and (error is None or isinstance(error, Uncertain)):

@@ -8,7 +8,7 @@ class TestEchoStreams(StreamsContract):
     def options(cls, url):
         return {"url": url, "token": "sandbox-token"}
 
-    def add(self, place, text):                   # somebody says it there, now; gives what `edit` and `delete` take
+    def add(self, place, text):                   # a person says it there, now; gives what `edit` and `delete` take
         ...
 
 The look-alike is the source's `sandbox`, or what `look_alike` serves. What only some networks can do (`edit`, `delete`,
@@ -37,7 +37,7 @@ class StreamsContract(LosesNothing, TellsFailures):
 
     `pause`: how long after a failed poll the source is ready again (its interval unless said); `precision`: how exact the
     network's times are; `backfills`: False for a source that starts with what is said after its first poll; `steady_cursor`:
-    False where a cursor holds more than a position (a feed's next visit); `reaches_anywhere`: True where "*" is meant;
+    False if a cursor holds more than a position (a feed's next visit); `reaches_anywhere`: True if "*" is meant;
     `most_cursor`: bytes of a cursor that has read a few hundred items; `gone_words`: names of odd answers (`ODD`) by which this
     network itself says that a post is gone.
     """

@@ -32,7 +32,7 @@ What a handler has
     Refused   `raise Refused(Answer(...))` ends a handler from anywhere below it.
     store     `declare insert update put get find remove all newest next_id count`: collections of `id -> dict`,
               copied in and out; unique keys may be dotted paths ("properties.signal_key") and case-blind (`fold=True`);
-              `find(collection, key, value) -> (id, record) | None`; kept in `folder`/sandbox.sqlite where the options
+              `find(collection, key, value) -> (id, record) | None`; kept in `folder`/sandbox.sqlite if the options
               name a folder. Collections whose name begins with "_" are not shown on the page.
     journal   `record(kind, object, id, key="", fields=None)`: kind is create, update, delete, ticket, comment, link ...;
               HTTP calls are noted by the server.
@@ -41,7 +41,7 @@ What a handler has
     now()     the sandbox's clock (options.clock), aware UTC.
     options   `.token` is the credential to expect, `.extra` the vendor's own settings (`[sandbox.options.NAME]`).
     document(title, body, style="", forms=False), linked(text)   a page; a text as HTML, its web addresses as links.
-    url       where it is served; `call.refuse_foreign()`: 403 where another site's page sends it.
+    url       the address once it is served; `call.refuse_foreign()`: 403 where another site's page sends it.
 Handlers run one at a time (one lock a sandbox), so read-then-write is atomic; latency faults sleep outside the lock.
 
 What a vendor overrides
@@ -54,11 +54,11 @@ What a vendor overrides
     malformed(call, problems)  None (record only), or the vendor's answer to a request that breaks the contract
     broken(call, message)      the vendor's 500
     heading_of(object, record) one line about a record, for the page
-    address_of(object, id)     the path of the page on which people work with a record, where there is one
+    address_of(object, id)     the path of the page on which people work with a record, if there is one
     home = ("the desk", "/d")  what people call their own page, and its path; the front page and `hub up` lead there
     json_twin = True           every route also answers with ".json" at its end
     contract()                 the `Contract` of the requests, e.g. `Contract.read(self.options.contracts / "x/y.json.xz",
-                               Terms(nullable_everywhere=True, json_twin=True))`; called only where contracts are given
+                               Terms(nullable_everywhere=True, json_twin=True))`; called only if contracts are given
 
 Every sandbox also answers (no credentials wanted)
     GET  /                                 a page: objects, newest records, counts

@@ -59,7 +59,7 @@ def _order(sandbox: Sandbox, call: Call) -> Answer:
 
 
 def counts(sandbox: Sandbox) -> dict[str, Any]:
-    """The journal's counts with connections and violations."""
+    """Return the journal's counts with connections and violations."""
     return {**sandbox.journal.counts(), "connections": sandbox.connections, "violations": len(sandbox.violations)}
 
 

@@ -55,7 +55,7 @@ class Reset(Exception):
 class Sandbox:
     """A vendor's look-alike: routes are methods marked with `route`; the package's text lists what to override.
 
-    `home` is what its people call their page, and its path; `url` is where it is served, "" before.
+    `home` is what its people call their page, and its path; `url` is its address once it is served, "" before.
     """
 
     title: ClassVar[str] = "Sandbox"
@@ -83,48 +83,48 @@ class Sandbox:
         """Declare collections and put what is there from the start; runs at the first start and after each reset."""
 
     def contract(self) -> Contract | None:
-        """The contract that requests are held to; called only where `options.contracts` is given."""
+        """Return the contract that requests are held to; called only if `options.contracts` is given."""
         return None
 
     def authenticate(self, call: Call) -> Answer | None:
-        """None where the call's credentials are good, else the refusal."""
+        """Return None if the call's credentials are good, else the refusal."""
         good = call.headers.get("authorization") == f"Bearer {self.options.token}"
         return None if good else self.unauthorised(call)
 
     def unauthorised(self, call: Call) -> Answer:
-        """The vendor's 401."""
+        """Return the vendor's 401."""
         return Answer(401, {"status": "error", "message": "the credentials are not valid"})
 
     def limited(self, call: Call, seconds: float) -> Answer:
-        """The vendor's answer to calls above its rate."""
+        """Return the vendor's answer to calls above its rate."""
         return Answer(429, {"status": "error", "message": "too many requests"}, {"Retry-After": str(int(seconds))})
 
     def unknown(self, call: Call) -> Answer:
-        """The vendor's answer for a path without a route."""
+        """Return the vendor's answer for a path without a route."""
         return Answer(404, {"status": "error", "message": f"no route for {call.method} {call.path}"})
 
     def malformed(self, call: Call, problems: Sequence[str]) -> Answer | None:
-        """The vendor's answer to a request that breaks the contract (which is recorded); None: the handler decides."""
+        """Return the vendor's answer to a request that breaks the contract (which is recorded); None: the handler decides."""
         return None
 
     def broken(self, call: Call, message: str) -> Answer:
-        """The vendor's 500, for a handler that failed."""
+        """Return the vendor's 500, for a handler that failed."""
         return Answer(500, {"status": "error", "message": message})
 
     def now(self) -> datetime:
-        """The sandbox's time, aware UTC."""
+        """Return the sandbox's time, aware UTC."""
         return self.options.clock()
 
     def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
-        """One line that says what a record is, for the page."""
+        """Return one line that says what a record is, for the page."""
         return ""
 
     def address_of(self, object_: str, id_: str) -> str:
-        """The path of the page on which people work with a record, for links from the list of all records."""
+        """Return the path of the page on which people work with a record, for links from the list of all records."""
         return f"/_sandbox/records/{quote(object_, safe='')}/{quote(id_, safe='')}"
 
     def show(self, object_: str, id_: str) -> Answer:
-        """A record as a page, for a vendor's own record links."""
+        """Return a record as a page, for a vendor's own record links."""
         return front.record_page(self, object_, id_)
 
     # ------------------------------------------------------------------------------------------------- for the server
@@ -143,7 +143,7 @@ class Sandbox:
         self.violations.append(Violation(kind, call.method, call.path, message, self.now().isoformat()))
 
     def show_violations(self) -> list[dict[str, Any]]:
-        """All violations as JSON."""
+        """Return all violations as JSON."""
         return [asdict(item) for item in list(self.violations)]
 
     def close(self) -> None:
@@ -152,7 +152,7 @@ class Sandbox:
         self.store.close()
 
     def handle(self, call: Call) -> Answer:
-        """Answer one call; raises Reset where a fault says so."""
+        """Answer one call; raises Reset if a fault says so."""
         trouble = self.faults.draw(call.method, call.path)
         if trouble.latency_ms:
             sleep(trouble.latency_ms / 1000)
@@ -165,7 +165,7 @@ class Sandbox:
         return answer
 
     def _answer_call(self, call: Call, trouble: Trouble) -> Answer:
-        """Faults that come before the handler, the handler, and the faults that come after it."""
+        """Apply the faults that come before the handler, the handler, and the faults that come after it."""
         found = self._find_route(call)
         if trouble.reset_before:
             raise Reset
@@ -186,7 +186,7 @@ class Sandbox:
         return garbled(answer, trouble.garble) if trouble.garble else answer
 
     def _find_route(self, call: Call) -> Route | None:
-        """The route of a call; fills in what the call learns from it."""
+        """Find the route of a call; fills in what the call learns from it."""
         path = call.path.removesuffix(".json") if self.json_twin else call.path
         call.write = call.method not in {"GET", "HEAD", "OPTIONS"}
         if (found := find_route(self._routes, call.method, path)) is None:
@@ -197,7 +197,7 @@ class Sandbox:
         return route
 
     def _trouble_answer(self, call: Call, trouble: Trouble) -> Answer | None:
-        """The answer that a fault gives in the handler's place."""
+        """Return the answer that a fault gives in the handler's place."""
         if trouble.limited:
             return self.limited(call, 1)
         if trouble.expired_token:
@@ -207,7 +207,7 @@ class Sandbox:
         return None
 
     def _run_handler(self, call: Call, route: Route) -> Answer:
-        """Credentials, contract and the handler; whatever escapes a handler becomes a recorded 500."""
+        """Apply credentials, contract and the handler; whatever escapes a handler becomes a recorded 500."""
         try:
             if not route.open and (refusal := self.authenticate(call)) is not None:
                 return refusal
@@ -229,7 +229,7 @@ class Sandbox:
         return problems
 
     def _check_answer(self, call: Call, route: Route, answer: Answer) -> Answer:
-        """Hold our own answer to the contract too where its terms say so: the look-alike stays honest."""
+        """Hold our own answer to the contract too if its terms say so: the look-alike stays honest."""
         if self._contract is not None and route.contract:
             for problem in self._contract.check_answer(call, answer):
                 self.violate("answer", call, problem)

@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """The time of this machine, aware UTC."""
+    """Return the time of this machine, aware UTC."""
     return datetime.now(UTC)  # noqa: TID251 - a vendor's look-alike has no context to take the time from

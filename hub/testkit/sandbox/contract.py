@@ -28,7 +28,7 @@ class Terms:
     """How a document is read.
 
     `nullable_everywhere` lets null through wherever a type is asked for (Zendesk sends it everywhere); `json_twin` gives each
-    path a twin with ".json" at its end; `answers` checks the sandbox's own answers too where their status is described;
+    path a twin with ".json" at its end; `answers` checks the sandbox's own answers too if their status is described;
     `rewrite` maps a request's path to the document's (dated API versions); `free_query` names further query parameters.
     """
 
@@ -78,14 +78,14 @@ class Contract:
         return cls(json.loads(lzma.decompress(data) if path.suffix == ".xz" else data), terms)
 
     def check(self, call: Call) -> list[str]:
-        """What is wrong with a request; an empty list is a good one."""
+        """Return what is wrong with a request; an empty list is a good one."""
         operation = self._find(call)
         if isinstance(operation, str):
             return [operation]
         return [*self._check_parameters(operation, call), *self._check_body(operation, call)]
 
     def check_answer(self, call: Call, answer: Answer) -> list[str]:
-        """What is wrong with our own answer; nothing is said where the document does not describe its status."""
+        """Return what is wrong with our own answer; nothing is said if the document does not describe its status."""
         operation = self._find(call) if self.terms.answers else ""
         if isinstance(operation, str):
             return []
@@ -97,7 +97,7 @@ class Contract:
     # ---------------------------------------------------------------------------------------------------- requests
 
     def _find(self, call: Call) -> _Operation | str:
-        """The operation of a call, or what is unknown about it."""
+        """Find the operation of a call, or say what is unknown about it."""
         path = self.terms.rewrite(call.path)
         if self.terms.json_twin:
             path = path.removesuffix(".json")
@@ -124,7 +124,7 @@ class Contract:
                 yield from self._check_value(item, value)
 
     def _check_value(self, item: Mapping[str, Any], text: str) -> Iterator[str]:
-        """A parameter's text against its schema, read as the type that the schema asks for."""
+        """Check a parameter's text against its schema, read as the type that the schema asks for."""
         schema = item.get("schema", {})
         wanted = schema.get("type", "string")
         kinds = {wanted} if isinstance(wanted, str) else set(wanted)
@@ -175,7 +175,7 @@ class Contract:
                     yield _Operation(template, pattern, method.upper(), f"{base}/{method}", item[method], parameters)
 
     def _parameters(self, *lists: list[Mapping[str, Any]]) -> tuple[Mapping[str, Any], ...]:
-        """Parameters of path and operation, references followed; the operation's win."""
+        """Return parameters of path and operation, references followed; the operation's win."""
         resolved = [self._follow(item) for items in lists for item in items]
         return tuple({(item["in"], item["name"]): item for item in resolved}.values())
 
@@ -186,7 +186,7 @@ class Contract:
         return {**item, "schema": self._follow(schema)} if "$ref" in schema else item
 
     def _resolve(self, pointer: str) -> str:
-        """A pointer with a reference at its end followed."""
+        """Return a pointer with a reference at its end followed."""
         value = self._at(pointer)
         return str(value["$ref"]).removeprefix("#") if isinstance(value, dict) and "$ref" in value else pointer
 
@@ -199,7 +199,7 @@ class Contract:
 
 
 def _given(item: Mapping[str, Any], call: Call, segments: Mapping[str, str]) -> list[str]:
-    """The values that a call gives for a parameter."""
+    """Return the values that a call gives for a parameter."""
     name = item["name"]
     if item["in"] == "query":
         values = call.query.get(name, [])
@@ -213,7 +213,7 @@ def _given(item: Mapping[str, Any], call: Call, segments: Mapping[str, str]) -> 
 
 
 def _plain_names(template: str) -> str:
-    """A template whose names are regular-expression names too."""
+    """Return a template whose names are regular-expression names too."""
     return re.sub(r"\{[^}]*\}", lambda match: "{" + _plain(match[0][1:-1]) + "}", template)
 
 
@@ -222,12 +222,12 @@ def _plain(name: str) -> str:
 
 
 def _escape(template: str) -> str:
-    """A JSON pointer's step, as a URI fragment."""
+    """Return a JSON pointer's step, as a URI fragment."""
     return template.replace("~", "~0").replace("/", "~1").replace("{", "%7B").replace("}", "%7D")
 
 
 def _to_json_schema(node: Any, *, nullable: bool) -> Any:
-    """A copy of the document in which OpenAPI 3.0's `nullable` and boolean limits are JSON Schema's words."""
+    """Return a copy of the document in which OpenAPI 3.0's `nullable` and boolean limits are JSON Schema's words."""
     if isinstance(node, list):
         return [_to_json_schema(item, nullable=nullable) for item in node]
     if not isinstance(node, dict):

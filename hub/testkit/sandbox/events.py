@@ -33,9 +33,9 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A request on its way: `compose(number)` gives headers and body of an attempt, as each is signed anew.
+    """A request on its way: `compose(number)` gives headers and body of an attempt, as each has a signature of its own.
 
-    `again` tells how many seconds after an attempt the next one follows, None where none does.
+    `again` tells how many seconds after an attempt the next one follows, None if none does.
     """
 
     kind: str
@@ -66,7 +66,7 @@ class Teller:
         self._queue.put(event)
 
     def wait(self, seconds: float = TIMEOUT_S) -> bool:
-        """Wait until everything is sent or given up; False where that takes longer."""
+        """Wait until everything is sent or given up; False if that takes longer."""
         with self._quiet:
             return self._quiet.wait_for(lambda: self._open == 0, seconds)
 

@@ -20,7 +20,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self) -> tuple[bytes, str]:
-        """The bytes and their content type (a `content-type` among the headers wins)."""
+        """Return the bytes and their content type (a `content-type` among the headers wins)."""
         if self.body is None:
             return b"", ""
         if isinstance(self.body, bytes):
@@ -62,31 +62,31 @@ class Call:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether a browser sends this from another site's page."""
+        """Return True if a browser sends this from another site's page."""
         origin = self.headers.get("origin")
         return origin is not None and origin != self.base_url
 
     def refuse_foreign(self) -> None:
-        """Raise Refused (403) where another site's page sends this."""
+        """Raise Refused (403) if another site's page sends this."""
         if self.is_foreign:
             message = "this sandbox takes orders from its own pages and from programs only"
             raise Refused(Answer(403, {"message": message}))
 
     def json(self) -> Any:
-        """The body as JSON; raises Refused with a 400 where it is none."""
+        """Return the body as JSON; raises Refused with a 400 if it is none."""
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError):
             raise Refused(Answer(400, {"status": "error", "message": "the body is not JSON"})) from None
 
     def form(self) -> dict[str, str]:
-        """The body as an urlencoded form, the last value of a repeated name."""
+        """Return the body as an urlencoded form, the last value of a repeated name."""
         return {name: values[-1] for name, values in parse_qs(self.body.decode("utf-8", "replace")).items()}
 
     def param(self, name: str, default: str = "") -> str:
-        """A query parameter's first value."""
+        """Return a query parameter's first value."""
         return self.query.get(name, [default])[0]
 
     def fails(self, index: int, total: int) -> bool:
-        """Whether item `index` of `total` is to fail by a `partial` fault."""
+        """Return True if item `index` of `total` is to fail by a `partial` fault."""
         return self.partial is not None and self.partial.hits(index, total)

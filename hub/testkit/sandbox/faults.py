@@ -74,7 +74,7 @@ class PartialFailure:
     indexes: frozenset[int] = frozenset()
 
     def hits(self, index: int, total: int) -> bool:
-        """Whether item `index` of `total` fails."""
+        """Return True if item `index` of `total` fails."""
         if self.indexes:
             return index in self.indexes
         # Where the running sum of the share passes a whole number; the epsilon makes up for 0.29 * 100 < 29.
@@ -103,7 +103,7 @@ class Fault:
 
     @classmethod
     def read(cls, data: Mapping[str, Any]) -> Fault:
-        """A fault from JSON; raises ValueError for a name that does not exist or a bad pattern."""
+        """Read a fault from JSON; raises ValueError for a name that does not exist or a bad pattern."""
         known = {item.name for item in fields(cls) if not item.name.startswith("_")}
         if unknown := set(data) - known:
             raise ValueError(f"unknown in a fault: {', '.join(sorted(unknown))}; known: {', '.join(sorted(known))}")
@@ -116,18 +116,18 @@ class Fault:
         return cls(**data)
 
     def show(self) -> dict[str, Any]:
-        """The fault as JSON, with the `times` that are left."""
+        """Return the fault as JSON, with the `times` that are left."""
         return {item.name: getattr(self, item.name) for item in fields(self) if not item.name.startswith("_")}
 
     def meets(self, method: str, path: str) -> bool:
-        """Whether it is about this call and not yet used up."""
+        """Return True if it is about this call and not yet used up."""
         if self.times is not None and self.times <= 0:
             return False
         wanted = self.match.get("method", method)
         return wanted.upper() == method and re.search(self.match.get("path", ""), path) is not None
 
     def over_rate(self, now: float) -> bool:
-        """Whether this call comes faster than `rate_per_s` allows (a window of one second)."""
+        """Return True if this call comes faster than `rate_per_s` allows (a window of one second)."""
         if self.rate_per_s is None:
             return False
         self._recent[:] = [moment for moment in self._recent if moment > now - 1.0]
@@ -160,18 +160,18 @@ class Faults:
         self._faults: list[Fault] = []
 
     def set(self, faults: Sequence[Fault | Mapping[str, Any]]) -> None:
-        """Replace the list; raises ValueError where one is not understood."""
+        """Replace the list; raises ValueError if one is not understood."""
         read = [item if isinstance(item, Fault) else Fault.read(item) for item in faults]
         with self._lock:
             self._faults = read
 
     def show(self) -> list[dict[str, Any]]:
-        """The list as JSON."""
+        """Return the list as JSON."""
         with self._lock:
             return [fault.show() for fault in self._faults]
 
     def draw(self, method: str, path: str) -> Trouble:
-        """What happens to this call; counts it."""
+        """Return what happens to this call; counts it."""
         trouble = Trouble()
         with self._lock:
             for fault in self._faults:
@@ -203,7 +203,7 @@ def _strike(fault: Fault, trouble: Trouble) -> None:
 
 
 def _partial(wanted: float | Sequence[int]) -> PartialFailure:
-    """A share or indexes as one value."""
+    """Return a share or indexes as one value."""
     if isinstance(wanted, int | float):
         return PartialFailure(share=float(wanted))
     return PartialFailure(indexes=frozenset(wanted))

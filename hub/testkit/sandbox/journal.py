@@ -25,7 +25,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """One HTTP call; `kind` is read or write, status 0 where the connection was reset instead of an answer."""
+    """One HTTP call; `kind` is read or write, status 0 if the connection was reset instead of an answer."""
 
     seq: int
     at: str
@@ -78,7 +78,7 @@ class Journal:
             self.entries, self.calls = [], []
 
     def show(self, object_: str = "", since: int = 0) -> dict[str, list[dict[str, Any]]]:
-        """Entries and calls after sequence number `since`, of one object where it is named."""
+        """Return entries and calls after sequence number `since`, of one object if it is named."""
         with self._lock:
             entries, calls = list(self.entries), list(self.calls)
         return {
@@ -87,7 +87,7 @@ class Journal:
         }
 
     def counts(self) -> dict[str, Any]:
-        """How many of what: `writes` and `objects` count changes, `calls` and `calls_by_object` HTTP calls."""
+        """Return how many of what: `writes` and `objects` count changes, `calls` and `calls_by_object` HTTP calls."""
         with self._lock:
             objects: defaultdict[str, Counter[str]] = defaultdict(Counter)
             by_object: defaultdict[str, Counter[str]] = defaultdict(Counter)

@@ -1,4 +1,4 @@
-"""The store of a sandbox: records by collection with unique keys, in memory and, where a folder is given, in sqlite too."""
+"""The store of a sandbox: records by collection with unique keys, in memory and, given a folder, in sqlite too."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class _Collection:
 
 
 def value_at(record: Mapping[str, Any], path: str) -> Any:
-    """The value under a dotted path, None where a step is missing."""
+    """Return the value under a dotted path, None if a step is missing."""
     value: Any = record
     for step in path.split("."):
         value = value.get(step) if isinstance(value, Mapping) else None
@@ -100,45 +100,45 @@ class Store:
             )
 
     def next_id(self, counter: str = "id", start: int = 1) -> str:
-        """The next number of a counter as a string; never given twice, not even after a restart."""
+        """Return the next number of a counter as a string; never given twice, not even after a restart."""
         with self.lock:
             value = self._counters[counter] = max(self._counters.get(counter, 0) + 1, start)
             self._write("insert or replace into counters values (?, ?)", counter, value)
             return str(value)
 
     def insert(self, collection: str, id_: str, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Add a record; raises Taken where the id or a unique key belongs to another."""
+        """Add a record; raises Taken if the id or a unique key belongs to another."""
         with self.lock:
             if id_ in self._of(collection).records:
                 raise Taken("id", id_, id_)
             return self.put(collection, id_, record)
 
     def put(self, collection: str, id_: str, record: Mapping[str, Any]) -> dict[str, Any]:
-        """Add or replace a record; raises Taken where a unique key belongs to another."""
+        """Add or replace a record; raises Taken if a unique key belongs to another."""
         with self.lock:
             self._of(collection).place(id_, copy.deepcopy(dict(record)))
             self._write(_PUT, collection, id_, json.dumps(record))
             return dict(record)
 
     def update(self, collection: str, id_: str, changes: Mapping[str, Any]) -> dict[str, Any]:
-        """Merge changes into a record's top level; raises KeyError where there is none and Taken as `put` does."""
+        """Merge changes into a record's top level; raises KeyError if there is none and Taken as `put` does."""
         with self.lock:
             return self.put(collection, id_, {**self._of(collection).records[id_], **changes})
 
     def get(self, collection: str, id_: str) -> dict[str, Any] | None:
-        """A record by id."""
+        """Return a record by id."""
         with self.lock:
             return copy.deepcopy(self._of(collection).records.get(id_))
 
     def find(self, collection: str, key: str, value: Any) -> tuple[str, dict[str, Any]] | None:
-        """`(id, record)` by a declared unique key."""
+        """Return `(id, record)` by a declared unique key."""
         with self.lock:
             held = self._of(collection)
             id_ = held.index.get((key, held.fold_key(value)))
             return None if id_ is None else (id_, copy.deepcopy(held.records[id_]))
 
     def remove(self, collection: str, id_: str) -> bool:
-        """Remove a record; False where there was none."""
+        """Remove a record; False if there was none."""
         with self.lock:
             held = self._of(collection)
             held.drop_keys(id_)
@@ -146,23 +146,23 @@ class Store:
             return held.records.pop(id_, None) is not None
 
     def all(self, collection: str) -> list[tuple[str, dict[str, Any]]]:
-        """All `(id, record)` in the order of their making."""
+        """Return all `(id, record)` in the order of their making."""
         with self.lock:
             return copy.deepcopy(list(self._of(collection).records.items()))
 
     def newest(self, collection: str, limit: int) -> list[tuple[str, dict[str, Any]]]:
-        """The last `limit` records, newest first."""
+        """Return the last `limit` records, newest first."""
         with self.lock:
             records = self._of(collection).records
             return copy.deepcopy([pair for pair, _ in zip(reversed(records.items()), range(limit), strict=False)])
 
     def count(self, collection: str) -> int:
-        """How many records a collection holds."""
+        """Return how many records a collection holds."""
         with self.lock:
             return len(self._of(collection).records)
 
     def names(self) -> list[str]:
-        """The names of all collections; those that begin with "_" are the sandbox's own affairs."""
+        """Return the names of all collections; those that begin with "_" are the sandbox's own affairs."""
         with self.lock:
             return list(self._collections)
 
@@ -182,7 +182,7 @@ class Store:
             self._write("insert or replace into journal values (?, ?)", entry.seq, json.dumps(body))
 
     def kept_entries(self) -> list[Entry]:
-        """The journal entries of former runs."""
+        """Return the journal entries of former runs."""
         if self._database is None:
             return []
         with self.lock:
@@ -223,7 +223,7 @@ class Store:
 
 
 def _open(folder: Path) -> sqlite3.Connection:
-    """The database of a folder; usable from any thread because the store's lock guards it."""
+    """Open the database of a folder; usable from any thread because the store's lock guards it."""
     folder.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(folder / "sandbox.sqlite", check_same_thread=False)
     database.execute("pragma journal_mode = wal")

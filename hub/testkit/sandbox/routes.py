@@ -57,7 +57,7 @@ def route(
 
 
 def compile_path(pattern: str) -> re.Pattern[str]:
-    """A pattern with `{name}` segments as a regular expression over a whole, still encoded path."""
+    """Return a pattern with `{name}` segments as a regular expression over a whole, still encoded path."""
     parts = _SEGMENT.split(pattern)
     return re.compile(
         "".join(f"(?P<{part}>[^/]+?)" if index % 2 else re.escape(part) for index, part in enumerate(parts))
@@ -65,7 +65,7 @@ def compile_path(pattern: str) -> re.Pattern[str]:
 
 
 def routes_of(cls: type) -> tuple[Route, ...]:
-    """All routes of a class and its bases, patterns with fewer placeholders first."""
+    """Return all routes of a class and its bases, patterns with fewer placeholders first."""
     found = {
         (item.method, item.pattern): item
         for base in reversed(cls.__mro__)
@@ -76,7 +76,7 @@ def routes_of(cls: type) -> tuple[Route, ...]:
 
 
 def find_route(routes: Iterable[Route], method: str, path: str) -> tuple[Route, Mapping[str, str]] | None:
-    """The first route that fits, with its decoded segments."""
+    """Find the first route that fits, with its decoded segments."""
     for item in routes:
         if item.method == method and (match := item.regex.fullmatch(path)):
             return item, {name: unquote(value) for name, value in match.groupdict().items()}

@@ -50,7 +50,7 @@ class RunningSandbox:
 
 
 def serve(sandbox: Sandbox, port: int = 0, host: str = "127.0.0.1") -> RunningSandbox:
-    """Serve a sandbox in the background; port 0 takes a free one. Raises OSError where the port is taken."""
+    """Serve a sandbox in the background; port 0 takes a free one. Raises OSError if the port is taken."""
     server = _Server((host, port), sandbox)
     sandbox.url = f"http://{host}:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="sandbox", daemon=True)
@@ -59,7 +59,7 @@ def serve(sandbox: Sandbox, port: int = 0, host: str = "127.0.0.1") -> RunningSa
 
 
 def _answer(sandbox: Sandbox, call: Call) -> Answer:
-    """The sandbox's own endpoints stand beside the vendor's."""
+    """Answer one call: the sandbox's own endpoints stand beside the vendor's."""
     if call.path == "/" or call.path.startswith("/_sandbox/"):
         return admin.answer(sandbox, call)
     return sandbox.handle(call)
@@ -94,7 +94,7 @@ class _Server(ThreadingHTTPServer):
                 self._open.discard(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no news; anything else is ours to mend."""
+        """Let a client go that went away; anything else is ours to mend."""
         error = sys.exception()
         if error is not None and not isinstance(error, OSError):
             call = Call("", "", {}, {}, b"")
@@ -142,7 +142,7 @@ class _Handler(BaseHTTPRequestHandler):
         return chunk
 
     def _send(self, answer: Answer) -> None:
-        """One write for the whole answer: two would wait for the other side's delayed acknowledgement."""
+        """Write the whole answer at once: two writes would wait for the other side's delayed acknowledgement."""
         body, kind = answer.encode()
         names = {name.lower() for name in answer.headers}
         self.send_response(answer.status)
@@ -167,4 +167,4 @@ class _Handler(BaseHTTPRequestHandler):
         return "sandbox"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of http.server
-        """Silence: the journal tells more."""
+        """Say nothing: the journal tells more."""

@@ -61,7 +61,7 @@ def refuted(evidence: Evidence, claims: Claims) -> list[Problem]:
 
 
 def _unsaid(evidence: Evidence, claims: Claims) -> Iterator[Problem]:
-    """An item that nobody recorded must be told of to whoever reads the README."""
+    """Demand that the README says so if no real item was recorded."""
     if claims.items == FROM_DOCUMENTATION and FROM_DOCUMENTATION not in evidence.readme.lower():
         way_out = (
             f'say "{FROM_DOCUMENTATION}" where the README tells what was tried; or record items and test with them'
@@ -95,7 +95,7 @@ def _in_tests(evidence: Evidence, message: str, way_out: str) -> Refutation:
 
 @_proves("options_documented")
 def options_documented(evidence: Evidence) -> Iterator[Refutation]:
-    """Every option has a description in its model, and stands in a table of the README."""
+    """Demand that every option has a description in its model, and stands in a table of the README."""
     tabled = evidence.tabled()
     for _, cls in evidence.classes:
         silent = [name for name, field in cls.Options.model_fields.items() if not field.description]
@@ -110,7 +110,7 @@ def options_documented(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("check")
 def check(evidence: Evidence) -> Iterator[Refutation]:
-    """Each class has a `check` of its own, but for one that is only called."""
+    """Demand a `check` of its own of each class, but for one that is only called."""
     for _, cls in evidence.classes:
         if not (overrides(cls, "check") or issubclass(cls, WebhookSource)):
             yield _in_class(cls, "it has no `check` of its own", "make the cheapest call that needs the credentials")
@@ -118,7 +118,7 @@ def check(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("contract_suites")
 def contract_suites(evidence: Evidence) -> Iterator[Refutation]:
-    """Each class has a test class that stands on the suite of its kind; a source that is asked has that of streams too."""
+    """Demand a test class on the suite of its kind of each class; a source that is asked needs that of streams too."""
     try:
         held = {cls: evidence.suites_of(cls) for _, cls in evidence.classes}
     except ImportError as error:
@@ -138,7 +138,7 @@ def _stands_on(suites: list[type[Any]], contract: str) -> bool:
 
 @_proves("look_alike")
 def look_alike(evidence: Evidence) -> Iterator[Refutation]:
-    """A class names a look-alike, and it starts."""
+    """Demand that a class names a look-alike, and that it starts."""
     named = [where for _, cls in evidence.classes if (where := getattr(cls, "sandbox", ""))]
     if not named:
         yield Refutation(
@@ -161,7 +161,7 @@ def _start(where: str) -> None:
 
 @_proves("readme")
 def readme(evidence: Evidence) -> Iterator[Refutation]:
-    """The README has the sections that a person needs before the first poll."""
+    """Demand the sections of the README that a person needs before the first poll."""
     for what, words in SECTIONS.items():
         text = evidence.section(*words)
         if text is None:
@@ -177,7 +177,7 @@ def readme(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("edits")
 def edits(evidence: Evidence) -> Iterator[Refutation]:
-    """A source tells revisions apart; a destination can send a record again."""
+    """Demand that a source tells revisions apart, and that a destination can send a record again."""
     for kind, cls in evidence.classes:
         if kind == "source" and not re.search(r"\brevision\b|\bupdated_at\b", evidence.source):
             yield _in_class(
@@ -189,7 +189,7 @@ def edits(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("deletions")
 def deletions(evidence: Evidence) -> Iterator[Refutation]:
-    """A source is told of deletions or asks for them; a destination takes back what it wrote."""
+    """Demand that a source is told of deletions or asks for them, and that a destination takes back what it wrote."""
     for _, cls in evidence.classes:
         if issubclass(cls, Source) and not (_rechecks(cls) or "Tombstone(" in evidence.source):
             yield _in_class(cls, "it gives no Tombstone and has no `recheck`", "set `recheck_size` and write `recheck`")
@@ -203,7 +203,7 @@ def _rechecks(cls: type[Source[Any]]) -> bool:
 
 @_proves("errors_mapped")
 def errors_mapped(evidence: Evidence) -> Iterator[Refutation]:
-    """`check` of each class that a suite can make turns each status into its error."""
+    """Demand that `check` of each class that a suite can make turns each status into its error."""
     for _, cls in evidence.classes:
         if overrides(cls, "check"):
             for complaint in _tried(evidence, cls):
@@ -220,7 +220,7 @@ def _tried(evidence: Evidence, cls: type[Connector[Any]]) -> list[str]:
 
 @_proves("backfill_bounded")
 def backfill_bounded(evidence: Evidence) -> Iterator[Refutation]:
-    """A source that is asked has an option for how far the first poll goes back."""
+    """Demand that a source that is asked has an option for how far the first poll goes back."""
     for _, cls in evidence.classes:
         if issubclass(cls, PollingSource) and not any("backfill" in name for name in cls.Options.model_fields):
             yield _in_class(cls, "no option bounds the first poll", "add `backfill_days` or the like, with a default")
@@ -228,7 +228,7 @@ def backfill_bounded(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("secrets_hidden")
 def secrets_hidden(evidence: Evidence) -> Iterator[Refutation]:
-    """What is named like a credential is a SecretStr."""
+    """Demand that what is named like a credential is a SecretStr."""
     for _, cls in evidence.classes:
         for name, field in cls.Options.model_fields.items():
             if _CREDENTIAL.search(name) and "SecretStr" not in str(field.annotation):
@@ -237,7 +237,7 @@ def secrets_hidden(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("hostile_bodies")
 def hostile_bodies(evidence: Evidence) -> Iterator[Refutation]:
-    """The suites that throw hostile bodies test each class, also what a vendor sends to a destination."""
+    """Demand that the suites that throw hostile bodies test each class, also what a vendor sends to a destination."""
     yield from contract_suites(evidence)
     for _, cls in evidence.classes:
         told = issubclass(cls, Destination) and "inbound" in cls.capabilities
@@ -250,7 +250,7 @@ def hostile_bodies(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("replies")
 def replies(evidence: Evidence) -> Iterator[Refutation]:
-    """A source that answers is held to the contract of replies; one that does not says so in its signals."""
+    """Demand that a source that answers is held to the contract of replies; one that does not says so in its signals."""
     for _, cls in evidence.classes:
         if not issubclass(cls, Source):
             continue
@@ -263,7 +263,7 @@ def replies(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("push")
 def push(evidence: Evidence) -> Iterator[Refutation]:
-    """What is pushed or streamed is taken, and what was missed can be asked for."""
+    """Demand that what is pushed or streamed is taken, and what was missed can be asked for."""
     for _, cls in evidence.classes:
         if issubclass(cls, Source) and not issubclass(cls, WebhookSource | StreamingSource):
             yield _in_class(cls, "it is only asked", "stand on StreamingSource or WebhookSource as well")
@@ -276,7 +276,7 @@ def push(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("reauthorised")
 def reauthorised(evidence: Evidence) -> Iterator[Refutation]:
-    """A refused credential is told as Unauthorised: the connection waits, and burns no attempt."""
+    """Demand that a refused credential is told as Unauthorised: the connection waits, and burns no attempt."""
     for one in errors_mapped(evidence):
         if "401" in one.message:
             yield one
@@ -284,7 +284,7 @@ def reauthorised(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("recorded_items")
 def recorded_items(evidence: Evidence) -> Iterator[Refutation]:
-    """Tests read recordings, or a real server."""
+    """Demand that tests read recordings, or a real server."""
     subject = evidence.subject
     recorded = any("record" in str(path.relative_to(subject.root)) for path in subject.test_files())
     if not (recorded or subject.acceptance()):
@@ -295,7 +295,7 @@ def recorded_items(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("paced")
 def paced(evidence: Evidence) -> Iterator[Refutation]:
-    """Each class that calls a vendor declares limits, or reads what the vendor counts."""
+    """Demand that each class that calls a vendor declares limits, or reads what the vendor counts."""
     for _, cls in evidence.classes:
         reads = any(overrides(cls, name) for name in ("usage", "is_throttled"))
         if not (cls.limits or reads or issubclass(cls, WebhookSource)):
@@ -304,7 +304,7 @@ def paced(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("cost")
 def cost(evidence: Evidence) -> Iterator[Refutation]:
-    """The README's section on price says what takes how many calls, or how much time."""
+    """Demand that the README's section on price says what takes how many calls, or how much time."""
     if not re.search(r"\b(?:calls?|requests?|m?s|us|minutes?)\b", evidence.section(*SECTIONS["price"]) or ""):
         yield _in_readme(evidence, "the section on price names no calls", "say how many calls a poll or a batch takes")
 
@@ -314,20 +314,20 @@ def cost(evidence: Evidence) -> Iterator[Refutation]:
 
 @_proves("real_server")
 def real_server(evidence: Evidence) -> Iterator[Refutation]:
-    """Tests under a folder `acceptance` run against a real server."""
+    """Demand tests under a folder `acceptance` that run against a real server."""
     if not evidence.subject.acceptance():
         yield _in_tests(evidence, "no test stands in a folder `acceptance`", "start the vendor's server there")
 
 
 @_proves("measured_rate")
 def measured_rate(evidence: Evidence) -> Iterator[Refutation]:
-    """The README has a section on what was measured, with numbers."""
+    """Demand that the README has a section on what was measured, with numbers."""
     if not re.search(r"\d", evidence.section("measured") or ""):
         yield _in_readme(evidence, "no section `Measured` with a number", "say what was measured, on what machine")
 
 
 @_proves("picture_guide")
 def picture_guide(evidence: Evidence) -> Iterator[Refutation]:
-    """The README shows pictures."""
+    """Demand that the README shows pictures."""
     if "![" not in evidence.readme:
         yield _in_readme(evidence, "it shows no picture", "add pictures of the set-up: ![what is seen](pictures/1.png)")

@@ -24,7 +24,7 @@ _BUG = "the engine wants ConnectorErrors only; Unavailable for an answer that ca
 
 
 def text_of(number: int) -> str:
-    """The words by which an item is known again."""
+    """Return the words by which an item is known again."""
     return f"number {number:04d} of the contract"
 
 
@@ -106,7 +106,7 @@ class Reader:
     # ------------------------------------------------------------------------------------------------- what was heard
 
     def translated(self) -> list[Translated]:
-        """What the items that arrived say; those that are broken or ignored are left out."""
+        """Return what the items that arrived say; those that are broken or ignored are left out."""
         found = []
         for raw in self.arrived.values():
             with suppress(TranslationError):
@@ -114,11 +114,11 @@ class Reader:
         return [said for said in found if isinstance(said, Translated)]
 
     def signals(self) -> list[Signal]:
-        """The signals of all that arrived, in the order of their arrival."""
+        """Return the signals of all that arrived, in the order of their arrival."""
         return [signal for said in self.translated() for signal in said.signals]
 
     def heard(self) -> dict[int, set[str]]:
-        """The keys under which each number of the contract was heard."""
+        """Return the keys under which each number of the contract was heard."""
         found: defaultdict[int, set[str]] = defaultdict(set)
         for signal in self.signals():
             for number in numbers_in(signal):
@@ -126,7 +126,7 @@ class Reader:
         return dict(found)
 
     def marked(self) -> dict[tuple[str, str, bytes], RawItem]:
-        """The raw items that say a number of the contract, by id, revision and payload."""
+        """Return the raw items that say a number of the contract, by id, revision and payload."""
         return {key: raw for key, raw in self.arrived.items() if any(map(numbers_in, self._said(raw)))}
 
     def _said(self, raw: RawItem) -> tuple[Signal, ...]:
@@ -136,17 +136,17 @@ class Reader:
         return ()
 
     def signal(self, number: int) -> Signal:
-        """The last signal that says this number."""
+        """Return the last signal that says this number."""
         said = [signal for signal in self.signals() if number in numbers_in(signal)]
         assert said, f"item {number} did not arrive"
         return said[-1]
 
 
 def numbers_in(signal: Signal) -> set[int]:
-    """The numbers of the contract in a signal's text and title."""
+    """Return the numbers of the contract in a signal's text and title."""
     return {int(one) for one in _MARK.findall(f"{signal.title or ''} {signal.text}")}
 
 
 def seconds_between(one: datetime, other: datetime) -> float:
-    """How far two moments lie apart."""
+    """Return how far two moments lie apart, in seconds."""
     return abs((one - other) / timedelta(seconds=1))

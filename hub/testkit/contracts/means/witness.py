@@ -43,7 +43,7 @@ class Witness:
     slept: float = 0.0
 
     def told(self) -> str:
-        """All that was logged and printed."""
+        """Return all that was logged and printed."""
         return "\n".join([*self.lines, self.printed.getvalue()])
 
 
@@ -104,7 +104,7 @@ def _dialler(seen: Witness) -> Callable[[socket.socket, Any], None]:
 
 
 def _is_ours(watched: int) -> bool:
-    """True in the thread that is watched and in those of `within`; a look-alike has threads of its own."""
+    """Return True in the thread that is watched and in those of `within`; a look-alike has threads of its own."""
     return threading.get_ident() == watched or threading.current_thread().name == _THREAD
 
 
@@ -137,7 +137,7 @@ def impurities(call: Callable[[], object]) -> list[str]:
 
 
 def calls_of(call: Callable[[], object]) -> set[str]:
-    """The names of the built-in functions that a call reaches."""
+    """Return the names of the built-in functions that a call reaches."""
     found: set[str] = set()
 
     def look(_: FrameType, event: str, function: Any) -> None:
@@ -154,7 +154,7 @@ def calls_of(call: Callable[[], object]) -> set[str]:
 
 
 def _worldly(function: Any) -> str:
-    """The name of a built-in that asks the world something, "" for any other."""
+    """Return the name of a built-in that asks the world something, "" for any other."""
     name, owner = str(function.__name__), getattr(function, "__self__", None)
     if isinstance(owner, type):
         return f"{owner.__name__}.{name}" if issubclass(owner, date) and name in _TODAY else ""
@@ -197,7 +197,7 @@ def _set_zone() -> None:
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:
-    """Return what a call gives; raises AssertionError where it takes longer (it is left behind in its thread)."""
+    """Return what a call gives; raises AssertionError if it takes longer (it is left behind in its thread)."""
     done: list[T] = []
     failed: list[BaseException] = []
 
@@ -220,13 +220,13 @@ def within(seconds: float, call: Callable[[], T]) -> T:
 
 
 def secrets_of(options: Any) -> list[str]:
-    """The values of the options that are secrets."""
+    """Return the values of the options that are secrets."""
     values = [getattr(value, "get_secret_value", None) for _, value in options]
     return [secret for get in values if get is not None and len(secret := str(get())) >= _LEAST_SECRET]
 
 
 def spilt(secrets: Iterable[str], *told: object) -> list[str]:
-    """The secrets that stand in what was told, as they are or as URLs and JSON write them."""
+    """Return the secrets that stand in what was told, as they are or as URLs and JSON write them."""
     texts = [one if isinstance(one, str) else _text(one) for one in told]
     return [secret for secret in secrets if any(form in text for form in _forms(secret) for text in texts)]
 
@@ -243,7 +243,7 @@ def _forms(secret: str) -> set[str]:
 
 
 def strange_hosts(requests: Iterable[SentRequest], declared: Iterable[str]) -> list[str]:
-    """The hosts that were asked and are not declared."""
+    """Return the hosts that were asked and are not declared."""
     patterns = [host.lower() for host in declared]
     asked = {(urlsplit(one.url).hostname or "", urlsplit(one.url).port) for one in requests}
     return sorted(host for host, port in asked if not any(_fits(host, port, pattern) for pattern in patterns))
@@ -256,5 +256,5 @@ def _fits(host: str, port: int | None, pattern: str) -> bool:
 
 
 def misnamed_hosts(connector: Connector[Any]) -> list[str]:
-    """The declared hosts that are none: with a scheme, a path, a blank, or empty."""
+    """Return the declared hosts that are none: with a scheme, a path, a blank, or empty."""
     return [host for host in connector.egress() if not host or any(mark in host for mark in ("/", " ", "@", "?"))]

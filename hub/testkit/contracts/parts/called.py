@@ -1,4 +1,4 @@
-"""What a webhook source owes: whom it believes, and what it takes from a body."""
+"""What a webhook source owes: which calls it believes, and what it takes from a body."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ class IsCalled(SignaturesContract, ConnectorContract):
 
     @classmethod
     def samples(cls) -> Sequence[bytes]:
-        """Payloads as the network sends them: at least one that gives a signal."""
+        """Return payloads as the network sends them: at least one that gives a signal."""
         raise TypeError("a source's contract needs samples")
 
     @classmethod
     def bodies(cls) -> Sequence[bytes]:
-        """Whole bodies as a webhook's sender posts them; the samples where one body is one item."""
+        """Return whole bodies as a webhook's sender posts them; the samples, if each body holds one item."""
         return cls.samples()
 
     @classmethod
     def connector(cls) -> type[Connector[Any]]:
-        """The source."""
+        """Return the source."""
         return cls.source
 
     @classmethod
     def given_options(cls) -> dict[str, Any]:
-        """`options` as a dict."""
+        """Return `options` as a dict."""
         return dict(cls.options)
 
     def make(self) -> Source[Any]:
-        """A source with the given options."""
+        """Return a source with the given options."""
         return self.source(self.source.Options.model_validate(self.given_options()))
 
     def raw(self, payload: bytes) -> RawItem:
-        """A raw item as the engine stores it."""
+        """Return a raw item as the engine stores it."""
         return RawItem(
             source="contract",
             plugin=self.source.name,
@@ -69,7 +69,7 @@ class IsCalled(SignaturesContract, ConnectorContract):
     # ---------------------------------------------------------------------------------------------------- what is called
 
     def verifier(self, key: str | None) -> Any:
-        """The source's `verify`, with this key in place of its own."""
+        """Return the source's `verify`, with this key in place of its own."""
         given = self.given_options()
         if key is not None:
             given |= dict.fromkeys(self.secrets & set(self.source.Options.model_fields), key)
@@ -78,12 +78,12 @@ class IsCalled(SignaturesContract, ConnectorContract):
         return made.verify
 
     def wrong_key(self) -> str:
-        """Another key of the form of the one in `options`."""
+        """Return another key of the form of the one in `options`."""
         own = next((str(value) for name, value in self.given_options().items() if name in self.secrets), "")
         return _changed(own) or super().wrong_key()
 
     def event_id(self, request: Request) -> str:
-        """The sender's own id of the event."""
+        """Return the sender's own id of the event."""
         return self._called().event_id(request)
 
     def _called(self) -> WebhookSource[Any]:
@@ -165,13 +165,13 @@ class IsCalled(SignaturesContract, ConnectorContract):
 
 
 def _changed(key: str) -> str:
-    """The key with a letter in its middle changed, "" where there is none."""
+    """Return the key with a letter in its middle changed, "" if there is none."""
     middle = len(key) // 2
     return key[:middle] + ("b" if key[middle] == "a" else "a") + key[middle + 1 :] if key else ""
 
 
 def _multiplied(body: bytes) -> Iterator[bytes]:
-    """The body with each of its lists filled up by copies of what is in it."""
+    """Yield the body with each of its lists filled up by copies of what is in it."""
     with suppress(ValueError):
         document = json.loads(body)
         named = document.items() if isinstance(document, dict) else [("", document)]

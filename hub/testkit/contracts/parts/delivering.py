@@ -32,26 +32,26 @@ class DeliverySuite(ConnectorContract):
 
     @classmethod
     def options(cls, url: str) -> Mapping[str, Any]:
-        """Options of a connection to the sandbox at `url`."""
+        """Return options of a connection to the sandbox at `url`."""
         raise TypeError(f"a destination's contract needs options for {url}")
 
     @classmethod
     def sandbox_options(cls, clock: FakeClock) -> SandboxOptions:
-        """What the sandbox is built with; its token is "sandbox-token", its clock the destination's."""
+        """Return what the sandbox is built with; its token is "sandbox-token", its clock the destination's."""
         return SandboxOptions(clock=clock)
 
     @classmethod
     def connector(cls) -> type[Connector[Any]]:
-        """The destination."""
+        """Return the destination."""
         return cls.destination
 
     @classmethod
     def given_options(cls) -> dict[str, Any]:
-        """Options for a server that is not asked."""
+        """Return options for a server that is not asked."""
         return dict(cls.options("http://127.0.0.1:9"))
 
     def make(self, options: Any, clock: FakeClock) -> Destination[Any]:
-        """The destination; override where it takes a `pause` or the like, and give it `clock.sleep`."""
+        """Return the destination; override it if it takes a `pause` or the like, and give it `clock.sleep`."""
         del clock
         return self.destination(options)
 
@@ -62,7 +62,7 @@ class DeliverySuite(ConnectorContract):
 
     @contextmanager
     def play(self, sample: Sample | None = None) -> Iterator[Stage]:
-        """A stage with a fresh sandbox on a free port; what `prepare` made is not in its journal."""
+        """Give a stage with a fresh sandbox on a free port; what `prepare` made is not in its journal."""
         module, _, name = self.destination.sandbox.partition(":")
         assert name, f"{self.destination.__name__} names no sandbox: set `sandbox` to 'module:function'"
         clock = FakeClock()
@@ -82,21 +82,21 @@ class DeliverySuite(ConnectorContract):
                 stage.guard.close()
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Each test that asks for a sample runs with each of them."""
+        """Run each test that asks for a sample with each of them."""
         if "sample" in metafunc.fixturenames:
             metafunc.parametrize("sample", self.samples, ids=[sample.name for sample in self.samples])
 
     def made_by(self, sample: Sample) -> Any:
-        """The idempotency class of the sample's writes."""
+        """Return the idempotency class of the sample's writes."""
         options = self.destination.Options.model_validate(self.given_options())
         return self.destination(options).idempotency_of(sample.object, sample.operation)
 
     def may_repeat(self, sample: Sample) -> bool:
-        """True if the same write again changes nothing."""
+        """Return True if the same write again changes nothing."""
         return isinstance(self.made_by(sample), Upsert)
 
     def assert_delivered(self, stage: Stage, sample: Sample, count: int) -> list[RemoteRef]:
-        """Deliver so many records on a good day; their references."""
+        """Deliver so many records on a good day; return their references."""
         outcomes = stage.send(stage.deliveries(sample, count))
         failed = [one.error for one in outcomes.values() if one.error]
         assert not failed, f"on a good day {len(failed)} of {count} fail, the first with {failed[0]!r}"
@@ -104,14 +104,14 @@ class DeliverySuite(ConnectorContract):
 
 
 def leaves(value: Any) -> list[str]:
-    """The texts in the fields of a record."""
+    """Return the texts in the fields of a record."""
     if isinstance(value, Mapping):
         return [leaf for inner in value.values() for leaf in leaves(inner)]
     return [value] if isinstance(value, str) else []
 
 
 def with_texts(value: Any, text: str) -> Any:
-    """The fields with `text` after each of their sentences; names, keys and numbers stay."""
+    """Return the fields with `text` after each of their sentences; names, keys and numbers stay."""
     if isinstance(value, Mapping):
         return {name: with_texts(inner, text) for name, inner in value.items()}
     return f"{value} {text}" if isinstance(value, str) and " " in value else value

@@ -105,7 +105,7 @@ class Doubts(DeliverySuite):
             self._assert_settled(stage, sample, outcomes)
 
     def _assert_settled(self, stage: Stage, sample: Sample, outcomes: Mapping[int, Outcome]) -> None:
-        """The engine's way out of what failed ends with one record each."""
+        """Check that the engine's way out of what failed ends with one record each."""
         for item in stage.deliveries(sample, 3):
             if error := outcomes[item.id].error:
                 again = stage.resolve(item, error)
@@ -130,7 +130,7 @@ class Doubts(DeliverySuite):
                     self._assert_open(sample, one.error, name)
 
     def _assert_open(self, sample: Sample, error: ConnectorError, name: str) -> None:
-        """It may have been done: neither a dead letter, nor a paused connection."""
+        """Check that it may have been done: neither a dead letter, nor a paused connection."""
         fine = isinstance(error, Uncertain) or (isinstance(error, Retryable) and self.may_repeat(sample))
         assert fine, f"after {name} it is {error!r}: it may have been written, so Uncertain"
 
@@ -293,7 +293,7 @@ class Doubts(DeliverySuite):
             assert found is not None, f"under {dict(fault)} lookup says that it is not there: raise what befell it"
 
     def assert_failure(self, sample: Sample, fault: Fault, kinds: tuple[type[ConnectorError], ...]) -> None:
-        """Under a lasting fault every item fails with one of `kinds`, few calls are made, nothing is written."""
+        """Check that under a lasting fault every item fails with one of `kinds`, few calls are made, nothing is written."""
         with self.play(sample) as stage:
             stage.sandbox.faults.set([fault])
             began = stage.clock.at
@@ -305,7 +305,7 @@ class Doubts(DeliverySuite):
 
 
 def _mixed(before: Mapping[int, Outcome], after: Mapping[int, Outcome]) -> bool:
-    """True if an item was given the reference that belongs to another."""
+    """Return True if an item was given the reference that belongs to another."""
     owners = {one.ref.id: id_ for id_, one in after.items() if one.ref}
     if len(owners) < len(after):
         return False  # they share one, as the comments of a ticket may
@@ -313,7 +313,7 @@ def _mixed(before: Mapping[int, Outcome], after: Mapping[int, Outcome]) -> bool:
 
 
 def _asked(error: RateLimited | QuotaExhausted, now: Any) -> float | None:
-    """The seconds that an error asks to wait."""
+    """Return the seconds that an error asks to wait."""
     if isinstance(error, RateLimited):
         return error.retry_after
     return seconds_between(error.until, now) if error.until else None

@@ -25,7 +25,7 @@ class TellsFailures(WatchSuite):
     """A failed call is raised under its name, and never taken for an answer."""
 
     def _failed(self, watch: Watch, fault: Fault) -> ConnectorError:
-        """The error of a poll under a lasting fault; it gives no item, makes few calls and does not wait."""
+        """Return the error of a poll under a lasting fault; it gives no item, makes few calls and does not wait."""
         self.say(watch, 1)
         self.ready(watch)
         watch.line.set_faults(fault)
@@ -55,7 +55,7 @@ class TellsFailures(WatchSuite):
             assert isinstance(error, Retryable | Rejected), f"{error!r} is neither Retryable nor Rejected"
 
     def _reads_a_part(self, watch: Watch) -> bool:
-        """True if a document that is cut gives the items before the cut, as readers of broken XML do; the rest comes later."""
+        """Return True if a cut document gives the items before the cut, as readers of broken XML do; the rest comes later."""
         self.say(watch, 1)
         self.ready(watch)
         watch.line.set_faults(ODD[_CUT])
@@ -92,7 +92,7 @@ class TellsFailures(WatchSuite):
 
     @needs("reset_headers")
     def test_the_networks_own_reset_is_kept(self) -> None:
-        """The header by which it says when its window begins anew."""
+        """The header by which it says when its next window begins."""
         with self.play() as watch:
             self.say(watch, 1)
             self.ready(watch)
@@ -101,7 +101,7 @@ class TellsFailures(WatchSuite):
             self.assert_waits(watch, {"status": 429, "headers": headers, "body": {"error": "slow down"}})
 
     def assert_waits(self, watch: Watch, fault: Fault) -> None:
-        """The poll ends with the network's own pause, and without sleeping through it."""
+        """Check that the poll ends with the network's own pause, and without sleeping through it."""
         watch.line.set_faults(fault)
         slept = watch.seen.slept
         error = watch.reader.poll().error
@@ -198,7 +198,7 @@ class TellsFailures(WatchSuite):
 
 
 def _gone(watch: Watch, signals: list[Signal]) -> list[str]:
-    """The keys that a recheck says are gone; each is one that was asked about."""
+    """Return the keys that a recheck says are gone; each is one that was asked about."""
     found = list(watch.source.recheck(watch.reader.ctx, signals))
     assert all(isinstance(one, Tombstone) for one in found), "recheck gives Tombstones"
     assert {one.key for one in found} <= {one.key for one in signals}, "a tombstone for a post that was not asked about"

@@ -161,7 +161,7 @@ class Lands(DeliverySuite):
             self._assert_changed(stage, sample)
 
     def _assert_changed(self, stage: Stage, sample: Sample) -> None:
-        """Record 1 says what record 7 would, record 2 what it said."""
+        """Check that record 1 says what record 7 would, record 2 what it said."""
         kept = stage.kept()
         for number, stands in ((7, True), (2, True)):
             for leaf in _own(sample, number):
@@ -295,19 +295,19 @@ def _lag(kind: Any) -> float:
 
 
 def _own(sample: Sample, number: int) -> list[str]:
-    """The sentences of one record that no other has: names and tags may be kept in other forms."""
+    """Return the sentences of one record that no other has: names and tags may be kept in other forms."""
     others = leaves(sample.fields(number + 50))
     return [leaf for leaf in leaves(sample.fields(number)) if leaf not in others and " " in leaf]
 
 
 def _stands(text: str, kept: str) -> bool:
-    """True if a text stands in the records, as JSON or as HTML would write it."""
+    """Return True if a text stands in the records, as JSON or as HTML would write it."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return any(form in kept for one in (text, escaped) for form in (one, json.dumps(one)[1:-1]))
 
 
 def _faults(name: str, spec: MappingSpec, info: ObjectInfo | None) -> Iterator[str]:
-    """Where a mapping fits neither the object nor its own tests."""
+    """Yield how a mapping does not fit the object or its own tests."""
     mapping = compile_mapping(spec, name=name)
     yield from (
         f"its test {one.name!r} fails: {one.got} for {one.want}" for one in mapping.run_tests() if not one.passed
@@ -332,7 +332,7 @@ def _faults(name: str, spec: MappingSpec, info: ObjectInfo | None) -> Iterator[s
 
 
 def _misfits(field: str, value: Any, known: FieldInfo | None) -> Iterator[str]:
-    """Where a value does not fit its field."""
+    """Yield how a value does not fit its field."""
     if known is None or value == "":
         return
     if (wanted := _TYPES.get(known.type)) and (

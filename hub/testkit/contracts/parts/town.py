@@ -35,33 +35,33 @@ class Trouble(Enum):
 
 
 class Town(ABC):
-    """A network just large enough: somebody calls us, and we may answer. `url` is where it is reached."""
+    """A network just large enough: a person calls us, and we may answer. `url` is its address."""
 
     url: str
 
     @abstractmethod
     def call_us(self, text: str, *, private: bool = False) -> bytes:
-        """Somebody calls our account; the payload as the source would get it. `private`: for us alone."""
+        """Let a person call our account; return the payload as the source would get it. `private`: for us alone."""
 
     @abstractmethod
     def answers(self) -> Sequence[bytes]:
-        """What our account has posted, each as the source would get it, oldest first."""
+        """Return what our account has posted, each as the source would get it, oldest first."""
 
     @abstractmethod
     def delete(self, payload: bytes) -> None:
-        """The author takes a post back."""
+        """Let the author take a post back."""
 
     @abstractmethod
     def suspend(self, payload: bytes) -> None:
-        """The author's account is hidden for a while."""
+        """Hide the author's account for a while."""
 
     @abstractmethod
     def go_down(self) -> None:
-        """From now on every call fails on the network's side."""
+        """Fail every call from now on, on the network's side."""
 
     @abstractmethod
     def trouble(self, what: Trouble) -> None:
-        """The next post of our account meets this."""
+        """Let the next post of our account meet this."""
 
 
 class ActTown(Town):
@@ -69,15 +69,15 @@ class ActTown(Town):
 
     @abstractmethod
     def own(self, text: str) -> bytes:
-        """Our account says it; the payload as the source would get it."""
+        """Let our account say it; return the payload as the source would get it."""
 
     @abstractmethod
     def below(self, payload: bytes, text: str) -> bytes:
-        """Somebody else answers this post; the answer's payload."""
+        """Let another person answer this post; return the answer's payload."""
 
     @abstractmethod
     def marks(self) -> Mapping[str, frozenset[str]]:
-        """All posts that stand, by native id; "liked" by our account, "hidden" by it from readers of its thread."""
+        """Return all posts that stand, by native id; "liked" by our account, "hidden" by it from readers of its thread."""
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Outlet:
         self.source = type(self.source)(self.source.options)
 
     def heard(self, payload: bytes) -> tuple[Signal, RawItem]:
-        """The signal of a payload, with its raw item."""
+        """Return the signal of a payload, with its raw item."""
         external_id, revision = self.source.identify(payload)
         raw = RawItem(self.ctx.connection, self.source.name, payload, self.clock(), external_id, revision=revision)
         found = self.source.translate(raw)
@@ -106,7 +106,7 @@ class Outlet:
         return found.signals[0], raw
 
     def answer(self, payload: bytes, text: str = "We are on it.") -> Reply:
-        """An agent's answer, as the engine gives it for its first attempt."""
+        """Return an agent's answer, as the engine gives it for its first attempt."""
         signal, raw = self.heard(payload)
         found = self.source.translate(raw)
         assert isinstance(found, Translated)
@@ -116,7 +116,7 @@ class Outlet:
         return Reply(key, text, signal, author, raw, agent="Kim")
 
     def again(self, reply: Reply, *, after: timedelta = timedelta(seconds=5)) -> Reply:
-        """The next attempt."""
+        """Return the next attempt."""
         first = reply.first_sent_at or self.clock()
         self.clock.advance(after.total_seconds())
         return msgspec.structs.replace(reply, attempt=reply.attempt + 1, first_sent_at=first)
@@ -138,7 +138,7 @@ class Outlet:
             ) from error
 
     def ids(self) -> list[str]:
-        """The native ids of what our account has posted."""
+        """Return the native ids of what our account has posted."""
         return [self.heard(payload)[0].native_id for payload in self.town.answers()]
 
 
@@ -157,17 +157,17 @@ class TownSuite:
 
     @classmethod
     def options(cls, url: str) -> Mapping[str, Any]:
-        """Options of a connection to the town at `url`."""
+        """Return options of a connection to the town at `url`."""
         raise TypeError(f"the contract needs options for {url}")
 
     @classmethod
     def town(cls, clock: FakeClock) -> AbstractContextManager[Town]:
-        """A fresh town, which goes by this clock."""
+        """Give a fresh town, which goes by this clock."""
         raise TypeError(f"the contract needs a town (its clock stands at {clock()})")
 
     @contextmanager
     def play(self) -> Iterator[Outlet]:
-        """A source, and a town with nobody's post in it."""
+        """Give a source, and a town without a post in it."""
         clock = FakeClock()
         with self.town(clock) as town, open_guard(allow_private=True, sleep=clock.sleep) as guard:
             source = self.source(self.source.Options.model_validate(dict(self.options(town.url))))

@@ -79,7 +79,7 @@ class Watch:
         return self.reader.source
 
     def requests(self) -> int:
-        """How many requests were made so far."""
+        """Return how many requests were made so far."""
         return len(self.line.requests)
 
 
@@ -101,11 +101,11 @@ class WatchSuite(ConnectorContract):
 
     @classmethod
     def options(cls, url: str) -> Mapping[str, Any]:
-        """Options of a connection to the look-alike at `url`."""
+        """Return options of a connection to the look-alike at `url`."""
         raise TypeError(f"the contract of a polling source needs options for {url}")
 
     def add(self, place: Any, text: str) -> Any:
-        """Let somebody say `text` there, now; gives what `edit` and `delete` take."""
+        """Let a person say `text` there, now; gives what `edit` and `delete` take."""
         raise TypeError(f"the contract of a polling source needs `add`, which says {text!r} in {place!r}")
 
     def edit(self, place: Any, item: Any, text: str) -> None:
@@ -117,7 +117,7 @@ class WatchSuite(ConnectorContract):
         raise TypeError(f"not to be called: {place} {item}")
 
     def add_html(self, place: Any, html: str) -> Any:
-        """Add an item whose body is this HTML, where bodies are HTML."""
+        """Add an item whose body is this HTML, if bodies are HTML."""
         raise TypeError(f"not to be called: {place} {html}")
 
     def add_at(self, place: Any, text: str, at: datetime) -> Any:
@@ -125,12 +125,12 @@ class WatchSuite(ConnectorContract):
         raise TypeError(f"not to be called: {place} {text} {at}")
 
     def reset_headers(self, at: datetime) -> Mapping[str, str]:
-        """The headers by which this network says when its window begins anew, beside Retry-After."""
+        """Return the headers by which this network says when its next window begins, beside Retry-After."""
         raise TypeError(f"not to be called: {at}")
 
     @classmethod
     def sandbox_options(cls, clock: FakeClock) -> SandboxOptions:
-        """What the sandbox is built with; its token is "sandbox-token"."""
+        """Return what the sandbox is built with; its token is "sandbox-token"."""
         return SandboxOptions(clock=clock)
 
     @contextmanager
@@ -145,21 +145,21 @@ class WatchSuite(ConnectorContract):
 
     @classmethod
     def connector(cls) -> type[Connector[Any]]:
-        """The source."""
+        """Return the source."""
         return cls.source
 
     @classmethod
     def given_options(cls) -> dict[str, Any]:
-        """Options for a server that is not asked."""
+        """Return options for a server that is not asked."""
         return dict(cls.options("http://127.0.0.1:9"))
 
     def make(self, options: Any) -> PollingSource[Any]:
-        """A source; override where it takes more than its options."""
+        """Return a source; override it if it takes more than its options."""
         return self.source(options)
 
     @contextmanager
     def play(self) -> Iterator[Watch]:
-        """A look-alike with nothing new in it, and a source that has never asked (or once, where it does not back-fill)."""
+        """Give a look-alike with nothing new in it, and a source that has never asked (or once, if it does not back-fill)."""
         clock = FakeClock()
         with self.look_alike(clock) as (url, place):
             options = self.source.Options.model_validate(dict(self.options(url)))
@@ -196,7 +196,7 @@ class WatchSuite(ConnectorContract):
         return pulled
 
     def assert_all(self, reader: Reader, numbers: Iterable[int]) -> None:
-        """Each number was heard, under one key."""
+        """Check that each number was heard, under one key."""
         heard, wanted = reader.heard(), list(numbers)
         lost = [number for number in wanted if number not in heard]
         assert not lost, (
@@ -215,7 +215,7 @@ def _seconds(clock: FakeClock) -> Callable[[], float]:
 
 
 def _refusing(place: Any) -> Callable[[], Answer]:
-    """The look-alike's own 401 where it has one."""
+    """Return the look-alike's own 401 if it has one."""
     if isinstance(place, Sandbox):
         return lambda: place.unauthorised(_call())
     return lambda: Answer(401, {"error": "invalid_token", "message": "the credentials are not valid"})

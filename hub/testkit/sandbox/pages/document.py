@@ -21,7 +21,7 @@ table { border-collapse: collapse; } td, th { border-bottom: 1px solid var(--lin
 
 
 def document(title: str, body: str, *, style: str = "", forms: bool = False, status: int = 200) -> Answer:
-    """A whole page; `title` is text, `body` HTML. `style` adds to the common look, `forms` lets the page post to its own site."""
+    """Return a page; `title` is text, `body` HTML. `style` adds to the common look, `forms` lets it post to its own site."""
     html = (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
         f"<title>{escape(title)}</title><style>{_STYLE}{style}</style></head><body>{body}</body></html>"
@@ -44,7 +44,7 @@ def _headers(style: str, *, forms: bool) -> dict[str, str]:
 
 
 def linked(text: str) -> str:
-    """A text as HTML, its web addresses as links that tell nobody where the reader comes from."""
+    """Return a text as HTML, its web addresses as links that do not tell where the reader comes from."""
     parts, end = [], 0
     for found in _LINK.finditer(text):
         url = escape(found[0])

@@ -23,7 +23,7 @@ def record_form(
     fixed: Iterable[str] = (),
     winners: Mapping[str, str] | None = None,
 ) -> Answer:
-    """A record with a field for each value (`fixed` ones can only be read), merge into one of `winners` (id to name), delete.
+    """Show a record with a field for each value (`fixed` can only be read), merge into one of `winners` (id to name), delete.
 
     It posts to its own address: `do` is edit, merge (with `into`) or delete, and each field by its name after "field.".
     """
@@ -41,9 +41,9 @@ def record_form(
 
 
 def posted(call: Call) -> tuple[dict[str, str], dict[str, str]]:
-    """What a form said: `do` and `into`, and the fields of the record by their names (an empty one is "").
+    """Return what a form said: `do` and `into`, and the fields of the record by their names (an empty one is "").
 
-    Raises Refused (403) where another site's page sends it.
+    Raises Refused (403) if another site's page sends it.
     """
     call.refuse_foreign()
     form = parse_qs(call.body.decode("utf-8", "replace"), keep_blank_values=True)
@@ -53,7 +53,7 @@ def posted(call: Call) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def back_to(path: str) -> Answer:
-    """The answer after a form: show this page."""
+    """Return the answer after a form: show this page."""
     return Answer(303, None, {"Location": path})
 
 

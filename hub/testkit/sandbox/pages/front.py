@@ -40,14 +40,14 @@ class Shown(Protocol):
         """What broke the contract."""
 
     def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
-        """One line about a record."""
+        """Return one line about a record."""
 
     def address_of(self, object_: str, id_: str) -> str:
-        """The path of a record's page."""
+        """Return the path of a record's page."""
 
 
 def front_page(sandbox: Shown) -> Answer:
-    """Objects with their newest records, and the journal's counts."""
+    """Show objects with their newest records, and the journal's counts."""
     counts = sandbox.journal.counts()
     names = [name for name in sandbox.store.names() if not name.startswith("_") and sandbox.store.count(name)]
     name, path = sandbox.home
@@ -61,7 +61,7 @@ def front_page(sandbox: Shown) -> Answer:
 
 
 def record_page(sandbox: Shown, object_: str, id_: str) -> Answer:
-    """One record with all its fields and what the journal says of it."""
+    """Show one record with all its fields and what the journal says of it."""
     record = sandbox.store.get(object_, id_)
     if record is None:
         return document("Not found", "<h1>No such record</h1><p><a href='/'>All records</a></p>", status=404)
@@ -106,7 +106,7 @@ def _row(cells: list[str]) -> str:
 
 
 def _flatten(record: Mapping[str, Any], before: str = "") -> list[tuple[str, str]]:
-    """Fields as (dotted name, text)."""
+    """Return fields as (dotted name, text)."""
     rows: list[tuple[str, str]] = []
     for name, value in record.items():
         if isinstance(value, Mapping) and value:
@@ -117,6 +117,6 @@ def _flatten(record: Mapping[str, Any], before: str = "") -> list[tuple[str, str
 
 
 def _brief(record: Mapping[str, Any]) -> str:
-    """A record in one line."""
+    """Return a record in one line."""
     text = " · ".join(f"{name}: {value}" for name, value in _flatten(record) if value)
     return text if len(text) <= 240 else text[:239] + "…"
