@@ -173,16 +173,18 @@ class Answers:
         from atproto import models  # noqa: PLC0415 - for those who write only
         from atproto_client.models.utils import get_model_as_dict  # noqa: PLC0415 - the same
 
+        refs = {"root": self._root(parent) or ref, "parent": ref}
         labels = models.ComAtprotoLabelDefs.SelfLabels(values=[models.ComAtprotoLabelDefs.SelfLabel(val="bot")])
         record = models.AppBskyFeedPost.Record(
             text=reply.text,
             created_at=stamp(self._ctx.now()),
-            reply=models.AppBskyFeedPost.ReplyRef(root=self._root(parent) or ref, parent=ref),
+            reply=models.AppBskyFeedPost.ReplyRef(**refs),
             facets=facets(reply.text, self._dids(reply)) or None,
             langs=[reply.to.lang] if _LANGUAGE.fullmatch(reply.to.lang or "") else None,
             labels=labels if self._options.bot_label else None,
         )
-        return dict(get_model_as_dict(record))
+        # The lexicon's references have no type of their own, though atproto's models write one.
+        return {**get_model_as_dict(record), "reply": refs}
 
     def _root(self, parent: Doc) -> Json | None:
         """Return the thread's first post, None if that is the parent. Who began the thread may block us too."""

@@ -60,9 +60,9 @@ def written(town: BlueskyTown) -> dict[str, Any]:
 
 
 def refs(record: dict[str, Any]) -> dict[str, Any]:
-    """What a record answers, without the names of types."""
-    named = ((name, record["reply"][name]) for name in ("root", "parent"))
-    return {name: {"uri": one["uri"], "cid": one["cid"]} for name, one in named}
+    """What a record answers."""
+    answered: dict[str, Any] = record["reply"]
+    return answered
 
 
 # ----------------------------------------------------------------------------------------------------------- the record
