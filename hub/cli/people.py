@@ -158,7 +158,7 @@ def unlink(context: typer.Context, author: AuthorKey) -> None:
 
     with opened(context.obj) as hub:
         people.unlink(hub, me(), author)
-    show.say(f"{author} is nobody's now")
+    show.say(f"{author} is linked to no person now")
 
 
 @app.command()

@@ -42,7 +42,7 @@ def init(
 
 
 def _tell(folder: Path, written: list[Path], kept: list[Path]) -> None:
-    for verb, files in (("wrote", written), ("kept (--force writes it anew)", kept)):
+    for verb, files in (("wrote", written), ("kept (--force overwrites it)", kept)):
         for target in files:
             show.say(f"{verb} {target.relative_to(folder)}")
 

@@ -19,17 +19,17 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def register_sources() -> Iterable[type[Source[Any]]]:
-    """The source classes of this plugin."""
+    """Return the source classes of this plugin."""
     return ()
 
 
 @hookspec
 def register_destinations() -> Iterable[type[Destination[Any]]]:
-    """The destination classes of this plugin."""
+    """Return the destination classes of this plugin."""
     return ()
 
 
 @hookspec
 def register_enrichers() -> Iterable[type[Enricher[Any]]]:
-    """The enricher classes of this plugin."""
+    """Return the enricher classes of this plugin."""
     return ()

@@ -13,7 +13,7 @@ import msgspec
 from hub.core.errors import ConnectorError, Unavailable, Uncertain
 from hub.sdk.connectors import Context, Http, HttpResponse, State
 from hub.testkit.sandbox.exchange import Answer as Said
-from hub.testkit.sandbox.faults import GARBLES, Fault, Faults, Trouble
+from hub.testkit.sandbox.faults import GARBLES, Fault, Faults, FaultsOfCall
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -175,7 +175,7 @@ class FaultyHttp(Http):
         """Redact as the other HTTP does."""
         self._http.redact_error(error)
 
-    def _early(self, trouble: Trouble) -> Said | None:
+    def _early(self, trouble: FaultsOfCall) -> Said | None:
         """Return the answer that a fault gives in the server's place."""
         if trouble.limited:
             return self._limited()

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from hub.core.access import NotAllowed
 from hub.core.errors import HubError, StoreUnavailable
 from hub.web.console.render import Renderer
-from hub.web.forms import Refused
+from hub.web.forms import RefusedForm
 
 log = structlog.get_logger(__name__)
 RETRY_AFTER_S = 5
@@ -60,7 +60,7 @@ def answer_failures(api: FastAPI, renderer: Renderer) -> None:
         return say(request, 500, str(error))
 
     handlers: dict[type[Exception], Callable[[Request, Exception], Response]] = {
-        Refused: refused,
+        RefusedForm: refused,
         NotAllowed: forbidden,
         HTTPException: http,
         RequestValidationError: wrong,

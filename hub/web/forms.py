@@ -14,7 +14,7 @@ FIELD = "token"
 MAX_FIELDS = 20
 
 
-class Refused(Exception):
+class RefusedForm(Exception):
     """The form did not come from a page of this hub, or from one of before its last start: open the page again."""
 
 
@@ -39,14 +39,14 @@ class Forms:
         response.set_cookie(COOKIE, nonce, httponly=True, samesite="strict", secure=secure, path="/")
 
     def read(self, request: Request, body: bytes) -> dict[str, str]:
-        """Return the fields of a form, the last of each name. Raises Refused."""
+        """Return the fields of a form, the last of each name. Raises RefusedForm."""
         if not self._is_own(request.headers.get("origin", ""), request.headers.get("host", "")):
-            raise Refused
+            raise RefusedForm
         fields = _fields(body)
         nonce = request.cookies.get(COOKIE, "")
         given = fields.pop(FIELD, "").encode()
         if not nonce or not hmac.compare_digest(given, self.token(nonce).encode()):
-            raise Refused
+            raise RefusedForm
         return fields
 
     def _is_own(self, origin: str, host: str) -> bool:
@@ -62,4 +62,4 @@ def _fields(body: bytes) -> dict[str, str]:
     try:
         return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
     except ValueError:
-        raise Refused from None
+        raise RefusedForm from None

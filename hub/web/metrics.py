@@ -98,7 +98,7 @@ def _connections(now: MetricValues) -> Iterator[Any]:
     paused = [((name,), float(name in states)) for name in now.connections]
     broken = [((name,), float(states.get(name, "paused") != "paused")) for name in now.connections]
     yield gauge("connection_paused", "1: nothing is sent over it now", ("connection",), paused)
-    yield gauge("breaker_open", "1: nobody answered there", ("connection",), broken)
+    yield gauge("breaker_open", "1: it does not answer", ("connection",), broken)
     used = [((name,), float(one.used)) for name, one in now.usages.items()]
     limit = [((name,), float(one.limit)) for name, one in now.usages.items()]
     yield gauge("quota_used", "Calls used of the vendor's window", ("connection",), used)

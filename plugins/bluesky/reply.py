@@ -111,7 +111,7 @@ def strong_ref(ref: Doc) -> Json | None:
     return {"uri": uri, "cid": cid} if uri and cid else None
 
 
-class Answers:
+class BlueskyAnswers:
     """Posts answers as our account, for one call of the engine."""
 
     def __init__(self, ctx: Context, options: BlueskyOptions) -> None:

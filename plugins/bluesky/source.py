@@ -33,7 +33,7 @@ from plugins.bluesky.acts import ACTS, perform
 from plugins.bluesky.client import POSTS_A_CALL, BlueskyClient, ListAnswer, ThreadNode
 from plugins.bluesky.config import BlueskyOptions
 from plugins.bluesky.erasure import find_gone
-from plugins.bluesky.reply import LENGTH, Answers, stamp
+from plugins.bluesky.reply import LENGTH, BlueskyAnswers, stamp
 
 REASONS = ("mention", "reply", "quote")
 # Posts turn up in a search minutes after their time; what is read twice is dropped by its key.
@@ -104,11 +104,11 @@ class BlueskySource(StreamsSource[BlueskyOptions]):
 
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
         """Post under a record key that follows from the reply's: a repeat finds the post that is there."""
-        return Answers(ctx, self.options).post(reply)
+        return BlueskyAnswers(ctx, self.options).post(reply)
 
     def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
         """Return the record under the reply's key."""
-        return Answers(ctx, self.options).find(reply)
+        return BlueskyAnswers(ctx, self.options).find(reply)
 
     def act(self, ctx: Context, act: Act) -> Outcome:
         """Like, take a like back, delete a post of ours, hide an answer in a thread of ours, show it again."""

@@ -84,7 +84,7 @@ def _handle_of(reply: Reply) -> str:
     return next((one.handle or "" for one in authors if one.key == reply.to.author_key), "")
 
 
-class Answers:
+class MastodonAnswers:
     """Posts answers through one account's instance, for one call of the engine."""
 
     def __init__(self, ctx: Context, options: MastodonOptions) -> None:

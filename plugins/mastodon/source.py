@@ -35,7 +35,7 @@ from plugins.mastodon.acts import ACTS, perform
 from plugins.mastodon.client import Instance, place_of
 from plugins.mastodon.config import MastodonOptions
 from plugins.mastodon.erasure import BATCH, find_gone
-from plugins.mastodon.reply import LENGTH, Answers, compose
+from plugins.mastodon.reply import LENGTH, MastodonAnswers, compose
 from plugins.mastodon.translate import NETWORK, identify, translate
 
 # A pull asks at most this often for a stream; what is left comes with the next pull. Mastodon allows 300 requests in 5 minutes.
@@ -45,7 +45,7 @@ MAX_PAGES = 25
 class MastodonSource(StreamsSource[MastodonOptions]):
     """Asks an instance for what is newer than the last item of each stream.
 
-    The cursor maps a stream's name to the id of its newest item taken, "" where the stream was empty.
+    The cursor maps a stream's name to the id of its newest item taken, "" if it was empty.
     """
 
     name = "mastodon"
@@ -120,12 +120,12 @@ class MastodonSource(StreamsSource[MastodonOptions]):
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
         """Post it under the idempotency key, visible to no one who may not see the post that is answered."""
         self._check_token()
-        return Answers(ctx, self.options).post(reply)
+        return MastodonAnswers(ctx, self.options).post(reply)
 
     def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
         """Find our own post with these words in answer to that status."""
         self._check_token()
-        return Answers(ctx, self.options).find(reply)
+        return MastodonAnswers(ctx, self.options).find(reply)
 
     def act(self, ctx: Context, act: Act) -> Outcome:
         """Like, take a like back, delete a post of ours; Mastodon cannot hide what others say."""

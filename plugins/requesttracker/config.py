@@ -12,7 +12,7 @@ _NAME = r"^[\w][\w .:-]*$"
 
 
 class RequestTrackerOptions(Options):
-    """Where RT is, as whom we are there, and how conversations become tickets.
+    """RT's address, who we are there, and how conversations become tickets.
 
     `base_url` is RT's web address (with its path where it has one), `token` an authentication token of the hub's own user.
     `key_field` is the ticket custom field that holds our keys. A ticket in one of the `closed` states for over `reopen_days` is

@@ -22,7 +22,7 @@ NAME = r"^[A-Za-z][A-Za-z0-9_]{0,79}$"
 
 
 class SalesforceOptions(Options):
-    """How to reach an org, as whom, which objects are ours there, and what may come back.
+    """How to reach an org, who we are there, which objects are ours there, and what may come back.
 
     One way of authorising is given: `client_id`, `username` and a private key (JWT bearer), `client_id` and
     `client_secret` (client credentials), or an `access_token` that is not renewed. `objects` maps an object to its

@@ -13,7 +13,7 @@ OBJECTS = {"social_author": "social_author", "social_signal": "social_signal"}
 
 
 class ZendeskOptions(Options):
-    """How to reach an account, as whom, and which custom objects are ours there.
+    """How to reach an account, who we are there, and which custom objects are ours there.
 
     One way of authorising is given: an OAuth access `token`, a `client_id` with `client_secret` (client credentials), or
     `email` with `api_token` (dying: Zendesk makes no new API tokens since 27 Oct 2026 and ends them on 30 Apr 2027).

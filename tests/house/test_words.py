@@ -14,10 +14,12 @@ import pytest
 
 from tests.house.measures import ROOT, comments, name_of, python_files
 
-UNDONE = ("hub/cli", "hub/flow/actions", "hub/flow/views", "hub/sdk", "hub/testkit", "hub/web", "plugins")
+UNDONE: tuple[str, ...] = ()
 """Rooms that are not rewritten yet: their words are not refused, their classes may share a name. This tuple only shrinks."""
 
 WORDS = re.compile(r"\b(?:nobody|somebody|whoever|whom|anew|meanwhile)\b", re.IGNORECASE)
+NAMES = frozenset({"Nobody in particular"})
+"""What others call their own things: the real name of RT's user Nobody."""
 RIDDLES = re.compile(
     r"\b(?:None|False|True|0|\"\"|Raises? \w+),? where\b"  # say: None if
     r"|\bwhere(?: [\w'`]+){1,3} (?:is|are|was|were)\b"  # say: if, or name the place
@@ -43,7 +45,8 @@ def messages(source: str) -> Iterator[str]:
     """Yield the other texts of a module with a blank in them: what log lines, errors and notes say."""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         text = token.string
-        if tokenize.tok_name[token.type] in {"STRING", "FSTRING_MIDDLE"} and " " in text and '"""' not in text:
+        is_text = tokenize.tok_name[token.type] in {"STRING", "FSTRING_MIDDLE"} and " " in text and '"""' not in text
+        if is_text and text.strip("\"'") not in NAMES:
             yield text
 
 

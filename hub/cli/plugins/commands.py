@@ -15,7 +15,7 @@ from hub.core.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from hub.cli.plugins.quality.claims import Claims
-    from hub.cli.plugins.quality.scale import Rule
+    from hub.cli.plugins.quality.scale import QualityRule
     from hub.cli.plugins.trials import Trial
     from hub.registry import Plugin
 
@@ -117,7 +117,7 @@ def _say(one: dict[str, Any]) -> None:
 RULES = {"tier": "tier", "rule": "rule", "claim": "claim", "text": "text"}
 
 
-def _rule(claims: Claims, rule: Rule) -> dict[str, Any]:
+def _rule(claims: Claims, rule: QualityRule) -> dict[str, Any]:
     said = {"rule": rule.id, "tier": rule.tier, "claim": claims.of(rule), "about": rule.text}
     return {**said, "reason": claims.exempt.get(rule.id)}
 

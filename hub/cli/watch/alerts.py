@@ -30,7 +30,7 @@ def test(context: typer.Context) -> None:
     with opened(context.obj, makes=True) as hub:
         taken = alerts.test(hub, me())
     if not taken:
-        show.fail("nobody would be told: alerts.urls is empty")
+        show.fail("no one would be told: alerts.urls is empty")
         raise typer.Exit(1)
     for number, (kind, fine) in enumerate(taken):
         show.say(f"alerts.urls.{number} ({show.safe(kind)}): {'taken' if fine else 'not taken'}", "" if fine else "red")

@@ -210,6 +210,6 @@ class Stage:
             if found is not None:
                 return Outcome.delivered(again, found)
         assert not isinstance(kind, NoIdempotency), (
-            f"nobody can tell what became of it: {error}. Declare Upsert, Native or Lookup for what can be sent or found again"
+            f"it is in doubt what became of it: {error}. Declare Upsert, Native or Lookup for what can be sent or found again"
         )
         return self.send([again])[item.id]

@@ -84,7 +84,7 @@ from hub.testkit.sandbox.exchange import Answer, Call, Refused
 from hub.testkit.sandbox.faults import Fault
 from hub.testkit.sandbox.journal import Journal
 from hub.testkit.sandbox.pages.document import document, linked
-from hub.testkit.sandbox.records import Store, Taken
+from hub.testkit.sandbox.records import RecordStore, Taken
 from hub.testkit.sandbox.routes import route
 from hub.testkit.sandbox.server import RunningSandbox, serve
 
@@ -96,11 +96,11 @@ __all__ = [
     "Event",
     "Fault",
     "Journal",
+    "RecordStore",
     "Refused",
     "RunningSandbox",
     "Sandbox",
     "SandboxOptions",
-    "Store",
     "Taken",
     "Teller",
     "Terms",

@@ -15,10 +15,10 @@ from hub.testkit.sandbox.clock import utc_now
 from hub.testkit.sandbox.contract import Contract
 from hub.testkit.sandbox.events import Teller
 from hub.testkit.sandbox.exchange import Answer, Call, Refused, garbled
-from hub.testkit.sandbox.faults import Faults, Trouble
+from hub.testkit.sandbox.faults import Faults, FaultsOfCall
 from hub.testkit.sandbox.journal import Journal
 from hub.testkit.sandbox.pages import front
-from hub.testkit.sandbox.records import Store
+from hub.testkit.sandbox.records import RecordStore
 from hub.testkit.sandbox.routes import Route, find_route, routes_of
 
 
@@ -66,7 +66,7 @@ class Sandbox:
         self.options = options
         self.url = ""
         self.lock = threading.RLock()
-        self.store = Store(options.folder)
+        self.store = RecordStore(options.folder)
         self.journal = Journal(options.clock, self.store.keep_entry)
         self.journal.restore(self.store.kept_entries())
         self.faults = Faults()
@@ -164,7 +164,7 @@ class Sandbox:
             self.journal.note(write=call.write, method=call.method, path=call.path, object_=call.object, status=status)
         return answer
 
-    def _answer_call(self, call: Call, trouble: Trouble) -> Answer:
+    def _answer_call(self, call: Call, trouble: FaultsOfCall) -> Answer:
         """Apply the faults that come before the handler, the handler, and the faults that come after it."""
         found = self._find_route(call)
         if trouble.reset_before:
@@ -196,7 +196,7 @@ class Sandbox:
         call.object = route.object.format(**call.args)
         return route
 
-    def _trouble_answer(self, call: Call, trouble: Trouble) -> Answer | None:
+    def _trouble_answer(self, call: Call, trouble: FaultsOfCall) -> Answer | None:
         """Return the answer that a fault gives in the handler's place."""
         if trouble.limited:
             return self.limited(call, 1)

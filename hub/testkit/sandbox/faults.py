@@ -138,7 +138,7 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Trouble:
+class FaultsOfCall:
     """What the faults together do to one call."""
 
     latency_ms: float = 0
@@ -170,9 +170,9 @@ class Faults:
         with self._lock:
             return [fault.show() for fault in self._faults]
 
-    def draw(self, method: str, path: str) -> Trouble:
+    def draw(self, method: str, path: str) -> FaultsOfCall:
         """Return what happens to this call; counts it."""
-        trouble = Trouble()
+        trouble = FaultsOfCall()
         with self._lock:
             for fault in self._faults:
                 if fault.meets(method, path):
@@ -180,7 +180,7 @@ class Faults:
         return trouble
 
 
-def _strike(fault: Fault, trouble: Trouble) -> None:
+def _strike(fault: Fault, trouble: FaultsOfCall) -> None:
     """Add one matching fault to the trouble of a call and use it up by one."""
     if fault.after > 0:
         fault.after -= 1

@@ -76,7 +76,7 @@ def value_at(record: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-class Store:
+class RecordStore:
     """All collections of a sandbox: thread safe, copied in and out; `flush` makes it durable (the server calls it)."""
 
     def __init__(self, folder: Path | None = None) -> None:

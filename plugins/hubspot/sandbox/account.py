@@ -12,7 +12,7 @@ from typing import Any
 
 from hub.testkit.sandbox import Answer, Call, Contract, Refused, SandboxOptions, Terms, route
 from plugins.hubspot.sandbox.answers import batch, error, invalid, item_error, matches
-from plugins.hubspot.sandbox.people import PORTAL, People
+from plugins.hubspot.sandbox.people import PORTAL, PortalPeople
 
 _DATED = re.compile(r"^/crm/(objects|properties|associations)/\d{4}-\d\d/")
 _FIELD_TYPES = {"text": "textarea", "number": "number", "bool": "booleancheckbox", "datetime": "date"}
@@ -21,7 +21,7 @@ _ANY = re.compile(r".*", re.DOTALL)
 _SCHEMA = json.loads(files("plugins.hubspot").joinpath("schema.json").read_text("utf-8"))
 
 
-class HubSpotSandbox(People):
+class HubSpotSandbox(PortalPeople):
     """HubSpot in a box."""
 
     title = "HubSpot"

@@ -15,7 +15,7 @@ MERGED = "hs_merged_object_ids"
 _FIXED = ("createdate", "hs_object_id", "hs_lastmodifieddate", MERGED)
 
 
-class People(Sandbox):
+class PortalPeople(Sandbox):
     """The part of the account that people and their events have to do with."""
 
     def __init__(self, options: SandboxOptions) -> None:

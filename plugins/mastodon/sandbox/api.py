@@ -12,7 +12,7 @@ from plugins.mastodon.sandbox.statuses import Statuses, moment, tags_of
 Item = tuple[str, Mapping[str, Any]]
 
 
-class Api(Statuses):
+class TownApi(Statuses):
     """Timelines, notifications, statuses, search."""
 
     def handle(self, call: Call) -> Answer:

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from hub.testkit.sandbox import Answer, Call, Refused, document, route
-from plugins.mastodon.sandbox.api import Api
+from plugins.mastodon.sandbox.api import TownApi
 from plugins.mastodon.sandbox.statuses import PEOPLE
 
 _Post = tuple[str, Mapping[str, Any]]
@@ -31,7 +31,7 @@ _IDEAS = (
 )
 
 
-class TownSandbox(Api):
+class TownSandbox(TownApi):
     """The whole instance, with a page for people."""
 
     home = ("the town", "/town")
@@ -53,7 +53,7 @@ class TownSandbox(Api):
         body = (
             "<h1>The town</h1><p class='soft'>A look-alike of a Mastodon instance. You are its people; "
             f"@{escape(self.brand)} is the brand that the hub listens and answers for. Say something, or one of these:</p>"
-            f"{ideas}{say}<p><a href='/town'>Look again</a></p>{threads or '<p>Nobody has said anything yet.</p>'}"
+            f"{ideas}{say}<p><a href='/town'>Look again</a></p>{threads or '<p>No one has said anything yet.</p>'}"
         )
         return _page("The town", body)
 

@@ -10,7 +10,7 @@ _ZONED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d
 Record = dict[str, Any]
 
 
-class Problem(Exception):
+class FieldProblem(Exception):
     """One row that Salesforce would refuse."""
 
     def __init__(self, code: str, message: str, *fields: str) -> None:
@@ -24,13 +24,15 @@ def field_of(short: Mapping[str, Any], defaults: Mapping[str, Any]) -> Record:
 
 
 def fit(field: Record, value: Any) -> None:
-    """Hold a text to its field; raises Problem."""
+    """Hold a text to its field; raises FieldProblem."""
     name, length = field["name"], field["length"]
     if isinstance(value, str) and length and len(value) > length:
-        raise Problem("STRING_TOO_LONG", f"{name}: data value too large: {value[:20]} (max length={length})", name)
+        raise FieldProblem("STRING_TOO_LONG", f"{name}: data value too large: {value[:20]} (max length={length})", name)
     picks = [pick["value"] for pick in field["picklistValues"]]
     if field["restrictedPicklist"] and value not in (*picks, "", None):
-        raise Problem("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", f"bad value for restricted picklist: {value}", name)
+        raise FieldProblem(
+            "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", f"bad value for restricted picklist: {value}", name
+        )
 
 
 def is_readable(kind: str, value: Any) -> bool:

@@ -19,9 +19,9 @@ import jwt
 from hub.testkit.sandbox import Answer, Call, Refused, SandboxOptions, Taken, route
 from hub.testkit.sandbox.routes import find_route, routes_of
 from plugins.salesforce.sandbox import soql
-from plugins.salesforce.sandbox.fields import Problem, field_of, fit, is_readable
+from plugins.salesforce.sandbox.fields import FieldProblem, field_of, fit, is_readable
 from plugins.salesforce.sandbox.outbound import ORGANIZATION
-from plugins.salesforce.sandbox.people import INTEGRATION, People
+from plugins.salesforce.sandbox.people import INTEGRATION, OrgPeople
 
 DATA = "/services/data/v{version}"
 _JWT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -34,7 +34,7 @@ def failed(status: int, code: str, message: str) -> Refused:
     return Refused(Answer(status, [{"message": message, "errorCode": code}]))
 
 
-class SalesforceSandbox(People):
+class SalesforceSandbox(OrgPeople):
     """Salesforce in a box."""
 
     title = "Salesforce"
@@ -217,7 +217,7 @@ class SalesforceSandbox(People):
 
         def write(record: Record) -> Record:
             if seen[str(record.get(field))] > 1:
-                raise Problem("DUPLICATE_VALUE", f"Duplicate external id specified: {record.get(field)}", field)
+                raise FieldProblem("DUPLICATE_VALUE", f"Duplicate external id specified: {record.get(field)}", field)
             return self._upsert(object_, field, record)
 
         return Answer(200, self._each(call, records, write))
@@ -270,13 +270,13 @@ class SalesforceSandbox(People):
                 results.append(
                     {"success": False, "errors": [_LOCK]} if call.fails(index, len(records)) else write(record)
                 )
-            except Problem as problem:
+            except FieldProblem as problem:
                 results.append({"success": False, "errors": [problem.item]})
         return results
 
     def _upsert(self, object_: str, field: str, record: Mapping[str, Any]) -> Record:
         if not record.get(field):
-            raise Problem("MISSING_ARGUMENT", f"{field} not specified", field)
+            raise FieldProblem("MISSING_ARGUMENT", f"{field} not specified", field)
         if id_ := self._id_of(object_, field, str(record[field])):
             return {**self._update(object_, {**record, "Id": id_}), "created": False}
         return {**self._create(object_, record), "created": True}
@@ -288,7 +288,7 @@ class SalesforceSandbox(People):
     def _update(self, object_: str, record: Mapping[str, Any]) -> Record:
         id_ = str(record.get("Id"))
         if self.store.get(object_, id_) is None:
-            raise Problem("ENTITY_IS_DELETED", "entity is deleted")
+            raise FieldProblem("ENTITY_IS_DELETED", "entity is deleted")
         return self._save("update", object_, id_, self._accept(object_, record, "updateable"))
 
     def _save(self, kind: str, object_: str, id_: str, changes: Record) -> Record:
@@ -298,7 +298,7 @@ class SalesforceSandbox(People):
             self.store.put(object_, id_, {**usual, **(self.store.get(object_, id_) or {}), **stamps, **changes})
         except Taken as taken:
             message = f"duplicate value found: {taken.field} duplicates value on record with id: {taken.id}"
-            raise Problem("DUPLICATE_VALUE", message, taken.field) from None
+            raise FieldProblem("DUPLICATE_VALUE", message, taken.field) from None
         keys = [changes[name] for name in changes if self._fields[object_][name]["externalId"]]
         self.journal.record(kind, object_, id_, key="".join(map(str, keys[:1])), fields=changes)
         return {"id": id_, "success": True, "errors": []}
@@ -327,12 +327,14 @@ class SalesforceSandbox(People):
         return found[0] if found else None
 
     def _accept(self, object_: str, record: Mapping[str, Any], right: str) -> Record:
-        """Return the fields as stored. Raises Problem for the first that Salesforce would refuse."""
+        """Return the fields as stored. Raises FieldProblem for the first that Salesforce would refuse."""
         given = {name: value for name, value in record.items() if name not in {"attributes", "Id"}}
         changes = dict(self._accepted(object_, name, value, right) for name, value in given.items())
         absent = None if right == "createable" else ""
         if missing := [name for name in self._required(object_) if changes.get(name, absent) is None]:
-            raise Problem("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", *missing)
+            raise FieldProblem(
+                "REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", *missing
+            )
         return changes
 
     def _required(self, object_: str) -> list[str]:
@@ -345,9 +347,9 @@ class SalesforceSandbox(People):
         if isinstance(value, dict):
             return self._parent(object_, name, value)
         if (field := self._fields[object_].get(name)) is None:
-            raise Problem("INVALID_FIELD", f"No such column '{name}' on sobject of type {object_}")
+            raise FieldProblem("INVALID_FIELD", f"No such column '{name}' on sobject of type {object_}")
         if not field[right]:
-            raise Problem("INVALID_FIELD_FOR_INSERT_UPDATE", f"Unable to create/update fields: {name}", name)
+            raise FieldProblem("INVALID_FIELD_FOR_INSERT_UPDATE", f"Unable to create/update fields: {name}", name)
         fit(field, value)
         return name, value
 
@@ -355,11 +357,11 @@ class SalesforceSandbox(People):
         """Turn `Author__r = {Author_Key__c: ...}` into the id of that author."""
         link = next((one for one in self._fields[object_].values() if one["relationshipName"] == name), None)
         if link is None:
-            raise Problem("INVALID_FIELD", f"No such column '{name}' on sobject of type {object_}")
+            raise FieldProblem("INVALID_FIELD", f"No such column '{name}' on sobject of type {object_}")
         parent = link["referenceTo"][0]
         key, wanted = next(((key, str(one)) for key, one in value.items() if key != "attributes"), ("Id", ""))
         if (id_ := self._id_of(parent, key, wanted)) is None:
-            raise Problem(
+            raise FieldProblem(
                 "INVALID_FIELD", f"Foreign key external ID: {wanted} not found for field {key} in entity {parent}"
             )
         return link["name"], id_

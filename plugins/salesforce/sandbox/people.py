@@ -18,7 +18,7 @@ FIXED = frozenset(
 Record = dict[str, Any]
 
 
-class People(Sandbox):
+class OrgPeople(Sandbox):
     """The part of the org that people have to do with: stamps, pages, the recycle bin, Outbound Messages."""
 
     def __init__(self, options: SandboxOptions) -> None:

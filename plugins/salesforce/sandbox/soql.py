@@ -21,7 +21,7 @@ _LITERAL = re.compile(r"'((?:[^'\\]|\\.)*)'")
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class SoqlCondition:
     """A field and the values that it may have; with `since`, a time before which it must not lie."""
 
     field: str
@@ -42,7 +42,7 @@ class Query:
 
     object: str
     names: tuple[str, ...]
-    where: tuple[Condition, ...] = ()
+    where: tuple[SoqlCondition, ...] = ()
     order: tuple[str, ...] = ()
 
     @property
@@ -60,7 +60,7 @@ def read(text: str) -> Query | None:
     """Read a query, None if it is beyond this look-alike."""
     if (found := _QUERY.fullmatch(text)) is None:
         return None
-    where: list[Condition] = []
+    where: list[SoqlCondition] = []
     rest = found["where"] or ""
     while rest:
         if (one := _CONDITION.match(rest)) is None:
@@ -73,12 +73,12 @@ def read(text: str) -> Query | None:
     return Query(found["object"], _names(found["fields"]), tuple(where), _names(found["order"] or ""))
 
 
-def _condition(found: re.Match[str]) -> Condition:
+def _condition(found: re.Match[str]) -> SoqlCondition:
     plain = found["plain"] or ""
     if found["sign"] == ">=":
-        return Condition(found["field"], frozenset(), since=plain)
+        return SoqlCondition(found["field"], frozenset(), since=plain)
     quoted = [re.sub(r"\\(.)", r"\1", one) for one in _LITERAL.findall(found["many"] or plain)]
-    return Condition(found["field"], frozenset(quoted or [plain.lower()]))
+    return SoqlCondition(found["field"], frozenset(quoted or [plain.lower()]))
 
 
 def _names(text: str) -> tuple[str, ...]:

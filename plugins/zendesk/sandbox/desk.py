@@ -11,7 +11,7 @@ from hub.testkit.sandbox import Answer, Call, Refused, linked, route
 from hub.testkit.sandbox.pages.document import document
 from hub.testkit.sandbox.pages.forms import back_to, posted
 from plugins.zendesk.sandbox.account import AGENT, PERSON
-from plugins.zendesk.sandbox.erasures import BLACK, Erasures
+from plugins.zendesk.sandbox.erasures import BLACK, DeskErasures
 
 STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
 _STYLE = """
@@ -23,7 +23,7 @@ textarea, input[type=text], input[type=url] { width: 100%; box-sizing: border-bo
 """
 
 
-class ZendeskSandbox(Erasures):
+class ZendeskSandbox(DeskErasures):
     """The whole account, with a person before it."""
 
     home = ("the agent's desk", "/agent/tickets")

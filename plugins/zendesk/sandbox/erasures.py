@@ -19,7 +19,7 @@ _TAGS = re.compile(r"<[^<>]+>")
 _OF_A_TICKET = ("comment", "_audit")
 
 
-class Erasures(Ticketing):
+class DeskErasures(Ticketing):
     """Redaction, merging and deletion as Zendesk does them."""
 
     @route("PUT", "/api/v2/comment_redactions/{id}", object="comment")

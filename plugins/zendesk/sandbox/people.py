@@ -9,7 +9,7 @@ from hub.testkit.sandbox import Answer, Call, Refused, Taken, route
 from plugins.zendesk.sandbox.account import AGENT, Account, invalid, listed, not_found
 
 
-class People(Account):
+class DeskPeople(Account):
     """Agents and authors."""
 
     @route("POST", "/oauth/tokens", object="token", write=False, open=True, contract=False)

@@ -12,7 +12,7 @@ from typing import Any
 from hub.sdk.text import html_to_text
 from hub.testkit.sandbox import Answer, Call, Event, Refused, SandboxOptions, route
 from plugins.zendesk.sandbox.account import AGENT, invalid, listed, not_found, paged
-from plugins.zendesk.sandbox.people import People
+from plugins.zendesk.sandbox.people import DeskPeople
 from plugins.zendesk.sandbox.webhooks import again, event, signed
 
 KEY_LIVES = timedelta(hours=2)
@@ -23,7 +23,7 @@ _TOLD = ("subject", "status", "priority", "assignee_id", "tags")
 _LINK = re.compile(r"https?://[^\s<]+")
 
 
-class Ticketing(People):
+class Ticketing(DeskPeople):
     """Tickets as Zendesk keeps them: closed ones take nothing, solved ones close by themselves, audits forget nothing."""
 
     def __init__(self, options: SandboxOptions) -> None:

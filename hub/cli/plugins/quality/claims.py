@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from hub.cli.plugins.quality.scale import BY_ID, Rule, missing_for_next, rules_for, tier_of
+from hub.cli.plugins.quality.scale import BY_ID, QualityRule, missing_for_next, rules_for, tier_of
 from hub.core.errors import ConfigError, Problem
 
 FILE = "quality.toml"
@@ -34,7 +34,7 @@ class Claims:
     exempt: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def rules(self) -> list[Rule]:
+    def rules(self) -> list[QualityRule]:
         """The rules that apply."""
         return rules_for(self.kinds)
 
@@ -48,7 +48,7 @@ class Claims:
         """The tier that is reached, "" if none is."""
         return tier_of(self.settled, self.kinds)
 
-    def missing(self) -> tuple[str, list[Rule]]:
+    def missing(self) -> tuple[str, list[QualityRule]]:
         """Return the next tier and what it still wants."""
         return missing_for_next(self.settled, self.kinds)
 
@@ -62,7 +62,7 @@ class Claims:
         reason = self.exempt.get("recorded_items", FROM_DOCUMENTATION)
         return FROM_DOCUMENTATION if reason.lower().startswith(FROM_DOCUMENTATION) else ""
 
-    def of(self, rule: Rule) -> str:
+    def of(self, rule: QualityRule) -> str:
         """Return "done", "exempt" or "not done"."""
         if rule.id in self.exempt:
             return "exempt"

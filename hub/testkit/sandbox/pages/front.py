@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from hub.testkit.sandbox.exchange import Answer
 from hub.testkit.sandbox.journal import Journal
 from hub.testkit.sandbox.pages.document import document, linked
-from hub.testkit.sandbox.records import Store
+from hub.testkit.sandbox.records import RecordStore
 
 _NEWEST = 50
 _STYLE = """
@@ -24,7 +24,7 @@ td { overflow-wrap: anywhere; white-space: pre-wrap; }
 class Shown(Protocol):
     """What the page reads of a sandbox."""
 
-    store: Store
+    store: RecordStore
     journal: Journal
 
     @property
