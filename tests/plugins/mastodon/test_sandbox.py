@@ -113,7 +113,7 @@ def test_an_edit_shows_and_tells_whom_it_mentions_anew(town: RunningSandbox) -> 
 @pytest.mark.parametrize("form", [{"as": "pennywren"}, {"as": "nobody"}, {"text": "  "}, {"text": "x" * 501}])
 def test_what_nobody_may_post_is_refused_with_a_page(town: RunningSandbox, form: dict[str, str]) -> None:
     assert order(town, "", **{"as": "ann", "text": "hello", **form}) == 422
-    assert "Nobody has said anything yet" in page(town)
+    assert "No one has said anything yet" in page(town)
 
 
 def test_an_order_from_another_site_is_refused(town: RunningSandbox) -> None:
