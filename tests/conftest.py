@@ -8,12 +8,17 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from hub.store import Store
 from tests.databases import TEMPLATE, Databases, Postgres
 from tests.house.measures import ROOT
 from tests.hubs import Made, make_hub
 from tests.postgres import find_programs, postgres
+
+# How quick an example is says nothing of the program on a machine that others use too.
+settings.register_profile("hubbub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("hubbub")
 
 
 @pytest.fixture(scope="session")

@@ -131,7 +131,9 @@ def local_hub(store: Store, folder: Path) -> Made:
 TREE = [("root", None), ("a", "root"), ("b", "a"), ("c", "root"), ("d", "b")]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(order=st.permutations(TREE), cuts=st.sets(st.integers(1, 4)))
 @example(order=[("d", "b"), ("c", "root"), ("b", "a"), ("root", None), ("a", "root")], cuts={2})
 def test_local_ids_make_one_conversation_in_any_order_and_any_batches(

@@ -272,7 +272,9 @@ class Fresh:
         return make_hub(self.databases.open(self.databases.sqlite(folder / "hub.db")), folder, rules=self.rules)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(posts=POSTS)
 def test_whatever_is_said_is_explained_as_it_was_decided(
     tmp_path_factory: pytest.TempPathFactory, databases: Databases, watched: Watched, posts: list[dict[str, object]]
