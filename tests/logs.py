@@ -1,19 +1,34 @@
-"""What a module logs while a block runs."""
+"""What the hub logs while a block runs."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
 
 import structlog
 from structlog.typing import EventDict
 
+ROOMS = ("hub", "plugins", "workers")
+
 
 @contextmanager
-def logged_by(module: ModuleType) -> Iterator[list[EventDict]]:
-    """The entries of a module's `log`, whatever an earlier test set logging up to be (a logger keeps what it met first)."""
-    vars(module.log).pop("bind", None)
+def captured() -> Iterator[list[EventDict]]:
+    """Return the entries of every logger of the hub, in order.
+
+    An earlier test may have set logging up: a logger then keeps for good what it met at its first line, so each has to forget it.
+    """
+    forget()
     with structlog.testing.capture_logs() as found:
         yield found
-    vars(module.log).pop("bind", None)
+    forget()
+
+
+def forget() -> None:
+    """Have each module's `log` ask for its configuration again."""
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] in ROOMS and "log" in vars(module):
+            vars(module.log).pop("bind", None)
+
+
+__all__ = ["captured"]

@@ -13,7 +13,7 @@ from hub.queue.inprocess import InProcessBell
 from hub.sdk.connectors import Page
 from hub.store import StoreUnavailable
 from tests.hubs import Made
-from tests.logs import logged_by
+from tests.logs import captured
 from workers import jobs
 
 NewHub = Callable[..., Made]
@@ -29,7 +29,7 @@ def made(new_hub: NewHub) -> Made:
 
 @pytest.fixture
 def logged() -> Iterator[list[structlog.typing.EventDict]]:
-    with logged_by(jobs) as found:
+    with captured() as found:
         yield found
 
 

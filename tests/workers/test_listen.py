@@ -19,7 +19,7 @@ from hub.registry import Plugin
 from hub.sdk.connectors import Compliance, Context, Options, Page, StreamingSource
 from hub.store.connections import LEASE
 from tests.hubs import NOON, Made
-from tests.logs import logged_by
+from tests.logs import captured
 from tests.servers import wait_for
 from workers import listen
 
@@ -165,7 +165,7 @@ class Keyed(Options):
 def test_the_error_that_is_kept_tells_no_secret(made: Made, error: Exception) -> None:
     keyed = type("KeyedRiver", (river(made),), {"Options": Keyed})
     made.hub._made["sources", "lines"] = keyed(Keyed(token=SecretStr("hush-hush-1234")))
-    with logged_by(listen) as logs:
+    with captured() as logs:
         pauses(made, [error])
     assert "hush" not in f"{cursor(made)['error']} {logs}"
 

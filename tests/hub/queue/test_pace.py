@@ -11,11 +11,10 @@ from time import monotonic
 import pytest
 from redis import Redis
 
-from hub.queue import pace as pace_room
 from hub.queue.pace import LocalPaces, Paces, RedisPaces
 from hub.sdk.http.pace import Slot
 from hub.sdk.rates import Limit, Usage
-from tests.logs import logged_by
+from tests.logs import captured
 from tests.servers import running_redis
 
 T0 = 1_800_000_000.0
@@ -155,7 +154,7 @@ def test_a_plugin_that_fails_over_a_header_costs_nothing_but_a_line_in_the_log(t
     def fail(_: Mapping[str, str]) -> Usage:
         raise ZeroDivisionError
 
-    with logged_by(pace_room) as logged:
+    with captured() as logged:
         pace = twins[0].open("crm", usage=fail)
         pace.tell(200, {})
         assert pace.reserve(0) == FREE
@@ -215,7 +214,7 @@ def test_without_redis_there_is_no_pace_and_no_error(tmp_path: Path, ask: Callab
 
 def test_a_lost_redis_is_told_of_once(tmp_path: Path) -> None:
     paces = RedisPaces(lost(tmp_path))
-    with logged_by(pace_room) as logged:
+    with captured() as logged:
         for _ in range(10):
             paces.open("crm").reserve(2)
     assert [one["event"] for one in logged] == ["no pace: Redis does not answer"]

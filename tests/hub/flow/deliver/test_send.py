@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-import hub.flow.deliver.send as sending
 from hub.core.errors import (
     ConnectorError,
     QuotaExhausted,
@@ -23,7 +22,7 @@ from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver, deliver_batch
 from hub.sdk.connectors import Lookup, Native, NoIdempotency
 from tests.hubs import Made
-from tests.logs import logged_by
+from tests.logs import captured
 
 NewHub = Callable[..., Made]
 
@@ -68,7 +67,7 @@ def test_a_retry_comes_after_its_wait_and_lands(new_hub: NewHub) -> None:
 def test_what_is_logged_of_a_delivery_names_it_and_its_signal(new_hub: NewHub) -> None:
     made = started(new_hub)
     made.memo.raises = Unavailable("down")
-    with logged_by(sending) as lines:
+    with captured() as lines:
         deliver(made.hub, "memo")
         made.memo.raises = None
         made.clock.pass_(seconds=6)
