@@ -46,7 +46,7 @@ class LocalServer:
         if tls is not None:
             self._scheme = "https"
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
 
     @property
     def port(self) -> int:
@@ -92,6 +92,8 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body leave in two writes: with Nagle's algorithm the second waits 40 ms for the client's delayed acknowledgement.
+    disable_nagle_algorithm = True
     timeout = 30
     server: _Server
 

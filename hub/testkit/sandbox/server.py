@@ -53,7 +53,7 @@ def serve(sandbox: Sandbox, port: int = 0, host: str = "127.0.0.1") -> RunningSa
     """Serve a sandbox in the background; port 0 takes a free one. Raises OSError if the port is taken."""
     server = _Server((host, port), sandbox)
     sandbox.url = f"http://{host}:{server.server_address[1]}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="sandbox", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.005}, name="sandbox", daemon=True)
     thread.start()
     return RunningSandbox(sandbox, server, thread)
 
