@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import jinja2
@@ -85,12 +86,19 @@ _PLAIN = _environment(autoescape=False)
 _HTML = _environment(autoescape=True)
 
 
+@lru_cache(maxsize=1024)
+def _compiled(source: str, *, escape: bool) -> jinja2.Template:
+    """Compile a source: asked for when faults are looked for, when the mapping is made, and for each file that repeats it."""
+    made = (_HTML if escape else _PLAIN).from_string(source)
+    made.globals = _GLOBALS  # a plain dict: Jinja's chain of maps is walked at each rendering
+    return made
+
+
 class Template:
     """A compiled template; `render` gives a text, or None if nothing but space came out."""
 
     def __init__(self, source: str, *, escape: bool) -> None:
-        self._template = (_HTML if escape else _PLAIN).from_string(source)
-        self._template.globals = _GLOBALS  # a plain dict: Jinja's chain of maps is walked at each rendering
+        self._template = _compiled(source, escape=escape)
 
     def render(self, facts: Mapping[str, Any]) -> str | None:
         """Render the facts. Raises ValueError with the reason if the template fails (a wrong type, too much output)."""
@@ -125,7 +133,7 @@ def template_faults(source: str, tree: Mapping[str, Any]) -> Iterator[tuple[str,
     """Yield what is wrong with a template's source, as (message with its line, hint)."""
     try:
         parsed = _PLAIN.parse(source)
-        _PLAIN.from_string(source)
+        _compiled(source, escape=False)
     except jinja2.TemplateSyntaxError as error:
         name = re.match(r"No filter named '(\w+)'", error.message or "")
         yield f"line {error.lineno}: {error.message}", did_you_mean(name[1], _PLAIN.filters) if name else ""
