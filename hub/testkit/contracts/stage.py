@@ -44,11 +44,15 @@ class Sample:
 
 
 class HastyHttp(Http):
-    """A guard that gives every call little time, so that a stalled server is met in a moment; counts calls."""
+    """A guard that gives every call little time, so that a stalled server is met in a moment; counts calls.
 
-    def __init__(self, http: Http, seconds: float) -> None:
+    After `most` calls it answers none any more, at once: who asks without end is found out soon.
+    """
+
+    def __init__(self, http: Http, seconds: float, *, most: int = 1_000) -> None:
         self._http = http
         self._seconds = seconds
+        self._most = most
         self.calls = 0
 
     def send(
@@ -62,6 +66,8 @@ class HastyHttp(Http):
     ) -> HttpResponse:
         """Send with the shorter of both times."""
         self.calls += 1
+        if self.calls > self._most:
+            raise Uncertain(f"no answer to {self._most} calls; this one is not sent")
         wait = min(timeout or self._seconds, self._seconds)
         return self._http.send(method, url, headers=headers, content=content, timeout=wait)
 

@@ -263,7 +263,7 @@ class Doubts(DeliverySuite):
         """The time-out is kept through the vendor's client, and nothing is sent again in silence."""
         with self.play(sample) as stage:
             stage.sandbox.faults.set([{"match": sample.write, "latency_ms": 1000 * _STALL * 4}])
-            hasty = HastyHttp(stage.guard, _STALL)
+            hasty = HastyHttp(stage.guard, _STALL, most=self.calls_when_refused)
             began = time.monotonic()
             outcomes = stage.send(stage.deliveries(sample, 1), over=hasty)
             assert time.monotonic() - began < _STALL * 10, "the time-out is not kept"
