@@ -55,7 +55,7 @@ def _seconds() -> float:
 
 @dataclass
 class Hub:
-    """Everything that a step needs, made once in a process. `jitter` gives numbers in [-1, 1].
+    """Everything that a step needs, made once in a process. `jitter` gives numbers in [-1, 1]; `sleep` waits, in seconds.
 
     `sizes` holds how many records an outlet takes at once, by its name, then (object, operation), as its plugin said.
     """
@@ -66,6 +66,7 @@ class Hub:
     registry: Registry
     clock: Clock = system_clock
     jitter: Callable[[], float] = field(default=lambda: random.uniform(-1, 1))  # noqa: S311 - spreads retries, guards nothing
+    sleep: Callable[[float], None] = time.sleep
     stopping: threading.Event = field(default_factory=threading.Event)
     loaded: set[str] = field(default_factory=set)
     broken: dict[str, str] = field(default_factory=dict)
@@ -155,6 +156,7 @@ class Hub:
                 timeout=section.timeout.total_seconds(),
                 proxy=section.proxy or None,
                 secrets=tuple(secret_values(connector.options)),
+                sleep=self.sleep,
             )
             limits = (section.rate,) if section.rate else connector.limits
             guard.pace = self.paces.open(place, limits=limits, usage=connector.usage, throttled=connector.is_throttled)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -142,6 +143,11 @@ def sandboxes(**extra: Any) -> Iterator[dict[str, RunningSandbox]]:
         yield running
 
 
+def _nap(seconds: float) -> None:
+    """Wait for a twentieth of the time between two tries."""
+    time.sleep(seconds / 20)
+
+
 @contextmanager
 def landing(
     folder: Path,
@@ -167,7 +173,7 @@ def landing(
     settings = load_settings(config)
     store = open_store(settings.database_url)
     store.database.migrate()
-    hub = Hub(settings, store, InProcessBell(), WatchedRegistry(), system_clock, jitter=lambda: 0.0)
+    hub = Hub(settings, store, InProcessBell(), WatchedRegistry(), system_clock, jitter=lambda: 0.0, sleep=_nap)
     try:
         yield Landing(hub, vendors)
     finally:

@@ -106,7 +106,7 @@ def here(text: str, folder: Path, ports: Mapping[int, int]) -> str:
 
 
 def _sandbox(stack: ExitStack, name: str) -> int:
-    return stack.enter_context(serve(builder(name)(SandboxOptions(token="sandbox")))).port
+    return stack.enter_context(serve(builder(name)(SandboxOptions(token="sandbox", extra={"job_looks": 0})))).port
 
 
 def settle(config: Path) -> None:
