@@ -9,6 +9,7 @@ import subprocess
 import tokenize
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median, quantiles
 
@@ -39,9 +40,10 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else path.name
 
 
-def functions(source: str) -> Iterator[Function]:
+@cache
+def functions(source: str) -> tuple[Function, ...]:
     """All functions and methods of a module, the inner ones too."""
-    yield from (node for node in ast.walk(ast.parse(source)) if isinstance(node, Function))
+    return tuple(node for node in ast.walk(ast.parse(source)) if isinstance(node, Function))
 
 
 def body_lines(function: Function) -> int:
@@ -103,7 +105,14 @@ def comments(source: str) -> list[str]:
 
 
 def _comment_tokens(source: str) -> Iterator[tokenize.TokenInfo]:
-    yield from (one for one in tokenize.generate_tokens(io.StringIO(source).readline) if one.type == tokenize.COMMENT)
+    yield from (one for one in tokens(source) if one.type == tokenize.COMMENT)
+
+
+@cache
+def tokens(source: str) -> tuple[tokenize.TokenInfo, ...]:
+    """The tokens of a module that hold text: its strings and comments."""
+    every = tokenize.generate_tokens(io.StringIO(source).readline)
+    return tuple(one for one in every if tokenize.tok_name[one.type] in {"COMMENT", "STRING", "FSTRING_MIDDLE"})
 
 
 _DIRECTIVE = re.compile(r"#\s*(?:noqa(?::\s*[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)?|type:\s*ignore(?:\[[\w, -]+\])?)|-{5,}.*")
@@ -118,9 +127,14 @@ def unreasoned(source: str) -> list[int]:
     ]
 
 
-def imported(source: str) -> Iterator[str]:
+@cache
+def imported(source: str) -> tuple[str, ...]:
     """The dotted names of the modules that a module imports anywhere."""
-    for node in ast.walk(ast.parse(source)):
+    return tuple(_imported(ast.parse(source)))
+
+
+def _imported(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

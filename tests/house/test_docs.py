@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -77,6 +78,7 @@ def commands(text: str) -> Iterator[list[str]]:
         yield found.split("#")[0].split("|")[0].split()
 
 
+@cache
 def tree() -> click.Command:
     """The commands of the terminal."""
     return typer.main.get_command(app)

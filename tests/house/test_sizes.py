@@ -80,8 +80,8 @@ def test_at_most_four_parameters_are_given_by_position() -> None:
 
 
 def test_the_measure_of_parameters_leaves_out_self_and_keywords() -> None:
-    wide = next(functions("def f(a, b, c, d, e): ..."))
-    method = next(functions("def m(self, a, b, c, d, *, e): ..."))
+    wide = functions("def f(a, b, c, d, e): ...")[0]
+    method = functions("def m(self, a, b, c, d, *, e): ...")[0]
     assert too_wide(iter([("x.py:1 f", wide), ("x.py:1 m", method)])) == ["x.py:1 f: 5 parameters by position"]
 
 

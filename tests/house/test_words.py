@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
 import tokenize
 import tomllib
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.measures import ROOT, comments, name_of, python_files
+from tests.house.measures import ROOT, comments, name_of, python_files, tokens
 
 UNDONE: tuple[str, ...] = ()
 """Rooms that are not rewritten yet: their words are not refused, their classes may share a name. This tuple only shrinks."""
@@ -43,7 +42,7 @@ def docstrings(source: str) -> Iterator[str]:
 
 def messages(source: str) -> Iterator[str]:
     """Yield the other texts of a module with a blank in them: what log lines, errors and notes say."""
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+    for token in tokens(source):
         text = token.string
         is_text = tokenize.tok_name[token.type] in {"STRING", "FSTRING_MIDDLE"} and " " in text and '"""' not in text
         if is_text and text.strip("\"'") not in NAMES:
