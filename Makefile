@@ -11,6 +11,9 @@ PARALLEL = --numprocesses=$(WORKERS) --dist=loadscope --no-loadscope-reorder
 # The client of Zendesk is GPL-3.0, so it is in no sum of extras: it is installed by its own name. `make run ZENPY=` leaves it out.
 ZENPY ?= zenpy>=2.0.56
 
+# Compiled modules and rewritten tests are kept: a test session, and each process that it starts, would compile them all anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run test tests check quick contract lint types house format clean
 
 run: $(VENV)/.run

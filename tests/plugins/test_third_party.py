@@ -19,6 +19,8 @@ from hub.cli.plugins.trials import all_trials
 from tests.material import ROOT
 from tests.third_party.drive import write_config
 
+pytestmark = pytest.mark.servers
+
 HERE = ROOT / "tests/third_party"
 FAULTS = {
     "absent": "No module named 'hubbub_broken.no_such_module'|needs 'hubbub_broken.no_such_module'",

@@ -21,6 +21,8 @@ from tests.hubs import NOON
 from tests.servers import answers, is_alive, wait_for
 from tests.workers.given import configure, started, wait_until_it_works
 
+pytestmark = pytest.mark.kills
+
 SLOW = """
 import time
 from datetime import timedelta

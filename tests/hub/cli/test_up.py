@@ -104,6 +104,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
     shutil.rmtree(socket_path(tmp_path / "data").parent, ignore_errors=True)
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stop_ends_all_parts_within_seconds_and_is_clean(up: Up, number: signal.Signals) -> None:
     process = up.serve()
@@ -115,6 +116,7 @@ def test_a_stop_ends_all_parts_within_seconds_and_is_clean(up: Up, number: signa
     assert "Fatal" not in up.said()
 
 
+@pytest.mark.servers
 def test_kill_9_of_the_supervisor_leaves_no_process(up: Up) -> None:
     process = up.serve()
     parts = descendants_of(process.pid)
@@ -124,6 +126,7 @@ def test_kill_9_of_the_supervisor_leaves_no_process(up: Up) -> None:
     assert wait_for(lambda: not any(map(is_alive, parts))) < 5
 
 
+@pytest.mark.servers
 @pytest.mark.parametrize("words", ["hub.web", "workers process", "workers schedule", "--unixsocket"])
 def test_a_part_that_is_killed_starts_again(up: Up, words: str) -> None:
     up.serve()
@@ -136,6 +139,7 @@ def test_a_part_that_is_killed_starts_again(up: Up, words: str) -> None:
     wait_for(lambda: up.answers() and redis_answers(f"unix://{socket_path(up.folder / 'data')}"))
 
 
+@pytest.mark.servers
 def test_a_killed_guard_leaves_no_second_redis(up: Up) -> None:
     up.serve()
     guard = up.part("-S -E -c")
@@ -145,6 +149,7 @@ def test_a_killed_guard_leaves_no_second_redis(up: Up) -> None:
     wait_for(lambda: redis_answers(f"unix://{socket_path(up.folder / 'data')}"))
 
 
+@pytest.mark.servers
 def test_a_second_signal_kills_at_once_and_leaves_nothing(up: Up) -> None:
     process = up.serve()
     parts = descendants_of(process.pid)
@@ -157,6 +162,7 @@ def test_a_second_signal_kills_at_once_and_leaves_nothing(up: Up) -> None:
     wait_for(lambda: not any(map(is_alive, parts)), seconds=3)
 
 
+@pytest.mark.servers
 def test_a_second_hub_on_the_folder_ends_with_3_and_harms_nothing(up: Up) -> None:
     up.serve()
     second = Up(up.folder)
@@ -168,6 +174,7 @@ def test_a_second_hub_on_the_folder_ends_with_3_and_harms_nothing(up: Up) -> Non
     assert up.answers()
 
 
+@pytest.mark.servers
 def test_a_port_in_use_is_told_before_anything_starts(up: Up) -> None:
     with socket.create_server(("127.0.0.1", up.port)):
         assert up.start().wait(30) == 2
@@ -175,12 +182,14 @@ def test_a_port_in_use_is_told_before_anything_starts(up: Up) -> None:
     assert "the page" not in up.said()
 
 
+@pytest.mark.servers
 def test_a_configuration_that_cannot_be_read_ends_with_2(up: Up) -> None:
     up.config.write_text("[web]\nprot = 1\n")
     assert up.start().wait(30) == 2
     assert "did you mean 'port'?" in up.said()
 
 
+@pytest.mark.servers
 def test_a_part_that_cannot_run_is_told_of_with_its_reason(up: Up) -> None:
     (up.folder / "rules.toml").write_text('[[rule]]\nname = "r"\nwhen = ["signal.txt == 1"]\n')
     process = up.start()

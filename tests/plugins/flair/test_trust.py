@@ -136,6 +136,7 @@ def test_importing_the_plugin_imports_no_model_library() -> None:
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.model
 def test_loading_is_silent_on_stdout_and_free_of_warnings() -> None:
     program = (
         "import logging; from plugins.flair.enricher import FlairEnricher as E; E(E.Options()).load();"

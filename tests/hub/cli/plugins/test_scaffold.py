@@ -30,6 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
     return {one.kind: one.root for one in plans}
 
 
+@pytest.mark.servers
 @pytest.mark.usefixtures("tools")
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_new_plugin_passes_its_check_as_it_is(cli: Cli, made: Mapping[str, Path], kind: str) -> None:
