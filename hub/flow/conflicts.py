@@ -7,15 +7,11 @@ from typing import TypeVar
 
 import structlog
 
-from hub.core.errors import Conflict, HubError, LeaseLost
+from hub.core.errors import Conflict, LeaseLost, Overtaken
 
 TRIES = 5
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
-
-
-class Overtaken(HubError):
-    """Another was faster each time that it was tried: nothing was written."""
 
 
 def begin_again(step: Callable[[int], T], *, tired: str) -> T:

@@ -55,7 +55,7 @@ def plan_note(
     """Plan a private note on the agent's ticket; a newer one replaces one that was not sent yet.
 
     `desks` are the destinations that take notes (see `desks_of`): elsewhere none is planned. Raises Conflict if an earlier note
-    is leased just now: the transaction begins again, and the note comes after it.
+    is leased between the look and the writing: begun again, the note comes after it.
     """
     ticket, destination = str(fields.get("ticket") or ""), str(fields["destination"])
     target = Need.read(ticket) if ticket else None

@@ -11,9 +11,9 @@ import structlog
 from hub.config.failpoint import reached
 from hub.core.decide.batch import rejoin, sift
 from hub.core.decide.decision import Decision, decide
-from hub.core.errors import HubError, LeaseLost
+from hub.core.errors import HubError, LeaseLost, Overtaken
 from hub.core.model import Author, Signal
-from hub.flow.conflicts import Overtaken, begin_again
+from hub.flow.conflicts import begin_again
 from hub.flow.decide.enrich import enrich
 from hub.flow.decide.read import read_known, read_rivals
 from hub.flow.decide.translate import ReadRows, note, read_rows

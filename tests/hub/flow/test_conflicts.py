@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.core.errors import Conflict, HubError, LeaseLost, StoreUnavailable
-from hub.flow.conflicts import TRIES, Overtaken, begin_again
+from hub.core.errors import Conflict, HubError, LeaseLost, Overtaken, StoreUnavailable
+from hub.flow.conflicts import TRIES, begin_again
 
 
 def failing(times: int, error: Callable[[], HubError], seen: list[int]) -> Callable[[int], str]:

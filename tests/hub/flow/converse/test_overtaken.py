@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 
 from hub.core.access import HUB
-from hub.core.errors import Conflict
+from hub.core.errors import Conflict, Overtaken
 from hub.core.model import Planned, RemoteRef
 from hub.flow.actions.deliveries import Letters, discard
 from hub.flow.actions.replies import approve, refuse
-from hub.flow.conflicts import Overtaken
 from hub.flow.deliver.send import deliver
 from hub.flow.sweep import sweep
 from hub.sdk.connectors import Lookup
