@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from hub.core.access import HUB
-from hub.core.errors import Conflict, Overtaken
-from hub.core.model import Planned, RemoteRef
+from hub.core.errors import Overtaken
+from hub.core.model import RemoteRef
 from hub.flow.actions.deliveries import Letters, discard
 from hub.flow.actions.replies import approve, refuse
 from hub.flow.deliver.send import deliver
@@ -19,6 +19,7 @@ from hub.flow.sweep import sweep
 from hub.sdk.connectors import Lookup
 from hub.store import Connection
 from hub.store.ledger.outbox import Outbox, RowTarget
+from tests.hub.flow.contended import EACH_TIME, contend
 from tests.hub.flow.converse.test_stranded import switch
 from tests.hub.flow.desk import POST, Stage
 
@@ -38,18 +39,6 @@ class Outrun(Outbox):
         self.left -= 1
         before = {"state": "pending", "attempts": 0}
         return found | {target: SimpleNamespace(**{**row._mapping, **before}) for target, row in leased.items()}
-
-
-class NoNotes(Outbox):
-    """A ledger in which another is faster with each note."""
-
-    tries = 0
-
-    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
-        if any(item.record.operation == "note" for item in planned):
-            self.tries += 1
-            raise Conflict
-        super().plan(conn, planned, now=now)
 
 
 def outrun(stage: Stage, times: int) -> Outrun:
@@ -130,8 +119,6 @@ def test_a_note_comes_after_one_that_is_being_sent(
 
 # ------------------------------------------------------------------------------------------------- overtaken each time
 
-EACH_TIME = 99
-
 
 def test_a_refusal_that_could_not_be_told_is_none(new_stage: NewStage) -> None:
     stage = new_stage(reply="approve")
@@ -163,11 +150,11 @@ def test_a_posted_reply_whose_note_could_not_be_planned_is_in_doubt_and_told_lat
 def test_an_answer_whose_note_could_not_be_planned_is_handled_again_and_has_lost_nothing(new_stage: NewStage) -> None:
     stage = new_stage(reply="approve")
     stage.say(POST)
-    stage.hub.store.outbox = ledger = NoNotes(stage.hub.store.database)
+    ledger = contend(stage.hub.store, EACH_TIME, only="note")
     with pytest.raises(Overtaken):
         stage.change("reply", text="hello", part_id="c1", actor="Kim")
-    assert (ledger.tries, stage.rows("reply"), [state for state, _ in stage.heard()]) == (5, [], ["new"])
-    stage.hub.store.outbox = Outbox(stage.hub.store.database)
+    assert (ledger.conflicts, stage.rows("reply"), [state for state, _ in stage.heard()]) == (5, [], ["new"])
+    ledger.left = 0
     stage.run()
     assert [row["state"] for row in stage.rows("reply")] == ["approval"]
     assert stage.notes()[0].startswith("Not posted on Lines yet. Waits for approval in the hub")

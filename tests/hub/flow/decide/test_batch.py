@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
 import pytest
 from sqlalchemy import update
 
 from hub.core.errors import Conflict, LeaseLost, Overtaken
 from hub.core.keys import signal_key
-from hub.core.model import Label, Planned, RawItem, Signal
+from hub.core.model import Label, RawItem, Signal
 from hub.flow.decide.batch import process, process_batch
 from hub.store import Connection
 from hub.store.inbox import Inbox, Settled
-from hub.store.ledger.outbox import Outbox
 from hub.store.schema import inbox
+from tests.hub.flow.contended import contend
 from tests.hubs import NOON, Made, Mood
 
 NewHub = Callable[..., Made]
@@ -221,24 +220,11 @@ def test_a_batch_whose_lease_was_lost_is_left_to_the_other_at_once(new_hub: NewH
     assert made.states() == {"delivered": 1}
 
 
-class Contended(Outbox):
-    """A ledger in which another is faster, so many times."""
-
-    left = 0
-
-    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
-        super().plan(conn, planned, now=now)
-        if self.left:
-            self.left -= 1
-            raise Conflict
-
-
 @pytest.mark.parametrize("times", [4, 5])
 def test_a_batch_that_is_overtaken_is_decided_again_and_in_the_end_given_back(new_hub: NewHub, times: int) -> None:
     made = new_hub()
     made.say({"id": "1", "text": "acme"})
-    made.hub.store.outbox = ledger = Contended(made.hub.store.database)
-    ledger.left = times
+    contend(made.hub.store, times)
     if times == 5:
         with pytest.raises(Overtaken):
             process(made.hub)
