@@ -151,10 +151,10 @@ class Engine(RuleBasedStateMachine):
         finally:
             self.vendor.script.clear()
 
-    @act(2, plans=range(1, TRIES))
-    def be_overtaken(self, plans: int) -> None:
-        """So many of the next plans are overtaken, fewer than a step begins again."""
-        contend(self.hub.store, plans)
+    @act(3, plans=range(1, TRIES), only=("", "note", "note"))
+    def be_overtaken(self, plans: int, only: str) -> None:
+        """So many of the next plans (of notes only) are overtaken, fewer than a step begins again."""
+        contend(self.hub.store, plans, only=only)
 
     @act(3, lane=LANES)
     def send_in_peace(self, lane: str) -> None:
