@@ -8,6 +8,8 @@
       StoreUnavailable          the database cannot take it now: try again later
       WrongRevision             the database is of another revision than the program
       Conflict                  another was faster: roll back, read again and decide again
+        LeaseLost               ... and holds the work now: leave it
+      Overtaken                 another was faster each time: nothing was written, try again later
       TranslationError          a raw item that its plugin cannot read: kept, shown, retried after a fix
       ConnectorError            the only ones that a plugin may raise
         Retryable               try again on the schedule
@@ -80,6 +82,14 @@ class WrongRevision(HubError):
 
 class Conflict(HubError):
     """Another was faster; read again and decide again."""
+
+
+class LeaseLost(Conflict):
+    """The lease was lost: another works on it now."""
+
+
+class Overtaken(HubError):
+    """Another was faster each time that it was tried: nothing was written. Try again in a moment."""
 
 
 class TranslationError(HubError):

@@ -16,6 +16,10 @@ import msgspec
 
 from hub.core.errors import ConnectorError
 
+READS = frozenset(("GET", "HEAD", "OPTIONS"))
+"""Methods that change nothing at the other side (RFC 9110 9.2.1)."""
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
@@ -32,6 +36,11 @@ class HttpResponse:
             return msgspec.json.decode(self.content) if self.content else None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
+
+    @property
+    def is_redirect(self) -> bool:
+        """True if its status says that the request belongs elsewhere."""
+        return self.status in _REDIRECTS
 
     @property
     def text(self) -> str:
@@ -63,6 +72,33 @@ class Http(ABC):
 
     def redact_error(self, error: ConnectorError) -> None:  # noqa: B027 - the same
         """Take the connection's secrets out of an error, in place."""
+
+
+class RelayHttp(Http):
+    """An HTTP that sends through another one, and whose secrets that one hides; a subclass changes what goes by."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        timeout: float | None = None,
+    ) -> HttpResponse:
+        """Send as the other does."""
+        return self._http.send(method, url, headers=headers, content=content, timeout=timeout)
+
+    def learn_secret(self, *secrets: str) -> None:
+        """Hide these as the other does."""
+        self._http.learn_secret(*secrets)
+
+    def redact_error(self, error: ConnectorError) -> None:
+        """Redact as the other does."""
+        self._http.redact_error(error)
 
 
 class State(ABC):

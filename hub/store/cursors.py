@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, or_, select, update
 
+from hub.core.errors import LeaseLost
 from hub.store.connections import LEASE
 from hub.store.database import Database, lease_token
 from hub.store.schema import cursors
@@ -38,10 +39,11 @@ class Cursors:
             row = conn.execute(query.returning(cursors.c.value)).first()
         return None if row is None else (token, row.value)
 
-    def advance(self, conn: Connection, source: str, token: str, value: Any, *, now: datetime) -> bool:
-        """Move a cursor in the transaction that stores its items; False if the lease was lost."""
+    def advance(self, conn: Connection, source: str, token: str, value: Any, *, now: datetime) -> None:
+        """Move a cursor in the transaction that stores its items. Raises LeaseLost if another reads the source by now."""
         query = update(cursors).where(cursors.c.source == source, cursors.c.lease == token)
-        return conn.execute(query.values(value=value, lease_until=now + LEASE)).rowcount == 1
+        if conn.execute(query.values(value=value, lease_until=now + LEASE)).rowcount != 1:
+            raise LeaseLost
 
     def renew(self, source: str, token: str, *, now: datetime) -> None:
         """Push the end of a lease out while its holder polls."""

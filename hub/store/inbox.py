@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, case, func, literal, select, text, update
 
-from hub.core.errors import Conflict
+from hub.core.errors import LeaseLost
 from hub.core.model import RawItem
 from hub.store.database import Database, among, chunks, lease_token
 from hub.store.schema import inbox as T
@@ -81,11 +81,11 @@ class Inbox:
         return token, sorted((_item(row) for row in claimed), key=lambda row: row.id)
 
     def settle(self, conn: Connection, token: str, rows: Sequence[Settled]) -> None:
-        """Close claimed rows inside the caller's transaction. Raises Conflict if the lease was lost."""
+        """Close claimed rows inside the caller's transaction. Raises LeaseLost if one of them is no longer held."""
         # Locked, not only counted: a sweep must not take the rows back between this look and the writing.
         kept = conn.scalars(select(T.c.id).where(T.c.lease == token, T.c.state == "leased").with_for_update()).all()
         if len(kept) != len(rows):
-            raise Conflict
+            raise LeaseLost
         by_outcome: dict[tuple[str, str | None, datetime | None], list[int]] = {}
         for row in rows:
             by_outcome.setdefault(row[1:], []).append(row.id)

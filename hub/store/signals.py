@@ -27,6 +27,7 @@ from sqlalchemy import (
 from hub.core.decide.judgement import Judged
 from hub.core.decide.trace import decode_trace, encode_trace
 from hub.core.dedupe import KnownSignal
+from hub.core.errors import Conflict
 from hub.core.model import Author, Label, RawItem, Signal, Tombstone
 from hub.core.signals import Stats
 from hub.store.database import Database, among, chunks, is_empty
@@ -115,13 +116,11 @@ class Signals:
         rows = (row for part in parts for row in conn.execute(query.where(among(S.c.author_key, part))))
         return {row[0]: Stats(row[1], row[2], row[3] or 0.0, row[4], row[5] or 0.0) for row in rows}
 
-    def add(self, conn: Connection, judged: Sequence[Judged]) -> int:
-        """Insert new signals with their labels; return how many were new (fewer than given: another process was faster)."""
-        if not judged:
-            return 0
-        added = self.database.add_new(conn, S, [_row(item) for item in judged])
+    def add(self, conn: Connection, judged: Sequence[Judged]) -> None:
+        """Insert new signals with their labels. Raises Conflict if another process has stored one of them."""
+        if judged and self.database.add_new(conn, S, [_row(item) for item in judged]) != len(judged):
+            raise Conflict
         self._label(conn, judged)
-        return added
 
     def revise(self, conn: Connection, judged: Sequence[Judged]) -> None:
         """Replace the content of signals that are there already."""

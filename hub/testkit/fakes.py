@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from hub.core.errors import ConnectorError, Unavailable, Uncertain
+from hub.core.errors import ConnectorError
 from hub.sdk.connectors import Context, Http, HttpResponse, State
+from hub.sdk.context import RelayHttp
+from hub.sdk.http.errors import unanswered
+from hub.testkit.sandbox.exchange import BAD_GATEWAY
 from hub.testkit.sandbox.exchange import Answer as Said
 from hub.testkit.sandbox.faults import GARBLES, Fault, Faults, FaultsOfCall
 
@@ -89,9 +92,6 @@ class FakeHttp(Http):
         self.secrets += secrets
 
 
-_READS = frozenset(("GET", "HEAD"))
-
-
 class Runaway(BaseException):
     """A connector that makes calls without end; no exception that it could catch by mistake."""
 
@@ -104,7 +104,7 @@ def _limited() -> Said:
     return Said(429, {"error": "too_many_requests"}, {"Retry-After": "120"})
 
 
-class FaultyHttp(Http):
+class FaultyHttp(RelayHttp):
     """Another HTTP with faults on the way (`hub.testkit.sandbox.faults`), for servers that inject none of their own.
 
     `requests` holds what was sent. A broken connection and `latency_ms` (no answer in time, at once) raise what the guard
@@ -120,10 +120,11 @@ class FaultyHttp(Http):
         limited: Callable[[], Said] = _limited,
         most: int = 1_000,
     ) -> None:
+        super().__init__(http)
         self.faults = Faults()
         self.requests: list[SentRequest] = []
         self.most = most
-        self._http, self._refused, self._limited = http, refused, limited
+        self._refused, self._limited = refused, limited
         self._first: dict[str, HttpResponse] | None = None
 
     @property
@@ -154,26 +155,19 @@ class FaultyHttp(Http):
         if len(self.requests) > self.most:
             raise Runaway(f"more than {self.most} requests, the last was {method} {url}")
         trouble = self.faults.draw(method, urlsplit(url).path)
+        lost = f"{method} {urlsplit(url).netloc}: no answer"
         if trouble.reset_before or trouble.latency_ms:
-            raise _unanswered(method, url)
+            raise unanswered(method, lost, code="timeout")
         if (said := self._early(trouble)) is not None:
             return _response(said, url)
         answer = self._ask(method, url, headers=headers, content=content, timeout=timeout)
         if trouble.reset_after:
-            raise _unanswered(method, url)
+            raise unanswered(method, lost, code="timeout")
         if trouble.fails_after:
-            return HttpResponse(502, {"content-type": "text/html"}, b"<h1>Bad Gateway</h1>", url)
+            return _response(BAD_GATEWAY, url)
         if trouble.garble:
             return replace(answer, content=GARBLES[trouble.garble](answer.content))
         return answer
-
-    def learn_secret(self, *secrets: str) -> None:
-        """Hide these as the other HTTP does."""
-        self._http.learn_secret(*secrets)
-
-    def redact_error(self, error: ConnectorError) -> None:
-        """Redact as the other HTTP does."""
-        self._http.redact_error(error)
 
     def _early(self, trouble: FaultsOfCall) -> Said | None:
         """Return the answer that a fault gives in the server's place."""
@@ -187,16 +181,11 @@ class FaultyHttp(Http):
 
     def _ask(self, method: str, url: str, **more: Any) -> HttpResponse:
         if self._first is None:
-            return self._http.send(method, url, **more)
+            return super().send(method, url, **more)
         path = f"{method} {urlsplit(url).path}"
         if path not in self._first:
-            self._first[path] = self._http.send(method, url, **more)
+            self._first[path] = super().send(method, url, **more)
         return self._first[path]
-
-
-def _unanswered(method: str, url: str) -> ConnectorError:
-    kind = Unavailable if method in _READS else Uncertain
-    return kind(f"{method} {urlsplit(url).netloc}: no answer", code="timeout")
 
 
 def _response(said: Said, url: str) -> HttpResponse:

@@ -12,7 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from hub.core.access import NotAllowed
-from hub.core.errors import HubError, StoreUnavailable
+from hub.core.errors import HubError, Overtaken, StoreUnavailable
 from hub.web.console.render import Renderer
 from hub.web.forms import RefusedForm
 
@@ -50,7 +50,7 @@ def answer_failures(api: FastAPI, renderer: Renderer) -> None:
         return say(request, 400, "; ".join(map(_told, error.errors())))
 
     def unavailable(request: Request, error: Exception) -> Response:
-        log.warning("the page could not be read", path=request.url.path, error=str(error))
+        log.warning("it could not be done now", path=request.url.path, error=str(error))
         response = say(request, 503, str(error))
         response.headers["retry-after"] = str(RETRY_AFTER_S)
         return response
@@ -65,6 +65,7 @@ def answer_failures(api: FastAPI, renderer: Renderer) -> None:
         HTTPException: http,
         RequestValidationError: wrong,
         StoreUnavailable: unavailable,
+        Overtaken: unavailable,
         HubError: failed,
     }
     for kind, handler in handlers.items():

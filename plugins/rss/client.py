@@ -29,7 +29,7 @@ _ACCEPT = "application/atom+xml, application/rss+xml, application/feed+json, app
 _MOST_REDIRECTS = 5
 _LARGEST = 16 * 1024 * 1024
 _MOST_SEARCHED = 20 * 10**9
-_PERMANENT, _REDIRECTS = frozenset((301, 308)), frozenset((301, 302, 303, 307, 308))
+_PERMANENT = frozenset((301, 308))
 # What a payload tells of its feed: who speaks when the entry names no one. Nothing that changes from fetch to fetch.
 _FEED_FIELDS = ("title", "title_detail", "link", "id", "language", "image")
 _SINGLE_BYTE = re.compile(r"charset\s*=\s*[\"']?(?:iso-?8859|latin|windows-125|cp125|us-ascii|ascii)", re.IGNORECASE)
@@ -329,7 +329,7 @@ def fetch(ctx: Context, url: str, *, conditions: Mapping[str, str] | None = None
     asked, permanent, for_good = url, url, True
     for _ in range(_MOST_REDIRECTS + 1):
         response = ctx.http.send("GET", asked, headers=headers, timeout=timeout)
-        if response.status not in _REDIRECTS:
+        if not response.is_redirect:
             return _moved(Fetched(response, permanent if permanent != url else None, for_good=permanent != url), asked)
         asked = _target(asked, response)
         for_good = for_good and response.status in _PERMANENT

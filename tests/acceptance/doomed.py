@@ -9,22 +9,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from hub import Context, Http, HttpResponse
+from hub import Context, HttpResponse
 from hub.config.settings import load_settings
 from hub.flow.deliver.send import deliver
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Registry
 from hub.runtime import Hub
+from hub.sdk.context import RelayHttp
 from hub.store import open_store
 
 _POSTS = ("com.atproto.repo.createRecord", "/api/v1/statuses")
 
 
-class DoomedHttp(Http):
+class DoomedHttp(RelayHttp):
     """The guard, until a post is answered: then the process is killed, as by the kernel."""
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
 
     def send(
         self,
@@ -35,7 +33,7 @@ class DoomedHttp(Http):
         content: bytes | None = None,
         timeout: float | None = None,
     ) -> HttpResponse:
-        answer = self._http.send(method, url, headers=headers, content=content, timeout=timeout)
+        answer = super().send(method, url, headers=headers, content=content, timeout=timeout)
         if method == "POST" and url.endswith(_POSTS):
             print(f"posted: {answer.status}", flush=True)
             os.kill(os.getpid(), signal.SIGKILL)

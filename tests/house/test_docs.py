@@ -155,7 +155,7 @@ def test_a_dead_link_is_seen() -> None:
 
 
 def test_every_page_can_be_found_from_the_readme() -> None:
-    assert {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"} <= set(links(text_of("README.md")))
+    assert {f"docs/{page.name}" for page in PAGES if page.parent == ROOT / "docs"} <= set(links(text_of("README.md")))
 
 
 @pytest.mark.parametrize("hook", [name for name in vars(hookspecs) if name.startswith("register_")])

@@ -75,6 +75,11 @@ def test_no_refused_word_is_used() -> None:
     assert [(name_of(path), hit) for path in done_files() for hit in refused(path.read_text("utf-8"))] == []
 
 
+@pytest.mark.parametrize("page", [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))], ids=name_of)
+def test_no_refused_word_is_on_a_page(page: Path) -> None:
+    assert WORDS.findall(page.read_text("utf-8")) == []
+
+
 @pytest.mark.parametrize(
     "text",
     [

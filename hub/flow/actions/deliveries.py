@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from hub.core.access import Actor, demand
 from hub.flow.actions.doing import Doing, doing
-from hub.flow.converse.notes import desks_of
+from hub.flow.conflicts import begin_again
+from hub.flow.converse.notes import TIRED, desks_of
 from hub.flow.converse.replies import give_up
 from hub.flow.lanes import outlets, ring_outlets
 from hub.flow.views.deliveries import Letters, Rows, discardable_states, matching, retryable_states
@@ -38,16 +39,22 @@ def retry(hub: Hub, actor: Actor, wanted: Letters, *, ids: Sequence[int] | None 
 def discard(hub: Hub, actor: Actor, wanted: Letters, *, note: str, ids: Sequence[int] | None = None) -> int:
     """Give deliveries up for good, with a note; the agents of replies are told. Returns how many.
 
-    A reply that waits for approval is refused, which is audited as `refuse`. Raises NotAllowed.
+    A reply that waits for approval is refused, which is audited as `refuse`. Raises NotAllowed, and Overtaken if
+    no note for the agents could be planned: nothing is changed then.
     """
     demand(actor, "deliveries.discard")
     desks = desks_of(hub)
-    with doing(hub, actor, "deliveries.discard") as act:
-        rows = matching(hub, wanted, ids, of=discardable_states(wanted, ids), conn=act.conn)
-        _demand_word(actor, rows, "replies.refuse")
-        parts = chunks([row["id"] for row in rows])
-        done = sum(give_up(hub, act.conn, part, note=note, desks=desks) for part in parts)
-        _note(act, wanted, rows, words=("discard", "refuse"), named=bool(ids), note=note)
+
+    def step(_: int) -> int:
+        with doing(hub, actor, "deliveries.discard") as act:
+            rows = matching(hub, wanted, ids, of=discardable_states(wanted, ids), conn=act.conn)
+            _demand_word(actor, rows, "replies.refuse")
+            parts = chunks([row["id"] for row in rows])
+            done = sum(give_up(hub, act.conn, part, note=note, desks=desks) for part in parts)
+            _note(act, wanted, rows, words=("discard", "refuse"), named=bool(ids), note=note)
+        return done
+
+    done = begin_again(step, tired=TIRED)
     ring_outlets(hub, hub.settings.destinations)
     return done
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 from typing import Any, NamedTuple, cast
 
 from hub.core.access import Actor, demand
-from hub.core.errors import ConfigError, Conflict, HubError
+from hub.core.errors import ConfigError, HubError
 from hub.core.model import Basis, IdentityLink, Person, RemoteRef
 from hub.flow.actions.doing import Doing, doing
+from hub.flow.conflicts import begin_again
 from hub.flow.decide.read import answering
 from hub.flow.decide.restate import restate
 from hub.flow.lanes import ring_outlets
@@ -21,7 +21,6 @@ from hub.store.references import Reference
 
 Restate = Callable[[Connection, Person], list[str]]
 """Plan a person's records as they stand now; returns their destinations."""
-TRIES = 5
 
 
 class NoPlace(HubError):
@@ -158,13 +157,13 @@ def _parted(hub: Hub, actor: Actor, action: str, part: Callable[[Doing, Restate]
         again: Restate = partial(_restate, hub, lanes)
     except ConfigError:
         again = _leave
-    for _ in range(TRIES):
-        with suppress(Conflict):
-            with doing(hub, actor, action) as act:
-                told = part(act, again)
-            ring_outlets(hub, told)
-            return
-    raise HubError("records of this person are being sent just now: try again in a moment")
+
+    def step(_: int) -> list[str]:
+        with doing(hub, actor, action) as act:
+            return part(act, again)
+
+    told = begin_again(step, tired="records of this person are being sent just now: try again in a moment")
+    ring_outlets(hub, told)
 
 
 def _restate(hub: Hub, lanes: Mapping[str, list[str]], conn: Connection, person: Person) -> list[str]:

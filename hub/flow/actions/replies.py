@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from hub.core.access import Actor, demand
 from hub.core.errors import HubError
 from hub.flow.actions.doing import Doing, doing
-from hub.flow.converse.notes import desks_of
+from hub.flow.conflicts import begin_again
+from hub.flow.converse.notes import TIRED, desks_of
 from hub.flow.converse.replies import give_up
 from hub.flow.lanes import ring_outlets
 from hub.runtime import Hub
@@ -29,14 +30,22 @@ def approve(hub: Hub, actor: Actor, ids: Sequence[int]) -> int:
 
 
 def refuse(hub: Hub, actor: Actor, ids: Sequence[int], *, note: str) -> int:
-    """Refuse replies that wait for approval; their agents read the note. Returns how many. Raises NotWaiting as `approve`."""
+    """Refuse replies that wait for approval; their agents read the note. Returns how many.
+
+    Raises NotWaiting as `approve`, and Overtaken if no note could be planned: nothing is changed then.
+    """
     demand(actor, "replies.refuse")
     desks = desks_of(hub)
-    with doing(hub, actor, "replies.refuse") as act:
-        lanes = _lanes(act, ids)
-        done = give_up(hub, act.conn, list(lanes), note=note, desks=desks)
-        for number, lane in lanes.items():
-            act.note("refuse", lane, ids=[number], count=1, note=note)
+
+    def step(_: int) -> int:
+        with doing(hub, actor, "replies.refuse") as act:
+            lanes = _lanes(act, ids)
+            done = give_up(hub, act.conn, list(lanes), note=note, desks=desks)
+            for number, lane in lanes.items():
+                act.note("refuse", lane, ids=[number], count=1, note=note)
+        return done
+
+    done = begin_again(step, tired=TIRED)
     ring_outlets(hub, hub.settings.destinations)
     return done
 

@@ -33,7 +33,7 @@ from hub.core.notes import WAITS, unanswered_note
 from hub.core.replies import choose_answered
 from hub.core.signals import is_private
 from hub.flow.bugs import tell
-from hub.flow.converse.notes import desks_of, follow_up, plan_note, plan_surely
+from hub.flow.converse.notes import desks_of, follow_up, plan_note
 from hub.flow.converse.replies import answering_source, lane_of, make_reply, refusal
 from hub.runtime import Hub
 from hub.store import Connection, StoreUnavailable
@@ -307,7 +307,7 @@ def _answer(hub: Hub, conn: Connection, found: ChangeContext) -> str:
     if verdict is None or verdict.reply != make_reply(hub, conn, fields):
         raise Unweighed
     record = _record(hub, conn, said, fields=fields, record_key=record_key)
-    plan_surely(hub, conn, Planned(record, said.signal.key, "", verdict.state, verdict.error))
+    hub.store.outbox.plan(conn, [Planned(record, said.signal.key, "", verdict.state, verdict.error)], now=hub.now())
     ids = hub.store.conversations.ids_of(conn, record.destination, [record_key])
     follow_up(hub, conn, ids, desks=weighed.desks)
     return f"a reply to {said.signal.key}" + (f": {verdict.error['message']}" if verdict.error else "")

@@ -15,12 +15,15 @@ from hub.runtime import Hub
 from hub.store import Connection
 
 LONGEST_REASON = 500
+TIRED = "notes for agents are being sent just now: try again in a moment"
+"""What is said if each try to plan a note was overtaken."""
 
 
 def follow_up(hub: Hub, conn: Connection, ids: Iterable[int], *, desks: frozenset[str]) -> None:
     """Tell the agents what became of these replies, in the transaction that says so: a kill loses no news.
 
     Of those that have ended and whose post is gone no text is kept: an agent may have quoted it, and that can no longer be seen.
+    Raises Conflict as `plan_note`: the caller begins the transaction again (`begin_again`), or the news would be lost.
     """
     rows = hub.store.conversations.replies(conn, ids)
     _plan_notes(hub, conn, rows, desks)
@@ -51,7 +54,8 @@ def plan_note(
 ) -> None:
     """Plan a private note on the agent's ticket; a newer one replaces one that was not sent yet.
 
-    `desks` are the destinations that take notes (see `desks_of`): elsewhere none is planned.
+    `desks` are the destinations that take notes (see `desks_of`): elsewhere none is planned. Raises Conflict if an earlier note
+    is leased between the look and the writing: begun again, the note comes after it.
     """
     ticket, destination = str(fields.get("ticket") or ""), str(fields["destination"])
     target = Need.read(ticket) if ticket else None
@@ -70,14 +74,7 @@ def plan_note(
         provides=str(Need("note", target.object, record_key)),
         needs=(ticket,),
     )
-    plan_surely(hub, conn, Planned(note, signal_key or "", ""))
-
-
-def plan_surely(hub: Hub, conn: Connection, item: Planned) -> None:
-    """Plan one row; if the row that it replaces is being sent just now, it comes after it."""
-    for _ in range(3):
-        if hub.store.outbox.plan(conn, [item], now=hub.now()):
-            return
+    hub.store.outbox.plan(conn, [Planned(note, signal_key or "", "")], now=hub.now())
 
 
 def desks_of(hub: Hub) -> frozenset[str]:

@@ -13,7 +13,8 @@ from hub.core.model import Reply, Signal
 from hub.core.notes import OFF
 from hub.core.replies import may_reply
 from hub.flow.bugs import tell
-from hub.flow.converse.notes import desks_of, follow_up
+from hub.flow.conflicts import begin_again
+from hub.flow.converse.notes import TIRED, desks_of, follow_up
 from hub.flow.lanes import ring_outlets, why_off
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
@@ -64,22 +65,28 @@ def answering_source(hub: Hub, name: str) -> tuple[Source[Any] | None, str]:
 def hold_stranded(hub: Hub, lane: str) -> int:
     """Let the replies of a lane that is off stand as blocked, and tell their agents once; return how many.
 
-    They stay due: when the source is on again they leave, unless the network takes no answer to so old a post.
+    They stay due: when the source is on again they leave, unless the network takes no answer to so old a post. Raises
+    Overtaken if no note could be planned: nothing is changed then.
     """
     reason = why_off(hub, Lane.of_outlet(lane).name)
     with hub.store.database.read() as conn:
         if all(_is_told(row["error"], reason) for row in hub.store.conversations.stranded(conn, lane)):
             return 0
     desks = desks_of(hub)
+    ids = begin_again(lambda _: _hold(hub, lane, reason, desks), tired=TIRED)
+    if ids:
+        log.warning("replies wait for a source that is off", lane=lane, replies=len(ids), reason=reason)
+        ring_outlets(hub, hub.settings.destinations)
+    return len(ids)
+
+
+def _hold(hub: Hub, lane: str, reason: str, desks: frozenset[str]) -> list[int]:
     with hub.store.database.write() as conn:
         rows = hub.store.conversations.stranded(conn, lane, locked=True)
         ids = [row["id"] for row in rows if not _is_told(row["error"], reason)]
         hub.store.conversations.hold(conn, ids, {"code": OFF, "message": reason})
         follow_up(hub, conn, ids, desks=desks)
-    if ids:
-        log.warning("replies wait for a source that is off", lane=lane, replies=len(ids), reason=reason)
-        ring_outlets(hub, hub.settings.destinations)
-    return len(ids)
+    return ids
 
 
 def _is_told(error: object, reason: str) -> bool:
@@ -92,7 +99,8 @@ def _is_told(error: object, reason: str) -> bool:
 def give_up(hub: Hub, conn: Connection, ids: Sequence[int], *, note: str, desks: frozenset[str]) -> int:
     """Give deliveries up for good; agents are told of refused replies in the same transaction. Returns how many.
 
-    `desks` are the destinations that take notes (see `desks_of`). The caller rings for them after its commit.
+    `desks` are the destinations that take notes (see `desks_of`). The caller rings for them after its commit. Raises Conflict
+    as `follow_up`.
     """
     count = hub.store.outbox.discard(ids, note=note, now=hub.now(), conn=conn)
     follow_up(hub, conn, ids, desks=desks)

@@ -11,8 +11,9 @@ import structlog
 from hub.config.failpoint import reached
 from hub.core.decide.batch import rejoin, sift
 from hub.core.decide.decision import Decision, decide
-from hub.core.errors import Conflict, HubError
+from hub.core.errors import HubError, LeaseLost, Overtaken
 from hub.core.model import Author, Signal
+from hub.flow.conflicts import begin_again
 from hub.flow.decide.enrich import enrich
 from hub.flow.decide.read import read_known, read_rivals
 from hub.flow.decide.translate import ReadRows, note, read_rows
@@ -24,7 +25,6 @@ from hub.runtime import Hub
 from hub.store.inbox import InboxRow, Settled
 
 log = structlog.get_logger(__name__)
-TRIES = 5
 
 
 def process(hub: Hub, *, slice_s: float = 5.0) -> int:
@@ -51,13 +51,16 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
     reached("process.leased")
     try:
         return _work(hub, token, rows)
-    except HubError:  # the database is away, a file is wrong: no row is at fault
+    except (Overtaken, LeaseLost):  # given back, or another has them: no row is at fault
+        hub.store.inbox.release(token)
+        raise
+    except HubError:  # the database is away, a file is wrong: no row is at fault either
         raise
     except Exception as error:
         log.exception("a batch failed", rows=len(rows))
         if len(rows) == 1:
             fault = Settled(rows[0].id, "failed", note(f"bug: {type(error).__name__}: {error}"))
-            with suppress(Conflict):  # the lease was lost: another works on the row
+            with suppress(LeaseLost):  # another works on the row
                 write(hub, token, ReadRows(settled=[fault]), Decision())
             return 1
         hub.store.inbox.release(token)
@@ -79,19 +82,16 @@ def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
     with kept(hub.store.inbox, token, hub.now):
         read = read_rows(hub, rows)
         lighten(hub, read.tombstones)
-        for attempt in range(TRIES):
-            asked = ask(hub, read, everything=attempt > 0)
+
+        def step(overtaken: int) -> set[str]:
+            asked = ask(hub, read, everything=overtaken > 0)
             decision = decide_batch(hub, read.signals, read.authors)
             reached("process.decided")
-            try:
-                taken_back = write(hub, token, read, decision, asked=asked)
-            except Conflict:
-                log.info("a batch was overtaken", rows=len(rows))
-                continue
-            for destination in {*decision.destinations, *taken_back}:
-                hub.bell.ring("deliver", destination)
-            if read.heard.changes:
-                ring_outlets(hub, outlets(hub))
-            return len(rows)
-    hub.store.inbox.release(token)
-    raise HubError(f"a batch of {len(rows)} rows was overtaken {TRIES} times: is another hub at work on this database?")
+            return {*write(hub, token, read, decision, asked=asked), *decision.destinations}
+
+        tired = f"a batch of {len(rows)} rows was overtaken each time: is another hub at work on this database?"
+        destinations = begin_again(step, tired=tired)
+        ring_outlets(hub, destinations)
+        if read.heard.changes:
+            ring_outlets(hub, outlets(hub))
+        return len(rows)

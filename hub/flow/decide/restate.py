@@ -9,7 +9,6 @@ from msgspec.structs import replace
 from hub.core.decide.batch import Fresh, Sifted
 from hub.core.decide.decision import decide
 from hub.core.decide.restate import restated
-from hub.core.errors import Conflict
 from hub.core.keys import digest
 from hub.core.ledger import OPEN
 from hub.core.model import Person, Planned, Record, Signal
@@ -41,8 +40,7 @@ def restate(hub: Hub, conn: Connection, person: Person, *, lanes: Mapping[str, l
         return []
     again = _decided(hub, conn, person, lanes)
     planned = [item for place, row in rows.items() if (item := _restated(hub, row, again.get(place)))]
-    if not hub.store.outbox.plan(conn, planned, now=hub.now()):
-        raise Conflict
+    hub.store.outbox.plan(conn, planned, now=hub.now())
     return list(dict.fromkeys(item.record.destination for item in planned))
 
 

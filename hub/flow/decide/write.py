@@ -36,7 +36,7 @@ def ask(hub: Hub, read: ReadRows, *, everything: bool = False) -> PluginAnswers:
 def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: PluginAnswers | None = None) -> list[str]:
     """Write all that a batch changes in one transaction; return the destinations that have something to take back.
 
-    Raises Conflict if another was faster: nothing is written then.
+    Raises Conflict if another was faster, LeaseLost if another works on the rows: nothing is written then.
     """
     now, asked = hub.now(), asked or ask(hub, read)
     dutiful = dutiful_sources(hub, read.signals, decision)
@@ -51,12 +51,12 @@ def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: Pl
         hub.store.inbox.add(read.heard.parts, form="change", conn=conn)
         hub.store.conversations.assign(conn, decision.assigned, now=now)
         note_sightings(hub, conn, read.signals, decision, dutiful=dutiful)
-        _unless(hub.store.signals.add(conn, decision.new) == len(decision.new))
+        hub.store.signals.add(conn, decision.new)
         hub.store.signals.revise(conn, decision.revised)
         hub.store.signals.refresh(conn, decision.refreshed)
         hub.store.signals.meet(conn, decision.authors, now=now)
         weave(hub, conn, decision)
-        _unless(hub.store.outbox.plan(conn, decision.planned, now=now))
+        hub.store.outbox.plan(conn, decision.planned, now=now)
         taken_back = take_back(hub, conn, read.tombstones, told)
         reached("process.recorded")
     return taken_back
@@ -65,11 +65,6 @@ def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: Pl
 def _settled(raw_ids: Iterable[int], decision: Decision) -> list[Settled]:
     """Return how the rows end that waited for this decision."""
     return [Settled(raw_id, *decision.outcome.get(raw_id, ("done", None))) for raw_id in sorted(raw_ids)]
-
-
-def _unless(fine: bool) -> None:
-    if not fine:
-        raise Conflict
 
 
 def note_sightings(

@@ -8,7 +8,8 @@ from typing import Any
 from hub.core.errors import ConnectorError, Rejected
 from hub.core.ledger import Lane
 from hub.core.model import Delivery, RemoteRef, Reply
-from hub.flow.converse.notes import desks_of, follow_up
+from hub.flow.conflicts import begin_again
+from hub.flow.converse.notes import TIRED, desks_of, follow_up
 from hub.flow.converse.replies import make_reply, refusal
 from hub.flow.lanes import ring_outlets
 from hub.runtime import Hub
@@ -63,19 +64,22 @@ class ReplyOutlet(Destination[Options]):
         return Reply(delivery.key, reply.text, reply.to, reply.author, reply.raw, reply.agent, delivery.attempt, sent)
 
 
-def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> bool:
-    """Settle a claim; agents are told of their replies in the same transaction. False if the lease was lost."""
-    if claim.operation != "reply":
-        return hub.store.deliveries.settle(claim, settlements, now=hub.now())
+def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> None:
+    """Settle a claim; agents are told of their replies in the same transaction. Raises LeaseLost.
 
+    If a note's plan is overtaken both are written again, and nothing is sent again. Raises Overtaken after the last try: the
+    lease runs out then, and the replies are in doubt.
+    """
+    if claim.operation != "reply":
+        hub.store.deliveries.settle(claim, settlements, now=hub.now())
+        return
     ids, desks = [one.id for one in settlements], desks_of(hub)
 
     def also(conn: Connection) -> None:
         follow_up(hub, conn, ids, desks=desks)
 
-    done = hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=also)
+    begin_again(lambda _: hub.store.deliveries.settle(claim, settlements, now=hub.now(), also=also), tired=TIRED)
     ring_outlets(hub, hub.settings.destinations)
-    return done
 
 
 def open_outlet(hub: Hub, name: str) -> Destination[Any]:

@@ -13,6 +13,7 @@ import structlog
 from hub.config.failpoint import reached
 from hub.core.errors import (
     ConnectorError,
+    LeaseLost,
     QuotaExhausted,
     RateLimited,
     Unauthorised,
@@ -75,7 +76,9 @@ def deliver_batch(hub: Hub, name: str) -> int:
     with kept(hub.store.deliveries, claim.token, hub.now):
         settlements, errors = work(hub, destination, claim, began=began)
     learn(hub, name, standing, errors)
-    if not close_claim(hub, claim, settlements):
+    try:
+        close_claim(hub, claim, settlements)
+    except LeaseLost:
         log.warning("a batch lost its lease before it was settled", destination=name, rows=len(settlements))
     reached("deliver.settled")
     return len(claim.deliveries)

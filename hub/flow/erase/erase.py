@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime
 from functools import cache
 from time import monotonic
@@ -13,15 +12,16 @@ import structlog
 from msgspec.structs import replace
 
 from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, without
-from hub.core.errors import Conflict, HubError
 from hub.core.keys import digest
 from hub.core.ledger import MAYBE_THERE, Need
 from hub.core.model import Planned, Record, Tombstone
+from hub.flow.conflicts import begin_again
 from hub.flow.converse.notes import plan_note
 from hub.flow.erase.fall import Fall, can_stop, falling, look_up
 from hub.flow.erase.people import forget_people
 from hub.flow.erase.retention import forget_quotes
 from hub.flow.erase.told import ErasureAnswers, ask_plugins
+from hub.flow.lanes import ring_outlets
 from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.database import Also
@@ -29,7 +29,6 @@ from hub.store.erasures import ERASED, Sent
 from hub.store.ledger.outbox import GONE
 
 log = structlog.get_logger(__name__)
-TRIES = 5
 SLICE = 200
 
 
@@ -172,11 +171,14 @@ def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> 
 
 
 def _plan(hub: Hub, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
-    """Plan one kind at a time: a ticket and a comment may have the same key, and each is taken back by itself."""
+    """Plan one kind at a time: a ticket and a comment may have the same key, and each is taken back by itself.
+
+    Raises Conflict as `Outbox.plan`.
+    """
     kinds = dict.fromkeys(str(item.record.fields.get("operation", "")) for item in planned)
     groups = [[one for one in planned if str(one.record.fields.get("operation", "")) == kind] for kind in kinds]
-    if not all(hub.store.outbox.plan(conn, group, now=now) for group in groups):
-        raise Conflict
+    for group in groups:
+        hub.store.outbox.plan(conn, group, now=now)
 
 
 def _tell(hub: Hub, conn: Connection, fall: Fall, told: ErasureAnswers) -> None:
@@ -234,7 +236,7 @@ def _gone(hub: Hub, conn: Connection, keys: Sequence[str]) -> list[Sent]:
 def erase(hub: Hub, tombstones: Sequence[Tombstone], *, also: Also | None = None) -> list[str]:
     """Take back what these tombstones name, in transactions of its own, and ring; returns the destinations asked.
 
-    `also` is called in the first transaction. Raises HubError if the rows were being sent each time that it tried; what was
+    `also` is called in the first transaction. Raises Overtaken if the rows were being sent each time that it tried; what was
     taken back until then stays so.
     """
     if not tombstones:
@@ -271,14 +273,13 @@ def _slices(hub: Hub, tombstones: Sequence[Tombstone], *, also: Also | None = No
 
 
 def _erase(hub: Hub, tombstones: Sequence[Tombstone], *, also: Also | None = None) -> list[str]:
-    for attempt in range(TRIES):
-        told = ask_plugins(hub, tombstones, everything=attempt > 0)
-        with suppress(Conflict):
-            reached = take_back_alone(hub, tombstones, told, also=also)
-            for name in reached:
-                hub.bell.ring("deliver", name)
-            return reached
-    raise HubError("what is to be erased is being sent just now: try again in a moment")
+    def step(overtaken: int) -> list[str]:
+        told = ask_plugins(hub, tombstones, everything=overtaken > 0)
+        return take_back_alone(hub, tombstones, told, also=also)
+
+    reached = begin_again(step, tired="what is to be erased is being sent just now: try again in a moment")
+    ring_outlets(hub, reached)
+    return reached
 
 
 def take_back_alone(

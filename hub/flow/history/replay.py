@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from hub.core.errors import Conflict, HubError
 from hub.core.pipeline import Rulebook
+from hub.flow.conflicts import begin_again
 from hub.flow.history.compare import SENT, Comparison, parts, planned
 from hub.flow.history.desired import RecordWish, Wishes
 from hub.flow.history.gather import Gathered, Gathering, RecordFilter
 from hub.runtime import Hub, book_versions
 from hub.store.database import Also
 from hub.store.history import History, HistoryScope, Span
-
-TRIES = 5
 
 
 class Progress(Protocol):
@@ -111,10 +109,8 @@ def _send(hub: Hub, run_: Run, progress: Callable[[int], None], also: Also | Non
 
 def _plan(hub: Hub, run_: Run, part: Sequence[RecordWish], also: Also | None) -> dict[str, int]:
     """Plan what differs of a part in one transaction, with the traces that go with it; counts by destination."""
-    for _ in range(TRIES):
-        with suppress(Conflict):
-            return _try_to_plan(hub, run_, part, also)
-    raise HubError(f"a replay was overtaken {TRIES} times: run it again, it goes on where it stopped")
+    tired = "others plan or send the same records just now: run the replay again, it goes on where it stopped"
+    return begin_again(lambda _: _try_to_plan(hub, run_, part, also), tired=tired)
 
 
 def _try_to_plan(hub: Hub, run_: Run, part: Sequence[RecordWish], also: Also | None) -> dict[str, int]:
@@ -125,7 +121,7 @@ def _try_to_plan(hub: Hub, run_: Run, part: Sequence[RecordWish], also: Also | N
         alive = comparison.history.alive(conn, [wish.signal for wish in part])
         judged = comparison.judge(conn, [wish for wish in part if wish.signal in alive])
         sent = [wish for wish, kind, _ in judged if kind in SENT]
-        _unless(store.outbox.plan(conn, [planned(wish) for wish in sent], now=hub.now()))
+        store.outbox.plan(conn, [planned(wish) for wish in sent], now=hub.now())
         comparison.history.retell(conn, run_.wishes.told(wish.signal for wish in sent))
         if sent and also is not None:
             also(conn)
@@ -133,8 +129,3 @@ def _try_to_plan(hub: Hub, run_: Run, part: Sequence[RecordWish], also: Also | N
     for wish in sent:
         counts[wish.record.destination] = counts.get(wish.record.destination, 0) + 1
     return counts
-
-
-def _unless(fine: bool) -> None:
-    if not fine:
-        raise Conflict

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import structlog
 
-from hub.core.errors import ConnectorError, HubError, Retryable
+from hub.core.errors import ConnectorError, HubError
 from hub.core.ledger import Lane
 from hub.core.model import RawItem
 from hub.flow.bugs import tell
@@ -57,11 +57,13 @@ def _failed(hub: Hub, cursor_name: str, failure: HubError) -> datetime:
 
 
 def _take(hub: Hub, name: str, page: ChangePage, token: str) -> int:
-    """Store a page and its cursor in one transaction, then ring; return how many changes were new."""
+    """Store a page and its cursor in one transaction, then ring; return how many changes were new.
+
+    Raises LeaseLost if another worker asks the destination by now.
+    """
     like = RawItem(name, hub.destination(name).name, b"", hub.now(), "")
     with hub.store.database.write() as conn:
-        if not hub.store.cursors.advance(conn, str(Lane("changes", name)), token, page.cursor, now=hub.now()):
-            raise Retryable("another worker asks this destination now")
+        hub.store.cursors.advance(conn, str(Lane("changes", name)), token, page.cursor, now=hub.now())
         taken = hub.store.inbox.add(change_items(page.changes, like=like), form="change", conn=conn)
     if taken:
         hub.bell.ring("process")

@@ -19,7 +19,6 @@ from hub.core.errors import (
     HubError,
     PartlyRefused,
     QuotaExhausted,
-    Retryable,
     TranslationError,
 )
 from hub.core.model import RawItem
@@ -114,10 +113,12 @@ class _Held:
 
 
 def take(hub: Hub, name: str, page: Page, token: str) -> int:
-    """Store a page and its cursor in one transaction, then ring; return how many items were new."""
+    """Store a page and its cursor in one transaction, then ring; return how many items were new.
+
+    Raises LeaseLost if another worker polls the source by now.
+    """
     with hub.store.database.write() as conn:
-        if not hub.store.cursors.advance(conn, name, token, page.cursor, now=hub.now()):
-            raise Retryable("another worker polls this source now")
+        hub.store.cursors.advance(conn, name, token, page.cursor, now=hub.now())
         reached("intake.cursor")
         taken = hub.store.inbox.add(page.items, conn=conn)
         reached("intake.recorded")

@@ -21,12 +21,10 @@ import httpx
 
 from hub.core.errors import ConnectorError, Rejected, Unavailable
 from hub.sdk.connectors import Http, HttpResponse
+from hub.sdk.context import READS, RelayHttp
 
 if TYPE_CHECKING:
     import requests
-
-_READS = frozenset(("GET", "HEAD", "OPTIONS"))
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
 
 
 @contextmanager
@@ -47,14 +45,14 @@ class StoppedAnswer(Exception):
     """An answer that is no success, kept from a vendor's client: `Tap` gives it to the one who asked."""
 
 
-class Tap(Http):
+class Tap(RelayHttp):
     """The guard below a vendor's client, tapped: answers are taken as they came, and only a success reaches the client.
 
     So the client's own reading of errors, its sleeping and its repeats play no part. May be used by many threads.
     """
 
     def __init__(self, http: Http) -> None:
-        self._http = http
+        super().__init__(http)
         self._seen = threading.local()
 
     def send(
@@ -67,7 +65,7 @@ class Tap(Http):
         timeout: float | None = None,
     ) -> HttpResponse:
         """Send by the guard and keep the answer."""
-        answer = self._http.send(method, url, headers=headers, content=content, timeout=timeout)
+        answer = super().send(method, url, headers=headers, content=content, timeout=timeout)
         self._seen.answer = answer
         if answer.status >= 300:
             raise StoppedAnswer(f"HTTP {answer.status}")
@@ -227,7 +225,7 @@ def _rewritten(url: str, rewrite: Mapping[str, str]) -> str:
 def _send(http: Http, method: str, url: str, **options: Any) -> HttpResponse:
     """Send; a redirected write is Rejected (code "redirect"), since clients follow it or take it for success."""
     answer = http.send(method, url, **options)
-    if answer.status in _REDIRECTS and method.upper() not in _READS:
+    if answer.is_redirect and method.upper() not in READS:
         place = url.partition("?")[0]
         raise Rejected(f"{place} redirects this {method} elsewhere: set the final address", code="redirect")
     return answer

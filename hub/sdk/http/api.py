@@ -19,14 +19,15 @@ import msgspec
 
 from hub.core.errors import ConnectorError, Rejected, Unauthorised, Unavailable, Uncertain
 from hub.sdk.connectors import Context, HttpResponse
+from hub.sdk.context import READS
 from hub.sdk.doc import Doc
 from hub.sdk.http.auth import Auth
 from hub.sdk.http.errors import Effect, ErrorTable
 
 MOST_PAGES = 100
 _EFFECTS: Mapping[str, Effect] = {
-    # RFC 9110 section 9.2: what is safe, and what is idempotent.
-    **dict.fromkeys(("GET", "HEAD", "OPTIONS"), "reads"),
+    # RFC 9110 section 9.2: what is safe, and what is idempotent besides.
+    **dict.fromkeys(READS, "reads"),
     **dict.fromkeys(("PUT", "DELETE"), "again"),
 }
 _NEXT = re.compile(r'<([^<>]+)>\s*;[^<]*?\brel="?next\b')

@@ -19,6 +19,7 @@ from hub.core.errors import (
     Uncertain,
 )
 from hub.sdk.connectors import HttpResponse
+from hub.sdk.context import READS
 from hub.sdk.http.usage import resets_in
 from hub.sdk.refusals import Refusal, refusal_of
 from hub.sdk.text import excerpt, parse_time
@@ -27,6 +28,12 @@ Effect = Literal["reads", "again", "once"]
 """What a call does there: nothing ("reads"), something that a repeat does not spoil ("again"), something that counts ("once")."""
 
 _REQUEST_IDS = ("x-request-id", "request-id", "x-zendesk-request-id", "x-hubspot-correlation-id")
+
+
+def unanswered(method: str, text: str, *, code: str) -> ConnectorError:
+    """Return the error for a request that got no answer: a read may be asked again, a write may have been done."""
+    kind = Unavailable if method in READS else Uncertain
+    return kind(text, code=code)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:

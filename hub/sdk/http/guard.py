@@ -14,11 +14,11 @@ from typing import Any
 
 import httpcore
 
-from hub.core.errors import ConnectorError, RateLimited, Rejected, Unavailable, Uncertain
+from hub.core.errors import ConnectorError, RateLimited, Rejected, Unavailable
 from hub.sdk.connectors import Http, HttpResponse
 from hub.sdk.http.body import BrokenBody
 from hub.sdk.http.egress import Egress
-from hub.sdk.http.errors import retry_after
+from hub.sdk.http.errors import retry_after, unanswered
 from hub.sdk.http.message import Message, checked, parse_url, read_answer, redirected
 from hub.sdk.http.network import Deadline, GuardedBackend
 from hub.sdk.http.pace import Pace
@@ -192,9 +192,11 @@ class Guard(Http):
         except _UNSENT as error:
             raise Unavailable(_said(message, "cannot connect", error), code="connect") from error
         except httpcore.TimeoutException as error:
-            raise _unanswered(message, f"no answer within {timeout:g} s", code="timeout") from error
+            text = f"{message.where}: no answer within {timeout:g} s"
+            raise unanswered(message.method, text, code="timeout") from error
         except _DROPPED as error:
-            raise _unanswered(message, f"the connection broke ({error})", code="dropped") from error
+            text = f"{message.where}: the connection broke ({error})"
+            raise unanswered(message.method, text, code="dropped") from error
         except (httpcore.ProtocolError, httpcore.UnsupportedProtocol) as error:
             raise Rejected(_said(message, "not a request that can be sent", error), code="request") from error
         if self.pace:
@@ -227,12 +229,6 @@ class Guard(Http):
             extensions={"timeout": waits},
         ) as response:
             return read_answer(message, response, limit=self.policy.max_bytes)
-
-
-def _unanswered(message: Message, what: str, *, code: str) -> ConnectorError:
-    """Return the error for a lost answer: a write may have been done, a read may be asked again."""
-    kind = Uncertain if message.writes else Unavailable
-    return kind(f"{message.where}: {what}", code=code)
 
 
 def _said(message: Message, what: str, error: Exception) -> str:

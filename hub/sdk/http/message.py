@@ -13,9 +13,7 @@ from hub.core.errors import Rejected
 from hub.sdk.connectors import HttpResponse
 from hub.sdk.http.body import ACCEPTED, read_body
 
-READS = frozenset(("GET", "HEAD", "OPTIONS"))
 _FOLLOWED = frozenset(("GET", "HEAD"))
-_REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _UNSAFE_URL = re.compile(r"[\x00-\x20\x7f-\x9f\ud800-\udfff\\]")
 _UNSAFE_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
@@ -37,11 +35,6 @@ class Message:
     url: httpx.URL
     headers: Mapping[str, str]
     content: bytes | None = None
-
-    @property
-    def writes(self) -> bool:
-        """Return True if sending it may change something at the other side."""
-        return self.method not in READS
 
     @property
     def where(self) -> str:
@@ -100,7 +93,7 @@ def redirected(message: Message, answer: HttpResponse) -> Message | None:
     On the way to another host credentials are left behind, also if https turns into http.
     """
     target = answer.headers.get("location")
-    if answer.status not in _REDIRECTS or not target or message.method not in _FOLLOWED:
+    if not answer.is_redirect or not target or message.method not in _FOLLOWED:
         return None
     url = message.url.join(parse_url(target))
     headers = message.headers

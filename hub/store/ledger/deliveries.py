@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, bindparam, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from hub.config.failpoint import reached
+from hub.core.errors import LeaseLost
 from hub.core.ledger import PARTS, SETTLED, Need, State, check_transition
 from hub.core.model import Delivery, RemoteRef
 from hub.store.database import Also, Database, among, chunks, is_empty, lease_token
@@ -85,17 +86,17 @@ class Deliveries:
 
     def settle(
         self, claim: Claim, settlements: Sequence[Settlement], *, now: datetime, also: Also | None = None
-    ) -> bool:
-        """Record what became of a claimed batch in one transaction; False if the lease was lost.
+    ) -> None:
+        """Record what became of a claimed batch in one transaction. Raises LeaseLost: nothing is written then.
 
-        `also` is called in the same transaction, after the rows are written.
+        `also` is called in the same transaction, after the rows are written; an error that it raises undoes them.
         """
         with self.database.write() as conn:
             # Locked, not only counted: a sweep must not take the rows back between this look and the writing.
             ours = select(T.c.id, T.c.provides).where(T.c.lease == claim.token, T.c.state == "leased").with_for_update()
             provides = {row.id: row.provides for row in conn.execute(ours)}
             if len(provides) != len(settlements):
-                return False
+                raise LeaseLost
             # A conversation may have joined another since the claim: its ticket stands for that one now.
             claim = claim._replace(provides=provides)
             conn.execute(_SETTLE, [_settled(item, now) for item in settlements])
@@ -105,7 +106,6 @@ class Deliveries:
             if also is not None:
                 also(conn)
             reached("deliver.recorded")
-        return True
 
     def _keep_refs(self, conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> None:
         targets = {delivery.id: delivery for delivery in claim.deliveries}

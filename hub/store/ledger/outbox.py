@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy import insert as plain_insert
 
+from hub.core.errors import Conflict
 from hub.core.keys import idempotency_key
 from hub.core.ledger import DISCARDABLE, RETRYABLE, SETTLED
 from hub.core.model import Planned, Record
@@ -49,8 +50,8 @@ class Outbox:
                 found.setdefault(key, url)
         return found
 
-    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> bool:
-        """Write the outbox rows of a batch; False if another process plans or sends the same just now (then roll back).
+    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
+        """Write the outbox rows of a batch. Raises Conflict if another process plans or sends the same just now.
 
         Unchanged records cause nothing; a newer payload replaces an unsent one; a ticket or comment is planned once ever.
         """
@@ -61,8 +62,8 @@ class Outbox:
         for part in chunks(replaced):
             superseded = moving("superseded", of=["pending"]).where(among(T.c.id, part), T.c.attempts == 0)
             if conn.execute(superseded.values(settled_at=now)).rowcount != len(part):
-                return False
-        return self._insert(conn, rows, {target: item.record for target, item in wanted.items()})
+                raise Conflict
+        self._insert(conn, rows, {target: item.record for target, item in wanted.items()})
 
     def _latest(self, conn: Connection, record_keys: set[str]) -> dict[RowTarget, Any]:
         columns = (
@@ -82,14 +83,14 @@ class Outbox:
                 latest[(row.destination, row.object, row.record_key, row.operation)] = row
         return latest
 
-    def _insert(self, conn: Connection, rows: list[dict[str, Any]], records: Mapping[RowTarget, Record]) -> bool:
+    def _insert(self, conn: Connection, rows: list[dict[str, Any]], records: Mapping[RowTarget, Record]) -> None:
         if not rows:
-            return True
+            return
         insert = self.database.insert(T).on_conflict_do_nothing()
         columns = (T.c.id, T.c.destination, T.c.object, T.c.record_key, T.c.operation)
         made = conn.execute(insert.returning(*columns), rows).all()
         if len(made) != len(rows):
-            return False
+            raise Conflict
         wants = [
             {"delivery_id": row[0], "need": need}
             for row in made
@@ -97,7 +98,6 @@ class Outbox:
         ]
         if wants:
             conn.execute(plain_insert(needs), wants)
-        return True
 
     def of_signals(self, keys: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         """Return the deliveries that each signal caused, oldest first."""

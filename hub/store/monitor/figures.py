@@ -15,6 +15,7 @@ from sqlalchemy import (
     select,
 )
 
+from hub.core.errors import Conflict
 from hub.store.database import Database
 from hub.store.schema import DUE, EPOCH, TROUBLED, Time, arrivals, heartbeats, inbox, memories
 from hub.store.schema import attempts as A
@@ -86,7 +87,8 @@ class Figures:
     def note_arrivals(self) -> bool:
         """Note what came in since the last call, by source and slot; False if more is left than one call takes.
 
-        The raw rows' ids tell what is new, so the ways in carry nothing for this.
+        The raw rows' ids tell what is new, so the ways in carry nothing for this. Raises Conflict if another scheduler noted
+        the same rows.
         """
         with self.database.read() as conn:
             mark = conn.scalar(_mark()) or 0
@@ -107,7 +109,7 @@ class Figures:
         with self.database.write() as conn:
             conn.execute(self.database.insert_new(memories), [{**MARK, "value": 0}])
             if (conn.scalar(_mark().with_for_update()) or 0) != mark:
-                return  # another scheduler was faster
+                raise Conflict
             conn.execute(self.database.upsert(memories, index=[*MARK], update=["value"]), [{**MARK, "value": end}])
             if values:
                 upsert = self.database.upsert(arrivals, index=["source", "slot"], update=["last_at"])

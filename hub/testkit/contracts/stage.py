@@ -13,6 +13,7 @@ from hub.core.errors import ConnectorError, Uncertain
 from hub.core.keys import idempotency_key, signal_key
 from hub.core.model import Delivery, RemoteRef
 from hub.sdk.connectors import Context, Destination, Http, HttpResponse, Lookup, NoIdempotency, Outcome
+from hub.sdk.context import RelayHttp
 from hub.sdk.http import Guard, open_guard
 from hub.testkit.contracts.means.witness import Witness, secrets_of, spilt
 from hub.testkit.fakes import FakeClock, FaultyHttp, MemoryState, context
@@ -43,14 +44,14 @@ class Sample:
         return f"{self.operation} {self.object}"
 
 
-class HastyHttp(Http):
+class HastyHttp(RelayHttp):
     """A guard that gives every call little time, so that a stalled server is met in a moment; counts calls.
 
     After `most` calls it answers none any more, at once: who asks without end is found out soon.
     """
 
     def __init__(self, http: Http, seconds: float, *, most: int = 1_000) -> None:
-        self._http = http
+        super().__init__(http)
         self._seconds = seconds
         self._most = most
         self.calls = 0
@@ -69,15 +70,7 @@ class HastyHttp(Http):
         if self.calls > self._most:
             raise Uncertain(f"no answer to {self._most} calls; this one is not sent")
         wait = min(timeout or self._seconds, self._seconds)
-        return self._http.send(method, url, headers=headers, content=content, timeout=wait)
-
-    def learn_secret(self, *secrets: str) -> None:
-        """Hide these as the guard does."""
-        self._http.learn_secret(*secrets)
-
-    def redact_error(self, error: ConnectorError) -> None:
-        """Redact as the guard does."""
-        self._http.redact_error(error)
+        return super().send(method, url, headers=headers, content=content, timeout=wait)
 
 
 class Stage:

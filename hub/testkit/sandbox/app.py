@@ -11,10 +11,11 @@ from time import sleep
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from hub.sdk.context import READS
 from hub.testkit.sandbox.clock import utc_now
 from hub.testkit.sandbox.contract import Contract
 from hub.testkit.sandbox.events import Teller
-from hub.testkit.sandbox.exchange import Answer, Call, Refused, garbled
+from hub.testkit.sandbox.exchange import BAD_GATEWAY, Answer, Call, Refused, garbled
 from hub.testkit.sandbox.faults import Faults, FaultsOfCall
 from hub.testkit.sandbox.journal import Journal
 from hub.testkit.sandbox.pages import front
@@ -182,13 +183,13 @@ class Sandbox:
         if trouble.reset_after:
             raise Reset
         if trouble.fails_after:
-            return Answer(502, "<h1>Bad Gateway</h1>", {"content-type": "text/html"})
+            return BAD_GATEWAY
         return garbled(answer, trouble.garble) if trouble.garble else answer
 
     def _find_route(self, call: Call) -> Route | None:
         """Find the route of a call; fills in what the call learns from it."""
         path = call.path.removesuffix(".json") if self.json_twin else call.path
-        call.write = call.method not in {"GET", "HEAD", "OPTIONS"}
+        call.write = call.method not in READS
         if (found := find_route(self._routes, call.method, path)) is None:
             return None
         route, call.args = found

@@ -31,6 +31,10 @@ class Answer:
         return json.dumps(self.body).encode(), "application/json;charset=utf-8"
 
 
+BAD_GATEWAY = Answer(502, "<h1>Bad Gateway</h1>", {"content-type": "text/html"})
+"""What a proxy says after the work was done behind it."""
+
+
 def garbled(answer: Answer, how: str) -> Answer:
     """Return the answer with its body spoilt; its status and headers stay as they are."""
     body, kind = answer.encode()

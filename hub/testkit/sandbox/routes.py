@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote
 
+from hub.sdk.context import READS
+
 _MARK = "_sandbox_routes"
 _SEGMENT = re.compile(r"\{(\w+)\}")
-_READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 HandlerT = TypeVar("HandlerT", bound=Callable[..., Any])
 
@@ -47,7 +48,7 @@ def route(
     """
 
     def mark(handler: HandlerT) -> HandlerT:
-        writes = method.upper() not in _READS if write is None else write
+        writes = method.upper() not in READS if write is None else write
         made = Route(method.upper(), pattern, handler.__name__, object, writes, open, contract, compile_path(pattern))
         marks: list[Route] = handler.__dict__.setdefault(_MARK, [])
         marks.append(made)

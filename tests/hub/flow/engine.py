@@ -20,10 +20,12 @@ from hub.core.keys import idempotency_key
 from hub.core.ledger import RETRYABLE
 from hub.core.model import Change, RawItem
 from hub.flow.actions.deliveries import Letters, discard
+from hub.flow.conflicts import TRIES
 from hub.flow.decide.batch import process, process_batch
 from hub.flow.deliver.send import deliver_batch
 from hub.flow.sweep import sweep
 from hub.runtime import Hub
+from tests.hub.flow.contended import contend
 from tests.hub.flow.trial import let_replies, wipe
 from tests.hub.flow.vendor import FAULTS, LANES, Killed, Mark, There
 from tests.hubs import NOON, Clock
@@ -70,6 +72,7 @@ class Engine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.vendor = wipe(self.hub)
+        contend(self.hub.store, 0)
         self.vendor.asked = self.look
         self.vendor.meanwhile = lambda: process_batch(self.hub)
         self.vendor.late = self._lose_the_lease
@@ -147,6 +150,11 @@ class Engine(RuleBasedStateMachine):
             pass
         finally:
             self.vendor.script.clear()
+
+    @act(3, plans=range(1, TRIES), only=("", "note", "note"))
+    def be_overtaken(self, plans: int, only: str) -> None:
+        """So many of the next plans (of notes only) are overtaken, fewer than a step begins again."""
+        contend(self.hub.store, plans, only=only)
 
     @act(3, lane=LANES)
     def send_in_peace(self, lane: str) -> None:

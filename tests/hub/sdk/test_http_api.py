@@ -340,6 +340,14 @@ def test_a_vendors_client_may_send_in_the_guards_place_and_sees_only_successes()
     assert seen == [200]
 
 
+def test_what_is_learnt_behind_a_client_is_hidden_by_the_guard_below_it() -> None:
+    guard = open_guard()
+    tap, error = Tap(guard), Unavailable("the token t0k3n-of-today is worn")
+    tap.learn_secret("t0k3n-of-today")
+    tap.redact_error(error)
+    assert "t0k3n-of-today" not in guard.redact("t0k3n-of-today") + str(error)
+
+
 def test_a_client_that_sends_nothing_is_no_answer() -> None:
     with pytest.raises(Unavailable, match="sent nothing"):
         Tap(FakeHttp()).take(lambda: None)

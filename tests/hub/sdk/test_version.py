@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from importlib.resources import files
 
 import pytest
@@ -37,17 +38,36 @@ def test_this_api_takes_what_is_written_for_it() -> None:
     assert refusal(hub.API_VERSION) == ""
 
 
-def old_name() -> None:
-    """Stand in for something deprecated."""
-    deprecated("old_name", instead="new_name", gone_in="2.0")
+class Pages:
+    """Stands in for a class of the kit that gave a method and an argument better names; the old ones go on working."""
+
+    def take(self, *, most: int = 10, limit: int | None = None) -> int:
+        """Take pages."""
+        if limit is not None:
+            deprecated("take(limit=)", instead="take(most=)", gone_in="2.0")
+        return most if limit is None else limit
+
+    def fetch(self, most: int) -> int:
+        """Take pages, by the old name."""
+        deprecated("fetch", instead="take", gone_in="2.0")
+        return self.take(most=most)
 
 
-def test_a_deprecation_names_the_replacement_and_the_end_and_points_at_the_caller() -> None:
+OLD: dict[str, tuple[Callable[[], int], str]] = {
+    "a method": (lambda: Pages().fetch(3), "fetch is deprecated: use take"),
+    "an argument": (lambda: Pages().take(limit=3), "take(limit=) is deprecated: use take(most=)"),
+}
+
+
+@pytest.mark.parametrize("name", OLD)
+def test_a_deprecated_name_goes_on_working_and_tells_the_caller_what_to_use_and_until_when(name: str) -> None:
+    call, said = OLD[name]
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        old_name()
-    assert [(one.category, one.filename) for one in told] == [(DeprecationWarning, __file__)]
-    assert str(told[0].message) == "old_name is deprecated: use new_name; version 2.0 of the plugin API is without it"
+        assert call() == Pages().take(most=3)
+    ((category, file, text),) = [(one.category, one.filename, str(one.message)) for one in told]
+    assert (category, file) == (DeprecationWarning, __file__)
+    assert text == f"{said}; version 2.0 of the plugin API is without it"
 
 
 @pytest.mark.parametrize("package", ["hub", "plugins", "workers"])

@@ -72,13 +72,10 @@ def record(key: str = "rss:1", **changes: Any) -> Record:
     return made if made.provides else Record(**values | {"provides": f"signal:{made.object}:{key}"} | changes)
 
 
-def plan(store: Store, *records: Record, now: datetime = NOON) -> bool:
-    """Plan records in one transaction; rolled back where somebody was faster."""
+def plan(store: Store, *records: Record, now: datetime = NOON) -> None:
+    """Plan records in one transaction."""
     with store.database.write() as conn:
-        fine = store.outbox.plan(conn, [Planned(one, one.key, "rule") for one in records], now=now)
-        if not fine:
-            conn.rollback()
-    return fine
+        store.outbox.plan(conn, [Planned(one, one.key, "rule") for one in records], now=now)
 
 
 def claim(store: Store, *, size: int = 100, now: datetime = NOON) -> Claim | None:
@@ -93,10 +90,10 @@ def must_claim(store: Store, *, size: int = 100, now: datetime = NOON) -> Claim:
     return found
 
 
-def settle(store: Store, claimed: Claim, state: str, **more: Any) -> bool:
+def settle(store: Store, claimed: Claim, state: str, **more: Any) -> None:
     """Settle a claim whole."""
     settlements = [Settlement(one.id, state, **more) for one in claimed.deliveries]
-    return store.deliveries.settle(claimed, settlements, now=NOON)
+    store.deliveries.settle(claimed, settlements, now=NOON)
 
 
 def states(store: Store) -> dict[str, int]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from hub.core.errors import LeaseLost
 from hub.store import Store
 from hub.store.connections import LEASE
 from tests.hub.store.given import HOSTILE, LATER, MENDED, NOON
@@ -20,9 +21,9 @@ def cursors(store: Store) -> Store:
     return store
 
 
-def advance(store: Store, token: str, value: object) -> bool:
+def advance(store: Store, token: str, value: object) -> None:
     with store.database.write() as conn:
-        return store.cursors.advance(conn, "news", token, value, now=NOON)
+        store.cursors.advance(conn, "news", token, value, now=NOON)
 
 
 def token_of(store: Store, **more: object) -> str:
@@ -67,7 +68,8 @@ def test_a_cursor_whose_lease_ran_out_is_taken_with_what_was_committed(cursors: 
     first = token_of(cursors)
     advance(cursors, first, "p1")
     assert cursors.cursors.claim("news", now=NOON + LEASE + SOON) is not None
-    assert not advance(cursors, first, "p2")
+    with pytest.raises(LeaseLost):
+        advance(cursors, first, "p2")
     assert cursors.cursors.list()[0]["value"] == "p1"
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from hub.core.errors import LeaseLost
 from hub.core.model import RemoteRef
 from hub.store import Store, open_store
 from hub.store.ledger.deliveries import LEASE
@@ -205,7 +206,8 @@ def test_settling_with_a_lost_lease_changes_nothing_and_keeps_no_reference(store
     plan(store, record("ada", **PERSON), record("1", **SAID))
     claimed = must_claim(store)
     store.deliveries.expire(now=LATER)
-    assert not settle(store, claimed, "delivered", ref=RemoteRef("003"))
+    with pytest.raises(LeaseLost):
+        settle(store, claimed, "delivered", ref=RemoteRef("003"))
     assert states(store) == {"uncertain": 1, "pending": 1}
     assert must_claim(store, now=LATER).deliveries[0].ref is None
 
@@ -236,7 +238,7 @@ def test_an_attempt_that_is_not_to_blame_is_not_counted(store: Store) -> None:
 )
 def test_whatever_a_vendor_calls_its_record_is_kept(store: Store, given: RemoteRef, wanted: RemoteRef) -> None:
     plan(store, record("a"))
-    assert settle(store, must_claim(store), "delivered", ref=given)
+    settle(store, must_claim(store), "delivered", ref=given)
     plan(store, record("a", stable="s2"))
     assert must_claim(store).deliveries[0].ref == wanted
 
@@ -244,7 +246,7 @@ def test_whatever_a_vendor_calls_its_record_is_kept(store: Store, given: RemoteR
 def test_whatever_a_vendor_says_is_kept(store: Store) -> None:
     plan(store, record("a"))
     claimed = must_claim(store)
-    assert settle(store, claimed, "dead", error={"message": HOSTILE, "details": {"list": [HOSTILE, 1, None]}})
+    settle(store, claimed, "dead", error={"message": HOSTILE, "details": {"list": [HOSTILE, 1, None]}})
     row = store.outbox.get(claimed.deliveries[0].id)
     assert row is not None
     assert row["error"] == {"message": MENDED, "details": {"list": [MENDED, 1, None]}}

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.core.errors import Conflict
+from hub.core.errors import LeaseLost
 from hub.store import Store, open_store
 from hub.store.inbox import ALONE_AFTER, LEASE, QUARANTINE_AFTER, Settled
 from tests.hub.store.given import HOSTILE, LATER, MENDED, NOON, raw
@@ -143,7 +143,7 @@ def test_settling_after_the_lease_was_lost_changes_nothing(store: Store) -> None
     fill(store, 1)
     token, (row,) = claimed(store)
     store.inbox.expire(now=LATER)
-    with pytest.raises(Conflict):
+    with pytest.raises(LeaseLost):
         settle(store, token, Settled(row, "done"))
     assert store.inbox.counts() == {"new": 1}
 
@@ -151,7 +151,7 @@ def test_settling_after_the_lease_was_lost_changes_nothing(store: Store) -> None
 def test_settling_a_part_only_is_refused(store: Store) -> None:
     fill(store, 2)
     token, ids = claimed(store)
-    with pytest.raises(Conflict):
+    with pytest.raises(LeaseLost):
         settle(store, token, Settled(ids[0], "done"))
 
 

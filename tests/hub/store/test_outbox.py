@@ -7,6 +7,7 @@ import threading
 import pytest
 from sqlalchemy import event, text, update
 
+from hub.core.errors import Conflict
 from hub.core.model import Planned, RemoteRef
 from hub.store import Store
 from hub.store.ledger.deliveries import Settlement
@@ -51,7 +52,7 @@ def test_a_payload_that_is_being_sent_is_not_replaced(store: Store) -> None:
     plan(store, record("a"))
     claimed = must_claim(store)
     plan(store, record("a", stable="s2"))
-    assert settle(store, claimed, "delivered")
+    settle(store, claimed, "delivered")
     assert states(store) == {"delivered": 1, "pending": 1}
 
 
@@ -70,8 +71,9 @@ def test_a_plan_that_a_sender_overtakes_is_rolled_back(postgres_store: Store) ->
         return found
 
     store.outbox._latest = looks_then_waits  # type: ignore[method-assign]  # as above
-    assert not plan(store, record("a", stable="s2"))
-    assert settle(store, claimed[0], "delivered")
+    with pytest.raises(Conflict):
+        plan(store, record("a", stable="s2"))
+    settle(store, claimed[0], "delivered")
     assert states(store) == {"delivered": 1}
 
 
@@ -87,18 +89,33 @@ def test_of_one_record_twice_in_a_batch_the_last_counts(store: Store) -> None:
     assert [one.fields for one in must_claim(store).deliveries] == [{"text": "last"}]
 
 
-def test_of_two_that_plan_the_same_ticket_at_once_one_must_decide_anew(postgres_store: Store) -> None:
-    store = postgres_store
+def test_of_two_that_plan_the_same_ticket_at_once_one_must_decide_again(postgres_store: Store) -> None:
+    store, conflicts = postgres_store, list[bool]()
     ticket = Planned(record("a", operation="create"), "a", "rule")
-    done: list[bool] = []
+
+    def plan_it_too() -> None:
+        with pytest.raises(Conflict):
+            plan(store, ticket.record)
+        conflicts.append(True)
+
+    other = threading.Thread(target=plan_it_too)
     with store.database.write() as conn:
-        assert store.outbox.plan(conn, [ticket], now=NOON)
-        other = threading.Thread(target=lambda: done.append(plan(store, ticket.record)))
+        store.outbox.plan(conn, [ticket], now=NOON)
         other.start()
         other.join(0.3)
         assert other.is_alive()
     other.join()
-    assert (done, states(store)) == ([False], {"pending": 1})
+    assert (conflicts, states(store)) == ([True], {"pending": 1})
+
+
+def test_a_plan_that_fails_in_the_middle_leaves_nothing_written(store: Store) -> None:
+    """Of two records one is replaced before it is seen that the other was planned since: the first waits on as it was."""
+    plan(store, record("a"), record("b"))
+    look = store.outbox._latest
+    store.outbox._latest = lambda conn, keys: look(conn, {"a"})  # type: ignore[method-assign]  # "b" came after the look
+    with pytest.raises(Conflict):
+        plan(store, record("a", stable="s2"), record("b"))
+    assert states(store) == {"pending": 2}
 
 
 def test_the_ticket_of_a_conversation_is_known_by_its_link_once_it_has_one(store: Store) -> None:

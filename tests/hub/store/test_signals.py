@@ -9,6 +9,7 @@ import pytest
 
 from hub.core.decide.judgement import Judged
 from hub.core.decide.trace import Trace
+from hub.core.errors import Conflict
 from hub.core.model import Counts, Label, Media, Signal, Tombstone
 from hub.core.signals import Stats
 from hub.store import Store
@@ -17,9 +18,9 @@ from hub.store.signals import SignalFilter
 from tests.hub.store.given import HOSTILE, LATER, MENDED, NOON, author, judged, raw, signal
 
 
-def add(store: Store, *given: Signal | Judged) -> int:
+def add(store: Store, *given: Signal | Judged) -> None:
     with store.database.write() as conn:
-        return store.signals.add(conn, [one if isinstance(one, Judged) else judged(one) for one in given])
+        store.signals.add(conn, [one if isinstance(one, Judged) else judged(one) for one in given])
 
 
 def mood(value: str, score: float | None, **more: object) -> Label:
@@ -34,13 +35,16 @@ def test_a_signal_comes_back_as_it_was_given(store: Store) -> None:
     assert (row["signal"], row["labels"], row["trace"]) == (given, [mood("positive", 0.5)], Trace("v"))
 
 
-def test_a_signal_that_is_there_already_is_not_added_again(store: Store) -> None:
-    assert (add(store, signal()), add(store, signal(text="other"), signal("rss:2"))) == (1, 1)
+def test_a_batch_with_a_signal_that_is_there_already_is_not_added(store: Store) -> None:
+    add(store, signal())
+    with pytest.raises(Conflict):
+        add(store, signal(text="other"), signal("rss:2"))
+    assert [row["signal"].text for row in store.signals.recent()] == ["acme"]
 
 
 @pytest.mark.parametrize("field", ["native_id", "realm", "revision", "text", "lang"])
 def test_nul_and_half_surrogates_do_not_stop_a_batch(store: Store, field: str) -> None:
-    assert add(store, signal(**{field: HOSTILE}), signal("rss:2")) == 2
+    add(store, signal(**{field: HOSTILE}), signal("rss:2"))
     row = store.signals.get("rss:1")
     assert row is not None
     assert getattr(row["signal"], field).replace("\x00", "\ufffd") == MENDED

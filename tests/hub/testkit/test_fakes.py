@@ -74,8 +74,9 @@ def faulty(*faults: Mapping[str, Any], **settings: Any) -> FaultyHttp:
 @pytest.mark.parametrize("fault", [{"reset_before": True}, {"reset_after": True}, {"latency_ms": 5}], ids=str)
 def test_no_answer_is_told_as_the_guard_tells_it(fault: Mapping[str, Any]) -> None:
     http = faulty(fault)
-    with pytest.raises(Unavailable):
-        http.send("GET", "http://x/a")
+    for method in ("GET", "HEAD", "OPTIONS"):
+        with pytest.raises(Unavailable):
+            http.send(method, "http://x/a")
     with pytest.raises(Uncertain):
         http.send("POST", "http://x/a")
 

@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from hub.core.errors import Conflict
 from hub.flow.decide.batch import process
+from hub.store.ledger.outbox import Outbox
 from tests.hub.web.browser import Browser
 from tests.hubs import Made
 
@@ -54,6 +56,21 @@ def test_who_comes_second_changes_nothing(new_hub: NewHub, word: str) -> None:
     answer = browser.post(f"/replies/1/{word}", {"token": token, "note": "too late"})
     assert answer.headers["location"] == "/deliveries/1?said=unchanged"
     assert made.states() == {"pending": 1}
+
+
+def test_a_refusal_that_is_overtaken_each_time_is_told_with_when_to_try_again(new_hub: NewHub) -> None:
+    made = with_waiting(new_hub)
+    browser = Browser(made)
+    token = browser.get("/deliveries/1").text.split('name="token" value="')[1][:64]
+
+    class Contended(Outbox):
+        def discard(self, *given: object, **more: object) -> int:
+            raise Conflict
+
+    made.hub.store.outbox = Contended(made.hub.store.database)
+    answer = browser.post("/replies/1/refuse", {"token": token, "note": "too rude"})
+    assert (answer.status_code, answer.headers["retry-after"], made.states()) == (503, "5", {"approval": 1})
+    assert "try again in a moment" in answer.text
 
 
 @pytest.mark.parametrize("word", ["approve", "refuse"])

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
+from sqlalchemy import update
 
-from hub.core.errors import Conflict
+from hub.core.errors import Conflict, LeaseLost, Overtaken
 from hub.core.keys import signal_key
 from hub.core.model import Label, RawItem, Signal
 from hub.flow.decide.batch import process, process_batch
+from hub.store import Connection
+from hub.store.inbox import Inbox, Settled
+from hub.store.schema import inbox
+from tests.hub.flow.contended import contend
 from tests.hubs import NOON, Made, Mood
 
 NewHub = Callable[..., Made]
@@ -187,5 +192,42 @@ def test_a_batch_that_somebody_overtook_is_decided_anew(new_hub: NewHub) -> None
     with pytest.raises(Conflict):
         write(made.hub, token, read, early)
     write(made.hub, token, read, decide_batch(made.hub, read.signals, read.authors))
+    made.run()
+    assert made.states() == {"delivered": 1}
+
+
+class Robbed(Inbox):
+    """An inbox whose rows are taken back, so many times, while a worker decides about them."""
+
+    thefts = 1
+    tries = 0
+
+    def settle(self, conn: Connection, token: str, rows: Sequence[Settled]) -> None:
+        self.tries += 1
+        if self.tries <= self.thefts:
+            conn.execute(update(inbox).values(state="new", lease=None, lease_until=None))
+        super().settle(conn, token, rows)
+
+
+def test_a_batch_whose_lease_was_lost_is_left_to_the_other_at_once(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme"})
+    made.hub.store.inbox = rows = Robbed(made.hub.store.database)
+    with pytest.raises(LeaseLost):
+        process(made.hub)
+    assert (rows.tries, made.hub.store.inbox.counts(), made.states()) == (1, {"new": 1}, {})
+    made.run()
+    assert made.states() == {"delivered": 1}
+
+
+@pytest.mark.parametrize("times", [4, 5])
+def test_a_batch_that_is_overtaken_is_decided_again_and_in_the_end_given_back(new_hub: NewHub, times: int) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme"})
+    contend(made.hub.store, times)
+    if times == 5:
+        with pytest.raises(Overtaken):
+            process(made.hub)
+        assert (made.hub.store.inbox.counts(), made.states()) == ({"new": 1}, {})
     made.run()
     assert made.states() == {"delivered": 1}

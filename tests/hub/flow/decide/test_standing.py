@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from hub.core.access import HUB
+from hub.core.errors import Overtaken
 from hub.core.keys import account_key, author_key, signal_key
 from hub.core.model import Delivery, RemoteRef
 from hub.flow.actions import people as deeds
@@ -18,6 +19,7 @@ from hub.flow.history.report import report
 from hub.flow.views.explain import explain
 from hub.store.people import NoAccount
 from hub.store.references import Reference
+from tests.hub.flow.contended import EACH_TIME, contend
 from tests.hub.flow.erase.test_erase import leftovers
 from tests.hubs import Made
 
@@ -256,6 +258,26 @@ def test_who_is_unlinked_leaves_the_records_at_once_with_all_that_was_known_by_i
             "followers": 100,
             "last_url": "https://lines.example/1",
         }
+
+
+def test_a_parting_that_is_overtaken_is_done_once_with_one_entry(made: Made) -> None:
+    person(made, "here")
+    say(made, "1", "here", "I hate it", followers=20)
+    ledger = contend(made.hub.store, 2)
+    part(made, "here")
+    assert (ledger.conflicts, set(values(got(made)[-1]).values())) == (2, {""})
+    assert len(made.hub.store.audit.recent(action="unlink")) == 1
+
+
+def test_a_parting_that_is_overtaken_each_time_changes_nothing(made: Made) -> None:
+    person(made, "here")
+    say(made, "1", "here", "I hate it", followers=20)
+    contend(made.hub.store, EACH_TIME)
+    with pytest.raises(Overtaken, match="try again in a moment"):
+        part(made, "here")
+    assert made.hub.store.audit.recent(action="unlink") == []
+    with made.hub.store.database.read() as conn:
+        assert made.hub.store.people.behind(conn, [author_key("lines", "here")])
 
 
 def test_if_no_author_is_left_what_was_known_is_emptied_and_the_record_stays(made: Made) -> None:

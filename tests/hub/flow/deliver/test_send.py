@@ -9,6 +9,7 @@ import pytest
 
 from hub.core.errors import (
     ConnectorError,
+    LeaseLost,
     QuotaExhausted,
     RateLimited,
     Rejected,
@@ -19,8 +20,10 @@ from hub.core.errors import (
 from hub.core.keys import signal_key
 from hub.core.model import RemoteRef
 from hub.flow.decide.batch import process
+from hub.flow.deliver.outlets import close_claim
 from hub.flow.deliver.send import deliver, deliver_batch
 from hub.sdk.connectors import Lookup, Native, NoIdempotency
+from hub.store.ledger.deliveries import Settlement
 from tests.hubs import Made
 from tests.logs import captured
 
@@ -263,10 +266,7 @@ def test_settling_after_the_lease_was_lost_changes_nothing(new_hub: NewHub) -> N
     claim = made.hub.store.deliveries.claim("memo", size=lambda *_: 3, now=made.clock())
     made.clock.pass_(minutes=5)
     made.hub.store.deliveries.expire(now=made.clock())
-    from hub.store.ledger.deliveries import Settlement
-
     assert claim is not None
-    assert not made.hub.store.deliveries.settle(
-        claim, [Settlement(claim.deliveries[0].id, "delivered")], now=made.clock()
-    )
+    with pytest.raises(LeaseLost):
+        close_claim(made.hub, claim, [Settlement(claim.deliveries[0].id, "delivered")])
     assert made.states() == {"uncertain": 1}

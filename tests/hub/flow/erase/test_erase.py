@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from sqlalchemy import LargeBinary, select, update
 
 from hub.core.access import HUB
-from hub.core.errors import Conflict, Rejected, Unavailable, Uncertain
+from hub.core.errors import Conflict, Overtaken, Rejected, Unavailable, Uncertain
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Delivery, Ignored, Kind, RawItem, RemoteRef, Tombstone, Translated
 from hub.flow.decide.batch import decide_batch, process
@@ -25,6 +25,7 @@ from hub.flow.views.explain import explain
 from hub.sdk.connectors import Lookup
 from hub.store import Store
 from hub.store.schema import inbox, metadata
+from tests.hub.flow.contended import EACH_TIME, contend
 from tests.hubs import LineSource, Made
 
 NewHub = Callable[..., Made]
@@ -370,6 +371,41 @@ def test_the_body_of_a_webhook_goes_with_its_parts(new_hub: NewHub) -> None:
     made.say(GONE)
     made.run()
     assert leftovers(store, SECRET) == []
+
+
+def test_an_erasure_that_is_overtaken_asks_each_destination_once(new_hub: NewHub) -> None:
+    made = able(new_hub())
+    made.say(POST)
+    made.run()
+    ledger = contend(made.hub.store, 4)
+    erase(made.hub, [Tombstone(key(), "erasure", made.clock())])
+    made.run()
+    assert (ledger.conflicts, len(taken_back(made)), leftovers(made.hub.store, SECRET)) == (4, 1, [])
+
+
+def test_an_erasure_that_is_overtaken_each_time_leaves_nothing_half_done(new_hub: NewHub) -> None:
+    made = able(new_hub())
+    made.say(POST)
+    made.run()
+    before = leftovers(made.hub.store, SECRET)
+    contend(made.hub.store, EACH_TIME)
+    with pytest.raises(Overtaken, match="try again in a moment"):
+        erase(made.hub, [Tombstone(key(), "erasure", made.clock())])
+    assert (leftovers(made.hub.store, SECRET), made.hub.store.erasures.status(key())) == (before, None)
+    assert made.states() == {"delivered": 1}
+
+
+def test_a_deletion_that_is_overtaken_each_time_is_kept_and_done_later(new_hub: NewHub) -> None:
+    made = able(new_hub())
+    made.say(POST)
+    made.run()
+    made.say(GONE)
+    ledger = contend(made.hub.store, EACH_TIME)
+    with pytest.raises(Overtaken):
+        process(made.hub)
+    ledger.left = 0
+    made.run()
+    assert (len(taken_back(made)), leftovers(made.hub.store, SECRET)) == (1, [])
 
 
 def test_a_signal_that_is_buried_while_its_batch_is_decided_is_not_stored(new_hub: NewHub) -> None:

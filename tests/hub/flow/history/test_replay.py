@@ -14,7 +14,7 @@ import pytest
 from hub.core.access import HUB
 from hub.core.decide.judgement import Judged
 from hub.core.decide.trace import Trace
-from hub.core.errors import ConfigError, TranslationError
+from hub.core.errors import ConfigError, Overtaken, TranslationError
 from hub.core.keys import idempotency_key, signal_key
 from hub.core.model import Label, Tombstone
 from hub.core.spec import FieldSpec, MappingSpec
@@ -25,6 +25,7 @@ from hub.flow.history.replay import Run, Silent, run
 from hub.flow.history.report import Report, report
 from hub.flow.views.explain import explain
 from hub.store import Store
+from tests.hub.flow.contended import EACH_TIME, contend
 from tests.hubs import MAPPINGS, Made, make_hub, to_toml
 
 NewHub = Callable[..., Made]
@@ -379,6 +380,26 @@ def test_what_differs_is_sent_once_and_lands_in_order(new_hub: NewHub) -> None:
     assert [[one.operation for one in batch] for batch in made.memo.got] == [["create"], ["comment", "comment"]]
     assert all(one.parents["conversation"] for one in made.memo.got[1])
     assert told(made, send=True).planned == 0
+
+
+def test_a_replay_that_is_overtaken_plans_and_counts_everything_once(new_hub: NewHub) -> None:
+    made = said(new_hub(), *TALK)
+    change_rules(made, rule(mapping="ticket"))
+    ledger = contend(made.hub.store, 3)
+    found = told(made, send=True)
+    assert (ledger.conflicts, found.planned, totals(found)) == (3, 3, {"new": 3, "gone": 3})
+    assert made.states() == {"delivered": 3, "pending": 3}
+
+
+def test_a_replay_that_is_overtaken_each_time_plans_nothing_and_can_be_run_again(new_hub: NewHub) -> None:
+    made = said(new_hub(), *TALK)
+    change_rules(made, rule(mapping="ticket"))
+    ledger = contend(made.hub.store, EACH_TIME)
+    with pytest.raises(Overtaken, match="run the replay again"):
+        told(made, send=True)
+    assert made.states() == {"delivered": 3}
+    ledger.left = 0
+    assert told(made, send=True).planned == 3
 
 
 def test_a_replay_rings_for_the_destination(new_hub: NewHub) -> None:
