@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
-import typer
+import typer.main
 
 from hub.cli import check, deliveries, erase, history, people, read, replies, rulebook, setup, signals
 from hub.cli.opened import NoDatabase
@@ -68,11 +69,17 @@ app.add_typer(setup.config, name="config")
 app.add_typer(setup.db, name="db")
 
 
+@cache
+def command() -> Any:
+    """Return the whole command line; typer would build it anew for each call."""
+    return typer.main.get_command(app)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, and turn the hub's errors into a message and an exit code."""
     given = config_first(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(args=given, prog_name="hub")
+        command()(args=given, prog_name="hub")
     except HubError as error:
         from hub.cli.show import fail
 

@@ -9,19 +9,16 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import click
 import pytest
-import typer.main
 
 import hub as plugin_api
-from hub.cli.main import app
+from hub.cli.main import command
 from hub.cli.plugins.quality.scale import RULES
 from hub.config.settings import Settings
 from hub.core.grammar.facts import skeleton
@@ -78,12 +75,6 @@ def commands(text: str) -> Iterator[list[str]]:
         yield found.split("#")[0].split("|")[0].split()
 
 
-@cache
-def tree() -> click.Command:
-    """The commands of the terminal."""
-    return typer.main.get_command(app)
-
-
 def unknown(words: list[str], command: Any) -> str:
     """What a command line names that does not exist; empty where all is well. Arguments are taken as they are."""
     for index, word in enumerate(words):
@@ -125,12 +116,12 @@ def test_an_invalid_block_is_seen() -> None:
 
 @pytest.mark.parametrize("page", [*PAGES, *READMES, ROOT / "config.example.toml"], ids=name_of)
 def test_every_command_exists(page: Path) -> None:
-    assert [problem for words in commands(page.read_text("utf-8")) if (problem := unknown(words, tree()))] == []
+    assert [problem for words in commands(page.read_text("utf-8")) if (problem := unknown(words, command()))] == []
 
 
 def test_a_command_that_does_not_exist_is_seen() -> None:
     page = "`hub chekc`, `hub check --offlin`\n\n    hub signals liszt\n    hub deliveries list --state dead  # fine\n"
-    assert [unknown(words, tree()).rpartition(": ")[2] for words in commands(page)] == [
+    assert [unknown(words, command()).rpartition(": ")[2] for words in commands(page)] == [
         "no command chekc",
         "no option --offlin",
         "no command liszt",

@@ -23,6 +23,8 @@ from tests.databases import Databases
 from tests.landing import NOON, Landing, fresh_database, landing, sandboxes
 from tests.plugins.hostile_items import ITEMS, alone, together
 
+pytestmark = pytest.mark.long
+
 SETTLED = {"done", "duplicate", "ignored", "failed", "split"}
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 MOST = 100_000

@@ -14,6 +14,8 @@ from tests.plugins.bluesky.test_recordings import FILES, posts
 from tests.plugins.mastodon.test_recordings import notifications, statuses
 from tests.plugins.rss.test_documents import SOURCE, documents
 
+pytestmark = pytest.mark.long
+
 # Objects by vendor, with the journal's word for a new one.
 ONE_PER_SIGNAL = (
     ("salesforce", "Social_Signal__c", "create"),

@@ -71,11 +71,10 @@ class Contract:
             self._read_operations(), key=lambda item: (item.template.count("{"), -len(item.template))
         )
 
-    @classmethod
-    def read(cls, path: Path, terms: Terms = Terms()) -> Contract:
-        """Read a document (`.json` or `.json.xz`)."""
-        data = path.read_bytes()
-        return cls(json.loads(lzma.decompress(data) if path.suffix == ".xz" else data), terms)
+    @staticmethod
+    def read(path: Path, terms: Terms = Terms()) -> Contract:
+        """Return the contract of a document (`.json` or `.json.xz`); one that was read before is shared."""
+        return _read(path, path.stat().st_mtime_ns, terms)
 
     def check(self, call: Call) -> list[str]:
         """Return what is wrong with a request; an empty list is a good one."""
@@ -196,6 +195,12 @@ class Contract:
             name = unquote(step).replace("~1", "/").replace("~0", "~")
             value = value.get(name) if isinstance(value, dict) else None
         return value
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, _changed: int, terms: Terms) -> Contract:
+    data = path.read_bytes()
+    return Contract(json.loads(lzma.decompress(data) if path.suffix == ".xz" else data), terms)
 
 
 def _given(item: Mapping[str, Any], call: Call, segments: Mapping[str, str]) -> list[str]:

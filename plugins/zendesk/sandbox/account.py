@@ -8,6 +8,8 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from hub.testkit.sandbox import Answer, Call, Contract, Refused, Sandbox, SandboxOptions, route
@@ -109,22 +111,8 @@ class Account(Sandbox):
 
     def contract(self) -> Contract | None:
         """Read Zendesk's own document, with null let through and a ticket's custom fields as the service takes them."""
-        path = self.options.contracts and self.options.contracts / "zendesk/support.openapi.json.xz"
-        if path is None:
-            return None
-        document = json.loads(lzma.decompress(path.read_bytes()))
-        schemas = document["components"]["schemas"]
-        # It asks for key, type and title as in a field's definition; a ticket's value is {id, value}, as answers show it.
-        custom = schemas["TicketUpdateInput"]["properties"]["custom_fields"]
-        custom["items"] = {"type": "object", "required": ["id", "value"]}
-        # It says "list or object, numeric ids"; recorded jobs give a list or null, custom objects have ids of letters.
-        schemas["JobStatusObject"]["properties"]["results"] = {}
-        # Its texts ask for these bodies, its schemas leave them out: redactions, and deletions by external id.
-        for redaction in ("/api/v2/comment_redactions/{ticket_comment_id}", _REDACT_STRING):
-            document["paths"][redaction]["put"]["requestBody"] = {"content": {"application/json": {"schema": {}}}}
-        schemas["CustomObjectRecordsBulkCreateRequest"]["properties"]["job"]["properties"]["items"]["items"] = {}
-        query = frozenset({"page", "sort", "filter", "include_standard_fields"})
-        return Contract(document, Terms(nullable_everywhere=True, json_twin=True, answers=True, free_query=query))
+        folder = self.options.contracts
+        return _contract(folder / "zendesk/support.openapi.json.xz") if folder else None
 
     def authenticate(self, call: Call) -> Answer | None:
         """Take an OAuth bearer token, or `<email>/token` with an API token."""
@@ -340,3 +328,20 @@ class Account(Sandbox):
     def record(self, key: str, id_: str, held: Mapping[str, Any]) -> dict[str, Any]:
         """Return a record as Zendesk shows it."""
         return {"id": id_, "custom_object_key": key, "url": f"/api/v2/custom_objects/{key}/records/{id_}.json", **held}
+
+
+@lru_cache(maxsize=2)
+def _contract(path: Path) -> Contract:
+    document = json.loads(lzma.decompress(path.read_bytes()))
+    schemas = document["components"]["schemas"]
+    # It asks for key, type and title as in a field's definition; a ticket's value is {id, value}, as answers show it.
+    custom = schemas["TicketUpdateInput"]["properties"]["custom_fields"]
+    custom["items"] = {"type": "object", "required": ["id", "value"]}
+    # It says "list or object, numeric ids"; recorded jobs give a list or null, custom objects have ids of letters.
+    schemas["JobStatusObject"]["properties"]["results"] = {}
+    # Its texts ask for these bodies, its schemas leave them out: redactions, and deletions by external id.
+    for redaction in ("/api/v2/comment_redactions/{ticket_comment_id}", _REDACT_STRING):
+        document["paths"][redaction]["put"]["requestBody"] = {"content": {"application/json": {"schema": {}}}}
+    schemas["CustomObjectRecordsBulkCreateRequest"]["properties"]["job"]["properties"]["items"]["items"] = {}
+    query = frozenset({"page", "sort", "filter", "include_standard_fields"})
+    return Contract(document, Terms(nullable_everywhere=True, json_twin=True, answers=True, free_query=query))

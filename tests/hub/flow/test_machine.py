@@ -26,6 +26,8 @@ from tests.hub.flow.engine import Engine, Post
 from tests.hub.flow.trial import note_moves, opened
 from tests.hub.flow.vendor import CLASSES, LANES, Mark
 
+pytestmark = pytest.mark.long
+
 EXAMPLES = os.environ.get("HUBBUB_MACHINE_EXAMPLES", "")
 FEW = {"sqlite": 25, "postgresql": 12}
 ENDED = frozenset({"delivered", "superseded", "discarded", "dead"})
