@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.house.measures import ROOT, imported, python_files
 
-MARKS = "not (kills or servers or browser or model or postgresql)"
+MARKS = "not (kills or servers or browser or model or long or postgresql)"
 MOST_FILES = 12
 SECONDS = 10
 

@@ -71,7 +71,7 @@ app.add_typer(setup.db, name="db")
 
 @cache
 def command() -> Any:
-    """Return the whole command line; typer would build it anew for each call."""
+    """Return the whole command line; typer would build it again for each call."""
     return typer.main.get_command(app)
 
 
