@@ -19,7 +19,7 @@ from hub.flow.deliver.send import deliver
 from hub.flow.intake.poll import poll, polling_sources
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import open_hub
-from hub.testkit.sandbox import SandboxOptions, serve
+from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 
 
 @dataclass(frozen=True)
@@ -81,19 +81,26 @@ class World:
 
 @contextmanager
 def make_world(folder: Path, *, lines: int = 40) -> Iterator[World]:
-    """The demo with the first lines of each file and the lexicon instead of flair, run to its end."""
-    config = folder / "config.toml"
+    """The demo, run to its end."""
+    with ExitStack() as stack:
+        demo(stack, folder, lines=lines)
+        settle(folder / "config.toml")
+        yield World(folder)
+
+
+def demo(stack: ExitStack, folder: Path, *, lines: int) -> dict[str, RunningSandbox]:
+    """Begin the demo with the first lines of each file and the lexicon instead of flair; returns its look-alikes."""
+    config, posts = folder / "config.toml", folder / "demo" / "posts"
     assert run("-c", config, "init", "--demo").code == 0
-    for file in (folder / "demo" / "posts").glob("*.jsonl"):
+    for file in posts.glob("*.jsonl"):
         kept = file.read_bytes().splitlines(keepends=True)[:lines]
         file.write_bytes(b"".join(kept))
-    (folder / "demo" / "posts" / "mastodon-broken.jsonl").write_text('{"uri": "https://x.example/1"}\n')
-    with ExitStack() as stack:
-        names = ("salesforce", "hubspot", "zendesk", "mastodon")
-        ports = {port: _sandbox(stack, name) for port, name in enumerate(names, 8701)}
-        config.write_text(here(config.read_text("utf-8"), folder, ports), "utf-8")
-        settle(config)
-        yield World(folder)
+    (posts / "mastodon-broken.jsonl").write_text('{"uri": "https://x.example/1"}\n')
+    names = ("salesforce", "hubspot", "zendesk", "mastodon")
+    running = {name: stack.enter_context(_sandbox(name)) for name in names}
+    ports = {port: running[name].port for port, name in enumerate(names, 8701)}
+    config.write_text(here(config.read_text("utf-8"), folder, ports), "utf-8")
+    return running
 
 
 def here(text: str, folder: Path, ports: Mapping[int, int]) -> str:
@@ -105,8 +112,8 @@ def here(text: str, folder: Path, ports: Mapping[int, int]) -> str:
     return text
 
 
-def _sandbox(stack: ExitStack, name: str) -> int:
-    return stack.enter_context(serve(builder(name)(SandboxOptions(token="sandbox", extra={"job_looks": 0})))).port
+def _sandbox(name: str) -> RunningSandbox:
+    return serve(builder(name)(SandboxOptions(token="sandbox", extra={"job_looks": 0})))
 
 
 def settle(config: Path) -> None:
