@@ -33,7 +33,7 @@ FEW = {"sqlite": 25, "postgresql": 12}
 ENDED = frozenset({"delivered", "superseded", "discarded", "dead"})
 DECIDED = frozenset({"done", "duplicate", "ignored", "split", "erased", "quarantined"})
 FREE = frozenset({"Unauthorised", "QuotaExhausted", "RateLimited"})
-TOLD = {"delivered": "Posted on", "dead": "Not posted on", "discarded": "Not posted on", "review": "It may"}
+TOLD = {"delivered": "Posted on", "dead": "Not posted on", "discarded": "Not posted on", "review": "In doubt: it may"}
 EARLY = text("SELECT count(*) FROM deliveries WHERE state = 'leased' AND due_at > :now")
 JUMPS = text(
     "SELECT count(*) FROM deliveries one JOIN deliveries other ON other.record_key = one.record_key"
