@@ -33,6 +33,7 @@ from hub.core.model import (
 )
 from hub.sdk.context import Context, Http, HttpResponse, Request, State
 from hub.sdk.rates import Limit, Usage
+from hub.sdk.replies import graphemes
 from hub.sdk.traits import (
     Compliance,
     FieldInfo,
@@ -135,8 +136,8 @@ class Source(Connector[OptionsT]):
         """Read a raw item: pure, the same answer for ever. Raises TranslationError if the item is broken."""
 
     def measure(self, text: str) -> int:
-        """Return the length of a text as this network counts it, in the unit of `reply_rules.max_length`."""
-        return len(text)
+        """Return the length of a text as this network counts it, in the unit of `reply_rules.max_length`: by what readers see."""
+        return graphemes(text)
 
     def compose(self, reply: Reply) -> str:
         """Return the text as it will be posted, with what the network needs around it (a mention of the author first): pure."""

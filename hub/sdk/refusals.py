@@ -17,7 +17,9 @@ class Refusal:
     field: str | None = None
 
 
-_CODES = ("code", "error.code", "error.type", "errors.0.code", "errorCode", "0.errorCode", "error")
+# Google names its reasons in "details" and "errors"; what stands in "code" there is the status again.
+_GOOGLE = ("error.details.0.reason", "error.errors.0.reason")
+_CODES = (*_GOOGLE, "code", "error.code", "error.type", "errors.0.code", "errorCode", "0.errorCode", "error")
 _MESSAGES = (
     *("message", "error.message", "error_description", "errors.0.message", "errors.0.detail", "0.message"),
     *("detail", "description", "title", "error", "errors.0"),

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hub.core.errors import TranslationError
+from hub.sdk.doc import Doc
 from hub.sdk.text import parse_time
 
 MOST_PAGES = 100
@@ -23,6 +25,18 @@ class StreamItem:
     place: Any = None
     external_id: str = ""
     revision: str = ""
+
+    @classmethod
+    def by_time(cls, payload: bytes, at: str, *, id: str = "id", revision: str = "") -> StreamItem:  # noqa: A002 - as in JSON
+        """Return a JSON item with what stands at these dotted paths: the time that is its place, its id, its revision.
+
+        A broken item has none of them: it is kept, and `translate` says what is wrong with it.
+        """
+        try:
+            doc = Doc.read(payload)
+        except TranslationError:
+            return cls(payload)
+        return cls(payload, doc.time(at), doc.id(id), doc.id(revision) if revision else "")
 
 
 @dataclass(frozen=True, slots=True)

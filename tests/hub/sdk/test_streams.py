@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hub.sdk.streams import ByNumber, ByPosition, ByTime, Stream, StreamHealth, health
+from hub.sdk.streams import ByNumber, ByPosition, ByTime, Stream, StreamHealth, StreamItem, health
 from hub.testkit.fakes import FakeClock, context
 from tests.hub.sdk.boards import MINUTE, NOW, Board, BoardSource, at, numbers, pulled, stream
 
@@ -92,6 +92,17 @@ def test_a_cursor_that_cannot_be_read_begins_again(spoilt: Any) -> None:
 def test_a_cursor_keeps_the_marks_of_streams_that_were_taken_out() -> None:
     pages = pulled(BoardSource(stream(Board(), ByTime())), {"gone": "5"})
     assert {page.cursor["gone"] for page in pages} == {"5"}
+
+
+def test_an_item_is_placed_by_what_stands_in_it() -> None:
+    payload = b'{"post": {"id": 7, "at": "2026-01-02T12:00:00Z"}, "v": 2}'
+    item = StreamItem.by_time(payload, "post.at", id="post.id", revision="v")
+    assert item == StreamItem(payload, NOW, "7", "2")
+
+
+@pytest.mark.parametrize("payload", [b"", b"null", b"[]", b'{"id": [], "at": "soon"}'])
+def test_a_broken_item_has_no_place_and_is_kept(payload: bytes) -> None:
+    assert StreamItem.by_time(payload, "at", revision="v") == StreamItem(payload)
 
 
 # ------------------------------------------------------------------------------------------------------------- sweeps
