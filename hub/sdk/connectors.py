@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 from hub.core.errors import ConnectorError, Rejected, TranslationError, Uncertain
+from hub.core.grammar.grapheme import graphemes
 from hub.core.model import (
     Act,
     ActKind,
@@ -33,7 +34,6 @@ from hub.core.model import (
 )
 from hub.sdk.context import Context, Http, HttpResponse, Request, State
 from hub.sdk.rates import Limit, Usage
-from hub.sdk.replies import graphemes
 from hub.sdk.traits import (
     Compliance,
     FieldInfo,
