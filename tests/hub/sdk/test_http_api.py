@@ -285,6 +285,11 @@ def test_googles_reasons_are_read(error: dict[str, Any], code: str) -> None:
     assert refusal_of({"error": error}).code == code
 
 
+def test_googles_words_are_plain_text() -> None:
+    error = {"message": 'you have used up your <a href="/q#quota">quota</a>.', "errors": [{"reason": "quotaExceeded"}]}
+    assert refusal_of({"error": error}).message == "you have used up your quota."
+
+
 def test_a_quota_parks_until_its_reset() -> None:
     table = ErrorTable(meanings={429: QuotaExhausted})
     error = table.error_of(answer(429, headers={"retry-after": "60"}), START)
