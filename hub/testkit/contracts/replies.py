@@ -57,7 +57,7 @@ _WORDS = 'Tom & Jerry <3 "100 % sure" it\'s é 日本 👍🏽'  # what no netwo
 class ReplyContract(TownSuite):
     """Subclass it with `source`, `options` and `town`.
 
-    `write` matches the calls that post (a fault's `match`); name their path if the source posts anything else, such as for a token.
+    `write` matches the calls that post (a fault's `match`): name their path if the source posts elsewhere too, for a token.
     """
 
     write: ClassVar[Mapping[str, str]] = {"method": "POST"}
