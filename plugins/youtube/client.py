@@ -37,7 +37,7 @@ class YoutubeClient:
     def titles(self, kind: str, ids: Sequence[str]) -> list[str]:
         """Return the titles of channels or videos. Raises Rejected if one is not there."""
         answer = self._api.get(kind, {"part": "snippet", "id": ",".join(ids), "maxResults": 50})
-        answer.need("kind")  # where nothing is found `items` is absent; a page of some proxy has neither
+        answer.need("kind")  # `items` is absent if nothing is found; a page of some proxy has neither
         found = {one.id("id"): one.text("snippet.title") or "" for one in answer.doc.docs("items")}
         if unknown := set(ids) - set(found):
             raise Rejected(f"YouTube does not know these {kind}: {', '.join(sorted(unknown))}", code="unknown")

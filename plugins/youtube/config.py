@@ -11,7 +11,7 @@ Video = Annotated[str, StringConstraints(pattern=r"^[\w-]{11}$")]
 
 
 class YoutubeOptions(Options):
-    """Whose comments are read, by which key, how far back; and as whom we answer."""
+    """Whose comments are read, by which key, how far back; and the account that answers."""
 
     api_key: SecretStr = Field(description="API key of a Google Cloud project with the YouTube Data API v3")
     channels: tuple[Channel, ...] = Field((), max_length=50, description="Channels, by id: all their videos' comments")

@@ -128,7 +128,7 @@ class YoutubeSandbox(Sandbox):
 
     @route("GET", "/youtube/v3/channels", object="channels")
     def channels(self, call: Call) -> Answer:
-        """Give channels by id, or that of the account; where none is found `items` is absent."""
+        """Give channels by id, or that of the account; `items` is absent if none is found."""
         wanted = [OURS] if call.param("mine", "") else call.param("id", "").split(",")
         return self._resources("channels", wanted)
 
