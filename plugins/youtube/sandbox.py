@@ -78,6 +78,10 @@ class YoutubeSandbox(Sandbox):
             return
         self.store.put("videos", video, {**(self.store.get("videos", video) or {}), "closed": True})
 
+    def use_up(self) -> None:
+        """Spend what is left of the day's quota."""
+        self._spend(int(self.options.extra.get("quota", 10_000)))
+
     # ------------------------------------------------------------------------------------------------- who is asking
 
     def authenticate(self, call: Call) -> Answer | None:

@@ -258,6 +258,30 @@ class ReplyContract(TownSuite):
             lost = outlet.again(outlet.answer(other), after=timedelta(days=1))
             assert outlet.source.find_reply(outlet.ctx, lost) is None, "an answer to another post is taken for this one"
 
+    def test_an_answer_to_an_answer_is_posted(self) -> None:
+        """Some networks know one level only: it goes below the first post then."""
+        with self.play() as outlet:
+            if payload := self._below(outlet, outlet.town.call_us("help"), "me too"):
+                ref = outlet.send(outlet.answer(payload))
+                assert outlet.ids() == [ref.id], "an answer to an answer was not posted once"
+
+    def test_the_same_words_of_another_are_not_taken_for_ours(self) -> None:
+        """A person quotes what we said elsewhere, and the doubt about our own answer would end with it."""
+        with self.play() as outlet:
+            payload = outlet.town.call_us("help")
+            reply = outlet.answer(payload)
+            if self._below(outlet, payload, reply.text):
+                found: RemoteRef | None = None
+                with suppress(ConnectorError):
+                    found = outlet.source.find_reply(outlet.ctx, outlet.again(reply))
+                assert found is None, "the words of another person are taken for our answer: look at who said them"
+
+    def _below(self, outlet: Outlet, payload: bytes, text: str) -> bytes | None:
+        try:
+            return outlet.town.call_below(payload, text)
+        except LookupError:  # a source that reads no answers
+            return None
+
     def _resolved(self, outlet: Outlet, reply: Reply, error: ConnectorError | None = None) -> RemoteRef:
         """Do what the engine does in doubt: look it up, or send the same again."""
         kind = self.source.reply_idempotency

@@ -74,6 +74,15 @@ class TestYoutubeStreams(StreamsContract):
     def delete(self, place: YoutubeSandbox, item: str) -> None:
         place.delete(item)
 
+    def add_reply(self, place: YoutubeSandbox, text: str, to: str) -> str:
+        return place.say("ben", text, parent=to)
+
+    def touch(self, place: YoutubeSandbox, item: str) -> None:
+        place.like(item)
+
+    def use_up(self, place: YoutubeSandbox) -> None:
+        place.use_up()
+
 
 class YoutubeTown(Town):
     """The look-alike as the contract of replies plays it."""
@@ -86,6 +95,9 @@ class YoutubeTown(Town):
         if private:
             raise LookupError("everything is public here")
         return self._payload(self.place.say("cleo", text))
+
+    def call_below(self, payload: bytes, text: str) -> bytes:
+        return self._payload(self.place.say("ben", text, parent=json.loads(payload)["id"]))
 
     def answers(self) -> Sequence[bytes]:
         return [self._payload(id_) for id_, one in self.place.store.all("comments") if one["by"] == OURS]

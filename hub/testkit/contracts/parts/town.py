@@ -46,6 +46,10 @@ class Town(ABC):
         `private`: for us alone. Raises LookupError if everything is public there.
         """
 
+    def call_below(self, payload: bytes, text: str) -> bytes:
+        """Let another person answer this post and call us there; return the answer's payload, if this source reads such."""
+        raise LookupError(f"no one answers {payload!r} with {text!r}")
+
     @abstractmethod
     def answers(self) -> Sequence[bytes]:
         """Return what our account has posted, each as the source would get it, oldest first."""
