@@ -8,7 +8,7 @@ from hub.sdk.replies import OwnPost
 from hub.sdk.streams import StreamItem
 
 NETWORK = "youtube"
-# What changes without an edit: each like would make the comment a new item.
+# What changes without an edit: with each like the comment would be taken in again.
 _FLEETING = frozenset(("likeCount", "viewerRating", "canRate"))
 _HELD = frozenset(("heldForReview", "likelySpam", "rejected"))
 

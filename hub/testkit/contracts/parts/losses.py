@@ -226,7 +226,7 @@ class LosesNothing(WatchSuite):
 
     @needs("touch")
     def test_what_is_no_edit_brings_nothing_again(self) -> None:
-        """Each like would be a new item in the inbox: leave out of the payload what changes without an edit."""
+        """With each like it would be taken in and decided again: leave out of the payload what changes without an edit."""
         with self.play() as watch:
             (item,) = self.say(watch, 1)
             self.poll(watch)
