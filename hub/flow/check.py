@@ -42,7 +42,9 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     found += _problems(partial(read_book, settings, registry))
     found += ways_back(settings, registry)
     found += unheard_alerts(settings)
-    return list(dict.fromkeys(found))
+    # The rulebook asks for the same plugins, and knows no place in the file.
+    placed = {one.message for one in found}
+    return [one for one in dict.fromkeys(found) if f"{one.path}: {one.message}" not in placed]
 
 
 def unheard_alerts(settings: Settings) -> Iterator[Problem]:

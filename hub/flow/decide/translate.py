@@ -59,7 +59,7 @@ def read_rows(hub: Hub, rows: Sequence[InboxRow]) -> ReadRows:
 
 
 def _without_plugin(hub: Hub, row: InboxRow, error: UnknownPlugin) -> Settled:
-    """Let a row wait for its plugin: it was installed after this process began, or is replaced just now. After a day it failed."""
+    """Let a row wait for its plugin: it was installed after this process began, or is replaced now. After a day it failed."""
     place = f"plugins.{row.item.plugin}"
     if place not in hub.broken:
         hub.broken[place] = str(error)
