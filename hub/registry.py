@@ -68,9 +68,8 @@ class Registry:
         """Load a plugin by name; a broken one comes back with its reason. Raises UnknownPlugin if no package provides it."""
         if name not in self._points:
             known = ", ".join(self.names) or "none is installed"
-            raise UnknownPlugin(
-                [Problem("plugins", name, "no installed package provides this plugin", f"known: {known}")]
-            )
+            hint = f"pip install the package that does, or take out what names it; known: {known}"
+            raise UnknownPlugin([Problem("plugins", name, "no installed package provides this plugin", hint)])
         if name not in self._loaded:
             self._loaded[name] = _load(self._points[name])
         return self._loaded[name]

@@ -184,7 +184,13 @@ def place_of(name: str, connector: Connector[Any]) -> str:
 def make_connector(settings: Settings, table: str, name: str, find: Callable[[str], type[C]]) -> C:
     """Construct a connection's connector with its checked options. Raises ConfigError if they are wrong."""
     section: ConnectionSection = getattr(settings, table)[name]
-    cls = find(section.plugin)
+    try:
+        cls = find(section.plugin)
+    except UnknownPlugin as error:
+        place = (str(settings.file), f"{table}.{name}.plugin")
+        raise UnknownPlugin(
+            [Problem(*place, f"{one.path}: {one.message}", one.hint) for one in error.problems]
+        ) from error
     at = f"{table}.{name}.options"
     raw = dict(section.options)
     for shared in cls.inherits:

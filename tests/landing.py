@@ -28,7 +28,7 @@ from tests.material import shared
 from tests.watched import WatchedRegistry
 
 VENDORS = ("salesforce", "hubspot", "zendesk")
-SECRETS = {name: f"tok-{name}-5up3r5ecret" for name in (*VENDORS, "masto", "sky")}
+SECRETS = {name: f"tok-{name}-5up3r5ecret" for name in (*VENDORS, "masto", "sky", "tube")}
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 CONFIG = """
@@ -46,6 +46,9 @@ options = {{ handle = "brand.example", app_password = {{ env = "SKY_SECRET" }} }
 [sources.news]
 plugin = "rss"
 options = {{ feeds = ["https://news.example/feed.xml"] }}
+[sources.tube]
+plugin = "youtube"
+options = {{ api_key = {{ env = "TUBE_SECRET" }}, videos = ["acmeFilm001"] }}
 [sources.door]
 plugin = "webhook"
 options = {{ scheme = "none" }}
@@ -83,7 +86,7 @@ TARGETS = (
     ("zendesk", "signal"),
     ("zendesk", "ticket"),
 )
-SOURCES = {"mastodon": "masto", "bluesky": "sky", "rss": "news", "webhook": "door"}
+SOURCES = {"mastodon": "masto", "bluesky": "sky", "rss": "news", "webhook": "door", "youtube": "tube"}
 
 
 @dataclass

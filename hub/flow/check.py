@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
 from hub.config.secrets import read_secrets
 from hub.config.settings import InboundSection, Settings
-from hub.core.errors import ConfigError, ConnectorError, Problem
+from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
+from hub.core.retry import asked_for
 from hub.flow.converse.changes import learn_self
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
@@ -42,7 +44,9 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     found += _problems(partial(read_book, settings, registry))
     found += ways_back(settings, registry)
     found += unheard_alerts(settings)
-    return list(dict.fromkeys(found))
+    # The rulebook asks for the same plugins, and knows no place in the file.
+    placed = {one.message for one in found}
+    return [one for one in dict.fromkeys(found) if f"{one.path}: {one.message}" not in placed]
 
 
 def unheard_alerts(settings: Settings) -> Iterator[Problem]:
@@ -89,14 +93,14 @@ def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) ->
     `works` is called with the lane of each outlet whose connection is fine.
     """
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
-        tried = _try(name, partial(_check_source, hub, name))
+        tried = _try(hub, name, partial(_check_source, hub, name))
         yield tried
         if tried.fine:
             works(Lane("reply", name))
     for name in (name for name, section in hub.settings.enrichers.items() if section.enabled):
-        yield _try(name, partial(_check_enricher, hub, name))
+        yield _try(hub, name, partial(_check_enricher, hub, name))
     for name in (name for name, section in hub.settings.destinations.items() if section.enabled):
-        tried = _try(name, partial(_check_destination, hub, name))
+        tried = _try(hub, name, partial(_check_destination, hub, name))
         yield tried
         if tried.fine:
             works(Lane("deliver", name))
@@ -119,13 +123,21 @@ def _check_destination(hub: Hub, name: str) -> str:
     return said
 
 
-def _try(name: str, attempt: Callable[[], str]) -> Tried:
+def _try(hub: Hub, name: str, attempt: Callable[[], str]) -> Tried:
     try:
         return Tried(name, fine=True, message=attempt())
     except ConnectorError as error:
-        return Tried(name, fine=False, message=f"{type(error).__name__}: {error}")
+        return Tried(name, fine=False, message=f"{type(error).__name__}: {error}{_again(error, hub.now())}")
     except Exception as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
         return Tried(name, fine=False, message=f"bug: {type(error).__name__}: {error}")
+
+
+def _again(error: ConnectorError, now: datetime) -> str:
+    """Say from when on the vendor answers again, if it has told."""
+    at = error.until if isinstance(error, QuotaExhausted) else None
+    if isinstance(error, Retryable) and (wait := asked_for(error.retry_after)):
+        at = now + timedelta(seconds=wait)
+    return f" (asked again from {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC on)" if at else ""
 
 
 def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterator[Tried]:

@@ -16,6 +16,7 @@ from typing import Annotated, Any, ClassVar, Generic, TypeVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
 
 from hub.core.errors import ConnectorError, Rejected, TranslationError, Uncertain
+from hub.core.grammar.grapheme import graphemes
 from hub.core.model import (
     Act,
     ActKind,
@@ -135,8 +136,8 @@ class Source(Connector[OptionsT]):
         """Read a raw item: pure, the same answer for ever. Raises TranslationError if the item is broken."""
 
     def measure(self, text: str) -> int:
-        """Return the length of a text as this network counts it, in the unit of `reply_rules.max_length`."""
-        return len(text)
+        """Return the length of a text as this network counts it, in the unit of `reply_rules.max_length`: by what readers see."""
+        return graphemes(text)
 
     def compose(self, reply: Reply) -> str:
         """Return the text as it will be posted, with what the network needs around it (a mention of the author first): pure."""

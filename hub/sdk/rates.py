@@ -1,9 +1,11 @@
-"""Rates: how many calls a connection may make, and how much of a vendor's window is used."""
+"""Rates: how many calls a connection may make, how much of a vendor's window is used, and when a day's quota is filled again."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _RATE = re.compile(r"([1-9]\d{0,8})\s*/\s*([1-9]\d{0,4})?\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -46,3 +48,13 @@ class Usage:
     def is_scarce(self) -> bool:
         """Return True if less than a tenth of the window remains."""
         return self.left * 10 < self.limit
+
+
+def next_midnight(now: datetime, zone: str | None) -> datetime:
+    """Return the next midnight in a time zone as UTC, UTC's own if the zone is unknown: a day's quota is filled again then."""
+    try:
+        place = ZoneInfo(zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        place = ZoneInfo("UTC")
+    day = now.astimezone(place).date() + timedelta(days=1)
+    return datetime.combine(day, time(), place).astimezone(UTC)

@@ -10,25 +10,17 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from hub.core.errors import Rejected, Uncertain
-from hub.core.grammar.grapheme import is_boundary
+from hub.core.grammar.grapheme import graphemes
 from hub.core.model import RemoteRef, Reply
 
 SKEW = timedelta(minutes=1)
 """How far a server's clock may differ from ours."""
 
-_BEYOND_COUNTING = 20_000
 _LOOK_BACK_PAGES = 10
 _SURELY_SHORT = 20
 
 Rewrite = Sequence[tuple[re.Pattern[str], str]]
 """Patterns with what stands in their place."""
-
-
-def graphemes(text: str) -> int:
-    """Return how many characters a reader sees; beyond 20,000 code points these are counted instead."""
-    if len(text) > _BEYOND_COUNTING:
-        return len(text)
-    return sum(is_boundary(text, index) for index in range(1, len(text))) + bool(text)
 
 
 def rewritten(text: str, rewrite: Rewrite) -> str:

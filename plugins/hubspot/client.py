@@ -8,10 +8,8 @@ object that we do not read, and hide that a 207 is a partial failure.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from urllib.parse import quote
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -21,6 +19,7 @@ from hub.sdk.http.adapters import Tap, urllib3_pool
 from hub.sdk.http.api import Api, ApiAnswer, Send
 from hub.sdk.http.auth import Bearer
 from hub.sdk.http.errors import Effect, ErrorTable, error_of_kind
+from hub.sdk.rates import next_midnight
 from plugins.hubspot import translate
 from plugins.hubspot.config import HubSpotOptions
 
@@ -120,16 +119,6 @@ def hubspot_way(options: HubSpotOptions, http: Http) -> Send:
         return tap.take(lambda: client.call_api(path, method, body=body, **more))
 
     return send
-
-
-def next_midnight(now: datetime, zone: str | None) -> datetime:
-    """Return the account's next midnight as UTC (UTC's own if the zone is unknown): daily limits start again then."""
-    try:
-        place = ZoneInfo(zone or "UTC")
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        place = ZoneInfo("UTC")
-    day = now.astimezone(place).date() + timedelta(days=1)
-    return datetime.combine(day, time(), place).astimezone(UTC)
 
 
 # ------------------------------------------------------------------------------------------------ account and links

@@ -178,7 +178,9 @@ def problem(ask: Callable[[], object]) -> str:
 
 def test_a_plugin_that_nobody_provides_is_told_with_what_there_is(shelf: Shelf) -> None:
     shelf.install(WHOLE)
-    assert "no installed package provides this plugin (known: toy)" in problem(lambda: shelf.registry().source("tyo"))
+    said = problem(lambda: shelf.registry().source("tyo"))
+    assert "tyo: no installed package provides this plugin (pip install the package that does" in said
+    assert "known: toy)" in said
 
 
 def test_without_any_plugin_that_is_said() -> None:

@@ -176,7 +176,24 @@ WEBHOOK: dict[str, Any] = {
     "author": {"id": "ann", "handle": "ann", "name": "Ann", "url": "https://forum.example/ann", "followers": 3},
     "counts": {"likes": 1, "replies": 2, "views": 3},
 }
-ITEMS = {"mastodon": MASTODON, "bluesky": BLUESKY, "rss": RSS, "webhook": WEBHOOK}
+YOUTUBE: dict[str, Any] = {
+    "id": "ID",
+    "snippet": {
+        "authorDisplayName": "@ann",
+        "authorProfileImageUrl": "https://yt3.example/ann.jpg",
+        "authorChannelUrl": "https://www.youtube.com/@ann",
+        "authorChannelId": {"value": "UCann"},
+        "channelId": "UCacme",
+        "videoId": "acmeFilm001",
+        "textDisplay": "The app <b>crashes</b> again",
+        "textOriginal": "The app crashes again",
+        "parentId": "Ug1",
+        "moderationStatus": "published",
+        "publishedAt": "2026-11-20T10:00:00Z",
+        "updatedAt": "2026-11-20T10:05:00Z",
+    },
+}
+ITEMS = {"mastodon": MASTODON, "bluesky": BLUESKY, "rss": RSS, "webhook": WEBHOOK, "youtube": YOUTUBE}
 
 
 def alone(plugin: str) -> Iterator[bytes]:
@@ -190,7 +207,7 @@ def alone(plugin: str) -> Iterator[bytes]:
 def together(plugin: str) -> Iterator[bytes]:
     """All texts of an item replaced at once but for its ids and times, then its ids alone, so that most become signals."""
     texts = [path for path in paths(ITEMS[plugin]) if isinstance(at(ITEMS[plugin], path), str)]
-    ids = {"uri", "id", "did", "createdAt", "created_at", "$type", "network"}
+    ids = {"uri", "id", "did", "createdAt", "created_at", "publishedAt", "$type", "network"}
     free = [path for path in texts if path[-1] not in ids]
     named = [path for path in texts if path[-1] in ids - {"$type"}]
     for name, value in TEXTS.items():

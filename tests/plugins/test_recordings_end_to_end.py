@@ -13,6 +13,7 @@ from tests.landing import Landing, fresh_database, landing, sandboxes
 from tests.plugins.bluesky.test_recordings import FILES, posts
 from tests.plugins.mastodon.test_recordings import notifications, statuses
 from tests.plugins.rss.test_documents import SOURCE, documents
+from tests.plugins.youtube.test_recordings import comments
 
 pytestmark = pytest.mark.long
 
@@ -49,6 +50,7 @@ def landed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     ):
         hub.take("mastodon", (json.dumps(entity).encode() for entity in [*statuses(), *notifications()]))
         hub.take("bluesky", bluesky())
+        hub.take("youtube", (json.dumps(comment).encode() for comment in comments()))
         for name, document in documents().items():
             hub.take("rss", SOURCE.unpack(document), f"https://feeds.example/{name}")
         hub.run()
@@ -67,6 +69,7 @@ def test_signals_of_each_network_came_out(landed: Landing) -> None:
     assert networks["mastodon"] >= 50
     assert networks["bluesky"] >= 50
     assert networks["rss"] >= 400
+    assert networks["youtube"] >= 10
 
 
 def test_every_signal_matched(landed: Landing) -> None:

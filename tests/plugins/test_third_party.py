@@ -203,5 +203,5 @@ def test_a_configuration_that_names_a_broken_plugin_is_told_why(elsewhere: Elsew
         file.write('\n[sources.other]\nplugin = "raising"\n')
     rows = elsewhere.hub("check", "--offline", cwd=configured, code=2)
     assert [row["message"] for row in rows] == [
-        "the plugin is quarantined: RuntimeError: the licence server did not answer"
+        "raising: the plugin is quarantined: RuntimeError: the licence server did not answer"
     ]

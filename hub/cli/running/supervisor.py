@@ -26,6 +26,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 STEADY_S = 10.0
 GRACE_S = 15.0
 TICK_S = 0.05
+NEWS_EVERY_S = 5.0
 PATIENCE = 5  # ends just after a start, in a row, before a person is told that it will not do
 ENDS = (signal.SIGTERM, signal.SIGINT)
 
@@ -207,14 +208,16 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """Keeps children alive until told to stop; a second signal kills."""
+    """Keeps children alive until told to stop; a second signal kills. `news` is asked now and then for lines to say."""
 
     children: list[Child]
     env: dict[str, str]
     ties: Ties
     say: Callable[[str], None]
+    news: Callable[[], Sequence[str]] = tuple
     stopping: threading.Event = field(default_factory=threading.Event)
     signals: int = 0
+    asked_at: float = field(default_factory=time.monotonic)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; 0 is a clean end."""
@@ -223,6 +226,7 @@ class Supervisor:
         self._start_all()
         while not self.stopping.wait(TICK_S):
             self._look()
+            self._tell_news(time.monotonic())
         return self._stop()
 
     def _start_all(self) -> None:
@@ -250,6 +254,12 @@ class Supervisor:
                 self.say(told(child, code))
             if child.process is None and now >= child.again_at and not self.stopping.is_set():
                 child.start(self.env, self.ties)
+
+    def _tell_news(self, now: float) -> None:
+        if now - self.asked_at >= NEWS_EVERY_S:
+            self.asked_at = now
+            for line in self.news():
+                self.say(line)
 
     def _stop(self) -> int:
         clean = 0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hub.cli.running.sandboxes import builder
 from hub.cli.running.supervisor import Child, Forked, Spawned, Supervisor, Ties
+from hub.cli.running.surroundings import Surroundings
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError, HubError, Problem
 from hub.queue import embedded
@@ -55,7 +56,7 @@ def supervise(file: Path) -> int:
     env = {**os.environ, "HUBBUB_CONFIG": str(settings.file.resolve()), "PYTHONUNBUFFERED": "1"}
     with held:
         greet(settings)
-        return Supervisor(children, env, Ties(held.fileno()), say).run()
+        return Supervisor(children, env, Ties(held.fileno()), say, Surroundings(settings.file).news).run()
 
 
 def plan(settings: Settings) -> list[Child]:

@@ -1,4 +1,4 @@
-"""Where a text may be cut: between what a reader sees as characters (Unicode UAX #29, the part that matters)."""
+"""What a reader sees as characters: how many a text has, and where it may be cut (Unicode UAX #29, the part that matters)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from unicodedata import category, combining
 
 _JOINER = "\u200d"
 _VIRAMA = 9  # canonical combining class: it joins the consonants on both sides
+_BEYOND_COUNTING = 20_000
 
 
 def cut(text: str, limit: int) -> str:
@@ -19,6 +20,13 @@ def cut(text: str, limit: int) -> str:
     while end > 0 and not is_boundary(text, end):
         end -= 1
     return text[: end or limit]
+
+
+def graphemes(text: str) -> int:
+    """Return how many characters a reader sees; beyond 20,000 code points these are counted instead."""
+    if len(text) > _BEYOND_COUNTING:
+        return len(text)
+    return sum(is_boundary(text, index) for index in range(1, len(text))) + bool(text)
 
 
 def is_boundary(text: str, index: int) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
 import structlog
 from msgspec.structs import replace
 
-from hub.core.errors import ConfigError, TranslationError
+from hub.core.errors import ConfigError, TranslationError, UnknownPlugin
 from hub.core.model import Author, Ignored, Provenance, RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import clean_text, normalise, normalise_author
 from hub.flow.bugs import tell
@@ -21,6 +22,8 @@ from hub.store.inbox import InboxRow, Settled
 
 log = structlog.get_logger(__name__)
 LONGEST_NOTE = 500
+WAITS, WAITS_AT_MOST = timedelta(minutes=1), timedelta(days=1)
+"""How long a row whose plugin is not there waits at a time, and altogether."""
 FROM_DESTINATIONS = frozenset({"event", "change"})
 
 
@@ -45,12 +48,30 @@ def read_rows(hub: Hub, rows: Sequence[InboxRow]) -> ReadRows:
             continue
         try:
             _read_row(hub, row, read)
+        except UnknownPlugin as error:
+            read.settled.append(_without_plugin(hub, row, error))
         except (TranslationError, ConfigError) as error:
             read.settled.append(Settled(row.id, "failed", note(str(error))))
         except Exception as error:  # noqa: BLE001 - told; a plugin's bug must not stop the batch
             bug = tell(hub, row.item.source, error, event="a plugin failed to translate", raw=row.id)
             read.settled.append(Settled(row.id, "failed", note(f"bug: {bug}")))
     return read
+
+
+def _without_plugin(hub: Hub, row: InboxRow, error: UnknownPlugin) -> Settled:
+    """Let a row wait for its plugin: it was installed after this process began, or is replaced now. After a day it failed."""
+    place = f"plugins.{row.item.plugin}"
+    if place not in hub.broken:
+        hub.broken[place] = str(error)
+        log.error(
+            "what came waits for a plugin that this process cannot have: install it, and start the hub again",
+            plugin=row.item.plugin,
+            source=row.item.source,
+            error=str(error),
+        )
+    if hub.now() - row.item.received_at < WAITS_AT_MOST:
+        return Settled(row.id, "new", note(str(error)), hub.now() + WAITS)
+    return Settled(row.id, "failed", note(str(error)))
 
 
 def note(reason: str) -> str:

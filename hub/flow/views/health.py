@@ -37,7 +37,7 @@ def totals(hub: Hub, actor: Actor) -> dict[str, Any]:
 
 
 def health(hub: Hub, actor: Actor) -> dict[str, Any]:
-    """Return connections that are paused, sources whose last poll failed, and processes that are alive."""
+    """Return connections that are paused, those that failed or have no plugin, and processes that are alive."""
     demand(actor, "health.see")
     now = hub.now()
     known = {*hub.settings.sources, *outlets(hub), *(str(Lane("changes", name)) for name in hub.settings.destinations)}
@@ -52,12 +52,24 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
         for row in hub.store.cursors.list()
         if row["error"] and row["source"] in known
     ]
+    failing += _without_plugin(hub)
     beats = hub.store.connections.beats(since=now - ALIVE)
     living = [{"name": one["name"], "role": one["role"], "at": one["at"]} for one in beats]
     found: dict[str, Any] = msgspec.to_builtins(
         {"now": now, "paused": paused, "failing": failing, "alive": living, "way_out": "hub check"}
     )
     return found
+
+
+def _without_plugin(hub: Hub) -> list[dict[str, Any]]:
+    """Return the enabled connections whose plugin is not installed, as failing ones; no plugin is loaded for that."""
+    sections = {**hub.settings.destinations, **hub.settings.sources}
+    absent = sorted(name for name, one in sections.items() if one.enabled and one.plugin not in hub.registry.names)
+    why = "no installed package provides its plugin '{}'"
+    return [
+        {"source": name, "failures": 0, "error": why.format(sections[name].plugin), "polled_at": None, "due_at": None}
+        for name in absent
+    ]
 
 
 def alive(hub: Hub, actor: Actor) -> list[str]:

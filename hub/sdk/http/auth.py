@@ -150,6 +150,8 @@ class TokenEndpoint:
             return RateLimited(text, retry_after=60 if wait is None else wait, code=said.code)
         if isinstance(found, Retryable):
             return type(found)(text, retry_after=found.retry_after, code=found.code)
+        if found is None and not said.code:  # a page of some proxy refuses no credentials
+            return Unavailable(text, code="no_token")
         return Unauthorised(text, code=said.code or str(answer.status))
 
 

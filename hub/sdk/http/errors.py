@@ -21,6 +21,7 @@ from hub.core.errors import (
 from hub.sdk.connectors import HttpResponse
 from hub.sdk.context import READS
 from hub.sdk.http.usage import resets_in
+from hub.sdk.rates import next_midnight
 from hub.sdk.refusals import Refusal, refusal_of
 from hub.sdk.text import excerpt, parse_time
 
@@ -106,7 +107,8 @@ class ErrorTable:
 
     `vendor` and `hint` (what to look at if an answer comes from somewhere else) stand in messages. `read` takes a body apart;
     `meanings` gives an error's class by the vendor's code, or by status; `expired` are codes that mean a worn credential, as
-    401 does; `waits` are the headers that tell how long to wait, the first that is there counts.
+    401 does; `waits` are the headers that tell how long to wait, the first that is there counts. `midnights`
+    maps codes of a day's quota to the time zone at whose midnight it is filled again, which is the wait if no header tells.
     `judge` has the last word on its kind: it gets the error and the answer and returns the error or another. A wait that the
     answer names stays, whatever it returns. Without a row: 401 is Unauthorised, 429 RateLimited, 408, 425 and 5xx
     Unavailable, a redirect and any other 4xx Rejected.
@@ -118,6 +120,7 @@ class ErrorTable:
     meanings: Mapping[int | str, type[ConnectorError]] = field(default_factory=dict)
     expired: frozenset[str] = frozenset()
     waits: tuple[str, ...] = ("retry-after",)
+    midnights: Mapping[str, str] = field(default_factory=dict)
     judge: Callable[[ConnectorError, HttpResponse], ConnectorError] | None = None
 
     def error_of(self, answer: HttpResponse, now: datetime, *, effect: Effect = "reads") -> ConnectorError | None:
@@ -153,9 +156,15 @@ class ErrorTable:
             code=code,
             details=generic.details,
             field=said.field,
-            wait=wait_of(answer.headers, now, self.waits),
+            wait=self._wait(answer.headers, said.code, now),
             now=now,
         )
+
+    def _wait(self, headers: Mapping[str, str], code: str, now: datetime) -> float | None:
+        told = wait_of(headers, now, self.waits)
+        if told is None and code in self.midnights:
+            return (next_midnight(now, self.midnights[code]) - now).total_seconds()
+        return told
 
 
 def error_of_kind(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hub.core.errors import TranslationError
+from hub.sdk.doc import Doc
 from hub.sdk.text import parse_time
 
 MOST_PAGES = 100
@@ -23,6 +25,18 @@ class StreamItem:
     place: Any = None
     external_id: str = ""
     revision: str = ""
+
+    @classmethod
+    def by_time(cls, payload: bytes, at: str, *, id: str = "id", revision: str = "") -> StreamItem:  # noqa: A002 - as in JSON
+        """Return a JSON item with what stands at these dotted paths: the time that is its place, its id, its revision.
+
+        A broken item has none of them: it is kept, and `translate` says what is wrong with it.
+        """
+        try:
+            doc = Doc.read(payload)
+        except TranslationError:
+            return cls(payload)
+        return cls(payload, doc.time(at), doc.id(id), doc.id(revision) if revision else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +61,17 @@ Fetch = Callable[[Any, Any], StreamPage]
 
 
 class ByTime:
-    """Items stand by a time. `overlap` is how late one may turn up; `backfill` how far the first poll looks back, None: all."""
+    """Items stand by a time. `overlap` is how late one may turn up; `backfill` how far the first poll looks back, None: all.
 
-    def __init__(self, overlap: timedelta = timedelta(0), backfill: timedelta | None = None) -> None:
+    `sweep` is how far back the list is read again once a day, where an edit or a late answer brings nothing to its top.
+    """
+
+    def __init__(
+        self, overlap: timedelta = timedelta(0), backfill: timedelta | None = None, sweep: timedelta | None = None
+    ) -> None:
         self.overlap = overlap
         self.backfill = backfill
+        self.sweep = sweep
 
     def load(self, mark: Any, now: datetime) -> datetime | None:
         """Return a cursor's time, never beyond now; None if it holds none."""
@@ -66,10 +86,10 @@ class ByTime:
         """Return the time as a cursor holds it."""
         return place.astimezone(UTC).isoformat()
 
-    def since(self, place: datetime | None, now: datetime) -> datetime | None:
-        """Return from when on is read."""
+    def since(self, place: datetime | None, now: datetime, *, sweeps: bool = False) -> datetime | None:
+        """Return from when on is read, by a poll that sweeps or by another one."""
         if place is not None:
-            return place - self.overlap
+            return place - (max(self.overlap, self.sweep) if sweeps and self.sweep else self.overlap)
         return None if self.backfill is None else now - self.backfill
 
 
@@ -92,7 +112,7 @@ class ByNumber:
         """Return the number as a cursor holds it."""
         return place
 
-    def since(self, place: int | None, now: datetime) -> int | None:
+    def since(self, place: int | None, now: datetime, *, sweeps: bool = False) -> int | None:
         """Return from which number on is read; of the first poll only the list itself can tell."""
         return None if place is None else place - self.overlap
 

@@ -19,8 +19,9 @@ Batch = tuple[Sequence[StreamItem], Any]
 class Reading:
     """One stream read once: batches oldest first; `hole` says after it that something had to be left out."""
 
-    def __init__(self, stream: Stream, mark: Any, now: datetime) -> None:
+    def __init__(self, stream: Stream, mark: Any, now: datetime, *, sweeps: bool = False) -> None:
         self.hole = False
+        self._sweeps = sweeps
         self._stream = stream
         self._now = now
         self._order: Any = stream.order
@@ -36,7 +37,7 @@ class Reading:
             wanted = self._order.backfill if self._mark is None else None
             return self._following(str(self._mark)) if self._mark else self._newest(wanted)
         self._at = self._order.load(self._mark, self._now)
-        self._since = self._order.since(self._at, self._now)
+        self._since = self._order.since(self._at, self._now, sweeps=self._sweeps)
         return self._backward() if self._stream.newest_first else self._forward()
 
     def _pages(self, since: Any, most: int) -> Iterator[tuple[StreamPage, list[StreamItem]]]:

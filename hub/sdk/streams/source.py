@@ -21,12 +21,14 @@ from hub.core.errors import (
 )
 from hub.core.model import RawItem
 from hub.sdk.connectors import Context, OptionsT, Page, PollingSource, State
-from hub.sdk.streams.orders import Stream, StreamItem
+from hub.sdk.streams.orders import ByTime, Stream, StreamItem
 from hub.sdk.streams.reading import Reading
+from hub.sdk.text import parse_time
 
 _REFUSED_FOR = timedelta(minutes=10)
 _QUOTA_FOR = timedelta(hours=1)
-_MEMORY = "streams"
+_SWEEP_EVERY = timedelta(days=1)
+_MEMORY, _SWEEPS = "streams", "sweeps"
 
 
 class StreamHealth(msgspec.Struct, omit_defaults=True):
@@ -104,7 +106,8 @@ class _Round:
         self._tell(streams, asked)
 
     def _read(self, stream: Stream) -> Iterator[Page]:
-        reading = Reading(stream, self._marks.get(stream.name), self._ctx.now())
+        sweeps = self._is_to_sweep(stream)
+        reading = Reading(stream, self._marks.get(stream.name), self._ctx.now(), sweeps=sweeps)
         for items, mark in reading.batches():
             if mark is not None:
                 self._marks[stream.name] = mark
@@ -113,6 +116,20 @@ class _Round:
             holes = self._standing(stream.name).holes + 1
             self._ctx.log.warning("stream %s has more than a poll may read: what is older is left out", stream.name)
             self._note(stream.name, holes=holes)
+        if sweeps:  # now that all of it is committed
+            self._ctx.state.set(_SWEEPS, {**self._sweeps(), stream.name: self._ctx.now().isoformat()})
+
+    def _sweeps(self) -> dict[str, Any]:
+        """Return when each stream was swept last, by its name."""
+        found = self._ctx.state.get(_SWEEPS)
+        return found if isinstance(found, dict) else {}
+
+    def _is_to_sweep(self, stream: Stream) -> bool:
+        """Return True if a day has passed since the last sweep; one of the future was made by a clock that ran ahead."""
+        if not isinstance(stream.order, ByTime) or stream.order.sweep is None:
+            return False
+        last = parse_time(self._sweeps().get(stream.name))
+        return last is None or not last <= self._ctx.now() < last + _SWEEP_EVERY
 
     def _rests(self, name: str) -> bool:
         again = self._standing(name).again

@@ -16,6 +16,7 @@ from hub.testkit.contracts.means.witness import impurities, misnamed_hosts, secr
 
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:token|secret|password|passwd|passphrase|credentials?|bearer|(?:api|access|private|signing|app|secret)_?key)$"
+    r"|^(?:api)?key$"
 )
 _NAME = re.compile(r"[a-z0-9]+(?:[_-][a-z0-9]+)*")
 

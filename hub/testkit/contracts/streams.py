@@ -12,7 +12,7 @@ class TestEchoStreams(StreamsContract):
         ...
 
 The look-alike is the source's `sandbox`, or what `look_alike` serves. What only some networks can do (`edit`, `delete`,
-`add_html`, `add_at`) is tested once its method is there.
+`add_html`, `add_at`, `add_reply`, `touch`, `use_up`) is tested once its method is there.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class StreamsContract(LosesNothing, TellsFailures):
     `pause`: how long after a failed poll the source is ready again (its interval unless said); `precision`: how exact the
     network's times are; `backfills`: False for a source that starts with what is said after its first poll; `steady_cursor`:
     False if a cursor holds more than a position (a feed's next visit); `reaches_anywhere`: True if "*" is meant;
+    `far_apart`: longer than any overlap of the source; None for a network that lists only what is younger;
     `most_cursor`: bytes of a cursor that has read a few hundred items; `gone_words`: names of odd answers (`ODD`) by which this
     network itself says that a post is gone.
     """
@@ -133,8 +134,11 @@ class StreamsContract(LosesNothing, TellsFailures):
                 if error := watch.reader.poll().error:
                     told = (str(error), error.code, error.details, vars(error))
                     assert not spilt(secrets, *told), f"the error of {name} tells a secret"
-                with suppress(ConnectorError):
+                try:
                     watch.source.check(watch.reader.ctx)
+                except ConnectorError as error:
+                    told = (str(error), error.code, error.details, vars(error))
+                    assert not spilt(secrets, *told), f"the error of a check under {name} tells a secret"
             kept = [*watch.reader.arrived.values(), watch.reader.cursor, *watch.reader.translated()]
             payloads = [raw.payload for raw in watch.reader.arrived.values()]
             assert not spilt(secrets, *kept, *payloads), "an item or the cursor holds a secret"

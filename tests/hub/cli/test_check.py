@@ -18,8 +18,14 @@ CASES = {
     "a wrong type": ('[web]\nport = "many"', "", "config.toml: web.port", "integer", ""),
     "a duration": ('[sources.a]\nplugin = "rss"\nevery = "soon"', "", "config.toml: sources.a.every", "duration", ""),
     "no plugin": ("[sources.a]\n", "", "config.toml: sources.a.plugin", "required", ""),
-    "an unknown plugin": ('[sources.a]\nplugin = "nobody"', "", "nobody", "no installed package", "known: "),
-    "a wrong kind": ('[sources.a]\nplugin = "zendesk"', "", "zendesk", "source", ""),
+    "an unknown plugin": (
+        '[sources.a]\nplugin = "nobody"',
+        "",
+        "config.toml: sources.a.plugin",
+        "nobody: no installed package",
+        "pip install the package that does",
+    ),
+    "a wrong kind": ('[sources.a]\nplugin = "zendesk"', "", "sources.a.plugin", "no source", "it offers: destination"),
     "an option": (
         '[sources.a]\nplugin = "rss"\noptions = { feedz = [] }',
         "",

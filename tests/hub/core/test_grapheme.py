@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.grammar.grapheme import cut, is_boundary
+from hub.core.grammar.grapheme import cut, graphemes, is_boundary
 
 WHOLE = {
     "a family of joined emoji": "👩\u200d👩\u200d👧\u200d👦",
@@ -55,3 +55,19 @@ def test_a_cut_is_a_beginning_that_ends_between_graphemes(pieces: list[str], lim
 @given(st.text(), st.integers(1, 20))
 def test_a_text_within_the_limit_stays_as_it_is(text: str, limit: int) -> None:
     assert cut(text, len(text) + limit) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("", 0),
+        ("abc", 3),
+        ("e\u0301", 1),
+        ("👨‍👩‍👧", 1),
+        ("🇫🇷🇩🇪", 2),
+        ("a" * 20_001, 20_001),
+        ("e\u0301" * 10_001, 20_002),
+    ],
+)
+def test_a_reader_sees_graphemes(text: str, count: int) -> None:
+    assert graphemes(text) == count

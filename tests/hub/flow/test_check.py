@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from hub.config.settings import Settings, load_settings
 from hub.core.access import HUB
-from hub.core.errors import Unauthorised
+from hub.core.errors import QuotaExhausted, RateLimited, Unauthorised
 from hub.core.mapping import CompiledMapping
 from hub.core.spec import FieldSpec
 from hub.flow.actions.connections import check
@@ -18,7 +19,7 @@ from hub.flow.check import Tried, misfits, problems_of, try_connections, used_ma
 from hub.registry import Plugin, Registry
 from hub.sdk.connectors import FieldInfo, ObjectInfo
 from tests.hub.core.given import mapping
-from tests.hubs import FakeRegistry, LineSource, Made, Memo, Mood
+from tests.hubs import NOON, FakeRegistry, LineSource, Made, Memo, Mood
 
 NewHub = Callable[..., Made]
 
@@ -174,6 +175,21 @@ def test_a_connection_that_fails_is_told_and_the_others_are_tried(new_hub: NewHu
     made.source.check = check  # type: ignore[method-assign]  # a source of its own
     found = tried(made)
     assert (found["lines"].fine, found["lines"].message, found["memo"].fine) == (False, told, True)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RateLimited("used up", retry_after=12 * 3600), QuotaExhausted("used up", until=NOON + timedelta(hours=12))],
+)
+def test_a_used_up_quota_is_told_with_its_end(new_hub: NewHub, error: Exception) -> None:
+    made = new_hub()
+
+    def check(self: object, ctx: object) -> str:
+        raise error
+
+    made.source.check = check  # type: ignore[method-assign]  # a source of its own
+    again = NOON + timedelta(hours=12)
+    assert tried(made)["lines"].message.endswith(f"used up (asked again from {again:%Y-%m-%d %H:%M} UTC on)")
 
 
 def test_a_connection_that_works_again_is_no_longer_paused(new_hub: NewHub) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,7 +22,8 @@ from hub.sdk.http import open_guard
 from hub.sdk.http.adapters import Tap, requests_session
 from hub.sdk.http.api import Api, by_cursor, by_link, by_number, by_url
 from hub.sdk.http.auth import Bearer
-from hub.sdk.http.errors import ErrorTable, Refusal, wait_of
+from hub.sdk.http.errors import ErrorTable, Refusal, refusal_of, wait_of
+from hub.sdk.rates import next_midnight
 from hub.testkit.fakes import START, Answer, FakeHttp, answer, context
 from hub.testkit.server import LocalServer
 
@@ -252,6 +253,41 @@ def test_how_long_to_wait_is_read_from_any_spelling(headers: dict[str, str], sec
     error = ErrorTable(waits=("retry-after", "x-reset")).error_of(answer(429, headers=headers), START)
     assert isinstance(error, RateLimited)
     assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize("kind", [RateLimited, QuotaExhausted])
+def test_a_days_quota_waits_for_the_midnight_of_its_zone(kind: type[ConnectorError]) -> None:
+    table = ErrorTable(meanings={"daily": kind, "burst": kind}, midnights={"daily": "America/Los_Angeles"})
+    until = next_midnight(START, "America/Los_Angeles")
+    error, burst = (table.error_of(answer(403, {"code": code}), START) for code in ("daily", "burst"))
+    assert _until(error) == until
+    assert _until(burst) is None
+    asked = table.error_of(answer(403, {"code": "daily"}, headers={"retry-after": "9"}), START)
+    assert _until(asked) == START + timedelta(seconds=9)
+
+
+def _until(error: ConnectorError | None) -> datetime | None:
+    if isinstance(error, QuotaExhausted):
+        return error.until
+    wait = error.retry_after if isinstance(error, RateLimited) else None
+    return None if wait is None else START + timedelta(seconds=wait)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ({"code": 403, "errors": [{"reason": "quotaExceeded"}], "status": "PERMISSION_DENIED"}, "quotaExceeded"),
+        ({"code": 400, "errors": [{"reason": "badRequest"}], "details": [{"reason": "KEY_INVALID"}]}, "KEY_INVALID"),
+        ({"code": 403, "message": "no"}, "403"),
+    ],
+)
+def test_googles_reasons_are_read(error: dict[str, Any], code: str) -> None:
+    assert refusal_of({"error": error}).code == code
+
+
+def test_googles_words_are_plain_text() -> None:
+    error = {"message": 'you have used up your <a href="/q#quota">quota</a>.', "errors": [{"reason": "quotaExceeded"}]}
+    assert refusal_of({"error": error}).message == "you have used up your quota."
 
 
 def test_a_quota_parks_until_its_reset() -> None:

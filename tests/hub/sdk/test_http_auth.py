@@ -87,8 +87,9 @@ def test_threads_that_come_with_one_refused_token_share_the_new_one() -> None:
     [
         (answer(400, {"error": "invalid_client", "error_description": "unknown"}), Unauthorised),
         (answer(401), Unauthorised),
-        (answer(200, {"token_type": "bearer"}), Unauthorised),
-        (answer(200, content=b"<html>"), Unauthorised),
+        (answer(200, {"error": "invalid_grant"}), Unauthorised),
+        (answer(200, {"token_type": "bearer"}), Unavailable),
+        (answer(200, content=b"<html>"), Unavailable),
         (answer(302), Unauthorised),
         (answer(429, headers={"retry-after": "9"}), RateLimited),
         (answer(400, {"error": "Login Rate Exceeded"}), RateLimited),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.sdk.http.usage import window_usage
-from hub.sdk.rates import Limit, Usage
+from hub.sdk.rates import Limit, Usage, next_midnight
 
 DATE = "Tue, 15 Sep 2026 08:00:00 GMT"
 
@@ -93,3 +94,23 @@ def test_no_header_breaks_the_reading(headers: dict[str, str]) -> None:
 )
 def test_less_than_a_tenth_is_scarce(usage: Usage, left: int, *, scarce: bool) -> None:
     assert (usage.left, usage.is_scarce) == (left, scarce)
+
+
+@pytest.mark.parametrize(
+    ("now", "zone", "midnight"),
+    [
+        ((3, 28, 12), "Europe/Berlin", (3, 28, 23)),
+        ((3, 28, 12), "America/New_York", (3, 29, 4)),
+        ((3, 8, 9), "America/Los_Angeles", (3, 9, 7)),  # a day of 23 hours
+        ((11, 1, 8), "America/Los_Angeles", (11, 2, 8)),  # a day of 25 hours
+        ((3, 28, 12), "No/Where", (3, 29, 0)),
+        ((3, 28, 12), "../etc", (3, 29, 0)),
+        ((3, 28, 12), None, (3, 29, 0)),
+    ],
+)
+def test_the_next_midnight_is_that_of_the_zone(
+    now: tuple[int, int, int], zone: str | None, midnight: tuple[int, int, int]
+) -> None:
+    found = next_midnight(datetime(2026, *now, tzinfo=UTC), zone)
+    assert found == datetime(2026, *midnight, tzinfo=UTC)
+    assert found.tzinfo is UTC

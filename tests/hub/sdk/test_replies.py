@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from hub import Rejected, RemoteRef, Reply, Signal, Uncertain, signal_key
-from hub.sdk.replies import Length, OwnPost, find_own, graphemes, own_since, same_words
+from hub.sdk.replies import Length, OwnPost, find_own, own_since, same_words
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 KEY = signal_key("town", "1")
@@ -27,22 +27,6 @@ def post(number: int, text: str = "We are on it", *, parent: str = "1", minutes:
 def found(*pages: Sequence[OwnPost]) -> str | None:
     ref = find_own(pages, REPLY, "We are on it", parents={"1"})
     return ref.id if ref else None
-
-
-@pytest.mark.parametrize(
-    ("text", "count"),
-    [
-        ("", 0),
-        ("abc", 3),
-        ("e\u0301", 1),
-        ("👨‍👩‍👧", 1),
-        ("🇫🇷🇩🇪", 2),
-        ("a" * 20_001, 20_001),
-        ("e\u0301" * 10_001, 20_002),
-    ],
-)
-def test_a_reader_sees_graphemes(text: str, count: int) -> None:
-    assert graphemes(text) == count
 
 
 @pytest.mark.parametrize(

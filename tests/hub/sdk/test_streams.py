@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from hub.sdk.streams import ByNumber, ByPosition, ByTime, Stream, StreamHealth, health
+from hub.sdk.streams import ByNumber, ByPosition, ByTime, Stream, StreamHealth, StreamItem, health
 from hub.testkit.fakes import FakeClock, context
 from tests.hub.sdk.boards import MINUTE, NOW, Board, BoardSource, at, numbers, pulled, stream
 
@@ -92,6 +92,59 @@ def test_a_cursor_that_cannot_be_read_begins_again(spoilt: Any) -> None:
 def test_a_cursor_keeps_the_marks_of_streams_that_were_taken_out() -> None:
     pages = pulled(BoardSource(stream(Board(), ByTime())), {"gone": "5"})
     assert {page.cursor["gone"] for page in pages} == {"5"}
+
+
+def test_an_item_is_placed_by_what_stands_in_it() -> None:
+    payload = b'{"post": {"id": 7, "at": "2026-01-02T12:00:00Z"}, "v": 2}'
+    item = StreamItem.by_time(payload, "post.at", id="post.id", revision="v")
+    assert item == StreamItem(payload, NOW, "7", "2")
+
+
+@pytest.mark.parametrize("payload", [b"", b"null", b"[]", b'{"id": [], "at": "soon"}'])
+def test_a_broken_item_has_no_place_and_is_kept(payload: bytes) -> None:
+    assert StreamItem.by_time(payload, "at", revision="v") == StreamItem(payload)
+
+
+# ------------------------------------------------------------------------------------------------------------- sweeps
+
+
+def test_a_sweep_reads_further_back_once_a_day() -> None:
+    clock = FakeClock(NOW)
+    ctx, board = context(clock=clock), Board(newest_first=True)
+    source = BoardSource(stream(board, ByTime(overlap=MINUTE, sweep=4 * MINUTE)))
+    read = []
+    for _ in range(3):
+        read.append(numbers(pulled(source, {"all": at(10)}, ctx=ctx)))
+        clock.advance(12 * 3600)
+    assert read == [[6, 7, 8, 9, 10], [9, 10], [6, 7, 8, 9, 10]]
+
+
+def test_a_sweep_that_was_killed_is_made_again() -> None:
+    ctx = context(clock=FakeClock(NOW))
+    source = BoardSource(stream(Board(), ByTime(sweep=4 * MINUTE)))
+    next(iter(source.pull(ctx, {"all": at(10)})))
+    assert numbers(pulled(source, {"all": at(10)}, ctx=ctx)) == [6, 7, 8, 9, 10]
+
+
+def test_a_sweep_never_shortens_the_overlap() -> None:
+    source = BoardSource(stream(Board(), ByTime(overlap=3 * MINUTE, sweep=MINUTE)))
+    assert numbers(pulled(source, {"all": at(10)})) == [7, 8, 9, 10]
+
+
+def test_a_sweep_by_a_clock_that_ran_ahead_is_made_again() -> None:
+    clock = FakeClock(NOW + timedelta(days=400))
+    ctx, source = context(clock=clock), BoardSource(stream(Board(), ByTime(sweep=MINUTE)))
+    pulled(source, {"all": at(10)}, ctx=ctx)
+    clock.at = NOW
+    assert numbers(pulled(source, {"all": at(10)}, ctx=ctx)) == [9, 10]
+
+
+@pytest.mark.parametrize("spoilt", ["soon", {"all": 7}, {"all": []}, [1]])
+def test_a_memory_of_sweeps_that_cannot_be_read_begins_again(spoilt: Any) -> None:
+    ctx = context(clock=FakeClock(NOW))
+    ctx.state.set("sweeps", spoilt)
+    source = BoardSource(stream(Board(), ByTime(sweep=MINUTE)))
+    assert numbers(pulled(source, {"all": at(10)}, ctx=ctx)) == [9, 10]
 
 
 # ------------------------------------------------------------------------------------------------------------- bounds

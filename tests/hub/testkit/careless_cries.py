@@ -7,7 +7,7 @@ import random
 import socket
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -639,3 +639,149 @@ class GoneUnderAnotherKey(CriesSource):
 
     def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
         return [Tombstone(author_key("cries", one.key), one.reason, one.at) for one in super().recheck(ctx, signals)]
+
+
+# --------------------------------------------------------------------------------------------- what an overlap hides
+
+
+class Overlapping(CriesSource):
+    """Stands by the time of the newest cry, and reads the last six hours before it again: takes care."""
+
+    def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
+        since = (parse_time(cursor) or datetime(2000, 1, 1, tzinfo=UTC)) - timedelta(hours=6)
+        found = sorted(self.since(ctx, since), key=lambda one: one[0].at)
+        for batch in chunks(found, SHOWN):
+            yield Page(tuple(self.raw(ctx, cry, payload) for cry, payload in batch), batch[-1][0].at)
+
+    def since(self, ctx: Context, since: datetime) -> list[tuple[Cry, bytes]]:
+        found: list[tuple[Cry, bytes]] = []
+        before = ""
+        while page := self.page(ctx, before):
+            found += [one for one in page if self.at(one) >= since]
+            if self.at(page[-1]) < since:
+                break
+            before = str(page[-1][0].seq)
+        return found
+
+    def at(self, one: tuple[Cry, bytes]) -> datetime:
+        found = parse_time(one[0].at)
+        assert found is not None
+        return found
+
+
+@caught_by("test_a_poll_that_is_killed_after_a_long_silence_loses_nothing")
+class OverlapHidesItsCursor(Overlapping):
+    """Each page's cursor stands behind the last page; what lies close together is read twice anyway."""
+
+    def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
+        pages = list(super().pull(ctx, cursor))
+        yield from (Page(page.items, pages[-1].cursor) for page in pages)
+
+
+@caught_by("test_no_item_is_lost_where_any_call_after_a_long_silence_fails")
+class OverlapHidesItsDeafness(Overlapping):
+    """Takes a failure of a later page for the end of the list."""
+
+    def page(self, ctx: Context, before: str) -> list[tuple[Cry, bytes]]:
+        try:
+            return super().page(ctx, before)
+        except ConnectorError:
+            if not before:
+                raise
+            return []
+
+
+@caught_by("test_a_poll_without_news_reads_no_further_than_it_must")
+class ReadsItAllEachTime(Overlapping):
+    """Leaves out what is old, and asks for it all the same."""
+
+    def since(self, ctx: Context, since: datetime) -> list[tuple[Cry, bytes]]:
+        everything = super().since(ctx, datetime(2000, 1, 1, tzinfo=UTC))
+        return [one for one in everything if self.at(one) >= since]
+
+
+# ------------------------------------------------------------------------------------------------- answers and edits
+
+ANSWERS = "test_answers_arrive_as_answers"
+
+
+def leaving_out(name: str, test: str, is_left: Callable[[Cry, Sequence[Cry]], bool]) -> type[CriesSource]:
+    """Return a source that leaves out some of what it reads, by what else came with it."""
+
+    def _newer(self: CriesSource, ctx: Context, position: int) -> list[tuple[Cry, bytes]]:
+        found = CriesSource._newer(self, ctx, position)
+        every = CriesSource._newer(self, ctx, 0)
+        return [one for one in found if not is_left(one[0], [cry for cry, _ in every])]
+
+    cls = type(name, (CriesSource,), {"_newer": _newer})
+    CARELESS.append((cls, test))
+    return cls
+
+
+def _sixth(cry: Cry, others: Sequence[Cry]) -> bool:
+    return cry.parent is not None and sum(one.parent == cry.parent and one.seq < cry.seq for one in others) >= 5
+
+
+def _late(cry: Cry, others: Sequence[Cry]) -> bool:
+    parents = [one for one in others if one.id == cry.parent]
+    return any(_gap(parent, cry) > timedelta(hours=12) for parent in parents)
+
+
+def _gap(one: Cry, other: Cry) -> timedelta:
+    times = [parse_time(cry.at) for cry in (one, other)]
+    return (times[1] or now()) - (times[0] or now())
+
+
+def _not_the_newest(cry: Cry, others: Sequence[Cry]) -> bool:
+    return cry.version > 1 and any(other.at > cry.at for other in others)
+
+
+leaving_out("FiveAnswers", ANSWERS, _sixth)
+leaving_out("NoAnswers", ANSWERS, lambda cry, _: cry.parent is not None)
+leaving_out("NeverLooksBack", "test_a_late_answer_to_an_old_item_arrives_within_a_day", _late)
+leaving_out("EditsOfTheNewest", "test_a_changed_item_comes_again_as_another_version", _not_the_newest)
+CARELESS += [
+    (signals("Orphans", in_reply_to=lambda *_: None), ANSWERS),
+    (signals("KeyOfTheThread", key=lambda raw, said: said.in_reply_to or said.key), ANSWERS),
+]
+
+
+# ---------------------------------------------------------------------------------------------- what some networks do
+
+
+class WithoutLikes(Overlapping):
+    """Leaves likes out of what it keeps: takes care."""
+
+    def raw(self, ctx: Context, cry: Cry, payload: bytes) -> RawItem:
+        return super().raw(ctx, cry, msgspec.json.encode(cry))
+
+
+class Thrifty(CriesSource):
+    """Knows the words for a used-up quota: takes care."""
+
+    wait: float | None = 3600.0
+
+    def page(self, ctx: Context, before: str) -> list[tuple[Cry, bytes]]:
+        try:
+            return super().page(ctx, before)
+        except Rejected as error:
+            if "used up" in error.details["body"]:
+                raise RateLimited("used up", retry_after=self.wait) from error
+            raise
+
+
+class EndlessQuota(Thrifty):
+    """Does not say when it is filled again."""
+
+    wait = None
+
+
+@caught_by("test_no_secret_is_told_anywhere")
+class ErrsWithItsTokenInCheck(CriesSource):
+    """Names its token where the check fails."""
+
+    def check(self, ctx: Context) -> str:
+        try:
+            return super().check(ctx)
+        except Rejected as error:
+            raise Rejected(f"{error} with {self.options.token.get_secret_value()}") from None

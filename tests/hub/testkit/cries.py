@@ -51,6 +51,7 @@ class Cry(msgspec.Struct):
     html: str
     version: int = 1
     url: str | None = None
+    parent: str | None = None
 
 
 class Heard(msgspec.Struct):
@@ -155,6 +156,7 @@ class CriesSource(PollingSource[CriesOptions]):
             observed_at=raw.received_at,
             revision=str(cry.version),
             url=cry.url,
+            in_reply_to=signal_key("cries", cry.parent) if cry.parent else None,
         )
         return Translated((signal,), (author,))
 
@@ -183,6 +185,12 @@ class CriesSandbox(Sandbox):
         made = {"id": id_, "at": (at or self.now()).isoformat(), "by": f"user{number % 3}", "html": html, "version": 1}
         self.store.put("cries", id_, made | {"seq": int(self.store.next_id("changes"))})
         return id_
+
+    def answer_to(self, id_: str, html: str) -> str:
+        """Another cries back."""
+        answer = self.cry(html)
+        self.store.update("cries", answer, {"parent": id_})
+        return answer
 
     def edit(self, id_: str, html: str) -> None:
         """Other words."""

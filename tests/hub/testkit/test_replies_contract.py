@@ -141,6 +141,10 @@ class CriesTown(Town):
         id_ = self.sandbox.cry(f"<p>{text}</p>")
         return json.dumps(self.sandbox.store.get("cries", id_)).encode()
 
+    def call_below(self, payload: bytes, text: str) -> bytes:
+        id_ = self.sandbox.answer_to(json.loads(payload)["id"], f"<p>{text}</p>")
+        return json.dumps(self.sandbox.store.get("cries", id_)).encode()
+
     def answers(self) -> Sequence[bytes]:
         return [json.dumps(one).encode() for _, one in self.sandbox.store.all("cries") if one["by"] == "us"]
 
@@ -221,6 +225,23 @@ class ByItsWords(AnsweringCries):
     def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
         ours = [cry for cry, payload in self.page(ctx, "") if cry.by == "us"]
         return RemoteRef(ours[0].id) if ours else None
+
+
+class ByWordsOfAnyone(AnsweringCries):
+    """Finds the last answer to this post with these words, no matter by which account."""
+
+    def find_reply(self, ctx: Context, reply: Reply) -> RemoteRef | None:
+        below = [cry for cry, _ in self.page(ctx, "") if cry.parent == reply.to.native_id]
+        return next((RemoteRef(cry.id) for cry in below if reply.text in cry.html), None)
+
+
+class OneLevel(AnsweringCries):
+    """Answers first posts only."""
+
+    def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
+        if reply.to.in_reply_to:
+            raise Rejected("this is an answer", code="level")
+        return super().reply(ctx, reply)
 
 
 class UnderTheLast(AnsweringCries):
@@ -309,6 +330,8 @@ CARELESS: list[tuple[type[AnsweringCries], str]] = [
     (KnowsByItself, "test_after_a_lost_answer_there_is_one_post"),
     (ByItsWords, "test_an_answer_elsewhere_is_not_taken_for_this_one"),
     (ByItsWords, "test_what_was_never_posted_is_not_found"),
+    (ByWordsOfAnyone, "test_the_same_words_of_another_are_not_taken_for_ours"),
+    (OneLevel, "test_an_answer_to_an_answer_is_posted"),
     (UnderTheLast, "test_an_answer_stands_under_the_post_that_it_answers"),
     (Cutting, "test_an_answer_that_is_too_long_is_rejected_and_not_cut"),
     (Greeting, "test_composing_is_pure_and_adds_nothing_twice"),

@@ -226,6 +226,13 @@ class Loose(Options):
     secret: str = SECRET
 
 
+class PlainKey(Options):
+    """A key that is no secret."""
+
+    url: str = "https://api.example"
+    key: str = "k"
+
+
 def lenient(self: ShopSource, body: bytes) -> list[bytes]:
     return [bytes(word) for word in msgspec.json.decode(body, type=dict[str, list[msgspec.Raw]]).get("words", [])]
 
@@ -250,6 +257,7 @@ CARELESS: list[tuple[type[ShopSource], str]] = [
     (Dicing, PURE),
     (doing(Options=Loose), "test_options_refuse_unknown_keys"),
     (doing(Options=Loose), "test_secrets_are_secret_strings"),
+    (doing(Options=PlainKey), "test_secrets_are_secret_strings"),
     (saying(key=lambda raw, said: signal_key("shop", said.native_id.lower())), KEYS),
     (saying(key=lambda raw, said: signal_key("shop", said.native_id, raw.source)), KEYS),
     (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import lzma
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from hub.sdk.connectors import Outcome
 from hub.sdk.doc import Doc
 from hub.sdk.records import Landed
 from hub.testkit.fakes import FakeHttp, answer, context
-from plugins.hubspot.client import HubSpotClient, next_midnight
+from plugins.hubspot.client import HubSpotClient
 from plugins.hubspot.config import HubSpotOptions
 from plugins.hubspot.destination import HubSpotDestination
 from plugins.hubspot.translate import (
@@ -137,20 +136,6 @@ def test_the_wait_that_hubspot_asks_for_is_kept(
     error = error_of(status, headers, body)
     assert isinstance(error, Unavailable | RateLimited)
     assert error.retry_after == seconds
-
-
-@pytest.mark.parametrize(
-    ("zone", "midnight"),
-    [
-        ("Europe/Berlin", datetime(2026, 3, 28, 23, tzinfo=UTC)),
-        ("America/New_York", datetime(2026, 3, 29, 4, tzinfo=UTC)),
-        ("No/Where", datetime(2026, 3, 29, tzinfo=UTC)),
-        ("../etc", datetime(2026, 3, 29, tzinfo=UTC)),
-        (None, datetime(2026, 3, 29, tzinfo=UTC)),
-    ],
-)
-def test_the_next_midnight_is_the_accounts(zone: str | None, midnight: datetime) -> None:
-    assert next_midnight(datetime(2026, 3, 28, 12, tzinfo=UTC), zone) == midnight
 
 
 def test_the_field_and_reason_are_found_in_the_message() -> None:

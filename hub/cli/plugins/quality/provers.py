@@ -31,7 +31,7 @@ SECTIONS = {
 UNWRITTEN = "To be written"
 """What the README of a new plugin says where its author knows more."""
 
-_CREDENTIAL = re.compile(r"(?:^|_)(?:token|secret|password|passphrase|api_key|private_key|credentials?)$")
+_CREDENTIAL = re.compile(r"(?:^|_)(?:token|secret|password|passphrase|api_key|private_key|credentials?)$|^(?:api)?key$")
 # What is read by the field rules of `hub.sdk.fields` has can_reply = "no" already.
 _READ_ONLY = re.compile(r"can_reply\s*=\s*[\"']no[\"']|\bhub\.sdk\.fields\b")
 _SUITES = {"source": "SourceContract", "destination": "DestinationContract", "enricher": "EnricherContract"}

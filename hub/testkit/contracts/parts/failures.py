@@ -100,6 +100,18 @@ class TellsFailures(WatchSuite):
             headers = {**self.reset_headers(now + timedelta(seconds=WAIT)), "Date": format_datetime(now, usegmt=True)}
             self.assert_waits(watch, {"status": 429, "headers": headers, "body": {"error": "slow down"}})
 
+    @needs("use_up")
+    def test_a_used_up_quota_is_told_with_its_end(self) -> None:
+        """Asked again before it is filled the network refuses again; a refusal for good would stop the source."""
+        with self.play() as watch:
+            self.say(watch, 1)
+            self.ready(watch)
+            self.use_up(watch.place)
+            error = watch.reader.poll().error
+            assert isinstance(error, RateLimited | QuotaExhausted), f"a used-up quota is {error!r}: map its code"
+            told = error.until if isinstance(error, QuotaExhausted) else error.retry_after
+            assert told, "when the quota is filled again was not told: the engine would ask all day"
+
     def assert_waits(self, watch: Watch, fault: Fault) -> None:
         """Check that the poll ends with the network's own pause, and without sleeping through it."""
         watch.line.set_faults(fault)

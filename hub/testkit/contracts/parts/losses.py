@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -12,9 +13,9 @@ import pytest
 
 from hub.core.errors import ConnectorError
 from hub.testkit.contracts.means.optional import needs
-from hub.testkit.contracts.means.reader import text_of
+from hub.testkit.contracts.means.reader import Reader, text_of
 from hub.testkit.contracts.means.witness import within
-from hub.testkit.contracts.parts.watch import ODD, OUTAGES, REFUSALS, SPOILT, WatchSuite
+from hub.testkit.contracts.parts.watch import ODD, OUTAGES, REFUSALS, SPOILT, Watch, WatchSuite
 
 
 class LosesNothing(WatchSuite):
@@ -110,6 +111,61 @@ class LosesNothing(WatchSuite):
                 self.poll(watch, reader)
                 self.assert_all(reader, numbers)
 
+    # ------------------------------------------------------------------------------------------------- after a long silence
+
+    @contextmanager
+    def _far_apart(self, count: int) -> Iterator[tuple[Watch, list[Reader], range]]:
+        """Give readers that have read one item, and the numbers of items said since, too far apart for any overlap."""
+        with self.play() as watch:
+            readers = [watch.fresh() for _ in range(count)]
+            self.say(watch, 1)
+            for reader in readers:
+                self.poll(watch, reader)
+            numbers = range(2, 2 * self.page + 3)
+            self.say(watch, *numbers, seconds=(self.far_apart or timedelta()).total_seconds())
+            yield watch, readers, numbers
+
+    def test_a_poll_that_is_killed_after_a_long_silence_loses_nothing(self) -> None:
+        """An overlap hides a cursor that stands too far: here only the cursor can bring what was not given."""
+        if self.far_apart is None:
+            return
+        with self._far_apart(3) as (watch, readers, numbers):
+            for pages, reader in enumerate(readers):
+                self.ready(watch)
+                reader.poll(killed_after=pages)
+                reader.restart()
+                self.poll(watch, reader)
+                self.assert_all(reader, numbers)
+
+    @pytest.mark.parametrize("name", ["500", "a reset", "refused credentials", "429"])
+    def test_no_item_is_lost_where_any_call_after_a_long_silence_fails(self, name: str) -> None:
+        """What was read before the failure does not carry the cursor over what was not."""
+        if self.far_apart is None:
+            return
+        with self._far_apart(3) as (watch, readers, numbers):
+            for calls, reader in enumerate(readers):
+                self.ready(watch)
+                watch.line.set_faults({**{**OUTAGES, **REFUSALS}[name], "after": calls, "times": 1})
+                reader.poll()
+                watch.line.set_faults()
+                self.poll(watch, reader)
+                self.assert_all(reader, numbers)
+
+    def test_a_poll_without_news_reads_no_further_than_it_must(self) -> None:
+        """One that reads the whole list each time uses up what the network allows."""
+        if self.far_apart is None:
+            return
+        with self._far_apart(1) as (watch, (reader,), numbers):
+            asked = []
+            for _ in range(2):
+                before = watch.requests()
+                self.poll(watch, reader)
+                asked.append(watch.requests() - before)
+            assert asked[1] <= max(2, asked[0] - 1), (
+                f"a poll that brings {len(numbers)} items makes {asked[0]} calls, and one without news {asked[1]}: end "
+                "where the cursor stands (is the list newest first?)"
+            )
+
     @pytest.mark.parametrize("name", SPOILT)
     def test_a_spoilt_list_lets_no_bug_out(self, name: str) -> None:
         """An item that is none, a list that is empty: what cannot be read is left, what comes later arrives."""
@@ -152,9 +208,9 @@ class LosesNothing(WatchSuite):
 
     @needs("edit")
     def test_a_changed_item_comes_again_as_another_version(self) -> None:
-        """Under the same key and id, with the new words."""
+        """Under the same key and id, with the new words, though others were said since."""
         with self.play() as watch:
-            (item,) = self.say(watch, 1)
+            item = self.say(watch, 1, 2, 3)[0]
             self.poll(watch)
             before = watch.reader.signal(1)
             watch.clock.advance(3600)
@@ -164,7 +220,50 @@ class LosesNothing(WatchSuite):
             assert "now changed" in f"{after.title} {after.text}", "the change did not arrive"
             assert after.key == before.key, "a changed item has another key: the CRM would hold two"
             ids = {raw.external_id for raw in watch.reader.marked().values()}
-            assert len(ids) == 1, f"a changed item has the external ids {ids}: it would count as two"
+            assert len(ids) == 3, (
+                f"three items, one of them changed, have the external ids {ids}: it would count as two"
+            )
+
+    @needs("touch")
+    def test_what_is_no_edit_brings_nothing_again(self) -> None:
+        """With each like it would be taken in and decided again: leave out of the payload what changes without an edit."""
+        with self.play() as watch:
+            (item,) = self.say(watch, 1)
+            self.poll(watch)
+            before = set(watch.reader.arrived)
+            self.touch(watch.place, item)
+            self.poll(watch)
+            assert set(watch.reader.arrived) == before, "what is no edit comes again as another payload"
+
+    @needs("add_reply")
+    def test_answers_arrive_as_answers(self) -> None:
+        """All of a dozen, each under an id and a key of its own, with the key of what it answers."""
+        with self.play() as watch:
+            (item,) = self.say(watch, 1)
+            for number in range(2, 14):
+                self.add_reply(watch.place, text_of(number), item)
+            self.poll(watch)
+            self.assert_all(watch.reader, range(1, 14))
+            root = watch.reader.signal(1)
+            answers = [watch.reader.signal(number) for number in range(2, 14)]
+            assert len({root.key, *(one.key for one in answers)}) == 13, "an answer has the key of another post"
+            orphans = [
+                one.native_id for one in answers if not {one.in_reply_to, one.parent_alias} & {root.key, *root.aliases}
+            ]
+            assert not orphans, f"{orphans} do not say what they answer: set in_reply_to"
+
+    @needs("add_reply")
+    def test_a_late_answer_to_an_old_item_arrives_within_a_day(self) -> None:
+        """It brings the item that it answers to the top of no list: what is old is read again, once a day at least."""
+        with self.play() as watch:
+            (item,) = self.say(watch, 1)
+            self.say(watch, *range(2, self.page + 4), seconds=24 * 3600 / self.page)
+            self.poll(watch)
+            self.add_reply(watch.place, text_of(100), item)
+            self.poll(watch)
+            watch.clock.advance(24 * 3600)
+            self.poll(watch)
+            self.assert_all(watch.reader, (1, 100))
 
     @needs("add_at")
     def test_an_item_that_bears_an_older_time_arrives(self) -> None:

@@ -41,7 +41,14 @@ class Town(ABC):
 
     @abstractmethod
     def call_us(self, text: str, *, private: bool = False) -> bytes:
-        """Let a person call our account; return the payload as the source would get it. `private`: for us alone."""
+        """Let a person call our account; return the payload as the source would get it.
+
+        `private`: for us alone. Raises LookupError if everything is public there.
+        """
+
+    def call_below(self, payload: bytes, text: str) -> bytes:
+        """Let another person answer this post and call us there; return the answer's payload, if this source reads such."""
+        raise LookupError(f"no one answers {payload!r} with {text!r}")
 
     @abstractmethod
     def answers(self) -> Sequence[bytes]:
@@ -53,7 +60,7 @@ class Town(ABC):
 
     @abstractmethod
     def suspend(self, payload: bytes) -> None:
-        """Hide the author's account for a while."""
+        """Hide the author's account for a while. Raises LookupError if the network shows no difference to a deletion."""
 
     @abstractmethod
     def go_down(self) -> None:

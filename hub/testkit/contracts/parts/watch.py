@@ -96,6 +96,7 @@ class WatchSuite(ConnectorContract):
     most_cursor: ClassVar[int] = 16_384
     calls_when_refused: ClassVar[int] = 8
     gone_words: ClassVar[frozenset[str]] = frozenset()
+    far_apart: ClassVar[timedelta | None] = timedelta(days=30)
 
     # ------------------------------------------------------------------------------------------------- for the author
 
@@ -123,6 +124,18 @@ class WatchSuite(ConnectorContract):
     def add_at(self, place: Any, text: str, at: datetime) -> Any:
         """Add an item that shows up now and bears another time, where its author may claim one."""
         raise TypeError(f"not to be called: {place} {text} {at}")
+
+    def add_reply(self, place: Any, text: str, to: Any) -> Any:
+        """Let another person answer the item `to`, now, if this source reads answers."""
+        raise TypeError(f"not to be called: {place} {text} {to}")
+
+    def touch(self, place: Any, item: Any) -> None:
+        """Do what changes an item and is no edit (a like), if the source leaves that out of its payloads."""
+        raise TypeError(f"not to be called: {place} {item}")
+
+    def use_up(self, place: Any) -> None:
+        """Let the network refuse all that follows because a day's quota is used up, in its own words."""
+        raise TypeError(f"not to be called: {place}")
 
     def reset_headers(self, at: datetime) -> Mapping[str, str]:
         """Return the headers by which this network says when its next window begins, beside Retry-After."""

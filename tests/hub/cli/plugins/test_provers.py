@@ -56,6 +56,11 @@ def test_a_plugin_that_keeps_its_promises_is_not_refuted(pier: Path) -> None:
     assert proven(pier, *HELD) == []
 
 
+def test_a_bare_key_counts_as_a_credential(pier: Path) -> None:
+    edit(pier, SOURCE, ("token: SecretStr", "key: str"))
+    assert "`key` is no secret" in str(proven(pier, "secrets_hidden")[0])
+
+
 @pytest.mark.parametrize("rule", BROKEN)
 def test_a_broken_promise_is_refuted_with_its_place_and_the_way_out(pier: Path, rule: str) -> None:
     for name, old, new in BROKEN[rule]:

@@ -89,6 +89,30 @@ def test_a_broken_item_is_kept_shown_and_taken_up_again(new_hub: NewHub) -> None
     assert process_batch(made.hub) == 2
 
 
+def of_an_absent_plugin(made: Made) -> None:
+    item = RawItem("lines", "absent", b"{}", NOON, "1")
+    made.hub.store.inbox.add([item])
+
+
+def test_what_came_for_a_plugin_that_is_not_there_waits_for_it(new_hub: NewHub) -> None:
+    made = new_hub()
+    of_an_absent_plugin(made)
+    assert process_batch(made.hub) == 1
+    assert (made.hub.store.inbox.counts(), process_batch(made.hub)) == ({"new": 1}, 0)
+    made.clock.pass_(minutes=1)
+    assert process_batch(made.hub) == 1
+    assert made.hub.store.inbox.failed() == []
+
+
+def test_it_does_not_wait_for_ever(new_hub: NewHub) -> None:
+    made = new_hub()
+    of_an_absent_plugin(made)
+    made.clock.pass_(days=1)
+    process_batch(made.hub)
+    (row,) = made.hub.store.inbox.failed()
+    assert "absent: no installed package provides this plugin" in row["note"]
+
+
 def test_likes_are_ignored_with_the_reason(new_hub: NewHub) -> None:
     made = new_hub()
     made.say({"like": 1})

@@ -53,10 +53,6 @@ class EchoSource(StreamsSource[EchoOptions]):
         gone = (signal for signal in signals if client.is_gone(signal.native_id))
         return [Tombstone(signal.key, "user_deleted", ctx.now()) for signal in gone]
 
-    def measure(self, text: str) -> int:
-        """Return the length of a text as the guest book counts it."""
-        return LENGTH.of(text)
-
     def reply(self, ctx: Context, reply: Reply) -> RemoteRef:
         """Write the answer into the guest book, once."""
         return post(EchoClient(self.options, ctx), reply)

@@ -33,11 +33,7 @@ def translate(raw: RawItem) -> Translated:
 
 def item_of(payload: bytes) -> StreamItem:
     """Return an entry with its place in the list, the time of its last change; one that is broken has none, and is kept."""
-    try:
-        entry = Doc.read(payload, "an entry")
-    except TranslationError:
-        return StreamItem(payload)
-    return StreamItem(payload, entry.time("changed"), entry.id("id"), entry.id("version"))
+    return StreamItem.by_time(payload, "changed", id="id", revision="version")
 
 
 def note_of(delivery: Delivery) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""YouTube: comments below videos, over the Data API v3."""
