@@ -40,7 +40,7 @@ def known_in(
     return Known(
         pages=f"{hub.settings.public_url}/signals/",
         signals=store.signals.known(conn, keys),
-        tombstoned=store.signals.tombstoned(conn, [*keys, *people, *reposted]),
+        tombstoned=store.signals.tombstoned(conn, [*keys, *people, *met, *reposted]),
         threads=threads,
         sizes=sizes,
         opened=opened,
@@ -79,7 +79,9 @@ def read_threads(store: Store, conn: Connection, signals: Sequence[Signal]) -> B
     """Read what is known of the conversations that these signals may belong to."""
     told = {alias: signal.key for signal in signals for alias in signal.aliases}
     parents = _unique(signal.parent_alias for signal in signals)
-    names = store.threads.named(conn, _unique((*told, *parents)))
+    # What a signal names as its conversation, or its parent, may be another name of a post too.
+    roots = (name for one in signals for name in (one.in_reply_to, thread_of(one)) if name != one.key)
+    names = store.threads.named(conn, _unique((*told, *parents, *roots)))
     # Of two posts that claim one alias the first keeps it: what a stranger sends later must not redirect a thread.
     fresh = {alias: key for alias, key in told.items() if alias not in names}
     names |= fresh

@@ -30,7 +30,9 @@ class PluginAnswers(NamedTuple):
 
 def ask(hub: Hub, read: ReadRows, *, everything: bool = False) -> PluginAnswers:
     """Ask plugins all that writing a batch needs to know; `everything`: more than was needed so far."""
-    return PluginAnswers(weigh(hub, read.heard), ask_plugins(hub, read.tombstones, everything=everything))
+    beside = [one.key for one in read.signals]
+    told = ask_plugins(hub, read.tombstones, everything=everything, beside=beside)
+    return PluginAnswers(weigh(hub, read.heard), told)
 
 
 def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: PluginAnswers | None = None) -> list[str]:

@@ -65,11 +65,13 @@ class ErasureAnswers:
         return self.findable[kind]
 
 
-def ask_plugins(hub: Hub, tombstones: Sequence[Tombstone], *, everything: bool = False) -> ErasureAnswers:
+def ask_plugins(
+    hub: Hub, tombstones: Sequence[Tombstone], *, everything: bool = False, beside: Iterable[str] = ()
+) -> ErasureAnswers:
     """Ask plugins all that `take_back` needs to know of what falls; `everything`: also what it did not need so far.
 
     Earlier forms of a post are read only if something may quote them: a ticket that opens without them, a call that could
-    not be read, the ground of a link.
+    not be read, the ground of a link. `beside` are signals that the same transaction stores: they may fall too.
     """
     if not tombstones:
         return ErasureAnswers()
@@ -79,9 +81,12 @@ def ask_plugins(hub: Hub, tombstones: Sequence[Tombstone], *, everything: bool =
     with hub.store.database.read() as conn:
         if not everything and not _is_known(hub, conn, [stone.key for stone in tombstones]):
             return plain
-        fall = look_up(hub, conn, falling(hub.store, conn, tombstones))
+        stones = falling(hub.store, conn, tombstones)
+        fall = look_up(hub, conn, stones)
         own = [row for row in fall.rows if fall.takes(row)]
-        quoted = fall.said if everything or _may_be_quoted(hub, conn, fall) else _waiting(hub, conn, own)
+        quoted = fall.said if _may_be_quoted(hub, conn, fall) else _waiting(hub, conn, own)
+        # What is not stored yet may stand in raw rows of others: those that quote it.
+        quoted = {*stones.by_key, *beside} if everything else quoted
         raws = {id_: raw for key in quoted for id_, raw in hub.store.erasures.seen(conn, key).items()}
     kinds = {_kind(row) for row in own if row.state == "review" and row.was_sent}
     words = {id_: _read(hub, raw) for id_, raw in raws.items()}

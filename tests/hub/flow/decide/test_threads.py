@@ -128,6 +128,30 @@ def local_hub(store: Store, folder: Path) -> Made:
     return made
 
 
+class RootedSource(LineSource):
+    """A network that calls a post by one name, and its conversation by another name of the root."""
+
+    def translate(self, raw: RawItem) -> Translated | Ignored:
+        said = super().translate(raw)
+        assert isinstance(said, Translated)
+        (signal,) = said.signals
+        if signal.in_reply_to is None:
+            return replace(said, signals=(replace(signal, aliases=(f"page:{signal.key}",)),))
+        return replace(said, signals=(replace(signal, conversation_key=f"page:{signal.in_reply_to}"),))
+
+
+@pytest.mark.parametrize("order", list(permutations(THREAD[:2])), ids=lambda order: order[0]["id"])
+def test_a_conversation_may_go_by_another_name_of_its_root(new_hub: NewHub, order: Sequence[dict[str, Any]]) -> None:
+    made = new_hub(mapping="ticket")
+    made.source.translate = RootedSource.translate  # type: ignore[method-assign]  # a class made for this test
+    made.source.__bases__ = (RootedSource,)
+    for item in order:
+        made.say(item)
+        process(made.hub)
+    assert conversations(made) == {key("root")}
+    assert made.hub.store.inbox.counts() == {"done": 2}
+
+
 TREE = [("root", None), ("a", "root"), ("b", "a"), ("c", "root"), ("d", "b")]
 
 

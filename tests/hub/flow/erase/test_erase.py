@@ -13,7 +13,7 @@ from sqlalchemy import LargeBinary, select, update
 from hub.core.access import HUB
 from hub.core.errors import Conflict, Overtaken, Rejected, Unavailable, Uncertain
 from hub.core.keys import author_key, signal_key
-from hub.core.model import Delivery, Ignored, Kind, RawItem, RemoteRef, Tombstone, Translated
+from hub.core.model import Author, Delivery, Ignored, Kind, RawItem, RemoteRef, Tombstone, Translated
 from hub.flow.decide.batch import decide_batch, process
 from hub.flow.decide.translate import read_rows
 from hub.flow.decide.write import write
@@ -32,6 +32,7 @@ NewHub = Callable[..., Made]
 SECRET = "acme lost my heirloom teapot"
 POST = {"id": "1", "text": SECRET}
 GONE = {"id": "1", "gone": True}
+BEN = Author(author_key("lines", "ben"), "lines", "ben", handle="ben")
 
 
 def key(name: str = "1") -> str:
@@ -357,6 +358,40 @@ def test_a_quote_stays_without_the_raw_item_that_embeds_the_post(new_hub: NewHub
     made.run()
     live = [row["key"] for row in made.hub.store.signals.recent() if row["state"] == "live"]
     assert (live, leftovers(made.hub.store, SECRET)) == ([key("2")], [])
+
+
+class Naming(LineSource):
+    """Each item tells of Ben too, whoever wrote it: a post's page shows who is mentioned."""
+
+    def translate(self, raw: RawItem) -> Translated | Ignored:
+        said = super().translate(raw)
+        return replace(said, authors=(*said.authors, BEN)) if isinstance(said, Translated) else said
+
+
+def test_an_erased_author_whom_anothers_post_names_is_not_met_again(new_hub: NewHub) -> None:
+    made = able(new_hub())
+    made.source.translate = Naming.translate  # type: ignore[method-assign]  # a class made for this test
+    made.source.__bases__ = (Naming,)
+    made.say({**POST, "by": "ben"})
+    made.run()
+    erase(made.hub, [Tombstone(BEN.key, "erasure", made.clock())])
+    made.say({"id": "2", "text": "acme, all is well"})
+    made.run()
+    with made.hub.store.database.read() as conn:
+        assert BEN.key not in made.hub.store.signals.authors(conn, [BEN.key])
+    assert made.hub.store.inbox.counts() == {"done": 1, "erased": 1}
+
+
+def test_a_post_that_comes_with_its_deletion_may_have_been_embedded_before(new_hub: NewHub) -> None:
+    made = able(new_hub())
+    made.source.translate = Repeating.translate  # type: ignore[method-assign]  # a class made for this test
+    made.source.__bases__ = (Repeating,)
+    made.say({"id": "0", "broken": SECRET}, {"id": "2", "text": "acme, look", "quote": "1", "embedded": SECRET})
+    made.run()
+    made.say(POST, GONE)
+    made.run()
+    assert leftovers(made.hub.store, SECRET) == []
+    assert made.hub.store.inbox.counts() == {"done": 1, "erased": 3}
 
 
 def test_the_body_of_a_webhook_goes_with_its_parts(new_hub: NewHub) -> None:
