@@ -105,10 +105,12 @@ class Inbox:
         with self.database.write() as conn:
             conn.execute(update(T).where(T.c.lease == token).values(lease_until=now + LEASE))
 
-    def release(self, token: str) -> None:
-        """Give rows back that were claimed and not worked on."""
+    def release(self, token: str, *, due_at: datetime | None = None) -> None:
+        """Give rows back that were claimed and not worked on; with `due_at` they stand behind what is due before."""
+        values: dict[str, Any] = {"state": "new", "lease": None, "lease_until": None}
+        values |= {"due_at": due_at} if due_at else {}
         with self.database.write() as conn:
-            conn.execute(update(T).where(T.c.lease == token).values(state="new", lease=None, lease_until=None))
+            conn.execute(update(T).where(T.c.lease == token).values(values))
 
     def expire(self, *, now: datetime) -> int:
         """Take rows back whose lease ran out or whose holder died; the fifth loss quarantines a row. Return how many."""

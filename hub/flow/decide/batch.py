@@ -11,7 +11,7 @@ import structlog
 from hub.config.failpoint import reached
 from hub.core.decide.batch import rejoin, sift
 from hub.core.decide.decision import Decision, decide
-from hub.core.errors import HubError, LeaseLost, Overtaken
+from hub.core.errors import ConfigError, LeaseLost, Overtaken, StoreUnavailable
 from hub.core.model import Author, Signal
 from hub.flow.conflicts import begin_again
 from hub.flow.decide.enrich import enrich
@@ -43,7 +43,8 @@ def process(hub: Hub, *, slice_s: float = 5.0) -> int:
 def process_batch(hub: Hub, *, most: int | None = None) -> int:
     """Claim one batch, work on it, commit it; return how many rows it held.
 
-    If the work itself fails, the rows go one by one, so that only the one at fault is marked and the others go on.
+    If the work itself fails, the rows go one by one, so that only the one at fault is marked and the others go on. Raises
+    Overtaken if another was faster each time, also with a single row: that one stands behind the others then.
     """
     token, rows = hub.store.inbox.claim(limit=most or hub.settings.workers.batch, now=hub.now())
     if not rows:
@@ -51,11 +52,14 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
     reached("process.leased")
     try:
         return _work(hub, token, rows)
-    except (Overtaken, LeaseLost):  # given back, or another has them: no row is at fault
-        hub.store.inbox.release(token)
+    except (StoreUnavailable, ConfigError, LeaseLost):  # the database is away, a file is wrong, another has them
+        with suppress(StoreUnavailable):
+            hub.store.inbox.release(token)
         raise
-    except HubError:  # the database is away, a file is wrong: no row is at fault either
-        raise
+    except Overtaken:
+        hub.store.inbox.release(token, due_at=hub.now() if len(rows) == 1 else None)
+        if len(rows) == 1:
+            raise
     except Exception as error:
         log.exception("a batch failed", rows=len(rows))
         if len(rows) == 1:
@@ -64,7 +68,7 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
                 write(hub, token, ReadRows(settled=[fault]), Decision())
             return 1
         hub.store.inbox.release(token)
-        return sum(process_batch(hub, most=1) for _ in rows)
+    return sum(process_batch(hub, most=1) for _ in rows)
 
 
 def decide_batch(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author]) -> Decision:

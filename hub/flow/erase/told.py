@@ -84,9 +84,9 @@ def ask_plugins(
         stones = falling(hub.store, conn, tombstones)
         fall = look_up(hub, conn, stones)
         own = [row for row in fall.rows if fall.takes(row)]
-        quoted = fall.said if _may_be_quoted(hub, conn, fall) else _waiting(hub, conn, own)
+        quoted = list(fall.said if _may_be_quoted(hub, conn, fall) else _waiting(hub, conn, own))
         # What is not stored yet may stand in raw rows of others: those that quote it.
-        quoted = {*stones.by_key, *beside} if everything else quoted
+        quoted = list({*stones.by_key, *beside}) if everything else quoted
         raws = {id_: raw for key in quoted for id_, raw in hub.store.erasures.seen(conn, key).items()}
     kinds = {_kind(row) for row in own if row.state == "review" and row.was_sent}
     words = {id_: _read(hub, raw) for id_, raw in raws.items()}

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import pytest
 from sqlalchemy import update
 
-from hub.core.errors import Conflict, LeaseLost, Overtaken
+from hub.core.errors import ConfigError, Conflict, HubError, LeaseLost, Overtaken
 from hub.core.keys import signal_key
-from hub.core.model import Label, RawItem, Signal
+from hub.core.ledger import ForbiddenTransition
+from hub.core.model import Label, Planned, RawItem, Signal
 from hub.flow.decide.batch import process, process_batch
 from hub.store import Connection
 from hub.store.inbox import Inbox, Settled
+from hub.store.ledger.outbox import Outbox
 from hub.store.schema import inbox
 from tests.hub.flow.contended import contend
 from tests.hubs import NOON, Made, Mood
@@ -255,3 +258,48 @@ def test_a_batch_that_is_overtaken_is_decided_again_and_in_the_end_given_back(ne
         assert (made.hub.store.inbox.counts(), made.states()) == ({"new": 1}, {})
     made.run()
     assert made.states() == {"delivered": 1}
+
+
+class Picky(Outbox):
+    """A ledger that cannot take one record: another is always faster with it."""
+
+    error: type[HubError] = Conflict
+
+    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
+        if any("picked" in str(one.record.fields) for one in planned):
+            raise self.error
+        super().plan(conn, planned, now=now)
+
+
+def test_what_is_overtaken_each_time_holds_nothing_else_up(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.hub.store.outbox = Picky(made.hub.store.database)
+    made.say(*({"id": str(number), "text": "acme picked" if number == 1 else "acme"} for number in range(4)))
+    made.clock.pass_(seconds=1)
+    for _ in range(2):
+        with pytest.raises(Overtaken):
+            process(made.hub)
+    assert made.hub.store.inbox.counts() == {"done": 3, "new": 1}
+
+
+def test_a_rules_file_that_cannot_be_read_is_no_fault_of_a_row(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme"})
+    rules = made.hub.settings.folder / made.hub.settings.files.rules
+    right = rules.read_text()
+    rules.write_text("[[rule")
+    with pytest.raises(ConfigError):
+        process(made.hub)
+    assert made.hub.store.inbox.counts() == {"new": 1}
+    rules.write_text(right)
+    made.run()
+    assert made.states() == {"delivered": 1}
+
+
+def test_an_error_of_the_hub_itself_marks_only_the_row_at_fault(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.hub.store.outbox = ledger = Picky(made.hub.store.database)
+    ledger.error = ForbiddenTransition
+    made.say({"id": "1", "text": "acme"}, {"id": "2", "text": "acme picked"}, {"id": "3", "text": "acme"})
+    process(made.hub)
+    assert made.hub.store.inbox.counts() == {"done": 2, "failed": 1}
