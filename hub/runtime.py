@@ -36,6 +36,7 @@ from hub.queue.pace import LocalPaces, Paces, RedisPaces
 from hub.registry import Registry
 from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http import Guard, open_guard
+from hub.sdk.http.redaction import Redactor
 from hub.store import Store, StoreUnavailable, WrongRevision, open_store
 
 GRACE_S = 20.0  # from the supervisor's end to a hard one
@@ -138,9 +139,14 @@ class Hub:
 
     def redact(self, name: str, error: ConnectorError) -> None:
         """Redact a connection's secrets in an error, in place, before it is stored or logged."""
-        for place, guard in self._guards.items():
-            if place.rpartition("/")[2] == name.rpartition("/")[2]:
+        bare = name.rpartition("/")[2]
+        for place, guard in list(self._guards.items()):
+            if place.rpartition("/")[2] == bare:
                 guard.redact_error(error)
+        # A process that only translates or enriches opens no guard.
+        for (_, made), connector in list(self._made.items()):
+            if made == bare:
+                Redactor(secret_values(connector.options)).redact_error(error)
 
     def close(self) -> None:
         """Close connections to vendors and to the database."""

@@ -15,6 +15,7 @@ from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
 from hub.core.retry import asked_for
+from hub.flow.bugs import tell
 from hub.flow.converse.changes import learn_self
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
@@ -127,9 +128,10 @@ def _try(hub: Hub, name: str, attempt: Callable[[], str]) -> Tried:
     try:
         return Tried(name, fine=True, message=attempt())
     except ConnectorError as error:
+        hub.redact(name, error)
         return Tried(name, fine=False, message=f"{type(error).__name__}: {error}{_again(error, hub.now())}")
     except Exception as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
-        return Tried(name, fine=False, message=f"bug: {type(error).__name__}: {error}")
+        return Tried(name, fine=False, message=f"bug: {tell(hub, name, error, event='a plugin failed its check')}")
 
 
 def _again(error: ConnectorError, now: datetime) -> str:
@@ -146,9 +148,13 @@ def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterato
         return
     try:
         objects = destination.describe(hub.destination_context(name))
+    except ConnectorError as error:
+        hub.redact(name, error)
+        yield Tried(name, fine=False, message=f"its fields cannot be read: {error}")
+        return
     except Exception as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
-        bug = "" if isinstance(error, ConnectorError) else f"bug: {type(error).__name__}: "
-        yield Tried(name, fine=False, message=f"its fields cannot be read: {bug}{error}")
+        bug = tell(hub, name, error, event="a plugin failed to describe its fields")
+        yield Tried(name, fine=False, message=f"its fields cannot be read: bug: {bug}")
         return
     for mapping in used:
         for message in misfits(hub.book.mappings[(name, mapping)], objects):

@@ -177,11 +177,13 @@ def test_a_plain_source_needs_no_credentials() -> None:
     assert plain_source(registry, "lines").options.limit == 7
 
 
-def test_a_connections_secrets_are_taken_out_of_its_errors(new_hub: NewHub) -> None:
+@pytest.mark.parametrize("lent", [True, False], ids=["with its HTTP", "before its HTTP is opened"])
+def test_a_connections_secrets_are_taken_out_of_its_errors(new_hub: NewHub, lent: bool) -> None:
     made = new_hub()
     cls = type("KeyedSource", (LineSource,), {"Options": Keyed})
     made.hub._made["sources", "lines"] = cls(Keyed(token=SecretStr("hush-hush-1234")))
-    made.hub.source_context("lines")
+    if lent:
+        made.hub.source_context("lines")
     error = Rejected("bad token hush-hush-1234", details={"sent": "hush-hush-1234"})
     made.hub.redact("lines", error)
     assert "hush-hush-1234" not in f"{error} {error.details}"

@@ -9,6 +9,7 @@ import structlog
 from msgspec.structs import replace
 
 from hub.core.model import Label, Signal
+from hub.flow.bugs import tell
 from hub.runtime import Hub
 from hub.sdk.connectors import Enricher
 
@@ -49,9 +50,9 @@ def _run(hub: Hub, name: str, signals: Sequence[Signal]) -> Sequence[Labels]:
     if enricher is None:
         return [() for _ in signals]
     try:
-        labels = enricher.enrich(signals)
-    except Exception:  # a model's bug must not stop the batch: find the signals that it stumbles over
-        log.exception("an enricher failed", enricher=name)
+        labels = [tuple(given) for given in enricher.enrich(signals)]
+    except Exception as error:  # noqa: BLE001 - told; a model's bug must not stop the batch: find what it stumbles over
+        tell(hub, name, error, event="an enricher failed")
         return [_alone(enricher, name, signal) for signal in signals]
     if len(labels) != len(signals):
         log.error("an enricher gave the wrong number of labels", enricher=name, got=len(labels), want=len(signals))
@@ -61,7 +62,7 @@ def _run(hub: Hub, name: str, signals: Sequence[Signal]) -> Sequence[Labels]:
 
 def _alone(enricher: Enricher[Any], name: str, signal: Signal) -> Labels:
     try:
-        return enricher.enrich([signal])[0]
+        return tuple(enricher.enrich([signal])[0])
     except Exception:  # noqa: BLE001 - as above
         log.warning("an enricher failed on a signal", enricher=name, signal=signal.key)
         return ()
@@ -76,8 +77,8 @@ def ready(hub: Hub, name: str) -> Enricher[Any] | None:
         if name not in hub.loaded:
             enricher.load()
             hub.loaded.add(name)
-    except Exception as error:  # whatever a plugin does, everything else runs on
-        hub.broken[name] = f"{type(error).__name__}: {error}"
-        log.exception("an enricher is quarantined: `hub check` says more", enricher=name)
+    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
+        bug = tell(hub, name, error, event="an enricher is quarantined: `hub check` says more")
+        hub.broken[name] = str(bug)
         return None
     return enricher

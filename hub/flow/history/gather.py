@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import structlog
 from msgspec.structs import replace
 
 from hub.core.decide.judgement import Judgement, judge
@@ -15,13 +14,13 @@ from hub.core.errors import ConfigError, TranslationError
 from hub.core.model import Ignored, Label, RawItem, Signal
 from hub.core.pipeline import Rulebook
 from hub.core.signals import is_private
+from hub.flow.bugs import tell
 from hub.flow.decide.translate import translate
 from hub.flow.history.desired import AskedRecord, Failed, Wishes
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
 from hub.store.history import History, HistoryScope, Made, Stored, Target
 
-log = structlog.get_logger(__name__)
 BATCH = 500
 REASONS = 20
 OnAdvance = Callable[[int], None]
@@ -90,8 +89,8 @@ class RawReader:
             said = None if source is None else translate(source, raw, stored.raw_id)
         except TranslationError as error:
             return self._unread(f"{raw.plugin}: {error}")
-        except Exception as error:  # a plugin's bug must not end a run over all history
-            log.exception("a plugin failed to translate", plugin=raw.plugin, raw=stored.raw_id)
+        except Exception as error:  # noqa: BLE001 - told; a plugin's bug must not end a run over all history
+            tell(self.hub, raw.source, error, event="a plugin failed to translate", raw=stored.raw_id)
             return self._unread(f"{raw.plugin}: bug: {type(error).__name__}")
         if said is None:
             return self._unread(f"{raw.plugin}: there is no such plugin")

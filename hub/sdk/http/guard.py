@@ -100,11 +100,7 @@ class Guard(Http):
 
     def redact_error(self, error: ConnectorError) -> None:
         """Take secrets out of an error's message, code, field and details, in place."""
-        error.args = tuple(self._redactor.redact_value(arg) for arg in error.args)
-        error.code = self.redact(error.code)
-        if isinstance(error, Rejected) and error.field:
-            error.field = self.redact(error.field)
-        error.details = self._redactor.redact_value(error.details)
+        self._redactor.redact_error(error)
 
     def learn_secret(self, *secrets: str) -> None:
         """Redact these too from now on: a token that was got on the way."""

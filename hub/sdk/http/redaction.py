@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+from hub.core.errors import ConnectorError, Rejected
+
 HIDDEN = "***"
 _SHORTEST = 4
 _MOST_MINTED = 50  # tokens that wear out are forgotten in turn: an hour's token is known for two days
@@ -81,6 +83,14 @@ class Redactor:
     def redact_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return headers fit for a log: the values of those that carry credentials are hidden."""
         return {name: HIDDEN if _SECRET_HEADER.search(name) else self.redact(value) for name, value in headers.items()}
+
+    def redact_error(self, error: ConnectorError) -> None:
+        """Take secrets out of an error's message, code, field and details, in place."""
+        error.args = tuple(self.redact_value(arg) for arg in error.args)
+        error.code = self.redact(error.code)
+        if isinstance(error, Rejected) and error.field:
+            error.field = self.redact(error.field)
+        error.details = self.redact_value(error.details)
 
 
 def _all_forms(secrets: Iterable[str]) -> frozenset[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from hub.config.settings import Settings, load_settings
 from hub.core.access import HUB
@@ -17,7 +18,7 @@ from hub.core.spec import FieldSpec
 from hub.flow.actions.connections import check
 from hub.flow.check import Tried, misfits, problems_of, try_connections, used_mappings
 from hub.registry import Plugin, Registry
-from hub.sdk.connectors import FieldInfo, ObjectInfo
+from hub.sdk.connectors import FieldInfo, ObjectInfo, Options
 from tests.hub.core.given import mapping
 from tests.hubs import NOON, FakeRegistry, LineSource, Made, Memo, Mood
 
@@ -190,6 +191,25 @@ def test_a_used_up_quota_is_told_with_its_end(new_hub: NewHub, error: Exception)
     made.source.check = check  # type: ignore[method-assign]  # a source of its own
     again = NOON + timedelta(hours=12)
     assert tried(made)["lines"].message.endswith(f"used up (asked again from {again:%Y-%m-%d %H:%M} UTC on)")
+
+
+class Keyed(Options):
+    """Options that hold a secret."""
+
+    token: SecretStr = SecretStr("hush-hush-1234")
+
+
+@pytest.mark.parametrize("error", [Unauthorised("no: hush-hush-1234"), KeyError("hush-hush-1234")])
+def test_what_a_check_says_holds_no_secret(new_hub: NewHub, error: Exception) -> None:
+    made = new_hub()
+
+    def check(self: object, ctx: object) -> str:
+        raise error
+
+    keyed = type("KeyedSource", (LineSource,), {"Options": Keyed, "check": check})
+    made.hub._made["sources", "lines"] = keyed(Keyed())
+    assert "***" in tried(made)["lines"].message
+    assert "hush" not in tried(made)["lines"].message
 
 
 def test_a_connection_that_works_again_is_no_longer_paused(new_hub: NewHub) -> None:

@@ -174,6 +174,15 @@ def test_an_enricher_that_stumbles_over_one_text_labels_the_others(new_hub: NewH
     assert fields == [{"text": "acme stumble"}, {"text": "love acme", "mood": "positive"}]
 
 
+def test_an_enricher_may_give_its_labels_in_any_sequence(new_hub: NewHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = new_hub()
+    given = Mood.enrich
+    monkeypatch.setattr(Mood, "enrich", lambda self, signals: (list(one) for one in given(self, signals)))
+    made.say({"id": "1", "text": "I love acme"})
+    made.run()
+    assert [one.fields["mood"] for batch in made.memo.got for one in batch] == ["positive"]
+
+
 def test_an_enricher_for_topics_only_is_spared_the_rest(new_hub: NewHub, monkeypatch: pytest.MonkeyPatch) -> None:
     made, seen = new_hub(), list[str]()
     section = made.hub.settings.enrichers["mood"].model_copy(update={"topics_only": True})
