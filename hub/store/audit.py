@@ -30,11 +30,6 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def note(self, entry: AuditEntry, *, now: datetime) -> None:
-        """Add an entry."""
-        with self.database.write() as conn:
-            self.note_in(conn, entry, now=now)
-
     def note_in(self, conn: Connection, entry: AuditEntry, *, now: datetime) -> None:
         """Add an entry in the transaction that makes the change."""
         conn.execute(plain_insert(audit), [{"at": now, **entry._asdict()}])

@@ -156,9 +156,9 @@ def holding(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
             )
             yield Alert(f"held:{name}", "warning", text)
     for name, let in snapshot.let.items():
-        text = f"{let.review} deliveries to {name} waited too long and were left to a person"
-        text = f"{text}, {let.released} were sent without what they waited for" if let.released else text
-        yield Alert(f"valve:{name}", "warning", text)
+        ways = ((let.review, "left to a person"), (let.released, "sent without what they waited for"))
+        told = " and ".join(f"{count} were {way}" for count, way in ways if count)
+        yield Alert(f"valve:{name}", "warning", f"deliveries to {name} waited too long: {told}")
 
 
 def undecided(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:

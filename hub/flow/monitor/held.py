@@ -52,12 +52,11 @@ def open_valve(hub: Hub, name: str) -> int:
 def give_way(hub: Hub, name: str) -> int:
     """Let failed versions give way to newer ones of the same record."""
     now = hub.now()
-    gone = hub.store.held.give_way(name, before=now - hub.settings.delivery.hold_for, now=now)
+    entry = AuditEntry(VALVE, name, ACTOR, {"to": "newer"})
+    gone = hub.store.held.give_way(name, before=now - hub.settings.delivery.hold_for, entry=entry, now=now)
     if gone:
-        detail = {"to": "newer", "count": len(gone), "deliveries": gone[:100]}
-        hub.store.audit.note(AuditEntry(VALVE, name, ACTOR, detail), now=now)
         hub.bell.ring("deliver", name)
-    return len(gone)
+    return gone
 
 
 def let_go(hub: Hub, name: str, head: Head, waiting: Sequence[WaitingDelivery]) -> int:

@@ -103,10 +103,11 @@ def let_go(hub: Hub) -> dict[str, Let]:
     """Return what the valve did lately, by destination."""
     review: Counter[str] = Counter()
     released: Counter[str] = Counter()
+    # What gave way to a newer version of itself is nothing to be told of.
+    kinds = {"review": review, "released": released}
     since = hub.now() - LATELY
     for entry in hub.store.audit.recent(action=VALVE, limit=MOST_ENTRIES):
-        if entry["at"] >= since:
-            kind = review if entry["detail"]["to"] == "review" else released
+        if entry["at"] >= since and (kind := kinds.get(entry["detail"]["to"])) is not None:
             kind[entry["subject"]] += entry["detail"]["count"]
     return {name: Let(review[name], released[name]) for name in sorted({*review, *released})}
 

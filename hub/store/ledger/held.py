@@ -16,6 +16,8 @@ from hub.store.ledger.moves import moving
 from hub.store.schema import DUE, TROUBLED, Time, needs, refs, written_out
 from hub.store.schema import deliveries as T
 
+MOST_NAMED = 100  # of the deliveries of one entry
+
 
 class Head(NamedTuple):
     """A delivery that others wait for: how many are due behind it, the oldest of them since when."""
@@ -119,8 +121,11 @@ class HeldBack:
             self._note(conn, entry, done, now)
         return done
 
-    def give_way(self, destination: str, *, before: datetime, now: datetime) -> list[int]:
-        """Give up failed writes if a newer version of the same record has waited since `before`. Return their ids."""
+    def give_way(self, destination: str, *, before: datetime, entry: AuditEntry, now: datetime) -> int:
+        """Give up failed writes if a newer version of the same record has waited since `before`. Return how many.
+
+        The entry tells the first of them by their ids.
+        """
         newer = T.alias("newer")
         later = exists().where(
             newer.c.destination == destination,
@@ -137,12 +142,15 @@ class HeldBack:
         with self.database.read() as conn:
             ids = list(conn.scalars(query))
         if not ids:
-            return []
+            return 0
         given_up = (
             moving("discarded", of=GIVING_WAY).where(*failed).values(settled_at=now, error=error).returning(T.c.id)
         )
         with self.database.write() as conn:
-            return [one for part in chunks(ids) for one in conn.scalars(given_up.where(among(T.c.id, part)))]
+            gone = [one for part in chunks(ids) for one in conn.scalars(given_up.where(among(T.c.id, part)))]
+            told = entry._replace(detail={**(entry.detail or {}), "deliveries": gone[:MOST_NAMED]})
+            self._note(conn, told, len(gone), now)
+        return len(gone)
 
     def _note(self, conn: Connection, entry: AuditEntry, count: int, now: datetime) -> None:
         if count:

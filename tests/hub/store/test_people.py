@@ -137,8 +137,9 @@ def test_merged_people_are_not_listed(store: Store, ada: Person) -> None:
 
 
 def test_the_audit_log_tells_the_newest_first(store: Store) -> None:
-    store.audit.note(AuditEntry("link", "rss:ada", "kim", {"person": "person:1"}), now=NOON)
-    store.audit.note(AuditEntry("unlink", "rss:ada", "lee"), now=LATER)
+    with store.database.write() as conn:
+        store.audit.note_in(conn, AuditEntry("link", "rss:ada", "kim", {"person": "person:1"}), now=NOON)
+        store.audit.note_in(conn, AuditEntry("unlink", "rss:ada", "lee"), now=LATER)
     assert [(row["action"], row["actor"], row["at"]) for row in store.audit.recent()] == [
         ("unlink", "lee", LATER),
         ("link", "kim", NOON),

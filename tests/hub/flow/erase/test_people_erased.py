@@ -43,11 +43,14 @@ def person(made: Made, *writers: str, name: str = NAME, ground: str = GROUND) ->
     key = store.people.add(
         name, emails=(MAIL,), owner="kim", company="Kiel Inc", company_domain="kiel.example", now=now
     ).key
-    store.audit.note(AuditEntry("person", key, "kim", {"name": name, "emails": [MAIL]}), now=now)
+    entries = [AuditEntry("person", key, "kim", {"name": name, "emails": [MAIL]})]
     for writer in writers:
         store.people.link(IdentityLink(author_key("lines", writer), key, "given_by_person", ground, "kim", now))
         detail = {"person": key, "basis": "given_by_person", "evidence": ground}
-        store.audit.note(AuditEntry("link", author_key("lines", writer), "kim", detail), now=now)
+        entries.append(AuditEntry("link", author_key("lines", writer), "kim", detail))
+    with store.database.write() as conn:
+        for entry in entries:
+            store.audit.note_in(conn, entry, now=now)
     return key
 
 

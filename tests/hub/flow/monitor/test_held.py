@@ -10,10 +10,12 @@ import pytest
 from hub.config.settings import DeliverySection
 from hub.core.errors import ConnectorError, Rejected, Retryable, Unavailable
 from hub.core.model import Delivery
+from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver_batch
 from hub.flow.monitor.held import open_valves
 from hub.flow.monitor.schedule import make_round
 from hub.flow.monitor.snapshot import held, let_go
+from hub.store.audit import AuditEntry
 from tests.hubs import Made
 
 NewHub = Callable[..., Made]
@@ -131,6 +133,22 @@ def test_a_failing_version_gives_way_to_a_newer_one(new_hub: NewHub) -> None:
     open_valves(made.hub)
     made.run()
     assert made.states() == {"discarded": 1, "delivered": 1}
+    (entry,) = made.hub.store.audit.recent(action="valve")
+    assert (entry["detail"], let_go(made.hub)) == ({"to": "newer", "count": 1, "deliveries": [1]}, {})
+
+
+def test_a_version_gives_way_with_its_entry_or_not_at_all(new_hub: NewHub) -> None:
+    made = new_hub(mapping="quoting")
+    made.memo.answer = refuse("person", Retryable("later"))  # type: ignore[assignment]  # a function in a class
+    made.say({"id": "1", "text": "acme one"})
+    made.run()
+    made.say({"id": "2", "text": "acme two"})
+    process(made.hub)
+    made.clock.pass_(hours=6)
+    broken = AuditEntry("valve", "memo", "hub", {"to": object()})
+    with pytest.raises(Exception, match="object"):
+        made.hub.store.held.give_way("memo", before=made.clock(), entry=broken, now=made.clock())
+    assert made.states() == {"retry": 1, "pending": 1}
 
 
 def test_the_valve_is_noted_and_alarmed(new_hub: NewHub) -> None:
