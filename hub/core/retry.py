@@ -63,7 +63,7 @@ class GiveUp(msgspec.Struct, frozen=True):
 
 
 class Doubt(msgspec.Struct, frozen=True):
-    """It may have been done: see `delivery.resolve`."""
+    """It may have been done: see `ledger.resolve`."""
 
     reason: str = ""
 

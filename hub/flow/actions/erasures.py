@@ -33,8 +33,11 @@ def erase(hub: Hub, actor: Actor, key: str) -> str:
 def recheck(hub: Hub, actor: Actor, source: str, *, since: datetime | None = None) -> again.Checked:
     """Ask a source whether its posts are still there; what is gone is taken back everywhere. `since` leaves out earlier ones.
 
-    The entry says that it was asked for; it is written before the source is called. Raises the source's ConnectorError.
+    The entry says that it was asked for; it is written before the source is called. Raises UnknownPlugin if the source is not
+    configured, and its ConnectorError.
     """
+    demand(actor, "erasures.recheck", Scope(source))
+    hub.source(source)
     with doing(hub, actor, "erasures.recheck", Scope(source)) as act:
         act.note("recheck", source, since=since.isoformat() if since else None)
     return again.recheck(hub, source, before=hub.now(), since=since)

@@ -31,9 +31,12 @@ def retry(hub: Hub, actor: Actor, ids: Sequence[int] | None = None) -> int:
 
 
 def poll(hub: Hub, actor: Actor, source: str) -> Polled:
-    """Poll a source now, whether it is due or not. Raises UnknownPlugin if it is not configured."""
+    """Poll a source now, whether it is due or not.
+
+    Raises UnknownPlugin if it is not configured, ConnectorError if it is not polled.
+    """
     demand(actor, "signals.poll", Scope(source))
-    hub.source(source)
+    intake.polled_source(hub, source)
     with doing(hub, actor, "signals.poll", Scope(source)) as act:
         hub.store.cursors.declare([source], now=hub.now(), conn=act.conn)
         act.note("poll", source)

@@ -63,14 +63,20 @@ def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
         return None
 
 
+def polled_source(hub: Hub, name: str) -> PollingSource[Any]:
+    """Return a source that is polled. Raises UnknownPlugin, or ConnectorError if it is another kind of source."""
+    source = hub.source(name)
+    if not isinstance(source, PollingSource):
+        raise ConnectorError(f"the source '{name}' is not polled: it calls us, or it is listened to")
+    return source
+
+
 def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     """Ask a source for what is new, page by page; None if it is not due or another worker polls it.
 
     Each page and its cursor are committed together, so a kill between two pages loses nothing and repeats nothing.
     """
-    source = hub.source(name)
-    if not isinstance(source, PollingSource):
-        raise ConnectorError(f"the source '{name}' is not polled: it calls us, or it is listened to")
+    source = polled_source(hub, name)
     leased = hub.store.cursors.claim(name, now=hub.now(), early=early)
     if leased is None:
         return None

@@ -66,6 +66,7 @@ def stored(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
 
 def raw(hub: Hub, actor: Actor, raw_id: int) -> dict[str, Any] | None:
     """Return a raw item: JSON is indented and otherwise as it came, anything else is text. None if it is gone."""
+    demand(actor, "signals.see")
     item = hub.store.inbox.get([raw_id]).get(raw_id)
     if item is None:
         return None
