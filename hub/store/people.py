@@ -10,7 +10,7 @@ from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, select, text, update
 
 from hub.core.decide.trace import decode_trace, encode_trace, forget_person, mark_of
 from hub.core.errors import HubError
@@ -25,6 +25,7 @@ from hub.store.schema import signals as S
 
 BASES: tuple[str, ...] = get_args(Basis)
 LONGEST_CHAIN = 20
+PEOPLE_LOCK = 0x48554245  # any number that no other program on this database uses
 _SAID = ("name", "display_name", "emails", "owner", "company", "company_domain")
 NEWEST = 5  # signals of each author that are looked at: the latest of them may be private
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{1,62}")
@@ -104,6 +105,7 @@ class People:
         them is not there.
         """
         with self.database.within(conn) as within:
+            self._take_turns(within)
             final = _final(within, winner)
             if winner == loser or final in (None, loser):
                 raise NotLinked("a person cannot be merged into itself, or into one that is not there")
@@ -115,12 +117,18 @@ class People:
     def unmerge(self, loser: str, *, conn: Connection | None = None) -> str:
         """Undo a merge; return the winner's key. Raises NotLinked if the person is not merged."""
         with self.database.within(conn) as within:
+            self._take_turns(within)
             winner = _final(within, loser)
             if winner is None or winner == loser:
                 raise NotLinked(f"{loser} is not merged into another")
             give_back(within, ("person", loser), winner)
             within.execute(update(people).where(people.c.key == loser).values(merged_into=None))
         return winner
+
+    def _take_turns(self, conn: Connection) -> None:
+        """Lock out other merges of people for the rest of the transaction: two at once could close a circle."""
+        if not self.database.is_sqlite:  # SQLite has one writer anyway
+            conn.execute(text("SELECT pg_advisory_xact_lock(:this)"), {"this": PEOPLE_LOCK})
 
     def links_of(self, *, author_key: str | None = None, person_key: str | None = None) -> list[IdentityLink]:
         """Return links, revoked ones too, oldest first."""

@@ -69,7 +69,7 @@ class References:
         conn: Connection | None = None,
     ) -> int:
         """Let an author's records at these (destination, object) stand for the person too, if it has none there yet."""
-        wanted = [(destination, f"author:{object_}:{author_key}") for destination, object_ in sorted(places)]
+        wanted = [(destination, str(Need("author", object_, author_key))) for destination, object_ in sorted(places)]
         place = tuple_(refs.c.destination, refs.c.provides)
         with self.database.within(conn) as within:
             rows = [row for one in wanted for row in within.execute(select(refs).where(place == tuple_(*one)))]

@@ -99,6 +99,25 @@ def test_merges_never_run_in_a_circle(store: Store, ada: Person) -> None:
             store.people.merge(loser, winner)
 
 
+def test_two_merges_at_once_close_no_circle(store: Store, ada: Person) -> None:
+    twin = store.people.add("Ada L.", now=NOON)
+    refused: list[NotLinked] = []
+
+    def work() -> None:
+        try:
+            store.people.merge(ada.key, twin.key)
+        except NotLinked as error:
+            refused.append(error)
+
+    other = threading.Thread(target=work)
+    with store.database.write() as conn:
+        store.people.merge(twin.key, ada.key, conn=conn)
+        other.start()
+        other.join(0.2)
+    other.join()
+    assert (len(refused), store.people.recent()) == (1, [ada])
+
+
 def test_a_person_is_found_by_the_beginning_of_the_key_where_it_is_the_only_one(store: Store, ada: Person) -> None:
     store.people.add("Bob", now=NOON)
     assert store.people.get(ada.key[:20]) == store.people.get(ada.key) == ada
