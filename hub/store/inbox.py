@@ -160,7 +160,7 @@ class Inbox:
         return {row.id: _item(row).item for row in rows}
 
     def counts(self) -> dict[str, int]:
-        """Count the rows in each state."""
+        """Count the rows in each state; it reads the whole table."""
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(select(T.c.state, func.count()).group_by(T.c.state))}
 

@@ -162,4 +162,4 @@ def figures(hub: Hub) -> MetricValues:
 
 def slow_figures(hub: Hub) -> dict[str, Any]:
     """Return figures for which whole tables are read."""
-    return {"attempts": hub.store.figures.attempts(), "inbox": hub.store.figures.inbox()}
+    return {"attempts": hub.store.figures.attempts(), "inbox": hub.store.inbox.counts()}

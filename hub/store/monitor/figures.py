@@ -70,12 +70,6 @@ class Figures:
         with self.database.read() as conn:
             return {(name, outcome): count for name, outcome, count in conn.execute(query)}
 
-    def inbox(self) -> dict[str, int]:
-        """Count raw items by state; it reads the whole table."""
-        query = select(inbox.c.state, func.count()).group_by(inbox.c.state)
-        with self.database.read() as conn:
-            return {row[0]: row[1] for row in conn.execute(query)}
-
     def last_beats(self) -> dict[str, datetime]:
         """Return the last sign of life by role."""
         query = select(heartbeats.c.role, func.max(heartbeats.c.at, type_=Time)).group_by(heartbeats.c.role)
