@@ -24,7 +24,7 @@ from hub.core.changes import (
     read_change,
     reply_text,
 )
-from hub.core.errors import ConfigError, Conflict, ConnectorError, HubError, TranslationError
+from hub.core.errors import ConfigError, Conflict, ConnectorError, TranslationError
 from hub.core.keys import digest, signal_key
 from hub.core.ledger import Need
 from hub.core.model import Change, Planned, RawItem, Record, RemoteRef, Reply, Unread
@@ -36,7 +36,7 @@ from hub.flow.bugs import tell
 from hub.flow.converse.notes import desks_of, follow_up, plan_note
 from hub.flow.converse.replies import answering_source, lane_of, make_reply, refusal
 from hub.runtime import Hub
-from hub.store import Connection, StoreUnavailable
+from hub.store import Connection
 from hub.store.conversations import SignalForReply
 from hub.store.inbox import InboxRow, Settled
 from hub.store.merges import winners_of
@@ -210,10 +210,6 @@ def handle(hub: Hub, conn: Connection, heard: HeardRows, weighed: Weighed) -> li
         except Unweighed:
             waiting.add(name)
             settled.append(later)
-        except (StoreUnavailable, Conflict):
-            raise
-        except HubError as error:
-            settled.append(Settled(row.id, "failed", str(error)[:LONGEST_NOTE]))
     return settled
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from hub.core.access import HUB
 from hub.core.errors import Overtaken
+from hub.core.ledger import ForbiddenTransition
 from hub.core.model import RemoteRef
 from hub.flow.actions.deliveries import Letters, discard
 from hub.flow.actions.replies import approve, refuse
@@ -145,6 +146,14 @@ def test_a_posted_reply_whose_note_could_not_be_planned_is_in_doubt_and_told_lat
     sweep(stage.hub)
     stage.run()
     assert (len(stage.talk.posted), stage.notes()[-1]) == (1, "Posted on Lines: https://talk.example/post-1")
+
+
+def test_an_answer_that_the_hub_itself_stumbles_over_is_not_half_written(new_stage: NewStage) -> None:
+    stage = new_stage(reply="approve")
+    stage.say(POST)
+    contend(stage.hub.store, EACH_TIME, only="note").error = ForbiddenTransition
+    stage.change("reply", text="hello", part_id="c1", actor="Kim")
+    assert (stage.rows("reply"), [state for state, _ in stage.heard()]) == ([], ["failed"])
 
 
 def test_an_answer_whose_note_could_not_be_planned_is_handled_again_and_has_lost_nothing(new_stage: NewStage) -> None:
