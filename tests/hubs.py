@@ -249,6 +249,13 @@ def make_hub(
     return Made(hub, clock, bell, source, memo)
 
 
+def raw_of(store: Store, key: str) -> bytes:
+    """The raw item that a signal was made of."""
+    row = store.signals.get(key)
+    assert row is not None
+    return store.inbox.get([row["raw_id"]])[row["raw_id"]].payload
+
+
 def to_toml(spec: MappingSpec) -> str:
     """A mapping as its file."""
     head = [f'object = "{spec.object}"', f'operation = "{spec.operation}"', f'keyed_by = "{spec.keyed_by}"']

@@ -28,10 +28,9 @@ from hub.core.decide.judgement import Judged
 from hub.core.decide.trace import decode_trace, encode_trace
 from hub.core.dedupe import KnownSignal
 from hub.core.errors import Conflict
-from hub.core.model import Author, Label, RawItem, Signal, Tombstone
+from hub.core.model import Author, Label, Signal, Tombstone
 from hub.core.signals import Stats
 from hub.store.database import Database, among, chunks, is_empty
-from hub.store.inbox import RAW_ITEM
 from hub.store.schema import authors as A
 from hub.store.schema import inbox as I
 from hub.store.schema import json_text
@@ -213,12 +212,6 @@ class Signals:
         query = select(func.count()).select_from(S)
         with self.database.read() as conn:
             return conn.scalar(query if matched is None else query.where(S.c.matched == matched)) or 0
-
-    def raws(self, keys: Sequence[str]) -> dict[str, RawItem]:
-        """Return the raw items that signals were made of."""
-        query = select(S.c.key, *RAW_ITEM).join(I, I.c.id == S.c.raw_id).where(among(S.c.key, keys))
-        with self.database.read() as conn:
-            return {row[0]: RawItem(*row[1:]) for row in conn.execute(query)}
 
     def _label(self, conn: Connection, judged: Sequence[Judged]) -> None:
         rows = [_label_row(item.signal.key, label) for item in judged for label in item.labels]

@@ -41,6 +41,8 @@ class Threads:
 
     def named(self, conn: Connection, names: Sequence[str]) -> dict[str, str]:
         """Return the keys of the signals that aliases stand for."""
+        if not names or is_empty(conn, aliases):
+            return {}
         parts = chunks(names)
         return {
             row.alias: row.key for part in parts for row in conn.execute(_ALIASES.where(among(aliases.c.alias, part)))

@@ -16,6 +16,7 @@ from hub.store import Store
 from hub.store.inbox import Settled
 from hub.store.signals import SignalFilter
 from tests.hub.store.given import HOSTILE, LATER, MENDED, NOON, author, judged, raw, signal
+from tests.hubs import raw_of
 
 
 def add(store: Store, *given: Signal | Judged) -> None:
@@ -214,7 +215,7 @@ def test_a_repeat_takes_the_place_of_the_older_raw_row(store: Store) -> None:
     add(store, from_row(signal(), old))
     with store.database.write() as conn:
         store.signals.refresh(conn, {"rss:1": new})
-    assert (store.signals.raws(["rss:1"])["rss:1"].payload, store.inbox.get([old])) == (b"item 2", {})
+    assert (raw_of(store, "rss:1"), store.inbox.get([old])) == (b"item 2", {})
 
 
 def from_row(one: Signal, number: int) -> Signal:
@@ -231,8 +232,7 @@ def test_a_raw_row_that_another_signal_came_from_too_stays(store: Store) -> None
     add(store, from_row(signal("rss:original"), old), from_row(signal("rss:repost"), old))
     with store.database.write() as conn:
         store.signals.refresh(conn, {"rss:original": new})
-    raws = store.signals.raws(["rss:original", "rss:repost"])
-    assert {key: item.payload for key, item in raws.items()} == {"rss:original": b"item 2", "rss:repost": b"item 1"}
+    assert (raw_of(store, "rss:original"), raw_of(store, "rss:repost")) == (b"item 2", b"item 1")
 
 
 def test_a_tombstone_marks_its_signal_and_stays_where_there_is_none(store: Store) -> None:

@@ -10,7 +10,7 @@ from hub.core.errors import Rejected
 from hub.core.keys import signal_key
 from hub.flow.decide.batch import process
 from hub.flow.sweep import sweep
-from tests.hubs import Made
+from tests.hubs import Made, raw_of
 
 NewHub = Callable[..., Made]
 POST = {"id": "1", "text": "acme as it was"}
@@ -62,7 +62,7 @@ def test_an_older_copy_does_not_take_the_place_of_a_newer_raw_row(new_hub: NewHu
     sweep(made.hub)
     made.run()
     key = signal_key("lines", "1")
-    assert b'"counts":2' in made.hub.store.signals.raws([key])[key].payload
+    assert b'"counts":2' in raw_of(made.hub.store, key)
 
 
 def test_a_dead_letter_that_is_let_go_does_not_undo_what_was_written_since(new_hub: NewHub) -> None:
