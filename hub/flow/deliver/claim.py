@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from hub.core.errors import Conflict
+from hub.flow.bugs import tell
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination
 from hub.store.ledger.deliveries import Claim
@@ -32,4 +33,13 @@ def claim_batch(hub: Hub, name: str, outlet: Destination[Any], *, now: datetime)
         try:
             return hub.store.deliveries.claim(name, size=size, now=now)
         except Unsized as unsized:
-            sizes[unsized.kind] = outlet.batch_size_of(*unsized.kind)
+            sizes[unsized.kind] = _ask(hub, name, outlet, unsized.kind)
+
+
+def _ask(hub: Hub, name: str, outlet: Destination[Any], kind: tuple[str, str]) -> int:
+    """Return how many records of a kind an outlet takes at once; one if its plugin fails to tell, or tells of none."""
+    try:
+        return max(int(outlet.batch_size_of(*kind)), 1)
+    except Exception as error:  # noqa: BLE001 - told; one at a time is never too many
+        tell(hub, name, error, event="a plugin failed to tell its batch size", object=kind[0])
+        return 1

@@ -53,7 +53,7 @@ def resolve_doubts(
 
     If a look-up gets no answer, or all look-ups are refused, the others are not asked for either.
     """
-    kind, worked = idempotency_of(destination, claim), Worked([], [])
+    kind, worked = idempotency_of(hub, destination, claim), Worked([], [])
     # What is gone is not repeated even if the destination would recognise it: its words are no longer here.
     seek: Recognition = ("lookup", LOOK_AGAIN) if kind[0] == "native" else kind
     again: list[Delivery] = []
@@ -133,9 +133,13 @@ def _again_at(now: datetime, error: HubError) -> datetime:
     return now + (timedelta(seconds=wait) if wait else LOOK_AGAIN)
 
 
-def idempotency_of(destination: Destination[Any], claim: Claim) -> Recognition:
-    """Return a destination's idempotency class in the core's words."""
-    found = destination.idempotency_of(claim.object, claim.operation)
+def idempotency_of(hub: Hub, destination: Destination[Any], claim: Claim) -> Recognition:
+    """Return a destination's idempotency class in the core's words; if its plugin fails to tell, it recognises nothing."""
+    try:
+        found = destination.idempotency_of(claim.object, claim.operation)
+    except Exception as error:  # noqa: BLE001 - told; a doubt is left to a person then
+        tell(hub, claim.destination, error, event="a plugin failed to tell its idempotency", object=claim.object)
+        return ("none", None)
     match found:
         case connectors.Upsert():
             return ("upsert", None)

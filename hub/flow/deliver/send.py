@@ -125,7 +125,7 @@ def work(hub: Hub, destination: Destination[Any], claim: Claim, *, began: dateti
     ended += end_forgotten(hub, claim, gone)
     worked.settlements.extend(ended)
     if ready := without(claim, ended).deliveries:
-        kind, _ = idempotency_of(destination, claim)
+        kind, _ = idempotency_of(hub, destination, claim)
         again = [one.id for one in ready if one.first_sent_at != began]
         if kind == "lookup" and again and not claim.doubtful:
             hub.store.resends.begin_anew(again, now=hub.now())
@@ -168,12 +168,21 @@ def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Del
     for delivery in batch:
         if delivery.id not in outcomes:
             outcomes[delivery.id] = Outcome(delivery.id, error=raised)
-    for outcome in outcomes.values():
-        if outcome.error is not None:
-            if isinstance(cause := outcome.error.__cause__, Exception) and outcome.error.code == "bug":
-                tell(hub, name, cause, event="a plugin failed to deliver", deliveries=[outcome.delivery_id])
-            hub.redact(name, outcome.error)
-    return outcomes
+    return {id_: _told(hub, name, outcome) for id_, outcome in outcomes.items()}
+
+
+def _told(hub: Hub, name: str, outcome: Outcome) -> Outcome:
+    """Return an outcome whose error may be stored; one that the engine does not know is a bug."""
+    given: Any = outcome.error
+    if given is None:
+        return outcome
+    tell_bug = partial(tell, hub, name, event="a plugin failed to deliver", deliveries=[outcome.delivery_id])
+    if not isinstance(given, ConnectorError):
+        return Outcome(outcome.delivery_id, error=tell_bug(given))
+    if isinstance(given.__cause__, Exception) and given.code == "bug":
+        tell_bug(given.__cause__)
+    hub.redact(name, given)
+    return outcome
 
 
 def pause_if_asked(hub: Hub, name: str, errors: Sequence[ConnectorError | None]) -> None:

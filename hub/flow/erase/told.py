@@ -11,6 +11,7 @@ from hub.core.erasure import words_of
 from hub.core.errors import ConfigError, Conflict
 from hub.core.model import RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import normalise
+from hub.flow.bugs import tell
 from hub.flow.converse.notes import desks_of
 from hub.flow.erase.fall import Fall, can_stop, falling, look_up
 from hub.runtime import Hub
@@ -135,6 +136,9 @@ def _can_look_up(hub: Hub, kind: RecordKind) -> bool:
     try:
         return isinstance(hub.destination(name).idempotency_of(object_, operation), Lookup | Native)
     except ConfigError:  # told when the destination is used
+        return False
+    except Exception as error:  # noqa: BLE001 - told; a destination's bug must not keep a post from being erased
+        tell(hub, name, error, event="a plugin failed to tell its idempotency", object=object_)
         return False
 
 

@@ -22,7 +22,7 @@ from hub.core.model import RemoteRef
 from hub.flow.decide.batch import process
 from hub.flow.deliver.outlets import close_claim
 from hub.flow.deliver.send import deliver, deliver_batch
-from hub.sdk.connectors import Lookup, Native, NoIdempotency
+from hub.sdk.connectors import Lookup, Native, NoIdempotency, Outcome
 from hub.store.ledger.deliveries import Settlement
 from tests.hubs import Made
 from tests.logs import captured
@@ -54,6 +54,37 @@ def test_an_error_leads_to_its_state(new_hub: NewHub, error: ConnectorError, sta
     deliver_batch(made.hub, "memo")
     (row,) = made.hub.store.outbox.recent()
     assert (row["state"], row["attempts"]) == (state, burnt)
+
+
+def broken(*_: object) -> int:
+    raise KeyError("note")
+
+
+@pytest.mark.parametrize("size", [broken, lambda *_: 0], ids=["a bug", "none at once"])
+def test_a_destination_that_cannot_tell_its_batch_size_is_sent_one_at_a_time(
+    new_hub: NewHub, size: Callable[..., int]
+) -> None:
+    made = started(new_hub)
+    made.memo.batch_size_of = size  # type: ignore[method-assign, assignment]  # a plugin's bug
+    made.say({"id": "2", "text": "acme"})
+    made.run()
+    assert [len(batch) for batch in made.memo.got] == [1, 1]
+
+
+def test_a_doubt_about_a_destination_that_cannot_tell_its_idempotency_is_a_persons(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.memo.raises = Uncertain()
+    made.memo.idempotency_of = broken  # type: ignore[method-assign, assignment]  # a plugin's bug
+    made.run()
+    assert (len(made.memo.got), made.states()) == (1, {"review": 1})
+
+
+def test_an_outcome_with_an_error_that_is_none_of_the_engines_is_a_bug(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.memo.deliver = lambda _self, _ctx, batch: [Outcome(one.id, error=ValueError("odd")) for one in batch]  # type: ignore[method-assign, assignment, misc, arg-type]  # a plugin's bug
+    deliver_batch(made.hub, "memo")
+    (row,) = made.hub.store.outbox.recent()
+    assert (row["state"], row["error"]["message"]) == ("dead", "ValueError: odd")
 
 
 def test_a_retry_comes_after_its_wait_and_lands(new_hub: NewHub) -> None:

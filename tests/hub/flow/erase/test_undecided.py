@@ -22,7 +22,7 @@ from hub.flow.monitor.snapshot import look
 from hub.flow.views.erasures import receipts
 from hub.sdk.connectors import Idempotency, Lookup, Native, NoIdempotency, Upsert
 from hub.store.schema import deliveries, refs
-from tests.hub.flow.erase.test_erase import able, states, taken_back
+from tests.hub.flow.erase.test_erase import able, leftovers, states, taken_back
 from tests.hubs import Made
 
 NewHub = Callable[..., Made]
@@ -88,6 +88,17 @@ def test_a_doubt_at_a_destination_that_is_not_configured_any_more_ends_with_a_re
     erase(made.hub, [Tombstone(KEY, "erasure", made.clock())])
     assert states(made) == {"create": "discarded", "tombstone": "dead"}
     assert "not configured any more" in receipts(made.hub, HUB, KEY)[0]["error"]["message"]
+
+
+def test_a_destination_that_cannot_tell_how_it_finds_records_does_not_keep_a_post(new_hub: NewHub) -> None:
+    made, _ = left_to_a_person(new_hub, mapping="ticket", idempotency=Lookup(timedelta()))
+
+    def broken(*_: object) -> Idempotency:
+        raise KeyError("ticket")
+
+    made.memo.idempotency_of = broken  # type: ignore[method-assign]  # a plugin's bug
+    erase(made.hub, [Tombstone(KEY, "erasure", made.clock())])
+    assert leftovers(made.hub.store, "heirloom") == []
 
 
 def test_a_record_without_a_reference_is_taken_back_all_the_same(new_hub: NewHub) -> None:
