@@ -1,4 +1,4 @@
-"""What is known of connections: cursors, pauses, small memories, heartbeats, and versions of rules and mappings."""
+"""What is known of connections: pauses, breakers and small memories; and heartbeats, and versions of rules and mappings."""
 
 from __future__ import annotations
 

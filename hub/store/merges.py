@@ -7,9 +7,7 @@ from collections.abc import Iterable, Mapping
 from sqlalchemy import Connection, select
 
 from hub.store.database import among, chunks
-from hub.store.schema import (
-    merged,
-)
+from hub.store.schema import merged
 
 MOST_MERGES = 20  # of a chain that is followed
 

@@ -28,11 +28,7 @@ def _resume(hub: Hub, actor: Actor, outlet: str) -> None:
         if not hub.store.connections.resume(outlet, now=hub.now(), conn=act.conn):
             return
         is_on = outlet_works(hub, outlet)
-        freed = (
-            hub.store.outbox.retry(None, now=hub.now(), conn=act.conn, **BLOCKED, destination=outlet) if is_on else 0
-        )
+        wanted = {"state": "blocked", "destination": outlet}
+        freed = hub.store.outbox.retry(None, now=hub.now(), conn=act.conn, **wanted) if is_on else 0
         act.note("resume", outlet, freed=freed or None)
     ring_outlets(hub, [outlet])
-
-
-BLOCKED = {"state": "blocked"}

@@ -17,9 +17,7 @@ from hub.core.errors import (
 )
 from hub.core.ledger import LookUp, Recognition, Resend, State, resolve
 from hub.core.model import Delivery
-from hub.core.retry import (
-    asked_for,
-)
+from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.deliver.outcomes import describe_error, is_closed_door
 from hub.flow.deliver.outlets import outlet_context
@@ -29,11 +27,8 @@ from hub.sdk.connectors import Destination
 from hub.store.ledger.deliveries import Claim, Settlement
 
 LOOK_AGAIN = timedelta(seconds=30)
-
-
 _FOR_ALL = (Unavailable, RateLimited, QuotaExhausted, Unauthorised)
 """Errors of a look-up that the next one would meet too."""
-
 
 _MAY_BE_THERE = frozenset({"Retryable", "RateLimited", "Unavailable"})
 """Errors after which it is in doubt what an earlier attempt did."""

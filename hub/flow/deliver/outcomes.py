@@ -7,18 +7,10 @@ from typing import Any
 
 import structlog
 
-from hub.core.errors import (
-    ConnectorError,
-    Rejected,
-)
+from hub.core.errors import ConnectorError, Rejected
 from hub.core.ledger import State, settle
 from hub.core.model import Delivery
-from hub.core.retry import (
-    SCHEDULE,
-    Block,
-    RetryDecision,
-    decide,
-)
+from hub.core.retry import SCHEDULE, Block, RetryDecision, decide
 from hub.runtime import Hub
 from hub.sdk.connectors import Outcome
 from hub.store.ledger.deliveries import Settlement

@@ -32,7 +32,6 @@ from hub.store.database import Also
 
 log = structlog.get_logger(__name__)
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
-LONGEST_ASKED_S = 86400.0
 PAGE = 500
 T = TypeVar("T")
 
@@ -195,5 +194,5 @@ def next_try(hub: Hub, name: str, failure: HubError) -> datetime:
         return parked_until(failure, hub.now())
     failures = next((row["failures"] for row in hub.store.cursors.list() if row["source"] == name), 0)
     wait = min(SHORTEST * (1 << min(int(failures), 10)), LONGEST)
-    asked = timedelta(seconds=min(asked_for(getattr(failure, "retry_after", None)), LONGEST_ASKED_S))
+    asked = timedelta(seconds=asked_for(getattr(failure, "retry_after", None)))
     return hub.now() + max(wait, asked)

@@ -1,1 +1,1 @@
-"""The ledger read as a whole: what is due and may go, and how much of everything there is."""
+"""The ledger: deliveries planned, claimed, settled, sent again, held back and counted."""
