@@ -13,6 +13,7 @@ from collections.abc import Sequence
 import structlog
 
 from hub.config.settings import DeliverySection
+from hub.core.access import HUB
 from hub.core.ledger import Need
 from hub.flow.intake.poll import usable_destination
 from hub.flow.monitor.snapshot import VALVE
@@ -21,7 +22,6 @@ from hub.store.audit import AuditEntry
 from hub.store.ledger.held import Head, WaitingDelivery
 
 log = structlog.get_logger(__name__)
-ACTOR = "hub"
 ALONE = "without_author"
 FREE = ("upsert", "create")
 
@@ -52,7 +52,7 @@ def open_valve(hub: Hub, name: str) -> int:
 def give_way(hub: Hub, name: str) -> int:
     """Let failed versions give way to newer ones of the same record."""
     now = hub.now()
-    entry = AuditEntry(VALVE, name, ACTOR, {"to": "newer"})
+    entry = AuditEntry(VALVE, name, HUB.name, {"to": "newer"})
     gone = hub.store.held.give_way(name, before=now - hub.settings.delivery.hold_for, entry=entry, now=now)
     if gone:
         hub.bell.ring("deliver", name)
@@ -66,11 +66,11 @@ def let_go(hub: Hub, name: str, head: Head, waiting: Sequence[WaitingDelivery]) 
     rest = [one.id for one in waiting if not (alone and one.operation in FREE)]
     done = 0
     if free:
-        entry = AuditEntry(VALVE, name, ACTOR, {"to": "released", "head": head.id})
+        entry = AuditEntry(VALVE, name, HUB.name, {"to": "released", "head": head.id})
         done += hub.store.held.release(free, head.provides, entry=entry, now=hub.now())
         hub.bell.ring("deliver", name)
     if rest:
-        entry = AuditEntry(VALVE, name, ACTOR, {"to": "review", "head": head.id})
+        entry = AuditEntry(VALVE, name, HUB.name, {"to": "review", "head": head.id})
         error = {"code": "held", "message": reason(head, hub.settings.delivery)}
         done += hub.store.held.review(rest, error, entry=entry, now=hub.now())
     log.warning("the valve opened", destination=name, head=head.id, deliveries=done)

@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
-from hub.core.access import Actor, demand
+from hub.core.access import Actor, demand, may
 from hub.core.ledger import DISCARDABLE, RETRYABLE, RETRYABLE_TOGETHER, State, in_order
 from hub.flow.views.explain import shown_delivery
 from hub.runtime import Hub
 from hub.store import Connection
 
 Rows = list[dict[str, Any]]
+_WORDS = ("deliveries.retry", "deliveries.discard")
 
 
 class Letters(msgspec.Struct, frozen=True):
@@ -64,7 +65,10 @@ def one(hub: Hub, actor: Actor, number: int) -> dict[str, Any] | None:
     names = ("seq", "key", "fields", "mapping_version", "first_sent_at", "needs", "provides", "key_field", "once")
     found: dict[str, Any] = _dated(row) | msgspec.to_builtins({name: row[name] for name in names})
     found["tries"] = msgspec.to_builtins([{**one, "lease": None} for one in row["tries"]])
-    found["may_retry"], found["may_discard"] = row["state"] in RETRYABLE, row["state"] in DISCARDABLE
+    # A reply that waits is let out or refused by a word of its own.
+    words = ("replies.approve", "replies.refuse") if row["state"] == "approval" else _WORDS
+    for name, states, word in zip(("may_retry", "may_discard"), (RETRYABLE, DISCARDABLE), words, strict=True):
+        found[name] = row["state"] in states and may(actor, word)
     return found
 
 
