@@ -134,6 +134,23 @@ class TakesAnOutageForDone(Shelf):
         return Outcome.delivered(item, item.ref)
 
 
+class ErasesTheFirst(Shelf):
+    """Tells of a whole batch what it did to its first."""
+
+    def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
+        if not batch or batch[0].operation != "tombstone":
+            return super().deliver(ctx, batch)
+        first = super().deliver(ctx, batch[:1])
+        return [*first, *(Outcome.delivered(item, item.ref) for item in batch[1:])]
+
+
+class TakesARefusalForDone(Shelf):
+    def erase(self, ctx: Context, item: Delivery) -> Outcome:
+        with suppress(Rejected):
+            return super().erase(ctx, item)
+        return Outcome.delivered(item, item.ref)
+
+
 class ErasesOnce(Shelf):
     """Refuses what is gone already."""
 
@@ -213,6 +230,8 @@ CARELESS = [
     (ErasesTooMuch, GONE),
     (ErasesByWriting, "test_a_tombstone_makes_no_record"),
     (TakesAnOutageForDone, "test_a_tombstone_that_met_a_broken_server_is_done_later"),
+    (ErasesTheFirst, "test_each_tombstone_of_a_batch_is_done"),
+    (TakesARefusalForDone, "test_a_tombstone_that_was_refused_is_not_done"),
     (ErasesOnce, "test_a_tombstone_that_is_sent_again_is_delivered"),
     (PrivateIsPublic, "test_bodies_say_what_they_say"),
     (SilentlyNothing, "test_bodies_say_what_they_say"),

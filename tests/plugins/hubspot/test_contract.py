@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -47,6 +47,10 @@ class TestHubSpotContract(DestinationContract):
         (made,) = stage.destination.deliver(stage.ctx, [author])
         assert made.ref is not None
         return {"author": made.ref}
+
+    def words(self, sample: Sample, number: int) -> Sequence[str]:
+        """Contacts belong to the people who work with them: a tombstone of one is refused."""
+        return () if sample.object == "contacts" else super().words(sample, number)
 
 
 @pytest.mark.parametrize(
