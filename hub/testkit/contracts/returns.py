@@ -20,7 +20,8 @@ class TestDeskContract(ReturnsContract):
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
@@ -48,10 +49,14 @@ class Told:
 
 
 class ReturnsContract(SignaturesContract, DeskContract):
-    """Subclass it with what `DestinationContract` wants, and the parts that its capabilities call for."""
+    """Subclass it with what `DestinationContract` wants, and the parts that its capabilities call for.
+
+    `secrets` names the options that verify a call; `nameless` the bodies in `told` that say of no one who did it.
+    """
 
     told: ClassVar[Sequence[Told]] = ()
     secrets: ClassVar[frozenset[str]] = frozenset({"webhook_secret"})
+    nameless: ClassVar[frozenset[str]] = frozenset()
 
     # ---------------------------------------------------------------------------------------------------------- inbound
 
@@ -103,6 +108,25 @@ class ReturnsContract(SignaturesContract, DeskContract):
             "parse asks something of the world"
         )
         assert all(change.at is None or change.at.tzinfo is not None for change in changes)
+
+    @asks("inbound")
+    def test_each_change_says_who_did_it(self) -> None:
+        """By the id that `whoami` gives for us: else what we write comes back as an agent's, and is posted or written again."""
+        destination = self._inbound()
+        for one in self.told:
+            lost = [change.kind for change in read(destination, one.body) if not change.actor_id and not change.ours]
+            assert not lost or one.name in self.nameless, (
+                f"{one.name}: no one is named for {lost}: give actor_id, or put its name in `nameless` if the body tells none"
+            )
+
+    @asks("inbound")
+    def test_a_request_that_comes_again_is_the_same_event(self) -> None:
+        """An hour later, with another id of its way: each event is stored once by its id."""
+        request = self.sign(b"{}", START)
+        later = replace(request, received_at=START + timedelta(hours=1))
+        assert self.event_id(later) == self.event_id(request), (
+            "the id of an event changes with the time: it would count twice"
+        )
 
     @asks("inbound")
     def test_a_hostile_body_ends_in_a_translation_error_or_in_changes(self) -> None:

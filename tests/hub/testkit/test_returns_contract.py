@@ -33,8 +33,14 @@ class TestReturningShelf(ReturnsContract):
     note_write: ClassVar[Mapping[str, str]] = {"path": "/notes$"}
     tolerance = None
     told = (
-        Told("an answer", b'{"event":"1","ticket":"t1","text":"We are on it"}', (("reply", "We are on it"),)),
-        Told("a word among agents", b'{"event":"2","ticket":"t1","text":"Ugh","private":true}', (("note", "Ugh"),)),
+        Told(
+            "an answer", b'{"event":"1","ticket":"t1","text":"We are on it","by":"kim"}', (("reply", "We are on it"),)
+        ),
+        Told(
+            "a word among agents",
+            b'{"event":"2","ticket":"t1","text":"Ugh","by":"kim","private":true}',
+            (("note", "Ugh"),),
+        ),
     )
 
     @classmethod
@@ -176,6 +182,18 @@ class NoRecord(Shelf):
         return [msgspec.structs.replace(one, remote_id="") for one in super().parse(body)]
 
 
+class NoActor(Shelf):
+    def parse(self, body: bytes) -> list[Change]:
+        return [msgspec.structs.replace(one, actor_id="") for one in super().parse(body)]
+
+
+class NumbersItsEvents(Shelf):
+    """Calls an event by the moment at which it came."""
+
+    def event_id(self, request: Request) -> str:
+        return request.received_at.isoformat()
+
+
 class Trusting(Shelf):
     def parse(self, body: bytes) -> list[Change]:
         told = json.loads(body)
@@ -237,6 +255,8 @@ CARELESS = [
     (SilentlyNothing, "test_bodies_say_what_they_say"),
     (OneEvent, "test_changes_name_their_record_and_their_event"),
     (NoRecord, "test_changes_name_their_record_and_their_event"),
+    (NoActor, "test_each_change_says_who_did_it"),
+    (NumbersItsEvents, "test_a_request_that_comes_again_is_the_same_event"),
     (Trusting, "test_a_hostile_body_ends_in_a_translation_error_or_in_changes"),
     (OpenDoor, "test_a_request_that_was_changed_is_not_genuine"),
     (OpenWithoutASecret, "test_without_a_secret_nothing_is_genuine"),
