@@ -33,6 +33,7 @@ NO_ACCOUNT: tuple[Mapping[str, Any], ...] = (
     {"status": 404, "body": {"error": "not found"}},
     {"status": 200, "body": "<!doctype html><title>Sign in</title>"},
     {"status": 200},
+    {"status": 200, "body": {}},
 )
 """Answers that name no account."""
 
@@ -45,7 +46,8 @@ class DestinationContract(Lands, Keeps, Doubts, Names, Erases):
     `words`: what a tombstone must take, a record's sentences unless overridden.
     `takes_plain_success`: True if any 2xx is all the proof there is; `results_in_order`: True if the vendor promises
     the results of a batch in the order of its items, and names no key in them; `reaches_anywhere`: True if "*" is meant;
-    `token_in_address`: True if the vendor takes its token nowhere but in the URL.
+    `token_in_address`: True if the vendor takes its token nowhere but in the URL; `own_keys`: True if records are
+    found by a digest of the connector's own, in place of `record_key`.
     """
 
     def __init_subclass__(cls, **more: Any) -> None:

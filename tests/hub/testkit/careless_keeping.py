@@ -208,6 +208,30 @@ class AsksBeforeEach(Shelf):
         return super().open(ctx, item)
 
 
+@caught_by("test_a_full_batch_is_written")
+class HalvesWhatIsTooMuch(Shelf):
+    """Claims more than one call may hold, and learns it again with each batch."""
+
+    def batch_size_of(self, object_: str, operation: str) -> int:
+        return 50 if object_ == "record" else 5
+
+    def write(self, ctx: Context, part: Sequence[Delivery]) -> list[Outcome]:
+        found = super().write(ctx, part)
+        middle = len(part) // 2
+        if middle and all(isinstance(one.error, Rejected) for one in found):
+            return [*self.write(ctx, part[:middle]), *self.write(ctx, part[middle:])]
+        return found
+
+
+@caught_by("test_a_key_is_sent_whole")
+class ShortensItsKey(Shelf):
+    """Cuts a key to what fits: two records may share what is left of theirs."""
+
+    def write(self, ctx: Context, part: Sequence[Delivery]) -> list[Outcome]:
+        keyed = [msgspec.structs.replace(one, record_key=one.record_key[:24]) for one in part]
+        return super().write(ctx, keyed)
+
+
 # ---------------------------------------------------------------------------------------------------- a status by its name
 
 

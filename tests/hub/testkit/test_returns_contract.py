@@ -126,6 +126,16 @@ class ErasesByWriting(Shelf):
         return found
 
 
+class EmptiesByKey(Shelf):
+    """Writes an empty record by its key, which makes it where there was none."""
+
+    def erase(self, ctx: Context, item: Delivery) -> Outcome:
+        if item.object != "record":
+            return super().erase(ctx, item)
+        empty = msgspec.structs.replace(item, fields={"text": "", "title": ""}, once=())
+        return self.write(ctx, [empty])[0]
+
+
 class ErasesTooMuch(Shelf):
     def erase(self, ctx: Context, item: Delivery) -> Outcome:
         for number in range(1, 6):
@@ -246,6 +256,7 @@ CARELESS = [
     (NotesGoNowhere, "test_a_note_without_a_ticket_is_rejected"),
     (LeavesComments, GONE),
     (ErasesTooMuch, GONE),
+    (EmptiesByKey, "test_a_tombstone_makes_no_record"),
     (ErasesByWriting, "test_a_tombstone_makes_no_record"),
     (TakesAnOutageForDone, "test_a_tombstone_that_met_a_broken_server_is_done_later"),
     (ErasesTheFirst, "test_each_tombstone_of_a_batch_is_done"),

@@ -63,7 +63,9 @@ class TestHubSpotContract(ReturnsContract):
         ),
     )
     samples = (
-        Sample("social_author", "upsert", lambda n: {"name": f"Author {n}"}, "hub_author_key", write=WRITE),
+        Sample(
+            "social_author", "upsert", lambda n: {"name": f"Author {n}", "followers": n}, "hub_author_key", write=WRITE
+        ),
         Sample("social_signal", "upsert", lambda n: {"excerpt": f"text {n}"}, "hub_signal_key", write=WRITE),
         Sample("contacts", "upsert", lambda n: {"firstname": f"Contact {n}"}, "hub_contact_key", write=WRITE),
     )
@@ -100,6 +102,10 @@ class TestHubSpotContract(ReturnsContract):
     def words(self, sample: Sample, number: int) -> Sequence[str]:
         """Contacts belong to the people who work with them: a tombstone of one is refused."""
         return () if sample.object == "contacts" else super().words(sample, number)
+
+    def kept(self, stage: Stage) -> str:
+        """The recycling bin can be read for 90 days."""
+        return super().kept(stage) + json.dumps(stage.sandbox.store.all("_archived"), ensure_ascii=False)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -31,6 +33,7 @@ class DeliverySuite(ConnectorContract):
     results_in_order: ClassVar[bool] = False
     reaches_anywhere: ClassVar[bool] = False
     token_in_address: ClassVar[bool] = False
+    own_keys: ClassVar[bool] = False
 
     @classmethod
     def options(cls, url: str) -> Mapping[str, Any]:
@@ -129,3 +132,9 @@ def stands(text: str, kept: str) -> bool:
     """Return True if a text stands in the records, as JSON or as HTML would write it."""
     escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return any(form in kept for one in (text, escaped) for form in (one, json.dumps(one)[1:-1]))
+
+
+def meets(sample: Sample, method: str, url: str) -> bool:
+    """Return True if this is a call that writes, by the sample's `write`."""
+    wanted = sample.write
+    return wanted.get("method", method) == method and bool(re.search(wanted.get("path", ""), urlsplit(url).path))

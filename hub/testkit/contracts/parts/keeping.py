@@ -12,7 +12,7 @@ import pytest
 from hub.core.errors import ConnectorError, Rejected
 from hub.core.model import Delivery
 from hub.sdk.connectors import Outcome
-from hub.testkit.contracts.means.witness import Beside, impurities
+from hub.testkit.contracts.means.witness import Beside, impurities, spilt
 from hub.testkit.contracts.parts.delivering import DeliverySuite, own, stands, with_texts
 from hub.testkit.contracts.stage import Sample, Stage
 from hub.testkit.fakes import FaultyHttp, SentRequest
@@ -105,6 +105,17 @@ class Keeps(DeliverySuite):
             assert not strange, f"the references {strange} name nothing there; the vendor knows {sorted(known)[:9]}"
             pages = {ref.url for ref in refs if ref.url}
             assert sample.operation in _SPOKEN or len(pages) in (0, 3), f"three records have the pages {sorted(pages)}"
+
+    def test_a_key_is_sent_whole(self, sample: Sample) -> None:
+        """Cut, or in other letters, it may be another record's as well; `own_keys` says that a digest goes in its place."""
+        if self.own_keys or not self.may_repeat(sample):
+            return
+        with self.play(sample) as stage:
+            batch = stage.deliveries(sample, 2)
+            stage.send(batch)
+            said = [part for one in stage.line.requests for part in (one.url, one.content or b"")]
+            lost = [item.record_key for item in batch if not spilt([item.record_key], *said)]
+            assert not lost, f"the key {lost[0]} was sent nowhere as it is: by what would the record be found again?"
 
     def test_what_a_record_belongs_to_is_told(self, sample: Sample) -> None:
         """The references in `parents` are sent: the author of a post, the ticket of a comment."""

@@ -17,7 +17,7 @@ from hub.core.mapping import compile_mapping
 from hub.core.spec import MappingSpec
 from hub.sdk.connectors import Destination, FieldInfo, Lookup, Native, NoIdempotency, ObjectInfo, Upsert
 from hub.testkit.contracts.means.witness import spilt, strange_hosts
-from hub.testkit.contracts.parts.delivering import DeliverySuite, leaves, own, stands, with_texts
+from hub.testkit.contracts.parts.delivering import DeliverySuite, leaves, meets, own, stands, with_texts
 from hub.testkit.contracts.stage import Sample, Stage
 
 _KNOWN = frozenset(("records", "tickets", "comments", "tombstone", "note", "inbound", "changes", "without_author"))
@@ -131,6 +131,13 @@ class Lands(DeliverySuite):
             count = min(_MOST, stage.destination.batch_size_of(sample.object, sample.operation))
             self.assert_delivered(stage, sample, count)
             assert stage.made(sample) == count, f"the vendor has {stage.made(sample)} records of {count}"
+            refused = [
+                one for one in stage.sandbox.journal.calls if one.status >= 400 and meets(sample, one.method, one.path)
+            ]
+            assert not refused, (
+                f"on a good day the vendor refuses {len(refused)} of the calls that write {count} records ({refused[0].status}): "
+                "is it more than one call may hold?"
+            )
             declared = stage.destination.calls_of(sample.object, sample.operation, count)
             calls = len(stage.sandbox.journal.calls)
             assert calls <= _CALLS_A_CALL * declared + _CALLS_APART, (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +10,7 @@ import pytest
 
 from hub.core.errors import QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Uncertain
 from hub.testkit.contracts.means.witness import spilt, strange_hosts
-from hub.testkit.contracts.parts.delivering import DeliverySuite, own, stands
+from hub.testkit.contracts.parts.delivering import DeliverySuite, meets, own, stands
 from hub.testkit.contracts.stage import Sample, Stage
 
 _REFUSING = (402, 404, 409, 410, 412, 413)
@@ -76,7 +75,7 @@ class Names(DeliverySuite):
             sent = len(stage.line.requests)
             for one in stage.send(batch).values():
                 assert isinstance(one.error, kinds), f"after {name} the others end in {one.error!r}"
-            made = [one for one in stage.line.requests[sent:] if _meets(sample, one.method, one.url)]
+            made = [one for one in stage.line.requests[sent:] if meets(sample, one.method, one.url)]
             assert len(made) <= _CALLS, (
                 f"after {name} it made {len(made)} calls for {len(batch)} records: give all the error"
             )
@@ -137,9 +136,3 @@ class Names(DeliverySuite):
             stage.destination.check(stage.ctx)
             told = [urlsplit(one.url).path for one in stage.line.requests if spilt(stage.secrets, one.url)]
             assert not told, f"a secret stands in the address of {told[0]}: send it in a header"
-
-
-def _meets(sample: Sample, method: str, url: str) -> bool:
-    """Return True if this is a call that writes, by the sample's `write`."""
-    wanted = sample.write
-    return wanted.get("method", method) == method and bool(re.search(wanted.get("path", ""), urlsplit(url).path))
