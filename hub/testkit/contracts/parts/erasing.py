@@ -1,4 +1,4 @@
-"""What a destination owes to whom a post belongs: after a tombstone no word of it is left, and of others all."""
+"""What a destination owes to the author of a post that is gone: after a tombstone no word of it is left, and of others all."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class Erases(DeliverySuite):
 
     @contextmanager
     def _erasing(self, sample: Sample) -> Iterator[tuple[Stage, list[Delivery]]]:
-        """Give a stage with records 1 and 2 of a sample, and their tombstones; none where nothing can be erased."""
+        """Give a stage with records 1 and 2 of a sample, and their tombstones; no tombstone if nothing can be erased."""
         with self.play(sample) as stage:
             batch = stage.deliveries(sample, 2)
             outcomes = stage.send(batch)
