@@ -307,6 +307,15 @@ class BlamesANeighbour(Shelf):
         return found
 
 
+@caught_by(BLAME)
+class RefusesWithoutAWord(Shelf):
+    """Tells that an item was refused, and not why."""
+
+    def outcome(self, item: Delivery, result: Mapping[str, Any] | None) -> Outcome:
+        found = super().outcome(item, result)
+        return Outcome.failed(item, Rejected()) if isinstance(found.error, Rejected) else found
+
+
 @caught_by("test_the_vendors_reason_is_told")
 class KeepsTheReason(Shelf):
     def call(self, ctx: Context, method: str, path: str, body: Any = None, *, key: str = "") -> HttpResponse:

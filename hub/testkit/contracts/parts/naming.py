@@ -96,6 +96,10 @@ class Names(DeliverySuite):
                     assert lost or not own(sample, number), (
                         f"record {number} is told to have failed ({one.error!r}), and it is there"
                     )
+                    bare = str(type(one.error)())
+                    assert str(one.error) != bare, (
+                        f"record {number} failed and no reason is told: give the vendor's words"
+                    )
 
     def test_the_vendors_reason_is_told(self, sample: Sample) -> None:
         """In the message or its details: a person must be able to mend the record."""
