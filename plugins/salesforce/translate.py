@@ -33,6 +33,7 @@ _API_USAGE = re.compile(r"(?<![\w-])api-usage=(\d{1,12})/([1-9]\d{0,11})(?!\d)")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 _COLUMN = re.compile(r"No such column '(\w+)'")
 _MISSING = re.compile(r"missing: \[([\w, ]+)\]")
+_WAITING = frozenset((408, 425))  # a proxy gave up waiting: the same call may go again
 _AGAIN = frozenset(
     {"SERVER_UNAVAILABLE", "UNKNOWN_EXCEPTION", "QUERY_TIMEOUT", "REQUEST_RUNNING_TOO_LONG", "INTERNAL_SERVER_ERROR"}
 )
@@ -136,7 +137,7 @@ def error_of(found: Sequence[Complaint], now: datetime, *, jitter: float = 0.5, 
         return _limit(code, message, now, details)
     if code in _REFUSED or status == 401:
         return Unauthorised(message, code=code, details=details)
-    if code in _AGAIN or status >= 500:
+    if code in _AGAIN or status in _WAITING or status >= 500:
         return Unavailable(message, code=code, details=details)
     if code in _COLLATERAL:
         return Retryable(message, code=code, details={**details, "collateral": True})

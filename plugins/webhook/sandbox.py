@@ -37,7 +37,7 @@ class WebhookSandbox(Sandbox):
         identity = f"{record['_object']}/{record.get('id') or record['_key']}"
         found = self.store.find("records", "_identity", identity)
         if record["_operation"] == "tombstone":
-            return self._forget(record, found[0] if found else str(record.get("_id")))
+            return self._forget(record, found[0] if found else str(record.get("_id") or ""))
         kind, id_ = ("update", found[0]) if found else ("create", self.store.next_id("records"))
         self.store.put("records", id_, {**record, "_identity": identity})
         self.journal.record(kind, "records", id_, key=identity, fields=record)

@@ -27,7 +27,7 @@ from hub.core.errors import Rejected, Uncertain
 from hub.core.keys import idempotency_key
 from hub.core.model import Delivery, RemoteRef
 from hub.testkit.contracts.destination import DestinationContract
-from hub.testkit.contracts.means.optional import asks, leave_out
+from hub.testkit.contracts.means.optional import asks
 from hub.testkit.contracts.stage import Sample, Stage
 
 NOTE = "Posted on Mastodon: https://example.social/@us/1"
@@ -49,14 +49,12 @@ class DeskContract(DestinationContract):
 
     note_write: ClassVar[Mapping[str, str]] = {"method": "POST"}
 
-    def __init_subclass__(cls, **more: Any) -> None:
-        """Leave out the tests of what the destination cannot, and those of comments if no sample is one."""
-        super().__init_subclass__(**more)
-        known = getattr(cls, "destination", None)
-        if known is not None:
-            comments = any(sample.operation == "comment" for sample in getattr(cls, "samples", ()))
-            reads = comments and cls.said is not DeskContract.said
-            leave_out(cls, DeskContract, known.capabilities | (frozenset({"comment"}) if reads else frozenset()))
+    @classmethod
+    def abilities(cls) -> frozenset[str]:
+        """Return the capabilities, and "comment" if a sample is one and `said` reads it."""
+        comments = any(sample.operation == "comment" for sample in getattr(cls, "samples", ()))
+        reads = comments and cls.said is not DeskContract.said
+        return super().abilities() | (frozenset({"comment"}) if reads else frozenset())
 
     def ticket(self, stage: Stage) -> RemoteRef:
         """Make a record that notes can be added to on this stage; take a `number` if several can be made."""

@@ -19,25 +19,21 @@ class TestDeskContract(ReturnsContract):
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, ClassVar
 
-import msgspec
 import pytest
 
-from hub.core.errors import ConnectorError, Retryable, TranslationError, Uncertain
-from hub.core.keys import idempotency_key
-from hub.core.model import Change, Delivery, Unread
-from hub.sdk.connectors import Destination, Outcome, Request
+from hub.core.errors import ConnectorError, TranslationError
+from hub.core.model import Change, Unread
+from hub.sdk.connectors import Destination, Request
 from hub.testkit.contracts.desk import NOTE, DeskContract, Said
 from hub.testkit.contracts.hostile import PAYLOADS, mutations
-from hub.testkit.contracts.means.optional import asks, leave_out
+from hub.testkit.contracts.means.optional import asks
 from hub.testkit.contracts.means.witness import impurities
 from hub.testkit.contracts.signatures import SignaturesContract
-from hub.testkit.contracts.stage import Sample, Stage
 from hub.testkit.fakes import START, FakeClock
 
 __all__ = ["NOTE", "ReturnsContract", "Said", "Told", "asks", "read"]
@@ -53,28 +49,14 @@ class Told:
 
 
 class ReturnsContract(SignaturesContract, DeskContract):
-    """Subclass it with what `DestinationContract` wants, and the parts that its capabilities call for."""
+    """Subclass it with what `DestinationContract` wants, and the parts that its capabilities call for.
+
+    `secrets` names the options that verify a call; `nameless` the bodies in `told` that say of no one who did it.
+    """
 
     told: ClassVar[Sequence[Told]] = ()
     secrets: ClassVar[frozenset[str]] = frozenset({"webhook_secret"})
-
-    def __init_subclass__(cls, **more: Any) -> None:
-        """Leave out the tests of what the destination has no capability for."""
-        super().__init_subclass__(**more)
-        known = getattr(cls, "destination", None)
-        if known is not None:
-            comments = any(sample.operation == "comment" for sample in getattr(cls, "samples", ()))
-            reads = comments and cls.said is not DeskContract.said
-            leave_out(cls, ReturnsContract, known.capabilities | (frozenset({"comment"}) if reads else frozenset()))
-
-    def words(self, sample: Sample, number: int) -> Sequence[str]:
-        """Return what was written of record `number` and must be nowhere after its tombstone; the records' words differ."""
-        raise TypeError(f"the contract of tombstones needs the words of {sample.name} {number}")
-
-    def kept(self, stage: Stage) -> str:
-        """Return all that a reader can find in the sandbox, histories too: its collections that do not begin with "_"."""
-        store = stage.sandbox.store
-        return json.dumps([store.all(name) for name in store.names() if not name.startswith("_")], ensure_ascii=False)
+    nameless: ClassVar[frozenset[str]] = frozenset()
 
     # ---------------------------------------------------------------------------------------------------------- inbound
 
@@ -128,6 +110,25 @@ class ReturnsContract(SignaturesContract, DeskContract):
         assert all(change.at is None or change.at.tzinfo is not None for change in changes)
 
     @asks("inbound")
+    def test_each_change_says_who_did_it(self) -> None:
+        """By the id that `whoami` gives for us: else what we write comes back as an agent's, and is posted or written again."""
+        destination = self._inbound()
+        for one in self.told:
+            lost = [change.kind for change in read(destination, one.body) if not change.actor_id and not change.ours]
+            assert not lost or one.name in self.nameless, (
+                f"{one.name}: no one is named for {lost}: give actor_id, or put its name in `nameless` if the body tells none"
+            )
+
+    @asks("inbound")
+    def test_a_request_that_comes_again_is_the_same_event(self) -> None:
+        """An hour later, with another id of its way: each event is stored once by its id."""
+        request = self.sign(b"{}", START)
+        later = replace(request, received_at=START + timedelta(hours=1))
+        assert self.event_id(later) == self.event_id(request), (
+            "the id of an event changes with the time: it would count twice"
+        )
+
+    @asks("inbound")
     def test_a_hostile_body_ends_in_a_translation_error_or_in_changes(self) -> None:
         """Nothing else escapes, however the body is broken."""
         destination = self._inbound()
@@ -165,62 +166,10 @@ class ReturnsContract(SignaturesContract, DeskContract):
             with pytest.raises(ConnectorError):
                 list(stage.destination.changes(stage.ctx, None))
 
-    # ------------------------------------------------------------------------------------------------------- tombstones
-
-    @asks("tombstone")
-    def test_after_a_tombstone_no_word_is_left(self, sample: Sample) -> None:
-        """Not in records, not in comments, not in histories; what others said stays."""
-        with self._erasing(sample) as (stage, tombstone):
-            written = {number: self._left(stage, sample, number) for number in (1, 2)}
-            outcome = stage.send([tombstone])[tombstone.id]
-            assert outcome.error is None
-            assert written == {number: list(self.words(sample, number)) for number in (1, 2)}
-            assert self._left(stage, sample, 1) == []
-            assert self._left(stage, sample, 2) == written[2]
-
-    @asks("tombstone")
-    def test_a_tombstone_that_is_sent_again_is_delivered(self, sample: Sample) -> None:
-        """What is gone is gone."""
-        with self._erasing(sample) as (stage, tombstone):
-            stage.send([tombstone])
-            assert stage.resolve(tombstone, None).error is None
-
-    @asks("tombstone")
-    def test_a_tombstone_that_met_a_broken_server_is_done_later(self, sample: Sample) -> None:
-        """It is no doubt that cannot be settled, and nothing is taken for done."""
-        with self._erasing(sample) as (stage, tombstone):
-            stage.sandbox.faults.set([{"status": 503}])
-            error = stage.send([tombstone])[tombstone.id].error
-            assert isinstance(error, Retryable | Uncertain)
-            stage.sandbox.faults.set([])
-            assert stage.resolve(tombstone, error).error is None
-            assert self._left(stage, sample, 1) == []
-
-    @asks("tombstone")
-    def test_a_tombstone_makes_no_record(self, sample: Sample) -> None:
-        """What is gone is emptied in its place; no new record says so, and none other is touched."""
-        with self._erasing(sample) as (stage, tombstone):
-            before = stage.made(sample)
-            stage.send([tombstone])
-            assert stage.made(sample) == before, "a tombstone made a record"
-
     # ---------------------------------------------------------------------------------------------------------- details
 
     def _inbound(self) -> Destination[Any]:
         return self.make(self.destination.Options.model_validate(self.given_options()), FakeClock())
-
-    @contextmanager
-    def _erasing(self, sample: Sample) -> Iterator[tuple[Stage, Delivery]]:
-        """Give a stage with records 1 and 2 of a sample, and the tombstone of the first."""
-        with self.play(sample) as stage:
-            batch = stage.deliveries(sample, 2)
-            outcomes = stage.send(batch)
-            yield stage, _tombstone(batch[0], outcomes[batch[0].id])
-
-    def _left(self, stage: Stage, sample: Sample, number: int) -> list[str]:
-        """Return the words of a record that a reader can still find."""
-        kept = self.kept(stage)
-        return [word for word in self.words(sample, number) if word in kept]
 
 
 def read(destination: Destination[Any], body: bytes) -> list[Change]:
@@ -228,13 +177,3 @@ def read(destination: Destination[Any], body: bytes) -> list[Change]:
     found = [*destination.parse(body)]
     assert not [one for one in found if isinstance(one, Unread)]
     return [one for one in found if isinstance(one, Change)]
-
-
-def _tombstone(made: Delivery, outcome: Outcome) -> Delivery:
-    """Return what the engine plans once the post is gone: the same record, by its own reference."""
-    assert outcome.error is None, f"the record to erase was not written: {outcome.error}"
-    key = idempotency_key(made.destination, made.object, made.record_key, operation="tombstone", seq=1)
-    fields = {"operation": made.operation}
-    return msgspec.structs.replace(
-        made, id=made.id + 1000, operation="tombstone", key=key, fields=fields, ref=outcome.ref
-    )

@@ -97,8 +97,13 @@ class Stage:
         self.guard: Guard = open_guard(destination.egress(), allow_private=True, clock=self._seconds, sleep=clock.sleep)
         self.line = FaultyHttp(self.guard, most=20_000)
         self.ctx: Context = context(self.line, clock=clock, state=MemoryState(), connection="contract")
-        self.secrets = secrets_of(destination.options)
         self.parents: Mapping[str, RemoteRef] = {}
+
+    @property
+    def secrets(self) -> list[str]:
+        """The secrets of the options, and the credentials that were sent: minted tokens, and passwords in Base64."""
+        sent = (one.headers.get("authorization", "").rpartition(" ")[2] for one in self.line.requests)
+        return list(dict.fromkeys([*secrets_of(self.destination.options), *(one for one in sent if len(one) > 7)]))
 
     def _seconds(self) -> float:
         return self.clock.at.timestamp()
@@ -186,8 +191,8 @@ class Stage:
     def assert_no_secrets(self, error: ConnectorError | None) -> None:
         """Check both the message and the details, which go into the attempt's record."""
         if error is not None:
-            told = f"{error} {error.code} {msgspec.json.encode(error.details).decode()}"
-            assert not spilt(self.secrets, told, vars(error)), "an error tells a secret"
+            told = f"{error} {error.code} {msgspec.json.encode(error.details).decode()} {error.__cause__!r}"
+            assert not spilt(self.secrets, told, vars(error)), "an error tells a secret, itself or by its cause"
 
     def made(self, sample: Sample) -> int:
         """Return how many records the sandbox has made, by its journal."""

@@ -82,6 +82,8 @@ class ShelfDestination(Destination[ShelfOptions]):
 
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
         if batch and batch[0].object == "record":
+            if batch[0].operation != "upsert":
+                return [Outcome.failed(item, Rejected(f"records are not {item.operation}ed")) for item in batch]
             parts = rounds(batch, lambda item: item.record_key)
             return [outcome for part in parts for outcome in self.write(ctx, part)]
         return one_by_one(batch, lambda item: self.open(ctx, item), line=self.line_of)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from pydantic import SecretStr
@@ -27,6 +27,7 @@ class Told(msgspec.Struct):
     event: str
     ticket: str
     text: str
+    by: str
     private: bool = False
 
 
@@ -76,7 +77,8 @@ class ReturningShelf(ShelfDestination):
             raise TranslationError(str(error)) from None
         if not told.ticket or not told.event:
             raise TranslationError("no ticket or no event")
-        return [Change("note" if told.private else "reply", "ticket", told.ticket, told.event, text=told.text)]
+        kind: Literal["note", "reply"] = "note" if told.private else "reply"
+        return [Change(kind, "ticket", told.ticket, told.event, text=told.text, actor_id=told.by)]
 
 
 class ReturningSandbox(ShelfSandbox):

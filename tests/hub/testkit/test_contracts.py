@@ -187,7 +187,7 @@ class Hopeful(toy.ToyDestination):
     """Sends again until it works."""
 
     def _call(self, ctx: Context, method: str, path: str, body: bytes | None = None) -> Any:
-        for _ in range(11):
+        for _ in range(30):
             try:
                 return super()._call(ctx, method, path, body)
             except Exception as error:  # noqa: BLE001 - careless on purpose

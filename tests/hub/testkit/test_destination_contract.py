@@ -10,11 +10,11 @@ import pytest
 
 from hub import Delivery, RemoteRef
 from hub.testkit.contracts import DestinationContract, Sample, Stage
-from tests.hub.testkit import shelf
-from tests.hub.testkit.careless_shelf import CARELESS
+from tests.hub.testkit import careless_keeping, careless_shelf, shelf
 from tests.hub.testkit.trial import assert_caught
 
 TICKET = {"method": "POST", "path": "/tickets$"}
+CARELESS = [*careless_shelf.CARELESS, *careless_keeping.CARELESS]
 ONE_REFUSED = {"after": 1, "times": 1, "status": 422, "body": {"error": "refused"}}
 
 
@@ -27,7 +27,7 @@ class TestShelf(DestinationContract):
 
     destination = shelf.ShelfDestination
     samples = (
-        Sample("record", "upsert", lambda n: {"title": f"Title {n}", **said(n)}),
+        Sample("record", "upsert", lambda n: {"title": f"Title {n}", "stars": n, **said(n)}),
         Sample("ticket", "create", said, write=TICKET, partial=ONE_REFUSED, marks=frozenset({"ticket"})),
         Sample(
             "ticket",

@@ -33,8 +33,14 @@ class TestReturningShelf(ReturnsContract):
     note_write: ClassVar[Mapping[str, str]] = {"path": "/notes$"}
     tolerance = None
     told = (
-        Told("an answer", b'{"event":"1","ticket":"t1","text":"We are on it"}', (("reply", "We are on it"),)),
-        Told("a word among agents", b'{"event":"2","ticket":"t1","text":"Ugh","private":true}', (("note", "Ugh"),)),
+        Told(
+            "an answer", b'{"event":"1","ticket":"t1","text":"We are on it","by":"kim"}', (("reply", "We are on it"),)
+        ),
+        Told(
+            "a word among agents",
+            b'{"event":"2","ticket":"t1","text":"Ugh","by":"kim","private":true}',
+            (("note", "Ugh"),),
+        ),
     )
 
     @classmethod
@@ -120,6 +126,16 @@ class ErasesByWriting(Shelf):
         return found
 
 
+class EmptiesByKey(Shelf):
+    """Writes an empty record by its key, which makes it where there was none."""
+
+    def erase(self, ctx: Context, item: Delivery) -> Outcome:
+        if item.object != "record":
+            return super().erase(ctx, item)
+        empty = msgspec.structs.replace(item, fields={"text": "", "title": ""}, once=())
+        return self.write(ctx, [empty])[0]
+
+
 class ErasesTooMuch(Shelf):
     def erase(self, ctx: Context, item: Delivery) -> Outcome:
         for number in range(1, 6):
@@ -130,6 +146,23 @@ class ErasesTooMuch(Shelf):
 class TakesAnOutageForDone(Shelf):
     def erase(self, ctx: Context, item: Delivery) -> Outcome:
         with suppress(ConnectorError):
+            return super().erase(ctx, item)
+        return Outcome.delivered(item, item.ref)
+
+
+class ErasesTheFirst(Shelf):
+    """Tells of a whole batch what it did to its first."""
+
+    def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
+        if not batch or batch[0].operation != "tombstone":
+            return super().deliver(ctx, batch)
+        first = super().deliver(ctx, batch[:1])
+        return [*first, *(Outcome.delivered(item, item.ref) for item in batch[1:])]
+
+
+class TakesARefusalForDone(Shelf):
+    def erase(self, ctx: Context, item: Delivery) -> Outcome:
+        with suppress(Rejected):
             return super().erase(ctx, item)
         return Outcome.delivered(item, item.ref)
 
@@ -157,6 +190,18 @@ class OneEvent(Shelf):
 class NoRecord(Shelf):
     def parse(self, body: bytes) -> list[Change]:
         return [msgspec.structs.replace(one, remote_id="") for one in super().parse(body)]
+
+
+class NoActor(Shelf):
+    def parse(self, body: bytes) -> list[Change]:
+        return [msgspec.structs.replace(one, actor_id="") for one in super().parse(body)]
+
+
+class NumbersItsEvents(Shelf):
+    """Calls an event by the moment at which it came."""
+
+    def event_id(self, request: Request) -> str:
+        return request.received_at.isoformat()
 
 
 class Trusting(Shelf):
@@ -211,13 +256,18 @@ CARELESS = [
     (NotesGoNowhere, "test_a_note_without_a_ticket_is_rejected"),
     (LeavesComments, GONE),
     (ErasesTooMuch, GONE),
+    (EmptiesByKey, "test_a_tombstone_makes_no_record"),
     (ErasesByWriting, "test_a_tombstone_makes_no_record"),
     (TakesAnOutageForDone, "test_a_tombstone_that_met_a_broken_server_is_done_later"),
+    (ErasesTheFirst, "test_each_tombstone_of_a_batch_is_done"),
+    (TakesARefusalForDone, "test_a_tombstone_that_was_refused_is_not_done"),
     (ErasesOnce, "test_a_tombstone_that_is_sent_again_is_delivered"),
     (PrivateIsPublic, "test_bodies_say_what_they_say"),
     (SilentlyNothing, "test_bodies_say_what_they_say"),
     (OneEvent, "test_changes_name_their_record_and_their_event"),
     (NoRecord, "test_changes_name_their_record_and_their_event"),
+    (NoActor, "test_each_change_says_who_did_it"),
+    (NumbersItsEvents, "test_a_request_that_comes_again_is_the_same_event"),
     (Trusting, "test_a_hostile_body_ends_in_a_translation_error_or_in_changes"),
     (OpenDoor, "test_a_request_that_was_changed_is_not_genuine"),
     (OpenWithoutASecret, "test_without_a_secret_nothing_is_genuine"),

@@ -33,6 +33,7 @@ from hub import (
     author_key,
     signal_key,
 )
+from hub.sdk.batches import FOR_ALL
 from hub.sdk.http.errors import error_for
 from hub.sdk.text import parse_time
 from hub.testkit.sandbox import Answer, Call, Sandbox, SandboxOptions, route
@@ -101,7 +102,10 @@ class ToyDestination(Destination[ToyOptions]):
 
     def check(self, ctx: Context) -> str:
         """Ask who we are."""
-        return f"we are {self._call(ctx, 'GET', '/me').get('name')}"
+        name = self._call(ctx, "GET", "/me").get("name")
+        if not name:
+            raise Unavailable("the answer names no account")
+        return f"we are {name}"
 
     def describe(self, ctx: Context) -> Mapping[str, ObjectInfo]:
         """Anything goes."""
@@ -109,7 +113,12 @@ class ToyDestination(Destination[ToyOptions]):
 
     def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
         """One call an item."""
-        return [self._put(ctx, item) for item in batch]
+        outcomes: list[Outcome] = []
+        stop: ConnectorError | None = None
+        for item in batch:
+            outcomes.append(Outcome.failed(item, stop) if stop else self._put(ctx, item))
+            stop = outcomes[-1].error if isinstance(outcomes[-1].error, FOR_ALL) else None
+        return outcomes
 
     def _put(self, ctx: Context, item: Delivery) -> Outcome:
         try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -29,6 +32,8 @@ class DeliverySuite(ConnectorContract):
     takes_plain_success: ClassVar[bool] = False
     results_in_order: ClassVar[bool] = False
     reaches_anywhere: ClassVar[bool] = False
+    token_in_address: ClassVar[bool] = False
+    own_keys: ClassVar[bool] = False
 
     @classmethod
     def options(cls, url: str) -> Mapping[str, Any]:
@@ -115,3 +120,21 @@ def with_texts(value: Any, text: str) -> Any:
     if isinstance(value, Mapping):
         return {name: with_texts(inner, text) for name, inner in value.items()}
     return f"{value} {text}" if isinstance(value, str) and " " in value else value
+
+
+def own(sample: Sample, number: int) -> list[str]:
+    """Return the sentences of one record that no other has: names and tags may be kept in other forms."""
+    others = leaves(sample.fields(number + 50))
+    return [leaf for leaf in leaves(sample.fields(number)) if leaf not in others and " " in leaf]
+
+
+def stands(text: str, kept: str) -> bool:
+    """Return True if a text stands in the records, as JSON or as HTML would write it."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return any(form in kept for one in (text, escaped) for form in (one, json.dumps(one)[1:-1]))
+
+
+def meets(sample: Sample, method: str, url: str) -> bool:
+    """Return True if this is a call that writes, by the sample's `write`."""
+    wanted = sample.write
+    return wanted.get("method", method) == method and bool(re.search(wanted.get("path", ""), urlsplit(url).path))

@@ -17,7 +17,7 @@ from hub.core.mapping import compile_mapping
 from hub.core.spec import MappingSpec
 from hub.sdk.connectors import Destination, FieldInfo, Lookup, Native, NoIdempotency, ObjectInfo, Upsert
 from hub.testkit.contracts.means.witness import spilt, strange_hosts
-from hub.testkit.contracts.parts.delivering import DeliverySuite, leaves, with_texts
+from hub.testkit.contracts.parts.delivering import DeliverySuite, leaves, meets, own, stands, with_texts
 from hub.testkit.contracts.stage import Sample, Stage
 
 _KNOWN = frozenset(("records", "tickets", "comments", "tombstone", "note", "inbound", "changes", "without_author"))
@@ -28,7 +28,11 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
 }
 _MOST = 500
+_MONTH = 32 * 86_400.0
+_CALLS_A_CALL, _CALLS_APART = 4, 8  # of one that is declared: look-ups, credentials, pages
 PLAIN = "é 日本語 👩‍👩‍👧 مرحبا <b>&amp; \"quotes\" 'single' \\ % {{ braces }}"
+_PARTS = ("é", "日本語", "👩‍👩‍👧", "مرحبا", "quotes", "single", "\\ %", "{{ braces }}")
+_TWICE_ESCAPED = ("&amp;amp;amp;", "&amp;lt;b")
 TEXTS: tuple[tuple[str, str], ...] = (
     ("many scripts", PLAIN),
     ("a NUL", "a\0b"),
@@ -118,7 +122,7 @@ class Lands(DeliverySuite):
         with self.play(sample) as stage:
             self.assert_delivered(stage, sample, 3)
             kept = stage.kept()
-            lost = [leaf for number in (1, 2, 3) for leaf in _own(sample, number) if not _stands(leaf, kept)]
+            lost = [leaf for number in (1, 2, 3) for leaf in own(sample, number) if not stands(leaf, kept)]
             assert not lost, f"{lost} were sent and are not there"
 
     def test_a_full_batch_is_written(self, sample: Sample) -> None:
@@ -127,6 +131,18 @@ class Lands(DeliverySuite):
             count = min(_MOST, stage.destination.batch_size_of(sample.object, sample.operation))
             self.assert_delivered(stage, sample, count)
             assert stage.made(sample) == count, f"the vendor has {stage.made(sample)} records of {count}"
+            refused = [
+                one for one in stage.sandbox.journal.calls if one.status >= 400 and meets(sample, one.method, one.path)
+            ]
+            assert not refused, (
+                f"on a good day the vendor refuses {len(refused)} of the calls that write {count} records ({refused[0].status}): "
+                "is it more than one call may hold?"
+            )
+            declared = stage.destination.calls_of(sample.object, sample.operation, count)
+            calls = len(stage.sandbox.journal.calls)
+            assert calls <= _CALLS_A_CALL * declared + _CALLS_APART, (
+                f"{count} records took {calls} calls, and calls_of says {declared}: limits and forecasts go by it"
+            )
 
     def test_a_redelivery_under_the_same_key_leaves_one_record(self, sample: Sample) -> None:
         """The engine may ask twice, from another process too; the vendor must not have two."""
@@ -152,6 +168,7 @@ class Lands(DeliverySuite):
             refs = {number: outcome.ref for number, outcome in stage.send([one, other]).items()}
             later = stage.later(one, sample.fields(7), ref=refs[one.id] if known else None)
             stage.restart()
+            stage.clock.advance(_MONTH)
             outcome = stage.send([later])[later.id]
             assert outcome.error is None, f"a change of a known record ends in {outcome.error!r}"
             assert stage.made(sample) == 2, "a second delivery for one key made a second record"
@@ -163,9 +180,8 @@ class Lands(DeliverySuite):
     def _assert_changed(self, stage: Stage, sample: Sample) -> None:
         """Check that record 1 says what record 7 would, record 2 what it said."""
         kept = stage.kept()
-        for number, stands in ((7, True), (2, True)):
-            for leaf in _own(sample, number):
-                assert _stands(leaf, kept) is stands, f"after the change {leaf!r} is not there"
+        for leaf in (*own(sample, 7), *own(sample, 2)):
+            assert stands(leaf, kept), f"after the change {leaf!r} is not there"
 
     def test_two_deliveries_of_one_record_in_a_batch_leave_the_later(self, sample: Sample) -> None:
         """One record, with what was said last."""
@@ -194,10 +210,10 @@ class Lands(DeliverySuite):
             one = msgspec.structs.replace(stage.deliveries(sample, 1)[0], once=(named,))
             first = stage.send([one])[one.id]
             assert first.error is None, f"a record with a field in `once` ends in {first.error!r}"
-            assert _stands(str(fields[named]), stage.kept()), f"{named} is in `once`, and a new record lacks it"
+            assert stands(str(fields[named]), stage.kept()), f"{named} is in `once`, and a new record lacks it"
             later = stage.later(one, sample.fields(7))
             assert stage.send([later])[later.id].error is None
-            assert _stands(str(fields[named]), stage.kept()), (
+            assert stands(str(fields[named]), stage.kept()), (
                 f"{named} is in `once` and was overwritten: what a person typed there would be lost"
             )
 
@@ -215,7 +231,11 @@ class Lands(DeliverySuite):
             assert error is None or isinstance(error, Rejected), f"{name} ends in {error!r}: Rejected, or landed"
             if error is None and text == PLAIN and leaves(hostile.fields):
                 kept = stage.kept()
-                assert any(_stands(part, kept) for part in ("日本語", "مرحبا")), "the letters of other scripts are lost"
+                lost = [part for part in _PARTS if not stands(part, kept)]
+                assert not lost, f"{lost} are lost on the way: a text lands as it was sent"
+                assert not any(one in kept for one in _TWICE_ESCAPED), (
+                    "the text was escaped twice: people read &lt; and &amp;"
+                )
 
     # --------------------------------------------------------------------------------------------------- the way back
 
@@ -238,6 +258,14 @@ class Lands(DeliverySuite):
             never = msgspec.structs.replace(never, attempt=2, first_sent_at=stage.clock.at)
             found = stage.destination.lookup(stage.ctx, never)
             assert found is None, f"lookup finds {found} for what was never written: it would be lost"
+            if sample.operation in ("comment", "note"):
+                unsaid = msgspec.structs.replace(
+                    stage.later(one, sample.fields(7)), attempt=2, first_sent_at=stage.clock.at
+                )
+                found = stage.destination.lookup(stage.ctx, unsaid)
+                assert found is None, (
+                    f"lookup takes {found} for the next message about the same post: look by delivery.key"
+                )
             assert len(stage.sandbox.journal.entries) == entries, "lookup writes"
 
     def test_a_native_key_is_sent(self, sample: Sample) -> None:
@@ -292,18 +320,6 @@ class Lands(DeliverySuite):
 
 def _lag(kind: Any) -> float:
     return kind.lag.total_seconds() + 1 if isinstance(kind, Lookup) else 60.0
-
-
-def _own(sample: Sample, number: int) -> list[str]:
-    """Return the sentences of one record that no other has: names and tags may be kept in other forms."""
-    others = leaves(sample.fields(number + 50))
-    return [leaf for leaf in leaves(sample.fields(number)) if leaf not in others and " " in leaf]
-
-
-def _stands(text: str, kept: str) -> bool:
-    """Return True if a text stands in the records, as JSON or as HTML would write it."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return any(form in kept for one in (text, escaped) for form in (one, json.dumps(one)[1:-1]))
 
 
 def _faults(name: str, spec: MappingSpec, info: ObjectInfo | None) -> Iterator[str]:
