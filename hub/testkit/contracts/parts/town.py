@@ -43,6 +43,10 @@ class Town(ABC):
     def call_us(self, text: str, *, private: bool = False) -> bytes:
         """Let a person call our account; return the payload as the source would get it. `private`: for us alone."""
 
+    def below(self, payload: bytes, text: str) -> bytes:
+        """Let another person answer this post; return the answer's payload. LookupError if none can."""
+        raise LookupError(f"no thread below {payload[:40]!r} for {text!r}")
+
     @abstractmethod
     def answers(self) -> Sequence[bytes]:
         """Return what our account has posted, each as the source would get it, oldest first."""
