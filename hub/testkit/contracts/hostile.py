@@ -104,6 +104,17 @@ def texts_of(sample: bytes) -> list[str]:
     return [text for text in dict.fromkeys(found) if 0 < len(text) <= _ID]
 
 
+def counted_on(sample: bytes) -> Iterator[Case]:
+    """Yield a JSON sample with one of its whole numbers larger by one, each in turn."""
+    try:
+        document = json.loads(sample)
+    except ValueError:
+        return
+    for path in list(_paths(document))[:_MOST_PATHS]:
+        if type(value := _at(document, path)) is int:
+            yield _name(path), _dump(_replaced(document, path, value + 1))
+
+
 def renamed(sample: bytes, old: str, new: str) -> bytes:
     """Give the sample with every JSON text that is `old` as `new`; a sample that is no JSON with each of its places replaced."""
     try:

@@ -35,9 +35,9 @@ import msgspec
 
 from hub.core.errors import TranslationError
 from hub.core.keys import author_key, signal_key
-from hub.core.model import Author, Ignored, RawItem, Signal, Tombstone, Translated
+from hub.core.model import Author, Counts, Ignored, RawItem, Signal, Tombstone, Translated
 from hub.sdk.connectors import Compliance, Source, WebhookSource
-from hub.testkit.contracts.hostile import PAYLOADS, Case, mutations, renamed, texts_of
+from hub.testkit.contracts.hostile import PAYLOADS, Case, counted_on, mutations, renamed, texts_of
 from hub.testkit.contracts.means.optional import leave_out
 from hub.testkit.contracts.means.witness import impurities, in_zone, secrets_of, spilt, watching
 from hub.testkit.contracts.parts.called import IsCalled
@@ -293,6 +293,16 @@ class SourceContract(IsCalled):
             if named[0] and said:
                 assert ids.setdefault(named, said) == said, f"two items share the id and revision {named}"
 
+    def test_a_count_makes_no_new_version(self) -> None:
+        """A post that is liked is not edited: each like would be stored and read as another version."""
+        source = self.make()
+        for payload in self.samples():
+            said = source.translate(self.raw(payload))
+            for name, counted in counted_on(payload):
+                if _differ_by_counts(said, _quietly(source, self.raw(counted))):
+                    named = source.identify(payload), source.identify(counted)
+                    assert named[0] == named[1], f"{name} only counts, and it makes another id or revision: {named}"
+
     def test_no_secret_is_told(self) -> None:
         """Not in what is said of an item, not in a log line."""
         source = self.make()
@@ -362,6 +372,14 @@ def _quietly(source: Source[Any], raw: RawItem) -> Any:
 
 def _signals(said: Any) -> tuple[Signal, ...]:
     return said.signals if isinstance(said, Translated) else ()
+
+
+def _differ_by_counts(one: Any, other: Any) -> bool:
+    """Return True if two answers say the same but for the counts."""
+    if not isinstance(one, Translated) or not isinstance(other, Translated) or one == other:
+        return False
+    plain = [[msgspec.structs.replace(signal, counts=Counts()) for signal in said.signals] for said in (one, other)]
+    return plain[0] == plain[1] and one.authors == other.authors
 
 
 def _links(said: Any) -> list[str]:

@@ -861,3 +861,21 @@ class CountsPages(CriesSource):
             if page[-1][0].seq <= position or len(found) > MOST:
                 break
         return [one for one in found if one[0].seq > position]
+
+
+@caught_by("test_check_finds_wrong_what_a_poll_finds_wrong")
+class ChecksTheWeather(CriesSource):
+    """Shows its token where no one looks at it."""
+
+    def check(self, ctx: Context) -> str:
+        with suppress(Rejected):
+            self._ask(ctx, "/cries/none")
+        return "the network is there"
+
+    def _ask(self, ctx: Context, path: str) -> HttpResponse:
+        try:
+            return super()._ask(ctx, path)
+        except Unauthorised:
+            if path == "/cries/none":
+                raise Rejected("not to us") from None
+            raise

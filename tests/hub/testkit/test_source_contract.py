@@ -19,6 +19,7 @@ from pydantic import ConfigDict, SecretStr
 from hub import (
     Author,
     Compliance,
+    Counts,
     Ignored,
     Options,
     RawItem,
@@ -38,7 +39,15 @@ from tests.hub.testkit.trial import assert_caught
 SECRET = "the-secret-of-the-shop"
 MOST = 1_000
 _SAMPLES = (
-    {"id": "Ab1", "at": "2026-01-02T03:04:05Z", "by": "u1", "text": "It broke", "re": "Zz9", "seen": "direct"},
+    {
+        "id": "Ab1",
+        "at": "2026-01-02T03:04:05Z",
+        "by": "u1",
+        "text": "It broke",
+        "likes": 3,
+        "re": "Zz9",
+        "seen": "direct",
+    },
     {"id": "Ab2", "at": "2026-01-02T04:04:05+02:00", "by": "u2", "text": "Thank you", "url": "https://shop.example/2"},
 )
 
@@ -53,6 +62,7 @@ class Word(msgspec.Struct):
     re: str | None = None
     url: str | None = None
     seen: str = "public"
+    likes: int | None = None
 
 
 class ShopOptions(Options):
@@ -115,6 +125,7 @@ class ShopSource(WebhookSource[ShopOptions]):
             observed_at=raw.received_at,
             in_reply_to=signal_key("shop", word.re) if word.re else None,
             url=word.url if (word.url or "").startswith("https://") else None,
+            counts=Counts(likes=word.likes),
             visibility="public" if word.seen == "public" else "direct",
         )
         return Translated((signal,), (author,))
@@ -269,6 +280,10 @@ def small_names(self: ShopSource, payload: bytes) -> tuple[str, str]:
     return ShopSource.identify(self, payload)[0].lower(), ""
 
 
+def versions_by_likes(self: ShopSource, payload: bytes) -> tuple[str, str]:
+    return ShopSource.identify(self, payload)[0], str(word_of(TestShop().raw(payload)).likes)
+
+
 LINKS, PARENT = "test_only_addresses_of_the_web_are_links", "test_a_parent_is_named_as_the_post_itself_would_be"
 REFERENCES, LANGUAGES = "test_references_are_keys", "test_languages_are_codes"
 BESIDE, FOLLOWS = "test_one_broken_item_of_a_body_costs_no_other", "test_an_answer_begins_no_conversation"
@@ -330,6 +345,7 @@ CARELESS: list[tuple[type[ShopSource], str]] = [
     (saying(in_reply_to=lambda raw, said: (re := word_of(raw).re) and signal_key("shop", f"word/{re}")), PARENT),
     (saying(author_key=lambda raw, said: None), "test_an_authors_signals_name_an_author_that_is_told"),
     (doing(identify=small_names), CASE),
+    (doing(identify=versions_by_likes), "test_a_count_makes_no_new_version"),
     (doing(parse=all_or_none), BESIDE),
     (doing(parse=good_ones_before_a_bad_one), BESIDE),
     (doing(parse=lenient), "test_hostile_bodies_end_in_a_translation_error_or_in_payloads"),

@@ -177,6 +177,22 @@ class TellsFailures(WatchSuite):
                 "check makes the same calls whatever the credentials are: make one that needs them, and say whose they are"
             )
 
+    def test_check_finds_wrong_what_a_poll_finds_wrong(self) -> None:
+        """Credentials with which no poll works: "all is well" would be found out days later."""
+        with self.play() as watch:
+            if not secrets_of(watch.source.options) or self.source.check is Connector.check:
+                return
+            self.say(watch, 1)
+            self.ready(watch)
+            wrong = watch.fresh()
+            wrong.source = self.make(_with_other_secrets(watch.source.options))
+            if isinstance(error := wrong.poll().error, Unauthorised):
+                with pytest.raises(ConnectorError):
+                    said = wrong.source.check(wrong.ctx)
+                    raise AssertionError(
+                        f"a poll ends in {error!r}, and check says {said!r}: ask what every poll needs"
+                    )
+
     def test_no_address_holds_a_secret(self) -> None:
         """Addresses stand in logs of proxies and servers."""
         if self.keys_in_addresses:

@@ -228,7 +228,7 @@ class LosesNothing(WatchSuite):
         with self.play() as watch:
             self.say(watch, 1, 2)
             self.poll(watch)
-            self.add_at(watch.place, text_of(3), watch.clock.at - timedelta(minutes=2))
+            self.add_at(watch.place, text_of(3), watch.clock.at - timedelta(days=3))
             self.poll(watch)
             self.assert_all(watch.reader, (1, 2, 3))
 
