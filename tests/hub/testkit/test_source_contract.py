@@ -343,6 +343,7 @@ CARELESS: list[tuple[type[ShopSource], str]] = [
     (saying(in_reply_to=lambda raw, said: said.key), FOLLOWS),
     (saying(in_reply_to=lambda raw, said: (re := word_of(raw).re) and signal_key("shop", re, raw.source)), PARENT),
     (saying(in_reply_to=lambda raw, said: (re := word_of(raw).re) and signal_key("shop", f"word/{re}")), PARENT),
+    (saying(in_reply_to=lambda raw, said: (re := word_of(raw).re) and signal_key("shop", re, raw.realm)), PARENT),
     (saying(author_key=lambda raw, said: None), "test_an_authors_signals_name_an_author_that_is_told"),
     (doing(identify=small_names), CASE),
     (doing(identify=versions_by_likes), "test_a_count_makes_no_new_version"),
