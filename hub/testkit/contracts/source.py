@@ -37,7 +37,7 @@ from hub.core.errors import TranslationError
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Counts, Ignored, RawItem, Signal, Tombstone, Translated
 from hub.sdk.connectors import Compliance, Source, WebhookSource
-from hub.testkit.contracts.hostile import PAYLOADS, Case, counted_on, mutations, renamed, texts_of
+from hub.testkit.contracts.hostile import PAYLOADS, Case, counted_on, mutations, numbers_of, renamed, texts_of
 from hub.testkit.contracts.means.optional import leave_out
 from hub.testkit.contracts.means.witness import impurities, in_zone, secrets_of, spilt, watching
 from hub.testkit.contracts.parts.called import IsCalled
@@ -396,18 +396,20 @@ def _links(said: Any) -> list[str]:
     return [link for link in found if link]
 
 
-def _own_and_parent(payload: bytes, read: Callable[[bytes], Sequence[Signal]]) -> Iterator[tuple[str, str]]:
-    """Yield pairs of texts in a sample: one that is the signal's id, and one that is the id of what it answers."""
+def _own_and_parent(payload: bytes, read: Callable[[bytes], Sequence[Signal]]) -> Iterator[tuple[str | int, str | int]]:
+    """Yield pairs of texts or numbers in a sample: one that is the signal's id, and one that is the id of what it answers."""
     first = read(payload)
     if not first or first[0].in_reply_to is None:
         return
-    owns, parents = [], []
-    for text in texts_of(payload):
-        changed = read(renamed(payload, text, f"{text}1"))
+    owns: list[str | int] = []
+    parents: list[str | int] = []
+    values: list[str | int] = [*texts_of(payload), *numbers_of(payload)]
+    for value in values:
+        changed = read(renamed(payload, value, f"{value}1" if isinstance(value, str) else value * 10 + 3))
         if changed and changed[0].native_id != first[0].native_id:
-            owns.append(text)
-        elif changed and changed[0].in_reply_to not in (None, first[0].in_reply_to):
-            parents.append(text)
+            owns.append(value)
+        elif changed and changed[0].key == first[0].key and changed[0].in_reply_to not in (None, first[0].in_reply_to):
+            parents.append(value)
     yield from ((own, parent) for own in owns for parent in parents)
 
 
