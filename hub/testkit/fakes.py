@@ -109,7 +109,8 @@ class FaultyHttp(RelayHttp):
 
     `requests` holds what was sent. A broken connection and `latency_ms` (no answer in time, at once) raise what the guard
     would: Unavailable for a read, Uncertain for a write. While `stuck` every request gets the answer that the first one of
-    its path got: a server that ignores the position it is given. More than `most` requests raise Runaway.
+    its path got: a server that ignores the position it is given. More than `most` requests raise Runaway. `after` is called
+    behind each answer: what happens at the network between two requests.
     """
 
     def __init__(
@@ -124,6 +125,7 @@ class FaultyHttp(RelayHttp):
         self.faults = Faults()
         self.requests: list[SentRequest] = []
         self.most = most
+        self.after: Callable[[], None] | None = None
         self._refused, self._limited = refused, limited
         self._first: dict[str, HttpResponse] | None = None
 
@@ -161,6 +163,8 @@ class FaultyHttp(RelayHttp):
         if (said := self._early(trouble)) is not None:
             return _response(said, url)
         answer = self._ask(method, url, headers=headers, content=content, timeout=timeout)
+        if self.after:
+            self.after()
         if trouble.reset_after:
             raise unanswered(method, lost, code="timeout")
         if trouble.fails_after:

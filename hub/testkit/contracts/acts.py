@@ -195,6 +195,15 @@ class ActsContract(TownSuite):
             else:
                 assert self.place(outlet).marks() == before, f"{kind} was told to have failed, and did something"
 
+    def test_what_we_said_ourselves_is_told_to_be_ours(self) -> None:
+        """Else rules, agents and moods take our own words for a customer's."""
+        with self.play() as outlet:
+            ours, theirs = (
+                outlet.heard(one)[0] for one in (self.place(outlet).own("news"), outlet.town.call_us("lovely"))
+            )
+            assert ours.origin == "hub", "a post of our account is told to be another's: set origin to hub"
+            assert theirs.origin == "source", "another's post is told to be ours: no one would see it"
+
     # --------------------------------------------------------------------------------------------------------- bad days
 
     @_EACH

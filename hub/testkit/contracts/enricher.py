@@ -24,6 +24,7 @@ from hub.testkit.fakes import START, FakeClock
 
 _LANGUAGES = (None, "en", "EN", "en-US", "zh-Hant", "xx", "", "\0", "a language of no code")
 _MANY = 70
+_BEGINNING = "It came on Monday. " * 8
 _ODD: Sequence[Mapping[str, Any]] = (
     {"title": "Only a title"},
     {"html": "<p>Only markup</p>"},
@@ -205,8 +206,10 @@ class EnricherContract(ConnectorContract):
                 self.assert_alike(way, loaded.enrich([signal])[0])
 
     def test_a_second_instance_says_the_same(self, loaded: Enricher[Any]) -> None:
-        """No dice, no clock, no memory."""
-        for one, two in zip(loaded.enrich(self.signals()), self.make().enrich(self.signals()), strict=True):
+        """No dice, no clock, no memory: also where it hears the same in another order, and texts that begin alike."""
+        signals = [*self.signals(), *(signal_of(f"{_BEGINNING}{end}") for end in self.texts[:2])]
+        backwards = self.make().enrich(signals[::-1])[::-1]
+        for one, two in zip(loaded.enrich(signals), backwards, strict=True):
             self.assert_alike(one, two)
 
     @pytest.mark.parametrize("text", [text for _, text in TEXTS], ids=[name for name, _ in TEXTS])

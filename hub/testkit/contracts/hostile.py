@@ -104,16 +104,37 @@ def texts_of(sample: bytes) -> list[str]:
     return [text for text in dict.fromkeys(found) if 0 < len(text) <= _ID]
 
 
-def renamed(sample: bytes, old: str, new: str) -> bytes:
-    """Give the sample with every JSON text that is `old` as `new`; a sample that is no JSON with each of its places replaced."""
+def counted_on(sample: bytes) -> Iterator[Case]:
+    """Yield a JSON sample with one of its whole numbers larger by one, each in turn."""
     try:
         document = json.loads(sample)
     except ValueError:
-        return sample.replace(old.encode(), new.encode())
+        return
+    for path in list(_paths(document))[:_MOST_PATHS]:
+        if type(value := _at(document, path)) is int:
+            yield _name(path), _dump(_replaced(document, path, value + 1))
+
+
+def numbers_of(sample: bytes) -> list[int]:
+    """Return the whole numbers in a JSON sample above 1, each once (1 is also true); none in any other."""
+    try:
+        document = json.loads(sample)
+    except ValueError:
+        return []
+    found = [_at(document, path) for path in list(_paths(document))[:_MOST_PATHS]]
+    return list(dict.fromkeys(value for value in found if type(value) is int and value > 1))
+
+
+def renamed(sample: bytes, old: str | int, new: str | int) -> bytes:
+    """Give the sample with every JSON text or number that is `old` as `new`; of no JSON each of its places."""
+    try:
+        document = json.loads(sample)
+    except ValueError:
+        return sample.replace(str(old).encode(), str(new).encode())
     return _dump(_exchanged(document, old, new))
 
 
-def _exchanged(value: Any, old: str, new: str) -> Any:
+def _exchanged(value: Any, old: str | int, new: str | int) -> Any:
     if isinstance(value, dict):
         return {name: _exchanged(inner, old, new) for name, inner in value.items()}
     if isinstance(value, list):

@@ -80,6 +80,11 @@ class ConnectorContract:
         assert not isinstance(made.egress(), str), "egress() gives a tuple: a bare string is read letter by letter"
         assert not misnamed_hosts(made), f"{misnamed_hosts(made)} are no names of hosts (no scheme, no path)"
 
+    def test_a_wild_card_stands_below_a_domain(self) -> None:
+        """`*.example.com` is one company's; `*.com` is as wide as the world."""
+        wide = [host for host in self._made().egress() if host.startswith("*.") and "." not in host[2:]]
+        assert not wide, f"{wide} let it reach anyone: name the domain below which its hosts stand"
+
     def test_it_is_made_without_asking_the_world(self) -> None:
         """`hub check --offline` and every restart make it: no network, and no clock or dice to depend on."""
         asked = [one for one in impurities(self._made) if one.startswith(("socket", "random", "posix.urandom"))]

@@ -95,14 +95,15 @@ class ReplyContract(TownSuite):
                 outlet.send(outlet.answer(payload, "x" * (rules.max_length + 1)))
             assert outlet.ids() == [], "a text that is too long was posted"
 
-    def test_an_answer_of_the_full_length_is_posted_whole(self) -> None:
-        """As long as `reply_rules` says, by `measure`."""
+    @pytest.mark.parametrize("letter", ["x", "é", "日", "👍🏽"])
+    def test_an_answer_of_the_full_length_is_posted_whole(self, letter: str) -> None:
+        """As long as `reply_rules` says, by `measure`; no emoji is cut in its middle."""
         with self.play() as outlet:
             rules = outlet.source.reply_rules
             assert rules is not None, "a source that answers sets `reply_rules`"
             payload = outlet.town.call_us("help")
             around = outlet.source.measure(outlet.source.compose(outlet.answer(payload, "x"))) - 1
-            reply = outlet.answer(payload, "x" * (rules.max_length - around))
+            reply = outlet.answer(payload, letter * ((rules.max_length - around) // outlet.source.measure(letter)))
             outlet.send(reply)
             assert reply.text in self._posted(outlet)[-1].text, "a text of the full length was cut"
 
@@ -112,6 +113,32 @@ class ReplyContract(TownSuite):
             outlet.send(outlet.answer(outlet.town.call_us("help"), _WORDS))
             assert _WORDS in self._posted(outlet)[-1].text, (
                 f"{_WORDS!r} was posted as {self._posted(outlet)[-1].text!r}"
+            )
+
+    def test_paragraphs_stay(self) -> None:
+        """A list of steps on one line is hard to follow."""
+        with self.play() as outlet:
+            outlet.send(outlet.answer(outlet.town.call_us("help"), "First this.\n\nThen that."))
+            posted = self._posted(outlet)[-1].text
+            between = posted.partition("First this.")[2].partition("Then that.")[0]
+            assert "\n" in between, f"a new paragraph became {between!r}: {posted!r}"
+
+    def test_an_answer_within_a_thread_stands_under_its_post(self) -> None:
+        """Under the post that is answered, not under the thread's first one; and in that one's conversation."""
+        with self.play() as outlet:
+            first = outlet.town.call_us("help")
+            outlet.send(outlet.answer(first))
+            try:
+                below = outlet.town.below(outlet.town.answers()[-1], "it did not help")
+            except LookupError:  # a network without threads
+                return
+            outlet.send(outlet.answer(below, "One word more."))
+            root, asked, answer = outlet.heard(first)[0], outlet.heard(below)[0], self._posted(outlet)[-1]
+            assert {answer.in_reply_to, answer.parent_alias} & {asked.key, *asked.aliases}, (
+                "an answer to a post within a thread stands elsewhere: name the post as the parent, not the thread's root"
+            )
+            assert answer.conversation_key in (None, root.conversation_key or root.key, asked.conversation_key), (
+                "an answer within a thread begins another conversation: name the thread's own root"
             )
 
     def test_an_answer_stands_under_the_post_that_it_answers(self) -> None:

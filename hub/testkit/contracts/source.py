@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,9 +35,9 @@ import msgspec
 
 from hub.core.errors import TranslationError
 from hub.core.keys import author_key, signal_key
-from hub.core.model import Author, Ignored, RawItem, Signal, Tombstone, Translated
+from hub.core.model import Author, Counts, Ignored, RawItem, Signal, Tombstone, Translated
 from hub.sdk.connectors import Compliance, Source, WebhookSource
-from hub.testkit.contracts.hostile import PAYLOADS, Case, mutations, renamed, texts_of
+from hub.testkit.contracts.hostile import PAYLOADS, Case, counted_on, mutations, numbers_of, renamed, texts_of
 from hub.testkit.contracts.means.optional import leave_out
 from hub.testkit.contracts.means.witness import impurities, in_zone, secrets_of, spilt, watching
 from hub.testkit.contracts.parts.called import IsCalled
@@ -46,6 +46,9 @@ from hub.testkit.fakes import START, FakeClock
 
 _KEY = re.compile(r"[a-z0-9][a-z0-9_.-]*:[a-z2-7]{32}")
 _KEYED = Signal | Author | Tombstone
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{1,8})*")
+_SCRIPT = "javascript:alert(1)"
+_FIELDS = tuple(name for name in Signal.__struct_fields__ if name not in ("observed_at", "published_at"))
 _LATER = START + timedelta(days=3_000, seconds=17)
 
 
@@ -111,8 +114,75 @@ class SourceContract(IsCalled):
         """What a signal points to is keyed in the same way."""
         for found in self.translated():
             for signal in found.signals:
-                named = (signal.author_key, signal.in_reply_to, signal.conversation_key, signal.quotes)
-                assert all(key is None or _KEY.fullmatch(key) for key in named), f"{named} are no keys"
+                named = (
+                    signal.author_key,
+                    signal.in_reply_to,
+                    signal.conversation_key,
+                    signal.quotes,
+                    signal.parent_alias,
+                )
+                several = (*signal.mentions, *signal.aliases)
+                assert all(key is None or _KEY.fullmatch(key) for key in (*named, *several)), (
+                    f"{(*named, *several)} are not all keys: make them by `signal_key` and `author_key`"
+                )
+
+    def test_an_answer_begins_no_conversation(self) -> None:
+        """What answers another post stands in that one's conversation, and is not its own parent."""
+        for found in self.translated():
+            for signal in found.signals:
+                assert signal.in_reply_to != signal.key, "a post answers itself"
+                assert signal.in_reply_to is None or signal.conversation_key != signal.key, (
+                    "an answer has its own key for its conversation's: each would open a ticket. Give the root's key, or None"
+                )
+
+    def test_languages_are_codes(self) -> None:
+        """As BCP 47 writes them; of any other word the hub makes "unknown"."""
+        for found in self.translated():
+            for signal in found.signals:
+                assert signal.lang is None or _LANGUAGE.fullmatch(signal.lang), (
+                    f"{signal.lang!r} is no code of a language (de, pt-BR): translate the network's word, or give None"
+                )
+
+    def test_only_addresses_of_the_web_are_links(self) -> None:
+        """A profile with `javascript:` in it would be run on our pages."""
+        source = self.make()
+        for payload in self.samples():
+            for text in texts_of(payload):
+                said = _quietly(source, self.raw(renamed(payload, text, _SCRIPT)))
+                told = [link for link in _links(said) if link.lower().startswith("javascript:")]
+                assert not told, (
+                    f"{text!r} became {_SCRIPT!r}, and is given as a link: take http and https only (`Doc.web`)"
+                )
+
+    def test_a_word_of_no_meaning_makes_nothing_public(self) -> None:
+        """A network invents a word for who may see a post: until it is known it means the few."""
+        source = self.make()
+        for payload in self.samples():
+            for text in texts_of(payload):
+                *known, unknown = (
+                    [signal.visibility for signal in _signals(_quietly(source, self.raw(renamed(payload, text, word))))]
+                    for word in ("private", "direct", "followers", "no such word")
+                )
+                narrow = any(seen != ["public"] * len(seen) for seen in known)
+                assert not (narrow and "public" in unknown), (
+                    f"{text!r} says who may see a post, and an unknown word in its place makes it public: take the narrowest"
+                )
+
+    def test_a_parent_is_named_as_the_post_itself_would_be(self) -> None:
+        """By the same network, realm and form of id: else no answer ever finds what it answers."""
+        source = self.make()
+
+        def read(payload: bytes) -> tuple[Signal, ...]:
+            raw = msgspec.structs.replace(self.raw(payload), realm=self.realm or "realm.example")
+            return _signals(_quietly(source, raw))
+
+        for payload in self.samples():
+            for own, parent in _own_and_parent(payload, read):
+                for signal in read(renamed(payload, own, parent))[:1]:
+                    assert signal.in_reply_to in (None, signal.key), (
+                        f"the post {parent!r} has the key {signal.key}, and what answers it looks for {signal.in_reply_to}: make "
+                        "both by signal_key(network, id, realm)"
+                    )
 
     def test_times_are_aware_utc(self) -> None:
         """In every field that holds a time."""
@@ -171,6 +241,11 @@ class SourceContract(IsCalled):
                 )
                 if any(f"{text}ab".lower() in id_.lower() for id_ in one if id_ not in before):  # it is part of an id
                     assert one != other, f"the ids {text}aB and {text}Ab become one: keep an id as it is written"
+                named = [source.identify(renamed(payload, text, text + tail))[0] for tail in ("aB", "Ab")]
+                if f"{text}ab".lower() in named[0].lower():
+                    assert named[0] != named[1], (
+                        f"identify calls {text}aB and {text}Ab by one id: keep it as it is written"
+                    )
 
     def test_an_authors_signals_name_an_author_that_is_told(self) -> None:
         """`author_key` points to one of the authors beside it."""
@@ -178,6 +253,11 @@ class SourceContract(IsCalled):
             told = {author.key for author in found.authors}
             for signal in found.signals:
                 assert signal.author_key is None or signal.author_key in told, "author_key points to no author"
+                assert signal.author_key or not told, "an author is told, and the signal names none: set `author_key`"
+                networks = {author.network for author in found.authors}
+                assert networks <= {signal.network}, (
+                    f"authors of {networks}, signals of {signal.network}: they never meet"
+                )
 
     def test_when_it_was_read_changes_nothing_but_that(self) -> None:
         """`observed_at` is `raw.received_at`; what was said, and when, does not follow the moment of the poll."""
@@ -187,8 +267,10 @@ class SourceContract(IsCalled):
             later = msgspec.structs.replace(raw, received_at=_LATER)
             for first, second in zip(*(_signals(source.translate(one)) for one in (raw, later)), strict=True):
                 assert (first.observed_at, second.observed_at) == (START, _LATER), "observed_at is raw.received_at"
-                same = (first.key, first.text) == (second.key, second.text)
-                assert same, "key or text depend on the moment of the poll"
+                changed = [name for name in _FIELDS if getattr(first, name) != getattr(second, name)]
+                assert not changed, (
+                    f"{changed} follow the moment of the poll: the hub would see an edit with each replay"
+                )
                 dated.append(first.published_at == second.published_at)
         assert any(dated) or not dated, (
             "published_at follows the moment of the poll: read the time that the network gives"
@@ -214,6 +296,16 @@ class SourceContract(IsCalled):
             said = tuple(signal.key for signal in _signals(source.translate(self.raw(payload))))
             if named[0] and said:
                 assert ids.setdefault(named, said) == said, f"two items share the id and revision {named}"
+
+    def test_a_count_makes_no_new_version(self) -> None:
+        """A post that is liked is not edited: each like would be stored and read as another version."""
+        source = self.make()
+        for payload in self.samples():
+            said = source.translate(self.raw(payload))
+            for name, counted in counted_on(payload):
+                if _differ_by_counts(said, _quietly(source, self.raw(counted))):
+                    named = source.identify(payload), source.identify(counted)
+                    assert named[0] == named[1], f"{name} only counts, and it makes another id or revision: {named}"
 
     def test_no_secret_is_told(self) -> None:
         """Not in what is said of an item, not in a log line."""
@@ -284,6 +376,41 @@ def _quietly(source: Source[Any], raw: RawItem) -> Any:
 
 def _signals(said: Any) -> tuple[Signal, ...]:
     return said.signals if isinstance(said, Translated) else ()
+
+
+def _differ_by_counts(one: Any, other: Any) -> bool:
+    """Return True if two answers say the same but for the counts."""
+    if not isinstance(one, Translated) or not isinstance(other, Translated) or one == other:
+        return False
+    plain = [[msgspec.structs.replace(signal, counts=Counts()) for signal in said.signals] for said in (one, other)]
+    return plain[0] == plain[1] and one.authors == other.authors
+
+
+def _links(said: Any) -> list[str]:
+    """Return the addresses of the signals, their media and the authors."""
+    if not isinstance(said, Translated):
+        return []
+    found = [signal.url for signal in said.signals]
+    found += [media.url for signal in said.signals for media in signal.media]
+    found += [link for author in said.authors for link in (author.url, author.avatar_url)]
+    return [link for link in found if link]
+
+
+def _own_and_parent(payload: bytes, read: Callable[[bytes], Sequence[Signal]]) -> Iterator[tuple[str | int, str | int]]:
+    """Yield pairs of texts or numbers in a sample: one that is the signal's id, and one that is the id of what it answers."""
+    first = read(payload)
+    if not first or first[0].in_reply_to is None:
+        return
+    owns: list[str | int] = []
+    parents: list[str | int] = []
+    values: list[str | int] = [*texts_of(payload), *numbers_of(payload)]
+    for value in values:
+        changed = read(renamed(payload, value, f"{value}1" if isinstance(value, str) else value * 10 + 3))
+        if changed and changed[0].native_id != first[0].native_id:
+            owns.append(value)
+        elif changed and changed[0].key == first[0].key and changed[0].in_reply_to not in (None, first[0].in_reply_to):
+            parents.append(value)
+    yield from ((own, parent) for own in owns for parent in parents)
 
 
 def _native_ids(said: Any) -> list[str]:

@@ -26,19 +26,22 @@ from hub.testkit.contracts.means.optional import leave_out, needs
 from hub.testkit.contracts.means.reader import CONNECTION, seconds_between, text_of
 from hub.testkit.contracts.means.witness import impurities, in_zone, secrets_of, spilt
 from hub.testkit.contracts.parts.failures import TellsFailures
+from hub.testkit.contracts.parts.items import KeepsItems
 from hub.testkit.contracts.parts.losses import LosesNothing
 from hub.testkit.contracts.parts.watch import ODD, OUTAGES, REFUSALS, Watch
 
 _HOSTILE = '<p>Hello <b>{}</b> &amp; all</p><script>alert(1)</script><img src=x onerror="alert(2)"><style>p{{}}</style>'
 
 
-class StreamsContract(LosesNothing, TellsFailures):
+class StreamsContract(LosesNothing, KeepsItems, TellsFailures):
     """Subclass it with `source`, `page`, `options` and `add`.
 
     `pause`: how long after a failed poll the source is ready again (its interval unless said); `precision`: how exact the
     network's times are; `backfills`: False for a source that starts with what is said after its first poll; `steady_cursor`:
-    False if a cursor holds more than a position (a feed's next visit); `reaches_anywhere`: True if "*" is meant;
-    `far_apart`: longer than any overlap of the source; None for a network that lists only what is younger;
+    False if a cursor holds more than a position (a feed's next visit); `far_apart`: longer than any overlap of the source, None
+    for a network that lists only what is younger; `tells_first_time`: False for a network that says of an edited item only when
+    it was changed; `keys_in_addresses`: True if this network takes its key in no other place than a request's address;
+    `names_next`: True if a page names the next one, so that an empty one is no end; `reaches_anywhere`: True if "*" is meant;
     `most_cursor`: bytes of a cursor that has read a few hundred items; `gone_words`: names of odd answers (`ODD`) by which this
     network itself says that a post is gone.
     """
@@ -67,6 +70,16 @@ class StreamsContract(LosesNothing, TellsFailures):
                 assert isinstance(raw.external_id, str), "an external id is text"
                 assert 0 < len(raw.external_id) <= 2_000, f"{raw.external_id[:80]!r} is no external id"
                 assert isinstance(raw.revision, str), "a revision is text, empty where there is none"
+
+    def test_signals_are_of_the_network_that_the_source_names(self) -> None:
+        """Rules, keys and pages go by it."""
+        with self.play() as watch:
+            self.say(watch, 1)
+            self.poll(watch)
+            said = watch.reader.signal(1).network
+            assert said == watch.source.network, (
+                f"the source reads {watch.source.network!r}, its signals are of {said!r}"
+            )
 
     def test_an_item_that_is_read_from_a_file_is_the_same_item(self) -> None:
         """`identify` names it as `pull` does, or leaves it to the engine: an import must double nothing."""
@@ -121,6 +134,18 @@ class StreamsContract(LosesNothing, TellsFailures):
             for hostile in ("<", "alert(", "onerror", "&amp;", "p{"):
                 assert hostile not in signal.text, f"{hostile!r} is left in the text {signal.text!r}"
             assert _is_web(signal.url), f"{signal.url!r} is no web address"
+
+    @needs("add_html")
+    def test_html_that_is_quoted_stays_words(self) -> None:
+        """Who writes about `<b>` sends `&amp;lt;b&amp;gt;`: read it once, not twice."""
+        with self.play() as watch:
+            watch.clock.advance(60)
+            self.add_html(watch.place, f"<p>{text_of(1)}: 5 &lt; 6 and write &amp;lt;b&amp;gt; for bold</p>")
+            self.poll(watch)
+            text = watch.reader.signal(1).text
+            assert "5 < 6 and write &lt;b&gt; for bold" in text, (
+                f"entities are read more or less than once: {text!r}. Read HTML by hub.sdk.text.html_to_text, and nothing after"
+            )
 
     def test_no_secret_is_told_anywhere(self) -> None:
         """Not in ids, payloads, cursors, signals, errors, log lines, nor on the terminal."""

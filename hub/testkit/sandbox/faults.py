@@ -60,10 +60,13 @@ GARBLES: Mapping[str, Callable[[bytes], bytes]] = {
     "null": lambda _: b"null",
     "short": _through(lambda items: items[:-1]),
     "reversed": _through(lambda items: items[::-1]),
+    "hollow": _through(lambda _: []),
     "blank": _through(lambda items: [*items[:-1], {}]),
     "holes": _through(lambda items: [*items[:-1], None]),
 }
-"""What becomes of an answer's body. The last four change each list of objects: one left out, the order, one empty, one null."""
+"""What becomes of an answer's body.
+
+The last five change each list of objects: one left out, the order, all left out, one empty, null."""
 
 
 @dataclass(frozen=True, slots=True)

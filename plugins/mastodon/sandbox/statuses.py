@@ -9,6 +9,7 @@ from html import escape
 from typing import Any
 from urllib.parse import urlsplit
 
+from hub.core.grammar.grapheme import graphemes
 from hub.testkit.sandbox import Answer, Refused, Sandbox
 
 Record = dict[str, Any]
@@ -84,7 +85,8 @@ class Statuses(Sandbox):
         most = int(self.options.extra.get("most_characters", 500))
         if not text.strip():
             raise Refused(Answer(422, {"error": "Validation failed: Text can't be blank"}))
-        if len(_LINK.sub("x" * 23, _MENTION.sub(r"@\1", text))) > most:
+        # Mastodon's StatusLengthValidator counts grapheme clusters.
+        if graphemes(_LINK.sub("x" * 23, _MENTION.sub(r"@\1", text))) > most:
             raise Refused(Answer(422, {"error": f"Validation failed: Text character limit of {most} exceeded"}))
 
     def _notify(self, id_: str, names: Iterable[str]) -> None:

@@ -10,6 +10,8 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,8 +34,9 @@ from hub import (
 )
 from hub.core.keys import author_key, signal_key
 from hub.sdk.batches import chunks
+from hub.sdk.http.errors import error_for
 from hub.sdk.text import parse_time
-from tests.hub.testkit.cries import SHOWN, CriesSource, Cry
+from tests.hub.testkit.cries import MOST, SHOWN, CriesSource, Cry
 
 CARELESS: list[tuple[type[CriesSource], str]] = []
 
@@ -785,3 +788,240 @@ class ErrsWithItsTokenInCheck(CriesSource):
             return super().check(ctx)
         except Rejected as error:
             raise Rejected(f"{error} with {self.options.token.get_secret_value()}") from None
+
+
+# --------------------------------------------------------------------------------- items, edits, zones, lists, credentials
+
+SCRIPTS, LONG = "test_the_words_of_every_script_arrive", "test_a_long_text_arrives_whole"
+BESIDE, TWICE = "test_an_edit_beside_news_hides_none_of_it", "test_the_same_words_twice_are_two_items"
+EDITED, ZONE = "test_an_edit_changes_words_only", "test_the_zone_of_this_machine_changes_nothing"
+NAMED, BROKEN = "test_a_broken_item_has_the_same_name_each_time", "test_a_broken_item_costs_no_other"
+LITTLE, LISTED = "test_a_poll_without_news_asks_little", "test_a_list_that_is_not_there_is_told"
+QUOTED = "test_html_that_is_quoted_stays_words"
+
+
+def _digest(said: str) -> str:
+    return sha256(said.encode()).hexdigest()
+
+
+def _edited_at(raw: RawItem, said: Signal) -> datetime:
+    return said.published_at if said.revision == "1" else raw.received_at
+
+
+CARELESS += [
+    (signals("Latin", text=lambda raw, said: said.text.encode().decode("latin-1")), SCRIPTS),
+    (signals("AsciiOnly", text=lambda raw, said: said.text.encode("ascii", "ignore").decode()), SCRIPTS),
+    (signals("SmallLetters", text=lambda raw, said: said.text.lower()), SCRIPTS),
+    (signals("CutAt255", text=lambda raw, said: said.text[:255]), LONG),
+    (signals("KeysByWords", key=lambda raw, said: signal_key("cries", _digest(said.text))), TWICE),
+    (
+        raws(
+            "IdsByWords", external_id=lambda self, ctx, made: _digest(CriesSource.translate(self, made).signals[0].text)
+        ),
+        TWICE,
+    ),
+    (signals("SaidWhenEdited", published_at=_edited_at), EDITED),
+    (signals("AlwaysEdited", state=lambda *_: "edited"), EDITED),
+    (signals("AnotherNetwork", network=lambda *_: "cry"), "test_signals_are_of_the_network_that_the_source_names"),
+    (
+        signals("KeysByConnection", key=lambda raw, said: signal_key("cries", f"{raw.source} {said.native_id}")),
+        "test_two_connections_know_an_item_by_one_key",
+    ),
+    (signals("ReadsEntitiesTwice", text=lambda raw, said: unescape(said.text)), QUOTED),
+]
+
+
+class ByChange(CriesSource):
+    """Stands by the time of a change, as `zone` writes it."""
+
+    def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
+        since = self.load(cursor) if isinstance(cursor, str) and cursor[:2] == "20" else None
+        found = [(datetime.fromisoformat(one[0].at), one) for one in self._newer(ctx, 0)[::-1]]
+        fresh = [(at, one) for at, one in found if since is None or at >= since]
+        if fresh:
+            yield Page(tuple(self.raw(ctx, *one) for _, one in fresh), self.dump(max(at for at, _ in fresh)))
+
+    def load(self, mark: str) -> datetime:
+        return datetime.fromisoformat(mark)
+
+    def dump(self, at: datetime) -> str:
+        return at.isoformat()
+
+
+@caught_by(ZONE)
+class WritesLocalTime(ByChange):
+    """Its cursor is this machine's time, without a zone."""
+
+    def load(self, mark: str) -> datetime:
+        return datetime.fromisoformat(mark).replace(tzinfo=UTC)
+
+    def dump(self, at: datetime) -> str:
+        return at.astimezone().replace(tzinfo=None).isoformat()
+
+
+@caught_by(ZONE)
+class ReadsLocalTime(ByChange):
+    """Its cursor has no zone, and is read as this machine's time."""
+
+    def load(self, mark: str) -> datetime:
+        return datetime.fromisoformat(mark).astimezone()
+
+    def dump(self, at: datetime) -> str:
+        return at.replace(tzinfo=None).isoformat()
+
+
+@caught_by(LITTLE)
+class ReadsAllAgain(CriesSource):
+    """Never uses its cursor."""
+
+    def _newer(self, ctx: Context, position: int) -> list[tuple[Cry, bytes]]:
+        return super()._newer(ctx, 0)
+
+
+@caught_by(BESIDE)
+class StopsAtAFamiliarFace(CriesSource):
+    """Reads back to the first cry that it knows by its id, though an edit lifts old ones to the top."""
+
+    def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
+        known, found = list(cursor or []), []
+        for cry, payload in self._newer(ctx, 0):
+            if cry.id in known and cry.version == 1:
+                break
+            found.append((cry, payload))
+            if cry.id in known:
+                break
+        for batch in chunks(found[::-1], SHOWN):
+            known = [*known, *(cry.id for cry, _ in batch)][-2 * SHOWN :]
+            yield Page(tuple(self.raw(ctx, *one) for one in batch), known)
+
+
+class Patient(CriesSource):
+    """Keeps what is no cry as it is."""
+
+    def page(self, ctx: Context, before: str) -> list[tuple[Cry, bytes]]:
+        answer = self._ask(ctx, f"/cries?before={before}").json()
+        if not isinstance(answer, dict) or not isinstance(answer.get("cries"), list):
+            raise Unavailable("no list of cries")
+        return self.read(answer["cries"], int(before or 10**9))
+
+    def read(self, found: list[Any], before: int) -> list[tuple[Cry, bytes]]:
+        read = []
+        for one in found:
+            whole = isinstance(one, dict) and "id" in one
+            cry = msgspec.convert(one, Cry) if whole else Cry(self.name_of(one), before - 1, "", "", "")
+            before = cry.seq
+            read.append((cry, msgspec.json.encode(one)))
+        return read
+
+    def name_of(self, one: Any) -> str:
+        return _digest(repr(one))
+
+
+@caught_by(NAMED)
+class NamesByChance(Patient):
+    """Gives what has no id one of its own making."""
+
+    def name_of(self, one: Any) -> str:
+        return uuid.uuid4().hex
+
+
+@caught_by(BROKEN)
+class OneSpoilsThePage(Patient):
+    """Leaves a page out where one of its cries is none."""
+
+    def read(self, found: list[Any], before: int) -> list[tuple[Cry, bytes]]:
+        read = super().read(found, before)
+        if all(cry.at for cry, _ in read):
+            return read
+        return [(Cry("left out", read[-1][0].seq, "", "", ""), b"{}")]
+
+
+@caught_by(LISTED)
+class NotFoundIsNoNews(CriesSource):
+    """Takes a list that is not there for an empty one."""
+
+    def page(self, ctx: Context, before: str) -> list[tuple[Cry, bytes]]:
+        try:
+            return super().page(ctx, before)
+        except Rejected as error:
+            if error.code != "404":
+                raise
+            return []
+
+
+@caught_by("test_no_address_holds_a_secret")
+class TokenInItsAddress(CriesSource):
+    """Signs in by the address."""
+
+    def _ask(self, ctx: Context, path: str) -> HttpResponse:
+        mark = "&" if "?" in path else "?"
+        return super()._ask(ctx, f"{path}{mark}key={self.options.token.get_secret_value()}")
+
+
+@caught_by("test_check_asks_with_the_credentials")
+class ChecksWithoutItsToken(CriesSource):
+    """Asks what anyone may ask."""
+
+    def check(self, ctx: Context) -> str:
+        answer = ctx.http.send("GET", f"{self.options.url}/me")
+        if error := error_for(answer, ctx.now()):
+            raise error
+        return str(answer.json())
+
+
+@caught_by("test_a_wild_card_stands_below_a_domain")
+class AnyoneDotCom(CriesSource):
+    """Declares half of the world."""
+
+    def egress(self) -> tuple[str, ...]:
+        return ("127.0.0.1", "*.com")
+
+
+MANY = "test_a_recheck_of_many_finds_each_that_is_gone"
+
+
+@caught_by(MANY)
+class AsksForThree(CriesSource):
+    """Looks at the first three."""
+
+    def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
+        return super().recheck(ctx, signals[:3])
+
+
+@caught_by(MANY)
+class OneIsEnough(CriesSource):
+    """Ends with the first that is gone."""
+
+    def recheck(self, ctx: Context, signals: Sequence[Signal]) -> Sequence[Tombstone]:
+        return super().recheck(ctx, signals)[:1]
+
+
+@caught_by("test_what_is_deleted_while_a_list_is_read_hides_no_other")
+class CountsPages(CriesSource):
+    """Goes on by number: `skip` cries that it has read."""
+
+    def _newer(self, ctx: Context, position: int) -> list[tuple[Cry, bytes]]:
+        found: list[tuple[Cry, bytes]] = []
+        while page := self.page(ctx, f"&skip={len(found)}"):
+            found += page
+            if page[-1][0].seq <= position or len(found) > MOST:
+                break
+        return [one for one in found if one[0].seq > position]
+
+
+@caught_by("test_check_finds_wrong_what_a_poll_finds_wrong")
+class ChecksTheWeather(CriesSource):
+    """Shows its token where no one looks at it."""
+
+    def check(self, ctx: Context) -> str:
+        with suppress(Rejected):
+            self._ask(ctx, "/cries/none")
+        return "the network is there"
+
+    def _ask(self, ctx: Context, path: str) -> HttpResponse:
+        try:
+            return super()._ask(ctx, path)
+        except Unauthorised:
+            if path == "/cries/none":
+                raise Rejected("not to us") from None
+            raise

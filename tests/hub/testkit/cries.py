@@ -209,7 +209,8 @@ class CriesSandbox(Sandbox):
     def list(self, call: Call) -> Answer:
         before = int(call.param("before") or 10**9)
         cries = sorted((one for _, one in self.store.all("cries")), key=lambda one: -one["seq"])
-        return Answer(200, {"cries": [one for one in cries if one["seq"] < before][:SHOWN]})
+        skip = int(call.param("skip") or 0)
+        return Answer(200, {"cries": [one for one in cries if one["seq"] < before][skip : skip + SHOWN]})
 
     @route("GET", "/cries/{id}", object="cries")
     def one(self, call: Call) -> Answer:

@@ -11,8 +11,8 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from hub import Act, ConnectorError, Context, Outcome, RateLimited, Rejected, RemoteRef, Uncertain
-from hub.core.model import ActKind
+from hub import Act, ConnectorError, Context, Outcome, RateLimited, RawItem, Rejected, RemoteRef, Translated, Uncertain
+from hub.core.model import ActKind, Origin
 from hub.sdk.http.api import Api, ApiAnswer
 from hub.sdk.http.auth import Bearer
 from hub.testkit.contracts.acts import KINDS, ActsContract, ActTown
@@ -46,6 +46,11 @@ class ActingCries(CriesSource):
         if answer.status == 200:
             answer.named("id")
         return Outcome.delivered(act, ref)
+
+    def translate(self, raw: RawItem) -> Translated:
+        found = super().translate(raw)
+        origin: Origin = "hub" if found.authors[0].native_id == "us" else "source"
+        return Translated((msgspec.structs.replace(found.signals[0], origin=origin),), found.authors)
 
     def do(self, ctx: Context, act: Act) -> ApiAnswer:
         method, what = CALLS[act.kind]
@@ -330,6 +335,14 @@ class Talkative(ActingCries):
         except ConnectorError as error:
             error.args = (f"{error} with {self.options.token.get_secret_value()}",)
             raise
+
+
+@caught_by("test_what_we_said_ourselves_is_told_to_be_ours")
+class Modest(ActingCries):
+    """Does not know its own words."""
+
+    def translate(self, raw: RawItem) -> Translated:
+        return CriesSource.translate(self, raw)
 
 
 @caught_by("test_acts_ask_only_declared_hosts_and_log_no_secret")

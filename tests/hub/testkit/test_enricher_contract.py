@@ -63,6 +63,19 @@ class Learning(toy.ToyEnricher):
         return [(Label("loudness", "loud" if self.heard > 12 else "calm", "toy"),) for _ in signals]
 
 
+def remembering(name: Callable[[Signal], str]) -> type[toy.ToyEnricher]:
+    """An enricher that keeps what it said under a name that is not the whole text."""
+
+    class Remembering(toy.ToyEnricher):
+        def load(self) -> None:
+            self.said: dict[str, tuple[Label, ...]] = {}
+
+        def enrich(self, signals: Sequence[Signal]) -> Found:
+            return [self.said.setdefault(name(one), self._judge(one.text)) for one in signals]
+
+    return Remembering
+
+
 class Dicing(toy.ToyEnricher):
     """Throws dice when it is made."""
 
@@ -174,6 +187,9 @@ CARELESS = [
         "test_judging_opens_no_connection_and_throws_no_dice",
     ),
     (Dicing, "test_a_second_instance_says_the_same"),
+    (remembering(lambda one: one.native_id), "test_a_second_instance_says_the_same"),
+    (remembering(lambda one: one.key), "test_a_second_instance_says_the_same"),
+    (remembering(lambda one: one.text[:100]), "test_a_second_instance_says_the_same"),
     (Learning, "test_what_came_before_changes_nothing"),
     (Tripping, "test_no_language_makes_it_fail"),
     (Fragile, TEXTS),

@@ -66,9 +66,8 @@ class AnsweringCries(CriesSource):
         return len(text.encode("utf-16-le")) // 2 - text.count("\u0301")
 
     def post(self, ctx: Context, reply: Reply, text: str) -> RemoteRef:
-        found = self.write(
-            ctx, {"html": f"<p>{escape(text)}</p>", "parent": reply.to.native_id, "mark": reply.key}
-        ).json()
+        html = f"<p>{escape(text)}</p>".replace("\n", "<br>")
+        found = self.write(ctx, {"html": html, "parent": reply.to.native_id, "mark": reply.key}).json()
         if not isinstance(found, dict) or not isinstance(found.get("id"), str):
             raise Uncertain("the answer names no post")
         return RemoteRef(found["id"])
@@ -150,6 +149,11 @@ class CriesTown(Town):
 
     def delete(self, payload: bytes) -> None:
         self.sandbox.store.remove("cries", json.loads(payload)["id"])
+
+    def below(self, payload: bytes, text: str) -> bytes:
+        asked = json.loads(self.call_us(text))["id"]
+        self.sandbox.store.update("cries", asked, {"parent": json.loads(payload)["id"]})
+        return json.dumps(self.sandbox.store.get("cries", asked)).encode()
 
     def suspend(self, payload: bytes) -> None:
         self.sandbox.store.update("cries", json.loads(payload)["id"], {"hidden": True})
@@ -251,6 +255,27 @@ class UnderTheLast(AnsweringCries):
         return super().write(ctx, {**body, "parent": self.page(ctx, "")[0][0].id})
 
 
+class UnderTheRoot(AnsweringCries):
+    """Answers the first post of a thread."""
+
+    def write(self, ctx: Context, body: Mapping[str, Any]) -> HttpResponse:
+        above = self._ask(ctx, f"/cries/{body['parent']}").json().get("parent")
+        return super().write(ctx, {**body, "parent": above or body["parent"]})
+
+
+def own_thread(self: AnsweringCries, raw: RawItem) -> Translated:
+    """Each answer is a conversation."""
+    found = AnsweringCries.translate(self, raw)
+    return Translated(
+        (msgspec.structs.replace(found.signals[0], conversation_key=found.signals[0].key),), found.authors
+    )
+
+
+def halved(body: Mapping[str, Any]) -> str:
+    """Cuts bytes, and with them emoji."""
+    return str(body["html"]).encode()[: LONGEST + 7].decode("utf-8", "ignore")
+
+
 class Cutting(AnsweringCries):
     """Cuts what is too long."""
 
@@ -324,6 +349,7 @@ def named(kind: type[ConnectorError], *of: type[ConnectorError]) -> type[Answeri
 
 ODD, BLIND = "test_an_answer_that_cannot_be_read_leaves_a_doubt_and_one_post", "test_a_look_that_fails_finds_no_answer"
 REFUSED, ONCE = "test_a_refusal_has_its_name_and_posts_nothing", "test_the_same_key_twice_is_one_post"
+THREAD = "test_an_answer_within_a_thread_stands_under_its_post"
 WORDS = "test_words_arrive_as_they_were_written"
 CARELESS: list[tuple[type[AnsweringCries], str]] = [
     (KnowsByItself, ONCE),
@@ -346,6 +372,10 @@ CARELESS: list[tuple[type[AnsweringCries], str]] = [
     (posting(html=lambda body: escape(body["html"])), WORDS),
     (posting(html=lambda body: body["html"].replace("&amp;", "and")), WORDS),
     (posting(html=lambda body: body["html"].encode("ascii", "ignore").decode()), WORDS),
+    (posting(html=lambda body: body["html"].replace("<br>", " ")), "test_paragraphs_stay"),
+    (posting(html=halved), "test_an_answer_of_the_full_length_is_posted_whole"),
+    (UnderTheRoot, THREAD),
+    (doing(translate=own_thread), THREAD),
     (finding(Unavailable), BLIND),
     (finding(Unauthorised), BLIND),
     (finding(Rejected), BLIND),

@@ -8,6 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +19,7 @@ from pydantic import ConfigDict, SecretStr
 from hub import (
     Author,
     Compliance,
+    Counts,
     Ignored,
     Options,
     RawItem,
@@ -37,8 +39,16 @@ from tests.hub.testkit.trial import assert_caught
 SECRET = "the-secret-of-the-shop"
 MOST = 1_000
 _SAMPLES = (
-    {"id": "Ab1", "at": "2026-01-02T03:04:05Z", "by": "u1", "text": "It broke", "re": "Zz9"},
-    {"id": "Ab2", "at": "2026-01-02T04:04:05+02:00", "by": "u2", "text": "Thank you"},
+    {
+        "id": "Ab1",
+        "at": "2026-01-02T03:04:05Z",
+        "by": "u1",
+        "text": "It broke",
+        "likes": 3,
+        "re": "Zz9",
+        "seen": "direct",
+    },
+    {"id": "Ab2", "at": "2026-01-02T04:04:05+02:00", "by": "u2", "text": "Thank you", "url": "https://shop.example/2"},
 )
 
 
@@ -50,6 +60,9 @@ class Word(msgspec.Struct):
     by: str
     text: str = ""
     re: str | None = None
+    url: str | None = None
+    seen: str = "public"
+    likes: int | None = None
 
 
 class ShopOptions(Options):
@@ -111,6 +124,9 @@ class ShopSource(WebhookSource[ShopOptions]):
             published_at=at.astimezone(UTC),
             observed_at=raw.received_at,
             in_reply_to=signal_key("shop", word.re) if word.re else None,
+            url=word.url if (word.url or "").startswith("https://") else None,
+            counts=Counts(likes=word.likes),
+            visibility="public" if word.seen == "public" else "direct",
         )
         return Translated((signal,), (author,))
 
@@ -244,6 +260,40 @@ def unlimited(self: ShopSource, body: bytes) -> list[bytes]:
         raise TranslationError(str(error)) from None
 
 
+def word_of(raw: RawItem) -> Word:
+    """What a payload says."""
+    return msgspec.json.decode(raw.payload, type=Word)
+
+
+def known(raw: RawItem, said: Signal) -> str:
+    """Who may see it, and anyone if the word is not known."""
+    return "direct" if word_of(raw).seen in ("direct", "private") else "public"
+
+
+def all_or_none(self: ShopSource, body: bytes) -> list[bytes]:
+    """Refuses a body with one broken item."""
+    words = ShopSource.parse(self, body)
+    for word in words:
+        self.read(word)
+    return list(words)
+
+
+def good_ones_before_a_bad_one(self: ShopSource, body: bytes) -> list[bytes]:
+    """Ends at the first broken item."""
+    return list(takewhile(lambda word: word.startswith(b"{"), ShopSource.parse(self, body)))
+
+
+def small_names(self: ShopSource, payload: bytes) -> tuple[str, str]:
+    return ShopSource.identify(self, payload)[0].lower(), ""
+
+
+def versions_by_likes(self: ShopSource, payload: bytes) -> tuple[str, str]:
+    return ShopSource.identify(self, payload)[0], str(word_of(TestShop().raw(payload)).likes)
+
+
+LINKS, PARENT = "test_only_addresses_of_the_web_are_links", "test_a_parent_is_named_as_the_post_itself_would_be"
+REFERENCES, LANGUAGES = "test_references_are_keys", "test_languages_are_codes"
+BESIDE, FOLLOWS = "test_one_broken_item_of_a_body_costs_no_other", "test_an_answer_begins_no_conversation"
 PURE, KEYS = "test_translate_asks_nothing_of_the_world", "test_keys_are_made_of_the_native_ids"
 READ, FORMED = "test_when_it_was_read_changes_nothing_but_that", "test_a_body_gives_items_that_can_be_read"
 CASE = "test_ids_that_differ_by_case_only_are_two"
@@ -288,6 +338,25 @@ CARELESS: list[tuple[type[ShopSource], str]] = [
     (doing(identify=lambda self, payload: ("word", "")), "test_two_samples_are_two_items"),
     (doing(identify=lambda self, payload: (7, None)), "test_payloads_are_identified_by_strings"),
     (doing(unpack=lambda self, document, realm="": iter([document])), "test_a_file_of_items_is_unpacked"),
+    (saying(updated_at=lambda raw, said: raw.received_at), READ),
+    (saying(claimed_at=lambda raw, said: raw.received_at), READ),
+    (saying(mentions=lambda raw, said: ("@shop",)), REFERENCES),
+    (saying(aliases=lambda raw, said: (said.native_id,)), REFERENCES),
+    (saying(parent_alias=lambda raw, said: "Zz9"), REFERENCES),
+    (saying(lang=lambda raw, said: "English"), LANGUAGES),
+    (saying(lang=lambda raw, said: "en, de"), LANGUAGES),
+    (saying(url=lambda raw, said: word_of(raw).url), LINKS),
+    (saying(visibility=known), "test_a_word_of_no_meaning_makes_nothing_public"),
+    (saying(conversation_key=lambda raw, said: said.key), FOLLOWS),
+    (saying(in_reply_to=lambda raw, said: said.key), FOLLOWS),
+    (saying(in_reply_to=lambda raw, said: (re := word_of(raw).re) and signal_key("shop", re, raw.source)), PARENT),
+    (saying(in_reply_to=lambda raw, said: (re := word_of(raw).re) and signal_key("shop", f"word/{re}")), PARENT),
+    (saying(in_reply_to=lambda raw, said: (re := word_of(raw).re) and signal_key("shop", re, raw.realm)), PARENT),
+    (saying(author_key=lambda raw, said: None), "test_an_authors_signals_name_an_author_that_is_told"),
+    (doing(identify=small_names), CASE),
+    (doing(identify=versions_by_likes), "test_a_count_makes_no_new_version"),
+    (doing(parse=all_or_none), BESIDE),
+    (doing(parse=good_ones_before_a_bad_one), BESIDE),
     (doing(parse=lenient), "test_hostile_bodies_end_in_a_translation_error_or_in_payloads"),
     (doing(parse=unlimited), "test_a_body_of_very_many_items_is_refused"),
     (doing(parse=lambda self, body: []), FORMED),

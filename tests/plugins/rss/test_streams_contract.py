@@ -24,9 +24,10 @@ class Feed:
 
     clock: FakeClock
     entries: dict[str, str] = field(default_factory=dict)
+    dates: dict[str, datetime] = field(default_factory=dict)
 
     def write(self, name: str, html: str, at: datetime) -> str:
-        stamp = format_datetime(at, usegmt=True)
+        stamp = format_datetime(self.dates.setdefault(name, at), usegmt=True)
         self.entries[name] = item(name, title="", description=escape(html), pubDate=stamp)
         return name
 
@@ -61,4 +62,4 @@ class TestRssStreams(StreamsContract):
         return place.write(f"entry-{len(place.entries)}", html, place.clock())
 
     def edit(self, place: Feed, item: str, text: str) -> None:
-        place.write(item, f"<p>{text}</p>", place.clock() - timedelta(hours=1))
+        place.write(item, f"<p>{text}</p>", place.clock())  # an edit keeps the date

@@ -50,6 +50,7 @@ class Reader:
     def __init__(self, make: Callable[[], PollingSource[Any]], http: FaultyHttp, clock: FakeClock) -> None:
         self._make = make
         self.http, self.clock = http, clock
+        self.connection = CONNECTION
         self.state = MemoryState()
         self.source = make()
         self.cursor: Any = None
@@ -58,7 +59,7 @@ class Reader:
     @property
     def ctx(self) -> Context:
         """What a call gets."""
-        return Context(CONNECTION, self.http, self.clock, self.state, logging.getLogger("hub.plugin.contract"))
+        return Context(self.connection, self.http, self.clock, self.state, logging.getLogger("hub.plugin.contract"))
 
     def restart(self) -> None:
         """Begin in another process: only what was committed is known."""

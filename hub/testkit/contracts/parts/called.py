@@ -151,10 +151,17 @@ class IsCalled(SignaturesContract, ConnectorContract):
         """The sender was answered already: what could be read must be."""
         source = self._called()
         for body in self.bodies():
-            with suppress(ValueError):
-                if isinstance(items := json.loads(body), list):
-                    found = source.parse(json.dumps([None, *items, 7]).encode())
-                    assert len(found) >= len(items), "a broken item takes the good ones with it"
+            good = len(source.parse(body))
+            for name, broken in _with_broken(body):
+                try:
+                    found = len(source.parse(broken))
+                except TranslationError as error:
+                    raise AssertionError(
+                        f"{name} refuses the whole body ({error}): what could be read is lost"
+                    ) from None
+                assert found >= good, (
+                    f"{name} takes the good ones with it: give each as it is, and let `translate` refuse it"
+                )
 
     @asks("called")
     def test_a_bodys_size_is_bounded(self) -> None:
@@ -168,6 +175,22 @@ def _changed(key: str) -> str:
     """Return the key with a letter in its middle changed, "" if there is none."""
     middle = len(key) // 2
     return key[:middle] + ("b" if key[middle] == "a" else "a") + key[middle + 1 :] if key else ""
+
+
+_BROKEN: tuple[Any, ...] = (None, 7, {}, "", [])
+
+
+def _with_broken(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield the body with broken items before, among and behind those of each of its lists of objects."""
+    with suppress(ValueError):
+        document = json.loads(body)
+        named = document.items() if isinstance(document, dict) else [("", document)]
+        for name, items in named:
+            if isinstance(items, list) and items and all(isinstance(one, dict) for one in items):
+                for broken in _BROKEN:
+                    spoilt = [broken, items[0], broken, *items[1:], broken]
+                    whole = {**document, name: spoilt} if isinstance(document, dict) else spoilt
+                    yield f"{broken!r} in the list {name or 'of items'}", json.dumps(whole).encode()
 
 
 def _multiplied(body: bytes) -> Iterator[bytes]:

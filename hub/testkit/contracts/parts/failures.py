@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from hub.core.errors import ConnectorError, QuotaExhausted, RateLimited, Rejected, Retryable, Unauthorised, Unavailable
 from hub.core.model import Signal, Tombstone
@@ -19,6 +21,8 @@ from hub.testkit.contracts.parts.watch import ODD, OUTAGES, REFUSALS, WAIT, Faul
 
 _MISSING: Mapping[str, Fault] = {"404 of a proxy": {"status": 404, "body": "<h1>Not Found</h1>"}}
 _CUT = "an answer that is cut"
+_MANY = 60
+"""Posts of a recheck at most: a look-alike forgets its oldest."""
 
 
 class TellsFailures(WatchSuite):
@@ -71,6 +75,13 @@ class TellsFailures(WatchSuite):
         with self.play() as watch:
             error = self._failed(watch, {"status": 403, "body": {"error": "forbidden"}})
             assert not isinstance(error, Unavailable), "a 403 is no outage: asked again it says the same"
+
+    @pytest.mark.parametrize("status", [400, 404, 422])
+    def test_a_list_that_is_not_there_is_told(self, status: int) -> None:
+        """A list that was renamed, an API that was switched off: "nothing new" would hide it for ever."""
+        with self.play() as watch:
+            error = self._failed(watch, {"status": status, "body": {"error": "there is no such thing"}})
+            assert not isinstance(error, Unauthorised), f"{status} says nothing about credentials, and it is {error!r}"
 
     @pytest.mark.parametrize("form", ["seconds", "date"])
     def test_retry_after_is_kept(self, form: str) -> None:
@@ -162,6 +173,53 @@ class TellsFailures(WatchSuite):
             )
             assert watch.requests() - before <= self.calls_when_refused, "it asks again and again"
 
+    def test_check_asks_with_the_credentials(self) -> None:
+        """With others it asks otherwise; else it would call any token good."""
+        with self.play() as watch:
+            if not secrets_of(watch.source.options) or self.source.check is Connector.check:
+                return
+            asked = []
+            for options in (watch.source.options, _with_other_secrets(watch.source.options)):
+                reader = watch.fresh()
+                before = watch.requests()
+                with suppress(ConnectorError):
+                    self.make(options).check(reader.ctx)
+                asked.append([(one.method, one.url, one.headers, one.content) for one in watch.line.requests[before:]])
+            assert asked[0] != asked[1], (
+                "check makes the same calls whatever the credentials are: make one that needs them, and say whose they are"
+            )
+
+    def test_check_finds_wrong_what_a_poll_finds_wrong(self) -> None:
+        """Credentials with which no poll works: "all is well" would be found out days later."""
+        with self.play() as watch:
+            if not secrets_of(watch.source.options) or self.source.check is Connector.check:
+                return
+            self.say(watch, 1)
+            self.ready(watch)
+            wrong = watch.fresh()
+            wrong.source = self.make(_with_other_secrets(watch.source.options))
+            if isinstance(error := wrong.poll().error, Unauthorised):
+                with pytest.raises(ConnectorError):
+                    said = wrong.source.check(wrong.ctx)
+                    raise AssertionError(
+                        f"a poll ends in {error!r}, and check says {said!r}: ask what every poll needs"
+                    )
+
+    def test_no_address_holds_a_secret(self) -> None:
+        """Addresses stand in logs of proxies and servers."""
+        if self.keys_in_addresses:
+            return
+        with self.play() as watch:
+            self.say(watch, *range(1, self.page + 2))
+            self.poll(watch)
+            with suppress(ConnectorError):
+                watch.source.check(watch.reader.ctx)
+            told = [one.url for one in watch.line.requests if spilt(secrets_of(watch.source.options), one.url)]
+            assert not told, (
+                f"a secret stands in the address of {len(told)} requests: send it in a header (`keys_in_addresses = True` if "
+                "this network takes it nowhere else)"
+            )
+
     @pytest.mark.parametrize("name", [*OUTAGES, "a page for people", "an empty body"])
     def test_check_tells_an_outage(self, name: str) -> None:
         """A proxy's page is no sign that all is well."""
@@ -194,6 +252,23 @@ class TellsFailures(WatchSuite):
             assert watch.requests() == before, "asked about nothing it makes calls"
 
     @needs("delete")
+    def test_a_recheck_of_many_finds_each_that_is_gone(self) -> None:
+        """As many as `recheck_size` says are asked about, the last as well as the first; each that is gone is told, once."""
+        with self.play() as watch:
+            most = min(watch.source.recheck_size, _MANY)
+            assert most, "`delete` is given, and `recheck_size` is 0: the engine never asks what is gone"
+            numbers = range(1, most + 1)
+            items = self.say(watch, *numbers)
+            self.poll(watch)
+            signals = [watch.reader.signal(number) for number in numbers]
+            places = sorted({0, most // 2, most - 1})
+            for place in places:
+                self.delete(watch.place, items[place])
+            assert sorted(_gone(watch, signals)) == sorted(signals[place].key for place in places), (
+                f"items {[place + 1 for place in places]} of {most} are gone: answer for each that was asked about"
+            )
+
+    @needs("delete")
     @pytest.mark.parametrize("name", [*OUTAGES, *ODD, *REFUSALS, *_MISSING])
     def test_a_recheck_during_an_outage_finds_nothing_gone(self, name: str) -> None:
         """What cannot be told is left out: a tombstone erases the post from every CRM."""
@@ -207,6 +282,14 @@ class TellsFailures(WatchSuite):
                 watch.line.set_faults({**{**OUTAGES, **ODD, **REFUSALS, **_MISSING}[name], "after": calls})
                 with suppress(ConnectorError):
                     assert _gone(watch, signals) == [], f"under {name} a post is told to be gone"
+
+
+def _with_other_secrets(options: Any) -> Any:
+    """Return the options with a letter more in each secret."""
+    secret = {
+        name: SecretStr(f"{value.get_secret_value()}x") for name, value in options if isinstance(value, SecretStr)
+    }
+    return options.model_copy(update=secret)
 
 
 def _gone(watch: Watch, signals: list[Signal]) -> list[str]:

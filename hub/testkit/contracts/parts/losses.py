@@ -57,6 +57,43 @@ class LosesNothing(WatchSuite):
             self.poll(watch)
             self.assert_all(watch.reader, range(1, 2 * self.page + 4))
 
+    def test_a_poll_without_news_asks_little(self) -> None:
+        """As little after many items as after few: a source that reads all its past again spends the network's limit on it."""
+        with self.play() as watch:
+            calls: list[int] = []
+            for first, last in ((1, self.page + 1), (self.page + 2, 9 * self.page)):
+                self.say(watch, *range(first, last + 1), seconds=12 * 3600)  # an overlap may be days
+                self.poll(watch)
+                self.poll(watch)
+                watch.clock.advance(4 * 3600)
+                before = watch.requests()
+                self.poll(watch)
+                calls.append(watch.requests() - before)
+            assert calls[1] <= calls[0] + 2, (
+                f"a poll without news made {calls[0]} calls, and {calls[1]} once there were more items: read from the cursor on, "
+                "and stop at what stands before it"
+            )
+
+    @needs("delete")
+    def test_what_is_deleted_while_a_list_is_read_hides_no_other(self) -> None:
+        """Pages that are asked by number or offset move up: the first item of the next one is then on none."""
+        with self.play() as watch:
+            numbers = range(1, 3 * self.page + 1)
+            items = self.say(watch, *numbers)
+            gone: list[int] = []
+
+            def delete_first_and_last() -> None:  # a list is read from one end or the other
+                nth = len(gone) // 2
+                for place in (nth, -1 - nth) if nth < 3 else ():
+                    self.delete(watch.place, items[place])
+                    gone.append(numbers[place])
+
+            watch.line.after = delete_first_and_last
+            self.poll(watch)
+            watch.line.after = None
+            self.poll(watch)
+            self.assert_all(watch.reader, [one for one in numbers if one not in gone])
+
     def test_what_is_said_during_a_poll_arrives(self) -> None:
         """Pages shift under a reader."""
         with self.play() as watch:
@@ -180,6 +217,25 @@ class LosesNothing(WatchSuite):
             self.poll(watch)
             self.assert_all(watch.reader, range(100, 101 + self.page))
 
+    def test_an_empty_page_that_names_the_next_is_no_end(self) -> None:
+        """Filters, deletions: a page may be empty and more may stand behind it."""
+        if not self.names_next:
+            return
+        with self.play() as watch:
+            readers = [watch.fresh() for _ in range(2)]
+            numbers = range(1, 4 * self.page + 1)
+            self.say(watch, *numbers, seconds=3600)  # an overlap must not bring them back
+            for calls, reader in enumerate(readers):
+                self.ready(watch)
+                watch.line.set_faults({"garble": "hollow", "after": calls, "times": 1})
+                reader.poll()
+                watch.line.set_faults()
+                self.poll(watch, reader)
+                lost = sorted(set(numbers) - set(reader.heard()))
+                assert len(lost) <= self.page, (
+                    f"page {calls + 1} was empty, and items {lost} after it did not arrive: read on until no next page is named"
+                )
+
     def test_every_item_has_an_id_and_a_key_of_its_own(self) -> None:
         """The inbox tells raw items apart by the one, the hub signals by the other."""
         with self.play() as watch:
@@ -271,7 +327,7 @@ class LosesNothing(WatchSuite):
         with self.play() as watch:
             self.say(watch, 1, 2)
             self.poll(watch)
-            self.add_at(watch.place, text_of(3), watch.clock.at - timedelta(minutes=2))
+            self.add_at(watch.place, text_of(3), watch.clock.at - timedelta(days=3))
             self.poll(watch)
             self.assert_all(watch.reader, (1, 2, 3))
 

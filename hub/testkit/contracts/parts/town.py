@@ -50,6 +50,10 @@ class Town(ABC):
         """Let another person answer this post and call us there; return the answer's payload, if this source reads such."""
         raise LookupError(f"no one answers {payload!r} with {text!r}")
 
+    def below(self, payload: bytes, text: str) -> bytes:
+        """Let another person answer this post; return the answer's payload. LookupError if none can."""
+        raise LookupError(f"no thread below {payload[:40]!r} for {text!r}")
+
     @abstractmethod
     def answers(self) -> Sequence[bytes]:
         """Return what our account has posted, each as the source would get it, oldest first."""

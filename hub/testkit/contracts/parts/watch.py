@@ -40,10 +40,11 @@ ODD: Mapping[str, Fault] = {
     "a page for people": {"garble": "html"},
     "an answer that is cut": {"garble": "cut"},
     "null": {"garble": "null"},
+    "204": {"status": 204},
     "a number": {"status": 200, "body": 7},
     "an error with status 200": {"status": 200, "body": {"error": {"message": "try later"}}},
 }
-"""Answers with status 200 that say nothing about new items."""
+"""Answers of success that say nothing about new items."""
 
 REFUSALS: Mapping[str, Fault] = {
     "refused credentials": {"expired_token": True},
@@ -92,6 +93,9 @@ class WatchSuite(ConnectorContract):
     precision: ClassVar[timedelta] = timedelta(seconds=1)
     backfills: ClassVar[bool] = True
     steady_cursor: ClassVar[bool] = True
+    tells_first_time: ClassVar[bool] = True
+    keys_in_addresses: ClassVar[bool] = False
+    names_next: ClassVar[bool] = False
     reaches_anywhere: ClassVar[bool] = False
     most_cursor: ClassVar[int] = 16_384
     calls_when_refused: ClassVar[int] = 8
