@@ -38,13 +38,16 @@ private_rules = ["everything"]
 url = "{database}"
 [sources.masto]
 plugin = "mastodon"
+enabled = {networks}
 allow_private = {private}
 options = {{ instance = "{instance}", token = {{ env = "MASTO_SECRET" }}, public = true }}
 [sources.sky]
 plugin = "bluesky"
+enabled = {networks}
 options = {{ handle = "brand.example", app_password = {{ env = "SKY_SECRET" }} }}
 [sources.news]
 plugin = "rss"
+enabled = {networks}
 options = {{ feeds = ["https://news.example/feed.xml"] }}
 [sources.tube]
 plugin = "youtube"
@@ -159,6 +162,7 @@ def landing(
     *,
     targets: Iterable[tuple[str, str]] = TARGETS,
     private: bool = True,
+    networks: bool = True,
     secrets: Mapping[str, str] = SECRETS,
     instance: str = "https://m.example",
 ) -> Iterator[Landing]:
@@ -168,7 +172,14 @@ def landing(
     urls = {name: one.url for name, one in vendors.items()}
     config = folder / "config.toml"
     config.write_text(
-        CONFIG.format(folder=folder, instance=instance, database=database_url, private=str(private).lower(), **urls)
+        CONFIG.format(
+            folder=folder,
+            instance=instance,
+            database=database_url,
+            private=str(private).lower(),
+            networks=str(networks).lower(),
+            **urls,
+        )
     )
     (folder / "rules.toml").write_text(RULES.format(deliver=deliver_to))
     for name, secret in secrets.items():

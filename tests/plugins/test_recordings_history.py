@@ -17,6 +17,8 @@ from tests.plugins.mastodon.test_recordings import notifications, statuses
 from tests.plugins.rss.test_documents import SOURCE, documents
 from tests.plugins.test_recordings_end_to_end import bluesky
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def decided(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landing]:

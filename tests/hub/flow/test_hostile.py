@@ -221,7 +221,7 @@ def test_a_token_that_a_vendor_echoes_is_neither_stored_nor_logged(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with landing(tmp_path, database(tmp_path), vendors, targets=[(vendor, "signal")]) as hub:
+    with landing(tmp_path, database(tmp_path), vendors, targets=[(vendor, "signal")], networks=False) as hub:
         for place, faults in enumerate(echoes(SECRETS[vendor])):
             vendors[vendor].sandbox.faults.set(faults)
             hub.take("webhook", posts(f"p{place}"))

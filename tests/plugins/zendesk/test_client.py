@@ -156,7 +156,7 @@ def test_a_second_401_is_the_engines() -> None:
     [
         (answer(401, {"error": "invalid_client", "error_description": "Client authentication failed"}), Unauthorised),
         (answer(400, {"error": "invalid_scope"}), Unauthorised),
-        (answer(200, {}), Unauthorised),
+        (answer(200, {}), Unavailable),
         (answer(503), Unavailable),
         (Uncertain("no answer"), Unavailable),
     ],
