@@ -26,7 +26,7 @@ test: lint types house tests
 tests: $(VENV)/.test
 	$(BIN)/python -m pytest $(PARALLEL) --durations=10 $(PYTEST)
 
-# All but what takes long: kills, real servers, the browser, models, long histories, the second database. Under three minutes on two cores.
+# All but what takes long: kills, real servers, the browser, models, long runs, the second database. Under three minutes on two cores.
 check: $(VENV)/.test lint types house
 	$(BIN)/python -m pytest $(PARALLEL) --durations=10 -p no:randomly -q -m "not (kills or servers or browser or model or long or postgresql)" $(PYTEST)
 

@@ -352,6 +352,7 @@ class Chatty(ActingCries):
         return super().do(ctx, act)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cls", "test"), CARELESS, ids=[f"{cls.__name__} {test}" for cls, test in CARELESS])
 def test_a_careless_source_is_caught(cls: type[ActingCries], test: str) -> None:
     assert_caught(type(cls.__name__, (TestActingCries,), {"source": cls}), test)

@@ -129,6 +129,7 @@ def broken_source(cls: type[toy.ToySource]) -> SourceContract:
     return contract
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cls", "test"),
     [
@@ -236,6 +237,7 @@ class Crude(toy.ToyDestination):
         return Outcome.failed(item, Retryable("oh")) if found.error else found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cls", "test"),
     [
@@ -295,6 +297,7 @@ class Boundless(toy.ToyEnricher):
         return [(Label("loudness", "loud", "toy", score=7.0),) for _ in signals]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cls", "test"),
     [

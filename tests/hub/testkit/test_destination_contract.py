@@ -58,6 +58,7 @@ class TestShelf(DestinationContract):
         return outcome.ref
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cls", "test"), CARELESS, ids=[f"{cls.__name__} {test}" for cls, test in CARELESS])
 def test_a_careless_destination_is_caught(cls: type[shelf.ShelfDestination], test: str) -> None:
     assert_caught(type(cls.__name__, (TestShelf,), {"destination": cls}), test)

@@ -200,6 +200,7 @@ CARELESS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cls", "test"), CARELESS, ids=[f"{place} {test}" for place, (_, test) in enumerate(CARELESS)])
 def test_a_careless_enricher_is_caught(cls: type[toy.ToyEnricher], test: str) -> None:
     assert_caught(type("Careless", (TestToyEnricher,), {"enricher": cls}), test)

@@ -277,6 +277,7 @@ CARELESS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cls", "test"), CARELESS, ids=[f"{cls.__name__} {test}" for cls, test in CARELESS])
 def test_a_careless_desk_is_caught(cls: type[Shelf], test: str) -> None:
     assert_caught(type(cls.__name__, (TestReturningShelf,), {"destination": cls}), test)

@@ -158,6 +158,7 @@ CARELESS: list[tuple[Callable[[str, Request], Any], str]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("verify", "test"), CARELESS, ids=[f"{n} {test}" for n, (_, test) in enumerate(CARELESS)])
 def test_a_careless_verifier_is_caught(verify: Callable[[str, Request], Any], test: str) -> None:
     assert_caught(type("Careless", (TestGoodVerifier,), {"verify": staticmethod(verify)}), test)

@@ -374,6 +374,7 @@ CARELESS: list[tuple[type[ShopSource], str]] = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cls", "test"), CARELESS, ids=[f"{n} {cls.__name__} {test}" for n, (cls, test) in enumerate(CARELESS)]
 )

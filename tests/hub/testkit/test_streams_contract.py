@@ -51,6 +51,7 @@ class TestCriesStreams(StreamsContract):
         return {"X-Cries-Reset": at.isoformat()}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("cls", "test"), CARELESS, ids=[f"{cls.__name__} {test}" for cls, test in CARELESS])
 def test_a_careless_source_is_caught(cls: type[cries.CriesSource], test: str) -> None:
     assert_caught(type(cls.__name__, (TestCriesStreams,), {"source": cls}), test)
