@@ -27,8 +27,13 @@ def clean(text: str) -> str:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     if not text.isascii():
         text = _SURROGATE.sub("\ufffd", text)
-    text = "\n".join(line.rstrip(" \t") for line in _CONTROL.sub("", text).split("\n"))
-    return _BLANKS.sub("\n\n", text).strip()
+    if not text.isprintable():
+        text = _CONTROL.sub("", text)
+    if "\n" in text:
+        text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
+        if "\n\n\n" in text:
+            text = _BLANKS.sub("\n\n", text)
+    return text.strip()
 
 
 def excerpt(answer: Any, most: int = 2_000) -> str:
