@@ -80,7 +80,7 @@ STORED = (
     b'"person":{"key":"person:1","display_name":"Ana","last_url":"https://x.example/1","last_at":"2026-01-02","owner":"bo"},'
     b'"account":{"key":"account:1","last_url":"https://x.example/2","last_network":"lines"}}'
 ).decode()
-"""As release 0.1.0 wrote it."""
+"""As it was written before 0.2.0."""
 
 
 @given(TRACES)
