@@ -86,6 +86,7 @@ def percent(value: str) -> str:
 # ------------------------------------------------------------------------------------------------------------- compile
 
 
+NO_COUNTS = Counts()
 COUNTED = ("likes", "replies", "shares", "quotes", "views")
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?")
 
@@ -132,8 +133,10 @@ class Fields:
     def rating(self, value: Any) -> Rating | None:
         """Return a rating on the rule's scale."""
         number = _float(value)
+        if number is None:
+            return None
         rule = self._rating or FieldRule()
-        return Rating(number, rule.best, rule.worst) if number is not None else None
+        return Rating(number, rule.best, rule.worst)
 
 
 def _first(paths: Sequence[str]) -> Read:
@@ -263,13 +266,13 @@ def translated(
         in_reply_to=signal_key(network, parent, raw.realm) if parent else None,
         # A conversation's ids and those of posts are two name spaces: number 7 of the one is not number 7 of the other.
         conversation_key=signal_key(network, f"conversation {thread}", raw.realm) if thread else None,
-        hashtags=tuple(tag for one in _list(said.get("hashtags")) if isinstance(one, str) and (tag := _text(one))),
+        hashtags=_tags(said["hashtags"]) if "hashtags" in said else (),
         visibility=_visibility(said.get("visibility")),  # type: ignore[arg-type]  # one of the words
-        counts=Counts(*[_number(said[name]) if name in said else None for name in COUNTED]),
+        counts=NO_COUNTS if said.keys().isdisjoint(COUNTED) else Counts(*[_number(said.get(name)) for name in COUNTED]),
         rating=fields.rating(said.get("rating")),
         can_reply=can_reply,
         revision=raw.revision,
-        aliases=tuple(_alias(one, raw, network) for one in _several(said.get("aliases"))),
+        aliases=tuple([_alias(one, raw, network) for one in _several(said["aliases"])]) if "aliases" in said else (),
         parent_alias=_alias(said["parent_alias"], raw, network) if said.get("parent_alias") else None,
     )
     return Translated((signal,), (author,) if author else ())
@@ -295,6 +298,10 @@ def _author(said: Mapping[str, Any], network: str, realm: str) -> Author | None:
 
 def _alias(value: Any, raw: RawItem, network: str) -> str:
     return signal_key(network, f"alias {_text(value)}", raw.realm)
+
+
+def _tags(value: Any) -> tuple[str, ...]:
+    return tuple([tag for one in _list(value) if isinstance(one, str) and (tag := _text(one))])
 
 
 def _several(value: Any) -> list[Any]:
