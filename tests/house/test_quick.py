@@ -39,6 +39,7 @@ def test_nothing_is_touched_by_nothing() -> None:
 THREE = "import pytest\n@pytest.mark.parametrize('n', range(3))\ndef test_a(n): pass\n"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("seconds", "passed"), [("0.000001", "1 passed"), ("60", "3 passed")])
 def test_no_further_test_runs_when_the_time_is_over(tmp_path: Path, seconds: str, passed: str) -> None:
     (tmp_path / "test_three.py").write_text(THREE)

@@ -13,6 +13,8 @@ from pytest_socket import SocketConnectBlockedError
 
 from tests.house.measures import ROOT
 
+pytestmark = pytest.mark.long
+
 SKIPPED = 'import pytest\ndef test_nothing(): pytest.skip("no material")\n'
 WARNED = 'import warnings\ndef test_nothing(): warnings.warn("old")\n'
 

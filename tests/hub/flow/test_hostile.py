@@ -27,6 +27,8 @@ from tests.hubs import LineSource, Made
 from tests.landing import NOON, SECRETS, VENDORS, Landing, landing, sandboxes
 from tests.plugins.hostile_items import item
 
+pytestmark = pytest.mark.long
+
 TARGETS = tuple((vendor, "signal") for vendor in VENDORS)
 REFUSALS: dict[str, dict[str, Any]] = {
     "salesforce": {

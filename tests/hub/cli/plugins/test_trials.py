@@ -13,6 +13,8 @@ from hub.cli.plugins.trials import FAILED, OK, SKIPPED, Trial, check_types, prov
 from tests.hub.cli.conftest import Cli
 from tests.hub.cli.plugins.harbour import build_pier, edit
 
+pytestmark = pytest.mark.servers
+
 SAILS = "def test_a_ship_sails():\n    assert {right}\n"
 
 
