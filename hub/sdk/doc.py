@@ -97,8 +97,7 @@ class Doc:
         """Return a text, cleaned and stripped, by the first of these paths that has one; None if it is empty or no text."""
         value = self.get(path)
         if isinstance(value, str):
-            # Nothing to clean is the common case, and takes a quarter of the time.
-            found = value.strip() if value.isascii() and value.isprintable() else clean(value)
+            found = clean(value)
             if found:
                 return found
         return self.text(*others) if others else None

@@ -314,8 +314,7 @@ def _list(value: Any) -> list[Any]:
 
 def _text(value: Any) -> str | None:
     if isinstance(value, str):
-        # Nothing to clean is the common case, and takes a quarter of the time.
-        return (value.strip() if value.isascii() and value.isprintable() else clean(value)) or None
+        return clean(value) or None
     if value is None:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**18

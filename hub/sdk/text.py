@@ -23,12 +23,9 @@ _BLANKS = re.compile(r"\n{3,}")
 
 def clean(text: str) -> str:
     r"""Return text without control characters (but \n and \t), lone surrogates, trailing spaces and runs of blank lines."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-    if not text.isascii():
-        text = _SURROGATE.sub("\ufffd", text)
-    if not text.isprintable():
-        text = _CONTROL.sub("", text)
+    if text.isascii() and text.isprintable():  # the common case: one line with nothing to clean
+        return text.strip()
+    text = _CONTROL.sub("", _SURROGATE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n")))
     if "\n" in text:
         text = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
         if "\n\n\n" in text:
