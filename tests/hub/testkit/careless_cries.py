@@ -694,7 +694,7 @@ class OverlapHidesItsDeafness(Overlapping):
             return []
 
 
-@caught_by("test_a_poll_without_news_reads_no_further_than_it_must")
+@caught_by("test_a_poll_without_news_asks_little")
 class ReadsItAllEachTime(Overlapping):
     """Leaves out what is old, and asks for it all the same."""
 

@@ -68,10 +68,7 @@ class KeepsItems(WatchSuite):
             numbers = range(1, 2 * self.page + 2)
             self.say(watch, *numbers, seconds=3600)  # an overlap must not bring them back
             for calls, reader in enumerate(readers):
-                self.ready(watch)
-                watch.line.set_faults({**SPOILT[name], "after": calls, "times": 1})
-                reader.poll()
-                watch.line.set_faults()
+                self.falter(watch, reader, SPOILT[name], after=calls)
                 self.poll(watch, reader)
                 lost = sorted(set(numbers) - set(reader.heard()))
                 assert len(lost) <= 1, (

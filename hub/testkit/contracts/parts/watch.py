@@ -212,6 +212,14 @@ class WatchSuite(ConnectorContract):
         assert pulled.error is None, f"a poll on a good day raises {pulled.error!r}"
         return pulled
 
+    def falter(self, watch: Watch, reader: Reader, fault: Fault, *, after: int) -> Pulled:
+        """Poll once it is due, and meet a fault at one call, after so many that went well; the next poll meets none."""
+        self.ready(watch)
+        watch.line.set_faults({**fault, "after": after, "times": 1})
+        pulled = reader.poll()
+        watch.line.set_faults()
+        return pulled
+
     def assert_all(self, reader: Reader, numbers: Iterable[int]) -> None:
         """Check that each number was heard, under one key."""
         heard, wanted = reader.heard(), list(numbers)
