@@ -134,9 +134,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
 
 
 def _needs_postgresql(item: pytest.Item) -> bool:
-    values = list(getattr(getattr(item, "callspec", None), "params", {}).values())
-    named = any("postgresql" in one.name for one in values if isinstance(one, Path))
-    return named or "postgresql" in values or "postgresql" in getattr(item, "fixturenames", ())
+    given = getattr(getattr(item, "callspec", None), "params", {}).values()
+    return "postgresql" in given or "postgresql" in getattr(item, "fixturenames", ())
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -15,9 +15,15 @@ from tests.databases import Postgres
 
 HERE = Path(__file__).parent
 FILLED = sorted(HERE.glob("*.xz"))
+KINDS = {".sqlite.xz": (), ".sql.xz": (pytest.mark.postgresql,)}
 
 
-@pytest.fixture(params=FILLED, ids=lambda path: path.name.removesuffix(".xz"))
+@pytest.fixture(
+    params=[
+        pytest.param(path, id=path.name.removesuffix(".xz"), marks=KINDS["".join(path.suffixes[-2:])])
+        for path in FILLED
+    ]
+)
 def filled(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Restore what a release wrote into a database of its own; yields the URL."""
     path: Path = request.param
