@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,3 +19,13 @@ def shared(relative: str) -> Path:
     if not path.exists():
         pytest.skip(f"shared material is absent: {relative} (set HUBBUB_SHARED)")
     return path
+
+
+def objects_in(value: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in a JSON value, outer ones first."""
+    if isinstance(value, dict):
+        yield value
+        value = list(value.values())
+    if isinstance(value, list):
+        for inner in value:
+            yield from objects_in(inner)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -14,7 +13,7 @@ import pytest
 
 from hub import Ignored, RawItem, Translated, TranslationError, author_key, signal_key
 from plugins.bluesky.translate import translate
-from tests.material import shared
+from tests.material import objects_in, shared
 
 RECEIVED = datetime(2026, 1, 2, tzinfo=UTC)
 FILES = {
@@ -32,15 +31,6 @@ def documents(path: Path) -> list[tuple[str, Any]]:
     return [(name, json.loads(text)) for name, text in wanted]
 
 
-def walk(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for inner in value:
-            yield from walk(inner)
-
-
 def signed(item: dict[str, Any]) -> dict[str, Any] | None:
     """The record of an item that is a post itself or wraps one in `post`; None where it is neither."""
     item = item["post"] if isinstance(item.get("post"), dict) else item
@@ -50,7 +40,9 @@ def signed(item: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def posts(relative: str) -> list[tuple[str, dict[str, Any]]]:
-    return [(name, item) for name, document in documents(shared(relative)) for item in walk(document) if signed(item)]
+    return [
+        (name, item) for name, document in documents(shared(relative)) for item in objects_in(document) if signed(item)
+    ]
 
 
 def feed(item: dict[str, Any]) -> Translated | Ignored:
@@ -112,7 +104,7 @@ def test_recorded_images_keep_their_descriptions() -> None:
 def test_recorded_notifications_of_people_become_signals_and_no_others() -> None:
     reasons: dict[str, set[str]] = {}
     for _, document in documents(shared("recordings/payloads/bluesky_appview.jsonl.xz")):
-        for item in walk(document):
+        for item in objects_in(document):
             if isinstance(item.get("reason"), str):
                 reasons.setdefault(item["reason"], set()).add(type(feed(item)).__name__)
     assert {reason for reason, kinds in reasons.items() if kinds == {"Translated"}} == {"mention", "reply", "quote"}
@@ -132,7 +124,7 @@ def test_recorded_reposts_stand_beside_the_post() -> None:
 def test_whatever_stands_in_the_recordings_is_read_ignored_or_refused() -> None:
     for relative in FILES:
         for _, document in documents(shared(relative)):
-            for item in walk(document):
+            for item in objects_in(document):
                 try:
                     result = feed(item)
                 except TranslationError:

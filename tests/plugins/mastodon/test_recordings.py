@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import lzma
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from html.parser import HTMLParser
@@ -21,17 +20,9 @@ from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.mastodon.config import MastodonOptions
 from plugins.mastodon.source import MastodonSource
 from plugins.mastodon.translate import translate
-from tests.material import shared
+from tests.material import objects_in, shared
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
-
-
-def walk(value: Any) -> Iterator[dict[str, Any]]:
-    if isinstance(value, dict):
-        yield value
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for entry in inner:
-        yield from walk(entry)
 
 
 @cache
@@ -42,7 +33,7 @@ def entities() -> list[dict[str, Any]]:
             for exchange in json.loads(line)["interactions"]:
                 body = exchange["response"]["body"]
                 if isinstance(body, str) and body[:1] in ("[", "{"):
-                    found += walk(json.loads(body))
+                    found += objects_in(json.loads(body))
     return found
 
 

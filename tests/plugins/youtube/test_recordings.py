@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from html import unescape
@@ -18,7 +17,7 @@ from hub.sdk.doc import Doc
 from hub.testkit.fakes import FakeClock, FakeHttp, answer, context
 from plugins.youtube.source import YoutubeSource
 from plugins.youtube.translate import item_of, payload_of, translate
-from tests.material import shared
+from tests.material import objects_in, shared
 
 RECEIVED = datetime(2026, 1, 2, tzinfo=UTC)
 FILE = "recordings/payloads/youtube.jsonl.xz"
@@ -36,17 +35,8 @@ def recorded(name: str) -> Any:
     return documents(shared(FILE))[name]
 
 
-def walk(value: Any) -> Iterator[Json]:
-    if isinstance(value, dict):
-        yield value
-        value = list(value.values())
-    if isinstance(value, list):
-        for inner in value:
-            yield from walk(inner)
-
-
 def comments() -> list[Json]:
-    found = [one for document in documents(shared(FILE)).values() for one in walk(document)]
+    found = [one for document in documents(shared(FILE)).values() for one in objects_in(document)]
     return [one for one in found if one.get("kind") == "youtube#comment"]
 
 

@@ -59,26 +59,28 @@ def answered(stage: Stage) -> int:
     return int(stage.rows("reply")[0]["id"])
 
 
-def refused(new_stage: NewStage, times: int) -> Stage:
-    stage = new_stage(reply="approve")
-    reply = answered(stage)
+def outrun_answer(new_stage: NewStage, times: int, *, reply: str = "approve") -> tuple[Stage, int]:
+    """An answer whose note others plan as often; returns the stage with the reply's row."""
+    stage = new_stage(reply=reply)
+    row = answered(stage)
     outrun(stage, times)
+    return stage, row
+
+
+def refused(new_stage: NewStage, times: int) -> Stage:
+    stage, reply = outrun_answer(new_stage, times)
     refuse(stage.hub, HUB, [reply], note="not worth it")
     return stage
 
 
 def discarded(new_stage: NewStage, times: int) -> Stage:
-    stage = new_stage(reply="off")
-    reply = answered(stage)
-    outrun(stage, times)
+    stage, reply = outrun_answer(new_stage, times, reply="off")
     discard(stage.hub, HUB, Letters(), ids=[reply], note="not worth it")
     return stage
 
 
 def stranded(new_stage: NewStage, times: int) -> Stage:
-    stage = new_stage(reply="approve")
-    reply = answered(stage)
-    outrun(stage, times)
+    stage, reply = outrun_answer(new_stage, times)
     approve(stage.hub, HUB, [reply])
     switch(stage, enabled=False)
     sweep(stage.hub)
@@ -86,9 +88,7 @@ def stranded(new_stage: NewStage, times: int) -> Stage:
 
 
 def posted(new_stage: NewStage, times: int) -> Stage:
-    stage = new_stage(reply="approve")
-    reply = answered(stage)
-    outrun(stage, times)
+    stage, reply = outrun_answer(new_stage, times)
     approve(stage.hub, HUB, [reply])
     deliver(stage.hub, "sources/talk")
     return stage

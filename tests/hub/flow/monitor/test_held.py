@@ -117,12 +117,19 @@ def test_once_the_head_has_landed_the_others_follow(new_hub: NewHub) -> None:
     assert made.states() == {"delivered": 3}
 
 
-def test_a_failing_version_gives_way_to_a_newer_one(new_hub: NewHub) -> None:
+def with_two_versions(new_hub: NewHub) -> Made:
+    """A version that the destination refuses for now, and a newer one behind it."""
     made = new_hub(mapping="quoting")
     made.memo.answer = refuse("person", Retryable("later"))  # type: ignore[assignment]  # a function in a class
     made.say({"id": "1", "text": "acme one"})
     made.run()
     made.say({"id": "2", "text": "acme two"})
+    process(made.hub)
+    return made
+
+
+def test_a_failing_version_gives_way_to_a_newer_one(new_hub: NewHub) -> None:
+    made = with_two_versions(new_hub)
     made.run()
     made.memo.answer = None
     assert made.states() == {"retry": 1, "pending": 1}
@@ -138,12 +145,7 @@ def test_a_failing_version_gives_way_to_a_newer_one(new_hub: NewHub) -> None:
 
 
 def test_a_version_gives_way_with_its_entry_or_not_at_all(new_hub: NewHub) -> None:
-    made = new_hub(mapping="quoting")
-    made.memo.answer = refuse("person", Retryable("later"))  # type: ignore[assignment]  # a function in a class
-    made.say({"id": "1", "text": "acme one"})
-    made.run()
-    made.say({"id": "2", "text": "acme two"})
-    process(made.hub)
+    made = with_two_versions(new_hub)
     made.clock.pass_(hours=6)
     broken = AuditEntry("valve", "memo", "hub", {"to": object()})
     with pytest.raises(Exception, match="object"):
