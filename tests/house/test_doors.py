@@ -27,7 +27,7 @@ RUNTIME = (
 """The files behind the doors that see more than actions and views: the inbound door's fast path, and what starts the hub."""
 BEFORE_A_HUB = {"files", "trials"}
 """Views of what is there before a database is."""
-FOR_OTHERS = {"deliveries.matching", "explain.rules_of", "explain.with_tries", "history.look", "history.wanted"}
+FOR_OTHERS = {"deliveries.matching", "explain.rules_of", "explain.with_tries"}
 """What views lend to each other and to actions, which have asked if the actor may."""
 Named = tuple[str, Callable[..., object]]
 

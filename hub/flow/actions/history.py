@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from hub.core.access import Actor, Scope, demand
 from hub.flow.actions.doing import note
-from hub.flow.views.history import Past, Progress, Question, look
+from hub.flow.history.past import Past, Question, look
+from hub.flow.history.replay import Progress
 from hub.runtime import Hub
 from hub.store import Connection
 
