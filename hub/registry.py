@@ -44,7 +44,7 @@ class Plugin:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What the plugin offers: source, destination, enricher."""
+        """Return what the plugin offers: source, destination, enricher."""
         offers = {"source": self.sources, "destination": self.destinations, "enricher": self.enrichers}
         return tuple(kind for kind, classes in offers.items() if classes)
 

@@ -25,7 +25,7 @@ class Rules(Protocol):
 
     @property
     def window(self) -> timedelta | None:
-        """How long after a post it may be answered, None: always."""
+        """Return how long after a post it may be answered, None: always."""
 
 
 def choose_answered(signals: Iterable[Signal]) -> Signal | None:

@@ -43,7 +43,7 @@ class Stats(NamedTuple):
 
     @property
     def trend(self) -> float | None:
-        """How much the mean of the later half lies above that of the earlier half; None if one of them has none."""
+        """Return how much the mean of the later half lies above that of the earlier half; None if one of them has none."""
         early = self.scored - self.late_scored
         if early <= 0 or not self.late_scored:
             return None

@@ -55,7 +55,7 @@ class OnnxDocumentEmbeddings(DocumentEmbeddings):
 
     @property
     def room(self) -> int:
-        """How many pieces of a text fit into one window."""
+        """Return how many pieces of a text fit into one window."""
         return int(self.settings["max_length"]) - len(self.head) - len(self.tail)
 
     def windows(self, text: str, limit: int) -> list[list[int]]:

@@ -89,7 +89,7 @@ class HttpSource(StreamsSource[HttpOptions]):
 
     @property
     def realm(self) -> str:
-        """What the file's native ids are unique within."""
+        """Return what the file's native ids are unique within."""
         options = {f"options.{name}": value for name, value in self.options.values.items()}
         return filled(self.options.spec.source.realm, options) or ""
 

@@ -293,7 +293,7 @@ class Looks:
 
     @property
     def seen(self) -> frozenset[int]:
-        """What was handed over already."""
+        """Return what was handed over already."""
         return frozenset(id_ for _, ids in self.looks for id_ in ids)
 
     def passed(self, ids: Iterable[int], now: datetime) -> Looks:

@@ -72,7 +72,7 @@ class RecordWish(NamedTuple):
 
     @property
     def target(self) -> Target:
-        """What tells it apart in the ledger."""
+        """Return what tells it apart in the ledger."""
         return target_of(self.record)
 
 

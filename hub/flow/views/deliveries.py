@@ -35,7 +35,7 @@ class Letters(msgspec.Struct, frozen=True):
 
     @property
     def named(self) -> dict[str, str]:
-        """What was asked for, as text."""
+        """Return what was asked for, as text."""
         return {name: str(value) for name, value in msgspec.structs.asdict(self).items() if value is not None}
 
 

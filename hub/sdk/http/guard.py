@@ -86,7 +86,7 @@ class Guard(Http):
 
     @property
     def calls(self) -> Mapping[str, int]:
-        """How many requests have been sent by method, redirects and repeats included."""
+        """Return how many requests have been sent by method, redirects and repeats included."""
         with self._lock:
             return dict(self._calls)
 

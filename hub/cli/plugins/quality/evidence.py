@@ -35,7 +35,7 @@ class Evidence:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What the plugin offers."""
+        """Return what the plugin offers."""
         return self.plugin.kinds
 
     @cached_property

@@ -58,7 +58,7 @@ class Reader:
 
     @property
     def ctx(self) -> Context:
-        """What a call gets."""
+        """Return what a call gets."""
         return Context(self.connection, self.http, self.clock, self.state, logging.getLogger("hub.plugin.contract"))
 
     def restart(self) -> None:

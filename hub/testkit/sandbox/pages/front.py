@@ -33,11 +33,11 @@ class Shown(Protocol):
 
     @property
     def home(self) -> tuple[str, str]:
-        """What its people call their page, and its path."""
+        """Return what its people call their page, and its path."""
 
     @property
     def violations(self) -> Sequence[object]:
-        """What broke the contract."""
+        """Return what broke the contract."""
 
     def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
         """Return one line about a record."""
