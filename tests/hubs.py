@@ -199,6 +199,8 @@ MAPPINGS: dict[str, MappingSpec] = {
         keyed_by="author",
     ),
 }
+
+
 def no_rules(folder: Path) -> None:
     """Write files of rules and topics that hold none, as a hub without rules has them."""
     for name in ("rules.toml", "topics.toml"):

@@ -120,7 +120,7 @@ def problems(folder: Path, config: str, rules: str = "", registry: Registry = RE
         (
             "",
             '[[rule]]\nname = "r"\ndeliver = [{destination = "crm", mapping = "note"}]\n',
-            ["crm has no mapping note (is it configured?)"],
+            ["there is no destination crm with a mapping (is it configured?)"],
         ),
     ],
 )
