@@ -21,6 +21,8 @@ LONGEST_SOCKET = 103  # bytes: macOS takes 103, Linux 107
 class AlreadyRunning(HubError):
     """Another hub runs on this data folder."""
 
+    exit_code = 3
+
 
 def socket_url(data: Path) -> str:
     """Return the URL of the embedded server of a data folder."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from hub.core.errors import StoreUnavailable, WrongRevision
+from hub.core.errors import NewerDatabase, StoreUnavailable, WrongRevision
 from hub.store.audit import Audit
 from hub.store.connections import Connections
 from hub.store.conversations import Conversations
@@ -60,4 +60,4 @@ def open_store(url: str) -> Store:
     return Store(open_database(url))
 
 
-__all__ = ["Connection", "Store", "StoreUnavailable", "WrongRevision", "open_store"]
+__all__ = ["Connection", "NewerDatabase", "Store", "StoreUnavailable", "WrongRevision", "open_store"]

@@ -47,7 +47,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
-from hub.core.errors import ConfigError, Problem, StoreUnavailable, WrongRevision
+from hub.core.errors import ConfigError, NewerDatabase, Problem, StoreUnavailable, WrongRevision
 from hub.store.schema import json_text, storable
 
 T = TypeVar("T")
@@ -134,13 +134,12 @@ class Database:
         """Bring the schema to this program's revision.
 
         Foreign keys are off until it is done, or a table's rebuild deletes children.
-        Raises WrongRevision if the schema is newer than this program. Several at once do no harm: one does it.
+        Raises NewerDatabase if the schema is newer than this program. Several at once do no harm: one does it.
         """
         found = self.revision()
         if found == HEAD:
             return
-        if found is not None and found > HEAD:
-            raise WrongRevision(f"the database is at revision {found}, which is newer than this program's {HEAD}")
+        _refuse_newer(found)
         from hub.store.migrations.run import upgrade  # noqa: PLC0415 - Alembic is heavy, and a start rarely migrates
 
         with unavailable(), self._writer.connect() as conn:
@@ -162,8 +161,9 @@ class Database:
             return found
 
     def check_revision(self) -> None:
-        """Raise WrongRevision if the schema is not this program's."""
+        """Raise WrongRevision if the schema is not this program's, NewerDatabase if it is a newer program's."""
         if (found := self.revision()) != HEAD:
+            _refuse_newer(found)
             raise WrongRevision(f"the database is at revision {found}, this program needs {HEAD}: run `hub db upgrade`")
 
     def lost_leases(self, table: Table, *, now: datetime) -> list[str]:
@@ -218,6 +218,14 @@ def _open_sqlite(url: URL) -> Database:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)
+
+
+def _refuse_newer(found: str | None) -> None:
+    if found is not None and found > HEAD:
+        raise NewerDatabase(
+            f"the database is at revision {found}, this program knows {HEAD}: a newer Hubbub has upgraded it. Install that "
+            "version again, or go back with `hub restore` to the backup from before the upgrade, into an empty database"
+        )
 
 
 def _wrong_url(message: str, hint: str = "sqlite:///FILE or postgresql://USER@HOST/NAME") -> ConfigError:
