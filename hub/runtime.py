@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
+from hub.config.private import close_to_others
 from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings
@@ -301,6 +302,8 @@ def open_hub(
     # A caller with a bell of its own works alone.
     paces = LocalPaces(_seconds) if bell else RedisPaces(redis_url(settings), _seconds)
     bell = bell or RedisBell(redis_url(settings))
+    if settings.data != settings.folder:
+        close_to_others(settings.data)
     store = open_store(settings.database_url)
     try:
         if migrate:

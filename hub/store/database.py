@@ -47,6 +47,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
+from hub.config.private import close_to_others, make_private_folder
 from hub.core.errors import ConfigError, NewerDatabase, Problem, StoreUnavailable, WrongRevision
 from hub.store.schema import json_text, storable
 
@@ -210,8 +211,10 @@ def open_database(url: str) -> Database:
 
 
 def _open_sqlite(url: URL) -> Database:
+    folder = Path(url.database or "").parent
     try:
-        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            make_private_folder(folder)
     except OSError as error:
         raise StoreUnavailable(f"the database's folder cannot be made: {error}") from None
     engine = create_engine(url, pool_size=8, max_overflow=8)
@@ -341,6 +344,10 @@ def holder_is_gone(token: str) -> bool:
 
 def _prepare_sqlite(dbapi: Any, _record: Any) -> None:
     dbapi.isolation_level = None
+    (_, _, file), *_others = dbapi.execute("PRAGMA database_list").fetchall()
+    for ending in ("", "-wal", "-shm") if file else ():
+        # SQLite gives the log and the index beside a new file the file's own rights.
+        close_to_others(Path(f"{file}{ending}"))
     for pragma in PRAGMAS:
         with contextlib.closing(dbapi.cursor()) as cursor:
             _execute_patiently(cursor, f"PRAGMA {pragma}")

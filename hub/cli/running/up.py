@@ -53,6 +53,7 @@ def supervise(file: Path) -> int:
     except HubError as error:
         say(str(error))
         return error.exit_code
+    os.umask(0o077)  # what the parts and Redis make is this user's only
     env = {**os.environ, "HUBBUB_CONFIG": str(settings.file.resolve()), "PYTHONUNBUFFERED": "1"}
     with held:
         greet(settings)
