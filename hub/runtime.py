@@ -74,6 +74,7 @@ class Hub:
     broken: dict[str, str] = field(default_factory=dict)
     paces: Paces = field(default_factory=LocalPaces)
     sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
+    looked_ahead_at: datetime | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
 

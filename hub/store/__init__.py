@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from hub.core.errors import NewerDatabase, StoreUnavailable, WrongRevision
+from hub.store.ahead import Ahead
 from hub.store.audit import Audit
 from hub.store.connections import Connections
 from hub.store.conversations import Conversations
@@ -49,6 +50,7 @@ class Store:
         self.figures = Figures(database)
         self.held = HeldBack(database)
         self.resends = Resends(database)
+        self.ahead = Ahead(database)
 
     def close(self) -> None:
         """Close all connections to the database."""
