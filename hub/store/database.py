@@ -54,7 +54,7 @@ from hub.store.schema import json_text, storable
 T = TypeVar("T")
 Also = Callable[[Connection], None]
 """What is done in the transaction that makes a change."""
-HEAD = "0001"
+HEAD = "0002"
 OUTAGES = frozenset(
     {"OperationalError", "InterfaceError", "DatabaseError"}
 )  # the last by itself: no database, or a broken one
@@ -143,13 +143,19 @@ class Database:
         _refuse_newer(found)
         from hub.store.migrations.run import upgrade  # noqa: PLC0415 - Alembic is heavy, and a start rarely migrates
 
+        with self.alone() as conn:
+            upgrade(conn)
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """Open a transaction that may change the schema: no other does so at the same time, and no foreign key is looked at."""
         with unavailable(), self._writer.connect() as conn:
             self._pragma(conn, "foreign_keys=OFF")
             try:
                 with conn.begin():
                     if not self.is_sqlite:  # SQLite has begun IMMEDIATE: it is alone already
                         conn.execute(text("SELECT pg_advisory_xact_lock(:this)"), {"this": MIGRATION_LOCK})
-                    upgrade(conn)
+                    yield conn
             finally:
                 self._pragma(conn, "foreign_keys=ON")
 

@@ -24,7 +24,14 @@ from tests.logs import captured
 NewHub = Callable[..., Made]
 WRONG = timedelta(days=10)
 PAST = {
-    *("audit.at", "versions.active_from", "people.created_at", "identity_links.at", "identity_links.revoked_at"),
+    *(
+        "audit.at",
+        "activations.at",
+        "versions.active_from",
+        "people.created_at",
+        "identity_links.at",
+        "identity_links.revoked_at",
+    ),
     *("conversations.updated_at", "signals.published_at", "signals.observed_at", "signals.updated_at"),
     *("authors.first_seen", "authors.last_seen", "tombstones.at", "erasures.at", "erasures.finished_at"),
     *("inbox.received_at", "deliveries.settled_at", "deliveries.created_at", "attempts.started_at"),

@@ -269,7 +269,7 @@ def test_foreign_keys_are_on_again_after_a_migration(store: Store) -> None:
 def test_a_tables_rebuild_in_a_migration_keeps_its_children(limited: Limited, monkeypatch: pytest.MonkeyPatch) -> None:
     store = limited("busy_timeout=1000")
     plan(store, record("a", needs=("author:person:x",)))
-    monkeypatch.setattr("hub.store.database.HEAD", "0002")
+    monkeypatch.setattr("hub.store.database.HEAD", "9999")
     monkeypatch.setattr("hub.store.migrations.run.upgrade", rebuild)
     store.database.migrate()
     with store.database.read() as conn:
@@ -294,7 +294,7 @@ def test_foreign_keys_are_on_again_after_a_migration_that_failed(
     def fail(conn: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("hub.store.database.HEAD", "0002")
+    monkeypatch.setattr("hub.store.database.HEAD", "9999")
     monkeypatch.setattr("hub.store.migrations.run.upgrade", fail)
     with pytest.raises(ZeroDivisionError):
         store.database.migrate()
