@@ -12,7 +12,24 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from hub.config.text import read_text, syntax_hint
-from hub.config.values import AllowPrivate, Duration, Language, Lasting, Name, Port, Rate, WebAddress
+from hub.config.values import (
+    AllowPrivate,
+    Currency,
+    Duration,
+    Host,
+    Language,
+    Lasting,
+    Name,
+    Patience,
+    Pause,
+    Place,
+    Port,
+    ProxyAddress,
+    Rate,
+    Switch,
+    WebAddress,
+    Whole,
+)
 from hub.core.changes import ConversationState
 from hub.core.errors import ConfigError, Problem
 
@@ -29,8 +46,8 @@ class HubSection(Section):
     `keep_unread` is how long a destination's call that could not be read is kept for a repair.
     """
 
-    data: Path = Path("data")
-    languages: tuple[Language, ...] = ("en", "de", "fr", "es", "it", "pt", "nl")
+    data: Place = Path("data")
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("en", "de", "fr", "es", "it", "pt", "nl")
     uncertain_below: float = Field(default=0.55, ge=0, le=1)
     private_rules: tuple[str, ...] = ()
     keep_unread: Duration = timedelta(days=30)
@@ -39,18 +56,18 @@ class HubSection(Section):
 class FilesSection(Section):
     """`[files]`: the paths of rules, topics and own mappings, relative to the configuration file."""
 
-    rules: Path = Path("rules.toml")
-    topics: Path = Path("topics.toml")
-    mappings: Path = Path("mappings")
+    rules: Place = Path("rules.toml")
+    topics: Place = Path("topics.toml")
+    mappings: Place = Path("mappings")
 
 
 class WebSection(Section):
     """`[web]`: host and port of the page, the API and the inbound door."""
 
-    host: str = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 8600
     public_url: WebAddress = ""
-    max_waiting_mb: int = Field(default=32, ge=1)
+    max_waiting_mb: Whole = Field(default=32, ge=1)
 
 
 class DatabaseSection(Section):
@@ -68,9 +85,9 @@ class RedisSection(Section):
 class WorkersSection(Section):
     """`[workers]`: how many processes `hub up` starts, and how much they take at once."""
 
-    process: int = Field(default=1, ge=0)
-    deliver: int = Field(default=1, ge=0)
-    batch: int = Field(default=500, ge=1, le=5000)
+    process: Whole = Field(default=1, ge=0, le=1000)
+    deliver: Whole = Field(default=1, ge=0, le=1000)
+    batch: Whole = Field(default=500, ge=1, le=5000)
 
 
 class SandboxSection(Section):
@@ -115,14 +132,14 @@ class AlertsSection(Section):
     cooldown: Duration = timedelta(hours=1)
     repeat: Lasting = timedelta(days=1)
     quota: float = Field(default=0.8, gt=0, le=1)
-    dead_letters: int = Field(default=5, ge=1)
+    dead_letters: Whole = Field(default=5, ge=1)
     silence: Lasting = timedelta(minutes=30)
 
 
 class DeliverySection(Section):
     """`[delivery]`: how many may wait behind one record that does not land, and for how long, before they are let go."""
 
-    hold_most: int = Field(default=1000, ge=1)
+    hold_most: Whole = Field(default=1000, ge=1)
     hold_for: Lasting = timedelta(hours=6)
 
 
@@ -132,7 +149,7 @@ Price = Annotated[float, Field(ge=0)]
 class PricesSection(Section):
     """`[prices]`: what vendors ask, by connection: a destination's call, a source's item. What is not named has no price."""
 
-    currency: str = "EUR"
+    currency: Currency = "EUR"
     destinations: Mapping[Name, Price] = {}
     sources: Mapping[Name, Price] = {}
 
@@ -141,10 +158,10 @@ class ConnectionSection(Section):
     """What all connections share; `rate` takes the place of the plugin's own limits; `options` belongs to the plugin."""
 
     plugin: str
-    enabled: bool = True
-    timeout: Lasting = timedelta(seconds=20)
+    enabled: Switch = True
+    timeout: Patience = timedelta(seconds=20)
     rate: Rate | None = None
-    proxy: WebAddress = ""
+    proxy: ProxyAddress = ""
     allow_private: AllowPrivate = False
     options: Mapping[str, Any] = {}
 
@@ -156,8 +173,8 @@ class SourceSection(ConnectionSection):
     looked for again (if it is absent, as the network's duty to follow deletions asks).
     """
 
-    every: Lasting | None = None
-    recheck_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] | None = None
+    every: Pause | None = None
+    recheck_every: Pause | None = None
     reply: Literal["off", "approve", "send"] = "approve"
 
 
@@ -165,8 +182,8 @@ class InboundSection(Section):
     """`[destinations.NAME.inbound]`: what flows back. `status` says which of the vendor's words is which state of ours."""
 
     status: Mapping[str, ConversationState] = {}
-    assignee: bool = False
-    tags: bool = False
+    assignee: Switch = False
+    tags: Switch = False
 
 
 class DestinationSection(ConnectionSection):
@@ -181,7 +198,7 @@ class EnricherSection(ConnectionSection):
     `topics_only` leaves out what is about no topic: a model's time goes to the texts that are asked for.
     """
 
-    topics_only: bool = False
+    topics_only: Switch = False
 
 
 class Settings(Section):
@@ -223,13 +240,45 @@ class Settings(Section):
         return (self.web.public_url or f"http://{self.web.host}:{self.web.port}").rstrip("/")
 
 
+_KINDS = {
+    "bool_type": "this must be true or false, without quotes",
+    "int_type": "this must be a whole number, without quotes",
+    "int_from_float": "this must be a whole number",
+    "tuple_type": "this must be a list, in [ ]",
+    "list_type": "this must be a list, in [ ]",
+    "dict_type": "this must be a table, such as { key = ... }",
+    "model_type": "this must be a table, such as { key = ... }",
+    "model_attributes_type": "this must be a table, such as { key = ... }",
+    "string_type": "this must be a text, in quotes",
+    "too_short": "list one at least",
+}
+_PATTERNS = {r"^[A-Z]{3}$": 'a currency is three capital letters, such as "EUR"'}
+
+
 def load_settings(file: Path) -> Settings:
     """Read a configuration file. Raises ConfigError with all that is wrong in it, each with path and hint."""
     raw = read_toml(file)
+    flat = nameless(raw, str(file))
+    rest = {name: table for name, table in raw.items() if name not in {one.path for one in flat}}
     try:
-        return Settings.model_validate({**raw, "file": file})
+        settings = Settings.model_validate({**rest, "file": file})
     except ValidationError as error:
-        raise ConfigError(problems(error, file=str(file), model=Settings)) from None
+        flat += problems(error, file=str(file), model=Settings)
+    if flat:
+        raise ConfigError(flat)
+    return settings
+
+
+def nameless(raw: Mapping[str, Any], file: str) -> list[Problem]:
+    """Return the tables of connections that are written without a name: `[sources]`, `[[sources]]`."""
+    found = []
+    for table in ("sources", "destinations", "enrichers"):
+        value = raw.get(table, {})
+        if isinstance(value, list) or (isinstance(value, Mapping) and isinstance(value.get("plugin"), str)):
+            found.append(
+                Problem(file, table, "each of these has a name", f"write [{table}.NAME]; the name is yours to choose")
+            )
+    return found
 
 
 def read_toml(
@@ -246,7 +295,9 @@ def read_toml(
 def problems(error: ValidationError, *, file: str, model: type[BaseModel], at: str = "") -> list[Problem]:
     """Return Pydantic's errors as problems: the path in the file, what is wrong, and the nearest known key."""
     found = []
-    for one in error.errors(include_url=False, include_input=False):
+    errors = error.errors(include_url=False, include_input=False)
+    inside = {one["loc"][: len(one["loc"]) - 1] for one in errors}
+    for one in (one for one in errors if one["type"] != "too_short" or one["loc"] not in inside):
         path = ".".join(str(part) for part in (at, *one["loc"]) if part != "")
         found.append(Problem(file, path, *_told(one, _known(model, one["loc"][:-1]))))
     return found
@@ -257,9 +308,17 @@ def _told(error: Mapping[str, Any], known: list[str]) -> tuple[str, str]:
     last = str(error["loc"][-1]) if error["loc"] else ""
     match error["type"]:
         case "extra_forbidden":
-            return "this key is unknown", nearest(last, known)
+            outside = "options" in known and not get_close_matches(last, known, n=1)
+            return (
+                "this key is unknown",
+                f"the plugin's own keys stand in options = {{ {last} = ... }}" if outside else nearest(last, known),
+            )
         case "missing":
             return "this key is missing", f"write {last} = ..."
+        case kind if kind in _KINDS:
+            return _KINDS[kind], ""
+        case "string_pattern_mismatch":
+            return f"this does not look right: {error['ctx']['pattern']}", _PATTERNS.get(error["ctx"]["pattern"], "")
     return error["msg"].removeprefix("Value error, ").replace("Input should be", "this must be"), ""
 
 

@@ -15,7 +15,7 @@ import cel
 from hub.core.errors import InvalidRule, Problem
 from hub.core.grammar.condition import Condition, compile_condition, evaluate
 from hub.core.grammar.facts import MADE_LATER, skeleton
-from hub.core.grammar.sense import senseless, strangers
+from hub.core.grammar.sense import contradictions, senseless, strangers
 from hub.core.keys import digest
 from hub.core.spec import ConditionTrace, Rule, RuleTrace, Verdict, version_of
 
@@ -79,6 +79,9 @@ def compile_rules(rules: Sequence[Rule], *, file: str = "rules.toml", labels: It
             problems += [Problem(file, where, fault.message, fault.hint) for fault in faults]
             if isinstance(outcome, Condition):
                 conditions.append(outcome)
+        if len(conditions) > 1:
+            faults = contradictions([one.source for one in conditions], tree)
+            problems += [Problem(file, f'rule "{rule.name}" when', *fault) for fault in faults]
         problems += _misnamed(rule, seen, file)
         compiled.append(CompiledRule(rule, version_of(rule), tuple(conditions)))
     if problems:

@@ -17,10 +17,10 @@ from hub.core.mapping import CompiledMapping
 from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.converse.changes import learn_self
+from hub.flow.fit import ambiguous, misplaced, strays, unused
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
 from hub.sdk.connectors import Destination, ObjectInfo, WebhookSource
-from hub.store.database import parse_url
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Tried:
 
 def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     """Return everything that is wrong in the files, without touching the network or the database."""
-    found = [*_places(settings)]
+    found = [*misplaced(settings, registry)]
     finders: dict[str, Any] = {
         "sources": registry.source,
         "destinations": registry.destination,
@@ -51,12 +51,13 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     return [one for one in dict.fromkeys(found) if f"{one.path}: {one.message}" not in placed]
 
 
-def _places(settings: Settings) -> Iterator[Problem]:
-    """Yield what is wrong with the places that are written to: the data folder, the database's address."""
-    if settings.data.exists() and not settings.data.is_dir():
-        hint = "name a folder; it is made if it is not there"
-        yield Problem(str(settings.file), "hub.data", f"{settings.data} is a file", hint)
-    yield from _problems(partial(parse_url, settings.database_url))
+def notes_of(settings: Settings, registry: Registry) -> list[Problem]:
+    """Return what is no error and will surprise: what has no effect, files that no part reads. Nothing if there are errors."""
+    try:
+        book = read_book(settings, registry)
+    except ConfigError:
+        return list(strays(settings))
+    return [*strays(settings), *unused(settings, book), *ambiguous(book)]
 
 
 def unheard_alerts(settings: Settings) -> Iterator[Problem]:

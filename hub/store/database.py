@@ -219,11 +219,24 @@ def parse_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise _wrong_url("this is no database URL") from None
-    if parsed.drivername in ("postgres", "postgresql"):
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+    if parsed.get_backend_name() in ("postgres", "postgresql"):
+        return _postgresql(parsed)
+    if parsed.get_backend_name() != "sqlite":
         raise _wrong_url("this is neither SQLite nor PostgreSQL")
+    if parsed.host:
+        raise _wrong_url("SQLite has a file and no host", f"write three slashes: sqlite:///{parsed.host}")
+    if parsed.database in (None, "", ":memory:"):
+        raise _wrong_url("this names no file: each process would have a database of its own", "sqlite:///FILE")
     return parsed
+
+
+def _postgresql(url: URL) -> URL:
+    """Return a PostgreSQL URL with the driver that is installed, whichever it names."""
+    if not url.database:
+        raise _wrong_url("this names no database", "write its name after the host: postgresql://USER@HOST/NAME")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise _wrong_url(f"{url.port} is no port", "postgresql://USER@HOST:5432/NAME")
+    return url.set(drivername="postgresql+psycopg")
 
 
 def _open_sqlite(url: URL) -> Database:

@@ -42,6 +42,9 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _OTHER_LANGUAGES = {"and": "&&", "or": "||", "not": "!", "none": "null", "is": "=="}
+_OTHER_MARKS = {"===": "==", "!==": "!=", "<>": "!=", "=>": ">=", "=<": "<=", "&": "&&", "|": "||"}
+_EXAMPLE = "an example: labels.sentiment.score < -0.5 && author.followers > 1000"
+_AS_WORDS = ("contains", "matches", "startsWith", "endsWith", "startswith", "endswith", "like")
 _CEL_ERROR = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
@@ -151,16 +154,56 @@ def _syntax_fault(source: str) -> ConditionFault | None:
 
 def _plainly(source: str, where: str, said: str) -> tuple[str, str]:
     """Return the parser's words as a person would say it, and the way out."""
+    told, hint = _borrowed(source) or _mistyped(source, said) or (said, _EXAMPLE)
+    return f"{where}: {told}", hint
+
+
+def _borrowed(source: str) -> tuple[str, str] | None:
+    """Return what is written as other languages write it."""
     words = {token.text.lower() for token in _tokens(source) if token.kind == "name"}
     if foreign := next((word for word in _OTHER_LANGUAGES if word in words), None):
-        return f"{where}: {foreign} is no word of conditions", f"write {_OTHER_LANGUAGES[foreign]} instead of {foreign}"
+        return f"{foreign} is no word of conditions", f"write {_OTHER_LANGUAGES[foreign]} instead of {foreign}"
+    if mark := _other_mark(source):
+        return f"{mark} is no mark of conditions", f"write {_OTHER_MARKS[mark]} instead of {mark}"
+    if word := next((word for word in _AS_WORDS if re.search(rf"\w\s+{word}\s", source)), None):
+        return f"{word} stands after a dot", _dotted(word)
+    return None
+
+
+def _mistyped(source: str, said: str) -> tuple[str, str] | None:
+    """Return what is missing or too much: a second =, an end, a quote."""
+    marks = [token.text for token in _tokens(source) if token.kind == "mark"]
     if "'= '" in said or "at: '='" in said:
-        return f"{where}: a single = compares nothing", "write == to compare"
+        return "a single = compares nothing", "write == to compare"
+    if re.search("[`\u2018\u2019\u201c\u201d\u00ab\u00bb]", source):
+        return "this is no quote of conditions", "write straight quotes: \" or '"
+    if not {'"', "'"}.isdisjoint(marks):
+        return "a quote is opened and not closed", "close it before the condition ends"
     if "<EOF>" in said:
-        marks = [token.text for token in _tokens(source) if token.kind == "mark"]
         unclosed = [mark for mark, end in ("()", "[]", "{}") if marks.count(mark) > marks.count(end)]
-        return f"{where}: the condition ends too early", f"close each {' and '.join(unclosed)}" if unclosed else ""
-    return f"{where}: {said}", ""
+        return "the condition ends too early", f"close each {' and '.join(unclosed)}" if unclosed else _EXAMPLE
+    return None
+
+
+def _other_mark(source: str) -> str | None:
+    """Return the first comparison or link that is written as other languages write it."""
+    marks, run, end = [token for token in _tokens(source) if token.kind == "mark" and token.text in "=!<>&|"], "", -1
+    for token in [*marks, Token("mark", "", -2, -2)]:
+        if token.start == end:
+            run += token.text
+        elif run in _OTHER_MARKS:
+            return run
+        else:
+            run = token.text
+        end = token.end
+    return None
+
+
+def _dotted(word: str) -> str:
+    if word == "like":
+        return 'write signal.text.contains("...")'
+    method = {"startswith": "startsWith", "endswith": "endsWith"}.get(word, word)
+    return f'write signal.text.{method}("..."); for a list: "..." in topics'
 
 
 def _flatten(source: str, paths: Mapping[tuple[int, int], str], variables: Mapping[str, str]) -> str:

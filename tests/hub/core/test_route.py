@@ -99,7 +99,7 @@ def test_all_problems_of_a_file_come_at_once_with_their_places() -> None:
         ("signal.published_at > '2026-05-01'", "true"),
         ("timestamp(signal.published_at).getDayOfWeek() == 1", "true"),
         ("author.followers >= 1.5", "true"),
-        ("author.followers / 0 == 1", "error"),
+        ("author.followers / (author.followers - author.followers) == 1", "error"),
         ("author['handle'] == 'ada'", "true"),
         ("labels.mood.value == null", "true"),
         ("// a note\n true", "true"),
@@ -125,7 +125,7 @@ def test_an_error_is_told_and_an_absence_needs_no_words() -> None:
 
 
 def test_every_condition_is_told_even_after_a_false_one() -> None:
-    (trace,) = rules("false", "true").decide(known())
+    (trace,) = rules("signal.lang == 'de'", "true").decide(known())
     assert [told.verdict for told in trace.conditions] == ["false", "true"]
 
 
@@ -144,7 +144,7 @@ def test_a_value_that_the_evaluator_refuses_counts_as_absent() -> None:
 
 def test_the_version_follows_the_words() -> None:
     assert rules("true").version == rules("true").version
-    assert rules("true").version != rules("false").version
+    assert rules("true").version != rules("size(topics) == 0").version
 
 
 def test_paths_are_what_any_condition_reads() -> None:
@@ -170,7 +170,7 @@ CONDITIONS = st.sampled_from(
         "labels.sentiment.score < -0.5",
         "!labels.sentiment.uncertain",
         "author.followers > 10 || 'a' in topics",
-        "author.followers / 0 == 1",
+        "author.followers / size(topics) == 1",
         "true",
     ]
 )
