@@ -25,8 +25,9 @@ from hub.flow.lanes import ring_outlets
 from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.database import Also
-from hub.store.erasures import ERASED, Sent
+from hub.store.erasures import Sent
 from hub.store.ledger.outbox import GONE
+from hub.store.signals import ERASED
 
 log = structlog.get_logger(__name__)
 SLICE = 200
@@ -53,6 +54,7 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told:
     _plan(hub, conn, fall.planned, now=now)
     _tell(hub, conn, fall, told)
     store.erasures.blank_ledger(conn, [row for row in own if row.id not in kept])
+    store.erasures.discount(conn, [row.id for row in own if row.operation == "upsert"])
     words = cache(lambda: [word for key in fall.said for word in told.ever_said(hub, conn, fall, key)])
     forget_quotes(hub, conn, said=fall.said, people=fall.people, words=words)
     forget_people(hub, conn, sorted(fall.people), fall.rows)
@@ -133,7 +135,8 @@ def _tombstone(row: Sent) -> Record:
         fields={"operation": row.operation},
         mapping=row.mapping,
         mapping_version=row.mapping_version,
-        stable=f"{ERASED}:{row.operation}",
+        # Once for each form that was sent: an author who speaks again after an erasure has a record that can be erased again.
+        stable=f"{ERASED}:{row.operation}:{row.seq}",
         key_field=row.key_field,
         provides=row.provides,
         needs=row.needs,
@@ -225,6 +228,9 @@ def finish(hub: Hub, *, slice_s: float = 1.0) -> int:
 
 def _gone(hub: Hub, conn: Connection, keys: Sequence[str]) -> list[Sent]:
     rows = hub.store.erasures.sent(conn, keys, keys)
+    # An author may have spoken since: what that caused stays.
+    causes = hub.store.signals.tombstoned(conn, sorted({row.signal_key for row in rows if row.signal_key}))
+    rows = [row for row in rows if row.signal_key is None or row.signal_key in causes]
     people = [row.record_key for row in rows if Need.read(row.provides).kind == "person"]
     gone = {*keys, *hub.store.people.forgotten(conn, people)}
     return [row for row in rows if row.record_key in gone or is_own(row.provides, row.operation)]
