@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     literal,
     or_,
     select,
@@ -25,10 +26,10 @@ from hub.core.decide.trace import decode_trace, encode_trace, forget_last_word, 
 from hub.core.errors import Conflict
 from hub.core.ledger import IDLE, OPEN, RECORDS, STOPPABLE, WITHDRAWN, State
 from hub.core.model import Delivery, RawItem, Signal, Tombstone
-from hub.store.database import Database, among, chunks
+from hub.store.database import Database, Scrubbed, among, chunks
 from hub.store.ledger.moves import moving
 from hub.store.ledger.outbox import GONE
-from hub.store.schema import UNFINISHED, attempts, erasures, json_text, needs, of_kind, sightings
+from hub.store.schema import UNFINISHED, attempts, audit, erasures, json_text, links, needs, of_kind, people, sightings
 from hub.store.schema import authors as A
 from hub.store.schema import deliveries as T
 from hub.store.schema import inbox as I
@@ -290,7 +291,20 @@ class Erasures:
         fell = exists().where(D.c.key == T.c.signal_key)
         mine = or_(T.c.signal_key == erasures.c.key, and_(T.c.record_key == erasures.c.key, _OF_AUTHOR, fell))
         busy = exists().where(mine, T.c.state.in_(OPEN), T.c.operation.in_((*RECORDS, "tombstone")))
-        return list(conn.scalars(select(erasures.c.key).where(UNFINISHED, ~busy).order_by(erasures.c.at).limit(limit)))
+        done = select(erasures.c.key, erasures.c.at).where(UNFINISHED, ~busy).order_by(erasures.c.at).limit(limit)
+        rows = conn.execute(done).all()
+        # What had come in before is not read yet: it may be of the same author.
+        waiting = select(func.min(I.c.received_at, type_=I.c.received_at.type)).where(I.c.state.in_(("new", "leased")))
+        first = conn.scalar(waiting) if rows else None
+        return [row.key for row in rows if first is None or row.at < first]
+
+    def scrub(self, keys: Sequence[str]) -> Scrubbed:
+        """Take what was deleted for these erasures out of the database's files too; most thoroughly if a person asked for one."""
+        asked = UNFINISHED, erasures.c.reason == "erasure"
+        with self.database.read() as conn:
+            queries = (select(erasures.c.key).where(*asked, among(erasures.c.key, part)) for part in chunks(keys))
+            whole = any(conn.execute(query.limit(1)).first() is not None for query in queries)
+        return self.database.scrub((S, A, T, I, attempts, links, people, audit), whole=whole)
 
     def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
         """Close erasures."""

@@ -31,6 +31,7 @@ from hub.store.signals import ERASED
 
 log = structlog.get_logger(__name__)
 SLICE = 200
+MOST = 10_000  # erasures that are closed at a time
 
 
 def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told: ErasureAnswers) -> list[str]:
@@ -212,18 +213,31 @@ def _blank(hub: Hub, conn: Connection, fall: Fall) -> None:
 
 
 def finish(hub: Hub, *, slice_s: float = 1.0) -> int:
-    """Close erasures whose last receipt is in, for a time slice; redact what answers have said since. Return how many."""
-    end, done = monotonic() + slice_s, 0
-    while True:
-        with hub.store.database.read() as conn:
-            keys = hub.store.erasures.settled(conn, limit=SLICE)
-        if keys:
-            with hub.store.database.write() as conn:
-                hub.store.erasures.blank_ledger(conn, _gone(hub, conn, keys))
-                hub.store.erasures.finish(conn, keys, now=hub.now())
-        done += len(keys)
-        if not keys or monotonic() > end or hub.stopping.is_set():
-            return done
+    """Close erasures whose last receipt is in, as many as a time slice holds. Return how many.
+
+    What answers have said since is redacted, and what was deleted is taken out of the database's files. If readers are in the
+    way of that, none is closed: the next sweep tries again.
+    """
+    end, ended = monotonic() + slice_s, list[str]()
+    with hub.store.database.read() as conn:
+        keys = hub.store.erasures.settled(conn, limit=MOST)
+    for at in range(0, len(keys), SLICE):
+        if ended and (monotonic() > end or hub.stopping.is_set()):
+            break
+        part = keys[at : at + SLICE]
+        with hub.store.database.write() as conn:
+            hub.store.erasures.blank_ledger(conn, _gone(hub, conn, part))
+        ended += part
+    if not ended or (left := hub.store.erasures.scrub(ended)) == "busy":
+        return 0
+    if left == "large":
+        log.warning(
+            "erased words may stand in unused space of the database's file: it is too large to be rewritten now"
+        )
+    for at in range(0, len(ended), SLICE):
+        with hub.store.database.write() as conn:
+            hub.store.erasures.finish(conn, ended[at : at + SLICE], now=hub.now())
+    return len(ended)
 
 
 def _gone(hub: Hub, conn: Connection, keys: Sequence[str]) -> list[Sent]:
