@@ -43,10 +43,12 @@ class Section(BaseModel):
 class HubSection(Section):
     """`[hub]`: folders and what all steps share.
 
-    `keep_unread` is how long a destination's call that could not be read is kept for a repair.
+    `keep_unread` is how long a destination's call that could not be read is kept for a repair. `erasures` is the register of
+    erasures, which a restore must not overwrite: empty is `erasures.jsonl` in the data folder.
     """
 
     data: Place = Path("data")
+    erasures: str = ""
     languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("en", "de", "fr", "es", "it", "pt", "nl")
     uncertain_below: float = Field(default=0.55, ge=0, le=1)
     private_rules: tuple[str, ...] = ()
@@ -228,6 +230,11 @@ class Settings(Section):
     def data(self) -> Path:
         """The data folder, absolute."""
         return self.folder / self.hub.data
+
+    @property
+    def erasures(self) -> Path:
+        """The register of erasures, absolute."""
+        return self.folder / self.hub.erasures if self.hub.erasures else self.data / "erasures.jsonl"
 
     @property
     def database_url(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from abc import ABC, abstractmethod
+from typing import Any
 
 import structlog
 from redis import Redis
@@ -43,12 +44,19 @@ class RedisBell(Bell):
     def ring(self, step: str, connection: str = "") -> None:
         """Enqueue one job for the lane unless one is on its way."""
         try:
-            if self._redis.set(_key(step, connection), 1, nx=True, ex=COALESCE_S):
+            if self._takes(_key(step, connection)):
                 self._queues[step].enqueue(
                     f"workers.jobs.{step}", connection, ttl=30, result_ttl=0, failure_ttl=60, job_timeout=-1
                 )
         except (RedisError, OSError) as error:
             log.debug("bell unheard", lane=_key(step, connection), error=str(error))
+
+    def _takes(self, key: str) -> bool:
+        """Return True if a lane is to be rung; a mark that lasts longer than any does is of a clock that was set back."""
+        if self._redis.set(key, 1, nx=True, ex=COALESCE_S):
+            return True
+        left: Any = self._redis.ttl(key)
+        return left > COALESCE_S and bool(self._redis.set(key, 1, ex=COALESCE_S))
 
     def heard(self, step: str, connection: str = "") -> None:
         """Forget that the lane was rung."""

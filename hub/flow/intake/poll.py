@@ -80,7 +80,7 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     if leased is None:
         return None
     token, cursor = leased
-    due_at, error, taken = hub.now() + _interval(hub, name, source), None, 0
+    due_at, error, taken = hub.now() + interval_of(hub, name), None, 0
     try:
         with held(hub, name, token):
             for page in source.pull(hub.source_context(name), cursor):
@@ -184,8 +184,9 @@ def raw_item(source: Source[Any], payload: bytes, *, source_name: str, now: date
     )
 
 
-def _interval(hub: Hub, name: str, source: PollingSource[Any]) -> timedelta:
-    return hub.settings.sources[name].every or source.interval
+def interval_of(hub: Hub, name: str) -> timedelta:
+    """Return the pause between two polls of a source."""
+    return hub.settings.sources[name].every or polled_source(hub, name).interval
 
 
 def next_try(hub: Hub, name: str, failure: HubError) -> datetime:
