@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
@@ -10,36 +9,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hub.config.text import read_text, syntax_hint
+from hub.config.values import AllowPrivate, Duration, Language, Lasting, Name, Port, Rate, WebAddress
 from hub.core.changes import ConversationState
 from hub.core.errors import ConfigError, Problem
-from hub.sdk.rates import Limit
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
-
-
-def duration(value: Any) -> Any:
-    """Read a number of seconds, or text such as "500ms", "30s", "5m", "2h", "7d", as a timedelta."""
-    if isinstance(value, str):
-        found = _DURATION.fullmatch(value.strip())
-        if not found:
-            raise ValueError('a duration is a number of seconds or text such as "30s", "5m", "2h", "7d"')
-        return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
-    return timedelta(seconds=value) if isinstance(value, int | float) else value
-
-
-def rate(value: Any) -> Any:
-    """Read text such as "10/s", "100/m", "5000/h" as a limit."""
-    if isinstance(value, Limit):
-        return value
-    return Limit.parse(value if isinstance(value, str) else "")
-
-
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Rate = Annotated[Limit, BeforeValidator(rate)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
 
 
 class Section(BaseModel):
@@ -55,7 +30,7 @@ class HubSection(Section):
     """
 
     data: Path = Path("data")
-    languages: tuple[str, ...] = ("en", "de", "fr", "es", "it", "pt", "nl")
+    languages: tuple[Language, ...] = ("en", "de", "fr", "es", "it", "pt", "nl")
     uncertain_below: float = Field(default=0.55, ge=0, le=1)
     private_rules: tuple[str, ...] = ()
     keep_unread: Duration = timedelta(days=30)
@@ -73,8 +48,8 @@ class WebSection(Section):
     """`[web]`: host and port of the page, the API and the inbound door."""
 
     host: str = "127.0.0.1"
-    port: int = Field(default=8600, ge=0, le=65535)
-    public_url: str = ""
+    port: Port = 8600
+    public_url: WebAddress = ""
     max_waiting_mb: int = Field(default=32, ge=1)
 
 
@@ -106,7 +81,7 @@ class SandboxSection(Section):
 
     plugins: tuple[str, ...] = ()
     options: Mapping[Name, Mapping[str, Any]] = {}
-    port: int = Field(default=8701, ge=0, le=65535)
+    port: Port = 8701
     token: str = "sandbox"  # noqa: S105 - the look-alikes' public password, not a secret
 
 
@@ -138,17 +113,17 @@ class AlertsSection(Section):
 
     urls: tuple[SecretReference, ...] = ()
     cooldown: Duration = timedelta(hours=1)
-    repeat: Duration = timedelta(days=1)
+    repeat: Lasting = timedelta(days=1)
     quota: float = Field(default=0.8, gt=0, le=1)
     dead_letters: int = Field(default=5, ge=1)
-    silence: Duration = timedelta(minutes=30)
+    silence: Lasting = timedelta(minutes=30)
 
 
 class DeliverySection(Section):
     """`[delivery]`: how many may wait behind one record that does not land, and for how long, before they are let go."""
 
     hold_most: int = Field(default=1000, ge=1)
-    hold_for: Duration = timedelta(hours=6)
+    hold_for: Lasting = timedelta(hours=6)
 
 
 Price = Annotated[float, Field(ge=0)]
@@ -167,10 +142,10 @@ class ConnectionSection(Section):
 
     plugin: str
     enabled: bool = True
-    timeout: Duration = timedelta(seconds=20)
+    timeout: Lasting = timedelta(seconds=20)
     rate: Rate | None = None
-    proxy: str = ""
-    allow_private: bool | tuple[str, ...] = False
+    proxy: WebAddress = ""
+    allow_private: AllowPrivate = False
     options: Mapping[str, Any] = {}
 
 
@@ -181,7 +156,7 @@ class SourceSection(ConnectionSection):
     looked for again (if it is absent, as the network's duty to follow deletions asks).
     """
 
-    every: Duration | None = None
+    every: Lasting | None = None
     recheck_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] | None = None
     reply: Literal["off", "approve", "send"] = "approve"
 
@@ -257,15 +232,15 @@ def load_settings(file: Path) -> Settings:
         raise ConfigError(problems(error, file=str(file), model=Settings)) from None
 
 
-def read_toml(file: Path) -> dict[str, Any]:
-    """Read a TOML file into a dict. Raises ConfigError that names the file and the line."""
+def read_toml(
+    file: Path, *, missing: str = "`hub init` writes one; -c FILE or HUBBUB_CONFIG names another"
+) -> dict[str, Any]:
+    """Read a TOML file into a dict. Raises ConfigError with file and line; `missing` is the way out if there is none."""
+    text = read_text(file, missing)
     try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        hint = "`hub init` writes one; -c FILE or HUBBUB_CONFIG names another"
-        raise ConfigError([Problem(str(file), "", "there is no such file", hint)]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError([Problem(str(file), "", str(error), "see https://toml.io for the syntax")]) from None
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([Problem(str(file), "", str(error), syntax_hint(text, str(error)))]) from None
 
 
 def problems(error: ValidationError, *, file: str, model: type[BaseModel], at: str = "") -> list[Problem]:
@@ -273,12 +248,19 @@ def problems(error: ValidationError, *, file: str, model: type[BaseModel], at: s
     found = []
     for one in error.errors(include_url=False, include_input=False):
         path = ".".join(str(part) for part in (at, *one["loc"]) if part != "")
-        hint = _nearest(str(one["loc"][-1]), _known(model, one["loc"][:-1])) if one["type"] == "extra_forbidden" else ""
-        message = (
-            "this key is unknown" if one["type"] == "extra_forbidden" else one["msg"].removeprefix("Value error, ")
-        )
-        found.append(Problem(file, path, message, hint))
+        found.append(Problem(file, path, *_told(one, _known(model, one["loc"][:-1]))))
     return found
+
+
+def _told(error: Mapping[str, Any], known: list[str]) -> tuple[str, str]:
+    """Return one of Pydantic's errors in plain words, and the way out."""
+    last = str(error["loc"][-1]) if error["loc"] else ""
+    match error["type"]:
+        case "extra_forbidden":
+            return "this key is unknown", nearest(last, known)
+        case "missing":
+            return "this key is missing", f"write {last} = ..."
+    return error["msg"].removeprefix("Value error, ").replace("Input should be", "this must be"), ""
 
 
 def _known(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> list[str]:
@@ -296,6 +278,7 @@ def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: list[str]) -> str:
+    """Return a hint that names the key that was probably meant, else those that there are."""
     near = get_close_matches(word, known, n=1)
     return f"did you mean '{near[0]}'?" if near else (f"known: {', '.join(known)}" if known else "")

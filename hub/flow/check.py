@@ -20,6 +20,7 @@ from hub.flow.converse.changes import learn_self
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
 from hub.sdk.connectors import Destination, ObjectInfo, WebhookSource
+from hub.store.database import parse_url
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Tried:
 
 def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     """Return everything that is wrong in the files, without touching the network or the database."""
-    found: list[Problem] = []
+    found = [*_places(settings)]
     finders: dict[str, Any] = {
         "sources": registry.source,
         "destinations": registry.destination,
@@ -48,6 +49,14 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     # The rulebook asks for the same plugins, and knows no place in the file.
     placed = {one.message for one in found}
     return [one for one in dict.fromkeys(found) if f"{one.path}: {one.message}" not in placed]
+
+
+def _places(settings: Settings) -> Iterator[Problem]:
+    """Yield what is wrong with the places that are written to: the data folder, the database's address."""
+    if settings.data.exists() and not settings.data.is_dir():
+        hint = "name a folder; it is made if it is not there"
+        yield Problem(str(settings.file), "hub.data", f"{settings.data} is a file", hint)
+    yield from _problems(partial(parse_url, settings.database_url))
 
 
 def unheard_alerts(settings: Settings) -> Iterator[Problem]:

@@ -41,6 +41,7 @@ _TOKEN = re.compile(
     |(?P<mark>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_OTHER_LANGUAGES = {"and": "&&", "or": "||", "not": "!", "none": "null", "is": "=="}
 _CEL_ERROR = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
@@ -92,6 +93,12 @@ def compile_condition(
     return [fault] if fault else condition
 
 
+def read_paths(source: str, tree: Mapping[str, Any]) -> tuple[list[Token], Mapping[tuple[int, int], str]]:
+    """Return the tokens of a condition, and the dotted paths that it reads by their places."""
+    tokens = _tokens(source)
+    return tokens, _Reading(tokens, tree).paths
+
+
 def evaluate(program: Any, context: Any) -> bool | Exception:
     """Run a program: its verdict, or the exception that says why there is none."""
     try:
@@ -138,9 +145,22 @@ def _syntax_fault(source: str) -> ConditionFault | None:
             return ConditionFault(str(error).splitlines()[0][:200])
         line, column, said = found.groups()
         where = f"column {column}" if line == "1" else f"line {line}, column {column}"
-        hint = "compare with ==" if "'= '" in said or "at: '='" in said else ""
-        return ConditionFault(f"{where}: {said.split(' expecting ')[0]}", hint)
+        return ConditionFault(*_plainly(source, where, said.split(" expecting ")[0]))
     return None
+
+
+def _plainly(source: str, where: str, said: str) -> tuple[str, str]:
+    """Return the parser's words as a person would say it, and the way out."""
+    words = {token.text.lower() for token in _tokens(source) if token.kind == "name"}
+    if foreign := next((word for word in _OTHER_LANGUAGES if word in words), None):
+        return f"{where}: {foreign} is no word of conditions", f"write {_OTHER_LANGUAGES[foreign]} instead of {foreign}"
+    if "'= '" in said or "at: '='" in said:
+        return f"{where}: a single = compares nothing", "write == to compare"
+    if "<EOF>" in said:
+        marks = [token.text for token in _tokens(source) if token.kind == "mark"]
+        unclosed = [mark for mark, end in ("()", "[]", "{}") if marks.count(mark) > marks.count(end)]
+        return f"{where}: the condition ends too early", f"close each {' and '.join(unclosed)}" if unclosed else ""
+    return f"{where}: {said}", ""
 
 
 def _flatten(source: str, paths: Mapping[tuple[int, int], str], variables: Mapping[str, str]) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hub.config.rulebook import default_mappings, read_mapping, read_rules
-from hub.config.settings import Settings, duration, load_settings, problems, read_toml
+from hub.config.settings import Settings, load_settings, problems, read_toml
+from hub.config.values import duration
 from hub.core.errors import ConfigError, Problem
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook
