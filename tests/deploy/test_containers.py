@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 import stat
+import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from redis import Redis
+from redis.exceptions import AuthenticationError
 
 from hub.cli.main import command
-from tests.deploy.material import DEPLOY, program, run
+from hub.queue.embedded import find_server
+from tests.deploy.material import DEPLOY, free_port, program, run
+from tests.servers import wait_for
 
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 VERSIONS = ("1.29", "1.31", "1.34")
@@ -152,3 +161,41 @@ def test_no_secret_stands_in_a_configuration_of_the_examples() -> None:
     for text in settings:
         read_ = tomllib.loads(text)
         assert [set(read_[table]["url"]) for table in ("database", "redis")] == [{"file"}, {"file"}]
+
+
+@pytest.mark.servers
+def test_redis_of_the_compose_file_asks_for_the_password(tmp_path: Path) -> None:
+    (tmp_path / "redis_password").write_text("sesame")
+    (tmp_path / "redis-server").symlink_to(find_server())
+    port = free_port()
+    known, stranger = Redis(port=port, password="sesame"), Redis(port=port)
+    with answering(redis_command(tmp_path, port), port, tmp_path), known, stranger:
+        assert known.ping()
+        with pytest.raises(AuthenticationError):
+            stranger.ping()
+
+
+def redis_command(folder: Path, port: int) -> list[str]:
+    """The command of the service `redis`, with this folder's password, on a port of this machine alone."""
+    words = yaml.safe_load((DEPLOY / "compose/compose.yaml").read_text("utf-8"))["services"]["redis"]["command"]
+    script = words[-1].replace("$$", "$").replace("/run/secrets", str(folder))
+    return [*words[:-1], script.replace("'requirepass", f"'port {port}\\nbind 127.0.0.1\\nrequirepass")]
+
+
+@contextmanager
+def answering(command: list[str], port: int, folder: Path) -> Iterator[None]:
+    """Start a server that is found in a folder, and wait for it."""
+    env = {"PATH": f"{folder}:/usr/bin:/bin"}
+    server = subprocess.Popen(command, env=env, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: is_open(port))
+        yield
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def is_open(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
