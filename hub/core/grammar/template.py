@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from hub.core.grammar.facts import did_you_mean, missing_name
+from hub.core.grammar.names import is_company, split_name
+from hub.core.grammar.words import counted, gist, network_name, stars
 
 MAX_OUTPUT = 1_000_000
 MAX_RANGE = 10_000
@@ -73,11 +75,22 @@ def _range(*bounds: int) -> range:
 
 
 _GLOBALS = {"range": _range}
+_OWN_FILTERS: dict[str, Callable[..., Any]] = {
+    "plain": plain,
+    "gist": lambda text, limit=80: gist(str(text or ""), limit),
+    "counted": counted,
+    "network_name": network_name,
+    "stars": stars,
+    "given_name": lambda name: split_name(name).given,
+    "family_name": lambda name: split_name(name).family,
+    "company_name": lambda name: split_name(name).family if is_company(name) else "",
+}
+"""Filters of the hub's own: what people read (hub.core.grammar.words) and the parts of a name (hub.core.grammar.names)."""
 
 
 def _environment(*, autoescape: bool) -> _Sandbox:
     made = _Sandbox(autoescape=autoescape, finalize=_shown)
-    made.filters = {name: made.filters[name] for name in FILTERS} | {"plain": plain}
+    made.filters = {name: made.filters[name] for name in FILTERS} | _OWN_FILTERS
     made.globals = dict(_GLOBALS)
     return made
 
