@@ -22,7 +22,7 @@ import structlog
 
 from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
 from hub.config.secrets import read_options, secret_values
-from hub.config.settings import ConnectionSection, Settings, load_settings
+from hub.config.settings import ConnectionSection, Settings, load_settings, nameless
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping, compile_mapping
@@ -298,6 +298,8 @@ def open_hub(
     beside `hub up` another process is at it).
     """
     settings = load_settings(find_config(file))
+    if missing := nameless(settings):
+        raise ConfigError(missing)
     # A caller with a bell of its own works alone.
     paces = LocalPaces(_seconds) if bell else RedisPaces(redis_url(settings), _seconds)
     bell = bell or RedisBell(redis_url(settings))

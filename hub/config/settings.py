@@ -7,8 +7,10 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -37,7 +39,19 @@ def rate(value: Any) -> Any:
     return Limit.parse(value if isinstance(value, str) else "")
 
 
+def network(value: Any) -> Any:
+    """Check that text is an address or a network in CIDR form."""
+    try:
+        ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError('this is no address and no network: write "192.0.2.7" or "192.0.2.0/24"') from None
+    return value
+
+
 Duration = Annotated[timedelta, BeforeValidator(duration)]
+IpNetwork = Annotated[str, BeforeValidator(network)]
+Readers = Literal["all", "machine", "none"]
+Span = Annotated[Duration, Field(ge=timedelta(milliseconds=100), le=timedelta(hours=1))]
 Rate = Annotated[Limit, BeforeValidator(rate)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
 
@@ -69,12 +83,35 @@ class FilesSection(Section):
     mappings: Path = Path("mappings")
 
 
+class CallersSection(Section):
+    """`[callers]`: how many callers the web process serves at once, and how slow one of them may be.
+
+    When all places are taken, the idlest caller goes. `unverified_mb` is held of bodies whose signature is not checked yet.
+    """
+
+    connections: int = Field(default=1000, ge=16)
+    connections_per_client: int = Field(default=250, ge=4)
+    header_within: Span = timedelta(seconds=10)
+    body_within: Span = timedelta(seconds=60)
+    answer_within: Span = timedelta(seconds=30)
+    idle_within: Span = timedelta(seconds=75)
+    header_kb: int = Field(default=32, ge=8, le=1024)
+    unverified_mb: int = Field(default=32, ge=1)
+
+
 class WebSection(Section):
-    """`[web]`: host and port of the page, the API and the inbound door."""
+    """`[web]`: host and port of the page, the API and the inbound door.
+
+    `console` says who may see the page and the API: "local" is this machine, "open" is everybody who reaches the hub (put a
+    proxy that asks for a password before it), "auto" is this machine, and not even that if a proxy passes on what the world
+    asks. `proxies` are the addresses whose X-Forwarded-For is believed.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8600, ge=0, le=65535)
     public_url: str = ""
+    console: Literal["auto", "local", "open"] = "auto"
+    proxies: tuple[IpNetwork, ...] = ()
     max_waiting_mb: int = Field(default=32, ge=1)
 
 
@@ -215,6 +252,7 @@ class Settings(Section):
     hub: HubSection = HubSection()
     files: FilesSection = FilesSection()
     web: WebSection = WebSection()
+    callers: CallersSection = CallersSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
     workers: WorkersSection = WorkersSection()
@@ -245,7 +283,40 @@ class Settings(Section):
     @property
     def public_url(self) -> str:
         """The URL under which the hub is reached."""
-        return (self.web.public_url or f"http://{self.web.host}:{self.web.port}").rstrip("/")
+        host = f"[{self.web.host}]" if ":" in self.web.host else self.web.host
+        return (self.web.public_url or f"http://{host}:{self.web.port}").rstrip("/")
+
+    @property
+    def is_reached_from_beyond(self) -> bool:
+        """True if others than this machine reach the hub, by its own address or through a proxy."""
+        return not (is_loopback(self.web.host) and is_loopback(urlsplit(self.public_url).hostname or ""))
+
+    @property
+    def console_for(self) -> Readers:
+        """Who may see the page and the API: there are no users.
+
+        A hub that listens on loopback only and has a public address is reached through a proxy. What a proxy passes on cannot
+        always be told from a request of this machine (some keep the Host that a stranger wrote), so "auto" closes it then.
+        """
+        if self.web.console != "auto":
+            return "all" if self.web.console == "open" else "machine"
+        return "none" if self.is_reached_from_beyond and is_loopback(self.web.host) else "machine"
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if a host is this machine's own name or a loopback address."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower().removesuffix(".") == "localhost"
+
+
+def nameless(settings: Settings) -> list[Problem]:
+    """Return what is wrong with a hub that others reach and that does not know its own address."""
+    if settings.web.public_url or is_loopback(settings.web.host):
+        return []
+    message = f"the hub listens at {settings.web.host}, and links to it would not say how others reach it"
+    return [Problem(str(settings.file), "web.public_url", message, 'write public_url = "https://hub.example"')]
 
 
 def load_settings(file: Path) -> Settings:
