@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from hub.config.secrets import read_secrets
-from hub.config.settings import InboundSection, Settings
+from hub.config.settings import InboundSection, Settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
@@ -46,6 +46,7 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     found += _problems(partial(read_book, settings, registry))
     found += ways_back(settings, registry)
     found += unheard_alerts(settings)
+    found += unaddressed(settings)
     # The rulebook asks for the same plugins, and knows no place in the file.
     placed = {one.message for one in found}
     return [one for one in dict.fromkeys(found) if f"{one.path}: {one.message}" not in placed]
@@ -103,6 +104,7 @@ def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) ->
 
     `works` is called with the lane of each outlet whose connection is fine.
     """
+    yield from _console(hub.settings)
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
         tried = _try(hub, name, partial(_check_source, hub, name))
         yield tried
@@ -116,6 +118,22 @@ def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) ->
         if tried.fine:
             works(Lane("deliver", name))
             yield from _try_mappings(hub, name, hub.destination(name))
+
+
+CONSOLE = {
+    "all": "open to all who reach the hub (web.console): put a proxy that asks for a password before it",
+    "machine": "the page and the API answer this machine only; others get /in, /healthz and /readyz",
+    "none": (
+        'closed: public_url says that a proxy passes on what the world asks. Write web.console = "local" if the proxy passes on '
+        '/in, /healthz and /readyz only, or "open" if it asks for a password'
+    ),
+}
+
+
+def _console(settings: Settings) -> Iterator[Tried]:
+    """Yield who may see the page and the API, if others than this machine reach the hub."""
+    if settings.is_reached_from_beyond or settings.web.console == "open":
+        yield Tried("web.console", True, CONSOLE[settings.console_for])
 
 
 def _check_source(hub: Hub, name: str) -> str:
