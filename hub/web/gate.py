@@ -19,8 +19,8 @@ from hub.web.limits import Limits
 log = structlog.get_logger(__name__)
 GIVEN_AWAY = 20  # when all places are taken, a twentieth of them is freed at once: to look for one each time costs more
 MOMENT_S = 0.02  # of many that come at once, those with a request at hand are known by then
-LAZY = {"idle": 0, "drain": 1, "header": 2, "body": 3, "unread": 4}
-"""What a connection may be at without a request that is being answered, the first to go first."""
+LAZY = frozenset({"idle", "drain", "header", "body", "unread"})
+"""What a connection may be at without a request that is being answered."""
 
 
 class Seat(Protocol):
@@ -99,9 +99,9 @@ class Gate:
         if len(crowd) <= most:
             return
         states = [(*seat.state(), seat) for seat in crowd]
-        lazy = [(LAZY[state], since, seat) for state, since, seat in states if state in LAZY]
-        lazy.sort(key=lambda one: one[:2])
-        gone = [seat for _, _, seat in lazy[: len(crowd) - most + most // GIVEN_AWAY]]
+        # By age alone: one that has just come has not been listened to, whatever it is going to say.
+        lazy = sorted(((since, seat) for state, since, seat in states if state in LAZY), key=lambda one: one[0])
+        gone = [seat for _, seat in lazy[: len(crowd) - most + most // GIVEN_AWAY]]
         self.complaints.tell(f"too many {of}: the idlest are closed", open=len(crowd), closed=len(gone))
         for seat in gone:
             self.leave(seat)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.routing import BaseRoute, Mount, Route
 
-from hub.config.settings import Settings, nameless
+from hub.config.settings import Settings, unaddressed
 from hub.flow.check import CONSOLE, try_connections
 from hub.web.app import WebApp, shielded
 from hub.web.caller import LOOPBACK, Networks, caller_of, is_local
@@ -172,7 +172,7 @@ def test_a_check_tells_who_sees_the_page(new_hub: NewHub, web: dict[str, str], t
     [({"host": "0.0.0.0"}, 1), ({"host": "192.0.2.7"}, 1), (EVERYWHERE, 0), ({}, 0), ({"host": "localhost"}, 0)],
 )
 def test_a_hub_that_others_reach_must_know_its_address(web: dict[str, str], wrong: int) -> None:
-    found = nameless(Settings.model_validate({"web": web}))
+    found = unaddressed(Settings.model_validate({"web": web}))
     assert [one.path for one in found] == ["web.public_url"] * wrong
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from hub.flow.intake.poll import unmade
 from hub.store import Store
-from hub.web.inbound import AGAIN_S, BUSY, CutOff, GroupWriter, InboundDoor, Declined, Unverified
+from hub.web.inbound import AGAIN_S, BUSY, CutOff, Declined, GroupWriter, InboundDoor, Unverified
 from tests.hub.web.test_inbound import BODY, FakeStore, Knocker, assert_opened, signed, untouched
 
 
