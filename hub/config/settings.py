@@ -19,16 +19,17 @@ from hub.config.values import (
     Currency,
     Duration,
     Host,
+    IpNetwork,
     Language,
     Lasting,
     Name,
-    Network,
     Patience,
     Pause,
     Place,
     Port,
     ProxyAddress,
     Rate,
+    Span,
     Switch,
     WebAddress,
     Whole,
@@ -48,10 +49,12 @@ class Section(BaseModel):
 class HubSection(Section):
     """`[hub]`: folders and what all steps share.
 
-    `keep_unread` is how long a destination's call that could not be read is kept for a repair.
+    `keep_unread` is how long a destination's call that could not be read is kept for a repair. `erasures` is the register of
+    erasures, which a restore must not overwrite: empty is `erasures.jsonl` in the data folder.
     """
 
     data: Place = Path("data")
+    erasures: str = ""
     languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("en", "de", "fr", "es", "it", "pt", "nl")
     uncertain_below: float = Field(default=0.55, ge=0, le=1)
     private_rules: tuple[str, ...] = ()
@@ -74,10 +77,10 @@ class CallersSection(Section):
 
     connections: Whole = Field(default=1000, ge=16)
     connections_per_client: Whole = Field(default=250, ge=4)
-    header_within: Patience = timedelta(seconds=10)
-    body_within: Patience = timedelta(seconds=60)
-    answer_within: Patience = timedelta(seconds=30)
-    idle_within: Patience = timedelta(seconds=75)
+    header_within: Span = timedelta(seconds=10)
+    body_within: Span = timedelta(seconds=60)
+    answer_within: Span = timedelta(seconds=30)
+    idle_within: Span = timedelta(seconds=75)
     header_kb: Whole = Field(default=32, ge=8, le=1024)
     unverified_mb: Whole = Field(default=32, ge=1)
 
@@ -94,7 +97,7 @@ class WebSection(Section):
     port: Port = 8600
     public_url: WebAddress = ""
     console: Literal["auto", "local", "open"] = "auto"
-    proxies: tuple[Network, ...] = ()
+    proxies: tuple[IpNetwork, ...] = ()
     max_waiting_mb: Whole = Field(default=32, ge=1)
 
 
@@ -257,6 +260,11 @@ class Settings(Section):
     def data(self) -> Path:
         """The data folder, absolute."""
         return self.folder / self.hub.data
+
+    @property
+    def erasures(self) -> Path:
+        """The register of erasures, absolute."""
+        return self.folder / self.hub.erasures if self.hub.erasures else self.data / "erasures.jsonl"
 
     @property
     def database_url(self) -> str:

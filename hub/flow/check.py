@@ -18,6 +18,7 @@ from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.converse.changes import learn_self
 from hub.flow.fit import ambiguous, misplaced, strays, unused
+from hub.queue.bell import BellAway
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
 from hub.sdk.connectors import Destination, ObjectInfo, WebhookSource
@@ -100,11 +101,12 @@ def _problems(attempt: Any) -> list[Problem]:
 
 
 def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) -> Iterator[Tried]:
-    """Try each enabled source and destination; a destination's mappings are held against its fields.
+    """Try Redis, then each enabled source and destination; a destination's mappings are held against its fields.
 
     `works` is called with the lane of each outlet whose connection is fine.
     """
     yield from _console(hub.settings)
+    yield _try_bell(hub)
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
         tried = _try(hub, name, partial(_check_source, hub, name))
         yield tried
@@ -134,6 +136,17 @@ def _console(settings: Settings) -> Iterator[Tried]:
     """Yield who may see the page and the API, if others than this machine reach the hub."""
     if settings.is_reached_from_beyond or settings.web.console == "open":
         yield Tried("web.console", True, CONSOLE[settings.console_for])
+
+
+def _try_bell(hub: Hub) -> Tried:
+    """Tell if workers would hear a ring; the private Redis is away as long as `hub up` does not run."""
+    try:
+        hub.bell.check()
+    except BellAway as error:
+        if not hub.settings.redis.url:
+            return Tried("redis", fine=True, message="the private Redis is not running: `hub up` starts it")
+        return Tried("redis", fine=False, message=f"{error}: workers only look now and then while it is away")
+    return Tried("redis", fine=True, message="it takes rings")
 
 
 def _check_source(hub: Hub, name: str) -> str:

@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         hub = open_hub(given.config, migrate=given.migrate)
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
-        return 2
+        return error.exit_code
     if given.tied:
         tie_to_parent()
     with contextlib.closing(hub):
