@@ -56,7 +56,7 @@ Scrubbed = Literal["clean", "busy", "large"]
 """How a scrub ended: nothing is left; others are in the way (try again); the file was too large to be rewritten."""
 Also = Callable[[Connection], None]
 """What is done in the transaction that makes a change."""
-HEAD = "0002"
+HEAD = "0003"
 OUTAGES = frozenset(
     {"OperationalError", "InterfaceError", "DatabaseError"}
 )  # the last by itself: no database, or a broken one
@@ -359,6 +359,28 @@ def among(column: ColumnElement[Any], keys: Sequence[Any]) -> ColumnElement[bool
     """Return the condition that a column is one of the keys, bound as one parameter: one for each takes longer to render."""
     item = BigInteger if isinstance(column.type, Integer) else Text
     return _Among(column, bindparam(None, keys, type_=_Keys(item), unique=True))
+
+
+class _JsonText(FunctionElement[Any]):
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(_JsonText)
+def _json_by_arrows(element: _JsonText, compiler: SQLCompiler, **options: Any) -> str:
+    column, path = (compiler.process(one, **options) for one in element.clauses)
+    return f"(({column})::json #>> string_to_array({path}, '.'))"
+
+
+@compiles(_JsonText, "sqlite")
+def _json_by_path(element: _JsonText, compiler: SQLCompiler, **options: Any) -> str:
+    column, path = (compiler.process(one, **options) for one in element.clauses)
+    return f"json_extract({column}, '$.' || {path})"
+
+
+def json_value(column: ColumnElement[Any], path: str) -> ColumnElement[Any]:
+    """Return the text at a dotted path of a column that holds JSON; None if there is none."""
+    return _JsonText(column, literal(path))
 
 
 def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -32,7 +32,7 @@ from hub.core.dedupe import KnownSignal
 from hub.core.errors import Conflict
 from hub.core.model import Author, Label, Signal, Tombstone
 from hub.core.signals import Stats
-from hub.store.database import Database, among, chunks, is_empty
+from hub.store.database import Database, among, chunks, is_empty, json_value
 from hub.store.schema import authors as A
 from hub.store.schema import inbox as I
 from hub.store.schema import json_text
@@ -74,9 +74,19 @@ class Signals:
 
     def known(self, conn: Connection, keys: Sequence[str]) -> dict[str, KnownSignal]:
         """Return stored signals among the keys."""
-        columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, S.c.updated_at, S.c.observed_at, S.c.raw_id)
+        plugin = func.coalesce(json_value(S.c.body, "provenance.plugin"), "")
+        seen = (S.c.updated_at, S.c.observed_at, S.c.raw_id, S.c.source, plugin)
+        columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, *seen)
         rows = (row for part in chunks(keys) for row in conn.execute(select(*columns).where(among(S.c.key, part))))
         return {row[0]: KnownSignal(*row[1:]) for row in rows}
+
+    def of_others(self, conn: Connection, pairs: Mapping[str, str]) -> frozenset[str]:
+        """Return those of these authors (key to source) of whom another source has brought signals."""
+        query, found = select(S.c.author_key, S.c.source).distinct(), set[str]()
+        for part in chunks(list(pairs)):
+            rows = conn.execute(query.where(among(S.c.author_key, part)))
+            found.update(row.author_key for row in rows if row.source != pairs[row.author_key])
+        return frozenset(found)
 
     def tombstoned(self, conn: Connection, keys: Sequence[str]) -> frozenset[str]:
         """Return those of these keys that have a tombstone."""

@@ -20,7 +20,7 @@ import structlog
 
 from hub.core.errors import HubError
 from hub.core.model import RawItem
-from hub.flow.intake.poll import usable_destination, usable_source
+from hub.flow.intake.poll import realm_of, usable_destination, usable_source
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Request, WebhookSource
 from hub.web.caller import LOOPBACK, Networks, caller_of, host_of
@@ -158,7 +158,7 @@ class InboundDoor:
             payload=request.body,
             received_at=request.received_at,
             external_id=called.event_id(request) or sha256(request.body).hexdigest(),
-            realm="" if isinstance(called, Destination) else getattr(called.options, "realm", ""),
+            realm="" if isinstance(called, Destination) else realm_of(called, name),
         )
 
     def _url(self, scope: Scope) -> str:

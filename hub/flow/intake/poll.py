@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from hub.config.failpoint import reached
 from hub.core.errors import (
@@ -20,6 +21,7 @@ from hub.core.errors import (
     PartlyRefused,
     QuotaExhausted,
     TranslationError,
+    UnknownPlugin,
 )
 from hub.core.model import RawItem
 from hub.core.retry import asked_for, parked_until
@@ -34,6 +36,23 @@ log = structlog.get_logger(__name__)
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
 PAGE = 500
 T = TypeVar("T")
+
+
+def realm_of(source: Source[Any], name: str, given: str | None = None) -> str:
+    """Return the realm of what a connection brings: the one given, its option's, or its name if its ids are its sender's own."""
+    realm = getattr(source.options, "realm", None) if given is None else given
+    return realm if isinstance(realm, str) else (name if source.own_ids else "")
+
+
+def has_own_ids(hub: Hub, name: str) -> bool:
+    """Return True if a source is configured whose senders choose the ids; one of files reads for another plugin."""
+    section = hub.settings.sources.get(name)
+    if section is None:
+        return False
+    try:
+        return hub.registry.source(str(section.options.get("as_plugin", section.plugin))).own_ids
+    except UnknownPlugin:
+        return False
 
 
 def polling_sources(hub: Hub) -> list[str]:
@@ -137,12 +156,19 @@ def take(hub: Hub, name: str, page: Page, token: str) -> int:
     with hub.store.database.write() as conn:
         hub.store.cursors.advance(conn, name, token, page.cursor, now=hub.now())
         reached("intake.cursor")
-        taken = hub.store.inbox.add(page.items, conn=conn)
+        taken = hub.store.inbox.add([_placed(hub, item) for item in page.items], conn=conn)
         reached("intake.recorded")
     reached("intake.taken")
     if taken:
         hub.bell.ring("process")
     return taken
+
+
+def _placed(hub: Hub, item: RawItem) -> RawItem:
+    """Return an item with its source as realm, if it has none and its ids are its sender's own."""
+    if item.realm or not has_own_ids(hub, item.source):
+        return item
+    return replace(item, realm=item.source)
 
 
 def import_document(hub: Hub, file: Path, source_name: str, *, also: Also | None = None) -> Iterator[int]:
@@ -166,8 +192,9 @@ def _reader(hub: Hub, name: str) -> tuple[Source[Any], str]:
     """Return the source that reads what a source gives, with the realm of its items: one of files reads for another plugin."""
     source = hub.source(name)
     if "as_plugin" not in source.capabilities:
-        return source, ""
-    return hub.reader(source.options.as_plugin, name), source.options.realm
+        return source, realm_of(source, name) if source.own_ids else ""
+    reader = hub.reader(source.options.as_plugin, name)
+    return reader, realm_of(reader, name, source.options.realm or None)
 
 
 def read_document(
