@@ -118,7 +118,7 @@ class Signals:
             func.count(score),
             func.sum(score) if late is not None else null(),
         ).select_from(join)
-        # What was erased does not count: of its author nothing old is known. A boost repeats another's words: it is none of its own.
+        # What was erased does not count: of its author nothing old is known. Nor does a boost: it repeats the words of another.
         own = S.c.content_hash != ERASED, S.c.kind != "repost"
         query = query.where(S.c.published_at >= since, *own).group_by(S.c.author_key)
         parts = chunks(author_keys)
