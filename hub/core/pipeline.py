@@ -6,6 +6,7 @@ give the same plan, so history can be explained, tried dry and replayed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -108,9 +109,13 @@ class SignalPlan:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why records that rules asked for are not made."""
+        """Why records that rules asked for are not made: each reason once, with all records that it concerns."""
         failed = (f"{fail.destination}/{fail.mapping}: {fail.field}: {fail.reason}" for fail in self.failures)
-        return (*failed, *(f"{one.destination}/{one.mapping}: {one.note}" for one in self.notes if not one.made))
+        told: dict[str, dict[str, None]] = {}
+        for one in self.notes:
+            if not one.made:
+                told.setdefault(one.note, {})[f"{one.destination}/{one.mapping}"] = None
+        return (*failed, *(f"{', '.join(places)}: {note}" for note, places in told.items()))
 
 
 def topics_of(signal: Signal, book: Rulebook) -> tuple[str, ...]:
@@ -266,6 +271,15 @@ def _rule_labels(rules: Sequence[Rule], book: RuleSet) -> tuple[Label, ...]:
 
 # ------------------------------------------------------------------------------------------------------------- records
 
+_BOOSTS = re.compile(r"""(?:==\s*|\[[^\]]*)["']repost["']|["']repost["']\s*==""")
+
+
+def asks_for_boosts(rule: Rule) -> bool:
+    """Return True if a rule names boosts as what it wants: each would else be a record with another's words."""
+    return any(_BOOSTS.search(when) for when in rule.when)
+
+
+_SEEN_BY = {"direct": "a direct message", "followers": "a post for followers", "internal": "an internal note"}
 _UNLINKED = {"person": "no person is linked to the author", "account": "no account is known of the author"}
 
 
@@ -312,8 +326,12 @@ class _Making:
             return "the hub wrote it"
         if self.signal.state in GONE:
             return f"the post is {self.signal.state}"
+        if self.signal.kind == "repost" and not asks_for_boosts(rule):
+            return 'a boost: it counts on what it boosts (a rule that wants boosts says signal.kind == "repost")'
         if is_private(self.signal) and rule.name not in self.book.private_rules:
-            return "private: no policy allows it"
+            return (
+                f"{_SEEN_BY[self.signal.visibility]}: only rules that private_rules in [hub] names make records of it"
+            )
         return ""
 
     def _want(self, destination: str, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -58,12 +59,22 @@ def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: Pl
         hub.store.signals.add(conn, decision.new)
         hub.store.signals.revise(conn, decision.revised)
         hub.store.signals.refresh(conn, decision.refreshed)
+        count_boosts(hub, conn, read.signals, decision)
         hub.store.signals.meet(conn, decision.authors, now=now)
         weave(hub, conn, decision)
         hub.store.outbox.plan(conn, decision.planned, now=now)
         taken_back = take_back(hub, conn, read.tombstones, told)
         reached("process.recorded")
     return taken_back
+
+
+def count_boosts(hub: Hub, conn: Connection, signals: Sequence[Signal], decision: Decision) -> None:
+    """Count the new boosts of a batch on what they boost: that is their whole effect."""
+    new = (item.signal for item in decision.new)
+    boosted = Counter(one.quotes for one in new if one.kind == "repost" and one.quotes)
+    if boosted:
+        told = {one.key: one.counts.shares for one in signals if one.counts.shares is not None}
+        hub.store.signals.shared(conn, boosted, told)
 
 
 def _settled(raw_ids: Iterable[int], decision: Decision) -> list[Settled]:
