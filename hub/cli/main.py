@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer.main
 
-from hub.cli import check, deliveries, erase, history, people, read, replies, rulebook, setup, signals
+from hub.cli import check, deliveries, erase, history, manual, people, read, replies, rulebook, setup, signals
 from hub.cli.opened import NoDatabase
 from hub.cli.plugins import commands as plugins
 from hub.cli.running import run
@@ -67,6 +67,7 @@ app.add_typer(rulebook.mappings, name="mappings")
 app.add_typer(rulebook.rules, name="rules")
 app.add_typer(setup.config, name="config")
 app.add_typer(setup.db, name="db")
+app.command()(manual.docs)
 
 
 @cache
