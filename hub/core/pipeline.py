@@ -207,7 +207,7 @@ def _missing(book: Rulebook, target: DeliverTo) -> tuple[str, str]:
 def standings_read(book: Rulebook) -> frozenset[str]:
     """Return those of "person" and "account" with a standing (`person.followers` ...) that a rule, or a mapping in use, reads."""
     texts = [when for rule in book.rules.rules for when in rule.when]
-    for place in _in_use(book):
+    for place in in_use(book):
         texts += [
             text for how in book.mappings[place].spec.fields.values() for text in (how.from_, how.template) if text
         ]
@@ -218,7 +218,7 @@ def standings_read(book: Rulebook) -> frozenset[str]:
     )
 
 
-def _in_use(book: Rulebook) -> set[tuple[str, str]]:
+def in_use(book: Rulebook) -> set[tuple[str, str]]:
     """Return the mappings that rules lead to."""
     waiting = [(target.destination, target.mapping) for rule in book.rules.rules for target in rule.deliver]
     seen: set[tuple[str, str]] = set()
@@ -231,15 +231,17 @@ def _in_use(book: Rulebook) -> set[tuple[str, str]]:
     return seen
 
 
-def _misfits(book: Rulebook, destination: str, mapping: CompiledMapping) -> Iterator[tuple[str, str]]:
+def _misfits(book: Rulebook, destination: str, mapping: CompiledMapping) -> Iterator[tuple[str, str, str]]:
+    names = [name for place, name in book.mappings if place == destination]
     for other in mapping.spec.requires:
         if (destination, other) not in book.mappings:
-            yield "requires", f"{other} is not there"
+            yield "requires", f"{other} is not there", did_you_mean(other, names)
         elif _reaches(book, destination, start=other, goal=mapping.name):
-            yield "requires", f"{other} requires this one: a circle"
+            yield "requires", f"{other} requires this one: a circle", "take one of the two out"
     then = book.mappings.get((destination, mapping.spec.then or ""))
     if mapping.spec.then and (then is None or then.spec.keyed_by != "signal"):
-        yield "then", f"there is no mapping {mapping.spec.then} keyed by signal"
+        fit = [name for name in names if book.mappings[destination, name].spec.keyed_by == "signal"]
+        yield "then", f"there is no mapping {mapping.spec.then} keyed by signal", did_you_mean(mapping.spec.then, fit)
 
 
 def _reaches(book: Rulebook, destination: str, *, start: str, goal: str) -> bool:

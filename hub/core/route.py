@@ -13,9 +13,9 @@ from typing import Any
 import cel
 
 from hub.core.errors import InvalidRule, Problem
-from hub.core.grammar.condition import Condition, compile_condition, evaluate
+from hub.core.grammar.condition import Condition, compile_condition, evaluate, plain_facts
 from hub.core.grammar.facts import MADE_LATER, skeleton
-from hub.core.grammar.sense import senseless, strangers
+from hub.core.grammar.sense import contradictions, senseless, strangers
 from hub.core.keys import digest
 from hub.core.spec import ConditionTrace, Rule, RuleTrace, Verdict, version_of
 
@@ -59,7 +59,7 @@ class RuleSet:
         )
 
     def _values(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: _read(facts, parts) for name, parts in self._variables}
+        return {name: plain_facts(_read(facts, parts)) for name, parts in self._variables}
 
 
 def compile_rules(rules: Sequence[Rule], *, file: str = "rules.toml", labels: Iterable[str] = ()) -> RuleSet:
@@ -79,6 +79,9 @@ def compile_rules(rules: Sequence[Rule], *, file: str = "rules.toml", labels: It
             problems += [Problem(file, where, fault.message, fault.hint) for fault in faults]
             if isinstance(outcome, Condition):
                 conditions.append(outcome)
+        if len(conditions) > 1:
+            faults = contradictions([one.source for one in conditions], tree)
+            problems += [Problem(file, f'rule "{rule.name}" when', *fault) for fault in faults]
         problems += _misnamed(rule, seen, file)
         compiled.append(CompiledRule(rule, version_of(rule), tuple(conditions)))
     if problems:
