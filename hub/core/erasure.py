@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from hub.core.grammar.words import network_name
+from hub.core.keys import digest
 from hub.core.ledger import Need
 from hub.core.model import Signal, TombstoneReason
 
@@ -99,6 +100,29 @@ def quoting(fields: Mapping[str, Any], words: Sequence[str], *, traces: Collecti
     """Return only those fields that hold these words or traces, redacted."""
     bare = without(fields, words, traces=traces)
     return {name: value for name, value in bare.items() if value != fields[name]}
+
+
+def fingerprint(value: Any) -> str:
+    """Return a digest of a field's value, so that a destination can tell if it still holds what was written."""
+    return digest("written", str(value))
+
+
+def may_empty(name: str, written: Mapping[str, str], held: Mapping[str, Any]) -> bool:
+    """Return True unless people have changed a field since that was theirs to change."""
+    mark = written.get(name, "")
+    return not mark or fingerprint(held.get(name)) == mark
+
+
+def written_of(rows: Iterable[tuple[Mapping[str, Any], Collection[str]]]) -> dict[str, str]:
+    """Return what the rows of a record ever wrote, as `Delivery.written`: fields, and those that only filled; oldest first."""
+    found: dict[str, str] = {}
+    for fields, once in rows:
+        for name, value in fields.items():
+            if name not in once:
+                found[name] = ""
+            elif value not in (None, ""):
+                found.setdefault(name, fingerprint(value))
+    return found
 
 
 def is_own(provides: str, operation: str) -> bool:

@@ -30,12 +30,14 @@ RecordKind = tuple[str, str, str]
 class ErasureAnswers:
     """What raw rows say, by id; of which kinds of records a destination can be asked; and the destinations that take notes.
 
+    `requesters` are the destinations that keep a user for each author of a ticket, who can be made nameless.
     `unable` says of each configured destination why it cannot be asked to take something back, "" if it can.
     """
 
     words: Mapping[int, WordsByKey] = field(default_factory=dict)
     findable: Mapping[RecordKind, bool] = field(default_factory=dict)
     desks: frozenset[str] = frozenset()
+    requesters: frozenset[str] = frozenset()
     unable: Mapping[str, str] = field(default_factory=dict)
 
     def with_batch(self, signals: Iterable[Signal]) -> ErasureAnswers:
@@ -77,7 +79,9 @@ def ask_plugins(
     if not tombstones:
         return ErasureAnswers()
     plain = ErasureAnswers(
-        desks=desks_of(hub), unable={name: _why_unable(hub, name) for name in hub.settings.destinations}
+        desks=desks_of(hub),
+        requesters=frozenset(name for name in hub.settings.destinations if _keeps_requesters(hub, name)),
+        unable={name: _why_unable(hub, name) for name in hub.settings.destinations},
     )
     with hub.store.database.read() as conn:
         if not everything and not _is_known(hub, conn, [stone.key for stone in tombstones]):
@@ -129,6 +133,13 @@ def _why_unable(hub: Hub, name: str) -> str:
     except ConfigError:  # its plugin is broken now: the row waits like any other
         return ""
     return "" if able else f"cannot be taken back there: {plugin} cannot delete. Do it by hand"
+
+
+def _keeps_requesters(hub: Hub, name: str) -> bool:
+    try:
+        return "requesters" in hub.registry.destination(hub.settings.destinations[name].plugin).capabilities
+    except ConfigError:  # told when the destination is used
+        return False
 
 
 def _can_look_up(hub: Hub, kind: RecordKind) -> bool:

@@ -251,7 +251,7 @@ def _new_row(item: Planned, latest: Any, now: datetime) -> dict[str, Any] | None
         "mapping_version": record.mapping_version,
         "stable": record.stable,
         "key_field": record.key_field,
-        "once": list(record.once),
+        "once": dict(record.written) if record.operation == "tombstone" else list(record.once),
         "fields": record.fields,
         "provides": record.provides,
     }
