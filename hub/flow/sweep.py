@@ -55,12 +55,12 @@ def ring_due(hub: Hub) -> None:
     now = hub.now()
     if hub.store.inbox.due(now=now):
         hub.bell.ring("process")
-    paused = hub.store.connections.paused(now=now)
+    paused, held = hub.store.connections.paused(now=now), hub.store.hold.get()
     for outlet in hub.store.deliveries.due(now=now):
         if not outlet_works(hub, outlet):
             if Lane.of_outlet(outlet).work == "reply":
                 hold_stranded(hub, outlet)
-        elif outlet not in paused:
+        elif outlet not in paused and not held:
             hub.bell.ring("deliver", outlet)
     polled = {*polling_sources(hub), *watched_destinations(hub), *recheck_lanes(hub)}
     for source in hub.store.cursors.due(now=now):
