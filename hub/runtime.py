@@ -23,7 +23,7 @@ import structlog
 from hub.config.private import close_to_others
 from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
 from hub.config.secrets import read_options, secret_values
-from hub.config.settings import ConnectionSection, Settings, load_settings
+from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.grammar.facts import did_you_mean
 from hub.core.ledger import Lane
@@ -312,6 +312,8 @@ def open_hub(
     beside `hub up` another process is at it).
     """
     settings = load_settings(find_config(file))
+    if missing := unaddressed(settings):
+        raise ConfigError(missing)
     # A caller with a bell of its own works alone.
     paces = LocalPaces(_seconds) if bell else RedisPaces(redis_url(settings), _seconds)
     bell = bell or RedisBell(redis_url(settings))

@@ -13,7 +13,7 @@ from typing import Any
 import cel
 
 from hub.core.errors import InvalidRule, Problem
-from hub.core.grammar.condition import Condition, compile_condition, evaluate
+from hub.core.grammar.condition import Condition, compile_condition, evaluate, plain_facts
 from hub.core.grammar.facts import MADE_LATER, skeleton
 from hub.core.grammar.sense import contradictions, senseless, strangers
 from hub.core.keys import digest
@@ -59,7 +59,7 @@ class RuleSet:
         )
 
     def _values(self, facts: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: _read(facts, parts) for name, parts in self._variables}
+        return {name: plain_facts(_read(facts, parts)) for name, parts in self._variables}
 
 
 def compile_rules(rules: Sequence[Rule], *, file: str = "rules.toml", labels: Iterable[str] = ()) -> RuleSet:

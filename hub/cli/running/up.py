@@ -12,6 +12,7 @@ from pathlib import Path
 from hub.cli.running.sandboxes import builder
 from hub.cli.running.supervisor import Child, Forked, Spawned, Supervisor, Ties
 from hub.cli.running.surroundings import Surroundings
+from hub.config.interpreter import isolated_command, module_command, safe_environment
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError, HubError, Problem
 from hub.queue import embedded
@@ -54,7 +55,7 @@ def supervise(file: Path) -> int:
         say(str(error))
         return error.exit_code
     os.umask(0o077)  # what the parts and Redis make is this user's only
-    env = {**os.environ, "HUBBUB_CONFIG": str(settings.file.resolve()), "PYTHONUNBUFFERED": "1"}
+    env = safe_environment(HUBBUB_CONFIG=str(settings.file.resolve()), PYTHONUNBUFFERED="1")
     with held:
         greet(settings)
         supervisor = Supervisor(children, env, Ties(held.fileno()), say, Surroundings(settings.file).news)
@@ -76,10 +77,10 @@ def plan(settings: Settings) -> list[Child]:
     config = ["-c", str(settings.file.resolve())]
     children: list[Child] = []
     if not settings.redis.url:
-        guarded = [sys.executable, "-S", "-E", "-c", GUARD, *embedded.server_command(settings.data)]
+        guarded = isolated_command(GUARD, *embedded.server_command(settings.data))
         children.append(Child("redis", Spawned(guarded), rank=3))
     if settings.sandbox.plugins:
-        sandbox = [sys.executable, "-m", "hub.cli", *config, "sandbox", "--tied"]
+        sandbox = module_command("hub.cli", *config, "sandbox", "--tied")
         children.append(Child("sandbox", Spawned(sandbox), rank=4))
     children.append(Child("web", _part("hub.web", WEB, [*config, "--tied", "--migrate"]), rank=0))
     counts = {"process": settings.workers.process, "deliver": settings.workers.deliver}
@@ -133,7 +134,7 @@ def streams(settings: Settings) -> bool:
 
 
 def _part(module: str, target: str, arguments: list[str], *, nice: int = 0) -> Forked:
-    return Forked(target, arguments, " ".join([sys.executable, "-m", module, *arguments]), nice)
+    return Forked(target, arguments, " ".join(module_command(module, *arguments)), nice)
 
 
 def greet(settings: Settings) -> None:

@@ -6,6 +6,7 @@ refused before it sees it. Dotted paths become flat variables (`_f0`): only what
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import cel
 
 from hub.core.grammar.facts import LISTS, did_you_mean, leaf_hint, missing_name
+from hub.core.grammar.fold import DASHES, plain
 
 MAX_LENGTH = 4_000
 MAX_NESTING = 50
@@ -45,6 +47,7 @@ _OTHER_LANGUAGES = {"and": "&&", "or": "||", "not": "!", "none": "null", "is": "
 _OTHER_MARKS = {"===": "==", "!==": "!=", "<>": "!=", "=>": ">=", "=<": "<=", "&": "&&", "|": "||"}
 _EXAMPLE = "an example: labels.sentiment.score < -0.5 && author.followers > 1000"
 _AS_WORDS = ("contains", "matches", "startsWith", "endsWith", "startswith", "endswith", "like")
+_DASH = re.compile(f"[{DASHES}]")
 _CEL_ERROR = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
@@ -90,7 +93,7 @@ def compile_condition(
     condition = Condition(
         source,
         {path: variables[path] for path in reading.paths.values()},
-        cel.compile(_flatten(source, reading.paths, variables)),
+        cel.compile(_plain_constants(_flatten(source, reading.paths, variables))),
     )
     fault = _no_verdict(condition)
     return [fault] if fault else condition
@@ -213,6 +216,37 @@ def _flatten(source: str, paths: Mapping[tuple[int, int], str], variables: Mappi
         pieces += [source[done:start], variables[path]]
         done = end
     return "".join([*pieces, source[done:]])
+
+
+def _plain_constants(source: str) -> str:
+    """Return a source whose constant texts have the typography that facts are given in, see `plain_facts`."""
+    if source.isascii():
+        return source
+    pieces: list[str] = []
+    done = 0
+    tokens = _tokens(source)
+    for index, token in enumerate(tokens):
+        if token.kind == "string" and not token.text.isascii():
+            is_pattern = [before.text for before in tokens[max(index - 2, 0) : index]] == ["matches", "("]
+            pieces += [source[done : token.start], _plain_constant(token.text, is_pattern=is_pattern)]
+            done = token.end
+    return "".join([*pieces, source[done:]])
+
+
+def _plain_constant(literal: str, *, is_pattern: bool) -> str:
+    value = cel.compile(literal).execute({})
+    if not isinstance(value, str):
+        return literal
+    # inside brackets a hyphen would make a range
+    made = plain(_DASH.sub(r"\\-", value) if is_pattern else value)
+    return literal if made == value else json.dumps(made, ensure_ascii=False)
+
+
+def plain_facts(value: Any) -> Any:
+    """Return a fact as conditions read it: texts and lists of texts without typography, so that ' finds ’ and - finds ‑."""
+    if type(value) is str:
+        return plain(value)
+    return [plain_facts(part) for part in value] if type(value) is list else value
 
 
 def _no_verdict(condition: Condition) -> ConditionFault | None:

@@ -51,6 +51,15 @@ def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
     return _usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
 
 
+def unmade(hub: Hub) -> dict[str, str]:
+    """Return why each enabled source and destination cannot be made in this process, by place: `sources.NAME`."""
+    for name in hub.settings.sources:
+        usable_source(hub, name)
+    for name in hub.settings.destinations:
+        usable_destination(hub, name)
+    return {place: why for place, why in hub.broken.items() if place.startswith(("sources.", "destinations."))}
+
+
 def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
     if place in hub.broken:
         return None
@@ -59,7 +68,10 @@ def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
     except ConfigError as error:
         hub.broken[place] = str(error)
         log.error("a connection is quarantined: `hub check` says more", connection=place, error=str(error))  # noqa: TRY400 - it says why
-        return None
+    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
+        bug = tell(hub, place.partition(".")[2], error, event="a connection is quarantined: `hub check` says more")
+        hub.broken[place] = str(bug)
+    return None
 
 
 def polled_source(hub: Hub, name: str) -> PollingSource[Any]:

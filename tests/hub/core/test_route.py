@@ -113,6 +113,26 @@ def test_a_condition_has_its_verdict(condition: str, verdict: str) -> None:
     assert trace.matched is (verdict == "true")
 
 
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        ('signal.text.contains("l\'Oréal")', "Chez l’Oréal"),
+        ("signal.text.contains('l’Oréal')", "Chez l'Oréal"),
+        ("signal.text.contains('l\\u2019Oréal')", "Chez l'Oréal"),
+        ("signal.text.contains('acme-pay')", "L’acme\u2011pay"),
+        ("signal.text.contains('acme pay')", "der\u00adacme\xa0pay…"),
+        ("signal.text.contains('pay\xa0:')", "acme pay\u202f:"),
+        ("signal.text.matches('[a–c]{2}é?$')", "x -a"),
+        ("signal.text.matches(r'^l’\\w+')", "l'été"),
+        ("!signal.text.matches('^[a–c]$')", "b"),
+        ("signal.hashtags.exists(tag, tag == 'd’acme')", "x"),
+    ],
+)
+def test_a_condition_does_not_tell_ways_of_writing_apart(condition: str, text: str) -> None:
+    (trace,) = rules(condition).decide(facts(signal(text, hashtags=("d'acme",)), None, []))
+    assert trace.matched
+
+
 def test_a_trace_tells_what_was_read() -> None:
     (trace,) = rules("signal.lang == 'de' || author.handle == signal.text").decide(known("x" * 300))
     read = {"signal.lang": None, "author.handle": "ada", "signal.text": "x" * 200 + "…"}
