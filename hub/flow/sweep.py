@@ -74,7 +74,7 @@ def due_lanes(hub: Hub, steps: Collection[str] = ("process", "deliver", "poll"))
     now = hub.now()
     if "process" in steps and hub.store.inbox.due(now=now):
         yield "process", ""
-    if "deliver" in steps:
+    if "deliver" in steps and not hub.store.hold.get():
         paused = hub.store.connections.paused(now=now)
         for outlet in hub.store.deliveries.due(now=now):
             if outlet_works(hub, outlet) and outlet not in paused:

@@ -60,8 +60,8 @@ def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
 
 
 def deliver_batch(hub: Hub, name: str) -> int:
-    """Claim, send and settle one batch; 0 if nothing is due, or the destination is unknown, off, paused or broken off."""
-    if not outlet_works(hub, name):
+    """Claim, send and settle one batch; 0 if nothing is due or nothing may be sent: unknown, off, paused, broken off, held."""
+    if not outlet_works(hub, name) or hub.store.hold.get():
         return 0
     standing = hub.store.connections.standing(name)
     if not may_send(hub, name, standing):
