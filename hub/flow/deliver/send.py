@@ -59,13 +59,14 @@ def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
 
 
 def deliver_batch(hub: Hub, name: str) -> int:
-    """Claim, send and settle one batch; 0 if nothing is due, or the destination is unknown, off, paused or broken off."""
-    if not outlet_works(hub, name):
+    """Claim, send and settle one batch; 0 if nothing is due, or the destination is unknown, off, paused, broken off or broken."""
+    destination = open_outlet(hub, name) if outlet_works(hub, name) else None
+    if destination is None:
         return 0
     standing = hub.store.connections.standing(name)
     if not may_send(hub, name, standing):
         return 0
-    destination, probing = open_outlet(hub, name), standing.state in ("open", "half-open")
+    probing = standing.state in ("open", "half-open")
     began = hub.now()
     probe = partial(hub.store.deliveries.claim, name, size=one_record)
     claim = probe(now=began) if probing else claim_batch(hub, name, destination, now=began)

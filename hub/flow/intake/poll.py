@@ -55,11 +55,14 @@ def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
     if place in hub.broken:
         return None
     try:
-        return find(place.partition(".")[2])
+        found = find(place.partition(".")[2])
     except ConfigError as error:
-        hub.broken[place] = str(error)
-        log.error("a connection is quarantined: `hub check` says more", connection=place, error=str(error))  # noqa: TRY400 - it says why
+        if hub.broken.put(place, str(error)):
+            log.error("a connection is quarantined: `hub check` says more", connection=place, error=str(error))  # noqa: TRY400 - it says why
         return None
+    if hub.broken.heal(place):
+        log.info("a connection can be had again", connection=place)
+    return found
 
 
 def polled_source(hub: Hub, name: str) -> PollingSource[Any]:
