@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from hub.core.errors import HubError
+from hub.flow.monitor.pulse import Pulse
 from hub.runtime import open_hub, set_up_logging, tie_to_parent
 from hub.web.app import WebApp
 
@@ -30,7 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     if given.tied:
         tie_to_parent()
     web = hub.settings.web
-    with contextlib.closing(hub):
+    pulse = Pulse(hub, "web")
+    with contextlib.closing(hub), contextlib.closing(pulse):
+        pulse.start()
         uvicorn.run(
             WebApp(hub),
             host=web.host,

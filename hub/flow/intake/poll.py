@@ -43,15 +43,16 @@ def polling_sources(hub: Hub) -> list[str]:
 
 def usable_source(hub: Hub, name: str) -> Source[Any] | None:
     """Return an enabled source; None if it is off or cannot be had: told once, the others run on."""
-    return _usable(hub, f"sources.{name}", hub.source) if hub.settings.sources[name].enabled else None
+    return usable(hub, f"sources.{name}", hub.source) if hub.settings.sources[name].enabled else None
 
 
 def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
     """Return an enabled destination; None if it is off or cannot be had: told once, the others run on."""
-    return _usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
+    return usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
 
 
-def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
+def usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
+    """Return a connection by its place (`sources.NAME`), None if it cannot be had now: told once, and tried again in a while."""
     if place in hub.broken:
         return None
     try:
