@@ -17,6 +17,12 @@ def outlet_works(hub: Hub, name: str) -> bool:
     return section is not None and section.enabled
 
 
+def place_of_outlet(name: str) -> str:
+    """Return the place in the configuration of what the ledger sends to: `destinations.NAME` or `sources.NAME`."""
+    lane = Lane.of_outlet(name)
+    return f"{'sources' if lane.work == 'reply' else 'destinations'}.{lane.name}"
+
+
 def why_off(hub: Hub, name: str) -> str:
     """Return why a source does not answer by its configuration, "" if it may."""
     section = hub.settings.sources.get(name)

@@ -15,7 +15,7 @@ from hub.flow.erase.recheck import recheck_lanes, recheck_pause
 from hub.flow.erase.retention import forget_unread
 from hub.flow.intake.changes import watched_destinations
 from hub.flow.intake.poll import interval_of, polling_sources
-from hub.flow.lanes import outlet_works, outlets
+from hub.flow.lanes import outlet_works, outlets, place_of_outlet
 from hub.runtime import Hub, book_versions
 
 LOOK_AHEAD = timedelta(minutes=1)
@@ -77,7 +77,7 @@ def due_lanes(hub: Hub, steps: Collection[str] = ("process", "deliver", "poll"))
     if "deliver" in steps and not hub.store.hold.get():
         paused = hub.store.connections.paused(now=now)
         for outlet in hub.store.deliveries.due(now=now):
-            if outlet_works(hub, outlet) and outlet not in paused:
+            if outlet_works(hub, outlet) and outlet not in paused and place_of_outlet(outlet) not in hub.broken:
                 yield "deliver", outlet
     if "poll" in steps:
         polled = frozenset(polled_lanes(hub))

@@ -60,13 +60,14 @@ def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
 
 
 def deliver_batch(hub: Hub, name: str) -> int:
-    """Claim, send and settle one batch; 0 if nothing is due or nothing may be sent: unknown, off, paused, broken off, held."""
-    if not outlet_works(hub, name) or hub.store.hold.get():
+    """Claim, send and settle one batch; 0 if nothing is due or nothing may be sent: unknown, off, paused, broken (off), held."""
+    destination = open_outlet(hub, name) if outlet_works(hub, name) and not hub.store.hold.get() else None
+    if destination is None:
         return 0
     standing = hub.store.connections.standing(name)
     if not may_send(hub, name, standing):
         return 0
-    destination, probing = open_outlet(hub, name), standing.state in ("open", "half-open")
+    probing = standing.state in ("open", "half-open")
     began = hub.now()
     probe = partial(hub.store.deliveries.claim, name, size=one_record)
     claim = probe(now=began) if probing else claim_batch(hub, name, destination, now=began)

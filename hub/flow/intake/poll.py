@@ -62,12 +62,12 @@ def polling_sources(hub: Hub) -> list[str]:
 
 def usable_source(hub: Hub, name: str) -> Source[Any] | None:
     """Return an enabled source; None if it is off or cannot be had: told once, the others run on."""
-    return _usable(hub, f"sources.{name}", hub.source) if hub.settings.sources[name].enabled else None
+    return usable(hub, f"sources.{name}", hub.source) if hub.settings.sources[name].enabled else None
 
 
 def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
     """Return an enabled destination; None if it is off or cannot be had: told once, the others run on."""
-    return _usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
+    return usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
 
 
 def unmade(hub: Hub) -> dict[str, str]:
@@ -79,18 +79,27 @@ def unmade(hub: Hub) -> dict[str, str]:
     return {place: why for place, why in hub.broken.items() if place.startswith(("sources.", "destinations."))}
 
 
-def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
+def usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
+    """Return a connection by its place (`sources.NAME`), None if it cannot be had now: told once, and tried again in a while."""
     if place in hub.broken:
         return None
     try:
-        return find(place.partition(".")[2])
+        found = find(place.partition(".")[2])
     except ConfigError as error:
-        hub.broken[place] = str(error)
-        log.error("a connection is quarantined: `hub check` says more", connection=place, error=str(error))  # noqa: TRY400 - it says why
+        _tell_broken(hub, place, str(error))
+        return None
     except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
         bug = tell(hub, place.partition(".")[2], error, event="a connection is quarantined: `hub check` says more")
-        hub.broken[place] = str(bug)
-    return None
+        hub.broken.put(place, str(bug))
+        return None
+    if hub.broken.heal(place):
+        log.info("a connection can be had again", connection=place)
+    return found
+
+
+def _tell_broken(hub: Hub, place: str, why: str) -> None:
+    if hub.broken.put(place, why):
+        log.error("a connection is quarantined: `hub check` says more", connection=place, error=why)
 
 
 def polled_source(hub: Hub, name: str) -> PollingSource[Any]:

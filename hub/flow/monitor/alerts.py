@@ -18,6 +18,7 @@ FAILURES = 5
 
 HELD_FOR = timedelta(minutes=15)
 LOST_AFTER = timedelta(minutes=2)
+WAITED = timedelta(minutes=5)
 RISING = 2.0
 """So many times the usual hour's dead letters are a rise."""
 
@@ -87,7 +88,11 @@ class Snapshot(msgspec.Struct, frozen=True):
     let: Mapping[str, Let] = {}
     erasing: Mapping[str, Held] = {}
     beats: Mapping[str, datetime] = {}
+    restarting: frozenset[str] = frozenset()
     due: frozenset[str] = frozenset()
+    waiting_since: datetime | None = None
+    bell: str = ""
+    broken: Mapping[str, str] = {}
 
 
 def judge(snapshot: Snapshot, bounds: AlertsSection) -> list[Alert]:
@@ -183,5 +188,39 @@ def lost(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
             )
 
 
+def restarting(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Yield parts that end just after their start, again and again."""
+    for role in sorted(snapshot.restarting):
+        text = f"the {role} process is started again and again, and ends just after its start: its log says why"
+        yield Alert(f"restart:{role}", "critical", text)
+
+
+def slow(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Yield posts that wait although workers may be alive: they do not keep up, or hang."""
+    since = snapshot.waiting_since
+    if since is not None and snapshot.now - since > WAITED:
+        text = f"what came in waits to be processed since {since:%Y-%m-%d %H:%M} UTC"
+        yield Alert("waiting:process", "warning", text)
+
+
+def unheard(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Yield a bell that reaches no worker."""
+    if snapshot.bell:
+        text = f"Redis cannot be used: {snapshot.bell}; workers ask the database every few seconds until it can"
+        yield Alert("bell", "critical", text)
+
+
+def absent(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Yield connections whose plugin cannot be had, or that cannot be made by their options."""
+    found: dict[str, list[str]] = {}
+    for place, reason in sorted(snapshot.broken.items()):
+        found.setdefault(place.partition(".")[2], []).append(f"{place}: {reason}")
+    for name, reasons in found.items():
+        yield Alert(f"plugin:{name}", "critical", f"{name} cannot work, what is for it waits: {'; '.join(reasons)}")
+
+
 Finder = Callable[[Snapshot, AlertsSection], Iterator[Alert]]
-_FINDERS: tuple[Finder, ...] = (blocked, broken, dying, scarce, silent, failing, holding, undecided, lost)
+_FINDERS: tuple[Finder, ...] = (
+    *(blocked, broken, dying, scarce, silent, failing, holding, undecided),
+    *(lost, restarting, slow, unheard, absent),
+)

@@ -9,8 +9,11 @@ from typing import Any
 
 import msgspec
 
+from hub.core.errors import HubError
 from hub.core.ledger import IN_DEAD_END, Lane
+from hub.flow.intake.poll import usable, usable_destination, usable_source
 from hub.flow.lanes import outlets, why_off
+from hub.flow.monitor import life
 from hub.flow.monitor.alerts import Arrivals, Held, Let, Pause, Poll, Snapshot
 from hub.runtime import Hub
 from hub.sdk.rates import Usage
@@ -24,6 +27,7 @@ MOST_ENTRIES = 1000
 def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
     """Take a snapshot of the hub. Sources are not judged while not all of their arrivals are counted."""
     now, figures = hub.now(), hub.store.figures
+    beats = recent_beats(hub)
     names = set(outlets(hub))
     blocked = {
         name: count
@@ -42,8 +46,38 @@ def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
         let=let_go(hub),
         erasing=erasing(hub),
         beats=figures.last_beats(),
+        restarting=life.restarting(beats, now),
         due=roles_due(hub),
+        waiting_since=hub.store.inbox.due_since(now=now),
+        bell=why_unheard(hub),
+        broken={**life.broken(beats, now), **here(hub)},
     )
+
+
+def recent_beats(hub: Hub) -> list[life.Beat]:
+    """Return the signs of life that say who is alive, and who is started again and again."""
+    return [life.read_beat(row) for row in hub.store.connections.beats(since=hub.now() - life.LATELY)]
+
+
+def why_unheard(hub: Hub) -> str:
+    """Return why a ring would not be heard now, "" if it would."""
+    try:
+        hub.bell.check()
+    except HubError as error:
+        return str(error)
+    return ""
+
+
+def here(hub: Hub) -> dict[str, str]:
+    """Return why enabled connections cannot be had in this process, by place; each is tried again once its time has come."""
+    for name in hub.settings.sources:
+        usable_source(hub, name)
+    for name in hub.settings.destinations:
+        usable_destination(hub, name)
+    for name, section in hub.settings.enrichers.items():
+        if section.enabled:
+            usable(hub, f"enrichers.{name}", hub.enricher)
+    return {place: why for place, why in hub.broken.items() if not place.startswith("plugins.")}
 
 
 def pauses(hub: Hub) -> list[Pause]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,12 +11,11 @@ import msgspec
 from hub.core.access import Actor, demand
 from hub.core.ledger import Lane
 from hub.flow.lanes import outlets
-from hub.flow.monitor import snapshot
+from hub.flow.monitor import life, snapshot
 from hub.flow.monitor.snapshot import MetricValues
 from hub.runtime import Hub
 
 __all__ = ["MetricValues", "alerts", "alive", "figures", "health", "slow_figures", "totals"]
-ALIVE = timedelta(seconds=45)
 
 
 def totals(hub: Hub, actor: Actor) -> dict[str, Any]:
@@ -53,12 +53,23 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
         if row["error"] and row["source"] in known
     ]
     failing += _without_plugin(hub)
-    beats = hub.store.connections.beats(since=now - ALIVE)
-    living = [{"name": one["name"], "role": one["role"], "at": one["at"]} for one in beats]
+    beats = snapshot.recent_beats(hub)
+    failing += _broken(beats, now, {row["source"] for row in failing})
+    living = [{"name": one.name, "role": one.role, "at": one.at} for one in life.living(beats, now)]
     found: dict[str, Any] = msgspec.to_builtins(
         {"now": now, "paused": paused, "failing": failing, "alive": living, "way_out": "hub check"}
     )
     return found
+
+
+def _broken(beats: Sequence[life.Beat], now: datetime, known: Collection[str]) -> list[dict[str, Any]]:
+    """Return the connections that a process which is alive cannot have, as failing ones."""
+    found = {place.partition(".")[2]: why for place, why in life.broken(beats, now).items()}
+    return [
+        {"source": name, "failures": 0, "error": why, "polled_at": None, "due_at": None}
+        for name, why in sorted(found.items())
+        if name not in known
+    ]
 
 
 def _without_plugin(hub: Hub) -> list[dict[str, Any]]:
@@ -75,7 +86,7 @@ def _without_plugin(hub: Hub) -> list[dict[str, Any]]:
 def alive(hub: Hub, actor: Actor) -> list[str]:
     """Return the names of the processes that gave a sign of life lately."""
     demand(actor, "health.see")
-    return [beat["name"] for beat in hub.store.connections.beats(since=hub.now() - ALIVE)]
+    return [beat.name for beat in life.living(snapshot.recent_beats(hub), hub.now())]
 
 
 def alerts(hub: Hub, actor: Actor) -> list[dict[str, Any]]:

@@ -29,6 +29,11 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "five failed polls": ({"polls": {"news": Poll(5, "Unavailable: HTTP 503")}}, "poll:news"),
     "waiting for the dead": ({"held": {"crm": Held(2, LONG_AGO, 7)}}, "held:crm"),
     "an opened valve": ({"let": {"crm": Let(2, 1)}}, "valve:crm"),
+    "a bell that is away": ({"bell": "Error 111 connecting to 127.0.0.1:6379"}, "bell"),
+    "a plugin that cannot be had": ({"broken": {"destinations.crm": "needs 'zenpy'"}}, "plugin:crm"),
+    "a plugin of two connections of one name": ({"broken": {"destinations.x": "1", "sources.x": "2"}}, "plugin:x"),
+    "a part that starts again and again": ({"restarting": frozenset({"deliver"})}, "restart:deliver"),
+    "posts that wait long": ({"waiting_since": LONG_AGO}, "waiting:process"),
     "work and no worker": ({"due": frozenset({"deliver"}), "beats": {"deliver": LONG_AGO}}, "worker:deliver"),
 }
 
@@ -47,6 +52,7 @@ FINE: dict[str, dict[str, Any]] = {
     "a quota at 80 %": {"usages": {"crm": Usage(80, 100)}},
     "a window of some seconds": {"usages": {"crm": Usage(99, 100, 10.0)}},
     "a vendor that tells no limit": {"usages": {"crm": Usage(5, 0)}},
+    "posts that wait a moment": {"waiting_since": JUST_NOW},
     "a few failed polls": {"polls": {"news": Poll(4, "Unavailable: HTTP 503")}},
     "a short wait": {"held": {"crm": Held(2, JUST_NOW, 7)}},
     "an idle hub without workers": {"beats": {"deliver": LONG_AGO}},
