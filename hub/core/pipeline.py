@@ -173,7 +173,7 @@ def plan(
     if assign and known["conversation"]["assignee"] is None and known["conversation"]["signals"] in (None, 1):
         # A new conversation is its assignee's from its first record on.
         known["conversation"] = {**known["conversation"], "assignee": assign}
-    making = _Making(signal, known, book, memory)
+    making = _Making(signal, known, book, memory, joining=_joining(rules))
     for rule in rules:
         making.follow(rule)
     return SignalPlan(
@@ -283,6 +283,11 @@ def asks_for_boosts(rule: Rule) -> bool:
     return any(_BOOSTS.search(when) for when in rule.when)
 
 
+def _joining(rules: Sequence[Rule]) -> frozenset[DeliverTo]:
+    """Return what joins a person's open conversation: it does if any matching rule says so, whichever asks for it first."""
+    return frozenset(target for rule in rules if rule.join == "person" for target in rule.deliver)
+
+
 _SEEN_BY = {"direct": "a direct message", "followers": "a post for followers", "internal": "an internal note"}
 _UNLINKED = {"person": "no person is linked to the author", "account": "no account is known of the author"}
 
@@ -298,7 +303,15 @@ class _Failed(msgspec.Struct, frozen=True):
 class _Making:
     """The records of one signal while they are made: each mapping of a destination once, what is required first."""
 
-    def __init__(self, signal: Signal, known: dict[str, Any], book: Rulebook, memory: SignalContext) -> None:
+    def __init__(
+        self,
+        signal: Signal,
+        known: dict[str, Any],
+        book: Rulebook,
+        memory: SignalContext,
+        *,
+        joining: frozenset[DeliverTo] = frozenset(),
+    ) -> None:
         self.signal = signal
         self.known = known
         self.book = book
@@ -310,16 +323,17 @@ class _Making:
         self._made: dict[tuple[str, str, str, str], str] = {}  # by which mapping a record was made
         self._rule = ""
         self._joined = False
+        self._joining = joining
 
     def follow(self, rule: Rule) -> None:
         """Make what a matching rule asks for, or note why not."""
         self._rule = rule.name
-        # A conversation that has its own ticket keeps it: two halves of one matter would else end in two places.
-        self._joined = rule.join == "person" and bool(self.memory.joins) and not self.memory.opened
         # the facts are this plan's own, and a mapping reads the rule that asked for it first
         self.known["rule"] = {"name": rule.name, "version": self.book.rules.versions[rule.name]}
         reason = self._forbidden(rule)
         for target in rule.deliver:
+            # A conversation that has its own ticket keeps it: two halves of one matter would else end in two places.
+            self._joined = target in self._joining and bool(self.memory.joins) and not self.memory.opened
             if reason:
                 self._note(target.destination, target.mapping, reason)
             else:

@@ -166,7 +166,7 @@ class Signals:
             conn.execute(delete(I).where(among(I.c.id, ids), I.c.state == "done", not_(needed)))
 
     def shared(self, conn: Connection, boosted: Mapping[str, int], told: Mapping[str, int]) -> None:
-        """Count new boosts on the signals that they boost (key to number), where these are stored.
+        """Count new boosts on the stored signals that they boost (key to number).
 
         `told` are the counts that networks gave just now: these include the boost.
         """

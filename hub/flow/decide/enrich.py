@@ -31,7 +31,7 @@ def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]])
     spoken = list(signals)
     for name in names:
         everything = not hub.settings.enrichers[name].topics_only
-        # A boost repeats another's words: what they say is judged where they were said.
+        # A boost repeats another's words, which are judged with the post that it boosts.
         heard = [index for index, signal in enumerate(signals) if signal.kind != "repost"]
         meant = [index for index in heard if everything or topics[index]]
         for index, labels in zip(meant, _run(hub, name, [spoken[index] for index in meant]), strict=True):

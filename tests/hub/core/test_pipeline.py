@@ -195,6 +195,11 @@ def test_a_conversation_that_has_its_own_ticket_keeps_it() -> None:
     assert plan.records[1].needs[1] == "conversation:Post:mastodon:post"
 
 
+def test_a_ticket_joins_if_any_rule_that_asks_for_it_says_so() -> None:
+    plan = made(rule("ticket", name="first"), rule("ticket", name="second", join="person"), memory=JOINS)
+    assert names(plan) == ["author", "comment"]
+
+
 def test_a_rule_that_does_not_join_is_not_drawn_along_by_one_that_does() -> None:
     plan = made(rule("ticket", join="person"), rule("case", name="other"), memory=JOINS)
     assert [(record.mapping, record.key) for record in plan.records[1:]] == [
