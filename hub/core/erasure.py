@@ -12,7 +12,7 @@ import msgspec
 from hub.core.grammar.words import network_name
 from hub.core.keys import digest
 from hub.core.ledger import Need
-from hub.core.model import Signal, TombstoneReason
+from hub.core.model import Author, Signal, TombstoneReason
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
@@ -39,6 +39,15 @@ def traces_of(signal: Signal, page: str) -> frozenset[str]:
     """Return place and time of a signal as records of people hold them: its link, its page in the hub, its time."""
     at: str = msgspec.to_builtins(signal.published_at)
     return frozenset(one for one in (signal.url, page, at) if one)
+
+
+def marks_of(author: Author) -> tuple[str, ...]:
+    """Return what names an account and no other, as networks write it: ids, addresses, handles; others may bear its name."""
+    handles = (one for one in (author.handle, *author.handle_history) if one and re.search(r"[@.]", one.strip("@.")))
+    told = (author.native_id, author.url, author.avatar_url, *handles)
+    found = [one for one in told if one and len(one) >= TELLING and not one.isdigit()]
+    # Some networks escape the slashes of JSON.
+    return tuple(dict.fromkeys([*found, *(one.replace("/", "\\/") for one in found)]))
 
 
 def quotes(value: str, words: Sequence[str]) -> bool:
@@ -123,6 +132,12 @@ def written_of(rows: Iterable[tuple[Mapping[str, Any], Collection[str]]]) -> dic
             elif value not in (None, ""):
                 found.setdefault(name, fingerprint(value))
     return found
+
+
+def told_of(fields: Mapping[str, Any], once: Collection[str]) -> frozenset[str]:
+    """Return the names of fields that hold what the hub keeps up to date; not what people told, nor ties to other records."""
+    plain = {name for name, value in fields.items() if not isinstance(value, Mapping) and value not in (None, "")}
+    return frozenset(plain.difference(once))
 
 
 def is_own(provides: str, operation: str) -> bool:

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     CompoundSelect,
     Connection,
+    Integer,
     and_,
     bindparam,
     delete,
@@ -127,6 +129,21 @@ class Erasures:
         """Return the rows of these raw items."""
         query = select(I.c.id).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
         return list(conn.scalars(query))
+
+    def naming(self, conn: Connection, marks: Sequence[str]) -> list[int]:
+        """Return raw rows that were read, or set aside, whose payload holds one of these. Reads all that is kept."""
+        told = [one.encode("utf-8", "replace") for one in marks]
+        if not told:
+            return []
+        found = or_(*(self._place_of(one) > 0 for one in told))
+        waiting = I.c.state.in_(("new", "leased", ERASED))
+        return list(conn.scalars(select(I.c.id).where(~waiting, found).order_by(I.c.id)))
+
+    def _place_of(self, mark: bytes) -> ColumnElement[int]:
+        given = literal(mark, I.c.payload.type)
+        if self.database.is_sqlite:
+            return func.instr(I.c.payload, given, type_=Integer)
+        return func.position(given.op("IN")(I.c.payload), type_=Integer)
 
     def _rows(self, key: str) -> CompoundSelect[Any]:
         own = select(S.c.raw_id).where(S.c.key == key)

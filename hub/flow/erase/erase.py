@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, without, written_of
+from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, told_of, without, written_of
 from hub.core.keys import digest
 from hub.core.ledger import MAYBE_THERE, Need
 from hub.core.model import Planned, Record, Tombstone
@@ -60,6 +60,7 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told:
     store.erasures.discount(conn, [row.id for row in own if row.operation == "upsert"])
     words = cache(lambda: [word for key in fall.said for word in told.ever_said(hub, conn, fall, key)])
     forget_quotes(hub, conn, said=fall.said, people=fall.people, words=words)
+    store.erasures.blank_raw(conn, told.naming)
     forget_people(hub, conn, sorted(fall.people), fall.rows)
     _blank(hub, conn, fall)
     store.erasures.untell(conn, fall.relatives, fall.traces)
@@ -191,6 +192,13 @@ def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> 
         traces = fall.traces if is_of_people(last.provides) else frozenset[str]()
         empty, newest = quoting(there, words, traces=traces), rows[-1]
         bare = {row.id: without(row.fields, words, traces=traces) for row in rows}
+        if Need.read(last.provides).kind == "account" and last.record_key in fall.left_accounts:
+            # All that is known of the account was known by its people.
+            known = told_of({name: value for row in rows for name, value in row.fields.items()}, newest.once)
+            empty |= {name: "" for name in known if name in there}
+            bare = {
+                id_: {name: "" if name in known else one for name, one in held.items()} for id_, held in bare.items()
+            }
         if empty and newest.state == "pending" and not newest.was_sent:
             bare[newest.id] = empty | bare[newest.id]
         elif empty:

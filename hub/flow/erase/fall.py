@@ -22,12 +22,13 @@ class Fall:
 
     `traces` are the links and times of the signals; they also stand in records of the people behind their authors, and in what
     was kept when other signals of these people's authors (`relatives`) were decided. `alone` are the people who have no author
-    but erased ones.
+    but erased ones, `left_accounts` the accounts that have no people but those.
     """
 
     reasons: dict[str, TombstoneReason]
     people: frozenset[str]
     alone: frozenset[str]
+    left_accounts: frozenset[str]
     said: Mapping[str, Signal]
     rows: Sequence[Sent] = ()
     relatives: Sequence[str] = ()
@@ -90,9 +91,11 @@ def look_up(hub: Hub, conn: Connection, stones: Stones) -> Fall:
     pages = f"{hub.settings.public_url}/signals"
     traces = frozenset[str]().union(*(traces_of(one, f"{pages}/{key}") for key, one in said.items()))
     alone = hub.store.people.alone(conn, sorted(people))
-    return Fall(
-        {key: stone.reason for key, stone in stones.by_key.items()}, people, alone, said, rows, relatives, traces
-    )
+    accounts = sorted({row.record_key for row in rows if Need.read(row.provides).kind == "account"}) if alone else []
+    staff = hub.store.people.of_accounts(conn, accounts)
+    left = frozenset(key for key, mine in staff.items() if alone.issuperset(mine))
+    reasons = {key: stone.reason for key, stone in stones.by_key.items()}
+    return Fall(reasons, people, alone, left, said, rows, relatives, traces)
 
 
 def _kin(hub: Hub, conn: Connection, writers: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from hub.core.erasure import words_of
+from hub.core.erasure import marks_of, words_of
 from hub.core.errors import ConfigError, Conflict
 from hub.core.model import RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import normalise
@@ -30,7 +30,8 @@ RecordKind = tuple[str, str, str]
 class ErasureAnswers:
     """What raw rows say, by id; of which kinds of records a destination can be asked; and the destinations that take notes.
 
-    `requesters` are the destinations that keep a user for each author of a ticket, who can be made nameless.
+    `naming` are raw rows that name an author who asked to be erased, also those of others: likes, mentions. `requesters` are
+    the destinations that keep a user for each author of a ticket, who can be made nameless.
     `unable` says of each configured destination why it cannot be asked to take something back, "" if it can.
     """
 
@@ -39,6 +40,7 @@ class ErasureAnswers:
     desks: frozenset[str] = frozenset()
     requesters: frozenset[str] = frozenset()
     unable: Mapping[str, str] = field(default_factory=dict)
+    naming: Sequence[int] = ()
 
     def with_batch(self, signals: Iterable[Signal]) -> ErasureAnswers:
         """Return the same with the words of a batch's own raw rows, which are stored in the same transaction."""
@@ -93,9 +95,12 @@ def ask_plugins(
         # What is not stored yet may stand in raw rows of others: those that quote it.
         quoted = list({*stones.by_key, *beside}) if everything else quoted
         raws = {id_: raw for key in quoted for id_, raw in hub.store.erasures.seen(conn, key).items()}
+        asked = [stone.key for stone in tombstones if stone.reason == "erasure"]
+        marks = [mark for one in hub.store.signals.authors(conn, asked).values() for mark in marks_of(one)]
+        naming = hub.store.erasures.naming(conn, marks)
     kinds = {_kind(row) for row in own if row.state == "review" and row.was_sent}
     words = {id_: _read(hub, raw) for id_, raw in raws.items()}
-    return replace(plain, words=words, findable={kind: _can_look_up(hub, kind) for kind in kinds})
+    return replace(plain, words=words, naming=naming, findable={kind: _can_look_up(hub, kind) for kind in kinds})
 
 
 def _is_known(hub: Hub, conn: Connection, keys: Sequence[str]) -> bool:
