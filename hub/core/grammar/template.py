@@ -20,6 +20,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import _PassArg
 
 from hub.core.grammar.facts import did_you_mean, missing_name
+from hub.core.grammar.names import is_company, split_name
+from hub.core.grammar.words import counted, gist, network_name, stars
 
 MAX_OUTPUT = 1_000_000
 MAX_WORK = 4 * MAX_OUTPUT  # characters made and steps taken, those that are thrown away too
@@ -79,7 +81,7 @@ class _CountingSandbox(_Sandbox):
         """Compile the tree in which all that can grow passes a counting filter."""
         for loop in source.find_all(nodes.For):
             written = sum(len(data.data) for data in loop.find_all(nodes.TemplateData))
-            loop.iter = _filtered(loop.iter, "counted", nodes.Const(1 + written))
+            loop.iter = _filtered(loop.iter, "walked", nodes.Const(1 + written))
         _count_joins(source)
         return super()._generate(source, name, filename, defer_init=defer_init)
 
@@ -220,9 +222,20 @@ def _range(*bounds: int) -> range:
 
 
 _GLOBALS = {"range": _range}
+_OWN_FILTERS: dict[str, Callable[..., Any]] = {
+    "plain": plain,
+    "gist": lambda text, limit=80: gist(str(text or ""), limit),
+    "counted": counted,
+    "network_name": network_name,
+    "stars": stars,
+    "given_name": lambda name: split_name(name).given,
+    "family_name": lambda name: split_name(name).family,
+    "company_name": lambda name: split_name(name).family if is_company(name) else "",
+}
+"""Filters of the hub's own: what people read (hub.core.grammar.words) and the parts of a name (hub.core.grammar.names)."""
 
 
-_COUNTING = {"counted": _walked, "joined": _joined, "weighed": _weighed}
+_COUNTING = {"walked": _walked, "joined": _joined, "weighed": _weighed}
 
 
 @pass_context
@@ -236,7 +249,7 @@ def _environment(*, autoescape: bool, counting: bool) -> _Sandbox:
     made = (_CountingSandbox if counting else _Sandbox)(
         autoescape=autoescape, finalize=_written if counting else _shown
     )
-    filters = {name: made.filters[name] for name in FILTERS} | {"plain": plain}
+    filters = {name: made.filters[name] for name in FILTERS} | _OWN_FILTERS
     measured = filters if counting else _FORESEEN
     made.filters = filters | {name: _measured(name, filters[name]) for name in measured} | _COUNTING
     made.globals = dict(_GLOBALS)
