@@ -102,6 +102,9 @@ def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) ->
 
     `works` is called with the lane of each outlet whose connection is fine.
     """
+    for table in ("sources", "destinations"):
+        for name in getattr(hub.settings, table):
+            hub.doubt(table, name)
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
         tried = _try(hub, name, partial(_check_source, hub, name))
         yield tried
