@@ -38,7 +38,7 @@ class Plugin:
     """A plugin as `hub plugins list` shows it.
 
     `module` is its entry point, `api` the version of the plugin API that it names, `reason` says why it is quarantined.
-    `mappings` are the folders of mappings that its destinations name, also where it is quarantined for want of a library.
+    `mappings` are the folders of mappings that its destinations name, also of a plugin that is quarantined for want of a library.
     `others` are further distributions that provide a plugin of this name and are not used.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import random
 import re
@@ -37,13 +38,14 @@ from hub.queue.bell import Bell, RedisBell
 from hub.queue.embedded import socket_url
 from hub.queue.pace import LocalPaces, Paces, RedisPaces
 from hub.registry import Quarantine, Registry
-from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
+from hub.sdk.connectors import Connector, Context, Destination, Enricher, Options, Source
 from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
 from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
 
 _LABEL = re.compile(r"\blabels\.(\w+)")
 log = structlog.get_logger(__name__)
+REREAD_S = 10.0  # between two looks into a secret's file
 GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
 T = TypeVar("T")
@@ -69,7 +71,7 @@ class Hub:
 
     `sizes` holds how many records an outlet takes at once, by its name, then (object, operation), as its plugin said.
     `broken` holds why connections cannot be had now, by place (`destinations.NAME`), `absent` the plugins without which the book
-    was made.
+    was made, `renewed` the connections (table, name) whose secrets have changed and of which nothing has been freed yet.
     """
 
     settings: Settings
@@ -88,6 +90,8 @@ class Hub:
     looked_ahead_at: datetime | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
+    renewed: set[tuple[str, str]] = field(default_factory=set)
+    _read_at: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def now(self) -> datetime:
         """Return the time now, aware UTC."""
@@ -186,6 +190,37 @@ class Hub:
             if made == bare:
                 Redactor(secret_values(connector.options)).redact_error(error)
 
+    def reread(self, table: str, name: str) -> bool:
+        """Read a connection's secrets from their files again; True if they have changed: it is made again with the new ones.
+
+        Files that cannot be read now, or hold nothing that will do, leave it as it is.
+        """
+        made = self._made.get((table, name))
+        if made is None or (table, name) not in self._read_at:
+            return False
+        self._read_at[table, name] = time.monotonic() + REREAD_S
+        try:
+            options = options_of(self.settings, table, name, type(made))
+            if options == made.options:
+                return False
+            self._made[table, name] = _started(
+                partial(type(made), options), self.settings, name, *secret_values(options)
+            )
+        except ConfigError as error:
+            log.warning("secrets could not be read again", connection=name, error=str(error))
+            return False
+        guard = self._guards.pop(place_of(name, made), None)
+        if guard is not None:
+            guard.close()
+        self.renewed.add((table, name))
+        log.info("a connection has new secrets", connection=name)
+        return True
+
+    def doubt(self, table: str, name: str) -> None:
+        """Read a connection's secrets again when it is used next: they were refused."""
+        if (table, name) in self._read_at:
+            self._read_at[table, name] = 0.0
+
     def close(self) -> None:
         """Close connections to vendors and to the database."""
         for guard in self._guards.values():
@@ -210,6 +245,12 @@ class Hub:
         self, table: str, name: str, sections: Mapping[str, ConnectionSection], find: Callable[[str], type[C]]
     ) -> C:
         made = self._made.get((table, name))
+        if (
+            made is not None
+            and self._read_at.get((table, name), math.inf) <= time.monotonic()
+            and self.reread(table, name)
+        ):
+            made = self._made[table, name]
         if made is None:
             if name not in sections:
                 known = ", ".join(sections) or "none"
@@ -221,6 +262,8 @@ class Hub:
             except FailsToStart:
                 self.registry.forget(sections[name].plugin)
                 raise
+            if has_files(sections[name].options):
+                self._read_at[table, name] = time.monotonic() + REREAD_S
         return made  # type: ignore[return-value]  # the key's table tells the class
 
 
@@ -239,14 +282,24 @@ def make_connector(settings: Settings, table: str, name: str, find: Callable[[st
         raise UnknownPlugin(
             [Problem(*place, f"{one.path}: {one.message}", one.hint) for one in error.problems]
         ) from error
+    options = options_of(settings, table, name, cls)
+    return _started(partial(cls, options), settings, f"{table}.{name}", *secret_values(options))
+
+
+def options_of(settings: Settings, table: str, name: str, cls: type[Connector[Any]]) -> Options:
+    """Read a connection's options, with its secrets. Raises ConfigError if they are wrong."""
+    section: ConnectionSection = getattr(settings, table)[name]
     at = f"{table}.{name}.options"
     raw = dict(section.options)
     for shared in cls.inherits:
         raw.setdefault(shared, getattr(settings.hub, shared))
-    options = _started(
-        partial(read_options, cls.Options, raw, folder=settings.folder, file=str(settings.file), at=at), settings, at
-    )
-    return _started(partial(cls, options), settings, f"{table}.{name}", *secret_values(options))
+    read = partial(read_options, cls.Options, raw, folder=settings.folder, file=str(settings.file), at=at)
+    return _started(read, settings, at)
+
+
+def has_files(options: Mapping[str, Any]) -> bool:
+    """Return True if a secret among raw options stands in a file: it may change while the hub runs."""
+    return any(isinstance(value, Mapping) and set(value) == {"file"} for value in options.values())
 
 
 def _started(start: Callable[[], T], settings: Settings, at: str, *secrets: str) -> T:

@@ -19,6 +19,7 @@ from hub.core.errors import (
     Unauthorised,
     Uncertain,
 )
+from hub.core.ledger import Lane
 from hub.core.model import Delivery
 from hub.core.retry import (
     ConnectionStanding,
@@ -219,6 +220,9 @@ def pause_if_asked(hub: Hub, name: str, errors: Sequence[ConnectorError | None])
     for error in errors:
         until = _paused_until(hub.now(), error)
         if until is not None:
+            if isinstance(error, Unauthorised):
+                lane = Lane.of_outlet(name)
+                hub.doubt("sources" if lane.work == "reply" else "destinations", lane.name)
             hub.store.connections.pause(name, reason=str(error), until=until, now=hub.now())
             return
 

@@ -21,6 +21,7 @@ from hub.core.errors import (
     PartlyRefused,
     QuotaExhausted,
     TranslationError,
+    Unauthorised,
     UnknownPlugin,
 )
 from hub.core.model import RawItem
@@ -34,6 +35,7 @@ from hub.store.database import Also
 
 log = structlog.get_logger(__name__)
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
+FIRST_AFTER_BUG = timedelta(minutes=1)
 PAGE = 500
 T = TypeVar("T")
 
@@ -128,6 +130,8 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     except HubError as failure:  # the network's trouble, or the database's
         if isinstance(failure, ConnectorError):
             hub.redact(name, failure)
+        if isinstance(failure, Unauthorised):
+            hub.doubt("sources", name)
         error = f"{type(failure).__name__}: {failure}"
         if isinstance(failure, PartlyRefused):  # shown, while the others keep their pace; the source has logged it
             log.info("a part of a poll was refused", source=name, error=error)
@@ -135,7 +139,7 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
             due_at = next_try(hub, name, failure)
             log.warning("a poll failed", source=name, error=error)
     except Exception as failure:  # noqa: BLE001 - told, and tried again later
-        due_at, error = hub.now() + LONGEST, f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"
+        due_at, error = after_bug(hub, name), f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"
     hub.store.cursors.release(name, token, due_at=due_at, now=hub.now(), error=error)
     return taken
 
@@ -241,7 +245,16 @@ def next_try(hub: Hub, name: str, failure: HubError) -> datetime:
     """Return when to poll again after a failure: doubling from five seconds to an hour, never before the network said."""
     if isinstance(failure, QuotaExhausted) and failure.until is not None:
         return parked_until(failure, hub.now())
-    failures = next((row["failures"] for row in hub.store.cursors.list() if row["source"] == name), 0)
-    wait = min(SHORTEST * (1 << min(int(failures), 10)), LONGEST)
+    wait = _back_off(hub, name, SHORTEST)
     asked = timedelta(seconds=asked_for(getattr(failure, "retry_after", None)))
     return hub.now() + max(wait, asked)
+
+
+def after_bug(hub: Hub, name: str) -> datetime:
+    """Return when to try again after a plugin's bug: doubling from a minute to an hour. A restart tries at once."""
+    return hub.now() + _back_off(hub, name, FIRST_AFTER_BUG)
+
+
+def _back_off(hub: Hub, name: str, first: timedelta) -> timedelta:
+    failures = next((row["failures"] for row in hub.store.cursors.list() if row["source"] == name), 0)
+    return min(first * (1 << min(int(failures), 10)), LONGEST)

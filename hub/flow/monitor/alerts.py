@@ -9,12 +9,13 @@ from typing import Literal
 import msgspec
 
 from hub.config.settings import AlertsSection
+from hub.core.ledger import Lane
 from hub.flow.monitor.silence import is_silent
 from hub.sdk.rates import Usage
 from hub.store.monitor.figures import Dead
 
-FAILURES = 5
-"""Polls in a row that failed, after which a source is in trouble."""
+FAILURES, BUGS = 5, 3
+"""Polls in a row that failed, after which a source is in trouble: by the network's fault, by a plugin's bug."""
 
 HELD_FOR = timedelta(minutes=15)
 LOST_AFTER = timedelta(minutes=2)
@@ -108,7 +109,17 @@ def blocked(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
         yield Alert(f"blocked:{name}", "critical", f"{name} is blocked, {count} deliveries wait{why}")
     for name, poll in snapshot.polls.items():
         if poll.error.startswith("Unauthorised"):
-            yield Alert(f"blocked:sources/{name}", "critical", f"the source {name} is blocked: {poll.error}")
+            key = name if "/" in name else f"sources/{name}"
+            yield Alert(f"blocked:{key}", "critical", f"{_polled(name)} is blocked: {poll.error}")
+
+
+def _polled(cursor: str) -> str:
+    """Return what a cursor reads, in words."""
+    lane = Lane.of_cursor(cursor)
+    return {
+        "changes": f"what people do at {lane.name}",
+        "recheck": f"the posts of {lane.name} that are looked for again",
+    }.get(lane.work, f"the source {lane.name}")
 
 
 def broken(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
@@ -147,8 +158,9 @@ def silent(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
 def failing(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Yield sources that cannot be read, time after time."""
     for name, poll in snapshot.polls.items():
-        if poll.failures >= FAILURES and not poll.error.startswith("Unauthorised"):
-            text = f"the source {name} could not be read {poll.failures} times in a row: {poll.error}"
+        most = BUGS if poll.error.startswith("bug:") else FAILURES
+        if poll.failures >= most and not poll.error.startswith("Unauthorised"):
+            text = f"{_polled(name)} could not be read {poll.failures} times in a row: {poll.error}"
             yield Alert(f"poll:{name}", "warning", text)
 
 

@@ -99,9 +99,16 @@ def usages(hub: Hub) -> dict[str, Usage]:
 
 
 def polls(hub: Hub) -> dict[str, Poll]:
-    """Return failing polls of enabled sources."""
-    rows = {row["source"]: row for row in hub.store.cursors.list() if row["error"]}
-    return {name: Poll(rows[name]["failures"], rows[name]["error"]) for name in enabled_sources(hub) if name in rows}
+    """Return failing polls of enabled sources, by their cursors: also of changes at destinations, and of rechecks."""
+    sources = enabled_sources(hub)
+    told = [name for name, section in hub.settings.destinations.items() if section.enabled]
+    asked = {
+        *sources,
+        *(str(Lane("recheck", name)) for name in sources),
+        *(str(Lane("changes", name)) for name in told),
+    }
+    rows = [row for row in hub.store.cursors.list() if row["error"] and row["source"] in asked]
+    return {row["source"]: Poll(row["failures"], row["error"]) for row in rows}
 
 
 def heard(hub: Hub) -> dict[str, Arrivals]:
