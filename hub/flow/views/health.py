@@ -11,10 +11,12 @@ from hub.core.access import Actor, demand
 from hub.core.ledger import Lane
 from hub.flow.lanes import outlets
 from hub.flow.monitor import snapshot
+from hub.flow.monitor.alerts import MOST_REFUSED
 from hub.flow.monitor.snapshot import MetricValues
 from hub.runtime import Hub
 
 __all__ = ["MetricValues", "alerts", "alive", "figures", "health", "slow_figures", "totals"]
+MADE = ("sources.", "destinations.")
 ALIVE = timedelta(seconds=45)
 
 
@@ -52,11 +54,18 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
         for row in hub.store.cursors.list()
         if row["error"] and row["source"] in known
     ]
-    failing += _without_plugin(hub)
+    failing += _without_plugin(hub) + _unmade(hub)
     beats = hub.store.connections.beats(since=now - ALIVE)
     living = [{"name": one["name"], "role": one["role"], "at": one["at"]} for one in beats]
     found: dict[str, Any] = msgspec.to_builtins(
-        {"now": now, "paused": paused, "failing": failing, "alive": living, "way_out": "hub check"}
+        {
+            "now": now,
+            "paused": paused,
+            "failing": failing,
+            "refused": _refused(hub),
+            "alive": living,
+            "way_out": "hub check",
+        }
     )
     return found
 
@@ -69,6 +78,27 @@ def _without_plugin(hub: Hub) -> list[dict[str, Any]]:
     return [
         {"source": name, "failures": 0, "error": why.format(sections[name].plugin), "polled_at": None, "due_at": None}
         for name in absent
+    ]
+
+
+def _unmade(hub: Hub) -> list[dict[str, Any]]:
+    """Return the connections that this process could not make, as failing ones; those without a plugin are told already."""
+    sections = {**hub.settings.destinations, **hub.settings.sources}
+    broken = [(place.partition(".")[2], why) for place, why in sorted(hub.broken.items()) if place.startswith(MADE)]
+    return [
+        {"source": name, "failures": 0, "error": why, "polled_at": None, "due_at": None}
+        for name, why in broken
+        if name in sections and sections[name].plugin in hub.registry.names
+    ]
+
+
+def _refused(hub: Hub) -> list[dict[str, Any]]:
+    """Return the connections none of whose calls is taken now, with the status that they hear."""
+    found = snapshot.refused(hub).items()
+    return [
+        {"source": name, "status": one.status, "calls": one.calls, "since": one.since}
+        for name, one in found
+        if one.calls >= MOST_REFUSED
     ]
 
 
