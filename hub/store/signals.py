@@ -83,7 +83,7 @@ class Signals:
         return {row[0]: KnownSignal(*row[1:]) for row in rows}
 
     def of_others(self, conn: Connection, pairs: Mapping[str, str]) -> frozenset[str]:
-        """Return those of these authors (key to source) of whom another source has brought signals."""
+        """Return those of these authors (key to source) whose signals another source has brought too."""
         query, found = select(S.c.author_key, S.c.source).distinct(), set[str]()
         for part in chunks(list(pairs)):
             rows = conn.execute(query.where(among(S.c.author_key, part)))

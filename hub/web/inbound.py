@@ -26,6 +26,7 @@ from hub.sdk.connectors import Destination, Request, WebhookSource
 from hub.web.caller import LOOPBACK, Networks, caller_of, host_of
 from hub.web.limits import USUAL, Limits
 from hub.web.shield import is_address, own_hosts
+from hub.web.tally import Tally
 
 log = structlog.get_logger(__name__)
 Scope = MutableMapping[str, Any]
@@ -74,6 +75,7 @@ class InboundDoor:
         self.hub = hub
         self.called: dict[str, Called] = called_connections(hub)
         self.writer = GroupWriter(hub)
+        self.tally = Tally(hub)
         web = hub.settings.web
         self._hosts = own_hosts(web.host, hub.settings.public_url)
         self._public = urlsplit(hub.settings.public_url).netloc.lower()
@@ -85,10 +87,12 @@ class InboundDoor:
     def open(self) -> None:
         """Start the threads; called inside the event loop that will be answered."""
         self.writer.open()
+        self.tally.open()
 
     def close(self) -> None:
         """Commit what waits, then end."""
         self.writer.close()
+        self.tally.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request.
@@ -102,6 +106,7 @@ class InboundDoor:
             status, body, headers = refused.answer
         except CutOff:
             return
+        self.tally.count(name if status != 404 else "", status)  # strangers think of many names
         fixed = [(b"content-length", str(len(body)).encode())]
         if b"content-type" not in dict(headers):
             fixed.append((b"content-type", JSON))

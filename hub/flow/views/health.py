@@ -12,6 +12,7 @@ from hub.core.access import Actor, demand
 from hub.core.ledger import Lane
 from hub.flow.lanes import outlets
 from hub.flow.monitor import life, snapshot
+from hub.flow.monitor.alerts import MOST_REFUSED
 from hub.flow.monitor.snapshot import MetricValues
 from hub.runtime import Hub
 
@@ -57,7 +58,14 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
     failing += _broken(beats, now, {row["source"] for row in failing})
     living = [{"name": one.name, "role": one.role, "at": one.at} for one in life.living(beats, now)]
     found: dict[str, Any] = msgspec.to_builtins(
-        {"now": now, "paused": paused, "failing": failing, "alive": living, "way_out": "hub check"}
+        {
+            "now": now,
+            "paused": paused,
+            "failing": failing,
+            "refused": _refused(hub),
+            "alive": living,
+            "way_out": "hub check",
+        }
     )
     return found
 
@@ -80,6 +88,16 @@ def _without_plugin(hub: Hub) -> list[dict[str, Any]]:
     return [
         {"source": name, "failures": 0, "error": why.format(sections[name].plugin), "polled_at": None, "due_at": None}
         for name in absent
+    ]
+
+
+def _refused(hub: Hub) -> list[dict[str, Any]]:
+    """Return the connections none of whose calls is taken now, with the status that they hear."""
+    found = snapshot.refused(hub).items()
+    return [
+        {"source": name, "status": one.status, "calls": one.calls, "since": one.since}
+        for name, one in found
+        if one.calls >= MOST_REFUSED
     ]
 
 

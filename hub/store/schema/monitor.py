@@ -40,6 +40,7 @@ calls = Table(
     Column("source", Words, primary_key=True),  # empty: a name that no connection has
     Column("status", Integer, primary_key=True, autoincrement=False),
     Column("calls", BigInteger, nullable=False),
-    Column("since", Time),  # the first of those since a call was taken
+    Column("streak", BigInteger, nullable=False),  # those since a call was taken
+    Column("since", Time),  # the first of them
     Column("last_at", Time, nullable=False),
 )

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("status", sa.Integer(), nullable=False),
         sa.Column("calls", sa.BigInteger(), nullable=False),
+        sa.Column("streak", sa.BigInteger(), nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=True),
         sa.Column("last_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("source", "status", name="pk_calls"),
