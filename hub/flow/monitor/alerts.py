@@ -77,7 +77,7 @@ class Held(msgspec.Struct, frozen=True):
     head: int
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class RefusedCalls(msgspec.Struct, frozen=True):
     """Calls in a row that the door refused a source's senders, all with one status."""
 
     status: int
@@ -103,7 +103,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     usages: Mapping[str, Usage] = {}
     polls: Mapping[str, Poll] = {}
     heard: Mapping[str, Arrivals] = {}
-    refused: Mapping[str, Refusal] = {}
+    refused: Mapping[str, RefusedCalls] = {}
     held: Mapping[str, Held] = {}
     let: Mapping[str, Let] = {}
     erasing: Mapping[str, Held] = {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -55,7 +54,7 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
     ]
     failing += _without_plugin(hub)
     beats = snapshot.recent_beats(hub)
-    failing += _broken(beats, now, {row["source"] for row in failing})
+    failing += _broken(hub, beats, {row["source"] for row in failing})
     living = [{"name": one.name, "role": one.role, "at": one.at} for one in life.living(beats, now)]
     found: dict[str, Any] = msgspec.to_builtins(
         {
@@ -70,9 +69,11 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
     return found
 
 
-def _broken(beats: Sequence[life.Beat], now: datetime, known: Collection[str]) -> list[dict[str, Any]]:
-    """Return the connections that a process which is alive cannot have, as failing ones."""
-    found = {place.partition(".")[2]: why for place, why in life.broken(beats, now).items()}
+def _broken(hub: Hub, beats: Sequence[life.Beat], known: Collection[str]) -> list[dict[str, Any]]:
+    """Return the connections that this process, or another that is alive, cannot have, as failing ones."""
+    found = {
+        place.partition(".")[2]: why for place, why in {**life.broken(beats, hub.now()), **snapshot.here(hub)}.items()
+    }
     return [
         {"source": name, "failures": 0, "error": why, "polled_at": None, "due_at": None}
         for name, why in sorted(found.items())
