@@ -223,7 +223,7 @@ def safe_html(html: str) -> str:
         attributes={"a": {"href", "title"}},
         url_schemes={"http", "https", "mailto"},
         link_rel="nofollow noopener",
-    )
+    ).strip()
     if len(made) <= _LONGEST_REMEMBERED:
         if len(_MADE) >= _REMEMBERED:
             _MADE.clear()
