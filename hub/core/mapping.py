@@ -7,7 +7,8 @@ code and belongs into the destination's translate.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -85,6 +86,20 @@ class CompiledMapping:
             if field.weigh is not None:
                 stable.append((field.name, field.weigh(value)))
         return Mapped(fields, sha256(msgspec.json.encode(stable, order="sorted")).hexdigest()[:32])
+
+    def only(self, names: Collection[str], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of some fields alone, by their dotted names; those without a value, or that fail, are left out."""
+        found: dict[str, Any] = {}
+        for field in self._fields:
+            if field.name in names:
+                with suppress(ValueError):
+                    found[field.name] = field.get(facts)
+        return {name: value for name, value in found.items() if value is not None}
+
+    def reading(self, paths: Collection[str]) -> tuple[str, ...]:
+        """Return the fields that read one of these facts."""
+        texts = ((name, how.from_ or how.template or "") for name, how in self.spec.fields.items())
+        return tuple(name for name, text in texts if any(path in text for path in paths))
 
     def run_tests(self) -> tuple[MappingTestResult, ...]:
         """Run the mapping's own tests: `given` is laid over a skeleton of nulls, `expect` names the fields to look at.

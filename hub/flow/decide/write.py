@@ -11,6 +11,7 @@ from hub.core.decide.decision import Decision
 from hub.core.errors import Conflict
 from hub.core.model import Signal
 from hub.flow.converse.changes import Weighed, handle, weigh
+from hub.flow.decide.evened import even_figures, levelled
 from hub.flow.decide.read import read_barred
 from hub.flow.decide.translate import ReadRows
 from hub.flow.erase.erase import take_back
@@ -62,10 +63,10 @@ def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: Pl
         count_boosts(hub, conn, read.signals, decision)
         hub.store.signals.meet(conn, decision.authors, now=now)
         weave(hub, conn, decision)
-        hub.store.outbox.plan(conn, decision.planned, now=now)
+        evened = even_figures(hub, conn, decision, hub.store.outbox.plan(conn, levelled(hub, decision), now=now) or ())
         taken_back = take_back(hub, conn, read.tombstones, told)
         reached("process.recorded")
-    return taken_back
+    return [*taken_back, *evened]
 
 
 def count_boosts(hub: Hub, conn: Connection, signals: Sequence[Signal], decision: Decision) -> None:

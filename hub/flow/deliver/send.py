@@ -31,12 +31,13 @@ from hub.core.retry import (
     parked_until,
 )
 from hub.flow.bugs import Bug, tell
+from hub.flow.decide.evened import link_tickets
 from hub.flow.deliver.claim import claim_batch
 from hub.flow.deliver.doubts import Worked, idempotency_of, keep_doubt, resolve_doubts
 from hub.flow.deliver.outcomes import PAUSE, is_closed_door, settle_one
 from hub.flow.deliver.outlets import close_claim, open_outlet, outlet_context
 from hub.flow.erase.forgotten import end_forgotten, forgotten, needless
-from hub.flow.lanes import outlet_works
+from hub.flow.lanes import outlet_works, ring_outlets
 from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Outcome
@@ -84,7 +85,17 @@ def deliver_batch(hub: Hub, name: str) -> int:
     except LeaseLost:
         log.warning("a batch lost its lease before it was settled", destination=name, rows=len(settlements))
     reached("deliver.settled")
+    if opened := _opened(claim, settlements):
+        ring_outlets(hub, link_tickets(hub, opened))
     return len(claim.deliveries)
+
+
+def _opened(claim: Claim, settlements: Sequence[Settlement]) -> dict[str, str]:
+    """Return the links of the tickets that a claim has opened, by the signal that asked for them."""
+    if claim.operation != "create":
+        return {}
+    urls = {one.id: one.ref.url for one in settlements if one.state == "delivered" and one.ref and one.ref.url}
+    return {one.signal_key: urls[one.id] for one in claim.deliveries if one.signal_key and one.id in urls}
 
 
 def one_record(_object: str, _operation: str) -> int:

@@ -15,7 +15,7 @@ from hub.core.model import Label, Planned, RawItem, Signal
 from hub.flow.decide.batch import process, process_batch
 from hub.store import Connection
 from hub.store.inbox import Inbox, Settled
-from hub.store.ledger.outbox import Outbox
+from hub.store.ledger.outbox import Outbox, RowTarget
 from hub.store.schema import inbox
 from tests.hub.flow.contended import contend
 from tests.hubs import NOON, Made, Mood, raw_of
@@ -273,10 +273,10 @@ class Picky(Outbox):
 
     error: type[HubError] = Conflict
 
-    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
+    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> list[RowTarget]:
         if any("picked" in str(one.record.fields) for one in planned):
             raise self.error
-        super().plan(conn, planned, now=now)
+        return super().plan(conn, planned, now=now)
 
 
 def test_what_is_overtaken_each_time_holds_nothing_else_up(new_hub: NewHub) -> None:
