@@ -23,6 +23,7 @@ import structlog
 from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings
+from hub.config.traces import where_of
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping, compile_mapping
@@ -351,7 +352,7 @@ def set_up_logging(*, level: str = "INFO") -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(where_of),
     ]
     last = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(

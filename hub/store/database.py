@@ -226,7 +226,7 @@ def open_database(url: str) -> Database:
             raise _wrong_url("this is neither SQLite nor PostgreSQL")
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True)
+        engine = create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, hide_parameters=True)
         event.listen(engine, "connect", _prepare_postgres)
         return Database(engine)
     except (ArgumentError, NoSuchModuleError, ValueError):
@@ -240,7 +240,7 @@ def _open_sqlite(url: URL) -> Database:
         Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreUnavailable(f"the database's folder cannot be made: {error}") from None
-    engine = create_engine(url, pool_size=8, max_overflow=8)
+    engine = create_engine(url, pool_size=8, max_overflow=8, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)
