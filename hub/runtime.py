@@ -26,6 +26,7 @@ from hub.config.private import close_to_others
 from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
+from hub.config.traces import where_of
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.grammar.facts import did_you_mean
 from hub.core.ledger import Lane
@@ -550,7 +551,7 @@ def set_up_logging(*, level: str = "INFO") -> None:
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
+        structlog.processors.ExceptionRenderer(where_of),
     ]
     last = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
