@@ -7,12 +7,11 @@ import logging
 import math
 import os
 import random
-import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -24,7 +23,7 @@ import structlog
 
 from hub.config.private import close_to_others
 from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
-from hub.config.secrets import read_options, secret_values
+from hub.config.secrets import secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.config.traces import where_of
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
@@ -33,18 +32,28 @@ from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook, check_rulebook
 from hub.core.route import RuleSet, compile_rules, unknown_topics
-from hub.core.spec import MappingSpec, Rule
+from hub.core.spec import MappingSpec
 from hub.core.topics import compile_topics
 from hub.queue.bell import Bell, RedisBell
 from hub.queue.embedded import socket_url
 from hub.queue.pace import LocalPaces, Paces, RedisPaces
 from hub.registry import Quarantine, Registry
-from hub.sdk.connectors import Connector, Context, Destination, Enricher, Options, Source
+from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
 from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
+from hub.wiring import (
+    Absent,
+    FailsToStart,
+    has_files,
+    labels_named,
+    make_connector,
+    options_of,
+    plain_source,
+    started,
+    why_absent,
+)
 
-_LABEL = re.compile(r"\blabels\.(\w+)")
 log = structlog.get_logger(__name__)
 REREAD_S = 10.0  # between two looks into a secret's file
 GRACE_S = 20.0  # from the supervisor's end to a hard one
@@ -60,10 +69,6 @@ def system_clock() -> datetime:
 
 def _seconds() -> float:
     return system_clock().timestamp()
-
-
-class FailsToStart(UnknownPlugin):
-    """A plugin's own code raised while a connection was made."""
 
 
 @dataclass
@@ -204,7 +209,7 @@ class Hub:
             options = options_of(self.settings, table, name, type(made))
             if options == made.options:
                 return False
-            self._made[table, name] = _started(
+            self._made[table, name] = started(
                 partial(type(made), options), self.settings, name, *secret_values(options)
             )
         except ConfigError as error:
@@ -273,76 +278,6 @@ def place_of(name: str, connector: Connector[Any]) -> str:
     return str(Lane("reply", name)) if isinstance(connector, Source) else name
 
 
-def make_connector(settings: Settings, table: str, name: str, find: Callable[[str], type[C]]) -> C:
-    """Construct a connection's connector with its checked options. Raises ConfigError if they are wrong."""
-    section: ConnectionSection = getattr(settings, table)[name]
-    try:
-        cls = find(section.plugin)
-    except UnknownPlugin as error:
-        place = (str(settings.file), f"{table}.{name}.plugin")
-        raise UnknownPlugin(
-            [Problem(*place, f"{one.path}: {one.message}", one.hint) for one in error.problems]
-        ) from error
-    options = options_of(settings, table, name, cls)
-    return _started(partial(cls, options), settings, f"{table}.{name}", *secret_values(options))
-
-
-def options_of(settings: Settings, table: str, name: str, cls: type[Connector[Any]]) -> Options:
-    """Read a connection's options, with its secrets. Raises ConfigError if they are wrong."""
-    section: ConnectionSection = getattr(settings, table)[name]
-    at = f"{table}.{name}.options"
-    raw = dict(section.options)
-    for shared in cls.inherits:
-        raw.setdefault(shared, getattr(settings.hub, shared))
-    read = partial(read_options, cls.Options, raw, folder=settings.folder, file=str(settings.file), at=at)
-    return _started(read, settings, at)
-
-
-def has_files(options: Mapping[str, Any]) -> bool:
-    """Return True if a secret among raw options stands in a file: it may change while the hub runs."""
-    return any(isinstance(value, Mapping) and set(value) == {"file"} for value in options.values())
-
-
-def _started(start: Callable[[], T], settings: Settings, at: str, *secrets: str) -> T:
-    """Return what a plugin's own code makes; whatever else it raises counts as a plugin that cannot be had."""
-    try:
-        return start()
-    except ConfigError:
-        raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - told by each that asks for the connection
-        bug = ConnectorError(f"its plugin fails to start: {type(error).__name__}: {error}")
-        Redactor(secrets).redact_error(bug)
-        raise FailsToStart([Problem(str(settings.file), at, str(bug), "this is a bug of the plugin")]) from None
-
-
-def plain_source(registry: Registry, plugin: str) -> Source[Any]:
-    """Make a source of a plugin for translating only: options without a default are left unset, since translate is pure."""
-    cls = registry.source(plugin)
-    missing = {name: None for name, field_ in cls.Options.model_fields.items() if field_.is_required()}
-    return cls(cls.Options.model_construct(**missing))
-
-
-class Absent:
-    """What a book is made without: the plugins that cannot be had, and the destinations whose mappings are not known either.
-
-    `last` returns the mappings that a destination had last.
-    """
-
-    def __init__(self, last: Callable[[str], dict[str, MappingSpec]]) -> None:
-        self.last = last
-        self.plugins: dict[str, str] = {}
-        self.destinations: set[str] = set()
-        self.labels_unknown = False
-
-
-def why_absent(registry: Registry, plugin: str) -> str:
-    """Return why a plugin cannot be had, "" if it can."""
-    try:
-        return registry.load(plugin).reason
-    except UnknownPlugin as error:
-        return str(error)
-
-
 def read_book(settings: Settings, registry: Registry, *, absent: Absent | None = None) -> Rulebook:
     """Compile rules, topics and mappings. Raises ConfigError with all problems of all files.
 
@@ -393,12 +328,6 @@ def enricher_labels(
             absent.plugins[section.plugin], absent.labels_unknown = str(missing[0]), True
         names += cls.labels if cls else ()
     return tuple(dict.fromkeys(names))
-
-
-def labels_named(rules: Iterable[Rule], specs: Mapping[str, Mapping[str, MappingSpec]]) -> tuple[str, ...]:
-    """Return the names of labels that rules and mappings speak of: what an enricher that cannot be had gives is not known."""
-    text = msgspec.json.encode([list(rules), dict(specs)]).decode()
-    return tuple(dict.fromkeys(_LABEL.findall(text)))
 
 
 def book_versions(book: Rulebook) -> list[tuple[str, str, str, str]]:
@@ -568,4 +497,14 @@ def set_up_logging(*, level: str = "INFO") -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-__all__ = ["Hub", "find_config", "open_hub", "read_book", "redis_url", "set_up_logging", "tie_to_parent"]
+__all__ = [
+    "Hub",
+    "find_config",
+    "make_connector",
+    "open_hub",
+    "plain_source",
+    "read_book",
+    "redis_url",
+    "set_up_logging",
+    "tie_to_parent",
+]
