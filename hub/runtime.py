@@ -21,7 +21,7 @@ import msgspec
 import structlog
 
 from hub.config.private import close_to_others
-from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
+from hub.config.rulebook import default_mappings, files_digest, own_mappings, read_rules, read_topics
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
@@ -30,7 +30,7 @@ from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook, check_rulebook
 from hub.core.route import RuleSet, compile_rules, unknown_topics
-from hub.core.spec import MappingSpec
+from hub.core.spec import MappingSpec, Rule, Topic
 from hub.core.topics import compile_topics
 from hub.queue.bell import Bell, RedisBell
 from hub.queue.embedded import socket_url
@@ -40,7 +40,9 @@ from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
 from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
+from hub.store.activations import BookVersions
 
+log = structlog.get_logger(__name__)
 GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
 T = TypeVar("T")
@@ -76,6 +78,8 @@ class Hub:
     paces: Paces = field(default_factory=LocalPaces)
     sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
     looked_ahead_at: datetime | None = None
+    activation: int | None = None
+    refused_activation: int | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
 
@@ -85,8 +89,35 @@ class Hub:
 
     @cached_property
     def book(self) -> Rulebook:
-        """The rules, topics and mappings, compiled; raises ConfigError with all that is wrong in them."""
-        return read_book(self.settings, self.registry)
+        """The rules, topics and mappings that are active, compiled; as long as none were activated, those of the files.
+
+        Raises ConfigError with all that is wrong in them.
+        """
+        active = self.store.activations.current()
+        self.activation = active.id if active else None
+        return load_book(self, active.book) if active else read_book(self.settings, self.registry)
+
+    def take_up(self) -> bool:
+        """Take up what was activated since the book was loaded; True if something was. Call it between two pieces of work.
+
+        What this process cannot compile is told once, and what it has stays.
+        """
+        if "book" not in self.__dict__:
+            return False
+        newest = self.store.activations.newest()
+        if newest is None or newest in (self.activation, self.refused_activation):
+            return False
+        active = self.store.activations.current()
+        assert active is not None
+        try:
+            self.book = load_book(self, active.book)
+        except ConfigError as error:
+            self.refused_activation = active.id
+            log.error("what was activated cannot be used here: what was active before stays", error=str(error))  # noqa: TRY400 - it says why
+            return False
+        self.activation = active.id
+        log.info("rules, topics and mappings were activated", activation=active.id, rules=self.book.rules.version[:8])
+        return True
 
     def source(self, name: str) -> Source[Any]:
         """Return a configured source by its name."""
@@ -233,6 +264,32 @@ def read_book(settings: Settings, registry: Registry) -> Rulebook:
     if unfit := check_rulebook(book, file=str(rules_file)):
         raise ConfigError(unfit)
     return book
+
+
+def load_book(hub: Hub, active: BookVersions) -> Rulebook:
+    """Compile versions that the database keeps. Raises ConfigError if this program cannot use them, or one is not there."""
+    contents = hub.store.activations.contents(active)
+    absent = {active.rules, active.topics, *active.mappings.values()} - set(contents)
+    if absent:
+        message = f"versions that are active are not in the database: {', '.join(sorted(absent))[:200]}"
+        raise ConfigError([Problem("the active rules", "", message, "`hub reload` activates the files")])
+    rules = msgspec.json.decode(contents[active.rules], type=tuple[Rule, ...])
+    topics = msgspec.json.decode(contents[active.topics], type=tuple[Topic, ...])
+    mappings = {}
+    for path, version in active.mappings.items():
+        destination, _, name = path.partition("/")
+        spec = msgspec.json.decode(contents[version], type=MappingSpec)
+        mappings[destination, name] = compile_mapping(spec, name=name, file=f"{path} (active)", labels=active.labels)
+    compiled = compile_rules(rules, file="the active rules", labels=active.labels)
+    private, below = frozenset(hub.settings.hub.private_rules), hub.settings.hub.uncertain_below
+    return Rulebook(compiled, compile_topics(topics), mappings, private, below)
+
+
+def versions_of(settings: Settings, registry: Registry, book: Rulebook) -> BookVersions:
+    """Return the versions of a book that was read from files."""
+    mappings = {"/".join(name): one.version for name, one in book.mappings.items()}
+    labels = enricher_labels(settings, registry, [])
+    return BookVersions(book.rules.version, book.topics.version, mappings, labels, files_digest(settings))
 
 
 def _unknown_private(settings: Settings, rules: RuleSet) -> Iterator[Problem]:

@@ -8,10 +8,10 @@ from time import monotonic
 import structlog
 
 from hub.core.errors import HubError
+from hub.flow.monitor.pulse import BEAT_S, Pulse
 from hub.flow.monitor.schedule import start
 from hub.flow.sweep import prepare, sweep
 from hub.runtime import Hub
-from workers.pulse import BEAT_S, Pulse
 
 log = structlog.get_logger(__name__)
 TICK_S = 1.0
@@ -25,8 +25,9 @@ def run(hub: Hub, stop: threading.Event) -> None:
     pulse, last = Pulse(hub, "scheduler"), -BEAT_S
     while not stop.is_set():
         try:
+            is_new = hub.take_up()
             sweep(hub)
-            if monotonic() - last >= BEAT_S:
+            if is_new or monotonic() - last >= BEAT_S:
                 last = monotonic()
                 pulse.beat()
         except HubError as error:

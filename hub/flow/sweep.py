@@ -9,6 +9,7 @@ import structlog
 
 from hub.core.errors import Overtaken
 from hub.core.ledger import Lane
+from hub.flow.actions.rules import begin
 from hub.flow.converse.replies import hold_stranded
 from hub.flow.erase.erase import finish
 from hub.flow.erase.recheck import recheck_lanes, recheck_pause
@@ -16,7 +17,7 @@ from hub.flow.erase.retention import forget_unread
 from hub.flow.intake.changes import watched_destinations
 from hub.flow.intake.poll import interval_of, polling_sources
 from hub.flow.lanes import outlet_works, outlets
-from hub.runtime import Hub, book_versions
+from hub.runtime import Hub
 
 LOOK_AHEAD = timedelta(minutes=1)
 log = structlog.get_logger(__name__)
@@ -99,4 +100,4 @@ def is_lane(hub: Hub, step: str, connection: str) -> bool:
 def prepare(hub: Hub) -> None:
     """Prepare what the scheduler needs at its start: cursors for the polled sources, versions of what is active."""
     hub.store.cursors.declare(polled_lanes(hub), now=hub.now())
-    hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())
+    begin(hub)
