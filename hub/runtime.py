@@ -22,7 +22,7 @@ import msgspec
 import structlog
 
 from hub.config.private import close_to_others
-from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
+from hub.config.rulebook import default_mappings, files_digest, own_mappings, read_rules, read_topics
 from hub.config.secrets import secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.config.traces import where_of
@@ -32,7 +32,7 @@ from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook, check_rulebook
 from hub.core.route import RuleSet, compile_rules, unknown_topics
-from hub.core.spec import MappingSpec
+from hub.core.spec import MappingSpec, Rule, Topic
 from hub.core.topics import compile_topics
 from hub.queue.bell import Bell, RedisBell
 from hub.queue.embedded import socket_url
@@ -42,6 +42,7 @@ from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
 from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
+from hub.store.activations import BookVersions
 from hub.wiring import (
     Absent,
     FailsToStart,
@@ -94,6 +95,8 @@ class Hub:
     paces: Paces = field(default_factory=LocalPaces)
     sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
     looked_ahead_at: datetime | None = None
+    activation: int | None = None
+    refused_activation: int | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
     renewed: set[tuple[str, str]] = field(default_factory=set)
@@ -105,33 +108,72 @@ class Hub:
 
     @cached_property
     def book(self) -> Rulebook:
-        """The rules, topics and mappings, compiled; raises ConfigError with all that is wrong in them.
+        """The rules, topics and mappings that are active, compiled; as long as none were activated, those of the files.
 
         Destinations whose plugin cannot be had keep the mappings that they had last, so that what is for them waits.
+        Raises ConfigError with all that is wrong in them.
         """
-        return self._make_book()
+        active = self.store.activations.current()
+        self.activation = active.id if active else None
+        if active is None:
+            return self._book_of_files()
+        self.absent = frozenset(active.book.absent)
+        return load_book(self, active.book)
+
+    def read_files(self) -> tuple[Rulebook, Absent]:
+        """Read the files, and note without which plugins that had to be done. Raises ConfigError with all that is wrong."""
+        absent = Absent(self._last_mappings)
+        return read_book(self.settings, self.registry, absent=absent), absent
+
+    def _book_of_files(self) -> Rulebook:
+        book, absent = self.read_files()
+        self.absent = frozenset(absent.plugins)
+        return book
+
+    def can_be_complete(self) -> bool:
+        """Return True if a plugin without which the book was made can be had by now."""
+        return not all(why_absent(self.registry, name) for name in self.absent)
 
     def renew_book(self) -> bool:
-        """Make the book again if a plugin that it was made without can be had by now; True if that was done."""
-        if all(why_absent(self.registry, name) for name in self.absent):
+        """Make the book again if it is of the files, and a plugin can be had that it was made without; True if that was done.
+
+        What is active is renewed by the scheduler, for all processes.
+        """
+        if self.activation is not None or not self.can_be_complete():
             return False
         try:
-            self.__dict__["book"] = self._make_book()
+            self.__dict__["book"] = self._book_of_files()
         except ConfigError as error:
             log.warning("the rules could not be read again: they stay as they were", error=str(error))
             return False
         return True
 
-    def _make_book(self) -> Rulebook:
-        absent = Absent(self._last_mappings)
-        book = read_book(self.settings, self.registry, absent=absent)
-        self.absent = frozenset(absent.plugins)
-        return book
-
     def _last_mappings(self, destination: str) -> dict[str, MappingSpec]:
         """Return the mappings that a destination had when they were active last, as the store keeps them."""
         found = self.store.connections.last_versions("mapping", f"{destination}/")
         return {name.partition("/")[2]: msgspec.json.decode(text, type=MappingSpec) for name, text in found.items()}
+
+    def take_up(self) -> bool:
+        """Take up what was activated since the book was loaded; True if something was. Call it between two pieces of work.
+
+        What this process cannot compile is told once, and what it has stays.
+        """
+        if "book" not in self.__dict__:
+            return False
+        newest = self.store.activations.newest()
+        if newest is None or newest in (self.activation, self.refused_activation):
+            return False
+        active = self.store.activations.current()
+        assert active is not None
+        try:
+            self.book = load_book(self, active.book)
+        except ConfigError as error:
+            self.refused_activation = active.id
+            log.error("what was activated cannot be used here: what was active before stays", error=str(error))  # noqa: TRY400 - it says why
+            return False
+        self.activation, self.absent = active.id, frozenset(active.book.absent)
+        log.info("rules, topics and mappings were activated", activation=active.id, rules=self.book.rules.version[:8])
+        return True
 
     def source(self, name: str) -> Source[Any]:
         """Return a configured source by its name."""
@@ -290,6 +332,8 @@ def read_book(settings: Settings, registry: Registry, *, absent: Absent | None =
     labels = enricher_labels(settings, registry, found, absent=absent)
     if absent is not None and absent.labels_unknown:
         labels += labels_named(read, specs)
+    if absent is not None:
+        absent.labels = tuple(dict.fromkeys(labels))
     rules = _collect(found, lambda: compile_rules(read, file=str(rules_file), labels=labels))
     topics = _collect(found, lambda: compile_topics(read_topics(topics_file)))
     mappings = _compile_mappings(specs, found, labels=labels)
@@ -305,6 +349,37 @@ def read_book(settings: Settings, registry: Registry, *, absent: Absent | None =
     if unfit := check_rulebook(book, file=str(rules_file)):
         raise ConfigError(unfit)
     return book
+
+
+def load_book(hub: Hub, active: BookVersions) -> Rulebook:
+    """Compile versions that the database keeps. Raises ConfigError if this program cannot use them, or one is not there."""
+    contents = hub.store.activations.contents(active)
+    absent = {active.rules, active.topics, *active.mappings.values()} - set(contents)
+    if absent:
+        message = f"versions that are active are not in the database: {', '.join(sorted(absent))[:200]}"
+        raise ConfigError([Problem("the active rules", "", message, "`hub reload` activates the files")])
+    rules = msgspec.json.decode(contents[active.rules], type=tuple[Rule, ...])
+    topics = msgspec.json.decode(contents[active.topics], type=tuple[Topic, ...])
+    mappings = {}
+    for path, version in active.mappings.items():
+        destination, _, name = path.partition("/")
+        spec = msgspec.json.decode(contents[version], type=MappingSpec)
+        mappings[destination, name] = compile_mapping(spec, name=name, file=f"{path} (active)", labels=active.labels)
+    compiled = compile_rules(rules, file="the active rules", labels=active.labels)
+    private, below = frozenset(hub.settings.hub.private_rules), hub.settings.hub.uncertain_below
+    known = {destination for destination, _ in mappings}
+    lacking = (name for name, one in hub.settings.destinations.items() if one.plugin in active.absent)
+    unknown = frozenset(name for name in lacking if name not in known)
+    return Rulebook(compiled, compile_topics(topics), mappings, private, below, unknown)
+
+
+def versions_of(settings: Settings, book: Rulebook, absent: Absent) -> BookVersions:
+    """Return the versions of a book that was read from files, without the plugins that could not be had."""
+    mappings = {"/".join(name): one.version for name, one in book.mappings.items()}
+    lacking = tuple(sorted(absent.plugins))
+    return BookVersions(
+        book.rules.version, book.topics.version, mappings, absent.labels, files_digest(settings), lacking
+    )
 
 
 def _unknown_private(settings: Settings, rules: RuleSet) -> Iterator[Problem]:

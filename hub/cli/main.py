@@ -11,7 +11,21 @@ from typing import Annotated, Any
 
 import typer.main
 
-from hub.cli import backups, check, deliveries, erase, history, manual, people, read, replies, rulebook, setup, signals
+from hub.cli import (
+    backups,
+    check,
+    deliveries,
+    erase,
+    history,
+    manual,
+    people,
+    read,
+    replies,
+    rulebook,
+    setup,
+    signals,
+    status,
+)
 from hub.cli.plugins import commands as plugins
 from hub.cli.running import run
 from hub.cli.watch import alerts
@@ -62,6 +76,7 @@ for _name, _command in {
     **setup.COMMANDS,
     **check.COMMANDS,
     **backups.COMMANDS,
+    **status.COMMANDS,
     **run.COMMANDS,
     **read.COMMANDS,
     **history.COMMANDS,

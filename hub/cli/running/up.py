@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from functools import partial
 from pathlib import Path
 
 from hub.cli.running.sandboxes import builder
-from hub.cli.running.supervisor import Child, Forked, Spawned, Supervisor, Ties
+from hub.cli.running.supervisor import Child, Forked, Running, Spawned, Supervisor, Ties
 from hub.cli.running.surroundings import Surroundings
 from hub.config.interpreter import isolated_command, module_command, safe_environment
 from hub.config.settings import Settings, load_settings
@@ -38,6 +39,7 @@ sys.exit(child.wait())
 """
 # By import string: the terminal stands on the hub, and the hub knows no worker.
 WEB, WORKER = "hub.web.__main__:main", "workers.__main__:main"
+FIRST = "hub.cli.running.first:main"
 # In a burst the door comes first: what it has accepted is safe, and the workers catch up when it is quiet again.
 WORK = 3
 
@@ -56,10 +58,20 @@ def supervise(file: Path) -> int:
     os.umask(0o077)  # what the parts and Redis make is this user's only
     env = safe_environment(HUBBUB_CONFIG=str(settings.file.resolve()), PYTHONUNBUFFERED="1")
     with held:
+        ties = Ties(held.fileno())
+        if code := finished(Forked(FIRST, [str(settings.file.resolve())], "hub up: preparing").start(env, ties)):
+            return code
         greet(settings)
-        supervisor = Supervisor(children, env, Ties(held.fileno()), say, Surroundings(settings.file).news)
+        supervisor = Supervisor(children, env, ties, say, Surroundings(settings.file).news)
         supervisor.hopeless = partial(why_hopeless, settings)
         return supervisor.run()
+
+
+def finished(process: Running) -> int:
+    """Wait for a process and return its exit code."""
+    while (code := process.poll()) is None:
+        time.sleep(0.01)
+    return code
 
 
 def why_hopeless(settings: Settings) -> HubError | None:
