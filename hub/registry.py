@@ -13,8 +13,8 @@ from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import pluggy
-import structlog
 
+from hub.config.logs import LateLogger
 from hub.core.errors import Problem, UnknownPlugin
 from hub.sdk import hookspecs
 from hub.sdk.connectors import Connector, Destination, Enricher, Source
@@ -22,7 +22,7 @@ from hub.sdk.version import refusal
 
 GROUP = "hub.plugins"
 C = TypeVar("C", bound=Connector[Any])
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import logging
 import os
 import random
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -15,11 +14,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-import structlog
 
+from hub.config.logs import set_up_logging
 from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings
@@ -35,9 +34,11 @@ from hub.queue.embedded import socket_url
 from hub.queue.pace import LocalPaces, Paces, RedisPaces
 from hub.registry import Registry
 from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
-from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
 from hub.store import Store, StoreUnavailable, WrongRevision, open_store
+
+if TYPE_CHECKING:
+    from hub.sdk.http import Guard
 
 GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
@@ -155,6 +156,8 @@ class Hub:
         self.store.close()
 
     def _guard(self, place: str, connector: Connector[Any], section: ConnectionSection) -> Guard:
+        from hub.sdk.http import open_guard  # noqa: PLC0415 - a command that only looks asks for no page
+
         if place not in self._guards:
             guard = self._guards[place] = open_guard(
                 connector.egress(),
@@ -342,30 +345,6 @@ def tie_to_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
-
-
-def set_up_logging(*, level: str = "INFO") -> None:
-    """Set up structured logs on stderr: pretty on a terminal, JSON otherwise."""
-    terminal = sys.stderr.isatty()
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    last = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=shared))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # A log that cannot be written would print the exception at hand, which is not redacted.
-    logging.raiseExceptions = False
-    for noisy in ("rq.worker", "httpx", "httpcore", "urllib3", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 __all__ = ["Hub", "find_config", "open_hub", "read_book", "redis_url", "set_up_logging", "tie_to_parent"]

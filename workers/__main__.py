@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
+from hub.config.logs import follow
 from hub.core.errors import HubError
 from hub.queue.bell import connect
 from hub.runtime import Hub, book_versions, open_hub, redis_url, set_up_logging, tie_to_parent
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         tie_to_parent()
     try:
         with contextlib.closing(open_hub(given.config, patience_s=PATIENCE_S if given.tied else 0.0)) as hub:
+            follow(hub.settings.log)
             return work(hub, given.role)
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from importlib.resources import as_file
 from importlib.resources import files as resources
 from pathlib import Path
@@ -81,6 +80,3 @@ def upgrade(context: typer.Context) -> None:
     """Bring the database to this program's revision; makes it if there is none."""
     opened.upgrade(context.obj)
     show.say("the database is up to date")
-
-
-COMMANDS: dict[str, Callable[..., None]] = {"init": init}

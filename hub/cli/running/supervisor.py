@@ -61,16 +61,20 @@ class Ties:
 class Forked:
     """A function of a module, run in a fork. `target` is `module:function`, called with `arguments`, returns its exit code.
 
-    `nice` is added to the process's niceness: a part that may wait gives way to one that a person waits for.
+    `shared` are modules that its work needs sooner or later. `nice` is added to the process's niceness: a part that may wait
+    gives way to one that a person waits for.
     """
 
     target: str
     arguments: Sequence[str]
     title: str
     nice: int = 0
+    shared: Sequence[str] = ()
 
     def preload(self) -> Callable[[list[str]], int]:
-        """Import the module, in the supervisor: forks share it."""
+        """Import the module, and what else its work needs, in the supervisor: forks share it."""
+        for one in self.shared:
+            import_module(one)
         module, _, name = self.target.partition(":")
         found: Callable[[list[str]], int] = getattr(import_module(module), name)
         return found

@@ -38,6 +38,7 @@ sys.exit(child.wait())
 WEB, WORKER = "hub.web.__main__:main", "workers.__main__:main"
 # In a burst the door comes first: what it has accepted is safe, and the workers catch up when it is quiet again.
 WORK = 3
+SHARED = ("hub.core.grammar.template", "hub.sdk.hookspecs", "hub.sdk.http.guard", "redis", "rq", "structlog")
 
 
 def supervise(file: Path) -> int:
@@ -121,7 +122,7 @@ def streams(settings: Settings) -> bool:
 
 
 def _part(module: str, target: str, arguments: list[str], *, nice: int = 0) -> Forked:
-    return Forked(target, arguments, " ".join([sys.executable, "-m", module, *arguments]), nice)
+    return Forked(target, arguments, " ".join([sys.executable, "-m", module, *arguments]), nice, SHARED)
 
 
 def greet(settings: Settings) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.cli.main import config_first
+from hub.cli.main import shared_first
 from tests.hub.cli.conftest import Cli
 
 COMMANDS = [
@@ -110,12 +110,13 @@ def test_db_upgrade_makes_the_database_and_may_run_again(cli: Cli, tmp_path: Pat
         ("up -c a.toml", "-c a.toml up"),
         ("signals list --json --config a.toml", "--config a.toml signals list --json"),
         ("up --config=a.toml", "--config=a.toml up"),
+        ("up --log json --log-level=debug", "--log json --log-level=debug up"),
         ("translate rss -- -c", "translate rss -- -c"),
         ("up -c", "up -c"),
     ],
 )
 def test_the_configuration_may_be_named_before_or_after_the_command(given: str, moved: str) -> None:
-    assert config_first(given.split()) == moved.split()
+    assert shared_first(given.split()) == moved.split()
 
 
 def test_the_environment_names_the_configuration(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +127,7 @@ def test_the_environment_names_the_configuration(cli: Cli, tmp_path: Path, monke
 
 def test_help_imports_neither_the_database_nor_any_plugin() -> None:
     code = (
-        "import sys; from hub.cli.main import app; "
+        "import sys; from hub.cli.main import command; command(); "
         "heavy = {'sqlalchemy', 'alembic', 'redis', 'rq', 'httpx', 'cel', 'torch', 'fastapi', 'jinja2'} & set(sys.modules); "
         "sys.exit(str(heavy) if heavy or any(name.startswith('plugins.') for name in sys.modules) else 0)"
     )
