@@ -9,6 +9,7 @@ from time import monotonic
 import structlog
 
 from hub.core.errors import HubError
+from hub.flow.monitor.progress import Progress
 from hub.flow.monitor.schedule import start
 from hub.flow.sweep import prepare, sweep
 from hub.runtime import Hub
@@ -22,11 +23,12 @@ CALM_S = 5.0  # for a round of the watch that is under way
 def run(hub: Hub, stop: threading.Event) -> None:
     """Run until `stop` is set. What cannot be done now (a locked database) is tried again at the next tick."""
     prepare(hub)
-    watch = start(hub, stop)
+    watch, progress = start(hub, stop), Progress(hub)
     last = -BEAT_S
     while not stop.is_set():
         try:
             sweep(hub)
+            progress.tell()
             if monotonic() - last >= BEAT_S:
                 last = monotonic()
                 hub.store.connections.beat(f"scheduler-{os.getpid()}", "scheduler", now=hub.now())

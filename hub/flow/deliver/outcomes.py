@@ -23,7 +23,7 @@ PAUSE = timedelta(minutes=5)
 def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
     """Return the ledger's next state for one outcome."""
     if outcome.error is None:
-        log.info("delivered", delivery=delivery.id, signal=delivery.signal_key, object=delivery.object)
+        log.debug("delivered", delivery=delivery.id, signal=delivery.signal_key, object=delivery.object)
         return Settlement(delivery.id, "delivered", ref=outcome.ref, moved=outcome.moved)
     decision = decide_about(hub, delivery, outcome.error)
     settled = settle(decision)

@@ -9,6 +9,7 @@ import msgspec
 
 from hub.core.access import Actor, demand
 from hub.core.ledger import Lane
+from hub.flow.decide.enrich import opening
 from hub.flow.lanes import outlets
 from hub.flow.monitor import snapshot
 from hub.flow.monitor.snapshot import MetricValues
@@ -37,7 +38,7 @@ def totals(hub: Hub, actor: Actor) -> dict[str, Any]:
 
 
 def health(hub: Hub, actor: Actor) -> dict[str, Any]:
-    """Return connections that are paused, those that failed or have no plugin, and processes that are alive."""
+    """Return connections that are paused, those that failed or have no plugin, enrichers that open, and processes alive."""
     demand(actor, "health.see")
     now = hub.now()
     known = {*hub.settings.sources, *outlets(hub), *(str(Lane("changes", name)) for name in hub.settings.destinations)}
@@ -55,9 +56,9 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
     failing += _without_plugin(hub)
     beats = hub.store.connections.beats(since=now - ALIVE)
     living = [{"name": one["name"], "role": one["role"], "at": one["at"]} for one in beats]
-    found: dict[str, Any] = msgspec.to_builtins(
-        {"now": now, "paused": paused, "failing": failing, "alive": living, "way_out": "hub check"}
-    )
+    known_now = {"now": now, "paused": paused, "failing": failing, "alive": living, "opening": opening(hub)}
+    known_now["ahead"] = hub.store.figures.ahead(now=now)._asdict()
+    found: dict[str, Any] = msgspec.to_builtins({**known_now, "way_out": "hub check"})
     return found
 
 
