@@ -9,7 +9,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -23,10 +23,11 @@ from hub.config.rulebook import default_mappings, own_mappings, read_rules, read
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
+from hub.core.grammar.facts import did_you_mean
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook, check_rulebook
-from hub.core.route import compile_rules
+from hub.core.route import RuleSet, compile_rules, unknown_topics
 from hub.core.spec import MappingSpec
 from hub.core.topics import compile_topics
 from hub.queue.bell import Bell, RedisBell
@@ -224,11 +225,22 @@ def read_book(settings: Settings, registry: Registry) -> Rulebook:
     mappings = _read_mappings(settings, registry, found, labels=labels)
     if found or rules is None or topics is None:
         raise ConfigError(found)
+    found += unknown_topics(rules.rules, [one.name for one in topics.topics], file=str(rules_file))
+    found += _unknown_private(settings, rules)
+    if found:
+        raise ConfigError(found)
     private = frozenset(settings.hub.private_rules)
     book = Rulebook(rules, topics, mappings, private, settings.hub.uncertain_below)
-    if unfit := check_rulebook(book):
-        raise ConfigError([Problem(str(rules_file), "", message) for message in unfit])
+    if unfit := check_rulebook(book, file=str(rules_file)):
+        raise ConfigError(unfit)
     return book
+
+
+def _unknown_private(settings: Settings, rules: RuleSet) -> Iterator[Problem]:
+    for name in settings.hub.private_rules:
+        if name not in rules.by_name:
+            hint = did_you_mean(name, rules.by_name) if rules.by_name else "there is no rule"
+            yield Problem(str(settings.file), "hub.private_rules", f'there is no rule "{name}"', hint)
 
 
 def enricher_labels(settings: Settings, registry: Registry, found: list[Problem]) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
@@ -10,36 +9,29 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hub.config.text import read_text, syntax_hint
+from hub.config.values import (
+    AllowPrivate,
+    Currency,
+    Duration,
+    Host,
+    Language,
+    Lasting,
+    Name,
+    Patience,
+    Pause,
+    Place,
+    Port,
+    ProxyAddress,
+    Rate,
+    Switch,
+    WebAddress,
+    Whole,
+)
 from hub.core.changes import ConversationState
 from hub.core.errors import ConfigError, Problem
-from hub.sdk.rates import Limit
-
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
-
-
-def duration(value: Any) -> Any:
-    """Read a number of seconds, or text such as "500ms", "30s", "5m", "2h", "7d", as a timedelta."""
-    if isinstance(value, str):
-        found = _DURATION.fullmatch(value.strip())
-        if not found:
-            raise ValueError('a duration is a number of seconds or text such as "30s", "5m", "2h", "7d"')
-        return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
-    return timedelta(seconds=value) if isinstance(value, int | float) else value
-
-
-def rate(value: Any) -> Any:
-    """Read text such as "10/s", "100/m", "5000/h" as a limit."""
-    if isinstance(value, Limit):
-        return value
-    return Limit.parse(value if isinstance(value, str) else "")
-
-
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Rate = Annotated[Limit, BeforeValidator(rate)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
 
 
 class Section(BaseModel):
@@ -54,8 +46,8 @@ class HubSection(Section):
     `keep_unread` is how long a destination's call that could not be read is kept for a repair.
     """
 
-    data: Path = Path("data")
-    languages: tuple[str, ...] = ("en", "de", "fr", "es", "it", "pt", "nl")
+    data: Place = Path("data")
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("en", "de", "fr", "es", "it", "pt", "nl")
     uncertain_below: float = Field(default=0.55, ge=0, le=1)
     private_rules: tuple[str, ...] = ()
     keep_unread: Duration = timedelta(days=30)
@@ -64,18 +56,18 @@ class HubSection(Section):
 class FilesSection(Section):
     """`[files]`: the paths of rules, topics and own mappings, relative to the configuration file."""
 
-    rules: Path = Path("rules.toml")
-    topics: Path = Path("topics.toml")
-    mappings: Path = Path("mappings")
+    rules: Place = Path("rules.toml")
+    topics: Place = Path("topics.toml")
+    mappings: Place = Path("mappings")
 
 
 class WebSection(Section):
     """`[web]`: host and port of the page, the API and the inbound door."""
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8600, ge=0, le=65535)
-    public_url: str = ""
-    max_waiting_mb: int = Field(default=32, ge=1)
+    host: Host = "127.0.0.1"
+    port: Port = 8600
+    public_url: WebAddress = ""
+    max_waiting_mb: Whole = Field(default=32, ge=1)
 
 
 class DatabaseSection(Section):
@@ -100,9 +92,9 @@ class LogSection(Section):
 class WorkersSection(Section):
     """`[workers]`: how many processes `hub up` starts, and how much they take at once."""
 
-    process: int = Field(default=1, ge=0)
-    deliver: int = Field(default=1, ge=0)
-    batch: int = Field(default=500, ge=1, le=5000)
+    process: Whole = Field(default=1, ge=0, le=1000)
+    deliver: Whole = Field(default=1, ge=0, le=1000)
+    batch: Whole = Field(default=500, ge=1, le=5000)
 
 
 class SandboxSection(Section):
@@ -113,7 +105,7 @@ class SandboxSection(Section):
 
     plugins: tuple[str, ...] = ()
     options: Mapping[Name, Mapping[str, Any]] = {}
-    port: int = Field(default=8701, ge=0, le=65535)
+    port: Port = 8701
     token: str = "sandbox"  # noqa: S105 - the look-alikes' public password, not a secret
 
 
@@ -145,17 +137,17 @@ class AlertsSection(Section):
 
     urls: tuple[SecretReference, ...] = ()
     cooldown: Duration = timedelta(hours=1)
-    repeat: Duration = timedelta(days=1)
+    repeat: Lasting = timedelta(days=1)
     quota: float = Field(default=0.8, gt=0, le=1)
-    dead_letters: int = Field(default=5, ge=1)
-    silence: Duration = timedelta(minutes=30)
+    dead_letters: Whole = Field(default=5, ge=1)
+    silence: Lasting = timedelta(minutes=30)
 
 
 class DeliverySection(Section):
     """`[delivery]`: how many may wait behind one record that does not land, and for how long, before they are let go."""
 
-    hold_most: int = Field(default=1000, ge=1)
-    hold_for: Duration = timedelta(hours=6)
+    hold_most: Whole = Field(default=1000, ge=1)
+    hold_for: Lasting = timedelta(hours=6)
 
 
 Price = Annotated[float, Field(ge=0)]
@@ -164,7 +156,7 @@ Price = Annotated[float, Field(ge=0)]
 class PricesSection(Section):
     """`[prices]`: what vendors ask, by connection: a destination's call, a source's item. What is not named has no price."""
 
-    currency: str = "EUR"
+    currency: Currency = "EUR"
     destinations: Mapping[Name, Price] = {}
     sources: Mapping[Name, Price] = {}
 
@@ -173,11 +165,11 @@ class ConnectionSection(Section):
     """What all connections share; `rate` takes the place of the plugin's own limits; `options` belongs to the plugin."""
 
     plugin: str
-    enabled: bool = True
-    timeout: Duration = timedelta(seconds=20)
+    enabled: Switch = True
+    timeout: Patience = timedelta(seconds=20)
     rate: Rate | None = None
-    proxy: str = ""
-    allow_private: bool | tuple[str, ...] = False
+    proxy: ProxyAddress = ""
+    allow_private: AllowPrivate = False
     options: Mapping[str, Any] = {}
 
 
@@ -188,8 +180,8 @@ class SourceSection(ConnectionSection):
     looked for again (if it is absent, as the network's duty to follow deletions asks).
     """
 
-    every: Duration | None = None
-    recheck_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] | None = None
+    every: Pause | None = None
+    recheck_every: Pause | None = None
     reply: Literal["off", "approve", "send"] = "approve"
 
 
@@ -197,8 +189,8 @@ class InboundSection(Section):
     """`[destinations.NAME.inbound]`: what flows back. `status` says which of the vendor's words is which state of ours."""
 
     status: Mapping[str, ConversationState] = {}
-    assignee: bool = False
-    tags: bool = False
+    assignee: Switch = False
+    tags: Switch = False
 
 
 class DestinationSection(ConnectionSection):
@@ -213,7 +205,7 @@ class EnricherSection(ConnectionSection):
     `topics_only` leaves out what is about no topic: a model's time goes to the texts that are asked for.
     """
 
-    topics_only: bool = False
+    topics_only: Switch = False
 
 
 class Settings(Section):
@@ -256,37 +248,86 @@ class Settings(Section):
         return (self.web.public_url or f"http://{self.web.host}:{self.web.port}").rstrip("/")
 
 
+_KINDS = {
+    "bool_type": "this must be true or false, without quotes",
+    "int_type": "this must be a whole number, without quotes",
+    "int_from_float": "this must be a whole number",
+    "tuple_type": "this must be a list, in [ ]",
+    "list_type": "this must be a list, in [ ]",
+    "dict_type": "this must be a table, such as { key = ... }",
+    "model_type": "this must be a table, such as { key = ... }",
+    "model_attributes_type": "this must be a table, such as { key = ... }",
+    "string_type": "this must be a text, in quotes",
+    "too_short": "list one at least",
+}
+_PATTERNS = {r"^[A-Z]{3}$": 'a currency is three capital letters, such as "EUR"'}
+
+
 def load_settings(file: Path) -> Settings:
     """Read a configuration file. Raises ConfigError with all that is wrong in it, each with path and hint."""
     raw = read_toml(file)
+    flat = nameless(raw, str(file))
+    rest = {name: table for name, table in raw.items() if name not in {one.path for one in flat}}
     try:
-        return Settings.model_validate({**raw, "file": file})
+        settings = Settings.model_validate({**rest, "file": file})
     except ValidationError as error:
-        raise ConfigError(problems(error, file=str(file), model=Settings)) from None
+        flat += problems(error, file=str(file), model=Settings)
+    if flat:
+        raise ConfigError(flat)
+    return settings
 
 
-def read_toml(file: Path) -> dict[str, Any]:
-    """Read a TOML file into a dict. Raises ConfigError that names the file and the line."""
+def nameless(raw: Mapping[str, Any], file: str) -> list[Problem]:
+    """Return the tables of connections that are written without a name: `[sources]`, `[[sources]]`."""
+    found = []
+    for table in ("sources", "destinations", "enrichers"):
+        value = raw.get(table, {})
+        if isinstance(value, list) or (isinstance(value, Mapping) and isinstance(value.get("plugin"), str)):
+            found.append(
+                Problem(file, table, "each of these has a name", f"write [{table}.NAME]; the name is yours to choose")
+            )
+    return found
+
+
+def read_toml(
+    file: Path, *, missing: str = "`hub init` writes one; -c FILE or HUBBUB_CONFIG names another"
+) -> dict[str, Any]:
+    """Read a TOML file into a dict. Raises ConfigError with file and line; `missing` is the way out if there is none."""
+    text = read_text(file, missing)
     try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        hint = "`hub init` writes one; -c FILE or HUBBUB_CONFIG names another"
-        raise ConfigError([Problem(str(file), "", "there is no such file", hint)]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError([Problem(str(file), "", str(error), "see https://toml.io for the syntax")]) from None
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([Problem(str(file), "", str(error), syntax_hint(text, str(error)))]) from None
 
 
 def problems(error: ValidationError, *, file: str, model: type[BaseModel], at: str = "") -> list[Problem]:
     """Return Pydantic's errors as problems: the path in the file, what is wrong, and the nearest known key."""
     found = []
-    for one in error.errors(include_url=False, include_input=False):
+    errors = error.errors(include_url=False, include_input=False)
+    inside = {one["loc"][: len(one["loc"]) - 1] for one in errors}
+    for one in (one for one in errors if one["type"] != "too_short" or one["loc"] not in inside):
         path = ".".join(str(part) for part in (at, *one["loc"]) if part != "")
-        hint = _nearest(str(one["loc"][-1]), _known(model, one["loc"][:-1])) if one["type"] == "extra_forbidden" else ""
-        message = (
-            "this key is unknown" if one["type"] == "extra_forbidden" else one["msg"].removeprefix("Value error, ")
-        )
-        found.append(Problem(file, path, message, hint))
+        found.append(Problem(file, path, *_told(one, _known(model, one["loc"][:-1]))))
     return found
+
+
+def _told(error: Mapping[str, Any], known: list[str]) -> tuple[str, str]:
+    """Return one of Pydantic's errors in plain words, and the way out."""
+    last = str(error["loc"][-1]) if error["loc"] else ""
+    match error["type"]:
+        case "extra_forbidden":
+            outside = "options" in known and not get_close_matches(last, known, n=1)
+            return (
+                "this key is unknown",
+                f"the plugin's own keys stand in options = {{ {last} = ... }}" if outside else nearest(last, known),
+            )
+        case "missing":
+            return "this key is missing", f"write {last} = ..."
+        case kind if kind in _KINDS:
+            return _KINDS[kind], ""
+        case "string_pattern_mismatch":
+            return f"this does not look right: {error['ctx']['pattern']}", _PATTERNS.get(error["ctx"]["pattern"], "")
+    return error["msg"].removeprefix("Value error, ").replace("Input should be", "this must be"), ""
 
 
 def _known(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> list[str]:
@@ -304,6 +345,7 @@ def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: list[str]) -> str:
+    """Return a hint that names the key that was probably meant, else those that there are."""
     near = get_close_matches(word, known, n=1)
     return f"did you mean '{near[0]}'?" if near else (f"known: {', '.join(known)}" if known else "")

@@ -148,6 +148,8 @@ def judge(errors: Sequence[BaseException | None]) -> BatchVerdict:
         return "up"
     if any(type(error) is Retryable for error in heard):  # it answered, and could not do this record now
         return "up"
+    if any(isinstance(error, ConnectorError) and error.code == "bug" for error in errors):  # our side, not theirs
+        return "silent"
     return "down" if errors and all(isinstance(error, Unavailable | Uncertain) for error in errors) else "silent"
 
 

@@ -6,7 +6,7 @@ the condition false, with the verdict "absent". A missing fact is null: facts ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import cel
 from hub.core.errors import InvalidRule, Problem
 from hub.core.grammar.condition import Condition, compile_condition, evaluate
 from hub.core.grammar.facts import MADE_LATER, skeleton
+from hub.core.grammar.sense import contradictions, senseless, strangers
 from hub.core.keys import digest
 from hub.core.spec import ConditionTrace, Rule, RuleTrace, Verdict, version_of
 
@@ -73,16 +74,28 @@ def compile_rules(rules: Sequence[Rule], *, file: str = "rules.toml", labels: It
         conditions = []
         for number, source in enumerate(rule.when, 1):
             outcome = compile_condition(source, tree, variables)
+            faults = senseless(outcome, tree) if isinstance(outcome, Condition) else outcome
+            where = f'rule "{rule.name}" when[{number}]'
+            problems += [Problem(file, where, fault.message, fault.hint) for fault in faults]
             if isinstance(outcome, Condition):
                 conditions.append(outcome)
-            else:
-                where = f'rule "{rule.name}" when[{number}]'
-                problems += [Problem(file, where, fault.message, fault.hint) for fault in outcome]
+        if len(conditions) > 1:
+            faults = contradictions([one.source for one in conditions], tree)
+            problems += [Problem(file, f'rule "{rule.name}" when', *fault) for fault in faults]
         problems += _misnamed(rule, seen, file)
         compiled.append(CompiledRule(rule, version_of(rule), tuple(conditions)))
     if problems:
         raise InvalidRule(problems)
     return RuleSet(compiled, variables)
+
+
+def unknown_topics(rules: Sequence[Rule], topics: Collection[str], *, file: str) -> Iterator[Problem]:
+    """Yield the topics that conditions ask for and that no file defines."""
+    tree = skeleton()
+    for rule in rules:
+        for number, source in enumerate(rule.when, 1):
+            where = f'rule "{rule.name}" when[{number}]'
+            yield from (Problem(file, where, *fault) for fault in strangers(source, tree, topics))
 
 
 def _misnamed(rule: Rule, seen: set[str], file: str) -> Iterable[Problem]:

@@ -17,6 +17,7 @@ from hub.core.mapping import CompiledMapping
 from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.converse.changes import learn_self
+from hub.flow.fit import ambiguous, misplaced, strays, unused
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
 from hub.sdk.connectors import Destination, ObjectInfo, WebhookSource
@@ -33,7 +34,7 @@ class Tried:
 
 def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     """Return everything that is wrong in the files, without touching the network or the database."""
-    found: list[Problem] = []
+    found = [*misplaced(settings, registry)]
     finders: dict[str, Any] = {
         "sources": registry.source,
         "destinations": registry.destination,
@@ -48,6 +49,15 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     # The rulebook asks for the same plugins, and knows no place in the file.
     placed = {one.message for one in found}
     return [one for one in dict.fromkeys(found) if f"{one.path}: {one.message}" not in placed]
+
+
+def notes_of(settings: Settings, registry: Registry) -> list[Problem]:
+    """Return what is no error and will surprise: what has no effect, files that no part reads. Nothing if there are errors."""
+    try:
+        book = read_book(settings, registry)
+    except ConfigError:
+        return list(strays(settings))
+    return [*strays(settings), *unused(settings, book), *ambiguous(book)]
 
 
 def unheard_alerts(settings: Settings) -> Iterator[Problem]:

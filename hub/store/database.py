@@ -40,7 +40,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -200,21 +200,44 @@ def open_database(url: str) -> Database:
 
     Raises ConfigError if the URL is none of these or its driver is not installed.
     """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed)
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _open_sqlite(parsed)
-        if parsed.get_backend_name() != "postgresql":
-            raise _wrong_url("this is neither SQLite nor PostgreSQL")
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
         engine = create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True)
-        event.listen(engine, "connect", _prepare_postgres)
-        return Database(engine)
-    except (ArgumentError, NoSuchModuleError, ValueError):
-        raise _wrong_url("this is no database URL") from None
     except ModuleNotFoundError as error:
         raise _wrong_url(f"it needs '{error.name}'", "pip install 'hubbub[postgres]'") from None
+    event.listen(engine, "connect", _prepare_postgres)
+    return Database(engine)
+
+
+def parse_url(url: str) -> URL:
+    """Return a database's URL with its driver; `postgres://` and `postgresql://` are taken too.
+
+    Raises ConfigError, without the URL, which may hold a password.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise _wrong_url("this is no database URL") from None
+    if parsed.get_backend_name() in ("postgres", "postgresql"):
+        return _postgresql(parsed)
+    if parsed.get_backend_name() != "sqlite":
+        raise _wrong_url("this is neither SQLite nor PostgreSQL")
+    if parsed.host:
+        raise _wrong_url("SQLite has a file and no host", f"write three slashes: sqlite:///{parsed.host}")
+    if parsed.database in (None, "", ":memory:"):
+        raise _wrong_url("this names no file: each process would have a database of its own", "sqlite:///FILE")
+    return parsed
+
+
+def _postgresql(url: URL) -> URL:
+    """Return a PostgreSQL URL with the driver that is installed, whichever it names."""
+    if not url.database:
+        raise _wrong_url("this names no database", "write its name after the host: postgresql://USER@HOST/NAME")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise _wrong_url(f"{url.port} is no port", "postgresql://USER@HOST:5432/NAME")
+    return url.set(drivername="postgresql+psycopg")
 
 
 def _open_sqlite(url: URL) -> Database:

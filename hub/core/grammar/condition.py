@@ -41,6 +41,10 @@ _TOKEN = re.compile(
     |(?P<mark>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_OTHER_LANGUAGES = {"and": "&&", "or": "||", "not": "!", "none": "null", "is": "=="}
+_OTHER_MARKS = {"===": "==", "!==": "!=", "<>": "!=", "=>": ">=", "=<": "<=", "&": "&&", "|": "||"}
+_EXAMPLE = "an example: labels.sentiment.score < -0.5 && author.followers > 1000"
+_AS_WORDS = ("contains", "matches", "startsWith", "endsWith", "startswith", "endswith", "like")
 _CEL_ERROR = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
@@ -92,6 +96,12 @@ def compile_condition(
     return [fault] if fault else condition
 
 
+def read_paths(source: str, tree: Mapping[str, Any]) -> tuple[list[Token], Mapping[tuple[int, int], str]]:
+    """Return the tokens of a condition, and the dotted paths that it reads by their places."""
+    tokens = _tokens(source)
+    return tokens, _Reading(tokens, tree).paths
+
+
 def evaluate(program: Any, context: Any) -> bool | Exception:
     """Run a program: its verdict, or the exception that says why there is none."""
     try:
@@ -138,9 +148,62 @@ def _syntax_fault(source: str) -> ConditionFault | None:
             return ConditionFault(str(error).splitlines()[0][:200])
         line, column, said = found.groups()
         where = f"column {column}" if line == "1" else f"line {line}, column {column}"
-        hint = "compare with ==" if "'= '" in said or "at: '='" in said else ""
-        return ConditionFault(f"{where}: {said.split(' expecting ')[0]}", hint)
+        return ConditionFault(*_plainly(source, where, said.split(" expecting ")[0]))
     return None
+
+
+def _plainly(source: str, where: str, said: str) -> tuple[str, str]:
+    """Return the parser's words as a person would say it, and the way out."""
+    told, hint = _borrowed(source) or _mistyped(source, said) or (said, _EXAMPLE)
+    return f"{where}: {told}", hint
+
+
+def _borrowed(source: str) -> tuple[str, str] | None:
+    """Return what is written as other languages write it."""
+    words = {token.text.lower() for token in _tokens(source) if token.kind == "name"}
+    if foreign := next((word for word in _OTHER_LANGUAGES if word in words), None):
+        return f"{foreign} is no word of conditions", f"write {_OTHER_LANGUAGES[foreign]} instead of {foreign}"
+    if mark := _other_mark(source):
+        return f"{mark} is no mark of conditions", f"write {_OTHER_MARKS[mark]} instead of {mark}"
+    if word := next((word for word in _AS_WORDS if re.search(rf"\w\s+{word}\s", source)), None):
+        return f"{word} stands after a dot", _dotted(word)
+    return None
+
+
+def _mistyped(source: str, said: str) -> tuple[str, str] | None:
+    """Return what is missing or too much: a second =, an end, a quote."""
+    marks = [token.text for token in _tokens(source) if token.kind == "mark"]
+    if "'= '" in said or "at: '='" in said:
+        return "a single = compares nothing", "write == to compare"
+    if re.search("[`\u2018\u2019\u201c\u201d\u00ab\u00bb]", source):
+        return "this is no quote of conditions", "write straight quotes: \" or '"
+    if not {'"', "'"}.isdisjoint(marks):
+        return "a quote is opened and not closed", "close it before the condition ends"
+    if "<EOF>" in said:
+        unclosed = [mark for mark, end in ("()", "[]", "{}") if marks.count(mark) > marks.count(end)]
+        return "the condition ends too early", f"close each {' and '.join(unclosed)}" if unclosed else _EXAMPLE
+    return None
+
+
+def _other_mark(source: str) -> str | None:
+    """Return the first comparison or link that is written as other languages write it."""
+    marks, run, end = [token for token in _tokens(source) if token.kind == "mark" and token.text in "=!<>&|"], "", -1
+    for token in [*marks, Token("mark", "", -2, -2)]:
+        if token.start == end:
+            run += token.text
+        elif run in _OTHER_MARKS:
+            return run
+        else:
+            run = token.text
+        end = token.end
+    return None
+
+
+def _dotted(word: str) -> str:
+    if word == "like":
+        return 'write signal.text.contains("...")'
+    method = {"startswith": "startsWith", "endswith": "endsWith"}.get(word, word)
+    return f'write signal.text.{method}("..."); for a list: "..." in topics'
 
 
 def _flatten(source: str, paths: Mapping[tuple[int, int], str], variables: Mapping[str, str]) -> str:

@@ -19,6 +19,7 @@ from hub.cli.running.up import check_ports, greeting, plan
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError
 from hub.queue.embedded import socket_path
+from tests.hubs import no_rules
 from tests.servers import answers as redis_answers
 from tests.servers import clean_environment, descendants_of, is_alive, wait_for
 
@@ -39,6 +40,7 @@ class Up:
         self.config = folder / "config.toml"
         self.port = free_port()
         self.config.write_text(CONFIG.format(port=self.port))
+        no_rules(folder)
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
 

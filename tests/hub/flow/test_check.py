@@ -103,6 +103,7 @@ REGISTRY = FakeRegistry(
 def problems(folder: Path, config: str, rules: str = "", registry: Registry = REGISTRY) -> list[str]:
     (folder / "config.toml").write_text(config)
     (folder / "rules.toml").write_text(rules)
+    (folder / "topics.toml").touch()
     settings: Settings = load_settings(folder / "config.toml")
     return [str(one) for one in problems_of(settings, registry)]
 
@@ -119,7 +120,7 @@ def problems(folder: Path, config: str, rules: str = "", registry: Registry = RE
         (
             "",
             '[[rule]]\nname = "r"\ndeliver = [{destination = "crm", mapping = "note"}]\n',
-            ["crm has no mapping note (is it configured?)"],
+            ["there is no destination crm with a mapping (is it configured?)"],
         ),
     ],
 )
