@@ -46,6 +46,7 @@ contract: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m deptry .
 
 types: $(VENV)/.test
 	$(BIN)/mypy
