@@ -17,6 +17,7 @@ from typing import Any, TextIO
 from hub.config.logs import Wanted, as_text, harmless
 
 LAST_WORDS = 6
+STRANGERS = frozenset({"redis", "sandbox"})
 ONCE_A_S = 60.0
 AGAIN_S = 5.0
 MENDS_ITSELF = frozenset({"retry", "parked", "uncertain"})
@@ -40,7 +41,8 @@ class Voice(ABC):
 
     def hear(self, part: str, line: str) -> None:
         """Take a line of a part: JSON if it came by way of its log, else its last words, or another program's."""
-        self.tell({**(_parsed(line) or {"timestamp": _now(), "level": "info", "event": line}), "part": part})
+        level = "info" if part in STRANGERS else "error"  # our own parts write by their log, or die
+        self.tell({**(_parsed(line) or {"timestamp": _now(), "level": level, "event": line}), "part": part})
 
     def last_words(self, part: str) -> list[str]:
         """Return what a part said last outside of its log and was not passed on; it is forgotten."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -107,7 +109,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_ends_all_parts_within_seconds_and_is_clean(up: Up, number: signal.Signals) -> None:
     process = up.serve()
     parts = descendants_of(process.pid)
@@ -192,15 +194,48 @@ def test_a_configuration_that_cannot_be_read_ends_with_2(up: Up) -> None:
 
 
 @pytest.mark.servers
-def test_a_part_that_cannot_run_is_told_of_with_its_reason(up: Up) -> None:
+def test_rules_that_cannot_be_read_end_with_2_before_anything_starts(up: Up) -> None:
     (up.folder / "rules.toml").write_text('[[rule]]\nname = "r"\nwhen = ["signal.txt == 1"]\n')
-    process = up.start()
+    assert up.start().wait(30) == 2
+    assert "did you mean signal.text?" in up.said()
+    assert "the page" not in up.said()
+
+
+@pytest.mark.servers
+def test_a_part_that_cannot_run_is_told_of_with_its_reason(up: Up) -> None:
+    process = up.serve()
+    (up.folder / "rules.toml").write_text('[[rule]]\nname = "r"\nwhen = ["signal.txt == 1"]\n')
+    os.kill(up.part("workers process"), signal.SIGKILL)
     wait_for(lambda: "process cannot run" in up.said(), seconds=60)
     assert "did you mean signal.text?" in up.said()
     assert "Traceback" not in up.said()
     assert up.said().count("process cannot run") == 1
     process.terminate()
     assert process.wait(20) == 0
+
+
+@pytest.mark.servers
+def test_to_a_file_every_line_of_every_part_is_one_json_object(up: Up) -> None:
+    process = up.serve()
+    process.terminate()
+    assert process.wait(20) == 0
+    entries = [json.loads(line) for line in up.said().splitlines()]
+    assert {"hub", "redis"} <= {one["part"] for one in entries}
+    assert all(one["event"] and one["level"] and one["timestamp"] for one in entries)
+    assert entries[-1]["event"] == "stopped"
+
+
+@pytest.mark.servers
+def test_a_full_disk_is_told_before_anything_starts(up: Up) -> None:
+    def little() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    command = [sys.executable, "-m", "hub.cli", "-c", str(up.config), "up"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=little, timeout=30)
+    assert done.returncode == 4
+    assert "the disk of" in done.stderr
+    assert "make room there" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 # ------------------------------------------------------------------------------------------------------- without processes

@@ -37,9 +37,9 @@ def event(name: str, level: str = "info", **values: Any) -> str:
     ("line", "said"),
     [
         (json.dumps(INFO), {**INFO, "part": "web"}),
-        ("WARNING Memory overcommit", {"level": "info", "event": "WARNING Memory overcommit", "part": "web"}),
-        ('{"no": "event"}', {"level": "info", "event": '{"no": "event"}', "part": "web"}),
-        ("{broken", {"level": "info", "event": "{broken", "part": "web"}),
+        ("Fatal Python error", {"level": "error", "event": "Fatal Python error", "part": "web"}),
+        ('{"no": "event"}', {"level": "error", "event": '{"no": "event"}', "part": "web"}),
+        ("{broken", {"level": "error", "event": "{broken", "part": "web"}),
     ],
 )
 def test_to_a_pipe_each_line_is_one_object_whoever_wrote_it(line: str, said: dict[str, Any]) -> None:
@@ -48,6 +48,12 @@ def test_to_a_pipe_each_line_is_one_object_whoever_wrote_it(line: str, said: dic
     found = json.loads(stream.getvalue())
     assert found.pop("timestamp")
     assert found == {name: value for name, value in said.items() if name != "timestamp"}
+
+
+def test_what_redis_warns_of_is_no_error_of_ours() -> None:
+    stream = io.StringIO()
+    JsonVoice(stream).hear("redis", "WARNING Memory overcommit must be enabled!")
+    assert json.loads(stream.getvalue())["level"] == "info"
 
 
 def test_the_supervisors_own_lines_are_objects_too() -> None:
