@@ -86,17 +86,28 @@ COMMANDS = {
 @cache
 def command(only: str = "") -> Any:
     """Return the whole command line, or, with the name of a command, what that one needs: all of them take longer to make."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXITS)
+    # Without markup: a help text says `[[test]]` and means it.
+    app = typer.Typer(
+        no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, epilog=EXITS
+    )
     app.callback(help=ABOUT)(options)
     for name, place in COMMANDS.items():
         if only not in COMMANDS or name == only:
             module, _, attribute = place.partition(":")
             found = getattr(import_module(f"hub.cli.{module}"), attribute)
             if isinstance(found, typer.Typer):
-                app.add_typer(found, name=name)
+                found.rich_markup_mode = None
+                for one in found.registered_commands:
+                    one.short_help = in_short(one.callback)
+                app.add_typer(found, name=name, short_help=str(found.info.help))
             else:
-                app.command(name)(found)
+                app.command(name, short_help=in_short(found))(found)
     return typer.main.get_command(app)
+
+
+def in_short(found: Any) -> str:
+    """Return a command's first sentence for a list of commands: whole, where the library would cut it."""
+    return " ".join((found.__doc__ or "").partition("\n\n")[0].split())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -141,3 +141,19 @@ def test_a_reader_who_has_enough_hears_no_complaint(tmp_path: Path) -> None:
     command = f"'{sys.executable}' -m hub.cli translate mastodon {tmp_path}/many.jsonl | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.stderr, done.stdout.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize(("command", "said"), [("mappings test", "[[test]] cases"), ("sandbox", "those of [sandbox]")])
+def test_help_shows_brackets_as_they_are_written(cli: Cli, command: str, said: str) -> None:
+    assert said in " ".join(cli(*command.split(), "--help").out.split())
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+@pytest.mark.parametrize("group", ["", "signals", "people", "plugins"])
+def test_a_list_of_commands_cuts_no_sentence(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, group: str, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    said = cli(*group.split(), "--help")
+    assert (said.code, "..." in said.out.partition("Commands:")[2]) == (0, False)
+    assert max(map(len, said.out.splitlines())) <= int(columns)
