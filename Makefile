@@ -52,7 +52,7 @@ contract: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m deptry .
+	$(BIN)/python -P -m deptry .
 
 types: $(VENV)/.test
 	$(BIN)/mypy
@@ -69,15 +69,15 @@ clean:
 
 $(VENV)/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Hubbub needs Python 3.11 or newer: make run PYTHON=python3.12"; exit 1; }
-	$(call quietly,making an environment in $(VENV),{ test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); } && $(BIN)/python -m pip install --quiet --upgrade pip)
-	$(call quietly,installing PyTorch (about a minute),$(BIN)/python -m pip install --quiet $(TORCH))
+	$(call quietly,making an environment in $(VENV),{ test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); } && $(BIN)/python -P -m pip install --quiet --upgrade pip)
+	$(call quietly,installing PyTorch (about a minute),$(BIN)/python -P -m pip install --quiet $(TORCH))
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.base
 	@test -z '$(ZENPY)' || echo "hub: zenpy (GPL-3.0) comes along by its own name, for Zendesk; leave it out with: make run ZENPY="
-	$(call quietly,installing Hubbub and its connectors (about a minute),$(BIN)/python -m pip install --quiet -e '.[all]' $(if $(ZENPY),'$(ZENPY)'))
+	$(call quietly,installing Hubbub and its connectors (about a minute),$(BIN)/python -P -m pip install --quiet -e '.[all]' $(if $(ZENPY),'$(ZENPY)'))
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(call quietly,installing the tools of development (about a minute),$(BIN)/python -m pip install --quiet -e '.[dev]')
+	$(call quietly,installing the tools of development (about a minute),$(BIN)/python -P -m pip install --quiet -e '.[dev]')
 	@touch $@ $(VENV)/.run

@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from hub.config.logs import set_up_logging
+from hub.config.private import close_to_others
 from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
 from hub.config.secrets import read_options, secret_values
-from hub.config.settings import ConnectionSection, Settings, load_settings
+from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.grammar.facts import did_you_mean
 from hub.core.ledger import Lane
@@ -36,7 +37,7 @@ from hub.queue.pace import LocalPaces, Paces, RedisPaces
 from hub.registry import Registry
 from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http.redaction import Redactor
-from hub.store import Store, StoreUnavailable, WrongRevision, open_store
+from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
 
 if TYPE_CHECKING:
     from hub.sdk.http import Guard
@@ -75,6 +76,7 @@ class Hub:
     broken: dict[str, str] = field(default_factory=dict)
     paces: Paces = field(default_factory=LocalPaces)
     sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
+    looked_ahead_at: datetime | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
 
@@ -313,9 +315,13 @@ def open_hub(
     beside `hub up` another process is at it).
     """
     settings = load_settings(find_config(file))
+    if missing := unaddressed(settings):
+        raise ConfigError(missing)
     # A caller with a bell of its own works alone.
     paces = LocalPaces(_seconds) if bell else RedisPaces(redis_url(settings), _seconds)
     bell = bell or RedisBell(redis_url(settings))
+    if settings.data != settings.folder:
+        close_to_others(settings.data)
     store = open_store(settings.database_url)
     try:
         if migrate:
@@ -337,6 +343,30 @@ def await_revision(store: Store, patience_s: float) -> None:
             if time.monotonic() >= end:
                 raise
         time.sleep(0.05)
+
+
+def refuse_newer_database(settings: Settings) -> None:
+    """Raise NewerDatabase if a newer program has upgraded the database: no start of a part would help.
+
+    One that is not there yet, or cannot be reached now, is left to the parts, which wait for it.
+    """
+    if is_absent(settings):
+        return
+    store = open_store(settings.database_url)
+    try:
+        store.database.check_revision()
+    except NewerDatabase:
+        raise
+    except (WrongRevision, StoreUnavailable):
+        return
+    finally:
+        store.close()
+
+
+def is_absent(settings: Settings) -> bool:
+    """Return True if this is SQLite and its file is not there: what only looks must not make an empty one."""
+    scheme, _, place = settings.database_url.partition(":///")
+    return scheme.startswith("sqlite") and place not in ("", ":memory:") and not Path(place.partition("?")[0]).exists()
 
 
 def redis_url(settings: Settings) -> str:

@@ -6,13 +6,14 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer.main
 
-from hub.cli.opened import Form, Level, NoDatabase, log_as
-from hub.core.errors import ConfigError, HubError, StoreUnavailable, WrongRevision
+from hub.cli.opened import Form, Level, log_as
+from hub.core.errors import HubError
 
 ABOUT = """Hubbub: turn the hubbub into action.
 
@@ -27,7 +28,7 @@ EXITS = """Exit codes:
 
 3 another hub runs on the data folder;
 
-4 the database is not there, cannot be used now, or needs `hub db upgrade`."""
+4 the database is not there, cannot be used now, needs `hub db upgrade`, or is of a newer version."""
 
 Config = Annotated[
     Path,
@@ -41,8 +42,26 @@ VALUED = ("-c", "--config", "--log", "--log-level")
 """Options before the command that take a value, a word of its own."""
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from hub.cli.show import say
+
+        say(f"hubbub {version('hubbub')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="say which version this is")
+]
+
+
 def options(
-    context: typer.Context, config: Config = Path("config.toml"), log: Log = None, log_level: LogLevel = None
+    context: typer.Context,
+    config: Config = Path("config.toml"),
+    log: Log = None,
+    log_level: LogLevel = None,
+    *,
+    _version: Version = False,
 ) -> None:
     """Keep what all commands share; how to log is handed on by the environment, so that parts hear it too."""
     context.obj = config
@@ -119,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from hub.cli.show import fail
 
         fail(str(error))
-        sys.exit(code_of(error))
+        sys.exit(error.exit_code)
     except OSError as error:  # a file that may not be read, a port that is taken: no bug of ours
         from hub.cli.show import fail
 
@@ -149,10 +168,3 @@ def asked_for(arguments: Sequence[str]) -> str:
     while waiting and waiting[0].partition("=")[0] in VALUED:
         del waiting[: 1 if "=" in waiting[0] else 2]
     return waiting[0] if waiting and waiting[0] in COMMANDS else ""
-
-
-def code_of(error: HubError) -> int:
-    """Return the exit code that tells an error's kind."""
-    if isinstance(error, ConfigError):
-        return 2
-    return 4 if isinstance(error, NoDatabase | StoreUnavailable | WrongRevision) else 1

@@ -12,8 +12,8 @@ import msgspec
 from hub.config.misfits import misfit
 from hub.config.settings import read_toml
 from hub.core.errors import ConfigError, InvalidMapping, InvalidRule, Problem
+from hub.core.grammar.fold import fold
 from hub.core.spec import FieldSpec, MappingSpec, Rule, Topic
-from hub.core.topics import fold
 
 T = TypeVar("T")
 

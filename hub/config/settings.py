@@ -6,8 +6,10 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -17,6 +19,7 @@ from hub.config.values import (
     Currency,
     Duration,
     Host,
+    IpNetwork,
     Language,
     Lasting,
     Name,
@@ -26,12 +29,15 @@ from hub.config.values import (
     Port,
     ProxyAddress,
     Rate,
+    Span,
     Switch,
     WebAddress,
     Whole,
 )
 from hub.core.changes import ConversationState
 from hub.core.errors import ConfigError, Problem
+
+Readers = Literal["all", "machine", "none"]
 
 
 class Section(BaseModel):
@@ -43,10 +49,12 @@ class Section(BaseModel):
 class HubSection(Section):
     """`[hub]`: folders and what all steps share.
 
-    `keep_unread` is how long a destination's call that could not be read is kept for a repair.
+    `keep_unread` is how long a destination's call that could not be read is kept for a repair. `erasures` is the register of
+    erasures, which a restore must not overwrite: empty is `erasures.jsonl` in the data folder.
     """
 
     data: Place = Path("data")
+    erasures: str = ""
     languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("en", "de", "fr", "es", "it", "pt", "nl")
     uncertain_below: float = Field(default=0.55, ge=0, le=1)
     private_rules: tuple[str, ...] = ()
@@ -61,12 +69,35 @@ class FilesSection(Section):
     mappings: Place = Path("mappings")
 
 
+class CallersSection(Section):
+    """`[callers]`: how many callers the web process serves at once, and how slow one of them may be.
+
+    When all places are taken, the idlest caller goes. `unverified_mb` is held of bodies whose signature is not checked yet.
+    """
+
+    connections: Whole = Field(default=1000, ge=16)
+    connections_per_client: Whole = Field(default=250, ge=4)
+    header_within: Span = timedelta(seconds=10)
+    body_within: Span = timedelta(seconds=60)
+    answer_within: Span = timedelta(seconds=30)
+    idle_within: Span = timedelta(seconds=75)
+    header_kb: Whole = Field(default=32, ge=8, le=1024)
+    unverified_mb: Whole = Field(default=32, ge=1)
+
+
 class WebSection(Section):
-    """`[web]`: host and port of the page, the API and the inbound door."""
+    """`[web]`: host and port of the page, the API and the inbound door.
+
+    `console` says who may see the page and the API: "local" is this machine, "open" is everybody who reaches the hub (put a
+    proxy that asks for a password before it), "auto" is this machine, and not even that if a proxy passes on what the world
+    asks. `proxies` are the addresses whose X-Forwarded-For is believed.
+    """
 
     host: Host = "127.0.0.1"
     port: Port = 8600
     public_url: WebAddress = ""
+    console: Literal["auto", "local", "open"] = "auto"
+    proxies: tuple[IpNetwork, ...] = ()
     max_waiting_mb: Whole = Field(default=32, ge=1)
 
 
@@ -214,6 +245,7 @@ class Settings(Section):
     hub: HubSection = HubSection()
     files: FilesSection = FilesSection()
     web: WebSection = WebSection()
+    callers: CallersSection = CallersSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
     log: LogSection = LogSection()
@@ -238,6 +270,11 @@ class Settings(Section):
         return self.folder / self.hub.data
 
     @property
+    def erasures(self) -> Path:
+        """The register of erasures, absolute."""
+        return self.folder / self.hub.erasures if self.hub.erasures else self.data / "erasures.jsonl"
+
+    @property
     def database_url(self) -> str:
         """The database's URL, the default filled in."""
         return self.database.url or f"sqlite:///{self.data / 'hubbub.db'}"
@@ -245,7 +282,40 @@ class Settings(Section):
     @property
     def public_url(self) -> str:
         """The URL under which the hub is reached."""
-        return (self.web.public_url or f"http://{self.web.host}:{self.web.port}").rstrip("/")
+        host = f"[{self.web.host}]" if ":" in self.web.host else self.web.host
+        return (self.web.public_url or f"http://{host}:{self.web.port}").rstrip("/")
+
+    @property
+    def is_reached_from_beyond(self) -> bool:
+        """True if others than this machine reach the hub, by its own address or through a proxy."""
+        return not (is_loopback(self.web.host) and is_loopback(urlsplit(self.public_url).hostname or ""))
+
+    @property
+    def console_for(self) -> Readers:
+        """Who may see the page and the API: there are no users.
+
+        A hub that listens on loopback only and has a public address is reached through a proxy. What a proxy passes on cannot
+        always be told from a request of this machine (some keep the Host that a stranger wrote), so "auto" closes it then.
+        """
+        if self.web.console != "auto":
+            return "all" if self.web.console == "open" else "machine"
+        return "none" if self.is_reached_from_beyond and is_loopback(self.web.host) else "machine"
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if a host is this machine's own name or a loopback address."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower().removesuffix(".") == "localhost"
+
+
+def unaddressed(settings: Settings) -> list[Problem]:
+    """Return what is wrong with a hub that others reach and that does not know its own address."""
+    if settings.web.public_url or is_loopback(settings.web.host):
+        return []
+    message = f"the hub listens at {settings.web.host}, and links to it would not say how others reach it"
+    return [Problem(str(settings.file), "web.public_url", message, 'write public_url = "https://hub.example"')]
 
 
 _KINDS = {

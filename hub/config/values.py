@@ -83,6 +83,13 @@ def private(value: Any) -> Any:
     return tuple(value)
 
 
+def network(value: Any) -> Any:
+    """Check that text is an address or a network in CIDR form."""
+    if not isinstance(value, str) or not _is_network(value):
+        raise ValueError('this is no address and no network: write "192.0.2.7" or "192.0.2.0/24"')
+    return value
+
+
 def _is_network(text: str) -> bool:
     try:
         ip_network(text, strict=False)
@@ -159,6 +166,8 @@ Patience = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_patie
 Rate = Annotated[Limit, BeforeValidator(rate)]
 Name = Annotated[str, AfterValidator(name)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
+IpNetwork = Annotated[str, BeforeValidator(network)]
+Span = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(milliseconds=100), le=timedelta(hours=1))]
 ProxyAddress = Annotated[str, AfterValidator(proxy_address)]
 Host = Annotated[str, AfterValidator(host)]
 Place = Annotated[Path, AfterValidator(path)]
@@ -174,6 +183,7 @@ __all__ = [
     "Currency",
     "Duration",
     "Host",
+    "IpNetwork",
     "Language",
     "Lasting",
     "Name",
@@ -183,6 +193,7 @@ __all__ = [
     "Port",
     "ProxyAddress",
     "Rate",
+    "Span",
     "Switch",
     "WebAddress",
     "Whole",

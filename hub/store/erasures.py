@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     literal,
     or_,
     select,
@@ -25,17 +26,18 @@ from hub.core.decide.trace import decode_trace, encode_trace, forget_last_word, 
 from hub.core.errors import Conflict
 from hub.core.ledger import IDLE, OPEN, RECORDS, STOPPABLE, WITHDRAWN, State
 from hub.core.model import Delivery, RawItem, Signal, Tombstone
-from hub.store.database import Database, among, chunks
+from hub.store.database import Database, Scrubbed, among, chunks
 from hub.store.ledger.moves import moving
 from hub.store.ledger.outbox import GONE
-from hub.store.schema import UNFINISHED, attempts, erasures, json_text, needs, of_kind, sightings
+from hub.store.schema import UNFINISHED, attempts, audit, erasures, json_text, links, needs, of_kind, people, sightings
 from hub.store.schema import authors as A
 from hub.store.schema import deliveries as T
 from hub.store.schema import inbox as I
 from hub.store.schema import signals as S
+from hub.store.schema import tombstones as D
+from hub.store.signals import ERASED
 
 DOUBTS = ("uncertain", "review", "lost")  # outcomes of attempts that leave the record in doubt
-ERASED = "erased"
 _signal = msgspec.json.Decoder(Signal)
 
 
@@ -77,12 +79,22 @@ class Erasures:
         if rows:
             conn.execute(self.database.insert_new(sightings), rows)
 
-    def of_authors(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
-        """Return the signals of the authors among the keys, each with its author's key."""
-        query = select(S.c.key, S.c.author_key)
-        return {
-            row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(among(S.c.author_key, part)))
-        }
+    def of_authors(
+        self, conn: Connection, keys: Sequence[str], *, until: Mapping[str, datetime] | None = None
+    ) -> dict[str, str]:
+        """Return the signals of the authors among the keys, each with its author's key.
+
+        Of those in `until` only what had come in by then.
+        """
+        query, ends = select(S.c.key, S.c.author_key, S.c.observed_at), until or {}
+        rows = (row for part in chunks(keys) for row in conn.execute(query.where(among(S.c.author_key, part))))
+        return {row[0]: row[1] for row in rows if row[1] not in ends or row[2] <= ends[row[1]]}
+
+    def returned(self, conn: Connection, since: Mapping[str, datetime]) -> list[str]:
+        """Return those of these authors who were met for the first time after the time given with each."""
+        query = select(A.c.key, A.c.first_seen)
+        rows = (row for part in chunks(list(since)) for row in conn.execute(query.where(among(A.c.key, part))))
+        return [row.key for row in rows if row.first_seen > since[row.key]]
 
     def reposts(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """Return stored reposts of the signals, which repeat their words; each with the key of what it repeats."""
@@ -213,11 +225,16 @@ class Erasures:
             for part in chunks(ids):
                 conn.execute(update(T).where(among(T.c.id, part)).values(stable=GONE))
 
+    def discount(self, conn: Connection, ids: Sequence[int]) -> None:
+        """Let upserts count for nothing: a later signal of the same author writes the record whole."""
+        for part in chunks(ids):
+            conn.execute(update(T).where(among(T.c.id, part)).values(stable=GONE))
+
     def open(self, conn: Connection, stones: Sequence[Tombstone], *, now: datetime) -> None:
         """Note erasures that have begun; `finish` ends them."""
-        rows = [{"key": stone.key, "reason": stone.reason, "at": now} for stone in stones]
+        rows = [{"key": stone.key, "reason": stone.reason, "at": now, "finished_at": None} for stone in stones]
         if rows:
-            conn.execute(self.database.upsert(erasures, index=["key"], update=["reason", "finished_at"]), rows)
+            conn.execute(self.database.upsert(erasures, index=["key"], update=["reason", "at", "finished_at"]), rows)
 
     def blank(self, conn: Connection, signals: Mapping[str, Signal], *, state: str) -> None:
         """Take what these signals say out of signals and raw rows; keys, times, labels and versions stay."""
@@ -270,9 +287,24 @@ class Erasures:
 
     def settled(self, conn: Connection, *, limit: int = 100) -> list[str]:
         """Return erasures that are not finished although all their deliveries have ended."""
-        mine = or_(T.c.signal_key == erasures.c.key, and_(T.c.record_key == erasures.c.key, _OF_AUTHOR))
+        # What an author caused who spoke again since is no part of it.
+        fell = exists().where(D.c.key == T.c.signal_key)
+        mine = or_(T.c.signal_key == erasures.c.key, and_(T.c.record_key == erasures.c.key, _OF_AUTHOR, fell))
         busy = exists().where(mine, T.c.state.in_(OPEN), T.c.operation.in_((*RECORDS, "tombstone")))
-        return list(conn.scalars(select(erasures.c.key).where(UNFINISHED, ~busy).order_by(erasures.c.at).limit(limit)))
+        done = select(erasures.c.key, erasures.c.at).where(UNFINISHED, ~busy).order_by(erasures.c.at).limit(limit)
+        rows = conn.execute(done).all()
+        # What had come in before is not read yet: it may be of the same author.
+        waiting = select(func.min(I.c.received_at, type_=I.c.received_at.type)).where(I.c.state.in_(("new", "leased")))
+        first = conn.scalar(waiting) if rows else None
+        return [row.key for row in rows if first is None or row.at < first]
+
+    def scrub(self, keys: Sequence[str]) -> Scrubbed:
+        """Take what was deleted for these erasures out of the database's files too; most thoroughly if a person asked for one."""
+        asked = UNFINISHED, erasures.c.reason == "erasure"
+        with self.database.read() as conn:
+            queries = (select(erasures.c.key).where(*asked, among(erasures.c.key, part)) for part in chunks(keys))
+            whole = any(conn.execute(query.limit(1)).first() is not None for query in queries)
+        return self.database.scrub((S, A, T, I, attempts, links, people, audit), whole=whole)
 
     def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
         """Close erasures."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Insert,
     Select,
     and_,
     bindparam,
@@ -63,6 +65,7 @@ class SignalFilter(NamedTuple):
 
 
 SEARCHED = 50_000
+ERASED = "erased"  # in place of a content's hash: the signal's text was erased
 
 
 class Signals:
@@ -78,12 +81,15 @@ class Signals:
         return {row[0]: KnownSignal(*row[1:]) for row in rows}
 
     def tombstoned(self, conn: Connection, keys: Sequence[str]) -> frozenset[str]:
-        """Return those of these keys that were deleted at their network: they must not come back."""
+        """Return those of these keys that have a tombstone."""
+        return frozenset(self.gone_since(conn, keys))
+
+    def gone_since(self, conn: Connection, keys: Sequence[str]) -> dict[str, datetime]:
+        """Return those of these keys that have a tombstone, each with the time of its latest."""
         if is_empty(conn, D):
-            return frozenset()
-        return frozenset(
-            row[0] for part in chunks(keys) for row in conn.execute(select(D.c.key).where(among(D.c.key, part)))
-        )
+            return {}
+        query = select(D.c.key, D.c.at)
+        return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(among(D.c.key, part)))}
 
     def conversations(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """Return the conversation that each stored signal among the keys belongs to."""
@@ -112,7 +118,8 @@ class Signals:
             func.count(score),
             func.sum(score) if late is not None else null(),
         ).select_from(join)
-        query = query.where(S.c.published_at >= since).group_by(S.c.author_key)
+        # What was erased does not count: of its author nothing old is known.
+        query = query.where(S.c.published_at >= since, S.c.content_hash != ERASED).group_by(S.c.author_key)
         parts = chunks(author_keys)
         rows = (row for part in parts for row in conn.execute(query.where(among(S.c.author_key, part))))
         return {row[0]: Stats(row[1], row[2], row[3] or 0.0, row[4], row[5] or 0.0) for row in rows}
@@ -158,12 +165,18 @@ class Signals:
             conn.execute(self.database.upsert(A, index=["key"], update=names), rows)
 
     def bury(self, conn: Connection, tombstones: Iterable[Tombstone]) -> None:
-        """Keep tombstones and mark their signals deleted."""
+        """Keep tombstones, the latest of each key, and mark their signals deleted."""
         rows = [{"key": stone.key, "reason": stone.reason, "at": stone.at} for stone in tombstones]
         if rows:
-            conn.execute(self.database.insert_new(D), rows)
+            conn.execute(self._bury, rows)
             for part in chunks([row["key"] for row in rows]):
                 conn.execute(update(S).where(among(S.c.key, part)).values(state="deleted"))
+
+    @cached_property
+    def _bury(self) -> Insert:
+        insert = self.database.insert(D)
+        later = {"reason": insert.excluded.reason, "at": insert.excluded.at}
+        return insert.on_conflict_do_update(index_elements=["key"], set_=later, where=D.c.at < insert.excluded.at)
 
     def recent(self, *, limit: int = 50, before: int | None = None, **wanted: Any) -> list[dict[str, Any]]:
         """Return signals, newest first, with labels; `wanted` filters by column (network, source, matched, author_key, ...)."""

@@ -49,7 +49,7 @@ _HINTS = {
     "ENTITY_IS_DELETED": "the record lies in the recycle bin: restore or purge it",
 }
 _LAST = ("Social_Hub_Url__c", "Social_Last_Url__c", "Social_Last_Signal__c")
-_PERSONS = ("Social_Handle__c", "Social_Profile_Url__c", "Social_Hub_Url__c", "Social_Last_Url__c")
+_PERSONS = ("Description", "Social_Handle__c", "Social_Profile_Url__c", "Social_Hub_Url__c", "Social_Last_Url__c")
 # Salesforce object reference, "Text, Long Text Area": what a tombstone must leave nothing of.
 CONTENT = {
     "Social_Signal__c": ("Text__c", "Title__c", "Url__c", "Native_Id__c", "Tags__c", "Hub_Url__c"),

@@ -25,6 +25,7 @@ from typing import Protocol
 from setproctitle import setproctitle
 
 from hub.cli.running.voice import Voice
+from hub.core.errors import HubError
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 STEADY_S = 10.0
@@ -272,7 +273,8 @@ class Child:
 class Supervisor:
     """Keeps children alive until told to stop; a second signal kills. `news` is asked now and then for lines to say.
 
-    `in_hand` says what the children hold, for a person who waits for their end.
+    `in_hand` says what the children hold, for a person who waits for their end. `hopeless` is asked when a child has ended too
+    often: if no start will ever help, all ends, with that error's exit code.
     """
 
     children: list[Child]
@@ -281,6 +283,8 @@ class Supervisor:
     voice: Voice
     news: Callable[[], Sequence[str]] = tuple
     in_hand: Callable[[], str] = str
+    hopeless: Callable[[], HubError | None] = lambda: None
+    given_up: int = 0
     stopping: threading.Event = field(default_factory=threading.Event)
     signals: int = 0
     asked_at: float = field(default_factory=time.monotonic)
@@ -295,7 +299,7 @@ class Supervisor:
             self._hear()
             self._look()
             self._tell_news(time.monotonic())
-        return self._stop()
+        return self._stop() or self.given_up
 
     def _hear(self) -> None:
         """Wait a moment for what children write, and pass it on."""
@@ -332,6 +336,8 @@ class Supervisor:
             code = child.look(now)
             if code is not None and child.failures <= PATIENCE:
                 self._tell_end(child, code)
+                if child.failures == PATIENCE:
+                    self._consider()
             if child.process is None and now >= child.again_at and not self.stopping.is_set():
                 child.start(self.env, self.ties)
 
@@ -340,6 +346,12 @@ class Supervisor:
         for line in self.voice.last_words(child.name):
             self.voice.say(f"{child.name}: {line.removeprefix('hub: ')}", level="warning")
         self.voice.say(told(child, code), level="warning")
+
+    def _consider(self) -> None:
+        if reason := self.hopeless():
+            self.voice.say(f"giving up: {reason}", level="error")
+            self.given_up = reason.exit_code
+            self.stopping.set()
 
     def _tell_news(self, now: float) -> None:
         if now - self.asked_at >= NEWS_EVERY_S:

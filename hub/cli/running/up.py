@@ -10,17 +10,20 @@ import sys
 import tempfile
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 from hub.cli.running.sandboxes import builder
 from hub.cli.running.supervisor import Child, Forked, Spawned, Supervisor, Ties
 from hub.cli.running.surroundings import Surroundings
 from hub.cli.running.voice import CalmVoice, choose
+from hub.config.interpreter import isolated_command, module_command, safe_environment
 from hub.config.logs import FORM, LEVEL, Wanted, asked
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError, HubError, Problem, StoreUnavailable
 from hub.queue import embedded
 from hub.registry import Registry
+from hub.runtime import refuse_newer_database
 from hub.sdk.connectors import StreamingSource
 from hub.testkit.sandbox import SandboxOptions
 
@@ -60,36 +63,28 @@ def supervise(file: Path) -> int:
     try:
         settings = load_settings(file)
         wanted = asked(Wanted(settings.log.level, settings.log.format))
+        refuse_newer_database(settings)
         held = embedded.lock(settings.data)
         check_room(settings)
         check_ports(settings)
         check_book(settings)
         children = plan(settings)
-    except embedded.AlreadyRunning as error:
-        say(str(error))
-        return 3
-    except StoreUnavailable as error:
-        say(str(error))
-        return 4
     except HubError as error:
         say(str(error))
-        return 2
+        return error.exit_code
+    os.umask(0o077)  # what the parts and Redis make is this user's only
     voice = choose(wanted, settings.public_url)
     # The parts write JSON, which becomes what is wanted here; a calm picture is made of what they tell at `info`.
     level = "info" if isinstance(voice, CalmVoice) else wanted.level
-    env = {
-        **os.environ,
-        "HUBBUB_CONFIG": str(settings.file.resolve()),
-        "PYTHONUNBUFFERED": "1",
-        FORM: "json",
-        LEVEL: level,
-    }
+    shared = {"HUBBUB_CONFIG": str(settings.file.resolve()), "PYTHONUNBUFFERED": "1", FORM: "json", LEVEL: level}
+    env = safe_environment(**shared)
     with held:
         for line in greeting(settings):
             voice.say(line)
-        news = Surroundings(settings.file).news
-        code = Supervisor(children, env, Ties(held.fileno()), voice, news, InHand(settings.file).told).run()
-        voice.say(FAREWELL[code])
+        supervisor = Supervisor(children, env, Ties(held.fileno()), voice, Surroundings(settings.file).news)
+        supervisor.in_hand, supervisor.hopeless = InHand(settings.file).told, partial(why_hopeless, settings)
+        code = supervisor.run()
+        voice.say(FAREWELL.get(code, f"ended with exit code {code}"))
         return code
 
 
@@ -118,15 +113,24 @@ class InHand:
                 time.sleep(1.0)
 
 
+def why_hopeless(settings: Settings) -> HubError | None:
+    """Return why no start of a part will ever help, None if it may: a newer program may have upgraded the database since."""
+    try:
+        refuse_newer_database(settings)
+    except HubError as error:
+        return error
+    return None
+
+
 def plan(settings: Settings) -> list[Child]:
     """Return the processes of one machine."""
     config = ["-c", str(settings.file.resolve())]
     children: list[Child] = []
     if not settings.redis.url:
-        guarded = [sys.executable, "-S", "-E", "-c", GUARD, *embedded.server_command(settings.data)]
+        guarded = isolated_command(GUARD, *embedded.server_command(settings.data))
         children.append(Child("redis", Spawned(guarded), rank=3))
     if settings.sandbox.plugins:
-        sandbox = [sys.executable, "-m", "hub.cli", *config, "sandbox", "--tied"]
+        sandbox = module_command("hub.cli", *config, "sandbox", "--tied")
         children.append(Child("sandbox", Spawned(sandbox), rank=4))
     children.append(Child("web", _part("hub.web", WEB, [*config, "--tied", "--migrate"]), rank=0))
     counts = {"process": settings.workers.process, "deliver": settings.workers.deliver}
@@ -180,7 +184,7 @@ def streams(settings: Settings) -> bool:
 
 
 def _part(module: str, target: str, arguments: list[str], *, nice: int = 0) -> Forked:
-    return Forked(target, arguments, " ".join([sys.executable, "-m", module, *arguments]), nice, SHARED)
+    return Forked(target, arguments, " ".join(module_command(module, *arguments)), nice, SHARED)
 
 
 def check_book(settings: Settings) -> None:

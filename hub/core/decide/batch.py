@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from hub.core.dedupe import Duplicate, KnownSignal, New, compare
@@ -47,6 +48,24 @@ class Known:
         """Return True if the post is gone, its author, or what it only repeats."""
         repeated = signal.quotes if signal.kind == "repost" else None
         return not self.tombstoned.isdisjoint((signal.key, signal.author_key or "", repeated or ""))
+
+
+def barred(signals: Iterable[Signal], stones: Mapping[str, datetime], returned: Collection[str]) -> frozenset[str]:
+    """Return what must not come back, of these signals and of the keys in `stones`, which are gone since those times.
+
+    A post that is gone stays so. What an erased author says later is a new signal, but what had come in before and was not
+    read yet falls too. `returned` are authors who are stored: they spoke again.
+    """
+    late, heard = set[str](), set(returned)
+    for one in signals:
+        at = stones.get(one.author_key or "")
+        if at is None or one.key in stones:
+            continue
+        if one.observed_at < at:
+            late.add(one.key)
+        else:
+            heard.add(one.author_key or "")
+    return frozenset(stones.keys() - heard | late)
 
 
 class Fresh(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 import cel
 import msgspec
 
-from hub.core.grammar.condition import Condition, ConditionFault, Token, evaluate, read_paths
+from hub.core.grammar.condition import Condition, ConditionFault, Token, evaluate, open_context, read_paths
 from hub.core.grammar.facts import LISTS, did_you_mean
 from hub.core.languages import base_language
 from hub.core.model import Author, Counts, Provenance, Rating, Signal
@@ -282,8 +282,8 @@ def _sample(path: str) -> Any:
 def _fails(condition: Condition) -> list[ConditionFault]:
     """Run it over values of the right kinds: an error of types would come for every signal."""
     facts = {name: _sample(path) for path, name in condition.reads.items()}
-    verdict = evaluate(condition.program, cel.Context(facts))
-    if verdict is False and not condition.reads:
+    verdict = evaluate(condition.program, open_context(facts))
+    if verdict is False and not condition.reads and condition.source.strip() != "false":  # that is meant
         return [ConditionFault("it is false for every signal", "take the rule out, or write enabled = false")]
     if re.search(r"[/%]\s*0+(?![\w.])", condition.source):
         return [ConditionFault("it divides by zero for every signal")]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from hub.core.decide.batch import Known, Sifted
+from hub.core.decide.batch import Known, Sifted, barred
 from hub.core.errors import ConfigError
 from hub.core.ledger import Lane
 from hub.core.model import Author, Signal
@@ -34,13 +35,14 @@ def known_in(
     people = list(dict.fromkeys(signal.author_key for signal in signals if signal.author_key))
     met = {author.key: author for author in authors}
     threads = read_threads(store, conn, signals)
+    stones = store.signals.gone_since(conn, [*keys, *people, *met, *reposted])
     named = keys_of(threads, signals)
     sizes, opened = store.signals.sizes(conn, named), threads.fold(store.outbox.opened(conn, named))
     threads.live.update(sizes)
     return Known(
         pages=f"{hub.settings.public_url}/signals/",
         signals=store.signals.known(conn, keys),
-        tombstoned=store.signals.tombstoned(conn, [*keys, *people, *met, *reposted]),
+        tombstoned=read_barred(store, conn, signals, stones) if stones else frozenset(),
         threads=threads,
         sizes=sizes,
         opened=opened,
@@ -52,6 +54,13 @@ def known_in(
         ours=_read_ours(store, conn, signals, lanes),
         linked=find_linked(hub, conn, people, met),
     )
+
+
+def read_barred(
+    store: Store, conn: Connection, signals: Iterable[Signal], stones: Mapping[str, datetime]
+) -> frozenset[str]:
+    """Return what must not come back, of these signals and of what is gone."""
+    return barred(signals, stones, store.signals.authors(conn, list(stones)))
 
 
 def read_rivals(hub: Hub, known: Known, sifted: Sifted) -> Known:

@@ -10,12 +10,13 @@ from hub.core.decide.decision import Decision
 from hub.core.errors import Conflict
 from hub.core.model import Signal
 from hub.flow.converse.changes import Weighed, handle, weigh
+from hub.flow.decide.read import read_barred
 from hub.flow.decide.translate import ReadRows
 from hub.flow.erase.erase import take_back
 from hub.flow.erase.recheck import dutiful_sources
 from hub.flow.erase.told import ErasureAnswers, ask_plugins
 from hub.runtime import Hub
-from hub.store import Connection
+from hub.store import Connection, Store
 from hub.store.inbox import Settled
 
 HEARD = frozenset({"split", "done", "ignored"})
@@ -52,6 +53,7 @@ def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: Pl
         hub.store.inbox.add(read.parts, conn=conn)
         hub.store.inbox.add(read.heard.parts, form="change", conn=conn)
         hub.store.conversations.assign(conn, decision.assigned, now=now)
+        assert_not_gone(hub.store, conn, decision)
         note_sightings(hub, conn, read.signals, decision, dutiful=dutiful)
         hub.store.signals.add(conn, decision.new)
         hub.store.signals.revise(conn, decision.revised)
@@ -87,14 +89,20 @@ def note_sightings(
     hub.store.rechecks.add(conn, {key: name for key, name in seen.items() if name in dutiful}, now=hub.now())
 
 
-def weave(hub: Hub, conn: Connection, decision: Decision) -> None:
-    """Join threads for good. Raises Conflict if what belongs to them, or what is gone, was stored since they were read."""
-    threads, store = decision.threads, hub.store
+def assert_not_gone(store: Store, conn: Connection, decision: Decision) -> None:
+    """Raise Conflict if anything that is to be stored is gone since it was decided; called before it is stored."""
     judged = [item.signal for item in decision.judged]
     named = {key for one in judged for key in (one.key, one.author_key) if key}
     named |= {*decision.refreshed, *(one.key for one in decision.authors)}
-    if store.signals.tombstoned(conn, sorted(named)):
+    stones = store.signals.gone_since(conn, sorted(named))
+    if stones and not named.isdisjoint(read_barred(store, conn, judged, stones)):
         raise Conflict
+
+
+def weave(hub: Hub, conn: Connection, decision: Decision) -> None:
+    """Join threads for good. Raises Conflict if what belongs to them was stored since they were read."""
+    threads, store = decision.threads, hub.store
+    judged = [item.signal for item in decision.judged]
     store.threads.remember(conn, threads.aliases)
     store.threads.join(conn, threads.moves, decision.dropped, now=hub.now())
     homes = [one.conversation_key or one.key for one in judged]

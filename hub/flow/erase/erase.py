@@ -25,11 +25,13 @@ from hub.flow.lanes import ring_outlets
 from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.database import Also
-from hub.store.erasures import ERASED, Sent
+from hub.store.erasures import Sent
 from hub.store.ledger.outbox import GONE
+from hub.store.signals import ERASED
 
 log = structlog.get_logger(__name__)
 SLICE = 200
+MOST = 10_000  # erasures that are closed at a time
 
 
 def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told: ErasureAnswers) -> list[str]:
@@ -53,6 +55,7 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told:
     _plan(hub, conn, fall.planned, now=now)
     _tell(hub, conn, fall, told)
     store.erasures.blank_ledger(conn, [row for row in own if row.id not in kept])
+    store.erasures.discount(conn, [row.id for row in own if row.operation == "upsert"])
     words = cache(lambda: [word for key in fall.said for word in told.ever_said(hub, conn, fall, key)])
     forget_quotes(hub, conn, said=fall.said, people=fall.people, words=words)
     forget_people(hub, conn, sorted(fall.people), fall.rows)
@@ -133,7 +136,8 @@ def _tombstone(row: Sent) -> Record:
         fields={"operation": row.operation},
         mapping=row.mapping,
         mapping_version=row.mapping_version,
-        stable=f"{ERASED}:{row.operation}",
+        # Once for each form that was sent: an author who speaks again after an erasure has a record that can be erased again.
+        stable=f"{ERASED}:{row.operation}:{row.seq}",
         key_field=row.key_field,
         provides=row.provides,
         needs=row.needs,
@@ -209,22 +213,38 @@ def _blank(hub: Hub, conn: Connection, fall: Fall) -> None:
 
 
 def finish(hub: Hub, *, slice_s: float = 1.0) -> int:
-    """Close erasures whose last receipt is in, for a time slice; redact what answers have said since. Return how many."""
-    end, done = monotonic() + slice_s, 0
-    while True:
-        with hub.store.database.read() as conn:
-            keys = hub.store.erasures.settled(conn, limit=SLICE)
-        if keys:
-            with hub.store.database.write() as conn:
-                hub.store.erasures.blank_ledger(conn, _gone(hub, conn, keys))
-                hub.store.erasures.finish(conn, keys, now=hub.now())
-        done += len(keys)
-        if not keys or monotonic() > end or hub.stopping.is_set():
-            return done
+    """Close erasures whose last receipt is in, as many as a time slice holds. Return how many.
+
+    What answers have said since is redacted, and what was deleted is taken out of the database's files. If readers are in the
+    way of that, none is closed: the next sweep tries again.
+    """
+    end, ended = monotonic() + slice_s, list[str]()
+    with hub.store.database.read() as conn:
+        keys = hub.store.erasures.settled(conn, limit=MOST)
+    for at in range(0, len(keys), SLICE):
+        if ended and (monotonic() > end or hub.stopping.is_set()):
+            break
+        part = keys[at : at + SLICE]
+        with hub.store.database.write() as conn:
+            hub.store.erasures.blank_ledger(conn, _gone(hub, conn, part))
+        ended += part
+    if not ended or (left := hub.store.erasures.scrub(ended)) == "busy":
+        return 0
+    if left == "large":
+        log.warning(
+            "erased words may stand in unused space of the database's file: it is too large to be rewritten now"
+        )
+    for at in range(0, len(ended), SLICE):
+        with hub.store.database.write() as conn:
+            hub.store.erasures.finish(conn, ended[at : at + SLICE], now=hub.now())
+    return len(ended)
 
 
 def _gone(hub: Hub, conn: Connection, keys: Sequence[str]) -> list[Sent]:
     rows = hub.store.erasures.sent(conn, keys, keys)
+    # An author may have spoken since: what that caused stays.
+    causes = hub.store.signals.tombstoned(conn, sorted({row.signal_key for row in rows if row.signal_key}))
+    rows = [row for row in rows if row.signal_key is None or row.signal_key in causes]
     people = [row.record_key for row in rows if Need.read(row.provides).kind == "person"]
     gone = {*keys, *hub.store.people.forgotten(conn, people)}
     return [row for row in rows if row.record_key in gone or is_own(row.provides, row.operation)]

@@ -55,13 +55,20 @@ class Stones(NamedTuple):
 
 
 def falling(store: Store, conn: Connection, tombstones: Iterable[Tombstone]) -> Stones:
-    """Add the signals of erased authors, and the reposts of what is gone."""
+    """Add the signals of erased authors, and the reposts of what is gone.
+
+    An author who was erased by the same tombstone, or a later one, may have spoken since: that does not fall.
+    """
     stones = {stone.key: stone for stone in tombstones}
-    theirs = store.erasures.of_authors(conn, list(stones))
+    buried = store.signals.gone_since(conn, list(stones))
+    repeats = {key: at for key, at in buried.items() if at >= stones[key].at}
+    theirs = store.erasures.of_authors(conn, list(stones), until=repeats)
     stones |= {key: replace(stones[author], key=key) for key, author in theirs.items() if key not in stones}
     repeated = store.erasures.reposts(conn, list(stones))
     stones |= {key: replace(stones[first], key=key) for key, first in repeated.items() if key not in stones}
-    return Stones(stones, frozenset(theirs.values()))
+    for author in store.erasures.returned(conn, repeats):
+        del stones[author]
+    return Stones(stones, frozenset(theirs.values()) & stones.keys())
 
 
 def look_up(hub: Hub, conn: Connection, stones: Stones) -> Fall:

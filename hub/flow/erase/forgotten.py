@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from hub.core.erasure import is_own
 from hub.core.ledger import RECORDS, Need
 from hub.core.model import Delivery
@@ -21,11 +23,12 @@ def forgotten(hub: Hub, claim: Claim) -> frozenset[int]:
     return frozenset(one.id for one in claim.deliveries if _is_forgotten(one, claim, gone)) if gone else frozenset()
 
 
-def _is_forgotten(one: Delivery, claim: Claim, gone: frozenset[str]) -> bool:
+def _is_forgotten(one: Delivery, claim: Claim, gone: Collection[str]) -> bool:
     provides = claim.provides[one.id]
     if is_own(provides, claim.operation):
         return one.signal_key in gone
-    return Need.read(provides).kind == "author" and one.record_key in gone
+    # An erased author who spoke again is a new one: the record goes only with the post that asked for it.
+    return Need.read(provides).kind == "author" and one.record_key in gone and (one.signal_key or "") in {"", *gone}
 
 
 def end_forgotten(hub: Hub, claim: Claim, ids: frozenset[int]) -> list[Settlement]:

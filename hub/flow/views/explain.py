@@ -15,8 +15,8 @@ from hub.core.pipeline import Rulebook
 from hub.core.route import RuleSet, compile_rules
 from hub.core.spec import Rule, RuleTrace
 from hub.runtime import Hub
-from hub.store.erasures import ERASED
 from hub.store.history import History
+from hub.store.signals import ERASED
 
 _LABEL = re.compile(r"\blabels\s*\.\s*(\w+)")
 

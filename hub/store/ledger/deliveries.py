@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, func, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from hub.config.failpoint import reached
@@ -102,6 +102,7 @@ class Deliveries:
             conn.execute(_SETTLE, [_settled(item, now) for item in settlements])
             conn.execute(_FINISH, [_finished(item, claim.token, now) for item in settlements])
             self._keep_refs(conn, claim, settlements)
+            self._drop_refs(conn, claim, settlements)
             self._move_parents(conn, claim, settlements)
             if also is not None:
                 also(conn)
@@ -124,6 +125,16 @@ class Deliveries:
         if rows:
             index = ["destination", "provides"]
             conn.execute(self.database.upsert(refs, index=index, update=["remote_id", "url"]), rows)
+
+    def _drop_refs(self, conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> None:
+        """Forget where the records of erased authors were: if one of them speaks again, the record is another one."""
+        if claim.operation != "tombstone":
+            return
+        done = {item.id for item in settlements if item.state == "delivered"}
+        gone = [one.id for one in claim.deliveries if one.id in done and one.fields.get("operation") == "upsert"]
+        theirs = [claim.provides[id_] for id_ in gone if Need.read(claim.provides[id_]).kind == "author"]
+        for part in chunks(theirs):
+            conn.execute(delete(refs).where(refs.c.destination == claim.destination, among(refs.c.provides, part)))
 
     def _move_parents(self, conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> None:
         """Let all that stood for a parent stand for the record that it is now."""

@@ -36,7 +36,9 @@ REFUSED = {
     "labels.sentiment.value in ['bad']": 'labels.sentiment.value is never "bad"',
     "signal.lang == 'fr-FR'": 'signal.lang is never "fr-FR" (write "fr")',
     "signal.text.contains(author.followers)": "it fails for every signal",
-    "timestamp(signal.published_at).getHours('Europe/Paris') == 1": "it fails for every signal",
+    "timestamp(signal.published_at).getHours('Europe/Pariss') == 1": "no time zone 'Europe/Pariss' (did you mean Europe/Paris?)",
+    "timestamp(signal.published_at).getHours(author.handle) == 1": ".getHours() takes a time zone in quotes",
+    "signal.published_at.getHours('Europe/Paris') == 1": "a text, no time (write timestamp(signal.published_at).getHours(...))",
     "signal.rating != null": "a whole object (name one of its values, like signal.rating.value)",
     "signal == null": "signal is a whole object",
     "topics.exists(t, topics.exists(u, u == t))": ".exists() inside another macro",
@@ -111,6 +113,26 @@ def test_a_condition_has_its_verdict(condition: str, verdict: str) -> None:
     (trace,) = rules(condition, labels=("mood",)).decide(read)
     assert [told.verdict for told in trace.conditions] == [verdict]
     assert trace.matched is (verdict == "true")
+
+
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        ('signal.text.contains("l\'Oréal")', "Chez l’Oréal"),
+        ("signal.text.contains('l’Oréal')", "Chez l'Oréal"),
+        ("signal.text.contains('l\\u2019Oréal')", "Chez l'Oréal"),
+        ("signal.text.contains('acme-pay')", "L’acme\u2011pay"),
+        ("signal.text.contains('acme pay')", "der\u00adacme\xa0pay…"),
+        ("signal.text.contains('pay\xa0:')", "acme pay\u202f:"),
+        ("signal.text.matches('[a–c]{2}é?$')", "x -a"),
+        ("signal.text.matches(r'^l’\\w+')", "l'été"),
+        ("!signal.text.matches('^[a–c]$')", "b"),
+        ("signal.hashtags.exists(tag, tag == 'd’acme')", "x"),
+    ],
+)
+def test_a_condition_does_not_tell_ways_of_writing_apart(condition: str, text: str) -> None:
+    (trace,) = rules(condition).decide(facts(signal(text, hashtags=("d'acme",)), None, []))
+    assert trace.matched
 
 
 def test_a_trace_tells_what_was_read() -> None:
