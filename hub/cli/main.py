@@ -71,6 +71,9 @@ def options(
 COMMANDS = {
     "init": "setup:init",
     "check": "check:check",
+    "backup": "backups:backup",
+    "restore": "backups:restore",
+    "resume": "backups:resume",
     "up": "running.run:up",
     "web": "running.run:web",
     "worker": "running.run:worker",
@@ -98,6 +101,7 @@ COMMANDS = {
     "rules": "rulebook:rules",
     "config": "setup:config",
     "db": "setup:db",
+    "docs": "manual:docs",
 }
 """Each command or group by its name, in the order of the help, as `module:name` below `hub.cli`."""
 
