@@ -17,8 +17,8 @@ from time import monotonic
 from typing import Any, TypeVar
 
 import pluggy
-import structlog
 
+from hub.config.logs import LateLogger
 from hub.core.errors import Problem, UnknownPlugin
 from hub.sdk import hookspecs
 from hub.sdk.connectors import Connector, Destination, Enricher, Source
@@ -30,7 +30,7 @@ AGAIN_S = 30.0
 """How long what cannot be had is left alone before it is tried again."""
 
 C = TypeVar("C", bound=Connector[Any])
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ import math
 import os
 import random
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,16 +15,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-import structlog
 
+from hub.config.logs import LateLogger, set_up_logging
 from hub.config.private import close_to_others
 from hub.config.rulebook import default_mappings, files_digest, own_mappings, read_rules, read_topics
 from hub.config.secrets import secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
-from hub.config.traces import where_of
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.grammar.facts import did_you_mean
 from hub.core.ledger import Lane
@@ -39,7 +37,6 @@ from hub.queue.embedded import socket_url
 from hub.queue.pace import LocalPaces, Paces, RedisPaces
 from hub.registry import Quarantine, Registry
 from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
-from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
 from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
 from hub.store.activations import BookVersions
@@ -55,7 +52,10 @@ from hub.wiring import (
     why_absent,
 )
 
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from hub.sdk.http import Guard
+
+log = LateLogger(__name__)
 REREAD_S = 10.0  # between two looks into a secret's file
 GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
@@ -276,6 +276,8 @@ class Hub:
         self.store.close()
 
     def _guard(self, place: str, connector: Connector[Any], section: ConnectionSection) -> Guard:
+        from hub.sdk.http import open_guard  # noqa: PLC0415 - a command that only looks asks for no page
+
         if place not in self._guards:
             guard = self._guards[place] = open_guard(
                 connector.egress(),
@@ -546,30 +548,6 @@ def tie_to_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
-
-
-def set_up_logging(*, level: str = "INFO") -> None:
-    """Set up structured logs on stderr: pretty on a terminal, JSON otherwise."""
-    terminal = sys.stderr.isatty()
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.ExceptionRenderer(where_of),
-    ]
-    last = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=shared))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # A log that cannot be written would print the exception at hand, which is not redacted.
-    logging.raiseExceptions = False
-    for noisy in ("rq.worker", "httpx", "httpcore", "urllib3", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 __all__ = [

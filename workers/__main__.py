@@ -10,6 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
+from hub.config.logs import follow
 from hub.core.errors import HubError
 from hub.flow.actions.rules import begin
 from hub.flow.monitor.pulse import Pulse
@@ -35,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         tie_to_parent()
     try:
         with contextlib.closing(open_hub(given.config, patience_s=PATIENCE_S if given.tied else 0.0)) as hub:
+            follow(hub.settings.log)
             return work(hub, given.role)
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this

@@ -102,4 +102,5 @@ def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
         ring_outlets(hub, destinations)
         if read.heard.changes:
             ring_outlets(hub, outlets(hub))
+        log.info("a batch was read", rows=len(rows))
         return len(rows)

@@ -36,6 +36,19 @@ class Dead(NamedTuple):
     day: int
 
 
+class Ahead(NamedTuple):
+    """What is to be done now: raw rows that wait and that are held by a worker, deliveries that are due and that are held."""
+
+    rows: int
+    rows_held: int
+    due: int
+    held: int
+
+    def __bool__(self) -> bool:
+        """Return True if anything is to be done."""
+        return any(self)
+
+
 class Figures:
     """Queries that only count."""
 
@@ -85,6 +98,20 @@ class Figures:
         query = pages if self.database.is_sqlite else text("SELECT pg_database_size(current_database())")
         with self.database.read() as conn:
             return int(conn.scalar(query) or 0)
+
+    def ahead(self, *, now: datetime, most: int = 10_000) -> Ahead:
+        """Count what is to be done now, each up to `most`."""
+        # Written out, not bound: SQLite uses a partial index only if it sees the index's own condition.
+        new, leased = text("state = 'new'"), text("state = 'leased'")
+        chosen = (
+            select(inbox.c.id).where(new),
+            select(inbox.c.id).where(leased),
+            select(T.c.id).where(DUE, T.c.due_at <= now),
+            select(T.c.id).where(leased),
+        )
+        with self.database.read() as conn:
+            counts = [select(func.count()).select_from(one.limit(most).subquery()) for one in chosen]
+            return Ahead(*(conn.scalar(count) or 0 for count in counts))
 
     def attempts(self) -> dict[tuple[str, str], int]:
         """Count attempts by destination and outcome (those under way are left out); it reads the whole table."""
