@@ -75,7 +75,7 @@ class Held(msgspec.Struct, frozen=True):
     head: int
 
 
-class Refusal(msgspec.Struct, frozen=True):
+class TurnedAway(msgspec.Struct, frozen=True):
     """Calls in a row that the door refused a source's senders, all with one status."""
 
     status: int
@@ -101,7 +101,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     usages: Mapping[str, Usage] = {}
     polls: Mapping[str, Poll] = {}
     heard: Mapping[str, Arrivals] = {}
-    refused: Mapping[str, Refusal] = {}
+    refused: Mapping[str, TurnedAway] = {}
     held: Mapping[str, Held] = {}
     let: Mapping[str, Let] = {}
     erasing: Mapping[str, Held] = {}

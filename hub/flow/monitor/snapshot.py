@@ -11,7 +11,7 @@ import msgspec
 
 from hub.core.ledger import IN_DEAD_END, Lane
 from hub.flow.lanes import outlets, why_off
-from hub.flow.monitor.alerts import Arrivals, Held, Let, Pause, Poll, Refusal, Snapshot
+from hub.flow.monitor.alerts import Arrivals, Held, Let, Pause, Poll, Snapshot, TurnedAway
 from hub.runtime import Hub
 from hub.sdk.rates import Usage
 from hub.store.monitor.alerts import Kept
@@ -78,12 +78,12 @@ def heard(hub: Hub) -> dict[str, Arrivals]:
     return {name: Arrivals(last[name], tuple(hub.store.figures.slots(name))) for name in quiet}
 
 
-def refused(hub: Hub) -> dict[str, Refusal]:
+def refused(hub: Hub) -> dict[str, TurnedAway]:
     """Return which connections' senders are refused now, none of their calls being taken: by the status that is most frequent."""
-    known, found = {*hub.settings.sources, *hub.settings.destinations}, dict[str, Refusal]()
+    known, found = {*hub.settings.sources, *hub.settings.destinations}, dict[str, TurnedAway]()
     for one in sorted(hub.store.calls.all(), key=lambda one: one.streak):
         if one.source in known and one.since is not None and one.status >= 400:
-            found[one.source] = Refusal(one.status, one.streak, one.since, one.last_at)
+            found[one.source] = TurnedAway(one.status, one.streak, one.since, one.last_at)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.config.settings import AlertsSection
-from hub.flow.monitor.alerts import Held, Let, Pause, Poll, Refusal, Snapshot, judge
+from hub.flow.monitor.alerts import Held, Let, Pause, Poll, Snapshot, TurnedAway, judge
 from hub.sdk.rates import Usage
 from hub.store.monitor.figures import Dead
 
@@ -30,7 +30,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "waiting for the dead": ({"held": {"crm": Held(2, LONG_AGO, 7)}}, "held:crm"),
     "an opened valve": ({"let": {"crm": Let(2, 1)}}, "valve:crm"),
     "an hour of calls with a wrong signature": (
-        {"refused": {"shop": Refusal(401, 3, LONG_AGO - timedelta(minutes=1), JUST_NOW)}},
+        {"refused": {"shop": TurnedAway(401, 3, LONG_AGO - timedelta(minutes=1), JUST_NOW)}},
         "refused:shop",
     ),
     "work and no worker": ({"due": frozenset({"deliver"}), "beats": {"deliver": LONG_AGO}}, "worker:deliver"),
