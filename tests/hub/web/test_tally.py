@@ -13,7 +13,7 @@ from hub.flow.monitor.alerts import Snapshot, TurnedAway, judge
 from hub.flow.monitor.snapshot import refused
 from hub.store import Store, StoreUnavailable
 from hub.store.monitor.calls import Answered
-from hub.web.tally import Tally
+from hub.flow.intake.tally import Tally
 from tests.hub.web.browser import Browser
 from tests.hub.web.test_inbound import BODY, Knocker, signed
 from tests.hub.web.test_metrics import samples
