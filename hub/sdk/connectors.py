@@ -236,7 +236,8 @@ class StreamingSource(Source[OptionsT]):
 class Outcome:
     """What became of one delivery or act: a reference, or the error that the engine acts on.
 
-    `moved` names a parent's place now, by kind, if the vendor sent us on: a closed ticket's follow-up, a merge's winner.
+    `moved` names a parent's place now, by kind, if the vendor sent us on: a closed ticket's follow-up, a merge's winner. `left`
+    names what of a tombstone only a person can remove there; the receipt says so.
     """
 
     delivery_id: int
@@ -244,6 +245,7 @@ class Outcome:
     error: ConnectorError | None = None
     response: Mapping[str, Any] | None = None
     moved: Mapping[str, RemoteRef] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
 
     @classmethod
     def delivered(cls, delivery: Delivery | Act, ref: RemoteRef | None = None) -> Outcome:
@@ -270,7 +272,9 @@ class Destination(Connector[OptionsT]):
     `mappings` names the folder of default mappings as `package:folder`, `sandbox` the local look-alike as
     `module:function` (see `hub.testkit.sandbox`). `capabilities` tells what the engine may ask beyond records:
 
-    - `tombstone`: operation "tombstone" leaves nothing of a record's text (its `fields` are empty, `ref` is the record's);
+    - `tombstone`: operation "tombstone" leaves nothing of what was written of a record (`fields["operation"]` is what made it,
+      `ref` is the record's, `written` the fields that were written); `Outcome.left` says what only a person can remove;
+    - `requesters`: a tombstone with `fields["operation"]` "author" makes the user nameless who asks for an author's tickets;
     - `note`: operation "note" adds `fields["text"]` to the record `parents["conversation"]` for agents only, never in public;
     - `inbound`: the vendor calls `/in/NAME`: `verify`, `event_id`, `acknowledge` and `parse` are there;
     - `changes`: `changes` is there, and asked `every` so often;

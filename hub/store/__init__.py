@@ -9,9 +9,11 @@ from hub.store.ahead import Ahead
 from hub.store.audit import Audit
 from hub.store.connections import Connections
 from hub.store.conversations import Conversations
+from hub.store.copies import Copies
 from hub.store.cursors import Cursors
 from hub.store.database import Database, open_database
 from hub.store.erasures import Erasures
+from hub.store.hold import Hold
 from hub.store.inbox import Inbox
 from hub.store.ledger.deliveries import Deliveries
 from hub.store.ledger.held import HeldBack
@@ -53,6 +55,8 @@ class Store:
         self.held = HeldBack(database)
         self.resends = Resends(database)
         self.ahead = Ahead(database)
+        self.hold = Hold(database)
+        self.copies = Copies(database)
 
     def close(self) -> None:
         """Close all connections to the database."""

@@ -145,6 +145,11 @@ class Inbox:
         with self.database.read() as conn:
             return conn.execute(self._due(now).with_only_columns(T.c.id).limit(1)).first() is not None
 
+    def due_since(self, *, now: datetime) -> datetime | None:
+        """Return since when the row waits that is due longest; None if none is due."""
+        with self.database.read() as conn:
+            return conn.execute(self._due(now).with_only_columns(T.c.due_at).limit(1)).scalar()
+
     def retry(self, ids: Sequence[int] | None, *, now: datetime, conn: Connection | None = None) -> int:
         """Take failed and quarantined rows up again, all of them if `ids` is None; return how many."""
         failed = T.c.state.in_(("failed", "quarantined"))

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import (
     ColumnElement,
     Connection,
@@ -31,7 +32,7 @@ from hub.core.decide.judgement import Judged
 from hub.core.decide.trace import decode_trace, encode_trace
 from hub.core.dedupe import KnownSignal
 from hub.core.errors import Conflict
-from hub.core.model import Author, Label, Signal, Tombstone
+from hub.core.model import GONE, Author, Label, Signal, Tombstone
 from hub.core.signals import Stats
 from hub.store.database import Database, among, chunks, is_empty
 from hub.store.documents import json_value
@@ -66,6 +67,7 @@ class SignalFilter(NamedTuple):
 
 SEARCHED = 50_000
 ERASED = "erased"  # in place of a content's hash: the signal's text was erased
+_BODY = select(S.c.key, S.c.body).where(S.c.content_hash != ERASED)
 
 
 class Signals:
@@ -128,8 +130,9 @@ class Signals:
             func.count(score),
             func.sum(score) if late is not None else null(),
         ).select_from(join)
-        # What was erased does not count: of its author nothing old is known.
-        query = query.where(S.c.published_at >= since, S.c.content_hash != ERASED).group_by(S.c.author_key)
+        # What was erased does not count: of its author nothing old is known. Nor does a boost: it repeats the words of another.
+        own = S.c.content_hash != ERASED, S.c.kind != "repost"
+        query = query.where(S.c.published_at >= since, *own).group_by(S.c.author_key)
         parts = chunks(author_keys)
         rows = (row for part in parts for row in conn.execute(query.where(among(S.c.author_key, part))))
         return {row[0]: Stats(row[1], row[2], row[3] or 0.0, row[4], row[5] or 0.0) for row in rows}
@@ -163,6 +166,21 @@ class Signals:
         for ids in chunks(sorted(old)):
             needed = exists().where(S.c.raw_id == I.c.id)
             conn.execute(delete(I).where(among(I.c.id, ids), I.c.state == "done", not_(needed)))
+
+    def shared(self, conn: Connection, boosted: Mapping[str, int], told: Mapping[str, int]) -> None:
+        """Count new boosts on the stored signals that they boost (key to number).
+
+        `told` are the counts that networks gave just now: these include the boost.
+        """
+        rows = [row for part in chunks(sorted(boosted)) for row in conn.execute(_BODY.where(among(S.c.key, part)))]
+        for row in rows:
+            signal = _signal.decode(row.body)
+            if signal.state in GONE:
+                continue
+            before = signal.counts.shares or 0
+            shares = max(before, told[row.key]) if row.key in told else before + boosted[row.key]
+            counts = replace(signal.counts, shares=shares)
+            conn.execute(update(S).where(S.c.key == row.key).values(body=json_text(replace(signal, counts=counts))))
 
     def meet(self, conn: Connection, people: Iterable[Author], *, now: datetime) -> None:
         """Remember authors: the newest face of each, with the handles it had before."""

@@ -192,7 +192,8 @@ def find_called(hub: Hub, name: str) -> Called | None:
 
 def is_awaited(hub: Hub, name: str) -> bool:
     """Return True if a connection of this name is configured and on, and could not be made: it may be one that is called."""
-    return any(place in hub.broken for place in (f"sources.{name}", f"destinations.{name}"))
+    # Listed, also if it is about to be tried again.
+    return any(hub.broken.get(place) is not None for place in (f"sources.{name}", f"destinations.{name}"))
 
 
 def make_again(hub: Hub, name: str) -> Called | None:

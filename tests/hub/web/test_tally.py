@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from hub.config.settings import AlertsSection
-from hub.flow.monitor.alerts import Snapshot, TurnedAway, judge
+from hub.flow.intake.tally import Tally
+from hub.flow.monitor.alerts import RefusedCalls, Snapshot, judge
 from hub.flow.monitor.snapshot import refused
 from hub.store import Store, StoreUnavailable
 from hub.store.monitor.calls import Answered
-from hub.flow.intake.tally import Tally
 from tests.hub.web.browser import Browser
 from tests.hub.web.test_inbound import BODY, Knocker, signed
 from tests.hub.web.test_metrics import samples
@@ -81,21 +81,21 @@ def test_what_was_counted_is_written_when_the_door_closes(new_hub: NewHub) -> No
 def test_a_source_that_is_only_refused_is_known_by_the_status_it_hears_most(new_hub: NewHub) -> None:
     made = new_hub()
     made.hub.store.calls.add({("lines", 401): 5, ("lines", 413): 1, ("gone", 401): 9, ("", 404): 9}, now=NOON)
-    assert refused(made.hub) == {"lines": TurnedAway(401, 5, NOON, NOON)}
+    assert refused(made.hub) == {"lines": RefusedCalls(401, 5, NOON, NOON)}
 
 
 @pytest.mark.parametrize(
     ("refusal", "alerts"),
     [
-        (TurnedAway(401, 3, NOON, LATER), 1),
-        (TurnedAway(413, 3, NOON, LATER), 1),
-        (TurnedAway(401, 2, NOON, LATER), 0),
-        (TurnedAway(401, 30, LATER - timedelta(minutes=59), LATER), 0),
-        (TurnedAway(503, 30, NOON, LATER), 0),
-        (TurnedAway(401, 30, NOON - timedelta(hours=9), LATER - timedelta(hours=2)), 0),
+        (RefusedCalls(401, 3, NOON, LATER), 1),
+        (RefusedCalls(413, 3, NOON, LATER), 1),
+        (RefusedCalls(401, 2, NOON, LATER), 0),
+        (RefusedCalls(401, 30, LATER - timedelta(minutes=59), LATER), 0),
+        (RefusedCalls(503, 30, NOON, LATER), 0),
+        (RefusedCalls(401, 30, NOON - timedelta(hours=9), LATER - timedelta(hours=2)), 0),
     ],
 )
-def test_an_hour_of_refused_calls_is_an_alert(refusal: TurnedAway, alerts: int) -> None:
+def test_an_hour_of_refused_calls_is_an_alert(refusal: RefusedCalls, alerts: int) -> None:
     found = judge(Snapshot(LATER, refused={"shop": refusal}), AlertsSection())
     assert [one.key for one in found] == ["refused:shop"] * alerts
 
