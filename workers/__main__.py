@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hub.config.logs import follow
 from hub.core.errors import HubError
-from hub.flow.actions.rules import begin
+from hub.flow.activation import begin
 from hub.flow.monitor.pulse import Pulse
 from hub.queue.ear import Ear
 from hub.runtime import Hub, open_hub, redis_url, set_up_logging, tie_to_parent

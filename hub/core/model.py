@@ -190,11 +190,12 @@ class Tombstone(Value, frozen=True):
 
 
 class Translated(Value, frozen=True):
-    """What a raw item says."""
+    """What a raw item says; `left_out` is what it also held and no value holds, in a few words: it is told on the raw item."""
 
     signals: tuple[Signal, ...] = ()
     authors: tuple[Author, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
+    left_out: str = ""
 
 
 class Ignored(Value, frozen=True):

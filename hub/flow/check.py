@@ -9,6 +9,7 @@ from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
+from hub.books import read_book
 from hub.config.secrets import read_secrets
 from hub.config.settings import InboundSection, Settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
@@ -22,7 +23,7 @@ from hub.flow.fit import ambiguous, misplaced, strays, unused
 from hub.flow.samples import value_misfits
 from hub.queue.bell import BellAway
 from hub.registry import Registry
-from hub.runtime import Hub, make_connector, read_book
+from hub.runtime import Hub, make_connector
 from hub.sdk.connectors import Destination, ObjectInfo, WebhookSource
 
 

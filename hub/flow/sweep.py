@@ -9,7 +9,7 @@ import structlog
 
 from hub.core.errors import Overtaken
 from hub.core.ledger import Lane, Work
-from hub.flow.actions.rules import begin, complete
+from hub.flow.activation import begin, complete
 from hub.flow.converse.replies import hold_stranded
 from hub.flow.erase.erase import finish
 from hub.flow.erase.recheck import recheck_lanes, recheck_pause

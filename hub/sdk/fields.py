@@ -18,6 +18,7 @@ from hub.core.grammar.template import Template
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, CanReply, Counts, Kind, Rating, RawItem, Signal, Translated, Visibility
 from hub.core.ratings import parse_rating
+from hub.sdk.attachments import attachments, pictures
 from hub.sdk.doc import Doc, at, steps_of
 from hub.sdk.text import clean, html_to_text, parse_time, safe_html
 
@@ -40,6 +41,7 @@ FIELDS = (
         "shared",
         "conversation",
         "hashtags",
+        "media",
         "visibility",
         "rating",
         "likes",
@@ -112,7 +114,8 @@ class Fields:
         """
         known = (*FIELDS, *(usual or ()))
         readers: dict[str, Read] = {
-            name: _first(paths, objects=name == "rating") for name, paths in (usual or {}).items()
+            name: _every(paths) if name == "media" else _first(paths, objects=name == "rating")
+            for name, paths in (usual or {}).items()
         }
         for name, rule in rules.items():
             if name not in known:
@@ -121,7 +124,7 @@ class Fields:
                 readers[name] = _compiled(rule, name, templates=templates)
             except (msgspec.ValidationError, TemplateError, ValueError) as error:
                 raise ValueError(f"fields.{name}: {error}") from None
-        if "native_id" not in readers or not {"text", "html", "title"} & set(readers):
+        if "native_id" not in readers or not {"text", "html", "title", "media"} & set(readers):
             raise ValueError("fields: native_id is needed, and one of text, html and title")
         rating = rules.get("rating")
         return cls(readers, msgspec.convert(rating, FieldRule) if isinstance(rating, dict) else None)
@@ -156,6 +159,18 @@ def _first(paths: Sequence[str], *, objects: bool = False) -> Read:
             if found is not None and (objects or not isinstance(found, dict)):
                 return found
         return None
+
+    return read
+
+
+def _every(paths: Sequence[str]) -> Read:
+    """Return all values at these paths as one list: attachments stand under several names in one item."""
+    places = [(first, steps) for first, *steps in map(steps_of, paths)]
+
+    def read(item: Doc, _: Mapping[str, str]) -> Any:
+        data = item.data
+        found = [at(data[first], steps) if steps else data[first] for first, steps in places if first in data]
+        return [one for one in found if one is not None and one not in ("", [], {})]
 
     return read
 
@@ -240,11 +255,16 @@ def translate(raw: RawItem, fields: Fields, options: Mapping[str, str], *, netwo
 def translated(
     said: Mapping[str, Any], raw: RawItem, fields: Fields, *, network: str, can_reply: CanReply = "unknown"
 ) -> Translated:
-    """Return the Signal and the Author of what was read. Raises TranslationError if id or text (html, title) is missing."""
+    """Return the Signal and the Author of what was read.
+
+    Raises TranslationError if the id is missing, or all of text, html, title, rating and attachments.
+    """
     author = _author(said, network, raw.realm)
     native_id, html = _text(said.get("native_id")), _text(said.get("html"))
     text = _text(said.get("text")) or (html_to_text(html) if html else None) or _text(said.get("title"))
-    if not native_id or not text:
+    shown, left = attachments(_several(said["media"])) if "media" in said else ((), 0)
+    shown = shown if shown or text else pictures(html)
+    if not native_id or not (text or shown or left or "rating" in said):
         missing = "text (or html, or title)" if native_id else "id: name its field (fields.native_id)"
         raise TranslationError(f"the item has no {missing}")
     parent, thread = _text(said.get("in_reply_to")), _text(said.get("conversation"))
@@ -259,7 +279,7 @@ def translated(
         native_id=native_id,
         realm=raw.realm,
         kind=kind,
-        text=text,
+        text=text or "",
         html=safe_html(html) or None if html else None,
         title=_text(said.get("title")),
         url=_web(said.get("url")),
@@ -274,6 +294,7 @@ def translated(
         quotes=signal_key(network, shared, raw.realm) if shared else None,
         conversation_key=signal_key(network, f"conversation {thread}", raw.realm) if thread else None,
         hashtags=_tags(said["hashtags"]) if "hashtags" in said else (),
+        media=shown,
         visibility=_visibility(said.get("visibility")),  # type: ignore[arg-type]  # one of the words
         counts=NO_COUNTS if said.keys().isdisjoint(COUNTED) else Counts(*[_number(said.get(name)) for name in COUNTED]),
         rating=fields.rating(said.get("rating")),
@@ -282,7 +303,8 @@ def translated(
         aliases=tuple([_alias(one, raw, network) for one in _several(said["aliases"])]) if "aliases" in said else (),
         parent_alias=_alias(said["parent_alias"], raw, network) if said.get("parent_alias") else None,
     )
-    return Translated((signal,), (author,) if author else ())
+    told = f"{left} of its attachments have no web address and were left out" if left else ""
+    return Translated((signal,), (author,) if author else (), left_out=told)
 
 
 def _kind(said: str | None, parent: str | None) -> Kind:

@@ -30,6 +30,14 @@ class BookVersions(msgspec.Struct, frozen=True):
         """Return True if both decide alike, whatever else stands in their files."""
         return msgspec.structs.replace(self, files="") == msgspec.structs.replace(other, files="")
 
+    def changes(self, old: BookVersions | None) -> list[str]:
+        """Return what differs from older versions: rules, topics, labels, mappings by name."""
+        if old is None:
+            return ["rules", "topics", *sorted(f"mapping {name}" for name in self.mappings)]
+        found = [name for name in ("rules", "topics", "labels") if getattr(old, name) != getattr(self, name)]
+        names = sorted({*old.mappings, *self.mappings})
+        return found + [f"mapping {name}" for name in names if old.mappings.get(name) != self.mappings.get(name)]
+
 
 class Activation(msgspec.Struct, frozen=True):
     """What was activated, when, and by which actor."""

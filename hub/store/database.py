@@ -383,28 +383,6 @@ def among(column: ColumnElement[Any], keys: Sequence[Any]) -> ColumnElement[bool
     return _Among(column, bindparam(None, keys, type_=_Keys(item), unique=True))
 
 
-class _JsonText(FunctionElement[Any]):
-    type = Text()
-    inherit_cache = True
-
-
-@compiles(_JsonText)
-def _json_by_arrows(element: _JsonText, compiler: SQLCompiler, **options: Any) -> str:
-    column, path = (compiler.process(one, **options) for one in element.clauses)
-    return f"(({column})::json #>> string_to_array({path}, '.'))"
-
-
-@compiles(_JsonText, "sqlite")
-def _json_by_path(element: _JsonText, compiler: SQLCompiler, **options: Any) -> str:
-    column, path = (compiler.process(one, **options) for one in element.clauses)
-    return f"json_extract({column}, '$.' || {path})"
-
-
-def json_value(column: ColumnElement[Any], path: str) -> ColumnElement[Any]:
-    """Return the text at a dotted path of a column that holds JSON; None if there is none."""
-    return _JsonText(column, literal(path))
-
-
 def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:
     """Split the keys into parts that one statement can take."""
     for start in range(0, len(keys), CHUNK):

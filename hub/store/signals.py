@@ -33,7 +33,8 @@ from hub.core.dedupe import KnownSignal
 from hub.core.errors import Conflict
 from hub.core.model import GONE, Author, Label, Signal, Tombstone
 from hub.core.signals import Stats
-from hub.store.database import Database, among, chunks, is_empty, json_value
+from hub.store.database import Database, among, chunks, is_empty
+from hub.store.documents import json_value
 from hub.store.schema import authors as A
 from hub.store.schema import inbox as I
 from hub.store.schema import json_text, storable

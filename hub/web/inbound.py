@@ -21,12 +21,12 @@ import structlog
 from hub.core.errors import HubError
 from hub.core.model import RawItem
 from hub.flow.intake.poll import realm_of, usable_destination, usable_source
+from hub.flow.intake.tally import Tally
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Request, WebhookSource
 from hub.web.caller import LOOPBACK, Networks, caller_of, host_of
 from hub.web.limits import USUAL, Limits
 from hub.web.shield import is_address, own_hosts
-from hub.web.tally import Tally
 
 log = structlog.get_logger(__name__)
 Scope = MutableMapping[str, Any]

@@ -33,6 +33,21 @@ USUAL: dict[str, tuple[str, ...]] = {
     "rating": ("rating", "reviewRating", "stars"),
     "conversation": ("conversation_id", "thread_id"),
     "hashtags": ("hashtags", "tags"),
+    "media": (
+        *(
+            "media",
+            "attachments",
+            "attachment",
+            "images",
+            "image",
+            "image_url",
+            "photos",
+            "photo",
+            "pictures",
+            "picture",
+        ),
+        *("video", "videos", "video_url", "audio", "files", "file"),
+    ),
     "visibility": ("visibility",),
     "author_id": ("author.id", "author.handle", "author.name", "author"),
     "author_handle": ("author.handle", "author.username"),
@@ -75,7 +90,7 @@ def parse(body: bytes) -> list[bytes]:
 
 
 def translate(raw: RawItem, reader: Fields, *, network: str) -> Translated:
-    """Make one object one Signal with its Author. Raises TranslationError if id or text are missing."""
+    """Make one object one Signal with its Author. Raises TranslationError if the id is missing, or all that it could say."""
     body = Doc.read(raw.payload)
     try:
         said = reader.read(body, {})

@@ -13,6 +13,7 @@ import pytest
 import structlog
 from pydantic import SecretStr
 
+from hub.books import book_versions, read_book
 from hub.config.settings import load_settings
 from hub.core.errors import ConfigError, ConnectorError, Rejected, UnknownPlugin
 from hub.core.route import compile_rules
@@ -21,17 +22,7 @@ from hub.queue.embedded import socket_url
 from hub.queue.inprocess import InProcessBell
 from hub.queue.pace import LocalPaces, RedisPaces
 from hub.registry import Plugin
-from hub.runtime import (
-    Hub,
-    book_versions,
-    find_config,
-    open_hub,
-    plain_source,
-    read_book,
-    redis_url,
-    set_up_logging,
-    system_clock,
-)
+from hub.runtime import Hub, find_config, open_hub, plain_source, redis_url, set_up_logging, system_clock
 from hub.sdk.connectors import Options
 from hub.store import StoreUnavailable, WrongRevision, open_store
 from tests.hubs import FakeRegistry, LineSource, Made

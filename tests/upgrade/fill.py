@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from hub.books import book_versions
 from hub.core.ledger import STATES
 from hub.core.model import Planned
 from hub.core.threads import Move
@@ -23,7 +24,7 @@ from hub.flow.deliver.send import deliver
 from hub.flow.intake.poll import poll, polling_sources
 from hub.flow.monitor.schedule import make_round
 from hub.queue.inprocess import InProcessBell
-from hub.runtime import Hub, book_versions, open_hub
+from hub.runtime import Hub, open_hub
 from hub.store.ledger.deliveries import Settlement
 from hub.testkit.sandbox import RunningSandbox
 from tests.hub.cli.terminal import demo, run, settle

@@ -68,7 +68,6 @@ def supervise(file: Path) -> int:
         held = embedded.lock(settings.data)
         check_room(settings)
         check_ports(settings)
-        check_book(settings)
         children = plan(settings)
     except HubError as error:
         say(str(error))
@@ -207,14 +206,6 @@ def streams(settings: Settings) -> bool:
 
 def _part(module: str, target: str, arguments: list[str], *, nice: int = 0) -> Forked:
     return Forked(target, arguments, " ".join(module_command(module, *arguments)), nice, SHARED)
-
-
-def check_book(settings: Settings) -> None:
-    """Raise ConfigError with all that is wrong in rules, topics and mappings: parts would end and start again for ever."""
-    from hub.runtime import read_book, set_up_logging
-
-    set_up_logging(level="critical")
-    read_book(settings, Registry())
 
 
 def check_room(settings: Settings) -> None:

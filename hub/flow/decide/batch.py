@@ -8,6 +8,7 @@ from time import monotonic
 
 import structlog
 
+from hub.books import book_versions
 from hub.config.failpoint import reached
 from hub.config.traces import where
 from hub.core.decide.batch import rejoin, sift
@@ -22,7 +23,7 @@ from hub.flow.decide.write import ask, write
 from hub.flow.erase.erase import lighten
 from hub.flow.lanes import outlets, ring_outlets
 from hub.flow.lease import kept
-from hub.runtime import Hub, book_versions
+from hub.runtime import Hub
 from hub.store.inbox import InboxRow, Settled
 
 log = structlog.get_logger(__name__)

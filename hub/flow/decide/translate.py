@@ -37,6 +37,7 @@ class ReadRows:
     parts: list[RawItem] = field(default_factory=list)
     settled: list[Settled] = field(default_factory=list)
     waiting: set[int] = field(default_factory=set)
+    left_out: dict[int, str] = field(default_factory=dict)
     heard: HeardRows = field(default_factory=HeardRows)
 
 
@@ -93,10 +94,12 @@ def _read_row(hub: Hub, row: InboxRow, read: ReadRows) -> None:
     read.signals += said.signals
     read.authors += said.authors
     read.tombstones += said.tombstones
+    if said.left_out:
+        read.left_out[row.id] = note(said.left_out)
     if said.signals:
         read.waiting.add(row.id)
     else:
-        read.settled.append(Settled(row.id, "done"))
+        read.settled.append(Settled(row.id, "done", read.left_out.get(row.id)))
 
 
 def translate(source: Source[Any], raw: RawItem, raw_id: int = 0) -> Translated | Ignored:
@@ -106,7 +109,9 @@ def translate(source: Source[Any], raw: RawItem, raw_id: int = 0) -> Translated 
         return said
     origin = Provenance(raw.source, raw.plugin, raw_id)
     signals = tuple(normalise(replace(signal, provenance=origin)) for signal in said.signals)
-    return Translated(signals, tuple(normalise_author(author) for author in said.authors), said.tombstones)
+    return Translated(
+        signals, tuple(normalise_author(author) for author in said.authors), said.tombstones, said.left_out
+    )
 
 
 def split(raw: RawItem, parts: Iterable[bytes]) -> list[RawItem]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from hub.config.failpoint import reached
@@ -49,7 +49,7 @@ def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: Pl
     with hub.store.database.write() as conn:
         hub.store.threads.take_turns(conn, alone=bool(read.tombstones) or decision.threads.is_woven)
         heard = handle(hub, conn, read.heard, asked.weighed)
-        hub.store.inbox.settle(conn, token, [*read.settled, *_settled(read.waiting, decision), *heard])
+        hub.store.inbox.settle(conn, token, [*read.settled, *_settled(read, decision), *heard])
         # It is not read again, and what a desk tells quotes posts that may have to be forgotten one day.
         hub.store.inbox.empty(conn, [one.id for one in heard if one.state in HEARD])
         hub.store.inbox.add(read.parts, conn=conn)
@@ -78,9 +78,10 @@ def count_boosts(hub: Hub, conn: Connection, signals: Sequence[Signal], decision
         hub.store.signals.shared(conn, boosted, told)
 
 
-def _settled(raw_ids: Iterable[int], decision: Decision) -> list[Settled]:
-    """Return how the rows end that waited for this decision."""
-    return [Settled(raw_id, *decision.outcome.get(raw_id, ("done", None))) for raw_id in sorted(raw_ids)]
+def _settled(read: ReadRows, decision: Decision) -> list[Settled]:
+    """Return how the rows end that waited for this decision; those that are done tell what of them was left out."""
+    ends = {raw_id: decision.outcome.get(raw_id, ("done", read.left_out.get(raw_id))) for raw_id in read.waiting}
+    return [Settled(raw_id, *end) for raw_id, end in sorted(ends.items())]
 
 
 def note_sightings(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from hub.books import book_versions
 from hub.core.pipeline import Rulebook
 from hub.flow.conflicts import begin_again
 from hub.flow.history.compare import SENT, Comparison, parts, planned
 from hub.flow.history.desired import RecordWish, Wishes
 from hub.flow.history.gather import Gathered, Gathering, RecordFilter
-from hub.runtime import Hub, book_versions
+from hub.runtime import Hub
 from hub.store.database import Also
 from hub.store.history import History, HistoryScope, Span
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from hub.runtime import Hub
-from hub.store.monitor.figures import Ahead
+from hub.store.monitor.figures import Outstanding
 
 log = structlog.get_logger(__name__)
 EVENT = "progress"
@@ -14,12 +14,12 @@ CALM_LOOKS = 3  # in a row without anything to do: sources that are asked at the
 MOST_LOOKS = 900
 
 
-class Progress:
+class Backlog:
     """Looks, and tells what has changed; at rest it costs nothing any more."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._last: Ahead | None = None
+        self._last: Outstanding | None = None
         self._calm, self._still, self._looks = 0, 0, 0
 
     @property

@@ -74,7 +74,7 @@ class ZendeskSandbox(DeskErasures):
 
     def _forms(self, id_: str, ticket: Mapping[str, Any]) -> str:
         statuses = _options(((one, one) for one in STATUSES), ticket["status"])
-        agents = [("", "nobody"), *((str(one), self.name_of(one)) for one in (PERSON, COLLEAGUE))]
+        agents = [("", "no one"), *((str(one), self.name_of(one)) for one in (PERSON, COLLEAGUE))]
         assignee = _options(agents, str(ticket["assignee_id"] or ""))
         say = (
             "<label>Words<textarea name='text' rows='4' required></textarea></label>"

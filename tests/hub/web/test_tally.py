@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from hub.config.settings import AlertsSection
+from hub.flow.intake.tally import Tally
 from hub.flow.monitor.alerts import RefusedCalls, Snapshot, judge
 from hub.flow.monitor.snapshot import refused
 from hub.store import Store, StoreUnavailable
 from hub.store.monitor.calls import Answered
-from hub.web.tally import Tally
 from tests.hub.web.browser import Browser
 from tests.hub.web.test_inbound import BODY, Knocker, signed
 from tests.hub.web.test_metrics import samples

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from hub.config.settings import Settings
 from hub.core.keys import author_key, signal_key
@@ -157,3 +158,15 @@ def test_the_realm_of_a_source_is_its_name_if_its_ids_are_its_senders_own(
     new_town: NewTown, name: str, realm: str
 ) -> None:
     assert realm_of(new_town().hub.source(name), name) == realm
+
+
+def test_what_was_left_out_of_a_message_stands_on_its_raw_item(new_town: NewTown) -> None:
+    town = new_town()
+    town.say("shop", id="1", attachments=["https://cdn.example/cat.jpg", {"data": "aGVsbG8="}])
+    (row,) = town.hub.store.signals.recent()
+    assert [one.url for one in row["signal"].media] == ["https://cdn.example/cat.jpg"]
+    assert town.hub.store.inbox.counts() == {"done": 1}
+    with town.hub.store.database.read() as conn:
+        assert conn.execute(text("SELECT note FROM inbox")).scalar() == (
+            "1 of its attachments have no web address and were left out"
+        )

@@ -1,0 +1,98 @@
+"""Attachments of any JSON: addresses, or objects that hold one under a usual name. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from hub.core.model import Media
+from hub.sdk.text import clean
+
+MOST = 100
+"""Attachments of one item; more are counted."""
+ADDRESSES = (
+    "url",
+    "href",
+    "src",
+    "content_url",
+    "contentUrl",
+    "file_url",
+    "download_url",
+    "link",
+    "image_url",
+    "payload",
+)
+DESCRIPTIONS = ("alt", "alt_text", "description", "caption", "title", "name", "filename")
+TYPES = ("mime", "mime_type", "mimeType", "content_type", "contentType", "mimetype", "type", "kind", "media_type")
+KINDS: Mapping[str, str] = {
+    **dict.fromkeys(("image", "photo", "picture", "img", "gif", "sticker", "avatar"), "image"),
+    **dict.fromkeys(("video", "gifv", "movie", "clip", "reel"), "video"),
+    **dict.fromkeys(("audio", "voice", "sound", "voicemail"), "audio"),
+    **dict.fromkeys(("link", "url", "share", "webpage"), "link"),
+}
+ENDINGS: Mapping[str, str] = {
+    **dict.fromkeys(("jpg", "jpeg", "png", "gif", "webp", "avif", "heic", "svg", "bmp"), "image"),
+    **dict.fromkeys(("mp4", "mov", "webm", "m4v", "avi", "mkv"), "video"),
+    **dict.fromkeys(("mp3", "ogg", "oga", "wav", "m4a", "flac", "opus"), "audio"),
+}
+_PICTURE = re.compile(r"<img\b[^>]{0,2000}?\bsrc\s*=\s*[\"']?([^\"'\s>]{1,2000})", re.IGNORECASE)
+
+
+def attachments(found: Iterable[Any]) -> tuple[tuple[Media, ...], int]:
+    """Return what can be had of attachments, each address once, and how many have no web address (or are too many)."""
+    kept, left = dict[str, Media](), 0
+    for one in _each(found):
+        media = _media(one)
+        if media is None or (len(kept) >= MOST and media.url not in kept):
+            left += 1
+        else:
+            kept.setdefault(media.url, media)
+    return tuple(kept.values()), left
+
+
+def pictures(html: str | None) -> tuple[Media, ...]:
+    """Return the pictures that HTML shows."""
+    found = _PICTURE.findall(html or "")[:MOST]
+    return tuple(Media("image", url) for url in dict.fromkeys(found) if _is_web(url))
+
+
+def _each(found: Iterable[Any]) -> Iterator[Any]:
+    for one in found:
+        if isinstance(one, list):
+            yield from one
+        elif one is not None and one not in ("", {}):
+            yield one
+
+
+def _media(one: Any) -> Media | None:
+    if isinstance(one, str):
+        return Media(_kind_of(one, ()), one) if _is_web(one) else None
+    if not isinstance(one, dict):
+        return None
+    places = [one.get(name) for name in ADDRESSES]
+    places += [inner.get(name) for inner in places if isinstance(inner, dict) for name in ADDRESSES]
+    url = next((place for place in places if isinstance(place, str) and _is_web(place)), None)
+    if url is None:
+        return None
+    types = [kind for name in TYPES if isinstance(kind := one.get(name), str)]
+    said = next((text for name in DESCRIPTIONS if isinstance(text := one.get(name), str) and text.strip()), None)
+    return Media(
+        _kind_of(url, types), url, clean(said) if said else None, next((kind for kind in types if "/" in kind), None)
+    )
+
+
+def _kind_of(url: str, types: Iterable[str]) -> str:
+    for kind in types:
+        if known := KINDS.get(kind.lower().partition("/")[0]):
+            return known
+    return ENDINGS.get(urlsplit(url).path.rpartition(".")[2].lower(), "file")
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc)
