@@ -333,6 +333,8 @@ class GroupWriter:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ringer = Ringer(hub)
+        self._asking: dict[asyncio.Future[Answer], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
         """Start the threads; called inside the event loop that will be answered."""
@@ -359,11 +361,24 @@ class GroupWriter:
             self._waiting.append(Waiting(item, form, answer))
             self._bytes += len(item.payload)
             self._change.notify()
-        timer = answer.get_loop().call_later(self.patience_s, _answer_all, [answer], BUSY)
+        self._asking[answer] = monotonic()
+        if self._timer is None:
+            self._timer = answer.get_loop().call_later(self.patience_s / 8, self._lose_patience)
         try:
             return await answer
         finally:
-            timer.cancel()
+            del self._asking[answer]
+
+    def _lose_patience(self) -> None:
+        """Tell those that have waited too long to come again: one timer serves all, since one for each would cost more."""
+        oldest = monotonic() - self.patience_s * 7 / 8
+        for answer, since in self._asking.items():  # the oldest first
+            if since > oldest:
+                break
+            _answer_all([answer], BUSY)
+        self._timer = None
+        if self._asking:
+            self._timer = asyncio.get_running_loop().call_later(self.patience_s / 8, self._lose_patience)
 
     def _write_all(self) -> None:
         while True:
