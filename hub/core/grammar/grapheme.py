@@ -42,7 +42,7 @@ def _is_half(text: str, end: int) -> bool:
 @cache
 def _grapheme() -> Any:
     """Import regex on first need: most texts are short and plain."""
-    import regex  # noqa: PLC0415
+    import regex  # noqa: PLC0415 - see above
 
     # Flags by their pairs: of \X alone each looks back over all flags before it.
     return regex.compile(r"\p{RI}{2}[\p{GCB=Extend}\p{GCB=SpacingMark}\p{GCB=ZWJ}]*|\X")
