@@ -8,10 +8,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     CompoundSelect,
     Connection,
+    Integer,
+    Text,
     and_,
     bindparam,
+    cast,
     delete,
     exists,
     func,
@@ -61,7 +65,17 @@ class Sent(NamedTuple):
     was_sent: bool
     remote_id: str | None
     was_let_go: bool
+    once: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+
+
+class Ticketed(NamedTuple):
+    """A destination that got tickets or comments because of an author: the last row, and what the open ones provide."""
+
+    author: str
+    destination: str
+    last: int
+    open: tuple[str, ...]
 
 
 class Erasures:
@@ -118,6 +132,40 @@ class Erasures:
         query = select(I.c.id).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
         return list(conn.scalars(query))
 
+    def naming(self, conn: Connection, marks: Sequence[str]) -> list[int]:
+        """Return raw rows that were read, or set aside, whose payload holds one of these. Reads all that is kept."""
+        told = [one.encode("utf-8", "replace") for one in marks]
+        if not told:
+            return []
+        found = or_(*(self._place_of(one) > 0 for one in told))
+        waiting = I.c.state.in_(("new", "leased", ERASED))
+        return list(conn.scalars(select(I.c.id).where(~waiting, found).order_by(I.c.id)))
+
+    def quoting(self, conn: Connection, words: Sequence[str]) -> list[int]:
+        """Return deliveries, of any signal, of which a vendor's answer holds one of these words."""
+        told = [json_text(one)[1:-1] for one in words]
+        rows = (
+            *conn.execute(select(T.c.id, cast(T.c.error, Text)).where(T.c.error.is_not(None))),
+            *conn.execute(
+                select(attempts.c.delivery_id, cast(attempts.c.error, Text)).where(attempts.c.error.is_not(None))
+            ),
+        )
+        return sorted({id_ for id_, error in rows if any(one in error for one in told)}) if told else []
+
+    def waiting_answers(self, conn: Connection, keys: Sequence[str]) -> list[int]:
+        """Return replies to these signals that were not sent yet, and are not under way."""
+        found: list[int] = []
+        for part in chunks(keys):
+            mine = T.c.operation == "reply", among(T.c.signal_key, part), T.c.first_sent_at.is_(None)
+            found += conn.scalars(select(T.c.id).where(*mine, T.c.state.in_(STOPPABLE)))
+        return found
+
+    def _place_of(self, mark: bytes) -> ColumnElement[int]:
+        given = literal(mark, I.c.payload.type)
+        if self.database.is_sqlite:
+            return func.instr(I.c.payload, given, type_=Integer)
+        return func.position(given.op("IN")(I.c.payload), type_=Integer)
+
     def _rows(self, key: str) -> CompoundSelect[Any]:
         own = select(S.c.raw_id).where(S.c.key == key)
         return union_all(select(sightings.c.raw_id).where(sightings.c.signal_key == key), own)
@@ -162,11 +210,24 @@ class Erasures:
         kind = T.c.object == tombstone.object, T.c.operation == tombstone.fields.get("operation")
         return bool(conn.scalar(select(exists().where(*this, *kind, T.c.state.not_in(WITHDRAWN)))))
 
+    def ticketed(self, conn: Connection, authors: Sequence[str]) -> list[Ticketed]:
+        """Return the destinations that got tickets or comments because of these authors, with what of that is still under way."""
+        found: dict[tuple[str, str], Ticketed] = {}
+        for part in chunks(authors):
+            query = select(S.c.author_key, T.c.destination, T.c.id, T.c.provides, T.c.state)
+            query = query.join(T, T.c.signal_key == S.c.key).where(among(S.c.author_key, part))
+            for row in conn.execute(query.where(T.c.operation.in_(("create", "comment"))).order_by(T.c.id)):
+                old = found.get((row.author_key, row.destination))
+                open_ = (*(old.open if old else ()), *((row.provides,) if row.state in OPEN else ()))
+                one = Ticketed(row.author_key, row.destination, row.id, tuple(dict.fromkeys(open_)))
+                found[(row.author_key, row.destination)] = one
+        return list(found.values())
+
     def answers(self, conn: Connection, keys: Sequence[str]) -> list[tuple[int, str, Mapping[str, Any]]]:
-        """Return replies to these signals that are settled: id, signal and payload."""
+        """Return replies to these signals, and notes of them, that are settled: id, signal and payload."""
         found: list[tuple[int, str, Mapping[str, Any]]] = []
         for part in chunks(keys):
-            mine = T.c.operation == "reply", among(T.c.signal_key, part), T.c.settled_at.is_not(None)
+            mine = T.c.operation.in_(("reply", "note")), among(T.c.signal_key, part), T.c.settled_at.is_not(None)
             found += [(row[0], row[1], row[2]) for row in conn.execute(select(*_ANSWER).where(*mine))]
         return found
 
@@ -274,6 +335,11 @@ class Erasures:
         """Take payloads and what vendors said of them out of the ledger; a failure keeps its class and code."""
         for part in chunks([row.id for row in rows]):
             conn.execute(update(T).where(among(T.c.id, part)).values(fields={}))
+        self.blank_errors(conn, [row.id for row in rows])
+
+    def blank_errors(self, conn: Connection, ids: Sequence[int]) -> None:
+        """Take what vendors said of these rows out of the ledger; a failure keeps its class and code."""
+        for part in chunks(ids):
             failed = select(T.c.id, T.c.error).where(among(T.c.id, part), T.c.error.is_not(None))
             for row in conn.execute(failed).all():
                 conn.execute(update(T).where(T.c.id == row.id).values(error=_bare_error(row.error)))
@@ -307,8 +373,10 @@ class Erasures:
         return self.database.scrub((S, A, T, I, attempts, links, people, audit), whole=whole)
 
     def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
-        """Close erasures."""
+        """Close erasures; what their tombstones knew of fields that were written is not needed any more."""
         for part in chunks(keys):
+            asked = T.c.operation == "tombstone", among(T.c.signal_key, part)
+            conn.execute(update(T).where(*asked).values(once=[]))
             conn.execute(update(erasures).where(among(erasures.c.key, part)).values(finished_at=now))
 
     def receipts(self, key: str) -> list[dict[str, Any]]:
@@ -360,6 +428,7 @@ _SENT = (
     T.c.first_sent_at.is_not(None).label("was_sent"),
     T.c.remote_id,
     and_(T.c.state.in_(IDLE), _DOUBTED).label("was_let_go"),
+    T.c.once,
 )
 _ANSWER = (T.c.id, T.c.signal_key, T.c.fields)
 _RECEIPT = (

@@ -9,6 +9,7 @@ from time import monotonic
 import structlog
 
 from hub.config.failpoint import reached
+from hub.config.traces import where
 from hub.core.decide.batch import rejoin, sift
 from hub.core.decide.decision import Decision, decide
 from hub.core.errors import ConfigError, LeaseLost, Overtaken, StoreUnavailable
@@ -21,7 +22,7 @@ from hub.flow.decide.write import ask, write
 from hub.flow.erase.erase import lighten
 from hub.flow.lanes import outlets, ring_outlets
 from hub.flow.lease import kept
-from hub.runtime import Hub
+from hub.runtime import Hub, book_versions
 from hub.store.inbox import InboxRow, Settled
 
 log = structlog.get_logger(__name__)
@@ -31,6 +32,8 @@ def process(hub: Hub, *, slice_s: float = 5.0) -> int:
     """Work on due raw rows until nothing is due or the time slice ends; return how many rows were settled."""
     end = monotonic() + slice_s
     done = 0
+    if hub.renew_book():
+        hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())
     while monotonic() < end and not hub.stopping.is_set():
         worked = process_batch(hub)
         if not worked:
@@ -60,8 +63,8 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
         hub.store.inbox.release(token, due_at=hub.now() if len(rows) == 1 else None)
         if len(rows) == 1:
             raise
-    except Exception as error:
-        log.exception("a batch failed", rows=len(rows))
+    except Exception as error:  # noqa: BLE001 - told, without its message, which may quote a post
+        log.error("a batch failed", rows=len(rows), exception=where(error))  # noqa: TRY400 - see above
         if len(rows) == 1:
             fault = Settled(rows[0].id, "failed", note(f"bug: {type(error).__name__}: {error}"))
             with suppress(LeaseLost):  # another works on the row
@@ -73,7 +76,8 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
 
 def decide_batch(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author]) -> Decision:
     """Read what is known, enrich what is fresh, and decide about the signals of a batch in their order."""
-    known, book = read_known(hub, signals, authors), hub.book
+    book = hub.book  # before the transaction below: it may load plugins
+    known = read_known(hub, signals, authors)
     sifted = sift(known, signals, book)
     if sifted.needs_rivals:
         known = read_rivals(hub, known, sifted)
@@ -98,4 +102,5 @@ def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
         ring_outlets(hub, destinations)
         if read.heard.changes:
             ring_outlets(hub, outlets(hub))
+        log.info("a batch was read", rows=len(rows))
         return len(rows)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import Author, Counts, Media, RawItem, Signal, TranslationError, author_key, signal_key
+from hub.core.model import Rating
 from plugins.rss.client import read
 from plugins.rss.translate import translate
 from tests.plugins.rss.feeds import FEED, item, rss
@@ -325,6 +326,22 @@ def test_no_markup_inside_an_item_breaks_the_reading(markup: str) -> None:
 @pytest.mark.parametrize("body", [b"&lt;a " * 500_001, b" " * 17_000_000])
 def test_a_document_that_would_take_minutes_is_not_read(body: bytes) -> None:
     assert raws(rss(item("a")).replace(b"News", body)) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "stars"),
+    [({"im_rating": "2"}, "review", 2.0), ({"im_rating": "x"}, "article", None)],
+)
+def test_a_feed_of_reviews_gives_their_stars(fields: dict[str, str], kind: str, stars: float | None) -> None:
+    signal = entry(id="1", title="It crashes", **fields)
+    assert (signal.kind, signal.rating and signal.rating.value) == (kind, stars)
+
+
+def test_the_app_stores_own_feed_is_read_so() -> None:
+    feed = b"""<feed xmlns="http://www.w3.org/2005/Atom" xmlns:im="http://itunes.apple.com/rss"><entry><id>9</id>
+    <title>Broken</title><content>It crashes</content><im:rating>1</im:rating></entry></feed>"""
+    ((signal, _),) = said(feed)
+    assert (signal.kind, signal.rating) == ("review", Rating(1.0))
 
 
 @pytest.mark.parametrize(

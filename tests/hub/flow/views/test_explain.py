@@ -238,7 +238,9 @@ def test_an_explanation_names_deliveries_oldest_first_and_why_some_were_not_made
     assert private is not None
     assert [one["object"] for one in public.deliveries] == ["person", "said"]
     assert (private.matched, private.deliveries) == (("brand",), [])
-    assert private.notes == ("memo/said: private: no policy allows it",)
+    assert private.notes == (
+        "memo/said: a direct message: only rules that private_rules in [hub] names make records of it",
+    )
 
 
 COMBINED = list(
