@@ -27,8 +27,8 @@ LARGEST_COUNT = 2**53 - 1  # what every JSON reader, CEL and a vendor's number f
 CLOCK_SKEW = timedelta(minutes=5)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# controls but \t and \n; embeddings, overrides and isolates, which can show a text in another order than it has
-_UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# controls but \t and \n; embeddings, overrides and isolates, which can show a text in another order than it has; what XML refuses
+_UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){3,}")
 _SPACES = re.compile(r"\s+")
 # The host holds no brackets, or is an IPv6 address: of anything else each reader of URLs makes something different.
@@ -140,7 +140,7 @@ def _clean_count(count: int | None) -> int | None:
 def _clean_html(html: str | None) -> str | None:
     """Return HTML that may stand in our pages, whatever a connector gave: nothing in it loads or runs."""
     # Not cut: inside a tag, what follows on a page would become part of it.
-    return safe_html(_clean(html)) or None if html and len(html) <= LONGEST_TEXT else None
+    return _clean(safe_html(_clean(html))) or None if html and len(html) <= LONGEST_TEXT else None
 
 
 def _web_url(url: str | None) -> str | None:

@@ -240,7 +240,7 @@ def _href(feature: Doc) -> str | None:
 def _html(text: str, record: Doc) -> str | None:
     """Return the text with its facets as links, None without facets: the app cuts long links in the text, here they are whole."""
     data = text.encode("utf-8", "replace")
-    spans = sorted(_spans(record, len(data)))
+    spans = sorted(_spans(record, data))
     if not spans:
         return None
     parts, at = [], 0
@@ -253,12 +253,19 @@ def _html(text: str, record: Doc) -> str | None:
     return safe_html("".join(parts).replace("\n", "<br>"))
 
 
-def _spans(record: Doc, size: int) -> Iterator[tuple[int, int, str]]:
+def _spans(record: Doc, data: bytes) -> Iterator[tuple[int, int, str]]:
     """Yield ranges of UTF-8 bytes (not characters: lexicon app.bsky.richtext.facet) with the link of each."""
     for index, feature in _features(record):
         start, end, href = index.count("byteStart"), index.count("byteEnd"), _href(feature)
-        if start is not None and end is not None and start < end <= size and href:
+        if start is None or end is None or not start < end <= len(data):
+            continue
+        if href and not _is_inside(data, start) and not _is_inside(data, end):
             yield start, end, href
+
+
+def _is_inside(data: bytes, place: int) -> bool:
+    """Return True if a place lies inside a character: a client that counts otherwise would cut it in two."""
+    return place < len(data) and data[place] & 0xC0 == 0x80
 
 
 def _can_reply(view: Doc) -> CanReply:

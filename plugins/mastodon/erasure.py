@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import urlsplit
 
 from hub import Context, HttpResponse, Rejected, Retryable, Signal, Tombstone
 from plugins.mastodon.client import Instance
@@ -10,6 +12,7 @@ from plugins.mastodon.config import MastodonOptions
 from plugins.mastodon.reply import local_id
 
 BATCH = 20
+_MOST_A_SERVER = 5
 _ACTIVITY = 'application/ld+json; profile="https://www.w3.org/ns/activitystreams", application/activity+json'
 _OPEN = frozenset(("public", "unlisted"))
 
@@ -19,8 +22,7 @@ def find_gone(ctx: Context, options: MastodonOptions, signals: Sequence[Signal])
     own = {signal.key: found for signal in signals if (found := local_id(signal.native_id, options.instance))}
     gone = set(_gone_here(Instance(ctx, options), own))
     if options.recheck_origins:
-        others = [signal for signal in signals if signal.key not in own and signal.visibility in _OPEN]
-        gone.update(signal.key for signal in others if _gone_there(ctx, signal.native_id))
+        gone.update(_gone_elsewhere(ctx, [one for one in signals if one.key not in own and one.visibility in _OPEN]))
     return [Tombstone(signal.key, "user_deleted", ctx.now()) for signal in signals if signal.key in gone]
 
 
@@ -46,13 +48,33 @@ def _is_suspended(instance: Instance, account: str) -> bool:
     return bool(found and found.get("suspended"))
 
 
-def _gone_there(ctx: Context, uri: str) -> bool:
-    """Return what the post's own server says to everyone: gone (410), not there (404, by a program's answer), or a Tombstone."""
+def _gone_elsewhere(ctx: Context, signals: Sequence[Signal]) -> Iterator[str]:
+    """Yield the keys of those that their own servers say are gone; the rest of a server's wait for the next look.
+
+    Five a server at a time, and none more of one that does not answer: they did not ask for our visits.
+    """
+    asked = Counter[str]()
+    for signal in signals:
+        host = urlsplit(signal.native_id).netloc
+        if asked[host] < _MOST_A_SERVER:
+            asked[host] += 1
+            is_gone = _gone_there(ctx, signal.native_id)
+            if is_gone:
+                yield signal.key
+            elif is_gone is None:
+                asked[host] = _MOST_A_SERVER
+
+
+def _gone_there(ctx: Context, uri: str) -> bool | None:
+    """Return what the post's own server says to everyone: gone (410), not there (404, by a program's answer), or a Tombstone.
+
+    None if it does not answer.
+    """
     try:
         answer = ctx.http.send("GET", uri, headers={"accept": _ACTIVITY})
     except (Retryable, Rejected) as error:
         ctx.log.info("a post's own server cannot be asked whether it still exists: %s", type(error).__name__)
-        return False
+        return None
     body = answer.json()
     if answer.status == 200:
         return isinstance(body, dict) and body.get("type") == "Tombstone" and body.get("id") == uri

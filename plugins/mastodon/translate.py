@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from hub.core.errors import TranslationError
@@ -43,7 +44,11 @@ _VISIBILITY: dict[str, Visibility] = {
     "list": "followers",
     "direct": "direct",
 }
-_QUOTE_INLINE = re.compile(r"<(p|span) class=\"quote-inline\">")
+_QUOTE_INLINE = re.compile(
+    r"<(p|span)\b[^<>]{0,300}\bclass=([\"'])[^<>\"']{0,300}\bquote-inline\b[^<>\"']{0,300}\2[^<>]{0,300}>"
+)
+_ADDRESS = re.compile(r"https?://([^/]+)/(?:@|users/)([^/@]+)")
+_ENCODED = re.compile(r"xn--[a-z0-9-]+")
 _MEDIA = {"image": "image", "gifv": "video", "video": "video", "audio": "audio"}
 
 # Of these notifications the status is what a person said; of all others it is our own post or no one's.
@@ -154,8 +159,22 @@ def _html(status: Doc) -> str:
     """Return the content without the line that repeats a quoted post's address for servers that show no quotes."""
     html = status.exact("content") or ""
     found = _QUOTE_INLINE.search(html) if _quoted(status) else None
-    end = html.find(f"</{found[1]}>", found.end()) if found else -1
-    return html if found is None or end < 0 else html[: found.start()] + html[end + len(f"</{found[1]}>") :]
+    end = _end_of(html, found[1], found.end()) if found else -1
+    return html if found is None or end < 0 else html[: found.start()] + html[end:]
+
+
+def _end_of(html: str, name: str, at: int) -> int:
+    """Return where an element ends that has begun before `at`, -1 if it does not; others of its name may stand in it."""
+    depth = 1
+    for tag in re.finditer(rf"<(/?){name}\b[^<>]*>", html[at:]):
+        depth += -1 if tag[1] else 1
+        if depth == 0:
+            return at + tag.end()
+    return -1
+
+
+def _has_quote(status: Doc) -> bool:
+    return isinstance(status.get("quote"), dict) or _quoted(status) is not None
 
 
 def _alias(local_id: str, raw: RawItem) -> Iterator[str]:
@@ -173,7 +192,7 @@ def _kind(status: Doc) -> Kind:
         return "repost"
     if status.get("in_reply_to_id"):
         return "reply"
-    return "quote" if isinstance(status.get("quote"), dict) else "post"
+    return "quote" if _has_quote(status) else "post"
 
 
 def _mentions(status: Doc, own: str | None) -> bool:
@@ -183,8 +202,9 @@ def _mentions(status: Doc, own: str | None) -> bool:
 
 def _quoted(status: Doc) -> str | None:
     """Return the key of the boosted or quoted status; a quote that is pending, refused or shallow names none."""
-    # Akkoma gives the quoted status itself.
-    paths = ("reblog.uri",) if status.doc("reblog") else ("quote.quoted_status.uri", "quote.uri")
+    # Akkoma gives the quoted status itself, Pleroma as an extension, or its id only.
+    quotes = ("quote.quoted_status.uri", "quote.uri", "pleroma.quote.uri", "pleroma.quote_url")
+    paths = ("reblog.uri",) if status.doc("reblog") else quotes
     uri = status.text(*paths)
     return signal_key(NETWORK, uri) if uri else None
 
@@ -245,12 +265,23 @@ def _native_id(status: Doc, uri: str) -> str:
 def _is_own(account: Doc, own: str | None) -> bool:
     """Return True if an account is ours by its name, address or id, in whatever case: servers do not tell `Acme` from `acme`."""
     wanted = _name(own)
-    names = (*(account.id(name) for name in ("acct", "uri", "url", "id")), _handle(account))
-    return bool(wanted) and wanted in map(_name, names)
+    address = _ADDRESS.fullmatch(wanted)
+    also = f"{address[2]}@{address[1]}" if address else wanted  # a mention bears no id of the account
+    names = {_name(name) for name in (*(account.id(name) for name in ("acct", "uri", "url", "id")), _handle(account))}
+    return bool(wanted) and not names.isdisjoint((wanted, also))
 
 
 def _name(value: str | None) -> str:
-    return (value or "").strip().removeprefix("@").rstrip("/").casefold()
+    """Return a name as servers compare them: without case, and with the letters of its domain."""
+    name = normalize("NFC", (value or "").strip().removeprefix("@").rstrip("/").casefold())
+    return _ENCODED.sub(_decoded, name) if "xn--" in name else name
+
+
+def _decoded(label: re.Match[str]) -> str:
+    try:
+        return label[0].encode().decode("idna")
+    except UnicodeError:
+        return label[0]
 
 
 def _host(value: str | None) -> str | None:

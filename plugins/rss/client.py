@@ -80,7 +80,7 @@ def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
     """
     if _is_costly(document):
         return Document()
-    found = read_json_feed(document)
+    found = read_json_feed(document, (headers or {}).get("content-type", "")) if _JSON.match(document) else None
     if found is None:
         found = _parse(document, headers or {})
     feed = {name: value for name in _FEED_FIELDS if (value := found["feed"].get(name))}
@@ -242,15 +242,25 @@ def _minutes(ttl: object) -> float | None:
 
 # ------------------------------------------------------------------------------------------------- JSON Feed 1 and 1.1
 
+_JSON = re.compile(rb"[\x00\t\n\r \xef\xbb\xbf\xff\xfe]{0,1000}\{")  # in any width, after any mark
+_LONGEST_NUMBER = 400
+
+
+def _whole_number(digits: str) -> int | float:
+    """Read a number that would end the reading of all others by its length."""
+    return int(digits) if len(digits) < _LONGEST_NUMBER else float(digits)
+
+
 _JSON_FEED = "https://jsonfeed.org/version/"
 
 
-def read_json_feed(document: bytes) -> Json | None:
+def read_json_feed(document: bytes, content_type: str = "") -> Json | None:
     """Return a JSON Feed (jsonfeed.org) as feedparser would give it: `{"entries", "feed", "version"}`; None if it is none."""
-    if not document.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{"):
+    text = as_utf8(document, content_type).lstrip()
+    if not text.startswith(b"{"):
         return None
     try:
-        feed = json.loads(document)
+        feed = json.loads(text, parse_int=_whole_number)
     except (ValueError, RecursionError):
         return None
     version, items = feed.get("version"), feed.get("items")

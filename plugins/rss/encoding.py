@@ -11,7 +11,16 @@ _MARKS = (
     *((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe\0\0", "utf-32-le"), (b"\0\0\xfe\xff", "utf-32-be")),
     *((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be")),
 )
-_STARTS = ((b"<\0\0\0", "utf-32-le"), (b"\0\0\0<", "utf-32-be"), (b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
+_STARTS = tuple(
+    (zeros.replace(b"x", first), codec)
+    for first in (b"<", b"{")
+    for zeros, codec in (
+        (b"x\0\0\0", "utf-32-le"),
+        (b"\0\0\0x", "utf-32-be"),
+        (b"x\0", "utf-16-le"),
+        (b"\0x", "utf-16-be"),
+    )
+)
 # Names that stand for more than Python takes them for, or that Python does not know. Without marks, lower case.
 _LABELS = {
     "cp1252": "iso88591 latin1 l1 ascii usascii cp819 ibm819 csisolatin1 isoir100 iso885911987 ansix341968 xcp1252",

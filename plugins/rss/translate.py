@@ -55,7 +55,7 @@ def translate(raw: RawItem) -> Translated:
         observed_at=raw.received_at,
         updated_at=updated if edited else None,
         state="edited" if edited else "live",
-        url=_address(entry.text("link"), raw.realm),
+        url=_address(_link(entry), raw.realm),
         in_reply_to=parent_key,
         conversation_key=parent_key,
         hashtags=tuple(term for tag in entry.docs("tags") if (term := tag.text("term"))),
@@ -189,6 +189,13 @@ def _count(value: object) -> int | None:
     """Read a number, which feedparser leaves a string in extension elements."""
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     return int(text) if text.isdecimal() and len(text) < 12 else None
+
+
+def _link(entry: Doc) -> str | None:
+    """Return the entry's link: feedparser takes each guid for one that does not say that it is none."""
+    link = entry.text("link")
+    is_guid = entry.get("guidislink") is True and link == entry.text("id")
+    return None if is_guid and link and not _web(link) and not link.startswith("/") else link
 
 
 def _address(link: str | None, realm: str) -> str | None:

@@ -36,6 +36,8 @@ _OTHER_LANGUAGES = {"and": "&&", "or": "||", "not": "!", "none": "null", "is": "
 _OTHER_MARKS = {"===": "==", "!==": "!=", "<>": "!=", "=>": ">=", "=<": "<=", "&": "&&", "|": "||"}
 _EXAMPLE = "an example: labels.sentiment.score < -0.5 && author.followers > 1000"
 _AS_WORDS = ("contains", "matches", "startsWith", "endsWith", "startswith", "endswith", "like")
+_SIZE = "_size"
+_NO_SIZE = object()  # no value of CEL: the condition fails without a word in the log
 _DASH = re.compile(f"[{DASHES}]")
 _ZONED = re.compile(r"\.get[A-Z]\w*\(\s*[^)\s]")
 _CEL_ERROR = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
@@ -83,7 +85,7 @@ def compile_condition(
     condition = Condition(
         source,
         {path: variables[path] for path in reading.paths.values()},
-        cel.compile(_plain_constants(_flatten(source, reading.paths, variables))),
+        cel.compile(_in_own_words(_flatten(source, reading.paths, variables))),
     )
     fault = _no_verdict(condition)
     return [fault] if fault else condition
@@ -102,7 +104,12 @@ def has_zone(source: str) -> bool:
 
 def open_context(values: dict[str, Any], *, zones: bool = True) -> Any:
     """Return what a program runs over; `zones` lets it ask for times in a zone, which costs a little."""
-    return cel.Context(values, dict(calendar.FUNCTIONS)) if zones else cel.Context(values)
+    return cel.Context(values, {**calendar.FUNCTIONS, _SIZE: _size} if zones else {_SIZE: _size})
+
+
+def _size(value: Any) -> Any:
+    """Count as CEL is specified: the characters of a text. The evaluator's own function counts bytes."""
+    return len(value) if isinstance(value, str | list | dict | bytes) else _NO_SIZE
 
 
 def evaluate(program: Any, context: Any) -> bool | Exception:
@@ -218,18 +225,21 @@ def _flatten(source: str, paths: Mapping[tuple[int, int], str], variables: Mappi
     return "".join([*pieces, source[done:]])
 
 
-def _plain_constants(source: str) -> str:
-    """Return a source whose constant texts have the typography that facts are given in, see `plain_facts`."""
-    if source.isascii():
-        return source
+def _in_own_words(source: str) -> str:
+    """Return a source that counts by our `size` and whose constant texts have the typography of facts, see `plain_facts`."""
     pieces: list[str] = []
     done = 0
     tokens = _tokens(source)
     for index, token in enumerate(tokens):
-        if token.kind == "string" and not token.text.isascii():
-            is_pattern = [before.text for before in tokens[max(index - 2, 0) : index]] == ["matches", "("]
-            pieces += [source[done : token.start], _plain_constant(token.text, is_pattern=is_pattern)]
-            done = token.end
+        before = [one.text for one in tokens[max(index - 2, 0) : index]]
+        if token.kind == "string" and not source.isascii():
+            made = _plain_constant(token.text, is_pattern=before == ["matches", "("])
+        elif token.text == "size" and tokens[index + 1 : index + 2] and tokens[index + 1].text == "(":
+            made = _SIZE
+        else:
+            continue
+        pieces += [source[done : token.start], made]
+        done = token.end
     return "".join([*pieces, source[done:]])
 
 

@@ -6,6 +6,7 @@ A node is a dict of names, or None for a leaf (a value, or a list). `person.emai
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from hub.core.model import Author, Counts, Label, Media, Rating, Signal
 from hub.core.ratings import stars_of
 
+_ALIKE = 0.7  # of letters that two words share, in order
 LABELS = ("sentiment", "language", "intent", "topic", "spam", "urgency")
 LABEL: dict[str, Any] = dict.fromkeys(("value", "score", "confidence", "model", "uncertain"))
 COUNTS: dict[str, Any] = dict.fromkeys(Counts.__struct_fields__)
@@ -100,23 +102,11 @@ def leaf_hint(tree: Mapping[str, Any], path: str) -> str:
 def did_you_mean(word: str, known: Iterable[str], *, prefix: str = "") -> str:
     """Return a hint that names what was probably meant, else what there is."""
     names = sorted(known)
-    near = [name for name in names if _distance(word.lower(), name.lower()) <= max(1, len(word) // 3)]
-    best = min(near, key=lambda name: (_distance(word.lower(), name.lower()), name), default=None)
+    lower = {name.lower(): name for name in reversed(names)}
+    near = get_close_matches(word.lower(), lower, n=1, cutoff=_ALIKE)
+    best = lower[near[0]] if near else None
     dotted = f"{prefix}." if prefix else ""
     return f"did you mean {dotted}{best}?" if best else f"known: {', '.join(names[:30])}"
-
-
-def _distance(left: str, right: str) -> int:
-    """Count the characters to insert, delete, replace or swap with the next (optimal string alignment)."""
-    older, newer = [0], list(range(len(right) + 1))
-    for i, a in enumerate(left, 1):
-        row = [i]
-        for j, b in enumerate(right, 1):
-            row.append(min(newer[j] + 1, row[-1] + 1, newer[j - 1] + (a != b)))
-            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
-                row[j] = min(row[j], older[j - 2] + 1)
-        older, newer = newer, row
-    return newer[-1]
 
 
 # -------------------------------------------------------------------------------------------------- of a signal

@@ -205,8 +205,16 @@ _REMEMBERED = 1_000
 _LONGEST_REMEMBERED = 10_000
 
 
+_ADDRESS = re.compile(r"(?:https?://|mailto:)", re.IGNORECASE)
+
+
+def _whole(_: str, name: str, value: str) -> str | None:
+    """Return an attribute's value; None for an address that would lead into the page in which it stands."""
+    return value if name != "href" or _ADDRESS.match(value.strip()) else None
+
+
 def safe_html(html: str) -> str:
-    """Return HTML that may stand in our own pages: formatting and http(s) or mailto links only, nothing that loads or runs.
+    """Return HTML that may stand in our own pages: formatting and whole http(s) or mailto links only, nothing that loads or runs.
 
     Links carry rel="nofollow noopener". With more than 8,000 tags and entities it comes back as escaped text: the HTML
     parser takes quadratic time over deep nesting and over runs of entities.
@@ -221,6 +229,7 @@ def safe_html(html: str) -> str:
         tags=set(_SAFE_TAGS),
         clean_content_tags={"script", "style"},
         attributes={"a": {"href", "title"}},
+        attribute_filter=_whole,
         url_schemes={"http", "https", "mailto"},
         link_rel="nofollow noopener",
     ).strip()

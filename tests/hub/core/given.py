@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import regex
 
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.model import Author, Signal
@@ -49,3 +50,9 @@ def rules(*when: str, labels: tuple[str, ...] = ()) -> RuleSet:
 def known(text: str = "Acme is late again", **changes: Any) -> dict[str, Any]:
     """The facts of a post."""
     return facts(signal(text, **changes), author(), [])
+
+
+def is_boundary(text: str, index: int) -> bool:
+    """True if a grapheme ends before `text[index]`; the ends of the text are boundaries, halves of a pair have none between."""
+    pair = "\ud800" <= text[index - 1 : index] <= "\udbff" and "\udc00" <= text[index : index + 1] <= "\udfff"
+    return not pair and (index == 0 or any(found.end() == index for found in regex.finditer(r"\X", text)))

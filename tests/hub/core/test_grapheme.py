@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from time import process_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.core.grammar.grapheme import cut, graphemes, is_boundary
+from hub.core.grammar.grapheme import cut, graphemes
+from tests.hub.core.given import is_boundary
 
 WHOLE = {
     "a family of joined emoji": "👩\u200d👩\u200d👧\u200d👦",
@@ -71,3 +74,11 @@ def test_a_text_within_the_limit_stays_as_it_is(text: str, limit: int) -> None:
 )
 def test_a_reader_sees_graphemes(text: str, count: int) -> None:
     assert graphemes(text) == count
+
+
+@pytest.mark.parametrize("piece", ["🇩", "e\u0301", "\u0301", "👩\u200d", "क\u094d", "ᄀ", "🇩\u0301"])
+def test_counting_and_cutting_take_no_longer_for_what_joins(piece: str) -> None:
+    began = process_time()
+    graphemes(piece * (20_000 // len(piece)))
+    cut(piece * 100_000, 99_999)
+    assert process_time() - began < 1

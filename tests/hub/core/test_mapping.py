@@ -9,11 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.core.errors import InvalidMapping
-from hub.core.grammar.grapheme import is_boundary
 from hub.core.mapping import Mapped, MappingFailed
 from hub.core.model import Counts, Label
 from hub.core.pipeline import facts
-from tests.hub.core.given import author, known, mapping, signal
+from tests.hub.core.given import author, is_boundary, known, mapping, signal
 
 
 def make(read: dict[str, Any] | None = None, **fields: dict[str, Any]) -> dict[str, Any]:

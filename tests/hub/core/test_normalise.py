@@ -186,6 +186,7 @@ HOSTILE = [
     "<!--><script>alert(1)</script>-->",
     "<title><script>alert(1)</script>",
     '<p id="app" class="modal" name="x">x</p>',
+    '<a href="/deliveries">x</a><a href="//evil.example/">y</a><a href="?x=1">z</a>',
 ]
 
 
@@ -209,3 +210,7 @@ def test_making_html_safe_twice_changes_nothing(html: str) -> None:
     once = normalise(signal("x", html=html))
     _MADE.clear()
     assert normalise(once).html == once.html
+
+
+def test_references_leave_no_control_characters_in_html() -> None:
+    assert normalise(signal("x", html="<p>a&#8;b&#x202e;c&#xfffe;d</p>")).html == "<p>abcd</p>"

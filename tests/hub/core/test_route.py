@@ -84,6 +84,9 @@ def test_all_problems_of_a_file_come_at_once_with_their_places() -> None:
     [
         ("signal.text == 'Hällo'", "true"),
         ("signal.text.contains('allo')", "false"),
+        ("size(signal.text) == 5 && signal.text.size() < 6", "true"),
+        ("size(signal.title) != 5", "absent"),
+        ("topics.all(t, size(t) == 4) && 'size'.size() == 4", "true"),
         ("signal.text.matches(r'(?i)^hÄ\\w+$')", "true"),
         ('signal.text != "it\'s signl.foo"', "true"),
         ("signal.lang == 'de'", "false"),

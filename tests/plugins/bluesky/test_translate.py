@@ -147,6 +147,13 @@ def test_only_web_links_are_made(url: str) -> None:
     assert (found.html, found.media) == (None, ())
 
 
+@pytest.mark.parametrize(("start", "end"), [(1, 4), (0, 2), (1, 2)])
+def test_a_facet_that_would_cut_a_character_makes_no_link(start: int, end: int) -> None:
+    link = {"$type": "app.bsky.richtext.facet#link", "uri": "https://x.example"}
+    facets = [{"index": {"byteStart": start, "byteEnd": end}, "features": [link]}]
+    assert signal(view(record=record(text="👋 hi", facets=facets))).html is None
+
+
 def test_hashtags_come_from_facets_and_from_the_record_once_each() -> None:
     found = signal(view(record=record(text="#ab", facets=[facet(0, 3, "tag", tag="ab")], tags=["cd", "ab", 7])))
     assert found.hashtags == ("ab", "cd")

@@ -111,3 +111,19 @@ def test_what_not_everybody_may_see_proves_nothing_to_a_stranger(visibility: str
 def test_other_hosts_are_reached_only_where_it_is_asked_for() -> None:
     assert source().egress() == ("m.example",)
     assert source(recheck_origins=True).egress() == ("m.example", "*")
+
+
+def test_a_server_is_asked_for_five_posts_at_a_time() -> None:
+    ctx, http = asking(answer(410))
+    posts = [signal(f"https://far.example/notes/{number}") for number in range(9)]
+    assert len(source(recheck_origins=True).recheck(ctx, [*posts, signal("https://else.example/1")])) == 6
+    assert len(http.requests) == 6
+
+
+def test_a_server_that_does_not_answer_is_left_alone() -> None:
+    http = FakeHttp(lambda *asked: Unavailable("no such host") if "far.example" in str(asked) else answer(410))
+    ctx = context(http)
+    posts = [signal(f"https://far.example/notes/{number}") for number in range(9)]
+    found = source(recheck_origins=True).recheck(ctx, [*posts, signal("https://else.example/1")])
+    assert [one.key for one in found] == [signal("https://else.example/1").key]
+    assert len(http.requests) == 2

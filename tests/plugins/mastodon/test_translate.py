@@ -449,3 +449,40 @@ def test_where_the_quoted_post_is_not_told_its_address_stays(quote: Any, text: s
 
 def test_a_quote_as_akkoma_gives_it_names_the_quoted_post() -> None:
     assert signal_of(quote=status("2")).quotes == signal_key("mastodon", status("2")["uri"])
+
+
+QUOTED = {"id": "7", "uri": "https://o.example/7"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '<p class="quote-inline">RE: <a href="https://o.example/7">o</a></p>',
+        '<p dir="auto" class="x quote-inline y">RE: <a href="https://o.example/7">o</a></p>',
+        "<p class='quote-inline'>RE: o</p>",
+        '<span class="quote-inline"><br/>RE: <a><span class="invisible">https://</span>o</a></span>',
+    ],
+)
+@pytest.mark.parametrize(
+    "quote", [{"quote": QUOTED}, {"pleroma": {"quote": QUOTED}}, {"pleroma": {"quote_url": QUOTED["uri"]}}]
+)
+def test_every_servers_way_to_quote_is_read(line: str, quote: dict[str, Any]) -> None:
+    signal = signal_of(content=f"{line}<p>my words</p>", **quote)
+    assert (signal.kind, signal.text, signal.quotes) == ("quote", "my words", signal_key("mastodon", QUOTED["uri"]))
+
+
+def test_a_line_that_never_ends_takes_no_words_and_no_time() -> None:
+    assert "words" in signal_of(content='<span class="quote-inline">RE: my words' + "<span" * 20_000, quote=QUOTED).text
+
+
+@pytest.mark.parametrize(
+    "own", ["a@münchen.example", "@A@MÜNCHEN.example", "https://münchen.example/@a", "a@xn--mnchen-3ya.example"]
+)
+def test_a_domain_is_the_same_in_its_letters_and_as_it_is_sent(own: str) -> None:
+    account = {"uri": "https://xn--mnchen-3ya.example/users/a", "url": "https://xn--mnchen-3ya.example/@a", "acct": "a"}
+    assert said(status("1", account=account), own)[0].origin == "hub"
+
+
+def test_a_mention_is_ours_by_the_id_of_our_account_too() -> None:
+    mention = {"acct": "acme@shop.example", "url": "https://shop.example/@acme"}
+    assert said(status("1", mentions=[mention]), "https://shop.example/users/Acme")[0].kind == "mention"

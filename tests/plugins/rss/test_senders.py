@@ -146,3 +146,62 @@ def test_one_wrong_byte_spoils_no_other_letter() -> None:
     document = rss(item("a", title="Zoë und Grüße X")).replace(b"X", b"\xff")
     (payload,) = read(document).payloads
     assert json.loads(payload)["entry"]["title"] == "Zoë und Grüße \ufffd"
+
+
+def one(document: bytes, **headers: str) -> Signal:
+    """The only signal of a document."""
+    (payload,) = read(document, {name.replace("_", "-"): value for name, value in headers.items()}).payloads
+    return translate(RawItem("r", "rss", payload, START, "1", "https://feeds.example/f.xml")).signals[0]
+
+
+@pytest.mark.parametrize(
+    ("written", "title"),
+    [
+        ("Caf&eacute; &hellip; &copy 2026", "Café … © 2026"),
+        ("AT&amp;amp;T &amp;#39;x&amp;#39;", "AT&T 'x'"),
+        ("<![CDATA[Caf&eacute; <b>bold</b> &#x1F600; &#xD83D;&#xDE00;]]>", "Café bold 😀 😀"),
+        ("a&#0;b&#8;c&#150;d", "abc–d"),
+        ("a\x00b\x08c", "abc"),
+    ],
+)
+def test_a_title_reads_as_its_sender_meant_it(written: str, title: str) -> None:
+    assert one(rss(f"<item><guid>1</guid><title>{written}</title></item>")).title == title
+
+
+@pytest.mark.parametrize(
+    ("guid", "url"),
+    [
+        ("<guid>https://a.example/p</guid>", "https://a.example/p"),
+        ('<guid isPermaLink="false">https://a.example/p</guid>', None),
+        ("<guid>https://a.example/p</guid><link>/l</link>", "https://feeds.example/l"),
+        ("<guid>tag:a.example,2026:1</guid>", None),
+        ("<guid>4711</guid>", None),
+    ],
+)
+def test_a_guid_is_an_address_only_if_it_looks_like_one(guid: str, url: str | None) -> None:
+    assert one(rss(f"<item>{guid}<title>t</title></item>")).url == url
+
+
+ATOM = """<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="de" xml:base="https://base.example/blog/"><id>f</id><title>F</title>
+<entry xml:base="sub/"><id>urn:1</id><title type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml">A <b>b</b> &lt;c&gt;</div>
+</title><link rel="self" href="s"/><link rel="alternate" type="application/json" href="j"/>
+<link rel="alternate" type="text/html" href="h"/>
+<content type="xhtml"><div xmlns="http://www.w3.org/1999/xhtml"><p>one <a href="y">l</a></p></div></content></entry></feed>"""
+
+
+def test_an_entry_of_atom_has_its_own_base_and_its_link_for_people() -> None:
+    signal = one(ATOM.encode())
+    assert (signal.title, signal.text, signal.lang, signal.url) == (
+        "A b <c>",
+        "one l",
+        "de",
+        "https://base.example/blog/sub/h",
+    )
+    assert "https://base.example/blog/sub/y" in (signal.html or "")
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "latin-1"])
+def test_a_json_feed_is_read_in_its_encoding_and_with_any_number(codec: str) -> None:
+    items = '[{"id": 5, "content_text": "é", "x": NaN, "y": ' + "9" * 5000 + "}]"
+    document = f'{{"version": "https://jsonfeed.org/version/1.1", "title": "F", "items": {items}}}'.encode(codec)
+    assert one(document, content_type=f"application/json; charset={codec}").text == "é"
