@@ -88,8 +88,19 @@ def _without_password(url: str) -> str:
 
 
 @db.command()
-def upgrade(context: typer.Context) -> None:
-    """Bring the database to this program's revision; makes it if there is none."""
+def upgrade(
+    context: typer.Context,
+    *,
+    backup: Annotated[bool, typer.Option(help="write a backup beside the configuration first, to go back to")] = True,
+) -> None:
+    """Bring the database to this program's revision; makes it if there is none. One that is upgraded is backed up first."""
+    from hub.flow.actions import backups
+
+    opened.quieten()
+    if backup and (kept := backups.keep_before_upgrade(context.obj)):
+        show.say(
+            f"the way back: {kept} holds the database as it was (delete it when you are sure: no erasure reaches it)"
+        )
     opened.upgrade(context.obj)
     show.say("the database is up to date")
 
