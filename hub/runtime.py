@@ -532,7 +532,7 @@ def is_absent(settings: Settings) -> bool:
 
 def redis_url(settings: Settings) -> str:
     """Return the URL of the Redis to use: the configured one, else the embedded one's socket."""
-    return settings.redis_url or socket_url(settings.data)
+    return settings.redis.url or socket_url(settings.data)
 
 
 def tie_to_parent() -> None:

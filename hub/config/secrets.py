@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from hub.config.references import is_reference, read
 from hub.config.settings import SecretReference, Settings, problems
+from hub.config.text import decoded
 from hub.core.errors import ConfigError, Problem
 from hub.sdk.connectors import Options
+
+REFERENCES = ({"env"}, {"file"})
 
 
 def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, file: str, at: str) -> Options:
@@ -34,7 +37,7 @@ def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, 
     found += [
         Problem(file, f"{at}.{name}", "this is no reference to a secret", f'write {name} = {{ env = "NAME" }}')
         for name in secret_fields(model)
-        if isinstance(raw.get(name), Mapping) and not is_reference(raw[name])
+        if isinstance(raw.get(name), Mapping) and set(raw[name]) not in REFERENCES
     ]
     found += [
         Problem(
@@ -62,7 +65,8 @@ def read_secrets(settings: Settings, references: Sequence[SecretReference], *, a
     found: list[Problem] = []
     values = []
     for index, one in enumerate(references):
-        values.append(_look_up(one.written, settings.folder, Problem(str(settings.file), f"{at}.{index}", ""), found))
+        raw = {"env": one.env} if one.env else {"file": one.file}
+        values.append(_look_up(raw, settings.folder, Problem(str(settings.file), f"{at}.{index}", ""), found))
     if found:
         raise ConfigError(found)
     return [SecretStr(value) for value in values]
@@ -90,10 +94,39 @@ def secret_values(options: BaseModel) -> Iterator[str]:
 
 
 def _look_up(value: Any, folder: Path, place: Problem, found: list[Problem]) -> Any:
-    if not is_reference(value):
+    if not (isinstance(value, Mapping) and set(value) in REFERENCES):
         return value
+    (kind, name), *_ = value.items()
+    if not isinstance(name, str) or not name.strip():
+        told = f"this names no {'variable' if kind == 'env' else 'file'}"
+        found.append(Problem(place.file, place.path, told, f'write {{ {kind} = "NAME" }}'))
+        return None
     try:
-        return read(value, folder, place)
+        # A pasted newline cannot stand in a header.
+        return (
+            _of_environment(name, place) if kind == "env" else _of_file(folder / Path(name).expanduser(), place)
+        ).strip()
     except ConfigError as error:
         found += error.problems
         return None
+
+
+def _of_environment(name: str, place: Problem) -> str:
+    hint = f"export {name}=... before starting the hub"
+    if name not in os.environ:
+        raise ConfigError([Problem(place.file, place.path, f"the environment has no variable {name}", hint)])
+    if not os.environ[name].strip():
+        raise ConfigError([Problem(place.file, place.path, f"the variable {name} is empty", hint)])
+    return os.environ[name]
+
+
+def _of_file(file: Path, place: Problem) -> str:
+    hint = f"write the secret into {file}, as UTF-8"
+    try:
+        text = decoded(file.read_bytes(), Problem(place.file, place.path, "", hint))
+    except OSError as error:
+        told = f"the secret's file cannot be read: {error.strerror}"
+        raise ConfigError([Problem(place.file, place.path, told, hint)]) from None
+    if not text.strip():
+        raise ConfigError([Problem(place.file, place.path, "the secret's file is empty", hint)])
+    return text

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from hub.config.references import is_reference, read
 from hub.config.text import read_text, syntax_hint
 from hub.config.values import (
     AllowPrivate,
@@ -102,58 +101,16 @@ class WebSection(Section):
     max_waiting_mb: Whole = Field(default=32, ge=1)
 
 
-class SecretReference(Section):
-    """`{ env = "NAME" }` or `{ file = "path" }`: the place that a secret is read from."""
-
-    env: str = ""
-    file: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_secret_itself(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            raise ValueError('a secret must not stand in this file: write { env = "NAME" } or { file = "path" }')  # noqa: TRY004 - pydantic's way
-        return value
-
-    @model_validator(mode="after")
-    def _one_place(self) -> SecretReference:
-        if bool(self.env) == bool(self.file):
-            raise ValueError('write { env = "NAME" } or { file = "path" }')
-        return self
-
-    @property
-    def written(self) -> dict[str, str]:
-        """The reference as it stands in the file."""
-        return {"env": self.env} if self.env else {"file": self.file}
-
-
-def address(value: Any) -> str | SecretReference:
-    """Take an address, or the place that it is read from: it may hold a password."""
-    if isinstance(value, str | SecretReference):
-        return value
-    if is_reference(value) and all(isinstance(one, str) and one.strip() for one in value.values()):
-        return SecretReference(**value)
-    raise ValueError('write an address, or the place it is read from: { env = "NAME" } or { file = "path" }')
-
-
-def written(value: str | SecretReference) -> str | dict[str, str]:
-    """Return an address as it stands in the file."""
-    return value if isinstance(value, str) else value.written
-
-
-Address = Annotated[str | SecretReference, PlainValidator(address), PlainSerializer(written)]
-
-
 class DatabaseSection(Section):
     """`[database]`: empty is SQLite in the data folder."""
 
-    url: Address = ""
+    url: str = ""
 
 
 class RedisSection(Section):
     """`[redis]`: empty is a private server under the data folder."""
 
-    url: Address = ""
+    url: str = ""
 
 
 class LogSection(Section):
@@ -181,6 +138,26 @@ class SandboxSection(Section):
     options: Mapping[Name, Mapping[str, Any]] = {}
     port: Port = 8701
     token: str = "sandbox"  # noqa: S105 - the look-alikes' public password, not a secret
+
+
+class SecretReference(Section):
+    """`{ env = "NAME" }` or `{ file = "path" }`: the place that a secret is read from."""
+
+    env: str = ""
+    file: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret_itself(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError('a secret must not stand in this file: write { env = "NAME" } or { file = "path" }')  # noqa: TRY004 - pydantic's way
+        return value
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SecretReference:
+        if bool(self.env) == bool(self.file):
+            raise ValueError('write { env = "NAME" } or { file = "path" }')
+        return self
 
 
 class AlertsSection(Section):
@@ -300,16 +277,8 @@ class Settings(Section):
 
     @property
     def database_url(self) -> str:
-        """The database's URL, the default filled in. Raises ConfigError if it cannot be read from its place."""
-        return self._address(self.database.url, "database.url") or f"sqlite:///{self.data / 'hubbub.db'}"
-
-    @property
-    def redis_url(self) -> str:
-        """The URL of Redis; empty for the private one. Raises ConfigError if it cannot be read from its place."""
-        return self._address(self.redis.url, "redis.url")
-
-    def _address(self, url: str | SecretReference, at: str) -> str:
-        return url if isinstance(url, str) else read(url.written, self.folder, Problem(str(self.file), at, ""))
+        """The database's URL, the default filled in."""
+        return self.database.url or f"sqlite:///{self.data / 'hubbub.db'}"
 
     @property
     def public_url(self) -> str:

@@ -49,7 +49,6 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     found += _problems(partial(read_book, settings, registry))
     found += ways_back(settings, registry)
     found += unheard_alerts(settings)
-    found += _problems(lambda: settings.redis_url)
     found += unaddressed(settings)
     # The rulebook asks for the same plugins, and knows no place in the file.
     placed = {one.message for one in found}

@@ -9,10 +9,7 @@ import pytest
 from pydantic import SecretStr, model_validator
 
 from hub.config.secrets import read_options, secret_fields, secret_values
-from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError, Problem
-from hub.flow.check import problems_of
-from hub.registry import Registry
 from hub.sdk.connectors import ConfigPath, Options
 
 
@@ -121,39 +118,3 @@ def test_secrets_are_known_for_redaction(tmp_path: Path, monkeypatch: pytest.Mon
     assert secret_fields(Door) == ["token", "second"]
     assert list(secret_values(options)) == ["open sesame"]
     assert "open sesame" not in repr(options)
-
-
-def settings(folder: Path, text: str) -> Settings:
-    (folder / "config.toml").write_text(text)
-    return load_settings(folder / "config.toml")
-
-
-@pytest.mark.parametrize("reference", ['{ env = "ADDRESS" }', '{ file = "address" }'])
-def test_addresses_of_database_and_redis_may_be_secrets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: str
-) -> None:
-    monkeypatch.setenv("ADDRESS", "rediss://:sesame@redis.example:6380/0\n")
-    (tmp_path / "address").write_text("rediss://:sesame@redis.example:6380/0\n")
-    read_ = settings(tmp_path, f"[redis]\nurl = {reference}\n[database]\nurl = {reference}\n")
-    assert read_.redis_url == read_.database_url == "rediss://:sesame@redis.example:6380/0"
-    assert "sesame" not in repr(read_) + read_.model_dump_json()
-
-
-def test_a_plain_address_stays_and_an_empty_one_is_the_default(tmp_path: Path) -> None:
-    assert settings(tmp_path, '[redis]\nurl = "redis://localhost"\n').redis_url == "redis://localhost"
-    assert settings(tmp_path, "").redis_url == ""
-    assert settings(tmp_path, "").database_url.startswith("sqlite:///")
-
-
-@pytest.mark.parametrize("table", ["database", "redis"])
-def test_an_address_that_cannot_be_read_is_told_by_its_place(tmp_path: Path, table: str) -> None:
-    read_ = settings(tmp_path, f'[{table}]\nurl = {{ file = "none" }}\n')
-    with pytest.raises(ConfigError, match=rf"{table}.url: the secret's file cannot be read"):
-        _ = getattr(read_, f"{table}_url")
-    assert f"{table}.url" in {one.path for one in problems_of(read_, Registry())}
-
-
-@pytest.mark.parametrize("value", ["7", "{}", '{ env = "" }', '{ env = "A", file = "b" }', '{ path = "b" }', "[]"])
-def test_what_is_no_address_and_no_place_is_refused(tmp_path: Path, value: str) -> None:
-    with pytest.raises(ConfigError, match=r"redis.url: write an address, or the place"):
-        settings(tmp_path, f"[redis]\nurl = {value}\n")
