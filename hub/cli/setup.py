@@ -90,7 +90,9 @@ def _without_password(url: str) -> str:
 def upgrade(
     context: typer.Context,
     *,
-    backup: Annotated[bool, typer.Option(help="write a backup beside the configuration first, to go back to")] = True,
+    backup: Annotated[
+        bool, typer.Option(help="first write a backup beside the configuration, or into the data folder")
+    ] = True,
 ) -> None:
     """Bring the database to this program's revision; makes it if there is none. One that is upgraded is backed up first."""
     from hub.flow.actions import backups

@@ -20,8 +20,13 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 
 from hub.cli.main import command
+from hub.config.settings import load_settings
+from hub.flow.check import problems_of
+from hub.queue.bell import RedisBell
 from hub.queue.embedded import find_server
+from hub.registry import Registry
 from tests.deploy.material import DEPLOY, free_port, program, run
+from tests.deploy.running import SECRET
 from tests.servers import wait_for
 
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
@@ -173,6 +178,7 @@ def test_redis_of_the_compose_file_asks_for_the_password(tmp_path: Path) -> None
         assert known.ping()
         with pytest.raises(AuthenticationError):
             stranger.ping()
+        RedisBell(f"redis://:sesame@127.0.0.1:{port}/0").check()
 
 
 def redis_command(folder: Path, port: int) -> list[str]:
@@ -199,3 +205,36 @@ def is_open(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
         return True
     return False
+
+
+CONFIGURATIONS = {
+    "compose": configured(),
+    "kubernetes": manifests("ConfigMap")["hubbub-config"]["data"]["config.toml"],
+}
+SECRETS = {
+    "database_url": "postgresql://hubbub:sesame@postgres/hubbub",
+    "redis_url": "redis://:sesame@redis:6379/0",
+    "shop_webhook": SECRET,
+}
+
+
+@pytest.mark.parametrize("name", sorted(CONFIGURATIONS))
+def test_a_configuration_of_the_examples_is_right_once_its_secrets_are_there(tmp_path: Path, name: str) -> None:
+    text = CONFIGURATIONS[name]
+    for place in ("/run/secrets", "/etc/hubbub-secrets", "/var/lib/hubbub"):
+        text = text.replace(place, str(tmp_path))
+    for secret, value in SECRETS.items():
+        (tmp_path / secret).write_text(value)
+    for file in ("rules.toml", "topics.toml"):
+        (tmp_path / file).write_text("")
+    (tmp_path / "config.toml").write_text(text)
+    settings = load_settings(tmp_path / "config.toml")
+    assert problems_of(settings, Registry()) == []
+    assert settings.redis_url == SECRETS["redis_url"]
+    assert SECRET not in text
+
+
+def test_rules_and_topics_of_the_manifests_are_right() -> None:
+    data = manifests("ConfigMap")["hubbub-config"]["data"]
+    assert tomllib.loads(data["rules.toml"]) == {"rule": []}
+    assert [one["name"] for one in tomllib.loads(data["topics.toml"])["topic"]] == ["brand"]

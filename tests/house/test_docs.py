@@ -142,6 +142,23 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in links(page.read_text("utf-8")) if not (page.parent / target).exists()] == []
 
 
+def anchors(page: Path) -> Iterator[tuple[Path, str]]:
+    """The headings that a page points at: in which page, and their anchor."""
+    for target, anchor in re.findall(r"\]\(([^)\s#:]*)#([\w-]+)\)", page.read_text("utf-8")):
+        yield (page.parent / target if target else page), anchor
+
+
+def headings(page: Path) -> set[str]:
+    """The anchors of a page, as hosts of repositories make them."""
+    found = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", one.lower()).replace(" ", "-") for one in found}
+
+
+@pytest.mark.parametrize("page", [*PAGES, *READMES], ids=name_of)
+def test_anchors_lead_to_a_heading(page: Path) -> None:
+    assert [f"{target.name}#{anchor}" for target, anchor in anchors(page) if anchor not in headings(target)] == []
+
+
 def test_a_dead_link_is_seen() -> None:
     assert list(links("[a](docs/none.md#x) [b](https://example.com) [c](#here)")) == ["docs/none.md"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -54,7 +56,7 @@ def make(hub: Hub, actor: Actor, target: Path) -> tuple[Path, Manifest]:
 
 
 def keep_before_upgrade(config: Path, folder: Path | None = None) -> Path | None:
-    """Back up a database that is about to be upgraded, into a folder (the configuration's); None if there is none to upgrade."""
+    """Back up a database that is about to be upgraded, into a folder (`beside`, if none is given); None if there is none."""
     settings = load_settings(config)
     if is_absent(settings):
         return None
@@ -63,9 +65,14 @@ def keep_before_upgrade(config: Path, folder: Path | None = None) -> Path | None
         found = store.database.revision()
         if found is None or found >= HEAD:
             return None
-        return back_up(settings, store, folder or settings.folder, now=system_clock())[0]
+        return back_up(settings, store, folder or beside(settings), now=system_clock())[0]
     finally:
         store.close()
+
+
+def beside(settings: Settings, *, may_write: Callable[[Path, int], bool] = os.access) -> Path:
+    """Return the configuration's folder, or the data folder if that one is read-only, as it is for a service."""
+    return settings.folder if may_write(settings.folder, os.W_OK) else settings.data
 
 
 def restore(config: Path, file: Path, actor: Actor) -> Restored:

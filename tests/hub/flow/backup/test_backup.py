@@ -15,6 +15,7 @@ import msgspec
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
+from hub.config.settings import Settings
 from hub.core.access import at_terminal
 from hub.core.errors import ConfigError, HubError, NewerDatabase
 from hub.core.keys import signal_key
@@ -354,3 +355,11 @@ def test_a_release_before_is_backed_up_as_it_is_and_restored_into_this_program(
     assert without_marks(contents(place.url)) == without_marks(contents(database_url))
     assert backups.keep_before_upgrade(tmp_path / "config.toml") is None
     assert HEAD > "0001"
+
+
+def test_a_backup_before_an_upgrade_goes_into_the_data_folder_where_the_configuration_is_read_only(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(file=tmp_path / "config.toml")
+    assert backups.beside(settings, may_write=lambda *_: True) == tmp_path
+    assert backups.beside(settings, may_write=lambda *_: False) == tmp_path / "data"
