@@ -21,9 +21,10 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
-from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
+from hub.config.private import close_to_others
+from hub.config.rulebook import read_rules, read_topics
 from hub.config.secrets import secret_values
-from hub.config.settings import ConnectionSection, Settings, load_settings
+from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.grammar.facts import did_you_mean
 from hub.core.ledger import Lane
@@ -39,13 +40,16 @@ from hub.registry import Quarantine, Registry
 from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
-from hub.store import Store, StoreUnavailable, WrongRevision, open_store
+from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
 from hub.wiring import (
     Absent,
     FailsToStart,
+    collect,
+    enricher_labels,
     has_files,
     labels_named,
     make_connector,
+    mapping_specs,
     options_of,
     plain_source,
     started,
@@ -91,6 +95,7 @@ class Hub:
     absent: frozenset[str] = frozenset()
     paces: Paces = field(default_factory=LocalPaces)
     sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
+    looked_ahead_at: datetime | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
     renewed: set[tuple[str, str]] = field(default_factory=set)
@@ -283,12 +288,12 @@ def read_book(settings: Settings, registry: Registry, *, absent: Absent | None =
     found: list[Problem] = []
     rules_file, topics_file = settings.folder / settings.files.rules, settings.folder / settings.files.topics
     specs = {name: mapping_specs(settings, registry, name, found, absent=absent) for name in settings.destinations}
-    read = _collect(found, lambda: read_rules(rules_file)) or ()
+    read = collect(found, lambda: read_rules(rules_file)) or ()
     labels = enricher_labels(settings, registry, found, absent=absent)
     if absent is not None and absent.labels_unknown:
         labels += labels_named(read, specs)
-    rules = _collect(found, lambda: compile_rules(read, file=str(rules_file), labels=labels))
-    topics = _collect(found, lambda: compile_topics(read_topics(topics_file)))
+    rules = collect(found, lambda: compile_rules(read, file=str(rules_file), labels=labels))
+    topics = collect(found, lambda: compile_topics(read_topics(topics_file)))
     mappings = _compile_mappings(specs, found, labels=labels)
     if found or rules is None or topics is None:
         raise ConfigError(found)
@@ -311,22 +316,6 @@ def _unknown_private(settings: Settings, rules: RuleSet) -> Iterator[Problem]:
             yield Problem(str(settings.file), "hub.private_rules", f'there is no rule "{name}"', hint)
 
 
-def enricher_labels(
-    settings: Settings, registry: Registry, found: list[Problem], *, absent: Absent | None = None
-) -> tuple[str, ...]:
-    """Return the label names that the configured enrichers may give."""
-    names: list[str] = []
-    for section in settings.enrichers.values():
-        missing: list[Problem] = []
-        cls = _collect(missing, partial(registry.enricher, section.plugin))
-        if absent is None:
-            found += missing
-        elif missing:
-            absent.plugins[section.plugin], absent.labels_unknown = str(missing[0]), True
-        names += cls.labels if cls else ()
-    return tuple(dict.fromkeys(names))
-
-
 def book_versions(book: Rulebook) -> list[tuple[str, str, str, str]]:
     """Return hash, kind, name and content of all that is active, for the store to keep."""
 
@@ -347,39 +336,10 @@ def _compile_mappings(
         for mapping, spec in own.items():
             file = f"mappings/{name}/{mapping}.toml"
             make = partial(compile_mapping, spec, name=mapping, file=file, labels=labels)
-            one = _collect(found, make)
+            one = collect(found, make)
             if one is not None:
                 compiled[(name, mapping)] = one
     return compiled
-
-
-def mapping_specs(
-    settings: Settings, registry: Registry, name: str, found: list[Problem], *, absent: Absent | None = None
-) -> dict[str, MappingSpec]:
-    """Return a destination's mappings by name: those it ships, then the user's own for its plugin and for its name."""
-    plugin, missing = settings.destinations[name].plugin, list[Problem]()
-    cls = _collect(missing, partial(registry.destination, plugin))
-    if cls is None and absent is None:
-        found += missing
-        return {}
-    shipped = cls.mappings if cls else registry.folder_of(plugin)
-    specs = dict(_collect(found, partial(default_mappings, shipped)) or {})
-    if cls is None and absent is not None:
-        absent.plugins[plugin] = str(missing[0])
-        absent.destinations.add(name)
-        specs = specs or absent.last(name)
-    own = settings.folder / settings.files.mappings
-    for folder in dict.fromkeys((own / plugin, own / name)):
-        specs.update(_collect(found, partial(own_mappings, folder)) or {})
-    return specs
-
-
-def _collect(found: list[Problem], attempt: Callable[[], T]) -> T | None:
-    try:
-        return attempt()
-    except ConfigError as error:
-        found += error.problems
-        return None
 
 
 def find_config(given: Path | None = None) -> Path:
@@ -396,9 +356,13 @@ def open_hub(
     beside `hub up` another process is at it).
     """
     settings = load_settings(find_config(file))
+    if missing := unaddressed(settings):
+        raise ConfigError(missing)
     # A caller with a bell of its own works alone.
     paces = LocalPaces(_seconds) if bell else RedisPaces(redis_url(settings), _seconds)
     bell = bell or RedisBell(redis_url(settings))
+    if settings.data != settings.folder:
+        close_to_others(settings.data)
     store = open_store(settings.database_url)
     try:
         if migrate:
@@ -420,6 +384,30 @@ def await_revision(store: Store, patience_s: float) -> None:
             if time.monotonic() >= end:
                 raise
         time.sleep(0.05)
+
+
+def refuse_newer_database(settings: Settings) -> None:
+    """Raise NewerDatabase if a newer program has upgraded the database: no start of a part would help.
+
+    One that is not there yet, or cannot be reached now, is left to the parts, which wait for it.
+    """
+    if is_absent(settings):
+        return
+    store = open_store(settings.database_url)
+    try:
+        store.database.check_revision()
+    except NewerDatabase:
+        raise
+    except (WrongRevision, StoreUnavailable):
+        return
+    finally:
+        store.close()
+
+
+def is_absent(settings: Settings) -> bool:
+    """Return True if this is SQLite and its file is not there: what only looks must not make an empty one."""
+    scheme, _, place = settings.database_url.partition(":///")
+    return scheme.startswith("sqlite") and place not in ("", ":memory:") and not Path(place.partition("?")[0]).exists()
 
 
 def redis_url(settings: Settings) -> str:

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             return work(hub, given.role)
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
-        return 2
+        return error.exit_code
 
 
 def work(hub: Hub, role: str) -> int:

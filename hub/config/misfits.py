@@ -14,6 +14,13 @@ _MISSING = re.compile(r"Object missing required field `(\w+)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(\w+)`")
 _EXPECTED = re.compile(r"Expected `([^`]+)`(?:, got `([^`]+)`)?")
 _ENUM = re.compile(r"Invalid enum value (.+)")
+_EXAMPLES = {
+    "when": """write when = ['...', '...'], in [ ]""",
+    "keywords": 'write keywords = ["...", "..."]',
+    "exclude": 'write exclude = ["...", "..."]',
+    "deliver": 'write deliver = [{ destination = "...", mapping = "..." }]',
+    "requires": 'write requires = ["..."]',
+}
 _KINDS = {
     "object": "a table",
     "array": "a list",
@@ -36,9 +43,8 @@ def misfit(file: str, error: msgspec.ValidationError, at: str, kind: Any) -> Pro
         return Problem(file, where, f"the key `{found[1]}` is unknown", nearest(found[1], known))
     if found := _EXPECTED.match(said):
         wanted = " or ".join(_KINDS.get(one.strip(), one.strip()) for one in found[1].split("|"))
-        return Problem(
-            file, where, f"this must be {wanted}" + (f", not {_KINDS.get(found[2], found[2])}" if found[2] else "")
-        )
+        told = f"this must be {wanted}" + (f", not {_KINDS.get(found[2], found[2])}" if found[2] else "")
+        return Problem(file, where, told, _EXAMPLES.get(where.rpartition(" ")[2].rpartition(".")[2], ""))
     if found := _ENUM.match(said):
         return Problem(file, where, f"{found[1]} is none of the words for this", _words(kind, place))
     return Problem(file, where, said)

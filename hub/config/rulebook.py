@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ import msgspec
 from hub.config.misfits import misfit
 from hub.config.settings import read_toml
 from hub.core.errors import ConfigError, InvalidMapping, InvalidRule, Problem
+from hub.core.grammar.fold import fold
 from hub.core.spec import FieldSpec, MappingSpec, Rule, Topic
 
 T = TypeVar("T")
@@ -24,7 +25,36 @@ def read_rules(file: Path) -> tuple[Rule, ...]:
 
 def read_topics(file: Path) -> tuple[Topic, ...]:
     """Read the `[[topic]]` tables of a file. Raises ConfigError; a file that is not there is an error, an empty one is not."""
-    return _read_list(file, "topic", Topic, ConfigError)
+    topics = _read_list(file, "topic", Topic, ConfigError)
+    if found := list(_unmatched(topics, str(file))):
+        raise ConfigError(found)
+    return topics
+
+
+def _unmatched(topics: Sequence[Topic], file: str) -> Iterator[Problem]:
+    """Yield the topics that can match no text, and those that share a name."""
+    seen: set[str] = set()
+    for topic in topics:
+        where = f'topic "{topic.name}"'
+        if not topic.name.strip():
+            yield Problem(file, "topic", "a topic needs a name", 'write name = "..."')
+        elif topic.name in seen:
+            yield Problem(file, where, "another topic has this name", "put the keywords of both into one")
+        seen.add(topic.name)
+        if not topic.keywords:
+            yield Problem(
+                file, f"{where} keywords", "a topic without keywords is found in no text", 'write keywords = ["..."]'
+            )
+        for key, words in (("keywords", topic.keywords), ("exclude", topic.exclude)):
+            for number, word in enumerate(words, 1):
+                if not fold(word).strip("# "):
+                    yield Problem(
+                        file, f"{where} {key}[{number}]", f'"{word}" is no word: it is found in no text', "take it out"
+                    )
+        if both := [word for word in topic.keywords if fold(word) in {fold(one) for one in topic.exclude}]:
+            yield Problem(
+                file, f"{where} exclude", f'"{both[0]}" is a keyword too: it is never found', "take one of the two out"
+            )
 
 
 def read_mapping(file: Path) -> MappingSpec:
@@ -68,9 +98,7 @@ def own_mappings(folder: Path) -> dict[str, MappingSpec]:
 
 def _read_list(file: Path, name: str, kind: type[T], error_class: type[ConfigError]) -> tuple[T, ...]:
     raw = read_toml(file, missing=f"write one with [[{name}]] tables; an empty file means that there are none")
-    found = [
-        Problem(str(file), key, "this key is unknown", f"a file of [[{name}]] tables") for key in raw if key != name
-    ]
+    found = [Problem(str(file), key, "this key is unknown", f"write [[{name}]]") for key in raw if key != name]
     tables, values = raw.get(name, []), list[T]()
     if not isinstance(tables, list):
         found.append(Problem(str(file), f"[{name}]", "this is one table, not a list of them", f"write [[{name}]]"))

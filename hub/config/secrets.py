@@ -97,9 +97,15 @@ def _look_up(value: Any, folder: Path, place: Problem, found: list[Problem]) -> 
     if not (isinstance(value, Mapping) and set(value) in REFERENCES):
         return value
     (kind, name), *_ = value.items()
+    if not isinstance(name, str) or not name.strip():
+        told = f"this names no {'variable' if kind == 'env' else 'file'}"
+        found.append(Problem(place.file, place.path, told, f'write {{ {kind} = "NAME" }}'))
+        return None
     try:
         # A pasted newline cannot stand in a header.
-        return (_of_environment(name, place) if kind == "env" else _of_file(folder / name, place)).strip()
+        return (
+            _of_environment(name, place) if kind == "env" else _of_file(folder / Path(name).expanduser(), place)
+        ).strip()
     except ConfigError as error:
         found += error.problems
         return None

@@ -9,6 +9,7 @@ from pathlib import Path
 from hub.core.errors import ConfigError, Problem
 
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_WIDER = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 _CURLY = re.compile("[\u2018\u2019\u201c\u201d\u00ab\u00bb]")
 
@@ -31,7 +32,13 @@ def decoded(content: bytes, place: Problem) -> str:
     except UnicodeDecodeError as error:
         wide = content.startswith(_WIDE)
         line = content.count(b"\n", 0, error.start) + 1
-        told = "it is UTF-16, not UTF-8" if wide else f"line {line} is not UTF-8 (is it Latin-1 or Windows-1252?)"
+        told = (
+            "it is UTF-32, not UTF-8"
+            if content.startswith(_WIDER)
+            else "it is UTF-16, not UTF-8"
+            if wide
+            else f"line {line} is not UTF-8 (is it Latin-1 or Windows-1252?)"
+        )
         raise ConfigError([Problem(place.file, place.path, told, place.hint)]) from None
 
 

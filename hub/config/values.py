@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from hub.core.languages import KNOWN, base_language
 from hub.sdk.rates import Limit
@@ -38,6 +39,18 @@ def duration(value: Any) -> Any:
 def _lasting(value: timedelta) -> timedelta:
     if not value:
         raise ValueError('zero is no time at all: write one such as "30s"')
+    return value
+
+
+def _pause(value: timedelta) -> timedelta:
+    if _lasting(value) < timedelta(seconds=1):
+        raise ValueError('a second at least: "1s"')
+    return value
+
+
+def _patience(value: timedelta) -> timedelta:
+    if _lasting(value) > timedelta(hours=1):
+        raise ValueError('an hour at most: "1h"')
     return value
 
 
@@ -70,6 +83,13 @@ def private(value: Any) -> Any:
     return tuple(value)
 
 
+def network(value: Any) -> Any:
+    """Check that text is an address or a network in CIDR form."""
+    if not isinstance(value, str) or not _is_network(value):
+        raise ValueError('this is no address and no network: write "192.0.2.7" or "192.0.2.0/24"')
+    return value
+
+
 def _is_network(text: str) -> bool:
     try:
         ip_network(text, strict=False)
@@ -79,15 +99,53 @@ def _is_network(text: str) -> bool:
 
 
 def web_address(value: str) -> str:
-    """Take an empty text or an http or https URL with a host."""
+    """Take an empty text or the http or https URL of a host, without a query and without a password."""
+    if value and not is_web(value):
+        raise ValueError("write a whole address, such as https://hub.example.com")
+    if "?" in value or "#" in value:
+        raise ValueError("an address of the hub has no ? and no #: such as https://hub.example.com")
+    if "@" in urlsplit(value).netloc:
+        raise ValueError("a name or a password stands in this address: it would be in every link")
+    return value
+
+
+def proxy_address(value: str) -> str:
+    """Take an empty text or the http or https URL of a forward proxy."""
+    if value and not is_web(value):
+        raise ValueError("write the address of a plain forward proxy, such as http://proxy.example.com:3128")
+    return value
+
+
+def is_web(value: str) -> bool:
+    """Return True for an http or https URL with a host and no odd characters."""
     try:
         parts = urlsplit(value)
-        fine = not value or (parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0)
+        return (
+            bool(parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0)
+            and value.isprintable()
+            and " " not in value
+        )
     except ValueError:  # a port that is no number
-        fine = False
-    if not fine:
-        raise ValueError("write a whole address, such as https://hub.example.com")
-    return value
+        return False
+
+
+def host(value: str) -> str:
+    """Take an address or a name to listen on, alone."""
+    try:
+        ip_address(value.strip("[]"))
+    except ValueError:
+        if not _HOST.fullmatch(value) or value.startswith("*"):
+            raise ValueError(
+                'write an address or a name alone, such as "127.0.0.1"; the port has a key of its own'
+            ) from None
+    return value.strip("[]")
+
+
+def path(value: Path) -> Path:
+    """Take a path; `~` is the home of the person whose hub it is. Path("") is the folder itself: never meant."""
+    if value == Path():
+        raise ValueError("write a path")
+    return value.expanduser()
 
 
 def language(value: str) -> str:
@@ -101,11 +159,44 @@ def language(value: str) -> str:
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 Lasting = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_lasting)]
 """A duration above zero."""
+Pause = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_pause)]
+"""A duration of a second at least: between two looks."""
+Patience = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_patience)]
+"""A duration above zero, of an hour at most: for one exchange."""
 Rate = Annotated[Limit, BeforeValidator(rate)]
 Name = Annotated[str, AfterValidator(name)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
+IpNetwork = Annotated[str, BeforeValidator(network)]
+Span = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(milliseconds=100), le=timedelta(hours=1))]
+ProxyAddress = Annotated[str, AfterValidator(proxy_address)]
+Host = Annotated[str, AfterValidator(host)]
+Place = Annotated[Path, AfterValidator(path)]
+Whole = Annotated[int, Strict()]
+Switch = Annotated[bool, Strict()]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Language = Annotated[str, AfterValidator(language)]
 AllowPrivate = Annotated[bool | tuple[str, ...], BeforeValidator(private)]
-Port = Annotated[int, Field(ge=0, le=65535)]
+Port = Annotated[int, Strict(), Field(ge=0, le=65535)]
 
-__all__ = ["AllowPrivate", "Duration", "Language", "Lasting", "Name", "Port", "Rate", "WebAddress", "duration", "rate"]
+__all__ = [
+    "AllowPrivate",
+    "Currency",
+    "Duration",
+    "Host",
+    "IpNetwork",
+    "Language",
+    "Lasting",
+    "Name",
+    "Patience",
+    "Pause",
+    "Place",
+    "Port",
+    "ProxyAddress",
+    "Rate",
+    "Span",
+    "Switch",
+    "WebAddress",
+    "Whole",
+    "duration",
+    "rate",
+]

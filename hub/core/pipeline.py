@@ -6,6 +6,7 @@ give the same plan, so history can be explained, tried dry and replayed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -110,9 +111,13 @@ class SignalPlan:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why records that rules asked for are not made."""
+        """Why records that rules asked for are not made: each reason once, with all records that it concerns."""
         failed = (f"{fail.destination}/{fail.mapping}: {fail.field}: {fail.reason}" for fail in self.failures)
-        return (*failed, *(f"{one.destination}/{one.mapping}: {one.note}" for one in self.notes if not one.made))
+        told: dict[str, dict[str, None]] = {}
+        for one in self.notes:
+            if not one.made:
+                told.setdefault(one.note, {})[f"{one.destination}/{one.mapping}"] = None
+        return (*failed, *(f"{', '.join(places)}: {note}" for note, places in told.items()))
 
 
 def topics_of(signal: Signal, book: Rulebook) -> tuple[str, ...]:
@@ -168,7 +173,7 @@ def plan(
     if assign and known["conversation"]["assignee"] is None and known["conversation"]["signals"] in (None, 1):
         # A new conversation is its assignee's from its first record on.
         known["conversation"] = {**known["conversation"], "assignee": assign}
-    making = _Making(signal, known, book, memory)
+    making = _Making(signal, known, book, memory, joining=_joining(rules))
     for rule in rules:
         making.follow(rule)
     return SignalPlan(
@@ -211,7 +216,7 @@ def _missing(book: Rulebook, target: DeliverTo) -> tuple[str, str]:
 def standings_read(book: Rulebook) -> frozenset[str]:
     """Return those of "person" and "account" with a standing (`person.followers` ...) that a rule, or a mapping in use, reads."""
     texts = [when for rule in book.rules.rules for when in rule.when]
-    for place in _in_use(book):
+    for place in in_use(book):
         texts += [
             text for how in book.mappings[place].spec.fields.values() for text in (how.from_, how.template) if text
         ]
@@ -222,7 +227,7 @@ def standings_read(book: Rulebook) -> frozenset[str]:
     )
 
 
-def _in_use(book: Rulebook) -> set[tuple[str, str]]:
+def in_use(book: Rulebook) -> set[tuple[str, str]]:
     """Return the mappings that rules lead to."""
     waiting = [(target.destination, target.mapping) for rule in book.rules.rules for target in rule.deliver]
     seen: set[tuple[str, str]] = set()
@@ -235,15 +240,17 @@ def _in_use(book: Rulebook) -> set[tuple[str, str]]:
     return seen
 
 
-def _misfits(book: Rulebook, destination: str, mapping: CompiledMapping) -> Iterator[tuple[str, str]]:
+def _misfits(book: Rulebook, destination: str, mapping: CompiledMapping) -> Iterator[tuple[str, str, str]]:
+    names = [name for place, name in book.mappings if place == destination]
     for other in mapping.spec.requires:
         if (destination, other) not in book.mappings:
-            yield "requires", f"{other} is not there"
+            yield "requires", f"{other} is not there", did_you_mean(other, names)
         elif _reaches(book, destination, start=other, goal=mapping.name):
-            yield "requires", f"{other} requires this one: a circle"
+            yield "requires", f"{other} requires this one: a circle", "take one of the two out"
     then = book.mappings.get((destination, mapping.spec.then or ""))
     if mapping.spec.then and (then is None or then.spec.keyed_by != "signal"):
-        yield "then", f"there is no mapping {mapping.spec.then} keyed by signal"
+        fit = [name for name in names if book.mappings[destination, name].spec.keyed_by == "signal"]
+        yield "then", f"there is no mapping {mapping.spec.then} keyed by signal", did_you_mean(mapping.spec.then, fit)
 
 
 def _reaches(book: Rulebook, destination: str, *, start: str, goal: str) -> bool:
@@ -268,6 +275,20 @@ def _rule_labels(rules: Sequence[Rule], book: RuleSet) -> tuple[Label, ...]:
 
 # ------------------------------------------------------------------------------------------------------------- records
 
+_BOOSTS = re.compile(r"""(?:==\s*|\[[^\]]*)["']repost["']|["']repost["']\s*==""")
+
+
+def asks_for_boosts(rule: Rule) -> bool:
+    """Return True if a rule names boosts as what it wants: each would else be a record with another's words."""
+    return any(_BOOSTS.search(when) for when in rule.when)
+
+
+def _joining(rules: Sequence[Rule]) -> frozenset[DeliverTo]:
+    """Return what joins a person's open conversation: it does if any matching rule says so, whichever asks for it first."""
+    return frozenset(target for rule in rules if rule.join == "person" for target in rule.deliver)
+
+
+_SEEN_BY = {"direct": "a direct message", "followers": "a post for followers", "internal": "an internal note"}
 _UNLINKED = {"person": "no person is linked to the author", "account": "no account is known of the author"}
 
 
@@ -282,7 +303,15 @@ class _Failed(msgspec.Struct, frozen=True):
 class _Making:
     """The records of one signal while they are made: each mapping of a destination once, what is required first."""
 
-    def __init__(self, signal: Signal, known: dict[str, Any], book: Rulebook, memory: SignalContext) -> None:
+    def __init__(
+        self,
+        signal: Signal,
+        known: dict[str, Any],
+        book: Rulebook,
+        memory: SignalContext,
+        *,
+        joining: frozenset[DeliverTo] = frozenset(),
+    ) -> None:
         self.signal = signal
         self.known = known
         self.book = book
@@ -294,16 +323,17 @@ class _Making:
         self._made: dict[tuple[str, str, str, str], str] = {}  # by which mapping a record was made
         self._rule = ""
         self._joined = False
+        self._joining = joining
 
     def follow(self, rule: Rule) -> None:
         """Make what a matching rule asks for, or note why not."""
         self._rule = rule.name
-        # A conversation that has its own ticket keeps it: two halves of one matter would else end in two places.
-        self._joined = rule.join == "person" and bool(self.memory.joins) and not self.memory.opened
         # the facts are this plan's own, and a mapping reads the rule that asked for it first
         self.known["rule"] = {"name": rule.name, "version": self.book.rules.versions[rule.name]}
         reason = self._forbidden(rule)
         for target in rule.deliver:
+            # A conversation that has its own ticket keeps it: two halves of one matter would else end in two places.
+            self._joined = target in self._joining and bool(self.memory.joins) and not self.memory.opened
             if reason:
                 self._note(target.destination, target.mapping, reason)
             else:
@@ -314,8 +344,12 @@ class _Making:
             return "the hub wrote it"
         if self.signal.state in GONE:
             return f"the post is {self.signal.state}"
+        if self.signal.kind == "repost" and not asks_for_boosts(rule):
+            return 'a boost: it counts on what it boosts (a rule that wants boosts says signal.kind == "repost")'
         if is_private(self.signal) and rule.name not in self.book.private_rules:
-            return "private: no policy allows it"
+            return (
+                f"{_SEEN_BY[self.signal.visibility]}: only rules that private_rules in [hub] names make records of it"
+            )
         return ""
 
     def _want(self, destination: str, name: str) -> None:

@@ -10,17 +10,19 @@ from importlib.util import find_spec
 from typing import Any
 
 from hub.config.secrets import read_secrets
-from hub.config.settings import InboundSection, Settings
+from hub.config.settings import InboundSection, Settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
 from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.converse.changes import learn_self
+from hub.flow.fit import ambiguous, misplaced, strays, unused
+from hub.flow.samples import value_misfits
+from hub.queue.bell import BellAway
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
 from hub.sdk.connectors import Destination, ObjectInfo, WebhookSource
-from hub.store.database import parse_url
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Tried:
 
 def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     """Return everything that is wrong in the files, without touching the network or the database."""
-    found = [*_places(settings)]
+    found = [*misplaced(settings, registry)]
     finders: dict[str, Any] = {
         "sources": registry.source,
         "destinations": registry.destination,
@@ -46,17 +48,19 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     found += _problems(partial(read_book, settings, registry))
     found += ways_back(settings, registry)
     found += unheard_alerts(settings)
+    found += unaddressed(settings)
     # The rulebook asks for the same plugins, and knows no place in the file.
     placed = {one.message for one in found}
     return [one for one in dict.fromkeys(found) if f"{one.path}: {one.message}" not in placed]
 
 
-def _places(settings: Settings) -> Iterator[Problem]:
-    """Yield what is wrong with the places that are written to: the data folder, the database's address."""
-    if settings.data.exists() and not settings.data.is_dir():
-        hint = "name a folder; it is made if it is not there"
-        yield Problem(str(settings.file), "hub.data", f"{settings.data} is a file", hint)
-    yield from _problems(partial(parse_url, settings.database_url))
+def notes_of(settings: Settings, registry: Registry) -> list[Problem]:
+    """Return what is no error and will surprise: what has no effect, files that no part reads. Nothing if there are errors."""
+    try:
+        book = read_book(settings, registry)
+    except ConfigError:
+        return list(strays(settings))
+    return [*strays(settings), *unused(settings, book), *ambiguous(book)]
 
 
 def unheard_alerts(settings: Settings) -> Iterator[Problem]:
@@ -98,10 +102,12 @@ def _problems(attempt: Any) -> list[Problem]:
 
 
 def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) -> Iterator[Tried]:
-    """Try each enabled source and destination; a destination's mappings are held against its fields.
+    """Try Redis, then each enabled source and destination; a destination's mappings are held against its fields.
 
     `works` is called with the lane of each outlet whose connection is fine.
     """
+    yield from _console(hub.settings)
+    yield _try_bell(hub)
     for table in ("sources", "destinations"):
         for name in getattr(hub.settings, table):
             hub.doubt(table, name)
@@ -118,6 +124,33 @@ def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) ->
         if tried.fine:
             works(Lane("deliver", name))
             yield from _try_mappings(hub, name, hub.destination(name))
+
+
+CONSOLE = {
+    "all": "open to all who reach the hub (web.console): put a proxy that asks for a password before it",
+    "machine": "the page and the API answer this machine only; others get /in, /healthz and /readyz",
+    "none": (
+        'closed: public_url says that a proxy passes on what the world asks. Write web.console = "local" if the proxy passes on '
+        '/in, /healthz and /readyz only, or "open" if it asks for a password'
+    ),
+}
+
+
+def _console(settings: Settings) -> Iterator[Tried]:
+    """Yield who may see the page and the API, if others than this machine reach the hub."""
+    if settings.is_reached_from_beyond or settings.web.console == "open":
+        yield Tried("web.console", True, CONSOLE[settings.console_for])
+
+
+def _try_bell(hub: Hub) -> Tried:
+    """Tell if workers would hear a ring; the private Redis is away as long as `hub up` does not run."""
+    try:
+        hub.bell.check()
+    except BellAway as error:
+        if not hub.settings.redis.url:
+            return Tried("redis", fine=True, message="the private Redis is not running: `hub up` starts it")
+        return Tried("redis", fine=False, message=f"{error}: workers only look now and then while it is away")
+    return Tried("redis", fine=True, message="it takes rings")
 
 
 def _check_source(hub: Hub, name: str) -> str:
@@ -187,7 +220,10 @@ def used_mappings(hub: Hub, name: str) -> list[str]:
 
 
 def misfits(mapping: CompiledMapping, objects: Any) -> Iterator[str]:
-    """Yield what in a mapping does not fit the destination's object: unknown or read-only fields, required ones left out."""
+    """Yield what in a mapping does not fit the destination's object: unknown or read-only fields, required ones left out.
+
+    And values that a field does not take: a wrong type, too many characters, a word that is no choice there.
+    """
     spec = mapping.spec
     info: ObjectInfo | None = objects.get(spec.object) or objects.get("*")
     if info is None:
@@ -207,3 +243,4 @@ def misfits(mapping: CompiledMapping, objects: Any) -> Iterator[str]:
     for field, known in info.fields.items():
         if known.required and field not in written:
             yield f"'{spec.object}.{field}' is required there and the mapping does not fill it"
+    yield from value_misfits(mapping, info)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from datetime import timedelta
 
 import structlog
 
@@ -10,19 +11,21 @@ from hub.core.errors import Overtaken
 from hub.core.ledger import Lane, Work
 from hub.flow.converse.replies import hold_stranded
 from hub.flow.erase.erase import finish
-from hub.flow.erase.recheck import recheck_lanes
+from hub.flow.erase.recheck import recheck_lanes, recheck_pause
 from hub.flow.erase.retention import forget_unread
 from hub.flow.intake.changes import watched_destinations
-from hub.flow.intake.poll import polling_sources
+from hub.flow.intake.poll import interval_of, polling_sources
 from hub.flow.lanes import free, outlet_works, outlets, place_of_outlet
 from hub.runtime import Hub, book_versions
 
+LOOK_AHEAD = timedelta(minutes=1)
 log = structlog.get_logger(__name__)
 
 
 def sweep(hub: Hub) -> None:
     """Take back what lost workers held, then ring for everything that is due."""
     now = hub.now()
+    pull_back(hub)
     lost = hub.store.inbox.expire(now=now) + hub.store.deliveries.expire(now=now)
     if lost:
         log.warning("leases were lost", rows=lost)
@@ -30,6 +33,24 @@ def sweep(hub: Hub) -> None:
     finish(hub)
     forget_unread(hub)
     ring_due(hub)
+
+
+def pull_back(hub: Hub) -> None:
+    """Pull back what a clock that ran ahead left too far away: looked for once a minute, and whenever the clock is set back."""
+    now, last = hub.now(), hub.looked_ahead_at
+    if last is not None and last <= now < last + LOOK_AHEAD:
+        return
+    hub.looked_ahead_at = now
+    repeat = max(hub.settings.alerts.repeat, hub.settings.alerts.cooldown)
+    if pulled := hub.store.ahead.pull_back(now=now, pauses=_pauses(hub), repeat=repeat):
+        log.warning("the clock was set back: what was due after its time is due now", **pulled)
+
+
+def _pauses(hub: Hub) -> dict[str, timedelta]:
+    """Return the longest pause of each cursor between two polls that went well."""
+    found = {name: interval_of(hub, name) for name in polling_sources(hub)}
+    found |= {name: hub.destination(Lane.of_cursor(name).name).every for name in watched_destinations(hub)}
+    return found | {name: recheck_pause(hub, Lane.of_cursor(name).name) for name in recheck_lanes(hub)}
 
 
 def take_up_secrets(hub: Hub) -> None:
@@ -68,7 +89,7 @@ def due_lanes(hub: Hub, steps: Collection[str] = ("process", "deliver", "poll"))
     now = hub.now()
     if "process" in steps and hub.store.inbox.due(now=now):
         yield "process", ""
-    if "deliver" in steps:
+    if "deliver" in steps and not hub.store.hold.get():
         paused = hub.store.connections.paused(now=now)
         for outlet in hub.store.deliveries.due(now=now):
             if outlet_works(hub, outlet) and outlet not in paused and place_of_outlet(outlet) not in hub.broken:

@@ -9,6 +9,7 @@ import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 from redis import Redis
@@ -69,6 +70,13 @@ class RedisBell(Bell):
         except BellAway as error:
             log.debug("bell unheard", lane=_key(step, connection), error=str(error))
 
+    def _takes(self, key: str) -> bool:
+        """Return True if a lane is to be rung; a mark that lasts longer than any does is of a clock that was set back."""
+        if self._redis.set(key, 1, nx=True, ex=COALESCE_S):
+            return True
+        left: Any = self._redis.ttl(key)
+        return left > COALESCE_S and bool(self._redis.set(key, 1, ex=COALESCE_S))
+
     def heard(self, step: str, connection: str = "") -> None:
         """Forget that the lane was rung."""
         with contextlib.suppress(BellAway):
@@ -79,7 +87,7 @@ class RedisBell(Bell):
         self._try(lambda: self._redis.set(CHECKED, 1, ex=COALESCE_S))
 
     def _ring(self, step: str, connection: str) -> None:
-        if self._redis.set(_key(step, connection), 1, nx=True, ex=COALESCE_S):
+        if self._takes(_key(step, connection)):
             self._queues[step].enqueue(job_of(step), connection, ttl=30, result_ttl=0, failure_ttl=60, job_timeout=-1)
 
     def _try(self, act: Callable[[], object]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import socket
 import sqlite3
 import time
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from sqlalchemy import (
     BigInteger,
@@ -48,20 +47,26 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
-from hub.core.errors import ConfigError, Problem, StoreUnavailable, WrongRevision
-from hub.store.schema import json_text, memories, storable
+from hub.config.private import close_to_others, make_private_folder
+from hub.core.errors import ConfigError, NewerDatabase, Problem, StoreUnavailable, WrongRevision
+from hub.store.schema import json_text, storable
 
 T = TypeVar("T")
+Scrubbed = Literal["clean", "busy", "large"]
+"""How a scrub ended: nothing is left; others are in the way (try again); the file was too large to be rewritten."""
 Also = Callable[[Connection], None]
 """What is done in the transaction that makes a change."""
-HEAD = "0001"
+HEAD = "0003"
 OUTAGES = frozenset(
     {"OperationalError", "InterfaceError", "DatabaseError"}
 )  # the last by itself: no database, or a broken one
 MIGRATION_LOCK = 0x48554242  # any number that no other program on this database uses
-PROBE = {"connection": "readiness", "name": "probe", "value": None}
 NAP_S = 0.002  # between two tries to take the write lock
-PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+# Freed space is overwritten with zeros by the write that frees it: it costs nothing that can be measured (these pages are
+# written anyway), and an earlier form of a row would else stay in the file for years.
+PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
+REWRITABLE = 512 * 1024 * 1024  # bytes of a file that may be rewritten while others wait for it: about 3 seconds
+SCRUB_PATIENCE_MS = 500
 
 
 class Database:
@@ -89,18 +94,6 @@ class Database:
         """Open a transaction that writes: all of it or nothing. Raises StoreUnavailable if the database cannot take it."""
         with unavailable(), self._writer.connect() as conn, conn.begin():
             yield conn
-
-    def probe(self) -> None:
-        """Write something that has no effect. Raises StoreUnavailable if the database cannot take it now."""
-        with self.borrow() as conn:
-            conn.execute(self.upsert(memories, index=["connection", "name"], update=["value"]), [PROBE])
-
-    def free_bytes(self) -> int | None:
-        """Return the room that is left on the disk of the database; None if it is not this machine's."""
-        place = self.engine.url.database
-        if not self.is_sqlite or not place or place == ":memory:":
-            return None
-        return shutil.disk_usage(Path(place).parent).free
 
     @contextmanager
     def borrow(self) -> Iterator[Connection]:
@@ -148,22 +141,27 @@ class Database:
         """Bring the schema to this program's revision.
 
         Foreign keys are off until it is done, or a table's rebuild deletes children.
-        Raises WrongRevision if the schema is newer than this program. Several at once do no harm: one does it.
+        Raises NewerDatabase if the schema is newer than this program. Several at once do no harm: one does it.
         """
         found = self.revision()
         if found == HEAD:
             return
-        if found is not None and found > HEAD:
-            raise WrongRevision(f"the database is at revision {found}, which is newer than this program's {HEAD}")
+        _refuse_newer(found)
         from hub.store.migrations.run import upgrade  # noqa: PLC0415 - Alembic is heavy, and a start rarely migrates
 
+        with self.alone() as conn:
+            upgrade(conn)
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """Open a transaction that may change the schema: no other does so at the same time, and no foreign key is looked at."""
         with unavailable(), self._writer.connect() as conn:
             self._pragma(conn, "foreign_keys=OFF")
             try:
                 with conn.begin():
                     if not self.is_sqlite:  # SQLite has begun IMMEDIATE: it is alone already
                         conn.execute(text("SELECT pg_advisory_xact_lock(:this)"), {"this": MIGRATION_LOCK})
-                    upgrade(conn)
+                    yield conn
             finally:
                 self._pragma(conn, "foreign_keys=ON")
 
@@ -176,8 +174,9 @@ class Database:
             return found
 
     def check_revision(self) -> None:
-        """Raise WrongRevision if the schema is not this program's."""
+        """Raise WrongRevision if the schema is not this program's, NewerDatabase if it is a newer program's."""
         if (found := self.revision()) != HEAD:
+            _refuse_newer(found)
             raise WrongRevision(f"the database is at revision {found}, this program needs {HEAD}: run `hub db upgrade`")
 
     def lost_leases(self, table: Table, *, now: datetime) -> list[str]:
@@ -189,6 +188,26 @@ class Database:
         )
         with self.read() as conn:
             return [token for token, until in conn.execute(held) if until < now or holder_is_gone(token)]
+
+    def scrub(self, tables: Sequence[Table], *, whole: bool) -> Scrubbed:
+        """Take what was deleted out of the files too. Raises StoreUnavailable.
+
+        SQLite zeroes freed space at once; what is left are the write-ahead log, which is emptied, and (`whole`) copies that
+        the splitting of pages left behind: the file is rewritten, unless it is larger than REWRITABLE. PostgreSQL is asked to
+        VACUUM these tables (`whole`); what it keeps besides (its own log, space that it uses again) it alone can remove.
+        """
+        if self.is_sqlite:
+            with unavailable(), self.engine.connect() as conn:
+                raw = conn.connection.dbapi_connection
+                assert raw is not None
+                with contextlib.closing(raw.cursor()) as cursor:
+                    return _scrub_file(cursor, whole=whole)
+        if whole:
+            with unavailable(), self.engine.connect() as conn:
+                bare = conn.execution_options(isolation_level="AUTOCOMMIT")
+                names = ", ".join(bare.dialect.identifier_preparer.format_table(table) for table in tables)
+                bare.exec_driver_sql(f"VACUUM {names}")
+        return "clean"
 
     def close(self) -> None:
         """Close all connections."""
@@ -226,22 +245,45 @@ def parse_url(url: str) -> URL:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise _wrong_url("this is no database URL") from None
-    if parsed.drivername in ("postgres", "postgresql"):
-        return parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+    if parsed.get_backend_name() in ("postgres", "postgresql"):
+        return _postgresql(parsed)
+    if parsed.get_backend_name() != "sqlite":
         raise _wrong_url("this is neither SQLite nor PostgreSQL")
+    if parsed.host:
+        raise _wrong_url("SQLite has a file and no host", f"write three slashes: sqlite:///{parsed.host}")
+    if parsed.database in (None, "", ":memory:"):
+        raise _wrong_url("this names no file: each process would have a database of its own", "sqlite:///FILE")
     return parsed
 
 
+def _postgresql(url: URL) -> URL:
+    """Return a PostgreSQL URL with the driver that is installed, whichever it names."""
+    if not url.database:
+        raise _wrong_url("this names no database", "write its name after the host: postgresql://USER@HOST/NAME")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise _wrong_url(f"{url.port} is no port", "postgresql://USER@HOST:5432/NAME")
+    return url.set(drivername="postgresql+psycopg")
+
+
 def _open_sqlite(url: URL) -> Database:
+    folder = Path(url.database or "").parent
     try:
-        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            make_private_folder(folder)
     except OSError as error:
         raise StoreUnavailable(f"the database's folder cannot be made: {error}") from None
     engine = create_engine(url, pool_size=8, max_overflow=8)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)
+
+
+def _refuse_newer(found: str | None) -> None:
+    if found is not None and found > HEAD:
+        raise NewerDatabase(
+            f"the database is at revision {found}, this program knows {HEAD}: a newer Hubbub has upgraded it. Install that "
+            "version again, or go back with `hub restore` to the backup from before the upgrade, into an empty database"
+        )
 
 
 def _wrong_url(message: str, hint: str = "sqlite:///FILE or postgresql://USER@HOST/NAME") -> ConfigError:
@@ -319,6 +361,28 @@ def among(column: ColumnElement[Any], keys: Sequence[Any]) -> ColumnElement[bool
     return _Among(column, bindparam(None, keys, type_=_Keys(item), unique=True))
 
 
+class _JsonText(FunctionElement[Any]):
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(_JsonText)
+def _json_by_arrows(element: _JsonText, compiler: SQLCompiler, **options: Any) -> str:
+    column, path = (compiler.process(one, **options) for one in element.clauses)
+    return f"(({column})::json #>> string_to_array({path}, '.'))"
+
+
+@compiles(_JsonText, "sqlite")
+def _json_by_path(element: _JsonText, compiler: SQLCompiler, **options: Any) -> str:
+    column, path = (compiler.process(one, **options) for one in element.clauses)
+    return f"json_extract({column}, '$.' || {path})"
+
+
+def json_value(column: ColumnElement[Any], path: str) -> ColumnElement[Any]:
+    """Return the text at a dotted path of a column that holds JSON; None if there is none."""
+    return _JsonText(column, literal(path))
+
+
 def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:
     """Split the keys into parts that one statement can take."""
     for start in range(0, len(keys), CHUNK):
@@ -357,9 +421,41 @@ def holder_is_gone(token: str) -> bool:
 
 def _prepare_sqlite(dbapi: Any, _record: Any) -> None:
     dbapi.isolation_level = None
+    (_, _, file), *_others = dbapi.execute("PRAGMA database_list").fetchall()
+    for ending in ("", "-wal", "-shm") if file else ():
+        # SQLite gives the log and the index beside a new file the file's own rights.
+        close_to_others(Path(f"{file}{ending}"))
     for pragma in PRAGMAS:
         with contextlib.closing(dbapi.cursor()) as cursor:
             _execute_patiently(cursor, f"PRAGMA {pragma}")
+
+
+def _scrub_file(cursor: Any, *, whole: bool) -> Scrubbed:
+    cursor.execute(f"PRAGMA busy_timeout={SCRUB_PATIENCE_MS}")
+    try:
+        is_whole = not whole or _rewrite(cursor)
+        busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            return "busy"
+        raise StoreUnavailable(f"the database cannot take it now: {error}") from error
+    finally:
+        cursor.execute(f"PRAGMA {PRAGMAS[0]}")
+    return "busy" if busy else "clean" if is_whole else "large"
+
+
+def _rewrite(cursor: Any) -> bool:
+    """Rewrite the file; False if it is too large for that, or the disk has no room for a second one."""
+    (pages,), (size,) = (cursor.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
+    if pages * size > REWRITABLE:
+        return False
+    try:
+        cursor.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
+            raise
+        return False
+    return True
 
 
 def _prepare_postgres(dbapi: Any, _record: Any) -> None:

@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     CompoundSelect,
     Connection,
+    Integer,
     and_,
     bindparam,
     delete,
     exists,
+    func,
     literal,
     or_,
     select,
@@ -25,17 +28,18 @@ from hub.core.decide.trace import decode_trace, encode_trace, forget_last_word, 
 from hub.core.errors import Conflict
 from hub.core.ledger import IDLE, OPEN, RECORDS, STOPPABLE, WITHDRAWN, State
 from hub.core.model import Delivery, RawItem, Signal, Tombstone
-from hub.store.database import Database, among, chunks
+from hub.store.database import Database, Scrubbed, among, chunks
 from hub.store.ledger.moves import moving
 from hub.store.ledger.outbox import GONE
-from hub.store.schema import UNFINISHED, attempts, erasures, json_text, needs, of_kind, sightings
+from hub.store.schema import UNFINISHED, attempts, audit, erasures, json_text, links, needs, of_kind, people, sightings
 from hub.store.schema import authors as A
 from hub.store.schema import deliveries as T
 from hub.store.schema import inbox as I
 from hub.store.schema import signals as S
+from hub.store.schema import tombstones as D
+from hub.store.signals import ERASED
 
 DOUBTS = ("uncertain", "review", "lost")  # outcomes of attempts that leave the record in doubt
-ERASED = "erased"
 _signal = msgspec.json.Decoder(Signal)
 
 
@@ -59,7 +63,17 @@ class Sent(NamedTuple):
     was_sent: bool
     remote_id: str | None
     was_let_go: bool
+    once: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+
+
+class Ticketed(NamedTuple):
+    """A destination that got tickets or comments because of an author: the last row, and what the open ones provide."""
+
+    author: str
+    destination: str
+    last: int
+    open: tuple[str, ...]
 
 
 class Erasures:
@@ -77,12 +91,22 @@ class Erasures:
         if rows:
             conn.execute(self.database.insert_new(sightings), rows)
 
-    def of_authors(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
-        """Return the signals of the authors among the keys, each with its author's key."""
-        query = select(S.c.key, S.c.author_key)
-        return {
-            row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(among(S.c.author_key, part)))
-        }
+    def of_authors(
+        self, conn: Connection, keys: Sequence[str], *, until: Mapping[str, datetime] | None = None
+    ) -> dict[str, str]:
+        """Return the signals of the authors among the keys, each with its author's key.
+
+        Of those in `until` only what had come in by then.
+        """
+        query, ends = select(S.c.key, S.c.author_key, S.c.observed_at), until or {}
+        rows = (row for part in chunks(keys) for row in conn.execute(query.where(among(S.c.author_key, part))))
+        return {row[0]: row[1] for row in rows if row[1] not in ends or row[2] <= ends[row[1]]}
+
+    def returned(self, conn: Connection, since: Mapping[str, datetime]) -> list[str]:
+        """Return those of these authors who were met for the first time after the time given with each."""
+        query = select(A.c.key, A.c.first_seen)
+        rows = (row for part in chunks(list(since)) for row in conn.execute(query.where(among(A.c.key, part))))
+        return [row.key for row in rows if row.first_seen > since[row.key]]
 
     def reposts(self, conn: Connection, keys: Sequence[str]) -> dict[str, str]:
         """Return stored reposts of the signals, which repeat their words; each with the key of what it repeats."""
@@ -105,6 +129,21 @@ class Erasures:
         """Return the rows of these raw items."""
         query = select(I.c.id).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
         return list(conn.scalars(query))
+
+    def naming(self, conn: Connection, marks: Sequence[str]) -> list[int]:
+        """Return raw rows that were read, or set aside, whose payload holds one of these. Reads all that is kept."""
+        told = [one.encode("utf-8", "replace") for one in marks]
+        if not told:
+            return []
+        found = or_(*(self._place_of(one) > 0 for one in told))
+        waiting = I.c.state.in_(("new", "leased", ERASED))
+        return list(conn.scalars(select(I.c.id).where(~waiting, found).order_by(I.c.id)))
+
+    def _place_of(self, mark: bytes) -> ColumnElement[int]:
+        given = literal(mark, I.c.payload.type)
+        if self.database.is_sqlite:
+            return func.instr(I.c.payload, given, type_=Integer)
+        return func.position(given.op("IN")(I.c.payload), type_=Integer)
 
     def _rows(self, key: str) -> CompoundSelect[Any]:
         own = select(S.c.raw_id).where(S.c.key == key)
@@ -149,6 +188,19 @@ class Erasures:
         this = T.c.record_key == tombstone.record_key, T.c.destination == tombstone.destination
         kind = T.c.object == tombstone.object, T.c.operation == tombstone.fields.get("operation")
         return bool(conn.scalar(select(exists().where(*this, *kind, T.c.state.not_in(WITHDRAWN)))))
+
+    def ticketed(self, conn: Connection, authors: Sequence[str]) -> list[Ticketed]:
+        """Return the destinations that got tickets or comments because of these authors, with what of that is still under way."""
+        found: dict[tuple[str, str], Ticketed] = {}
+        for part in chunks(authors):
+            query = select(S.c.author_key, T.c.destination, T.c.id, T.c.provides, T.c.state)
+            query = query.join(T, T.c.signal_key == S.c.key).where(among(S.c.author_key, part))
+            for row in conn.execute(query.where(T.c.operation.in_(("create", "comment"))).order_by(T.c.id)):
+                old = found.get((row.author_key, row.destination))
+                open_ = (*(old.open if old else ()), *((row.provides,) if row.state in OPEN else ()))
+                one = Ticketed(row.author_key, row.destination, row.id, tuple(dict.fromkeys(open_)))
+                found[(row.author_key, row.destination)] = one
+        return list(found.values())
 
     def answers(self, conn: Connection, keys: Sequence[str]) -> list[tuple[int, str, Mapping[str, Any]]]:
         """Return replies to these signals that are settled: id, signal and payload."""
@@ -213,11 +265,16 @@ class Erasures:
             for part in chunks(ids):
                 conn.execute(update(T).where(among(T.c.id, part)).values(stable=GONE))
 
+    def discount(self, conn: Connection, ids: Sequence[int]) -> None:
+        """Let upserts count for nothing: a later signal of the same author writes the record whole."""
+        for part in chunks(ids):
+            conn.execute(update(T).where(among(T.c.id, part)).values(stable=GONE))
+
     def open(self, conn: Connection, stones: Sequence[Tombstone], *, now: datetime) -> None:
         """Note erasures that have begun; `finish` ends them."""
-        rows = [{"key": stone.key, "reason": stone.reason, "at": now} for stone in stones]
+        rows = [{"key": stone.key, "reason": stone.reason, "at": now, "finished_at": None} for stone in stones]
         if rows:
-            conn.execute(self.database.upsert(erasures, index=["key"], update=["reason", "finished_at"]), rows)
+            conn.execute(self.database.upsert(erasures, index=["key"], update=["reason", "at", "finished_at"]), rows)
 
     def blank(self, conn: Connection, signals: Mapping[str, Signal], *, state: str) -> None:
         """Take what these signals say out of signals and raw rows; keys, times, labels and versions stay."""
@@ -270,13 +327,30 @@ class Erasures:
 
     def settled(self, conn: Connection, *, limit: int = 100) -> list[str]:
         """Return erasures that are not finished although all their deliveries have ended."""
-        mine = or_(T.c.signal_key == erasures.c.key, and_(T.c.record_key == erasures.c.key, _OF_AUTHOR))
+        # What an author caused who spoke again since is no part of it.
+        fell = exists().where(D.c.key == T.c.signal_key)
+        mine = or_(T.c.signal_key == erasures.c.key, and_(T.c.record_key == erasures.c.key, _OF_AUTHOR, fell))
         busy = exists().where(mine, T.c.state.in_(OPEN), T.c.operation.in_((*RECORDS, "tombstone")))
-        return list(conn.scalars(select(erasures.c.key).where(UNFINISHED, ~busy).order_by(erasures.c.at).limit(limit)))
+        done = select(erasures.c.key, erasures.c.at).where(UNFINISHED, ~busy).order_by(erasures.c.at).limit(limit)
+        rows = conn.execute(done).all()
+        # What had come in before is not read yet: it may be of the same author.
+        waiting = select(func.min(I.c.received_at, type_=I.c.received_at.type)).where(I.c.state.in_(("new", "leased")))
+        first = conn.scalar(waiting) if rows else None
+        return [row.key for row in rows if first is None or row.at < first]
+
+    def scrub(self, keys: Sequence[str]) -> Scrubbed:
+        """Take what was deleted for these erasures out of the database's files too; most thoroughly if a person asked for one."""
+        asked = UNFINISHED, erasures.c.reason == "erasure"
+        with self.database.read() as conn:
+            queries = (select(erasures.c.key).where(*asked, among(erasures.c.key, part)) for part in chunks(keys))
+            whole = any(conn.execute(query.limit(1)).first() is not None for query in queries)
+        return self.database.scrub((S, A, T, I, attempts, links, people, audit), whole=whole)
 
     def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
-        """Close erasures."""
+        """Close erasures; what their tombstones knew of fields that were written is not needed any more."""
         for part in chunks(keys):
+            asked = T.c.operation == "tombstone", among(T.c.signal_key, part)
+            conn.execute(update(T).where(*asked).values(once=[]))
             conn.execute(update(erasures).where(among(erasures.c.key, part)).values(finished_at=now))
 
     def receipts(self, key: str) -> list[dict[str, Any]]:
@@ -328,6 +402,7 @@ _SENT = (
     T.c.first_sent_at.is_not(None).label("was_sent"),
     T.c.remote_id,
     and_(T.c.state.in_(IDLE), _DOUBTED).label("was_let_go"),
+    T.c.once,
 )
 _ANSWER = (T.c.id, T.c.signal_key, T.c.fields)
 _RECEIPT = (

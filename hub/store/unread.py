@@ -8,9 +8,9 @@ from datetime import datetime
 from sqlalchemy import Connection, func, select, text, update
 
 from hub.store.database import Database, among, chunks
-from hub.store.erasures import ERASED
 from hub.store.schema import UNREAD_OF_DESTINATIONS
 from hub.store.schema import inbox as I
+from hub.store.signals import ERASED
 
 # Written out, as the indexes have it: a database uses a partial index only if it sees the index's condition.
 _FAILED = text("state in ('failed','quarantined')")

@@ -125,6 +125,17 @@ class RequestTrackerSandbox(Sandbox):
         self.journal.record("user", "user", id_, key=given["Name"], fields=given)
         return Answer(201, {"id": given["Name"], "type": "user"}, {"Location": f"{API}/user/{id_}"})
 
+    @route("PUT", API + "/user/{name}", object="user")
+    def put_user(self, call: Call) -> Answer:
+        """Change a user; what is left empty is emptied."""
+        found = self._user(call.args["name"])
+        if found is None:
+            return Answer(404, {"message": "No user found"})
+        given = {name: value for name, value in call.json().items() if name in ("RealName", "Comments")}
+        self.store.update("user", found[0], given)
+        self.journal.record("update", "user", found[0], key=found[1]["Name"], fields=given)
+        return Answer(200, [f"User {found[1]['Name']} updated"])
+
     def _user(self, name: str) -> tuple[str, dict[str, Any]] | None:
         record = self.store.get("user", name)
         return (name, record) if record else self.store.find("user", "Name", name)
@@ -137,12 +148,12 @@ class RequestTrackerSandbox(Sandbox):
         given, now = call.json(), self._now()
         if given.get("Queue") not in (self.queue, "3"):
             return Answer(403, {"message": f"No permission to create tickets in the queue '{given.get('Queue')}'"})
-        id_ = self.store.next_id("ticket")
+        id_, owner = self.store.next_id("ticket"), self._user(str(given.get("Owner") or ""))
         ticket = {
             "Subject": re.sub(r"[\r\n]", "", str(given.get("Subject") or ""))[:200],
             "Status": given.get("Status") or "new",
             "Priority": given.get("Priority") or "0",
-            "Owner": "Nobody",
+            "Owner": owner[1]["Name"] if owner else "Nobody",
             "Creator": self._actor(call),
             "Requestor": self._requestors(given.get("Requestor")),
             "RefersTo": given.get("RefersTo"),

@@ -17,6 +17,7 @@ class WebhookInbound(WebhookSource[InboundOptions]):
     name = "webhook"
     Options = InboundOptions
     network = "webhook"
+    own_ids = True
     # The system that posts decides about its own content; a deletion comes as a tombstone within a day.
     compliance: ClassVar[Compliance] = Compliance(delete_within=timedelta(hours=24), terms="set by the sending system")
 
@@ -26,6 +27,10 @@ class WebhookInbound(WebhookSource[InboundOptions]):
         if options.scheme == "none":
             return True
         return options.checks.is_genuine(request, options.secret.get_secret_value() if options.secret else "")
+
+    def open_to(self) -> Sequence[str] | None:
+        """Return the networks that may post without a signature; None if requests are signed."""
+        return self.options.networks if self.options.scheme == "none" else None
 
     def event_id(self, request: Request) -> str:
         """Return Standard Webhooks' id: the same for each try of one event."""

@@ -239,7 +239,7 @@ def test_a_wrong_file_is_told_in_a_line_and_not_by_a_traceback(
 def test_a_database_of_another_revision_is_refused(yard: Yard) -> None:
     (yard.folder / "config.toml").write_text(f'[database]\nurl = "sqlite:///{yard.folder / "other.db"}"\n')
     with started(yard.config, "deliver") as worker:
-        assert worker.wait(30) == 2
+        assert worker.wait(30) == 4
     assert "hub db upgrade" in yard.said("deliver")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 from hub.cli.running.sandboxes import builder
@@ -14,6 +16,7 @@ from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError, HubError, Problem
 from hub.queue import embedded
 from hub.registry import Registry
+from hub.runtime import refuse_newer_database
 from hub.sdk.connectors import StreamingSource
 from hub.testkit.sandbox import SandboxOptions
 
@@ -43,19 +46,29 @@ def supervise(file: Path) -> int:
     """Run everything that a configuration asks for; 2 if it cannot be run so, 3 if another hub has the folder."""
     try:
         settings = load_settings(file)
+        refuse_newer_database(settings)
         held = embedded.lock(settings.data)
         check_ports(settings)
         children = plan(settings)
-    except embedded.AlreadyRunning as error:
-        say(str(error))
-        return 3
     except HubError as error:
         say(str(error))
-        return 2
+        return error.exit_code
+    os.umask(0o077)  # what the parts and Redis make is this user's only
     env = safe_environment(HUBBUB_CONFIG=str(settings.file.resolve()), PYTHONUNBUFFERED="1")
     with held:
         greet(settings)
-        return Supervisor(children, env, Ties(held.fileno()), say, Surroundings(settings.file).news).run()
+        supervisor = Supervisor(children, env, Ties(held.fileno()), say, Surroundings(settings.file).news)
+        supervisor.hopeless = partial(why_hopeless, settings)
+        return supervisor.run()
+
+
+def why_hopeless(settings: Settings) -> HubError | None:
+    """Return why no start of a part will ever help, None if it may: a newer program may have upgraded the database since."""
+    try:
+        refuse_newer_database(settings)
+    except HubError as error:
+        return error
+    return None
 
 
 def plan(settings: Settings) -> list[Child]:

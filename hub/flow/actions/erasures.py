@@ -8,7 +8,9 @@ from hub.core.access import Actor, Scope, demand
 from hub.core.model import Tombstone
 from hub.flow.actions.doing import doing, note
 from hub.flow.erase import recheck as again
+from hub.flow.erase import register
 from hub.flow.erase.erase import erase as take_back
+from hub.flow.erase.erase import finish
 from hub.flow.views.erasures import find
 from hub.runtime import Hub
 from hub.store import Connection
@@ -17,16 +19,21 @@ from hub.store import Connection
 def erase(hub: Hub, actor: Actor, key: str) -> str:
     """Erase a signal, or an author with all signals, here and at every destination that has it; returns the whole key.
 
-    It cannot be undone. The entry is written with the first change: much is erased in several transactions. Raises
-    NothingToErase, and HubError if what is to be erased is being sent.
+    It cannot be undone. The register has it first, so that a restore cannot undo it either. The audit entry is written with
+    the first change: much is erased in several transactions. Raises NothingToErase, RegisterUnavailable, and Overtaken if
+    what is to be erased is being sent each time.
     """
     demand(actor, "erasures.erase")
-    known = find(hub, actor, key)
+    known, now = find(hub, actor, key), hub.now()
+    with hub.store.database.read() as conn:
+        theirs = hub.store.erasures.of_authors(conn, [known])
+    register.note(hub, known, now, *theirs)
 
     def told(conn: Connection) -> None:
         note(hub, actor, conn, ("erase", known))
 
-    take_back(hub, [Tombstone(known, "erasure", hub.now())], also=told)
+    take_back(hub, [Tombstone(known, "erasure", now)], also=told)
+    finish(hub)  # where no destination had it, nothing is awaited
     return known
 
 

@@ -75,7 +75,8 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
 
 def decide_batch(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author]) -> Decision:
     """Read what is known, enrich what is fresh, and decide about the signals of a batch in their order."""
-    known, book = read_known(hub, signals, authors), hub.book
+    book = hub.book  # before the transaction below: it may load plugins
+    known = read_known(hub, signals, authors)
     sifted = sift(known, signals, book)
     if sifted.needs_rivals:
         known = read_rivals(hub, known, sifted)

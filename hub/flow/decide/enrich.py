@@ -31,7 +31,9 @@ def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]])
     spoken = list(signals)
     for name in names:
         everything = not hub.settings.enrichers[name].topics_only
-        meant = [index for index, about in enumerate(topics) if everything or about]
+        # A boost repeats another's words, which are judged with the post that it boosts.
+        heard = [index for index, signal in enumerate(signals) if signal.kind != "repost"]
+        meant = [index for index in heard if everything or topics[index]]
         for index, labels in zip(meant, _run(hub, name, [spoken[index] for index in meant]), strict=True):
             given[index] += labels
             spoken[index] = _with_language(spoken[index], labels)

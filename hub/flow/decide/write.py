@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -10,12 +11,14 @@ from hub.core.decide.decision import Decision
 from hub.core.errors import Conflict
 from hub.core.model import Signal
 from hub.flow.converse.changes import Weighed, handle, weigh
+from hub.flow.decide.evened import even_figures, levelled
+from hub.flow.decide.read import read_barred
 from hub.flow.decide.translate import ReadRows
 from hub.flow.erase.erase import take_back
 from hub.flow.erase.recheck import dutiful_sources
 from hub.flow.erase.told import ErasureAnswers, ask_plugins
 from hub.runtime import Hub
-from hub.store import Connection
+from hub.store import Connection, Store
 from hub.store.inbox import Settled
 
 HEARD = frozenset({"split", "done", "ignored"})
@@ -52,16 +55,27 @@ def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: Pl
         hub.store.inbox.add(read.parts, conn=conn)
         hub.store.inbox.add(read.heard.parts, form="change", conn=conn)
         hub.store.conversations.assign(conn, decision.assigned, now=now)
+        assert_not_gone(hub.store, conn, decision)
         note_sightings(hub, conn, read.signals, decision, dutiful=dutiful)
         hub.store.signals.add(conn, decision.new)
         hub.store.signals.revise(conn, decision.revised)
         hub.store.signals.refresh(conn, decision.refreshed)
+        count_boosts(hub, conn, read.signals, decision)
         hub.store.signals.meet(conn, decision.authors, now=now)
         weave(hub, conn, decision)
-        hub.store.outbox.plan(conn, decision.planned, now=now)
+        evened = even_figures(hub, conn, decision, hub.store.outbox.plan(conn, levelled(hub, decision), now=now) or ())
         taken_back = take_back(hub, conn, read.tombstones, told)
         reached("process.recorded")
-    return taken_back
+    return [*taken_back, *evened]
+
+
+def count_boosts(hub: Hub, conn: Connection, signals: Sequence[Signal], decision: Decision) -> None:
+    """Count the new boosts of a batch on what they boost: that is their whole effect."""
+    new = (item.signal for item in decision.new)
+    boosted = Counter(one.quotes for one in new if one.kind == "repost" and one.quotes)
+    if boosted:
+        told = {one.key: one.counts.shares for one in signals if one.counts.shares is not None}
+        hub.store.signals.shared(conn, boosted, told)
 
 
 def _settled(raw_ids: Iterable[int], decision: Decision) -> list[Settled]:
@@ -87,14 +101,20 @@ def note_sightings(
     hub.store.rechecks.add(conn, {key: name for key, name in seen.items() if name in dutiful}, now=hub.now())
 
 
-def weave(hub: Hub, conn: Connection, decision: Decision) -> None:
-    """Join threads for good. Raises Conflict if what belongs to them, or what is gone, was stored since they were read."""
-    threads, store = decision.threads, hub.store
+def assert_not_gone(store: Store, conn: Connection, decision: Decision) -> None:
+    """Raise Conflict if anything that is to be stored is gone since it was decided; called before it is stored."""
     judged = [item.signal for item in decision.judged]
     named = {key for one in judged for key in (one.key, one.author_key) if key}
     named |= {*decision.refreshed, *(one.key for one in decision.authors)}
-    if store.signals.tombstoned(conn, sorted(named)):
+    stones = store.signals.gone_since(conn, sorted(named))
+    if stones and not named.isdisjoint(read_barred(store, conn, judged, stones)):
         raise Conflict
+
+
+def weave(hub: Hub, conn: Connection, decision: Decision) -> None:
+    """Join threads for good. Raises Conflict if what belongs to them was stored since they were read."""
+    threads, store = decision.threads, hub.store
+    judged = [item.signal for item in decision.judged]
     store.threads.remember(conn, threads.aliases)
     store.threads.join(conn, threads.moves, decision.dropped, now=hub.now())
     homes = [one.conversation_key or one.key for one in judged]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from hub.core.erasure import is_own
 from hub.core.ledger import RECORDS, Need
 from hub.core.model import Delivery
@@ -21,11 +23,12 @@ def forgotten(hub: Hub, claim: Claim) -> frozenset[int]:
     return frozenset(one.id for one in claim.deliveries if _is_forgotten(one, claim, gone)) if gone else frozenset()
 
 
-def _is_forgotten(one: Delivery, claim: Claim, gone: frozenset[str]) -> bool:
+def _is_forgotten(one: Delivery, claim: Claim, gone: Collection[str]) -> bool:
     provides = claim.provides[one.id]
     if is_own(provides, claim.operation):
         return one.signal_key in gone
-    return Need.read(provides).kind == "author" and one.record_key in gone
+    # An erased author who spoke again is a new one: the record goes only with the post that asked for it.
+    return Need.read(provides).kind == "author" and one.record_key in gone and (one.signal_key or "") in {"", *gone}
 
 
 def end_forgotten(hub: Hub, claim: Claim, ids: frozenset[int]) -> list[Settlement]:
@@ -41,11 +44,12 @@ def end_forgotten(hub: Hub, claim: Claim, ids: frozenset[int]) -> list[Settlemen
 def needless(hub: Hub, claim: Claim) -> list[Settlement]:
     """End the tombstones of a claim that turned out, by the hub or a person, to have no record, since they were planned.
 
-    An upsert may be there whatever became of it, and is found by its key.
+    An upsert may be there whatever became of it, and is found by its key; so is the user who asked for an author's tickets.
     """
     if claim.operation != "tombstone":
         return []
-    blind = [one for one in claim.deliveries if one.ref is None and one.fields.get("operation") != "upsert"]
+    kept = ("upsert", "author")
+    blind = [one for one in claim.deliveries if one.ref is None and one.fields.get("operation") not in kept]
     if not blind:
         return []
     with hub.store.database.read() as conn:

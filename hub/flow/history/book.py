@@ -14,7 +14,8 @@ from hub.core.pipeline import Rulebook, check_rulebook
 from hub.core.route import compile_rules
 from hub.core.spec import MappingSpec
 from hub.core.topics import compile_topics
-from hub.runtime import Hub, enricher_labels, mapping_specs
+from hub.runtime import Hub
+from hub.wiring import enricher_labels, mapping_specs
 
 T = TypeVar("T")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from hub.config.failpoint import reached
 from hub.core.errors import (
@@ -21,6 +22,7 @@ from hub.core.errors import (
     QuotaExhausted,
     TranslationError,
     Unauthorised,
+    UnknownPlugin,
 )
 from hub.core.model import RawItem
 from hub.core.retry import asked_for, parked_until
@@ -38,6 +40,23 @@ PAGE = 500
 T = TypeVar("T")
 
 
+def realm_of(source: Source[Any], name: str, given: str | None = None) -> str:
+    """Return the realm of what a connection brings: the one given, its option's, or its name if its ids are its sender's own."""
+    realm = getattr(source.options, "realm", None) if given is None else given
+    return realm if isinstance(realm, str) else (name if source.own_ids else "")
+
+
+def has_own_ids(hub: Hub, name: str) -> bool:
+    """Return True if a source is configured whose senders choose the ids; one of files reads for another plugin."""
+    section = hub.settings.sources.get(name)
+    if section is None:
+        return False
+    try:
+        return hub.registry.source(str(section.options.get("as_plugin", section.plugin))).own_ids
+    except UnknownPlugin:
+        return False
+
+
 def polling_sources(hub: Hub) -> list[str]:
     """Return the enabled sources that are polled."""
     return [name for name in hub.settings.sources if isinstance(usable_source(hub, name), PollingSource)]
@@ -53,6 +72,15 @@ def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
     return usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
 
 
+def unmade(hub: Hub) -> dict[str, str]:
+    """Return why each enabled source and destination cannot be made in this process, by place: `sources.NAME`."""
+    for name in hub.settings.sources:
+        usable_source(hub, name)
+    for name in hub.settings.destinations:
+        usable_destination(hub, name)
+    return {place: why for place, why in hub.broken.items() if place.startswith(("sources.", "destinations."))}
+
+
 def usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
     """Return a connection by its place (`sources.NAME`), None if it cannot be had now: told once, and tried again in a while."""
     if place in hub.broken:
@@ -60,12 +88,20 @@ def usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
     try:
         found = find(place.partition(".")[2])
     except ConfigError as error:
-        if hub.broken.put(place, str(error)):
-            log.error("a connection is quarantined: `hub check` says more", connection=place, error=str(error))  # noqa: TRY400 - it says why
+        _tell_broken(hub, place, str(error))
+        return None
+    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
+        bug = tell(hub, place.partition(".")[2], error, event="a connection is quarantined: `hub check` says more")
+        hub.broken.put(place, str(bug))
         return None
     if hub.broken.heal(place):
         log.info("a connection can be had again", connection=place)
     return found
+
+
+def _tell_broken(hub: Hub, place: str, why: str) -> None:
+    if hub.broken.put(place, why):
+        log.error("a connection is quarantined: `hub check` says more", connection=place, error=why)
 
 
 def polled_source(hub: Hub, name: str) -> PollingSource[Any]:
@@ -86,7 +122,7 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     if leased is None:
         return None
     token, cursor = leased
-    due_at, error, taken = hub.now() + _interval(hub, name, source), None, 0
+    due_at, error, taken = hub.now() + interval_of(hub, name), None, 0
     try:
         with held(hub, name, token):
             for page in source.pull(hub.source_context(name), cursor):
@@ -133,12 +169,19 @@ def take(hub: Hub, name: str, page: Page, token: str) -> int:
     with hub.store.database.write() as conn:
         hub.store.cursors.advance(conn, name, token, page.cursor, now=hub.now())
         reached("intake.cursor")
-        taken = hub.store.inbox.add(page.items, conn=conn)
+        taken = hub.store.inbox.add([_placed(hub, item) for item in page.items], conn=conn)
         reached("intake.recorded")
     reached("intake.taken")
     if taken:
         hub.bell.ring("process")
     return taken
+
+
+def _placed(hub: Hub, item: RawItem) -> RawItem:
+    """Return an item with its source as realm, if it has none and its ids are its sender's own."""
+    if item.realm or not has_own_ids(hub, item.source):
+        return item
+    return replace(item, realm=item.source)
 
 
 def import_document(hub: Hub, file: Path, source_name: str, *, also: Also | None = None) -> Iterator[int]:
@@ -162,8 +205,9 @@ def _reader(hub: Hub, name: str) -> tuple[Source[Any], str]:
     """Return the source that reads what a source gives, with the realm of its items: one of files reads for another plugin."""
     source = hub.source(name)
     if "as_plugin" not in source.capabilities:
-        return source, ""
-    return hub.reader(source.options.as_plugin, name), source.options.realm
+        return source, realm_of(source, name) if source.own_ids else ""
+    reader = hub.reader(source.options.as_plugin, name)
+    return reader, realm_of(reader, name, source.options.realm or None)
 
 
 def read_document(
@@ -192,8 +236,9 @@ def raw_item(source: Source[Any], payload: bytes, *, source_name: str, now: date
     )
 
 
-def _interval(hub: Hub, name: str, source: PollingSource[Any]) -> timedelta:
-    return hub.settings.sources[name].every or source.interval
+def interval_of(hub: Hub, name: str) -> timedelta:
+    """Return the pause between two polls of a source."""
+    return hub.settings.sources[name].every or polled_source(hub, name).interval
 
 
 def next_try(hub: Hub, name: str, failure: HubError) -> datetime:

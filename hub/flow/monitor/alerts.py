@@ -20,6 +20,15 @@ FAILURES, BUGS = 5, 3
 HELD_FOR = timedelta(minutes=15)
 LOST_AFTER = timedelta(minutes=2)
 WAITED = timedelta(minutes=5)
+REFUSED_FOR = timedelta(hours=1)
+MOST_REFUSED = 3
+"""Refused calls in a row, fewer of which may be a stranger's."""
+
+WHY_REFUSED = {
+    401: "they are not signed as it should be: is its secret the sender's?",
+    403: "they come from a place that may not call: see its option `networks`",
+    413: "they are too large: see its option `max_body`",
+}
 RISING = 2.0
 """So many times the usual hour's dead letters are a rise."""
 
@@ -68,6 +77,15 @@ class Held(msgspec.Struct, frozen=True):
     head: int
 
 
+class RefusedCalls(msgspec.Struct, frozen=True):
+    """Calls in a row that the door refused a source's senders, all with one status."""
+
+    status: int
+    calls: int
+    since: datetime
+    last: datetime
+
+
 class Let(msgspec.Struct, frozen=True):
     """What the valve did at a destination lately."""
 
@@ -85,6 +103,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     usages: Mapping[str, Usage] = {}
     polls: Mapping[str, Poll] = {}
     heard: Mapping[str, Arrivals] = {}
+    refused: Mapping[str, RefusedCalls] = {}
     held: Mapping[str, Held] = {}
     let: Mapping[str, Let] = {}
     erasing: Mapping[str, Held] = {}
@@ -164,6 +183,18 @@ def failing(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
             yield Alert(f"poll:{name}", "warning", text)
 
 
+def refusing(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Yield connections whose senders are refused, each time for an hour: what they send is lost."""
+    for name, one in snapshot.refused.items():
+        lasts = one.last - one.since >= REFUSED_FOR and snapshot.now - one.last < REFUSED_FOR
+        if lasts and one.calls >= MOST_REFUSED and one.status in WHY_REFUSED:
+            text = (
+                f"all {one.calls} calls for {name} since {one.since:%Y-%m-%d %H:%M} UTC were refused with {one.status}: "
+                f"{WHY_REFUSED[one.status]}"
+            )
+            yield Alert(f"refused:{name}", "warning", text)
+
+
 def holding(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Yield what waits for records that need a person, and what the valve let go."""
     for name, held in snapshot.held.items():
@@ -233,6 +264,6 @@ def absent(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
 
 Finder = Callable[[Snapshot, AlertsSection], Iterator[Alert]]
 _FINDERS: tuple[Finder, ...] = (
-    *(blocked, broken, dying, scarce, silent, failing, holding, undecided),
+    *(blocked, broken, dying, scarce, silent, failing, refusing, holding, undecided),
     *(lost, restarting, slow, unheard, absent),
 )

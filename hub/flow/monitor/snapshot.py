@@ -14,7 +14,7 @@ from hub.core.ledger import IN_DEAD_END, Lane
 from hub.flow.intake.poll import usable, usable_destination, usable_source
 from hub.flow.lanes import outlets, why_off
 from hub.flow.monitor import life
-from hub.flow.monitor.alerts import Arrivals, Held, Let, Pause, Poll, Snapshot
+from hub.flow.monitor.alerts import Arrivals, Held, Let, Pause, Poll, RefusedCalls, Snapshot
 from hub.runtime import Hub
 from hub.sdk.rates import Usage
 from hub.store.monitor.alerts import Kept
@@ -42,6 +42,7 @@ def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
         usages=usages(hub),
         polls=polls(hub),
         heard=heard(hub) if arrivals_known else {},
+        refused=refused(hub),
         held={name: one for name in hub.settings.destinations if (one := held(hub, name))},
         let=let_go(hub),
         erasing=erasing(hub),
@@ -118,6 +119,15 @@ def heard(hub: Hub) -> dict[str, Arrivals]:
     return {name: Arrivals(last[name], tuple(hub.store.figures.slots(name))) for name in quiet}
 
 
+def refused(hub: Hub) -> dict[str, RefusedCalls]:
+    """Return which connections' senders are refused now, none of their calls being taken: by the status that is most frequent."""
+    known, found = {*hub.settings.sources, *hub.settings.destinations}, dict[str, RefusedCalls]()
+    for one in sorted(hub.store.calls.all(), key=lambda one: one.streak):
+        if one.source in known and one.since is not None and one.status >= 400:
+            found[one.source] = RefusedCalls(one.status, one.streak, one.since, one.last_at)
+    return found
+
+
 def enabled_sources(hub: Hub) -> list[str]:
     """Return the sources that should be heard."""
     return [name for name, section in hub.settings.sources.items() if section.enabled]
@@ -182,6 +192,7 @@ class MetricValues(msgspec.Struct, frozen=True):
     polls: Mapping[str, Poll]
     beats: Sequence[Mapping[str, Any]]
     alerts: Mapping[str, int]
+    calls: Sequence[tuple[str, int, int]]
 
 
 def figures(hub: Hub) -> MetricValues:
@@ -198,6 +209,7 @@ def figures(hub: Hub) -> MetricValues:
         polls=polls(hub),
         beats=store.connections.beats(since=now - timedelta(hours=1)),
         alerts=Counter(one.severity for one in store.alerts.all() if one.is_open),
+        calls=[(one.source, one.status, one.calls) for one in store.calls.all()],
     )
 
 

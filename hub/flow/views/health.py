@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +11,7 @@ from hub.core.access import Actor, demand
 from hub.core.ledger import Lane
 from hub.flow.lanes import outlets
 from hub.flow.monitor import life, snapshot
+from hub.flow.monitor.alerts import MOST_REFUSED
 from hub.flow.monitor.snapshot import MetricValues
 from hub.runtime import Hub
 
@@ -54,17 +54,26 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
     ]
     failing += _without_plugin(hub)
     beats = snapshot.recent_beats(hub)
-    failing += _broken(beats, now, {row["source"] for row in failing})
+    failing += _broken(hub, beats, {row["source"] for row in failing})
     living = [{"name": one.name, "role": one.role, "at": one.at} for one in life.living(beats, now)]
     found: dict[str, Any] = msgspec.to_builtins(
-        {"now": now, "paused": paused, "failing": failing, "alive": living, "way_out": "hub check"}
+        {
+            "now": now,
+            "paused": paused,
+            "failing": failing,
+            "refused": _refused(hub),
+            "alive": living,
+            "way_out": "hub check",
+        }
     )
     return found
 
 
-def _broken(beats: Sequence[life.Beat], now: datetime, known: Collection[str]) -> list[dict[str, Any]]:
-    """Return the connections that a process which is alive cannot have, as failing ones."""
-    found = {place.partition(".")[2]: why for place, why in life.broken(beats, now).items()}
+def _broken(hub: Hub, beats: Sequence[life.Beat], known: Collection[str]) -> list[dict[str, Any]]:
+    """Return the connections that this process, or another that is alive, cannot have, as failing ones."""
+    found = {
+        place.partition(".")[2]: why for place, why in {**life.broken(beats, hub.now()), **snapshot.here(hub)}.items()
+    }
     return [
         {"source": name, "failures": 0, "error": why, "polled_at": None, "due_at": None}
         for name, why in sorted(found.items())
@@ -80,6 +89,16 @@ def _without_plugin(hub: Hub) -> list[dict[str, Any]]:
     return [
         {"source": name, "failures": 0, "error": why.format(sections[name].plugin), "polled_at": None, "due_at": None}
         for name in absent
+    ]
+
+
+def _refused(hub: Hub) -> list[dict[str, Any]]:
+    """Return the connections none of whose calls is taken now, with the status that they hear."""
+    found = snapshot.refused(hub).items()
+    return [
+        {"source": name, "status": one.status, "calls": one.calls, "since": one.since}
+        for name, one in found
+        if one.calls >= MOST_REFUSED
     ]
 
 

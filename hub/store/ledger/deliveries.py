@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, func, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from sqlalchemy import insert as plain_insert
 
 from hub.config.failpoint import reached
@@ -102,6 +102,7 @@ class Deliveries:
             conn.execute(_SETTLE, [_settled(item, now) for item in settlements])
             conn.execute(_FINISH, [_finished(item, claim.token, now) for item in settlements])
             self._keep_refs(conn, claim, settlements)
+            self._drop_refs(conn, claim, settlements)
             self._move_parents(conn, claim, settlements)
             if also is not None:
                 also(conn)
@@ -124,6 +125,16 @@ class Deliveries:
         if rows:
             index = ["destination", "provides"]
             conn.execute(self.database.upsert(refs, index=index, update=["remote_id", "url"]), rows)
+
+    def _drop_refs(self, conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> None:
+        """Forget where the records of erased authors were: if one of them speaks again, the record is another one."""
+        if claim.operation != "tombstone":
+            return
+        done = {item.id for item in settlements if item.state == "delivered"}
+        gone = [one.id for one in claim.deliveries if one.id in done and one.fields.get("operation") == "upsert"]
+        theirs = [claim.provides[id_] for id_ in gone if Need.read(claim.provides[id_]).kind == "author"]
+        for part in chunks(theirs):
+            conn.execute(delete(refs).where(refs.c.destination == claim.destination, among(refs.c.provides, part)))
 
     def _move_parents(self, conn: Connection, claim: Claim, settlements: Sequence[Settlement]) -> None:
         """Let all that stood for a parent stand for the record that it is now."""
@@ -215,8 +226,10 @@ def _finished(item: Settlement, token: str, now: datetime) -> dict[str, Any]:
 
 def _delivery(row: Any, wanted: Sequence[str], found: Mapping[str, RemoteRef]) -> Delivery:
     ref = found.get(row.provides)
+    is_tombstone = row.operation == "tombstone"  # its `once` holds what was written
+    once: Sequence[str] = () if is_tombstone else row.once
     # What is written only when the record is made must not undo what a person changed since.
-    fields = {name: value for name, value in row.fields.items() if name not in row.once} if ref else row.fields
+    fields = {name: value for name, value in row.fields.items() if name not in once} if ref else row.fields
     return Delivery(
         id=row.id,
         destination=row.destination,
@@ -232,5 +245,6 @@ def _delivery(row: Any, wanted: Sequence[str], found: Mapping[str, RemoteRef]) -
         ref=ref,
         parents={Need.read(need).kind: found[need] for need in wanted if need in found},
         first_sent_at=row.first_sent_at,
-        once=tuple(name for name in row.once if name in fields),
+        once=tuple(name for name in once if name in fields),
+        written=row.once if is_tombstone else {},
     )

@@ -134,6 +134,8 @@ def _is_free(row: Any) -> ColumnElement[bool]:
         and_(earlier.c.operation == row.operation, earlier.c.seq < row.seq),
         # What is taken back must have ended before: else it would be written after.
         and_(row.operation == "tombstone", earlier.c.operation != "tombstone", earlier.c.id < row.id),
+        # And what an erased author says later must not be taken back with what was said before.
+        and_(row.operation == "upsert", earlier.c.operation == "tombstone", earlier.c.id < row.id),
     )
     unfinished = _first(
         earlier.c.record_key == row.record_key,

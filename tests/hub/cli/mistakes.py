@@ -205,7 +205,11 @@ TOLD: dict[str, list[tuple[str, str, str]]] = {
         )
     ],
     "proxy garbage": [
-        ("config.toml: destinations.crm.proxy", "write a whole address, such as https://hub.example.com", "")
+        (
+            "config.toml: destinations.crm.proxy",
+            "write the address of a plain forward proxy, such as http://proxy.example.com:3128",
+            "",
+        )
     ],
     "hub.data is a file": [
         ("config.toml: hub.data", "rules.toml is a file", "name a folder; it is made if it is not there")
@@ -224,7 +228,7 @@ TOLD: dict[str, list[tuple[str, str, str]]] = {
     ],
     "5 mistakes at once": [
         ("config.toml: hub.datta", "this key is unknown", "did you mean 'data'?"),
-        ("config.toml: web.port", "this must be a valid integer, unable to parse string as an integer", ""),
+        ("config.toml: web.port", "this must be a whole number, without quotes", ""),
         ("config.toml: web.prot", "this key is unknown", "did you mean 'port'?"),
         (
             "config.toml: alerts.urls.0",

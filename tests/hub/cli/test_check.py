@@ -15,7 +15,7 @@ RULE = '[[rule]]\nname = "r"\nwhen = [{when!r}]\ndeliver = [{{ destination = "{t
 CASES = {
     "an unknown table": ("[hubb]\nx = 1", "", "config.toml: hubb", "unknown", "did you mean 'hub'?"),
     "an unknown key": ("[web]\nprot = 1", "", "config.toml: web.prot", "unknown", "did you mean 'port'?"),
-    "a wrong type": ('[web]\nport = "many"', "", "config.toml: web.port", "integer", ""),
+    "a wrong type": ('[web]\nport = "many"', "", "config.toml: web.port", "whole number", ""),
     "a duration": ('[sources.a]\nplugin = "rss"\nevery = "soon"', "", "config.toml: sources.a.every", "duration", ""),
     "no plugin": ("[sources.a]\n", "", "config.toml: sources.a.plugin", "missing", "write plugin"),
     "an unknown plugin": (

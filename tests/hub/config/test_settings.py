@@ -94,9 +94,9 @@ WRONG = {
     "a network": ('[sources.a]\nplugin = "rss"\nallow_private = ["10.0.0.0/33"]', "allow_private", "10.0.0.0/33", ""),
     "an address": ('[web]\npublic_url = "hub.example.com"', "web.public_url", "https://", ""),
     "an address without a host": ('[web]\npublic_url = "https://"', "web.public_url", "https://", ""),
-    "a proxy": ('[sources.a]\nplugin = "rss"\nproxy = "proxy:3128"', "sources.a.proxy", "whole address", ""),
+    "a proxy": ('[sources.a]\nplugin = "rss"\nproxy = "proxy:3128"', "sources.a.proxy", "a plain forward proxy", ""),
     "a language": ('[hub]\nlanguages = ["klingon"]', "hub.languages", "ISO 639-1", ""),
-    "a type": ('[hub]\nlanguages = "en"', "hub.languages", "tuple", ""),
+    "a type": ('[hub]\nlanguages = "en"', "hub.languages", "this must be a list", ""),
     "no plugin": ("[destinations.a]", "destinations.a.plugin", "missing", "write plugin = ..."),
     "a name": ('[sources."A b"]\nplugin = "rss"', "sources.A b", "such as a_b", ""),
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
 from time import process_time
 
 import pytest
@@ -11,6 +13,7 @@ from hub.testkit.fakes import START
 from plugins.rss.client import read
 from plugins.rss.translate import translate
 from tests.material import shared
+from tests.plugins.rss.feeds import item, rss
 
 
 def told(case: str) -> list[Signal]:
@@ -45,6 +48,20 @@ def test_entities_in_a_title_are_characters() -> None:
     titles = [signal.title for signal in told("16-rss-title-entities")]
     assert titles[0] == 'Re: Store says "closed" & refuses'
     assert titles[2:5] == ["One big 'regret' of 3 < 4", "AT&T ’s plan & more", "AT&T plain"]
+
+
+def test_the_names_of_zones_count() -> None:
+    assert {signal.published_at for signal in told("08-rss-zone-names")} == {datetime(2026, 6, 1, 6, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(
+    "date", ["lun. 1 juin 2026 08:00 CEST", "lun, 1 giu 2026 06:00:00 +0000", "Mon, 01 Jun 2026 6:00:00 AM"]
+)
+def test_dates_in_other_languages_are_read(date: str) -> None:
+    document = f"<rss><channel><item><guid>1</guid><title>t</title><pubDate>{date}</pubDate></item></channel></rss>"
+    (payload,) = read(document.encode()).payloads
+    (signal,) = translate(RawItem("r", "rss", payload, START, "1", "https://feeds.example/")).signals
+    assert signal.published_at == datetime(2026, 6, 1, 6, tzinfo=UTC)
 
 
 TITLE = "<rss><channel><item><title>{}</title><guid>1</guid></item></channel></rss>"
@@ -86,3 +103,46 @@ def test_a_document_of_ampersands_takes_no_longer_than_its_length() -> None:
     began = process_time()
     read(b"<rss>" + b"&" * 200_000 + b"&#55357;" * 50_000 + b"</rss>")
     assert process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("label", "codec", "written"),
+    [
+        ("x-sjis", "cp932", "アクメ①"),
+        ("ks_c_5601-1987", "cp949", "믜 아크메"),
+        ("gb2312", "gb18030", "镕 阿克梅"),
+        ("big5", "big5hkscs", "嘅 艾克"),
+        ("iso-8859-9", "cp1254", "“ığdır” €"),
+        ("ISO-8859-1", "cp1252", "“Zoë” – €"),
+        ("macintosh", "mac_roman", "“Zoë”"),
+        ("x-mac-cyrillic", "mac_cyrillic", "Привет"),
+        ("koi8-r", "koi8_r", "Привет"),
+        ("windows-1251", "cp1251", "Привет"),
+        ("tis-620", "cp874", "สวัสดี “"),
+        ("euc-jp", "euc_jp", "アクメ日本語"),
+        ("iso-2022-jp", "iso2022_jp", "アクメ日本語"),
+        ("utf8", "utf-8", "Zoë 😀"),
+        ("no-such-thing", "utf-8", "Zoë 😀"),
+        ("base64", "utf-8", "Zoë 😀"),
+    ],
+)
+@pytest.mark.parametrize("where", ["declared", "answered", "both, one wrong"])
+def test_a_label_means_what_browsers_take_it_for(label: str, codec: str, written: str, where: str) -> None:
+    declared = f' encoding="{"utf-8" if where == "both, one wrong" else label}"' if where != "answered" else ""
+    body = rss(item("1", title=written)).decode().replace("?>", f"{declared}?>", 1)
+    content_type = {} if where == "declared" else {"content-type": f"application/rss+xml; charset={label}"}
+    (payload,) = read(body.encode(codec), content_type).payloads
+    assert json.loads(payload)["entry"]["title"] == written
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_a_mark_or_zeros_tell_an_encoding_that_nothing_names(codec: str) -> None:
+    body = rss(item("a", title="Zoë 😀")).decode().replace("?>", ' encoding="iso-8859-1"?>', 1)
+    (payload,) = read(body.encode(codec), {"content-type": "text/xml; charset=windows-1252"}).payloads
+    assert json.loads(payload)["entry"]["title"] == "Zoë 😀"
+
+
+def test_one_wrong_byte_spoils_no_other_letter() -> None:
+    document = rss(item("a", title="Zoë und Grüße X")).replace(b"X", b"\xff")
+    (payload,) = read(document).payloads
+    assert json.loads(payload)["entry"]["title"] == "Zoë und Grüße \ufffd"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.config.settings import AlertsSection
-from hub.flow.monitor.alerts import Held, Let, Pause, Poll, Snapshot, judge
+from hub.flow.monitor.alerts import Held, Let, Pause, Poll, RefusedCalls, Snapshot, judge
 from hub.sdk.rates import Usage
 from hub.store.monitor.figures import Dead
 
@@ -40,6 +40,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a plugin of two connections of one name": ({"broken": {"destinations.x": "1", "sources.x": "2"}}, "plugin:x"),
     "a part that starts again and again": ({"restarting": frozenset({"deliver"})}, "restart:deliver"),
     "posts that wait long": ({"waiting_since": LONG_AGO}, "waiting:process"),
+    "an hour of calls with a wrong signature": (
+        {"refused": {"shop": RefusedCalls(401, 3, LONG_AGO - timedelta(minutes=1), JUST_NOW)}},
+        "refused:shop",
+    ),
     "work and no worker": ({"due": frozenset({"deliver"}), "beats": {"deliver": LONG_AGO}}, "worker:deliver"),
 }
 
