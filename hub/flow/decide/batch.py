@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 
-import structlog
-
 from hub.config.failpoint import reached
 from hub.core.decide.batch import rejoin, sift
 from hub.core.decide.decision import Decision, decide
 from hub.core.errors import ConfigError, LeaseLost, Overtaken, StoreUnavailable
 from hub.core.model import Author, Signal
+from hub.flow.bugs import tell
 from hub.flow.conflicts import begin_again
 from hub.flow.decide.enrich import enrich
 from hub.flow.decide.read import read_known, read_rivals
@@ -23,8 +22,6 @@ from hub.flow.lanes import outlets, ring_outlets
 from hub.flow.lease import kept
 from hub.runtime import Hub, book_versions
 from hub.store.inbox import InboxRow, Settled
-
-log = structlog.get_logger(__name__)
 
 
 def process(hub: Hub, *, slice_s: float = 5.0) -> int:
@@ -62,10 +59,10 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
         hub.store.inbox.release(token, due_at=hub.now() if len(rows) == 1 else None)
         if len(rows) == 1:
             raise
-    except Exception as error:
-        log.exception("a batch failed", rows=len(rows))
+    except Exception as error:  # noqa: BLE001 - told, without secrets; the rows go one by one
+        bug = tell(hub, rows[0].item.source, error, event="a batch failed", rows=len(rows))
         if len(rows) == 1:
-            fault = Settled(rows[0].id, "failed", note(f"bug: {type(error).__name__}: {error}"))
+            fault = Settled(rows[0].id, "failed", note(f"bug: {bug}"))
             with suppress(LeaseLost):  # another works on the row
                 write(hub, token, ReadRows(settled=[fault]), Decision())
             return 1
