@@ -17,8 +17,8 @@ from time import monotonic
 from typing import Any, TypeVar
 
 import pluggy
-import structlog
 
+from hub.config.logs import LateLogger
 from hub.core.errors import Problem, UnknownPlugin
 from hub.sdk import hookspecs
 from hub.sdk.connectors import Connector, Destination, Enricher, Source
@@ -30,7 +30,7 @@ AGAIN_S = 30.0
 """How long what cannot be had is left alone before it is tried again."""
 
 C = TypeVar("C", bound=Connector[Any])
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -116,6 +116,11 @@ class Registry:
     def names(self) -> tuple[str, ...]:
         """All installed plugins' names, loaded or not."""
         return tuple(sorted(self._points))
+
+    def provider(self, name: str) -> tuple[str, str]:
+        """Return the distribution that provides a plugin and its version, without loading it; ("", "") if there is none."""
+        dist = next((point.dist for point in self._points.get(name, ()) if point.dist), None)
+        return (dist.name, dist.version) if dist else ("", "")
 
     def load(self, name: str) -> Plugin:
         """Load a plugin by name; a broken one comes back with its reason. Raises UnknownPlugin if no package provides it."""

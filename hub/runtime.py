@@ -8,7 +8,6 @@ import math
 import os
 import random
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,13 +15,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-import structlog
 
+from hub.config.logs import LateLogger, set_up_logging
 from hub.config.private import close_to_others
-from hub.config.rulebook import read_rules, read_topics
+from hub.config.rulebook import files_digest, read_rules, read_topics
 from hub.config.secrets import passwords, read_address, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
@@ -31,16 +30,16 @@ from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook, check_rulebook
 from hub.core.route import RuleSet, compile_rules, unknown_topics
-from hub.core.spec import MappingSpec
+from hub.core.spec import MappingSpec, Rule, Topic
 from hub.core.topics import compile_topics
 from hub.queue.bell import Bell, RedisBell
 from hub.queue.embedded import socket_url
 from hub.queue.pace import LocalPaces, Paces, RedisPaces
 from hub.registry import Quarantine, Registry
 from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
-from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
 from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
+from hub.store.activations import BookVersions
 from hub.wiring import (
     Absent,
     FailsToStart,
@@ -56,7 +55,10 @@ from hub.wiring import (
     why_absent,
 )
 
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from hub.sdk.http import Guard
+
+log = LateLogger(__name__)
 REREAD_S = 10.0  # between two looks into a secret's file
 GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
@@ -96,6 +98,8 @@ class Hub:
     paces: Paces = field(default_factory=LocalPaces)
     sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
     looked_ahead_at: datetime | None = None
+    activation: int | None = None
+    refused_activation: int | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
     renewed: set[tuple[str, str]] = field(default_factory=set)
@@ -107,33 +111,72 @@ class Hub:
 
     @cached_property
     def book(self) -> Rulebook:
-        """The rules, topics and mappings, compiled; raises ConfigError with all that is wrong in them.
+        """The rules, topics and mappings that are active, compiled; as long as none were activated, those of the files.
 
         Destinations whose plugin cannot be had keep the mappings that they had last, so that what is for them waits.
+        Raises ConfigError with all that is wrong in them.
         """
-        return self._make_book()
+        active = self.store.activations.current()
+        self.activation = active.id if active else None
+        if active is None:
+            return self._book_of_files()
+        self.absent = frozenset(active.book.absent)
+        return load_book(self, active.book)
+
+    def read_files(self) -> tuple[Rulebook, Absent]:
+        """Read the files, and note without which plugins that had to be done. Raises ConfigError with all that is wrong."""
+        absent = Absent(self._last_mappings)
+        return read_book(self.settings, self.registry, absent=absent), absent
+
+    def _book_of_files(self) -> Rulebook:
+        book, absent = self.read_files()
+        self.absent = frozenset(absent.plugins)
+        return book
+
+    def can_be_complete(self) -> bool:
+        """Return True if a plugin without which the book was made can be had by now."""
+        return not all(why_absent(self.registry, name) for name in self.absent)
 
     def renew_book(self) -> bool:
-        """Make the book again if a plugin that it was made without can be had by now; True if that was done."""
-        if all(why_absent(self.registry, name) for name in self.absent):
+        """Make the book again if it is of the files, and a plugin can be had that it was made without; True if that was done.
+
+        What is active is renewed by the scheduler, for all processes.
+        """
+        if self.activation is not None or not self.can_be_complete():
             return False
         try:
-            self.__dict__["book"] = self._make_book()
+            self.__dict__["book"] = self._book_of_files()
         except ConfigError as error:
             log.warning("the rules could not be read again: they stay as they were", error=str(error))
             return False
         return True
 
-    def _make_book(self) -> Rulebook:
-        absent = Absent(self._last_mappings)
-        book = read_book(self.settings, self.registry, absent=absent)
-        self.absent = frozenset(absent.plugins)
-        return book
-
     def _last_mappings(self, destination: str) -> dict[str, MappingSpec]:
         """Return the mappings that a destination had when they were active last, as the store keeps them."""
         found = self.store.connections.last_versions("mapping", f"{destination}/")
         return {name.partition("/")[2]: msgspec.json.decode(text, type=MappingSpec) for name, text in found.items()}
+
+    def take_up(self) -> bool:
+        """Take up what was activated since the book was loaded; True if something was. Call it between two pieces of work.
+
+        What this process cannot compile is told once, and what it has stays.
+        """
+        if "book" not in self.__dict__:
+            return False
+        newest = self.store.activations.newest()
+        if newest is None or newest in (self.activation, self.refused_activation):
+            return False
+        active = self.store.activations.current()
+        assert active is not None
+        try:
+            self.book = load_book(self, active.book)
+        except ConfigError as error:
+            self.refused_activation = active.id
+            log.error("what was activated cannot be used here: what was active before stays", error=str(error))  # noqa: TRY400 - it says why
+            return False
+        self.activation, self.absent = active.id, frozenset(active.book.absent)
+        log.info("rules, topics and mappings were activated", activation=active.id, rules=self.book.rules.version[:8])
+        return True
 
     def source(self, name: str) -> Source[Any]:
         """Return a configured source by its name."""
@@ -236,6 +279,8 @@ class Hub:
         self.store.close()
 
     def _guard(self, place: str, connector: Connector[Any], section: ConnectionSection) -> Guard:
+        from hub.sdk.http import open_guard  # noqa: PLC0415 - a command that only looks asks for no page
+
         if place not in self._guards:
             proxy = read_address(self.settings, section.proxy, at=f"the proxy of {place}")
             guard = self._guards[place] = open_guard(
@@ -293,6 +338,8 @@ def read_book(settings: Settings, registry: Registry, *, absent: Absent | None =
     labels = enricher_labels(settings, registry, found, absent=absent)
     if absent is not None and absent.labels_unknown:
         labels += labels_named(read, specs)
+    if absent is not None:
+        absent.labels = tuple(dict.fromkeys(labels))
     rules = collect(found, lambda: compile_rules(read, file=str(rules_file), labels=labels))
     topics = collect(found, lambda: compile_topics(read_topics(topics_file)))
     mappings = _compile_mappings(specs, found, labels=labels)
@@ -308,6 +355,37 @@ def read_book(settings: Settings, registry: Registry, *, absent: Absent | None =
     if unfit := check_rulebook(book, file=str(rules_file)):
         raise ConfigError(unfit)
     return book
+
+
+def load_book(hub: Hub, active: BookVersions) -> Rulebook:
+    """Compile versions that the database keeps. Raises ConfigError if this program cannot use them, or one is not there."""
+    contents = hub.store.activations.contents(active)
+    absent = {active.rules, active.topics, *active.mappings.values()} - set(contents)
+    if absent:
+        message = f"versions that are active are not in the database: {', '.join(sorted(absent))[:200]}"
+        raise ConfigError([Problem("the active rules", "", message, "`hub reload` activates the files")])
+    rules = msgspec.json.decode(contents[active.rules], type=tuple[Rule, ...])
+    topics = msgspec.json.decode(contents[active.topics], type=tuple[Topic, ...])
+    mappings = {}
+    for path, version in active.mappings.items():
+        destination, _, name = path.partition("/")
+        spec = msgspec.json.decode(contents[version], type=MappingSpec)
+        mappings[destination, name] = compile_mapping(spec, name=name, file=f"{path} (active)", labels=active.labels)
+    compiled = compile_rules(rules, file="the active rules", labels=active.labels)
+    private, below = frozenset(hub.settings.hub.private_rules), hub.settings.hub.uncertain_below
+    known = {destination for destination, _ in mappings}
+    lacking = (name for name, one in hub.settings.destinations.items() if one.plugin in active.absent)
+    unknown = frozenset(name for name in lacking if name not in known)
+    return Rulebook(compiled, compile_topics(topics), mappings, private, below, unknown)
+
+
+def versions_of(settings: Settings, book: Rulebook, absent: Absent) -> BookVersions:
+    """Return the versions of a book that was read from files, without the plugins that could not be had."""
+    mappings = {"/".join(name): one.version for name, one in book.mappings.items()}
+    lacking = tuple(sorted(absent.plugins))
+    return BookVersions(
+        book.rules.version, book.topics.version, mappings, absent.labels, files_digest(settings), lacking
+    )
 
 
 def _unknown_private(settings: Settings, rules: RuleSet) -> Iterator[Problem]:
@@ -429,30 +507,6 @@ def tie_to_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
-
-
-def set_up_logging(*, level: str = "INFO") -> None:
-    """Set up structured logs on stderr: pretty on a terminal, JSON otherwise."""
-    terminal = sys.stderr.isatty()
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    last = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=shared))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # A log that cannot be written would print the exception at hand, which is not redacted.
-    logging.raiseExceptions = False
-    for noisy in ("rq.worker", "httpx", "httpcore", "urllib3", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 __all__ = [

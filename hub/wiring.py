@@ -82,13 +82,14 @@ def plain_source(registry: Registry, plugin: str) -> Source[Any]:
 class Absent:
     """What a book is made without: the plugins that cannot be had, and the destinations whose mappings are not known either.
 
-    `last` returns the mappings that a destination had last.
+    `last` returns the mappings that a destination had last; `labels` are those that the book was compiled with.
     """
 
     def __init__(self, last: Callable[[str], dict[str, MappingSpec]]) -> None:
         self.last = last
         self.plugins: dict[str, str] = {}
         self.destinations: set[str] = set()
+        self.labels: tuple[str, ...] = ()
         self.labels_unknown = False
 
 

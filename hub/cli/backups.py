@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -88,6 +87,3 @@ def resume(context: typer.Context) -> None:
         show.say(
             f"{done.doubtful} deliveries may have been sent since the backup: each is looked up, or sent under its old key"
         )
-
-
-COMMANDS: dict[str, Callable[..., None]] = {"backup": backup, "restore": restore, "resume": resume}

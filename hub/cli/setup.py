@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from importlib.resources import as_file
 from importlib.resources import files as resources
 from pathlib import Path
@@ -103,6 +102,3 @@ def upgrade(
         )
     opened.upgrade(context.obj)
     show.say("the database is up to date")
-
-
-COMMANDS: dict[str, Callable[..., None]] = {"init": init}

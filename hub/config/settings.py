@@ -157,6 +157,13 @@ class RedisSection(Section):
     url: Address = ""
 
 
+class LogSection(Section):
+    """`[log]`: how much is written to standard error, and how: `auto` is text at a terminal, one JSON object a line elsewhere."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+
+
 class WorkersSection(Section):
     """`[workers]`: how many processes `hub up` starts, and how much they take at once."""
 
@@ -265,6 +272,7 @@ class Settings(Section):
     callers: CallersSection = CallersSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
+    log: LogSection = LogSection()
     workers: WorkersSection = WorkersSection()
     sandbox: SandboxSection = SandboxSection()
     prices: PricesSection = PricesSection()

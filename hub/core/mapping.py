@@ -18,7 +18,6 @@ from msgspec import UNSET
 from hub.core.errors import InvalidMapping, Problem
 from hub.core.grammar.facts import merge, missing_name, skeleton
 from hub.core.grammar.grapheme import cut
-from hub.core.grammar.template import Template, template_faults
 from hub.core.spec import FieldSpec, MappingSpec, MappingTest, version_of
 
 Getter = Callable[[Mapping[str, Any]], Any]
@@ -177,6 +176,8 @@ def _faults_of(how: FieldSpec, tree: Mapping[str, Any]) -> Iterator[MappingFault
     if how.from_ is not None and (missing := missing_name(tree, how.from_)):
         yield "from", f"unknown fact {missing[0]}", missing[1]
     if how.template is not None:
+        from hub.core.grammar.template import template_faults  # noqa: PLC0415 - who only looks at records compiles none
+
         yield from (("template", message, hint) for message, hint in template_faults(how.template, tree))
     if how.table is not None and how.from_ is None:
         yield "table", "a table translates a fact", "add from"
@@ -236,6 +237,8 @@ def _step(steps: Sequence[float], value: Any) -> int | None:
 
 def _origin(how: FieldSpec) -> Getter:
     if how.template is not None:
+        from hub.core.grammar.template import Template  # noqa: PLC0415 - see above
+
         return Template(how.template, escape=how.html).render
     if how.from_ is not None:
         return _reader(tuple(how.from_.split(".")), how.table)

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     Boolean,
     ColumnElement,
@@ -37,7 +38,7 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
@@ -50,6 +51,9 @@ from sqlalchemy.types import TypeEngine
 from hub.config.private import close_to_others, make_private_folder
 from hub.core.errors import ConfigError, NewerDatabase, Problem, StoreUnavailable, WrongRevision
 from hub.store.schema import json_text, storable
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql
 
 T = TypeVar("T")
 Scrubbed = Literal["clean", "busy", "large"]
@@ -117,7 +121,11 @@ class Database:
 
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Return the dialect's insert, which knows ON CONFLICT."""
-        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+        if self.is_sqlite:
+            return sqlite.insert(table)
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415 - its drivers' modules are many, and SQLite needs none
+
+        return postgresql.insert(table)
 
     def add_new(self, conn: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
         """Insert rows, but leave alone what is there already; return how many were new."""
@@ -229,7 +237,7 @@ def open_database(url: str) -> Database:
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
     try:
-        engine = create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True)
+        engine = create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError as error:
         raise _wrong_url(f"it needs '{error.name}'", "pip install 'hubbub[postgres]'") from None
     event.listen(engine, "connect", _prepare_postgres)
@@ -272,7 +280,7 @@ def _open_sqlite(url: URL) -> Database:
             make_private_folder(folder)
     except OSError as error:
         raise StoreUnavailable(f"the database's folder cannot be made: {error}") from None
-    engine = create_engine(url, pool_size=8, max_overflow=8)
+    engine = create_engine(url, pool_size=8, max_overflow=8, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)
@@ -326,7 +334,7 @@ class _Keys(TypeDecorator[Sequence[Any]]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Return the database's own type."""
-        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else postgresql.ARRAY(self.item))
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else ARRAY(self.item))
 
     def process_bind_param(self, value: Sequence[Any] | None, dialect: Dialect) -> Any:
         """Return the keys as the columns hold them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -28,7 +28,6 @@ from sqlalchemy import (
     update,
 )
 
-from hub.core.decide.judgement import Judged
 from hub.core.decide.trace import decode_trace, encode_trace
 from hub.core.dedupe import KnownSignal
 from hub.core.errors import Conflict
@@ -41,6 +40,9 @@ from hub.store.schema import json_text, storable
 from hub.store.schema import labels as L
 from hub.store.schema import signals as S
 from hub.store.schema import tombstones as D
+
+if TYPE_CHECKING:
+    from hub.core.decide.judgement import Judged
 
 _signal = msgspec.json.Decoder(Signal)
 _author = msgspec.json.Decoder(Author)

@@ -194,7 +194,7 @@ def test_processes_start_without_models_and_clients_of_vendors(module: str) -> N
 
 
 def test_a_client_that_comes_along_is_seen() -> None:
-    assert "httpx" in loaded_by("hub.sdk.http")
+    assert "httpx" in loaded_by("hub.sdk.http.guard")
 
 
 def test_importing_a_model_plugin_loads_no_model() -> None:

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 
+import structlog
+
 from hub.config.failpoint import reached
+from hub.config.traces import where
 from hub.core.decide.batch import rejoin, sift
 from hub.core.decide.decision import Decision, decide
 from hub.core.errors import ConfigError, LeaseLost, Overtaken, StoreUnavailable
 from hub.core.model import Author, Signal
-from hub.flow.bugs import tell
 from hub.flow.conflicts import begin_again
 from hub.flow.decide.enrich import enrich
 from hub.flow.decide.read import read_known, read_rivals
@@ -22,6 +24,8 @@ from hub.flow.lanes import outlets, ring_outlets
 from hub.flow.lease import kept
 from hub.runtime import Hub, book_versions
 from hub.store.inbox import InboxRow, Settled
+
+log = structlog.get_logger(__name__)
 
 
 def process(hub: Hub, *, slice_s: float = 5.0) -> int:
@@ -59,10 +63,10 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
         hub.store.inbox.release(token, due_at=hub.now() if len(rows) == 1 else None)
         if len(rows) == 1:
             raise
-    except Exception as error:  # noqa: BLE001 - told, without secrets; the rows go one by one
-        bug = tell(hub, rows[0].item.source, error, event="a batch failed", rows=len(rows))
+    except Exception as error:  # noqa: BLE001 - told, without its message, which may quote a post
+        log.error("a batch failed", rows=len(rows), exception=where(error))  # noqa: TRY400 - see above
         if len(rows) == 1:
-            fault = Settled(rows[0].id, "failed", note(f"bug: {bug}"))
+            fault = Settled(rows[0].id, "failed", note(f"bug: {type(error).__name__}: {error}"))
             with suppress(LeaseLost):  # another works on the row
                 write(hub, token, ReadRows(settled=[fault]), Decision())
             return 1
@@ -98,4 +102,5 @@ def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
         ring_outlets(hub, destinations)
         if read.heard.changes:
             ring_outlets(hub, outlets(hub))
+        log.info("a batch was read", rows=len(rows))
         return len(rows)

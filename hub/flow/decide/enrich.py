@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -12,10 +13,13 @@ from hub.core.errors import ConfigError
 from hub.core.model import Label, Signal
 from hub.flow.bugs import tell
 from hub.runtime import Hub
-from hub.sdk.connectors import Enricher
+from hub.sdk.connectors import Enricher, State
 
 log = structlog.get_logger(__name__)
 Labels = tuple[Label, ...]
+LONGEST_OPENING = timedelta(minutes=5)
+OPENING = "opening"
+"""Since when an enricher loads its models, in its memory; null when it is done."""
 
 
 def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]]) -> list[Labels]:
@@ -38,6 +42,33 @@ def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]])
             given[index] += labels
             spoken[index] = _with_language(spoken[index], labels)
     return given
+
+
+def _open(hub: Hub, name: str, enricher: Enricher[Any]) -> None:
+    """Load an enricher's models; that may take a minute, so the page and the log say that it is at it."""
+    began, memory = hub.now(), _memory(hub, name)
+    log.info("an enricher is being opened", enricher=name)
+    memory.set(OPENING, began.isoformat())
+    try:
+        enricher.load()
+    finally:
+        memory.set(OPENING, None)
+    hub.loaded.add(name)
+    log.info("an enricher is open", enricher=name, seconds=round((hub.now() - began).total_seconds(), 1))
+
+
+def opening(hub: Hub) -> dict[str, datetime]:
+    """Return the enrichers that load their models now, each with since when; what a killed worker left counts for a while."""
+    found = {}
+    for name, section in hub.settings.enrichers.items():
+        since = _memory(hub, name).get(OPENING) if section.enabled else None
+        if since and (began := datetime.fromisoformat(since)) > hub.now() - LONGEST_OPENING:
+            found[name] = began
+    return found
+
+
+def _memory(hub: Hub, name: str) -> State:
+    return hub.store.connections.memory(f"enrichers/{name}")
 
 
 def _with_language(signal: Signal, labels: Labels) -> Signal:
@@ -79,8 +110,7 @@ def ready(hub: Hub, name: str) -> Enricher[Any] | None:
     try:
         enricher = hub.enricher(name)
         if name not in hub.loaded:
-            enricher.load()
-            hub.loaded.add(name)
+            _open(hub, name, enricher)
     except ConfigError as error:
         if hub.broken.put(place, str(error)):
             log.error("an enricher is quarantined: `hub check` says more", enricher=name, error=str(error))  # noqa: TRY400 - it says why

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
@@ -85,6 +86,8 @@ def deliver_batch(hub: Hub, name: str) -> int:
     except LeaseLost:
         log.warning("a batch lost its lease before it was settled", destination=name, rows=len(settlements))
     reached("deliver.settled")
+    counts: Counter[str] = Counter(one.state for one in settlements)
+    log.info("a batch was sent", destination=name, **counts)
     if opened := _opened(claim, settlements):
         ring_outlets(hub, link_tickets(hub, opened))
     return len(claim.deliveries)

@@ -9,6 +9,7 @@ import msgspec
 
 from hub.core.access import Actor, demand
 from hub.core.ledger import Lane
+from hub.flow.decide.enrich import opening
 from hub.flow.lanes import outlets
 from hub.flow.monitor import life, snapshot
 from hub.flow.monitor.alerts import MOST_REFUSED
@@ -37,7 +38,7 @@ def totals(hub: Hub, actor: Actor) -> dict[str, Any]:
 
 
 def health(hub: Hub, actor: Actor) -> dict[str, Any]:
-    """Return connections that are paused, those that failed or have no plugin, and processes that are alive."""
+    """Return connections that are paused, those that failed or have no plugin, enrichers that open, and processes alive."""
     demand(actor, "health.see")
     now = hub.now()
     known = {*hub.settings.sources, *outlets(hub), *(str(Lane("changes", name)) for name in hub.settings.destinations)}
@@ -63,6 +64,8 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
             "failing": failing,
             "refused": _refused(hub),
             "alive": living,
+            "opening": opening(hub),
+            "ahead": hub.store.figures.ahead(now=now)._asdict(),
             "way_out": "hub check",
         }
     )
