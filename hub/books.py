@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
-from hub.config.rulebook import default_mappings, files_digest, own_mappings, read_rules, read_topics
+from hub.config.rulebook import files_digest, read_rules, read_topics
 from hub.config.settings import Settings
 from hub.core.errors import ConfigError, Problem
 from hub.core.grammar.facts import did_you_mean
@@ -19,7 +19,7 @@ from hub.core.spec import MappingSpec, Rule, Topic
 from hub.core.topics import compile_topics
 from hub.registry import Registry
 from hub.store.activations import BookVersions
-from hub.wiring import Absent, labels_named
+from hub.wiring import Absent, collect, enricher_labels, labels_named, mapping_specs
 
 T = TypeVar("T")
 
@@ -32,14 +32,14 @@ def read_book(settings: Settings, registry: Registry, *, absent: Absent | None =
     found: list[Problem] = []
     rules_file, topics_file = settings.folder / settings.files.rules, settings.folder / settings.files.topics
     specs = {name: mapping_specs(settings, registry, name, found, absent=absent) for name in settings.destinations}
-    read = _collect(found, lambda: read_rules(rules_file)) or ()
+    read = collect(found, lambda: read_rules(rules_file)) or ()
     labels = enricher_labels(settings, registry, found, absent=absent)
     if absent is not None and absent.labels_unknown:
         labels += labels_named(read, specs)
     if absent is not None:
         absent.labels = tuple(dict.fromkeys(labels))
-    rules = _collect(found, lambda: compile_rules(read, file=str(rules_file), labels=labels))
-    topics = _collect(found, lambda: compile_topics(read_topics(topics_file)))
+    rules = collect(found, lambda: compile_rules(read, file=str(rules_file), labels=labels))
+    topics = collect(found, lambda: compile_topics(read_topics(topics_file)))
     mappings = _compile_mappings(specs, found, labels=labels)
     if found or rules is None or topics is None:
         raise ConfigError(found)
@@ -92,22 +92,6 @@ def _unknown_private(settings: Settings, rules: RuleSet) -> Iterator[Problem]:
             yield Problem(str(settings.file), "hub.private_rules", f'there is no rule "{name}"', hint)
 
 
-def enricher_labels(
-    settings: Settings, registry: Registry, found: list[Problem], *, absent: Absent | None = None
-) -> tuple[str, ...]:
-    """Return the label names that the configured enrichers may give."""
-    names: list[str] = []
-    for section in settings.enrichers.values():
-        missing: list[Problem] = []
-        cls = _collect(missing, partial(registry.enricher, section.plugin))
-        if absent is None:
-            found += missing
-        elif missing:
-            absent.plugins[section.plugin], absent.labels_unknown = str(missing[0]), True
-        names += cls.labels if cls else ()
-    return tuple(dict.fromkeys(names))
-
-
 def book_versions(book: Rulebook) -> list[tuple[str, str, str, str]]:
     """Return hash, kind, name and content of all that is active, for the store to keep."""
 
@@ -128,36 +112,7 @@ def _compile_mappings(
         for mapping, spec in own.items():
             file = f"mappings/{name}/{mapping}.toml"
             make = partial(compile_mapping, spec, name=mapping, file=file, labels=labels)
-            one = _collect(found, make)
+            one = collect(found, make)
             if one is not None:
                 compiled[(name, mapping)] = one
     return compiled
-
-
-def mapping_specs(
-    settings: Settings, registry: Registry, name: str, found: list[Problem], *, absent: Absent | None = None
-) -> dict[str, MappingSpec]:
-    """Return a destination's mappings by name: those it ships, then the user's own for its plugin and for its name."""
-    plugin, missing = settings.destinations[name].plugin, list[Problem]()
-    cls = _collect(missing, partial(registry.destination, plugin))
-    if cls is None and absent is None:
-        found += missing
-        return {}
-    shipped = cls.mappings if cls else registry.folder_of(plugin)
-    specs = dict(_collect(found, partial(default_mappings, shipped)) or {})
-    if cls is None and absent is not None:
-        absent.plugins[plugin] = str(missing[0])
-        absent.destinations.add(name)
-        specs = specs or absent.last(name)
-    own = settings.folder / settings.files.mappings
-    for folder in dict.fromkeys((own / plugin, own / name)):
-        specs.update(_collect(found, partial(own_mappings, folder)) or {})
-    return specs
-
-
-def _collect(found: list[Problem], attempt: Callable[[], T]) -> T | None:
-    try:
-        return attempt()
-    except ConfigError as error:
-        found += error.problems
-        return None

@@ -22,7 +22,7 @@ import msgspec
 from hub.books import load_book, read_book
 from hub.config.logs import LateLogger, set_up_logging
 from hub.config.private import close_to_others
-from hub.config.secrets import secret_values
+from hub.config.secrets import passwords, read_address, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.ledger import Lane
@@ -273,12 +273,13 @@ class Hub:
         from hub.sdk.http import open_guard  # noqa: PLC0415 - a command that only looks asks for no page
 
         if place not in self._guards:
+            proxy = read_address(self.settings, section.proxy, at=f"the proxy of {place}")
             guard = self._guards[place] = open_guard(
                 connector.egress(),
                 allow_private=section.allow_private,
                 timeout=section.timeout.total_seconds(),
-                proxy=section.proxy or None,
-                secrets=tuple(secret_values(connector.options)),
+                proxy=proxy or None,
+                secrets=(*secret_values(connector.options), *passwords(proxy)),
                 sleep=self.sleep,
             )
             limits = (section.rate,) if section.rate else connector.limits
@@ -386,7 +387,7 @@ def is_absent(settings: Settings) -> bool:
 
 def redis_url(settings: Settings) -> str:
     """Return the URL of the Redis to use: the configured one, else the embedded one's socket."""
-    return settings.redis.url or socket_url(settings.data)
+    return settings.redis_url or socket_url(settings.data)
 
 
 def tie_to_parent() -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hub.config.rulebook import default_mappings, own_mappings
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
@@ -104,3 +105,49 @@ def labels_named(rules: Iterable[Rule], specs: Mapping[str, Mapping[str, Mapping
     """Return the names of labels that rules and mappings speak of: what an enricher that cannot be had gives is not known."""
     text = msgspec.json.encode([list(rules), dict(specs)]).decode()
     return tuple(dict.fromkeys(_LABEL.findall(text)))
+
+
+def enricher_labels(
+    settings: Settings, registry: Registry, found: list[Problem], *, absent: Absent | None = None
+) -> tuple[str, ...]:
+    """Return the label names that the configured enrichers may give."""
+    names: list[str] = []
+    for section in settings.enrichers.values():
+        missing: list[Problem] = []
+        cls = collect(missing, partial(registry.enricher, section.plugin))
+        if absent is None:
+            found += missing
+        elif missing:
+            absent.plugins[section.plugin], absent.labels_unknown = str(missing[0]), True
+        names += cls.labels if cls else ()
+    return tuple(dict.fromkeys(names))
+
+
+def mapping_specs(
+    settings: Settings, registry: Registry, name: str, found: list[Problem], *, absent: Absent | None = None
+) -> dict[str, MappingSpec]:
+    """Return a destination's mappings by name: those it ships, then the user's own for its plugin and for its name."""
+    plugin, missing = settings.destinations[name].plugin, list[Problem]()
+    cls = collect(missing, partial(registry.destination, plugin))
+    if cls is None and absent is None:
+        found += missing
+        return {}
+    shipped = cls.mappings if cls else registry.folder_of(plugin)
+    specs = dict(collect(found, partial(default_mappings, shipped)) or {})
+    if cls is None and absent is not None:
+        absent.plugins[plugin] = str(missing[0])
+        absent.destinations.add(name)
+        specs = specs or absent.last(name)
+    own = settings.folder / settings.files.mappings
+    for folder in dict.fromkeys((own / plugin, own / name)):
+        specs.update(collect(found, partial(own_mappings, folder)) or {})
+    return specs
+
+
+def collect(found: list[Problem], attempt: Callable[[], T]) -> T | None:
+    """Return what is made; None if that raises a ConfigError, whose problems are added to `found`."""
+    try:
+        return attempt()
+    except ConfigError as error:
+        found += error.problems
+        return None

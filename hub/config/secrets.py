@@ -72,6 +72,27 @@ def read_secrets(settings: Settings, references: Sequence[SecretReference], *, a
     return [SecretStr(value) for value in values]
 
 
+def read_address(settings: Settings, value: str | SecretReference, *, at: str) -> str:
+    """Return an address that may be a reference to a secret. Raises ConfigError if that cannot be read."""
+    if isinstance(value, str):
+        return value
+    found: list[Problem] = []
+    raw = {"env": value.env} if value.env else {"file": value.file}
+    address = _look_up(raw, settings.folder, Problem(str(settings.file), at, ""), found)
+    if found:
+        raise ConfigError(found)
+    return str(address)
+
+
+def passwords(address: str) -> tuple[str, ...]:
+    """Return the password in an address, for redaction; nothing if there is none."""
+    try:
+        found = urlsplit(address).password
+    except ValueError:
+        return ()
+    return (found,) if found else ()
+
+
 def has_credentials(value: object) -> bool:
     """Return True for an address that holds a name or a password: it would stand in logs and in messages."""
     try:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
 
 from hub.config.text import read_text, syntax_hint
 from hub.config.values import (
@@ -27,12 +27,12 @@ from hub.config.values import (
     Pause,
     Place,
     Port,
-    ProxyAddress,
     Rate,
     Span,
     Switch,
     WebAddress,
     Whole,
+    proxy_address,
 )
 from hub.core.changes import ConversationState
 from hub.core.errors import ConfigError, Problem
@@ -101,16 +101,60 @@ class WebSection(Section):
     max_waiting_mb: Whole = Field(default=32, ge=1)
 
 
-class DatabaseSection(Section):
-    """`[database]`: empty is SQLite in the data folder."""
+class SecretReference(Section):
+    """`{ env = "NAME" }` or `{ file = "path" }`: the place that a secret is read from."""
 
-    url: str = ""
+    env: str = ""
+    file: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secret_itself(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ValueError('a secret must not stand in this file: write { env = "NAME" } or { file = "path" }')  # noqa: TRY004 - pydantic's way
+        return value
+
+    @model_validator(mode="after")
+    def _one_place(self) -> SecretReference:
+        if bool(self.env) == bool(self.file):
+            raise ValueError('write { env = "NAME" } or { file = "path" }')
+        return self
+
+
+def _address(value: Any) -> str | SecretReference:
+    """Take an address, or a reference to a secret that holds one."""
+    if isinstance(value, Mapping) and len(value) == 1 and set(value) <= {"env", "file"} and all(value.values()):
+        return SecretReference.model_validate(value)
+    if not isinstance(value, str | SecretReference):
+        raise ValueError('write the address as text, or { env = "NAME" } or { file = "path" }')  # noqa: TRY004 - pydantic's way
+    return value
+
+
+def _proxy(value: Any) -> str | SecretReference:
+    """Take a forward proxy's address, or a reference to a secret that holds one."""
+    found = _address(value)
+    return proxy_address(found) if isinstance(found, str) else found
+
+
+def _shown(value: str | SecretReference) -> str | dict[str, str]:
+    """Return an address as it is written in the file."""
+    return value if isinstance(value, str) else value.model_dump(exclude_defaults=True)
+
+
+Address = Annotated[str | SecretReference, PlainValidator(_address), PlainSerializer(_shown)]
+ProxyPlace = Annotated[str | SecretReference, PlainValidator(_proxy), PlainSerializer(_shown)]
+
+
+class DatabaseSection(Section):
+    """`[database]`: empty is SQLite in the data folder. An address with a password is best a reference to a secret."""
+
+    url: Address = ""
 
 
 class RedisSection(Section):
-    """`[redis]`: empty is a private server under the data folder."""
+    """`[redis]`: empty is a private server under the data folder. An address with a password is best a reference to a secret."""
 
-    url: str = ""
+    url: Address = ""
 
 
 class LogSection(Section):
@@ -138,26 +182,6 @@ class SandboxSection(Section):
     options: Mapping[Name, Mapping[str, Any]] = {}
     port: Port = 8701
     token: str = "sandbox"  # noqa: S105 - the look-alikes' public password, not a secret
-
-
-class SecretReference(Section):
-    """`{ env = "NAME" }` or `{ file = "path" }`: the place that a secret is read from."""
-
-    env: str = ""
-    file: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_secret_itself(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            raise ValueError('a secret must not stand in this file: write { env = "NAME" } or { file = "path" }')  # noqa: TRY004 - pydantic's way
-        return value
-
-    @model_validator(mode="after")
-    def _one_place(self) -> SecretReference:
-        if bool(self.env) == bool(self.file):
-            raise ValueError('write { env = "NAME" } or { file = "path" }')
-        return self
 
 
 class AlertsSection(Section):
@@ -199,7 +223,7 @@ class ConnectionSection(Section):
     enabled: Switch = True
     timeout: Patience = timedelta(seconds=20)
     rate: Rate | None = None
-    proxy: ProxyAddress = ""
+    proxy: ProxyPlace = ""
     allow_private: AllowPrivate = False
     options: Mapping[str, Any] = {}
 
@@ -277,8 +301,18 @@ class Settings(Section):
 
     @property
     def database_url(self) -> str:
-        """The database's URL, the default filled in."""
-        return self.database.url or f"sqlite:///{self.data / 'hubbub.db'}"
+        """The database's URL, the default filled in. Raises ConfigError if it stands in a secret that cannot be read."""
+        return self._address(self.database.url, "database.url") or f"sqlite:///{self.data / 'hubbub.db'}"
+
+    @property
+    def redis_url(self) -> str:
+        """The URL of the configured Redis, "" for the private one. Raises ConfigError as `database_url`."""
+        return self._address(self.redis.url, "redis.url")
+
+    def _address(self, value: str | SecretReference, at: str) -> str:
+        from hub.config.secrets import read_address  # noqa: PLC0415 - it reads settings
+
+        return read_address(self, value, at=at)
 
     @property
     def public_url(self) -> str:

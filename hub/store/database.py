@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import socket
 import sqlite3
 import time
@@ -51,7 +50,7 @@ from sqlalchemy.types import TypeEngine
 
 from hub.config.private import close_to_others, make_private_folder
 from hub.core.errors import ConfigError, NewerDatabase, Problem, StoreUnavailable, WrongRevision
-from hub.store.schema import json_text, memories, storable
+from hub.store.schema import json_text, storable
 
 if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
@@ -66,7 +65,6 @@ OUTAGES = frozenset(
     {"OperationalError", "InterfaceError", "DatabaseError"}
 )  # the last by itself: no database, or a broken one
 MIGRATION_LOCK = 0x48554242  # any number that no other program on this database uses
-PROBE = {"connection": "readiness", "name": "probe", "value": None}
 NAP_S = 0.002  # between two tries to take the write lock
 # Freed space is overwritten with zeros by the write that frees it: it costs nothing that can be measured (these pages are
 # written anyway), and an earlier form of a row would else stay in the file for years.
@@ -100,18 +98,6 @@ class Database:
         """Open a transaction that writes: all of it or nothing. Raises StoreUnavailable if the database cannot take it."""
         with unavailable(), self._writer.connect() as conn, conn.begin():
             yield conn
-
-    def probe(self) -> None:
-        """Write something that has no effect. Raises StoreUnavailable if the database cannot take it now."""
-        with self.borrow() as conn:
-            conn.execute(self.upsert(memories, index=["connection", "name"], update=["value"]), [PROBE])
-
-    def free_bytes(self) -> int | None:
-        """Return the room that is left on the disk of the database; None if it is not this machine's."""
-        place = self.engine.url.database
-        if not self.is_sqlite or not place or place == ":memory:":
-            return None
-        return shutil.disk_usage(Path(place).parent).free
 
     @contextmanager
     def borrow(self) -> Iterator[Connection]:

@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from hub.books import enricher_labels, mapping_specs
 from hub.config.rulebook import own_mappings, read_rules, read_topics
 from hub.core.errors import ConfigError, Problem
 from hub.core.mapping import CompiledMapping, compile_mapping
@@ -16,6 +15,7 @@ from hub.core.route import compile_rules
 from hub.core.spec import MappingSpec
 from hub.core.topics import compile_topics
 from hub.runtime import Hub
+from hub.wiring import enricher_labels, mapping_specs
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from hub.books import mapping_specs, read_book
+from hub.books import read_book
 from hub.config.rulebook import default_mappings, read_mapping, read_rules
 from hub.config.settings import Settings, load_settings, nameless, problems, read_toml
 from hub.config.values import duration
@@ -17,6 +17,7 @@ from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook
 from hub.flow.check import notes_of, problems_of
 from hub.registry import Registry
+from hub.wiring import mapping_specs
 
 UNREADABLE = ("the environment has no variable", "the secret's file cannot be read")
 

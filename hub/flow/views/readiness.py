@@ -59,8 +59,8 @@ def readiness(hub: Hub, actor: Actor) -> Readiness:
     """Try to write, and look who is alive."""
     demand(actor, "health.see")
     try:
-        hub.store.database.probe()
-        room = hub.store.database.free_bytes()
+        hub.store.figures.probe()
+        room = hub.store.figures.free_bytes()
         if room is not None and room < NO_ROOM:  # what was freed within the database's files may still take a little
             return Readiness((Cause("disk", "posts cannot be stored: the disk is full", "accepts"),))
         beats, now = recent_beats(hub), hub.now()
@@ -97,7 +97,7 @@ def _needed(hub: Hub) -> set[str]:
 
 def _poorer(hub: Hub, beats: list[life.Beat]) -> Iterator[Cause]:
     """Yield what makes the hub slower or poorer."""
-    room = hub.store.database.free_bytes()
+    room = hub.store.figures.free_bytes()
     if room is not None and room < LITTLE_ROOM:
         yield Cause("disk", f"{room // 1024} kB are left on the database's disk")
     if why_unheard(hub):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -25,6 +27,7 @@ from hub.store.schema import deliveries as T
 SLOT = timedelta(minutes=5)
 KEPT_SLOTS = timedelta(days=8) // SLOT
 READ = 20_000
+PROBE = {"connection": "readiness", "name": "probe", "value": None}
 MARK = {"connection": "watch", "name": "inbox"}
 
 
@@ -125,6 +128,20 @@ class Figures:
         query = select(heartbeats.c.role, func.max(heartbeats.c.at, type_=Time)).group_by(heartbeats.c.role)
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query)}
+
+    # ------------------------------------------------------------------------------------------------------ the database
+
+    def probe(self) -> None:
+        """Write something that has no effect. Raises StoreUnavailable if the database cannot take it now."""
+        with self.database.borrow() as conn:
+            conn.execute(self.database.upsert(memories, index=["connection", "name"], update=["value"]), [PROBE])
+
+    def free_bytes(self) -> int | None:
+        """Return the room that is left on the disk of the database; None if it is not this machine's."""
+        place = self.database.engine.url.database
+        if not self.database.is_sqlite or not place or place == ":memory:":
+            return None
+        return shutil.disk_usage(Path(place).parent).free
 
     # ------------------------------------------------------------------------------------------------------ arrivals
 

@@ -34,11 +34,11 @@ def refuse(error: Exception) -> Callable[..., Any]:
 
 
 def full(made: Made, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(made.hub.store.database, "probe", refuse(StoreUnavailable("... database or disk is full")))
+    patch.setattr(made.hub.store.figures, "probe", refuse(StoreUnavailable("... database or disk is full")))
 
 
 def locked(made: Made, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(made.hub.store.database, "probe", refuse(StoreUnavailable("... database is locked")))
+    patch.setattr(made.hub.store.figures, "probe", refuse(StoreUnavailable("... database is locked")))
 
 
 def unreadable(made: Made, patch: pytest.MonkeyPatch) -> None:
@@ -46,11 +46,11 @@ def unreadable(made: Made, patch: pytest.MonkeyPatch) -> None:
 
 
 def no_room(made: Made, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(made.hub.store.database, "free_bytes", lambda: 1000)
+    patch.setattr(made.hub.store.figures, "free_bytes", lambda: 1000)
 
 
 def little_room(made: Made, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(made.hub.store.database, "free_bytes", lambda: 1_000_000)
+    patch.setattr(made.hub.store.figures, "free_bytes", lambda: 1_000_000)
 
 
 def no_worker(made: Made, _: pytest.MonkeyPatch) -> None:
