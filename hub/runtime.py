@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import random
+import re
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -30,17 +32,20 @@ from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook, check_rulebook
 from hub.core.route import RuleSet, compile_rules, unknown_topics
-from hub.core.spec import MappingSpec
+from hub.core.spec import MappingSpec, Rule
 from hub.core.topics import compile_topics
 from hub.queue.bell import Bell, RedisBell
 from hub.queue.embedded import socket_url
 from hub.queue.pace import LocalPaces, Paces, RedisPaces
-from hub.registry import Registry
-from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
+from hub.registry import Quarantine, Registry
+from hub.sdk.connectors import Connector, Context, Destination, Enricher, Options, Source
 from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
 from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
 
+_LABEL = re.compile(r"\blabels\.(\w+)")
+log = structlog.get_logger(__name__)
+REREAD_S = 10.0  # between two looks into a secret's file
 GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
 T = TypeVar("T")
@@ -56,11 +61,17 @@ def _seconds() -> float:
     return system_clock().timestamp()
 
 
+class FailsToStart(UnknownPlugin):
+    """A plugin's own code raised while a connection was made."""
+
+
 @dataclass
 class Hub:
     """Everything that a step needs, made once in a process. `jitter` gives numbers in [-1, 1]; `sleep` waits, in seconds.
 
     `sizes` holds how many records an outlet takes at once, by its name, then (object, operation), as its plugin said.
+    `broken` holds why connections cannot be had now, by place (`destinations.NAME`), `absent` the plugins without which the book
+    was made, `renewed` the connections (table, name) whose secrets have changed and of which nothing has been freed yet.
     """
 
     settings: Settings
@@ -72,12 +83,15 @@ class Hub:
     sleep: Callable[[float], None] = time.sleep
     stopping: threading.Event = field(default_factory=threading.Event)
     loaded: set[str] = field(default_factory=set)
-    broken: dict[str, str] = field(default_factory=dict)
+    broken: Quarantine = field(default_factory=Quarantine)
+    absent: frozenset[str] = frozenset()
     paces: Paces = field(default_factory=LocalPaces)
     sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
     looked_ahead_at: datetime | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
+    renewed: set[tuple[str, str]] = field(default_factory=set)
+    _read_at: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def now(self) -> datetime:
         """Return the time now, aware UTC."""
@@ -85,8 +99,33 @@ class Hub:
 
     @cached_property
     def book(self) -> Rulebook:
-        """The rules, topics and mappings, compiled; raises ConfigError with all that is wrong in them."""
-        return read_book(self.settings, self.registry)
+        """The rules, topics and mappings, compiled; raises ConfigError with all that is wrong in them.
+
+        Destinations whose plugin cannot be had keep the mappings that they had last, so that what is for them waits.
+        """
+        return self._make_book()
+
+    def renew_book(self) -> bool:
+        """Make the book again if a plugin that it was made without can be had by now; True if that was done."""
+        if all(why_absent(self.registry, name) for name in self.absent):
+            return False
+        try:
+            self.__dict__["book"] = self._make_book()
+        except ConfigError as error:
+            log.warning("the rules could not be read again: they stay as they were", error=str(error))
+            return False
+        return True
+
+    def _make_book(self) -> Rulebook:
+        absent = Absent(self._last_mappings)
+        book = read_book(self.settings, self.registry, absent=absent)
+        self.absent = frozenset(absent.plugins)
+        return book
+
+    def _last_mappings(self, destination: str) -> dict[str, MappingSpec]:
+        """Return the mappings that a destination had when they were active last, as the store keeps them."""
+        found = self.store.connections.last_versions("mapping", f"{destination}/")
+        return {name.partition("/")[2]: msgspec.json.decode(text, type=MappingSpec) for name, text in found.items()}
 
     def source(self, name: str) -> Source[Any]:
         """Return a configured source by its name."""
@@ -151,6 +190,37 @@ class Hub:
             if made == bare:
                 Redactor(secret_values(connector.options)).redact_error(error)
 
+    def reread(self, table: str, name: str) -> bool:
+        """Read a connection's secrets from their files again; True if they have changed: it is made again with the new ones.
+
+        Files that cannot be read now, or hold nothing that will do, leave it as it is.
+        """
+        made = self._made.get((table, name))
+        if made is None or (table, name) not in self._read_at:
+            return False
+        self._read_at[table, name] = time.monotonic() + REREAD_S
+        try:
+            options = options_of(self.settings, table, name, type(made))
+            if options == made.options:
+                return False
+            self._made[table, name] = _started(
+                partial(type(made), options), self.settings, name, *secret_values(options)
+            )
+        except ConfigError as error:
+            log.warning("secrets could not be read again", connection=name, error=str(error))
+            return False
+        guard = self._guards.pop(place_of(name, made), None)
+        if guard is not None:
+            guard.close()
+        self.renewed.add((table, name))
+        log.info("a connection has new secrets", connection=name)
+        return True
+
+    def doubt(self, table: str, name: str) -> None:
+        """Read a connection's secrets again when it is used next: they were refused."""
+        if (table, name) in self._read_at:
+            self._read_at[table, name] = 0.0
+
     def close(self) -> None:
         """Close connections to vendors and to the database."""
         for guard in self._guards.values():
@@ -175,13 +245,25 @@ class Hub:
         self, table: str, name: str, sections: Mapping[str, ConnectionSection], find: Callable[[str], type[C]]
     ) -> C:
         made = self._made.get((table, name))
+        if (
+            made is not None
+            and self._read_at.get((table, name), math.inf) <= time.monotonic()
+            and self.reread(table, name)
+        ):
+            made = self._made[table, name]
         if made is None:
             if name not in sections:
                 known = ", ".join(sections) or "none"
                 raise UnknownPlugin(
                     [Problem(str(self.settings.file), f"{table}.{name}", "is not configured", f"known: {known}")]
                 )
-            made = self._made[(table, name)] = make_connector(self.settings, table, name, find)
+            try:
+                made = self._made[(table, name)] = make_connector(self.settings, table, name, find)
+            except FailsToStart:
+                self.registry.forget(sections[name].plugin)
+                raise
+            if has_files(sections[name].options):
+                self._read_at[table, name] = time.monotonic() + REREAD_S
         return made  # type: ignore[return-value]  # the key's table tells the class
 
 
@@ -200,11 +282,36 @@ def make_connector(settings: Settings, table: str, name: str, find: Callable[[st
         raise UnknownPlugin(
             [Problem(*place, f"{one.path}: {one.message}", one.hint) for one in error.problems]
         ) from error
+    options = options_of(settings, table, name, cls)
+    return _started(partial(cls, options), settings, f"{table}.{name}", *secret_values(options))
+
+
+def options_of(settings: Settings, table: str, name: str, cls: type[Connector[Any]]) -> Options:
+    """Read a connection's options, with its secrets. Raises ConfigError if they are wrong."""
+    section: ConnectionSection = getattr(settings, table)[name]
     at = f"{table}.{name}.options"
     raw = dict(section.options)
     for shared in cls.inherits:
         raw.setdefault(shared, getattr(settings.hub, shared))
-    return cls(read_options(cls.Options, raw, folder=settings.folder, file=str(settings.file), at=at))
+    read = partial(read_options, cls.Options, raw, folder=settings.folder, file=str(settings.file), at=at)
+    return _started(read, settings, at)
+
+
+def has_files(options: Mapping[str, Any]) -> bool:
+    """Return True if a secret among raw options stands in a file: it may change while the hub runs."""
+    return any(isinstance(value, Mapping) and set(value) == {"file"} for value in options.values())
+
+
+def _started(start: Callable[[], T], settings: Settings, at: str, *secrets: str) -> T:
+    """Return what a plugin's own code makes; whatever else it raises counts as a plugin that cannot be had."""
+    try:
+        return start()
+    except ConfigError:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - told by each that asks for the connection
+        bug = ConnectorError(f"its plugin fails to start: {type(error).__name__}: {error}")
+        Redactor(secrets).redact_error(bug)
+        raise FailsToStart([Problem(str(settings.file), at, str(bug), "this is a bug of the plugin")]) from None
 
 
 def plain_source(registry: Registry, plugin: str) -> Source[Any]:
@@ -214,14 +321,42 @@ def plain_source(registry: Registry, plugin: str) -> Source[Any]:
     return cls(cls.Options.model_construct(**missing))
 
 
-def read_book(settings: Settings, registry: Registry) -> Rulebook:
-    """Compile rules, topics and mappings. Raises ConfigError with all problems of all files."""
+class Absent:
+    """What a book is made without: the plugins that cannot be had, and the destinations whose mappings are not known either.
+
+    `last` returns the mappings that a destination had last.
+    """
+
+    def __init__(self, last: Callable[[str], dict[str, MappingSpec]]) -> None:
+        self.last = last
+        self.plugins: dict[str, str] = {}
+        self.destinations: set[str] = set()
+        self.labels_unknown = False
+
+
+def why_absent(registry: Registry, plugin: str) -> str:
+    """Return why a plugin cannot be had, "" if it can."""
+    try:
+        return registry.load(plugin).reason
+    except UnknownPlugin as error:
+        return str(error)
+
+
+def read_book(settings: Settings, registry: Registry, *, absent: Absent | None = None) -> Rulebook:
+    """Compile rules, topics and mappings. Raises ConfigError with all problems of all files.
+
+    With `absent` a plugin that cannot be had is noted there and is no problem: the rest must go on.
+    """
     found: list[Problem] = []
     rules_file, topics_file = settings.folder / settings.files.rules, settings.folder / settings.files.topics
-    labels = enricher_labels(settings, registry, found)
-    rules = _collect(found, lambda: compile_rules(read_rules(rules_file), file=str(rules_file), labels=labels))
+    specs = {name: mapping_specs(settings, registry, name, found, absent=absent) for name in settings.destinations}
+    read = _collect(found, lambda: read_rules(rules_file)) or ()
+    labels = enricher_labels(settings, registry, found, absent=absent)
+    if absent is not None and absent.labels_unknown:
+        labels += labels_named(read, specs)
+    rules = _collect(found, lambda: compile_rules(read, file=str(rules_file), labels=labels))
     topics = _collect(found, lambda: compile_topics(read_topics(topics_file)))
-    mappings = _read_mappings(settings, registry, found, labels=labels)
+    mappings = _compile_mappings(specs, found, labels=labels)
     if found or rules is None or topics is None:
         raise ConfigError(found)
     found += unknown_topics(rules.rules, [one.name for one in topics.topics], file=str(rules_file))
@@ -229,7 +364,8 @@ def read_book(settings: Settings, registry: Registry) -> Rulebook:
     if found:
         raise ConfigError(found)
     private = frozenset(settings.hub.private_rules)
-    book = Rulebook(rules, topics, mappings, private, settings.hub.uncertain_below)
+    unknown = frozenset(absent.destinations) if absent is not None else frozenset[str]()
+    book = Rulebook(rules, topics, mappings, private, settings.hub.uncertain_below, unknown)
     if unfit := check_rulebook(book, file=str(rules_file)):
         raise ConfigError(unfit)
     return book
@@ -242,13 +378,26 @@ def _unknown_private(settings: Settings, rules: RuleSet) -> Iterator[Problem]:
             yield Problem(str(settings.file), "hub.private_rules", f'there is no rule "{name}"', hint)
 
 
-def enricher_labels(settings: Settings, registry: Registry, found: list[Problem]) -> tuple[str, ...]:
+def enricher_labels(
+    settings: Settings, registry: Registry, found: list[Problem], *, absent: Absent | None = None
+) -> tuple[str, ...]:
     """Return the label names that the configured enrichers may give."""
     names: list[str] = []
     for section in settings.enrichers.values():
-        cls = _collect(found, partial(registry.enricher, section.plugin))
+        missing: list[Problem] = []
+        cls = _collect(missing, partial(registry.enricher, section.plugin))
+        if absent is None:
+            found += missing
+        elif missing:
+            absent.plugins[section.plugin], absent.labels_unknown = str(missing[0]), True
         names += cls.labels if cls else ()
     return tuple(dict.fromkeys(names))
+
+
+def labels_named(rules: Iterable[Rule], specs: Mapping[str, Mapping[str, MappingSpec]]) -> tuple[str, ...]:
+    """Return the names of labels that rules and mappings speak of: what an enricher that cannot be had gives is not known."""
+    text = msgspec.json.encode([list(rules), dict(specs)]).decode()
+    return tuple(dict.fromkeys(_LABEL.findall(text)))
 
 
 def book_versions(book: Rulebook) -> list[tuple[str, str, str, str]]:
@@ -263,12 +412,12 @@ def book_versions(book: Rulebook) -> list[tuple[str, str, str, str]]:
     return entries
 
 
-def _read_mappings(
-    settings: Settings, registry: Registry, found: list[Problem], *, labels: tuple[str, ...]
+def _compile_mappings(
+    specs: Mapping[str, Mapping[str, MappingSpec]], found: list[Problem], *, labels: tuple[str, ...]
 ) -> dict[tuple[str, str], CompiledMapping]:
     compiled: dict[tuple[str, str], CompiledMapping] = {}
-    for name in settings.destinations:
-        for mapping, spec in mapping_specs(settings, registry, name, found).items():
+    for name, own in specs.items():
+        for mapping, spec in own.items():
             file = f"mappings/{name}/{mapping}.toml"
             make = partial(compile_mapping, spec, name=mapping, file=file, labels=labels)
             one = _collect(found, make)
@@ -277,13 +426,21 @@ def _read_mappings(
     return compiled
 
 
-def mapping_specs(settings: Settings, registry: Registry, name: str, found: list[Problem]) -> dict[str, MappingSpec]:
+def mapping_specs(
+    settings: Settings, registry: Registry, name: str, found: list[Problem], *, absent: Absent | None = None
+) -> dict[str, MappingSpec]:
     """Return a destination's mappings by name: those it ships, then the user's own for its plugin and for its name."""
-    plugin = settings.destinations[name].plugin
-    cls = _collect(found, partial(registry.destination, plugin))
-    if cls is None:
+    plugin, missing = settings.destinations[name].plugin, list[Problem]()
+    cls = _collect(missing, partial(registry.destination, plugin))
+    if cls is None and absent is None:
+        found += missing
         return {}
-    specs = dict(_collect(found, partial(default_mappings, cls.mappings)) or {})
+    shipped = cls.mappings if cls else registry.folder_of(plugin)
+    specs = dict(_collect(found, partial(default_mappings, shipped)) or {})
+    if cls is None and absent is not None:
+        absent.plugins[plugin] = str(missing[0])
+        absent.destinations.add(name)
+        specs = specs or absent.last(name)
     own = settings.folder / settings.files.mappings
     for folder in dict.fromkeys((own / plugin, own / name)):
         specs.update(_collect(found, partial(own_mappings, folder)) or {})
@@ -327,7 +484,7 @@ def open_hub(
     except BaseException:
         store.close()
         raise
-    return Hub(settings, store, bell, Registry(), paces=paces)
+    return Hub(settings, store, bell, Registry(owners=settings.plugins), paces=paces)
 
 
 def await_revision(store: Store, patience_s: float) -> None:

@@ -11,11 +11,11 @@ import threading
 from pathlib import Path
 
 from hub.core.errors import HubError
+from hub.flow.monitor.pulse import Pulse
 from hub.queue.ear import Ear
 from hub.runtime import Hub, book_versions, open_hub, redis_url, set_up_logging, tie_to_parent
 from workers import jobs, listen, schedule
 from workers.consume import LISTEN_S, Consumer
-from workers.pulse import Pulse
 
 YOUNG_OBJECTS = 50_000
 PATIENCE_S = 60.0

@@ -8,10 +8,10 @@ from time import monotonic
 import structlog
 
 from hub.core.errors import HubError
+from hub.flow.monitor.pulse import BEAT_S, Pulse
 from hub.flow.monitor.schedule import start
 from hub.flow.sweep import prepare, sweep
 from hub.runtime import Hub
-from workers.pulse import BEAT_S, Pulse
 
 log = structlog.get_logger(__name__)
 TICK_S = 1.0

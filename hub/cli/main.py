@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer.main
 
-from hub.cli import check, deliveries, erase, history, people, read, replies, rulebook, setup, signals
+from hub.cli import backups, check, deliveries, erase, history, manual, people, read, replies, rulebook, setup, signals
 from hub.cli.plugins import commands as plugins
 from hub.cli.running import run
 from hub.cli.watch import alerts
@@ -61,6 +61,7 @@ def options(context: typer.Context, config: Config = Path("config.toml"), *, _ve
 for _name, _command in {
     **setup.COMMANDS,
     **check.COMMANDS,
+    **backups.COMMANDS,
     **run.COMMANDS,
     **read.COMMANDS,
     **history.COMMANDS,
@@ -80,6 +81,7 @@ app.add_typer(rulebook.mappings, name="mappings")
 app.add_typer(rulebook.rules, name="rules")
 app.add_typer(setup.config, name="config")
 app.add_typer(setup.db, name="db")
+app.command()(manual.docs)
 
 
 @cache

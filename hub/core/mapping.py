@@ -146,12 +146,17 @@ def _head_faults(spec: MappingSpec, name: str) -> Iterator[MappingFault]:
         yield "fields", "a mapping needs at least one field", ""
     if spec.then is not None and spec.keyed_by != "conversation":
         yield "then", f"keyed_by is {spec.keyed_by}", 'then is for keyed_by = "conversation"'
-    if spec.keyed_by in ("person", "account") and spec.operation != "upsert":
+    if spec.then is not None and spec.operation != "create":
+        # of what is written again and again there is no first record that the next post could follow
+        yield "then", f"the operation is {spec.operation}", 'then is for operation = "create"'
+    if spec.keyed_by in ("author", "person", "account") and spec.operation != "upsert":
         yield (
             "operation",
-            f"a record of a{'n' * (spec.keyed_by == 'account')} {spec.keyed_by} is written again",
+            f"a record of a{'n' * spec.keyed_by.startswith('a')} {spec.keyed_by} is written again",
             'use "upsert"',
         )
+    elif spec.operation == "comment" and spec.keyed_by != "signal":
+        yield "keyed_by", f"one comment for all posts of the {spec.keyed_by}", 'a comment is keyed_by = "signal"'
     for key, others in (("requires", spec.requires), ("then", (spec.then,))):
         if name in others:
             yield key, "names the mapping itself", ""

@@ -42,7 +42,8 @@ class Rulebook:
     """All that decides about a signal. Mappings are found by (destination's name, mapping's name).
 
     `private_rules` names the rules that may make records of direct, followers-only and internal signals. A label whose
-    confidence is below `uncertain_below` is marked uncertain.
+    confidence is below `uncertain_below` is marked uncertain. `absent` names the destinations whose plugin cannot be had:
+    mappings of theirs may be missing.
     """
 
     rules: RuleSet
@@ -50,6 +51,7 @@ class Rulebook:
     mappings: Mapping[tuple[str, str], CompiledMapping]
     private_rules: frozenset[str] = frozenset()
     uncertain_below: float = 0.55
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +194,11 @@ def check_rulebook(book: Rulebook, *, file: str = "rules.toml") -> list[Problem]
         Problem(file, f'rule "{rule.name}" deliver', *_missing(book, target))
         for rule in book.rules.rules
         for target in rule.deliver
-        if (target.destination, target.mapping) not in book.mappings
+        if (target.destination, target.mapping) not in book.mappings and target.destination not in book.absent
     ]
     for (destination, name), mapping in book.mappings.items():
+        if destination in book.absent:
+            continue
         file = f"mappings/{destination}/{name}.toml"
         found += (Problem(file, *told) for told in _misfits(book, destination, mapping))
     return found
@@ -377,7 +381,8 @@ class _Making:
     def _make_new(self, destination: str, name: str, *, follows: str) -> str | _Absent | _Failed:
         mapping = self.book.mappings.get((destination, name))
         if mapping is None:
-            return self._fail(destination, name, field="", reason="there is no such mapping")
+            why = "its plugin cannot be had now" if destination in self.book.absent else "there is no such mapping"
+            return self._fail(destination, name, field="", reason=why)
         key = self._key(mapping.spec.keyed_by)
         if key is None:
             return _Absent()

@@ -108,6 +108,9 @@ def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) ->
     """
     yield from _console(hub.settings)
     yield _try_bell(hub)
+    for table in ("sources", "destinations"):
+        for name in getattr(hub.settings, table):
+            hub.doubt(table, name)
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
         tried = _try(hub, name, partial(_check_source, hub, name))
         yield tried

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Insert,
     Select,
+    Table,
     and_,
     bindparam,
     case,
@@ -33,10 +34,10 @@ from hub.core.dedupe import KnownSignal
 from hub.core.errors import Conflict
 from hub.core.model import GONE, Author, Label, Signal, Tombstone
 from hub.core.signals import Stats
-from hub.store.database import Database, among, chunks, is_empty
+from hub.store.database import Database, among, chunks, is_empty, json_value
 from hub.store.schema import authors as A
 from hub.store.schema import inbox as I
-from hub.store.schema import json_text
+from hub.store.schema import json_text, storable
 from hub.store.schema import labels as L
 from hub.store.schema import signals as S
 from hub.store.schema import tombstones as D
@@ -49,7 +50,7 @@ class SignalFilter(NamedTuple):
     """Which signals a page holds: newest first, or, with `after`, oldest first from there on. None: any.
 
     `sentiment` is a label's value, or "uncertain": a model's confidence is less than `unsure_below`. `text` is looked for in
-    the latest SEARCHED signals only. `sources` are those that may be seen.
+    text, title and author's names of the latest SEARCHED signals. `sources` are those that may be seen.
     """
 
     network: str | None = None
@@ -76,9 +77,19 @@ class Signals:
 
     def known(self, conn: Connection, keys: Sequence[str]) -> dict[str, KnownSignal]:
         """Return stored signals among the keys."""
-        columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, S.c.updated_at, S.c.observed_at, S.c.raw_id)
+        plugin = func.coalesce(json_value(S.c.body, "provenance.plugin"), "")
+        seen = (S.c.updated_at, S.c.observed_at, S.c.raw_id, S.c.source, plugin)
+        columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, *seen)
         rows = (row for part in chunks(keys) for row in conn.execute(select(*columns).where(among(S.c.key, part))))
         return {row[0]: KnownSignal(*row[1:]) for row in rows}
+
+    def of_others(self, conn: Connection, pairs: Mapping[str, str]) -> frozenset[str]:
+        """Return those of these authors (key to source) whose signals another source has brought too."""
+        query, found = select(S.c.author_key, S.c.source).distinct(), set[str]()
+        for part in chunks(list(pairs)):
+            rows = conn.execute(query.where(among(S.c.author_key, part)))
+            found.update(row.author_key for row in rows if row.source != pairs[row.author_key])
+        return frozenset(found)
 
     def tombstoned(self, conn: Connection, keys: Sequence[str]) -> frozenset[str]:
         """Return those of these keys that have a tombstone."""
@@ -287,8 +298,20 @@ def _filters(wanted: SignalFilter) -> Iterator[ColumnElement[bool]]:
         yield exists().where(L.c.signal_key == S.c.key, L.c.name == "sentiment", fits)
     if wanted.text is not None:
         newest = select(func.max(S.c.id)).scalar_subquery()
-        inside = json_text(wanted.text)[1:-1]
-        yield and_(S.c.id > newest - SEARCHED, S.c.body.icontains(inside, autoescape=True))
+        yield and_(S.c.id > newest - SEARCHED, or_(_says(S, wanted.text, ("text", "title")), _is_by(wanted.text)))
+
+
+def _says(table: Table, text: str, names: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that one of these texts in a row's JSON holds a text, whatever its case."""
+    # The whole JSON is looked through first: it holds the text in most rows not at all, and to take it apart costs more.
+    somewhere = table.c.body.icontains(json_text(text)[1:-1], autoescape=True)
+    there = (json_value(table.c.body, name).icontains(storable(text), autoescape=True) for name in names)
+    return and_(somewhere, or_(*there))
+
+
+def _is_by(text: str) -> ColumnElement[bool]:
+    """Return the condition that the author's handle or name holds a text."""
+    return exists().where(A.c.key == S.c.author_key, _says(A, text, ("handle", "display_name")))
 
 
 def _row(item: Judged) -> dict[str, Any]:

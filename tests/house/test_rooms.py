@@ -44,7 +44,7 @@ PURE = {
 }
 """What of the standard library the core may import: it does no I/O, reads no clock and rolls no dice."""
 
-LIBRARIES = {"msgspec", "cel", "jinja2", "ahocorasick_rs"}
+LIBRARIES = {"msgspec", "cel", "jinja2", "ahocorasick_rs", "nh3"}
 CLIENTS = (
     *("atproto", "atproto_client", "feedparser", "flair", "httpcore", "httpx", "hubspot", "jwt", "mastodon", "numpy"),
     *("onnxruntime", "py3langid", "redis", "requests", "rq", "simple_salesforce", "sqlalchemy", "tokenizers", "torch"),

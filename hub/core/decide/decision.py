@@ -75,7 +75,7 @@ def decide(
         new,
         revised,
         signals.refreshed,
-        [author for author in known.met if author.key not in known.tombstoned],
+        [author for author in known.met if author.key not in known.tombstoned | signals.owned],
         planned,
         signals.outcome,
         tally.assigned,

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
+from hub.core.errors import ConfigError
 from hub.core.model import Label, Signal
 from hub.flow.bugs import tell
 from hub.runtime import Hub
@@ -72,15 +73,20 @@ def _alone(enricher: Enricher[Any], name: str, signal: Signal) -> Labels:
 
 def ready(hub: Hub, name: str) -> Enricher[Any] | None:
     """Return an enricher with its models loaded, once in a process; None if it cannot be had: told once, the rest runs on."""
-    if name in hub.broken:
+    place = f"enrichers.{name}"
+    if place in hub.broken:
         return None
     try:
         enricher = hub.enricher(name)
         if name not in hub.loaded:
             enricher.load()
             hub.loaded.add(name)
-    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
-        bug = tell(hub, name, error, event="an enricher is quarantined: `hub check` says more")
-        hub.broken[name] = str(bug)
+    except ConfigError as error:
+        if hub.broken.put(place, str(error)):
+            log.error("an enricher is quarantined: `hub check` says more", enricher=name, error=str(error))  # noqa: TRY400 - it says why
         return None
+    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
+        hub.broken[place] = str(tell(hub, name, error, event="an enricher is quarantined: `hub check` says more"))
+        return None
+    hub.broken.heal(place)
     return enricher

@@ -19,6 +19,7 @@ from hub.core.errors import (
     Unauthorised,
     Uncertain,
 )
+from hub.core.ledger import Lane
 from hub.core.model import Delivery
 from hub.core.retry import (
     ConnectionStanding,
@@ -61,13 +62,14 @@ def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
 
 
 def deliver_batch(hub: Hub, name: str) -> int:
-    """Claim, send and settle one batch; 0 if nothing is due, or the destination is unknown, off, paused or broken off."""
-    if not outlet_works(hub, name):
+    """Claim, send and settle one batch; 0 if nothing is due or nothing may be sent: unknown, off, paused, broken (off), held."""
+    destination = open_outlet(hub, name) if outlet_works(hub, name) and not hub.store.hold.get() else None
+    if destination is None:
         return 0
     standing = hub.store.connections.standing(name)
     if not may_send(hub, name, standing):
         return 0
-    destination, probing = open_outlet(hub, name), standing.state in ("open", "half-open")
+    probing = standing.state in ("open", "half-open")
     began = hub.now()
     probe = partial(hub.store.deliveries.claim, name, size=one_record)
     claim = probe(now=began) if probing else claim_batch(hub, name, destination, now=began)
@@ -229,6 +231,9 @@ def pause_if_asked(hub: Hub, name: str, errors: Sequence[ConnectorError | None])
     for error in errors:
         until = _paused_until(hub.now(), error)
         if until is not None:
+            if isinstance(error, Unauthorised):
+                lane = Lane.of_outlet(name)
+                hub.doubt("sources" if lane.work == "reply" else "destinations", lane.name)
             hub.store.connections.pause(name, reason=str(error), until=until, now=hub.now())
             return
 

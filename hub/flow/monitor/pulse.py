@@ -1,4 +1,4 @@
-"""A process's sign of life: noted every few seconds with the time since when it lives, and its calm end."""
+"""A process's sign of life, noted every few seconds: since when it lives, what it cannot have, and its calm end."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import os
 import socket
 import threading
+from typing import Any
 
 from hub.core.errors import HubError
 from hub.flow.monitor.life import lived
@@ -31,14 +32,17 @@ class Pulse:
 
     def beat(self) -> None:
         """Note once that this process is alive."""
-        self._hub.store.connections.beat(self._name, self._role, now=self._hub.now(), detail=lived(self._since))
+        self._hub.store.connections.beat(self._name, self._role, now=self._hub.now(), detail=self._lived())
 
     def close(self) -> None:
         """Note a calm end: the process is neither alive nor lost."""
         self._stop.set()
         with contextlib.suppress(HubError):
-            detail = lived(self._since, ended=True)
+            detail = self._lived(ended=True)
             self._hub.store.connections.beat(self._name, self._role, now=self._hub.now(), detail=detail)
+
+    def _lived(self, *, ended: bool = False) -> dict[str, Any]:
+        return lived(self._since, ended=ended, broken=dict(self._hub.broken))
 
     def _run(self) -> None:
         while not self._stop.is_set():
