@@ -115,7 +115,7 @@ class SignalPlan:
         failed = (f"{fail.destination}/{fail.mapping}: {fail.field}: {fail.reason}" for fail in self.failures)
         told: dict[str, dict[str, None]] = {}
         for one in self.notes:
-            if not one.made:
+            if not one.made and (one.destination, one.mapping) not in self.asked_by:
                 told.setdefault(one.note, {})[f"{one.destination}/{one.mapping}"] = None
         return (*failed, *(f"{', '.join(places)}: {note}" for note, places in told.items()))
 

@@ -19,7 +19,7 @@ from hub.core.pipeline import Rulebook
 from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.converse.changes import learn_self
-from hub.flow.fit import ambiguous, misplaced, strays, unused
+from hub.flow.fit import ambiguous, misplaced, strays, unheard, unused
 from hub.flow.samples import value_misfits
 from hub.queue.bell import BellAway
 from hub.registry import Registry
@@ -62,7 +62,7 @@ def notes_of(settings: Settings, registry: Registry) -> list[Problem]:
         book = read_book(settings, registry)
     except ConfigError:
         return list(strays(settings))
-    return [*strays(settings), *unused(settings, book), *ambiguous(book)]
+    return [*strays(settings), *unused(settings, book), *unheard(settings, book), *ambiguous(book)]
 
 
 def unheard_alerts(settings: Settings) -> Iterator[Problem]:

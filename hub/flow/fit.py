@@ -107,6 +107,20 @@ def _mapping_files(settings: Settings) -> Iterator[Problem]:
         yield Problem(str(path), "", "no destination reads it here", f"move it to {root.name}/DESTINATION/{path.name}")
 
 
+def unheard(settings: Settings, book: Rulebook) -> Iterator[Problem]:
+    """Yield why direct messages make no record, if a rule asks for messages and none such may act on them."""
+    asking = [
+        one.name for one in book.rules.rules if any('"message"' in when or "'message'" in when for when in one.when)
+    ]
+    if asking and not book.private_rules.intersection(asking):
+        yield Problem(
+            str(settings.file),
+            "hub.private_rules",
+            f'direct messages make no record: rule "{asking[0]}" asks for messages and is not named here',
+            f'private_rules = ["{asking[0]}"] lets it act on them',
+        )
+
+
 def unused(settings: Settings, book: Rulebook) -> Iterator[Problem]:
     """Yield what is no error and has no effect: mappings, files and topics that no rule leads to, two of a kind."""
     rules = str(settings.folder / settings.files.rules)

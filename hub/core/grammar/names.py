@@ -131,7 +131,12 @@ def _may_be_a_person(name: str) -> bool:
     words = name.split()
     if any(char.isdigit() for char in name) or "@" in name or "#" in name or len(words) > _MOST_WORDS:
         return False
-    return not (len(words) > 1 and words[0].casefold() in _ARTICLES and not words[0].islower())
+    if len(words) > 1 and words[0].casefold() in _ARTICLES and not words[0].islower():
+        return False
+    # "Carnet de voyage", "Run Wren Run": a phrase, not a name.
+    plain = [word for word in words if word.casefold() not in _PARTICLES and word.casefold() not in _DEGREES]
+    is_phrase = any(word.islower() for word in plain[1:]) and bool(plain) and not plain[0].islower()
+    return not is_phrase and len({word.casefold() for word in plain}) == len(plain)
 
 
 def _asian(name: str) -> SplitName | None:

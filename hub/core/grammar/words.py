@@ -11,7 +11,7 @@ _TAGS = re.compile(r"<[^<>]*>")
 _MENTION = r"[@＠][\w.\-]+(?:@[\w.\-]+)?[:,]?"
 _SALAD = re.compile(rf"\A(?:(?:R[Tt]\s+)?{_MENTION}(?:\s+|\Z))+")
 _TAIL = re.compile(rf"(?:\s+(?:{_MENTION}|[#＃]\w+))+\s*\Z")
-_ENDS = " \t,;:–—-…/|(«„“\"'"
+_ENDS = " \t.,;:–—-…/|(«„“\"'"
 _NAMES = {
     "rss": "the feed",
     "youtube": "YouTube",

@@ -30,7 +30,11 @@ Place = tuple[str, str, str]
 
 
 def link_tickets(hub: Hub, opened: Mapping[str, str]) -> list[str]:
+<<<<<<< HEAD
     """Plan once more the records that show where a conversation is, now that it has a ticket; returns their destinations.
+=======
+    """Plan the records that show a conversation's place once more, since it has a ticket now; returns their destinations.
+>>>>>>> demo
 
     `opened` are the tickets' links by the signal that opened them. A record that is being sent just now stays as it is until it
     is written again: a link is no reason to hold up what is settled.
@@ -88,7 +92,11 @@ def _levelled(book: Rulebook, item: Planned, facts: Mapping[str, Any] | None) ->
 
 
 def even_figures(hub: Hub, conn: Connection, decision: Decision, written: Iterable[Sequence[str]]) -> list[str]:
+<<<<<<< HEAD
     """Plan once more the other records of those whose record is written: the same figures everywhere. Returns destinations."""
+=======
+    """Plan the other records of an author whose record is written: the same figures everywhere. Returns destinations."""
+>>>>>>> demo
     book, told = hub.book, {place[2] for place in written}
     facts = {key: known for key, known in _facts_by_key(hub, decision).items() if key in told}
     if not facts:

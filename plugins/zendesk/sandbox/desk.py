@@ -58,6 +58,7 @@ class ZendeskSandbox(DeskErasures):
     def _facts(self, ticket: Mapping[str, Any]) -> str:
         named = {name: ticket[name] for name in ("status", "priority", "external_id")}
         named |= {"requester": self.name_of(ticket["requester_id"]), "tags": " ".join(ticket["tags"])}
+        named |= {"assignee": self.name_of(ticket["assignee_id"]) if ticket["assignee_id"] else ""}
         named |= {"follow-ups": ", ".join(f"#{one}" for one in ticket["followup_ids"])}
         rows = "".join(f"<tr><th>{name}</th><td>{_said(value)}</td></tr>" for name, value in named.items() if value)
         return f"<table>{rows}</table>"

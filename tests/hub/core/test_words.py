@@ -54,6 +54,9 @@ NAMES = [
     ("Wrenfan 88", "", "Wrenfan 88"),
     ("Der Deichgraf", "", "Der Deichgraf"),
     ("Wold Walker", "Wold", "Walker"),
+    ("Carnet de voyage", "", "Carnet de voyage"),
+    ("Run Wren Run", "", "Run Wren Run"),
+    ("anna lee", "anna", "lee"),
     ("ann@example.social", "", "ann@example.social"),
 ]
 

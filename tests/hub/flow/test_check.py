@@ -16,7 +16,7 @@ from hub.core.errors import QuotaExhausted, RateLimited, Unauthorised
 from hub.core.mapping import CompiledMapping
 from hub.core.spec import FieldSpec
 from hub.flow.actions.connections import check
-from hub.flow.check import Tried, misfits, problems_of, try_connections, used_mappings
+from hub.flow.check import Tried, misfits, notes_of, problems_of, try_connections, used_mappings
 from hub.queue.bell import RedisBell
 from hub.registry import Plugin, Registry
 from hub.sdk.connectors import FieldInfo, ObjectInfo, Options
@@ -135,6 +135,20 @@ def test_all_problems_are_told_at_once_and_each_once(tmp_path: Path) -> None:
     config = '[sources.a]\nplugin = "nobody"\n[destinations.b]\nplugin = "broken"\n[enrichers.c]\nplugin = "none"\n'
     found = problems(tmp_path, config, '[[rule]]\nname = "r"\nwhen = ["nonsense =="]\n')
     assert len(found) == len(set(found)) == 4
+
+
+@pytest.mark.parametrize(("private", "noted"), [("[]", 1), ('["dm"]', 0)])
+def test_a_rule_that_asks_for_messages_and_may_not_act_on_direct_ones_is_noted(
+    tmp_path: Path, private: str, noted: int
+) -> None:
+    (tmp_path / "config.toml").write_text(f"[hub]\nprivate_rules = {private}\n")
+    (tmp_path / "rules.toml").write_text(
+        "[[rule]]\nname = 'dm'\nwhen = ['signal.kind == \"message\"']\nassign = 'bea'\n"
+    )
+    (tmp_path / "topics.toml").touch()
+    found = [str(one) for one in notes_of(load_settings(tmp_path / "config.toml"), REGISTRY)]
+    assert len(found) == noted
+    assert all('private_rules = ["dm"] lets it act' in one for one in found)
 
 
 def test_a_wrong_mapping_is_told_with_its_file_and_field(tmp_path: Path) -> None:
