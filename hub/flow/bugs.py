@@ -5,12 +5,11 @@ from __future__ import annotations
 import traceback
 from typing import Any
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import ConnectorError
 from hub.runtime import Hub
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 class Bug(ConnectorError):

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 import pytest
 import structlog
 
-from hub import runtime
 from hub.core.errors import ConfigError, Unavailable
 from hub.queue.inprocess import InProcessBell
 from hub.sdk.connectors import Page
+from hub.sdk.http import guard
 from hub.store import StoreUnavailable
 from tests.hubs import Made
 from tests.logs import captured
@@ -48,8 +48,8 @@ def test_delivering_is_one_flow_call_for_its_connection(made: Made) -> None:
 
 def test_the_first_delivery_finds_its_http_open(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    real = runtime.open_guard
-    monkeypatch.setattr(runtime, "open_guard", lambda *given, **more: opened.append("guard") or real(*given, **more))
+    real = guard.open_guard
+    monkeypatch.setattr(guard, "open_guard", lambda *given, **more: opened.append("guard") or real(*given, **more))
     jobs.open_destinations()
     assert opened == ["guard"]
     made.say({"id": "1", "text": "acme"})

@@ -91,7 +91,7 @@ class TextVoice(Voice):
 
 
 class CalmVoice(Voice):
-    """One status that moves until all is ready; from then on a line only where a person is needed.
+    """One status that moves until all is ready; from then on a line only for what needs a person.
 
     `page` is the address to open. A terminal that cannot move its cursor gets a line for each stage instead.
     """

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 
-import structlog
-
 from hub.config.failpoint import reached
+from hub.config.logs import LateLogger
 from hub.core.decide.batch import rejoin, sift
 from hub.core.decide.decision import Decision, decide
 from hub.core.errors import ConfigError, LeaseLost, Overtaken, StoreUnavailable
@@ -24,7 +23,7 @@ from hub.flow.lease import kept
 from hub.runtime import Hub, book_versions
 from hub.store.inbox import InboxRow, Settled
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 def process(hub: Hub, *, slice_s: float = 5.0) -> int:

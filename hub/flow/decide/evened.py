@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import structlog
 from msgspec.structs import replace
 
+from hub.config.logs import LateLogger
 from hub.core.decide.decision import Decision
 from hub.core.decide.judgement import facts_then
 from hub.core.errors import Overtaken
@@ -21,7 +21,7 @@ from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.erasures import Sent
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 LINKS = ("conversation.url",)
 FIGURES = ("stats.", "author.followers", "30d", "person.followers", "account.followers")

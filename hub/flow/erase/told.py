@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.erasure import marks_of, words_of
 from hub.core.errors import ConfigError, Conflict
 from hub.core.model import RawItem, Signal, Tombstone, Translated
@@ -19,7 +18,7 @@ from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection
 from hub.store.erasures import Sent
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 WordsByKey = Mapping[str, tuple[str, ...]]
 """What a raw item says, by the key of each signal in it."""
 RecordKind = tuple[str, str, str]

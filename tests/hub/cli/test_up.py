@@ -148,7 +148,7 @@ def test_a_part_that_is_killed_starts_again(up: Up, words: str) -> None:
 @pytest.mark.servers
 def test_a_killed_guard_leaves_no_second_redis(up: Up) -> None:
     up.serve()
-    guard = up.part("-S -E -c")
+    guard = up.part("import os, subprocess")
     (redis,) = descendants_of(guard)
     os.kill(guard, signal.SIGKILL)
     wait_for(lambda: not is_alive(redis))
