@@ -117,6 +117,11 @@ class Registry:
         """All installed plugins' names, loaded or not."""
         return tuple(sorted(self._points))
 
+    def provider(self, name: str) -> tuple[str, str]:
+        """Return the distribution that provides a plugin and its version, without loading it; ("", "") if there is none."""
+        dist = next((point.dist for point in self._points.get(name, ()) if point.dist), None)
+        return (dist.name, dist.version) if dist else ("", "")
+
     def load(self, name: str) -> Plugin:
         """Load a plugin by name; a broken one comes back with its reason. Raises UnknownPlugin if no package provides it."""
         if name not in self._points and self._is_due(name) and self._is_installed:

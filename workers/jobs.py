@@ -42,6 +42,7 @@ def stop() -> None:
 def do(step: str, connection: str) -> None:
     """Do the job of a lane; one that this hub does not have is left alone: others may write to Redis."""
     hub = _hub[0]
+    _guarded("take up", hub.take_up)
     if step in _JOBS and _is_known(hub, step, connection):
         _JOBS[step](connection)
         _guarded("secrets", lambda: take_up_secrets(hub))
@@ -51,6 +52,7 @@ def do(step: str, connection: str) -> None:
 
 def look(steps: Collection[str]) -> bool:
     """Look at the database for due lanes of these steps and do their jobs; True if there were any."""
+    _guarded("take up", _hub[0].take_up)
     found: list[tuple[str, str]] = []
     _guarded("secrets", lambda: take_up_secrets(_hub[0]))
     _guarded("look", lambda: found.extend(due_lanes(_hub[0], steps)))

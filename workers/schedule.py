@@ -25,9 +25,10 @@ def run(hub: Hub, stop: threading.Event) -> None:
     pulse, last = Pulse(hub, "scheduler"), -BEAT_S
     while not stop.is_set():
         try:
+            is_new = hub.take_up()
             sweep(hub)
             progress.tell()
-            if monotonic() - last >= BEAT_S:
+            if is_new or monotonic() - last >= BEAT_S:
                 last = monotonic()
                 pulse.beat()
         except HubError as error:

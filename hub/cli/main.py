@@ -74,6 +74,8 @@ COMMANDS = {
     "backup": "backups:backup",
     "restore": "backups:restore",
     "resume": "backups:resume",
+    "status": "status:status",
+    "reload": "status:reload",
     "up": "running.run:up",
     "web": "running.run:web",
     "worker": "running.run:worker",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
+from hub.config.traces import where, where_of
 from hub.core.errors import ConfigError, Problem
 
 Level = Literal["debug", "info", "warning", "error"]
@@ -90,8 +91,8 @@ class Lines(logging.Formatter):
         found["timestamp"] = self.formatTime(record)
         if not isinstance(record.msg, dict):
             found["logger"] = record.name
-        if record.exc_info and "exception" not in found:
-            found["exception"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1] and "exception" not in found:
+            found["exception"] = where(record.exc_info[1])
         return {name: found[name] for name in (*FIRST, *found) if name in found}
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - its name there
@@ -143,7 +144,7 @@ def _configure() -> None:
             structlog.stdlib.filter_by_level,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(where_of),
             _handed_on,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),

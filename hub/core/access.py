@@ -101,6 +101,7 @@ TABLE: Mapping[str, frozenset[Role]] = {
     "people.unref": _AGENTS,
     "replies.approve": _AGENTS,
     "replies.refuse": _AGENTS,
+    "rules.activate": _ADMIN,
     "sending.resume": _ADMIN,
     "signals.poll": _ADMIN,
     "signals.retry": _MANAGERS,

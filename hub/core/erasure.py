@@ -21,6 +21,7 @@ _PIECE = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"(\s*+:)?|\\?\Z)|>([^<>]*+)<', re.
 REMOVED = "(removed)"
 TELLING = 8  # characters: a shorter piece may be anybody's ("New", "ok"), so only the whole of it counts
 EXCERPT = 16
+SHORTEST = 3  # characters of a name
 _WHY: Mapping[TombstoneReason, str] = {
     "user_deleted": "It was deleted on {}",
     "account_deleted": "Its author's account on {} was deleted",
@@ -48,6 +49,21 @@ def marks_of(author: Author) -> tuple[str, ...]:
     found = [one for one in told if one and len(one) >= TELLING and not one.isdigit()]
     # Some networks escape the slashes of JSON.
     return tuple(dict.fromkeys([*found, *(one.replace("/", "\\/") for one in found)]))
+
+
+def names_of(author: Author) -> tuple[str, ...]:
+    """Return what people call an author: names and handles, a handle also without its domain."""
+    handles = [one for one in (author.handle, *author.handle_history) if one]
+    short = [one.strip("@").partition("@")[0] for one in handles]
+    return tuple(dict.fromkeys(one for one in (author.display_name, *handles, *short) if one and len(one) >= SHORTEST))
+
+
+def unnamed(fields: Mapping[str, Any], names: Sequence[str], *, instead: str = REMOVED) -> dict[str, Any]:
+    """Redact each text of the fields that holds one of these names as a word of its own."""
+    if not names:
+        return dict(fields)
+    named = re.compile("|".join(rf"(?<!\w){re.escape(one)}(?!\w)" for one in names))
+    return {name: instead if isinstance(one, str) and named.search(one) else one for name, one in fields.items()}
 
 
 def quotes(value: str, words: Sequence[str]) -> bool:

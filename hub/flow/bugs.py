@@ -1,11 +1,11 @@
-"""A plugin's bug, told without the secrets of its connection: a traceback may quote a header."""
+"""A plugin's bug, told without secrets and without a person's words: an exception's message may quote both."""
 
 from __future__ import annotations
 
-import traceback
 from typing import Any
 
 from hub.config.logs import LateLogger
+from hub.config.traces import where
 from hub.core.errors import ConnectorError
 from hub.runtime import Hub
 
@@ -17,9 +17,8 @@ class Bug(ConnectorError):
 
 
 def tell(hub: Hub, name: str, error: Exception, *, event: str, **facts: Any) -> Bug:
-    """Log what a connection's plugin raised, with its traceback; return it as an error that may be stored."""
-    bug, trace = Bug(f"{type(error).__name__}: {error}"), Bug("".join(traceback.format_exception(error)))
-    for one in (bug, trace):
-        hub.redact(name, one)
-    log.error(event, connection=name, **facts, exception=str(trace))
+    """Log what a connection's plugin raised, and where; return it with its message as an error that may be stored."""
+    bug = Bug(f"{type(error).__name__}: {error}")
+    hub.redact(name, bug)
+    log.error(event, connection=name, **facts, exception=where(error))
     return bug

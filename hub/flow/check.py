@@ -14,6 +14,7 @@ from hub.config.settings import InboundSection, Settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
+from hub.core.pipeline import Rulebook
 from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.converse.changes import learn_self
@@ -188,7 +189,8 @@ def _again(error: ConnectorError, now: datetime) -> str:
 
 
 def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterator[Tried]:
-    used = used_mappings(hub, name)
+    book = read_book(hub.settings, hub.registry)  # the files are checked, not what is active
+    used = used_mappings(book, name)
     if not used:
         return
     try:
@@ -202,19 +204,19 @@ def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterato
         yield Tried(name, fine=False, message=f"its fields cannot be read: bug: {bug}")
         return
     for mapping in used:
-        for message in misfits(hub.book.mappings[(name, mapping)], objects):
+        for message in misfits(book.mappings[(name, mapping)], objects):
             yield Tried(f"{name}/{mapping}", fine=False, message=message)
 
 
-def used_mappings(hub: Hub, name: str) -> list[str]:
+def used_mappings(book: Rulebook, name: str) -> list[str]:
     """Return the mappings of a destination that rules use, with those that they require or turn into."""
-    waiting = [target.mapping for rule in hub.book.rules.rules for target in rule.deliver if target.destination == name]
+    waiting = [target.mapping for rule in book.rules.rules for target in rule.deliver if target.destination == name]
     used: dict[str, None] = {}
     while waiting:
         mapping = waiting.pop(0)
         if mapping not in used:
             used[mapping] = None
-            spec = hub.book.mappings[(name, mapping)].spec
+            spec = book.mappings[(name, mapping)].spec
             waiting += [*spec.requires, *([spec.then] if spec.then else [])]
     return list(used)
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from hub.config.logs import LateLogger
 from hub.core.errors import Overtaken
 from hub.core.ledger import Lane, Work
+from hub.flow.actions.rules import begin, complete
 from hub.flow.converse.replies import hold_stranded
 from hub.flow.erase.erase import finish
 from hub.flow.erase.recheck import recheck_lanes, recheck_pause
@@ -15,7 +16,7 @@ from hub.flow.erase.retention import forget_unread
 from hub.flow.intake.changes import watched_destinations
 from hub.flow.intake.poll import interval_of, polling_sources
 from hub.flow.lanes import free, outlet_works, outlets, place_of_outlet
-from hub.runtime import Hub, book_versions
+from hub.runtime import Hub
 
 LOOK_AHEAD = timedelta(minutes=1)
 log = LateLogger(__name__)
@@ -29,6 +30,7 @@ def sweep(hub: Hub) -> None:
     if lost:
         log.warning("leases were lost", rows=lost)
     take_up_secrets(hub)
+    complete(hub)
     finish(hub)
     forget_unread(hub)
     ring_due(hub)
@@ -119,4 +121,4 @@ def prepare(hub: Hub) -> None:
     hub.store.cursors.hurry(now=hub.now(), after=("bug:", "Unauthorised"))
     for outlet in hub.store.figures.blocked():
         free(hub, outlet)
-    hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())
+    begin(hub)

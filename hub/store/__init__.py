@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from hub.core.errors import NewerDatabase, StoreUnavailable, WrongRevision
+from hub.store.activations import Activations
 from hub.store.ahead import Ahead
 from hub.store.audit import Audit
 from hub.store.connections import Connections
@@ -57,6 +58,7 @@ class Store:
         self.ahead = Ahead(database)
         self.hold = Hold(database)
         self.copies = Copies(database)
+        self.activations = Activations(database)
 
     def close(self) -> None:
         """Close all connections to the database."""

@@ -251,7 +251,7 @@ def open_database(url: str) -> Database:
     if parsed.get_backend_name() == "sqlite":
         return _open_sqlite(parsed)
     try:
-        engine = create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True)
+        engine = create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, hide_parameters=True)
     except ModuleNotFoundError as error:
         raise _wrong_url(f"it needs '{error.name}'", "pip install 'hubbub[postgres]'") from None
     event.listen(engine, "connect", _prepare_postgres)
@@ -294,7 +294,7 @@ def _open_sqlite(url: URL) -> Database:
             make_private_folder(folder)
     except OSError as error:
         raise StoreUnavailable(f"the database's folder cannot be made: {error}") from None
-    engine = create_engine(url, pool_size=8, max_overflow=8)
+    engine = create_engine(url, pool_size=8, max_overflow=8, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)

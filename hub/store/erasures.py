@@ -12,8 +12,10 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Integer,
+    Text,
     and_,
     bindparam,
+    cast,
     delete,
     exists,
     func,
@@ -139,6 +141,25 @@ class Erasures:
         waiting = I.c.state.in_(("new", "leased", ERASED))
         return list(conn.scalars(select(I.c.id).where(~waiting, found).order_by(I.c.id)))
 
+    def quoting(self, conn: Connection, words: Sequence[str]) -> list[int]:
+        """Return deliveries, of any signal, of which a vendor's answer holds one of these words."""
+        told = [json_text(one)[1:-1] for one in words]
+        rows = (
+            *conn.execute(select(T.c.id, cast(T.c.error, Text)).where(T.c.error.is_not(None))),
+            *conn.execute(
+                select(attempts.c.delivery_id, cast(attempts.c.error, Text)).where(attempts.c.error.is_not(None))
+            ),
+        )
+        return sorted({id_ for id_, error in rows if any(one in error for one in told)}) if told else []
+
+    def waiting_answers(self, conn: Connection, keys: Sequence[str]) -> list[int]:
+        """Return replies to these signals that were not sent yet, and are not under way."""
+        found: list[int] = []
+        for part in chunks(keys):
+            mine = T.c.operation == "reply", among(T.c.signal_key, part), T.c.first_sent_at.is_(None)
+            found += conn.scalars(select(T.c.id).where(*mine, T.c.state.in_(STOPPABLE)))
+        return found
+
     def _place_of(self, mark: bytes) -> ColumnElement[int]:
         given = literal(mark, I.c.payload.type)
         if self.database.is_sqlite:
@@ -203,10 +224,10 @@ class Erasures:
         return list(found.values())
 
     def answers(self, conn: Connection, keys: Sequence[str]) -> list[tuple[int, str, Mapping[str, Any]]]:
-        """Return replies to these signals that are settled: id, signal and payload."""
+        """Return replies to these signals, and notes of them, that are settled: id, signal and payload."""
         found: list[tuple[int, str, Mapping[str, Any]]] = []
         for part in chunks(keys):
-            mine = T.c.operation == "reply", among(T.c.signal_key, part), T.c.settled_at.is_not(None)
+            mine = T.c.operation.in_(("reply", "note")), among(T.c.signal_key, part), T.c.settled_at.is_not(None)
             found += [(row[0], row[1], row[2]) for row in conn.execute(select(*_ANSWER).where(*mine))]
         return found
 
@@ -314,6 +335,11 @@ class Erasures:
         """Take payloads and what vendors said of them out of the ledger; a failure keeps its class and code."""
         for part in chunks([row.id for row in rows]):
             conn.execute(update(T).where(among(T.c.id, part)).values(fields={}))
+        self.blank_errors(conn, [row.id for row in rows])
+
+    def blank_errors(self, conn: Connection, ids: Sequence[int]) -> None:
+        """Take what vendors said of these rows out of the ledger; a failure keeps its class and code."""
+        for part in chunks(ids):
             failed = select(T.c.id, T.c.error).where(among(T.c.id, part), T.c.error.is_not(None))
             for row in conn.execute(failed).all():
                 conn.execute(update(T).where(T.c.id == row.id).values(error=_bare_error(row.error)))

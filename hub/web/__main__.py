@@ -40,8 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     if given.tied:
         tie_to_parent()
-    pulse = Pulse(hub, "web")
-    with contextlib.closing(hub), contextlib.closing(pulse):
+    with contextlib.closing(hub), contextlib.closing(Pulse(hub, "web", takes_up=True)) as pulse:
         pulse.start()
         serve(hub)
     return 0

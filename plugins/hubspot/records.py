@@ -191,7 +191,9 @@ class HubSpotRecords:
             except Rejected as error:
                 if self._object in PEOPLES and not _is_gone(error):
                     raise
-                self._client.ctx.log.warning("records of %s are archived with their words: %s", self._object, error)
+                self._client.ctx.log.warning(
+                    "records of %s are archived with their words: %s", self._object, error.code
+                )
         return {id_: changed for id_, (_, changed) in empty.items()}
 
     def _properties(self) -> Collection[str]:

@@ -51,7 +51,7 @@ def _gone_there(ctx: Context, uri: str) -> bool:
     try:
         answer = ctx.http.send("GET", uri, headers={"accept": _ACTIVITY})
     except (Retryable, Rejected) as error:
-        ctx.log.info("cannot ask whether %s still exists: %s", uri, error)
+        ctx.log.info("a post's own server cannot be asked whether it still exists: %s", type(error).__name__)
         return False
     body = answer.json()
     if answer.status == 200:

@@ -77,7 +77,7 @@ CONTENT = {
     "Contact": (*_MOOD, *_LAST),
     "Account": (*_MOOD, *_LAST),
 }
-# What they write too, where people may have written since, or that must not be empty.
+# What they write too, where people may have written since, or which must not be empty.
 THEIRS = {
     "Social_Author__c": ("Verified__c", "Is_Bot__c"),
     "Lead": ("FirstName", "LastName", "Description"),

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from hub.cli.running.sandboxes import builder
-from hub.cli.running.supervisor import Child, Forked, Spawned, Supervisor, Ties
+from hub.cli.running.supervisor import Child, Forked, Running, Spawned, Supervisor, Ties
 from hub.cli.running.surroundings import Surroundings
 from hub.cli.running.voice import CalmVoice, choose
 from hub.config.interpreter import isolated_command, module_command, safe_environment
@@ -45,6 +45,7 @@ sys.exit(child.wait())
 """
 # By import string: the terminal stands on the hub, and the hub knows no worker.
 WEB, WORKER = "hub.web.__main__:main", "workers.__main__:main"
+FIRST = "hub.cli.running.first:main"
 # In a burst the door comes first: what it has accepted is safe, and the workers catch up when it is quiet again.
 WORK = 3
 SHARED = ("hub.core.grammar.template", "hub.sdk.hookspecs", "hub.sdk.http.guard", "redis", "rq", "structlog")
@@ -79,9 +80,12 @@ def supervise(file: Path) -> int:
     shared = {"HUBBUB_CONFIG": str(settings.file.resolve()), "PYTHONUNBUFFERED": "1", FORM: "json", LEVEL: level}
     env = safe_environment(**shared)
     with held:
+        ties = Ties(held.fileno())
+        if code := prepared(settings.file.resolve(), env, ties):
+            return code
         for line in greeting(settings):
             voice.say(line)
-        supervisor = Supervisor(children, env, Ties(held.fileno()), voice, Surroundings(settings.file).news)
+        supervisor = Supervisor(children, env, ties, voice, Surroundings(settings.file).news)
         supervisor.in_hand, supervisor.hopeless = InHand(settings.file).told, partial(why_hopeless, settings)
         code = supervisor.run()
         voice.say(FAREWELL.get(code, f"ended with exit code {code}"))
@@ -111,6 +115,22 @@ class InHand:
                 held = {"posts": found.rows_held, "deliveries": found.held}
                 self._said = " and ".join(f"{count:,} {name}" for name, count in held.items() if count)
                 time.sleep(1.0)
+
+
+def prepared(file: Path, env: dict[str, str], ties: Ties) -> int:
+    """Let a process of its own prepare the database and the rules, with our standard error; returns its exit code."""
+    mouth = os.dup(2)
+    try:
+        return finished(Forked(FIRST, [str(file)], "hub up: preparing").start(env, ties, mouth))
+    finally:
+        os.close(mouth)
+
+
+def finished(process: Running) -> int:
+    """Wait for a process and return its exit code."""
+    while (code := process.poll()) is None:
+        time.sleep(0.01)
+    return code
 
 
 def why_hopeless(settings: Settings) -> HubError | None:

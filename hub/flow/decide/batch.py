@@ -8,6 +8,7 @@ from time import monotonic
 
 from hub.config.failpoint import reached
 from hub.config.logs import LateLogger
+from hub.config.traces import where
 from hub.core.decide.batch import rejoin, sift
 from hub.core.decide.decision import Decision, decide
 from hub.core.errors import ConfigError, LeaseLost, Overtaken, StoreUnavailable
@@ -61,8 +62,8 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
         hub.store.inbox.release(token, due_at=hub.now() if len(rows) == 1 else None)
         if len(rows) == 1:
             raise
-    except Exception as error:
-        log.exception("a batch failed", rows=len(rows))
+    except Exception as error:  # noqa: BLE001 - told, without its message, which may quote a post
+        log.error("a batch failed", rows=len(rows), exception=where(error))  # noqa: TRY400 - see above
         if len(rows) == 1:
             fault = Settled(rows[0].id, "failed", note(f"bug: {type(error).__name__}: {error}"))
             with suppress(LeaseLost):  # another works on the row

@@ -40,10 +40,17 @@ def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
         signal=delivery.signal_key,
         object=delivery.object,
         state=state,
-        error=str(outcome.error),
+        **named(outcome.error),
     )
     error = describe_error(outcome.error)
     return Settlement(delivery.id, state, due_at, outcome.ref, error, settled.burns_attempt)
+
+
+def named(error: ConnectorError) -> dict[str, str]:
+    """Return what a log may say of an error: a vendor's own words may quote a person's, so they stand in the ledger only."""
+    field = error.field if isinstance(error, Rejected) else None
+    found = {"error": type(error).__name__, "code": error.code, "field": field}
+    return {name: value for name, value in found.items() if value}
 
 
 def in_doubt(hub: Hub, delivery: Delivery) -> tuple[State, datetime]:

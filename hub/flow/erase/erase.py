@@ -11,7 +11,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from hub.config.logs import LateLogger
-from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, told_of, without, written_of
+from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, told_of, unnamed, without, written_of
 from hub.core.keys import digest
 from hub.core.ledger import MAYBE_THERE, Need
 from hub.core.model import Planned, Record, Tombstone
@@ -61,6 +61,7 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told:
     words = cache(lambda: [word for key in fall.said for word in told.ever_said(hub, conn, fall, key)])
     forget_quotes(hub, conn, said=fall.said, people=fall.people, words=words)
     store.erasures.blank_raw(conn, told.naming)
+    store.erasures.blank_errors(conn, told.quoting)
     forget_people(hub, conn, sorted(fall.people), fall.rows)
     _blank(hub, conn, fall)
     store.erasures.untell(conn, fall.relatives, fall.traces)
@@ -239,10 +240,17 @@ def _tell(hub: Hub, conn: Connection, fall: Fall, told: ErasureAnswers) -> None:
 
 
 def _blank(hub: Hub, conn: Connection, fall: Fall) -> None:
-    # An agent may have quoted the post in an answer.
-    answers = ((id_, fields, fall.words(key)) for id_, key, fields in hub.store.erasures.answers(conn, list(fall.said)))
-    quoting_it = {id_: without(fields, said, instead=REMOVED) for id_, fields, said in answers if quoting(fields, said)}
-    hub.store.erasures.redact(conn, quoting_it)
+    # Of a post that is gone a person decides about an answer that waits; of an author who is erased nothing waits.
+    theirs = [key for key, one in fall.said.items() if one.author_key in fall.people]
+    waiting = hub.store.erasures.waiting_answers(conn, theirs)
+    hub.store.erasures.stop(conn, waiting, "discarded", now=hub.now(), error={"note": "its author was erased"})
+    # An agent may have quoted the post in an answer, or named its author.
+    answers = hub.store.erasures.answers(conn, list(fall.said))
+    bare = {
+        id_: unnamed(without(fields, fall.words(key), instead=REMOVED), fall.names(key)) for id_, key, fields in answers
+    }
+    hub.store.erasures.redact(conn, {id_: bare[id_] for id_, _, fields in answers if bare[id_] != fields})
+    hub.store.erasures.blank_errors(conn, list(bare))
     expired = {key: one for key, one in fall.said.items() if fall.reasons[key] == "expired"}
     deleted = {key: one for key, one in fall.said.items() if key not in expired}
     hub.store.erasures.blank(conn, deleted, state="deleted")

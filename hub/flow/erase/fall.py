@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from hub.core.erasure import is_own, traces_of, words_of
+from hub.core.erasure import is_own, names_of, traces_of, words_of
 from hub.core.ledger import AWAITING_PERSON, IDLE, Need
-from hub.core.model import Planned, Signal, Tombstone, TombstoneReason
+from hub.core.model import Author, Planned, Signal, Tombstone, TombstoneReason
 from hub.runtime import Hub
 from hub.store import Connection, Store
 from hub.store.erasures import Sent
@@ -22,13 +22,15 @@ class Fall:
 
     `traces` are the links and times of the signals; they also stand in records of the people behind their authors, and in what
     was kept when other signals of these people's authors (`relatives`) were decided. `alone` are the people who have no author
-    but erased ones, `left_accounts` the accounts that have no people but those.
+    but erased ones, `left_accounts` the accounts that have no people but those. `faces` are the
+    erased authors, as far as they are stored.
     """
 
     reasons: dict[str, TombstoneReason]
     people: frozenset[str]
     alone: frozenset[str]
     left_accounts: frozenset[str]
+    faces: Mapping[str, Author]
     said: Mapping[str, Signal]
     rows: Sequence[Sent] = ()
     relatives: Sequence[str] = ()
@@ -39,6 +41,12 @@ class Fall:
         """Return what a signal said."""
         signal = self.said.get(key or "")
         return words_of(signal) if signal else ()
+
+    def names(self, key: str) -> tuple[str, ...]:
+        """Return what people call the author of a signal, if the author is erased."""
+        signal = self.said.get(key)
+        face = self.faces.get(signal.author_key or "") if signal else None
+        return names_of(face) if face else ()
 
     def why(self, row: Sent) -> TombstoneReason:
         """Return the reason for which a row is taken back."""
@@ -85,7 +93,8 @@ def look_up(hub: Hub, conn: Connection, stones: Stones) -> Fall:
     """Read all that falls."""
     keys = list(stones.by_key)
     said = hub.store.erasures.stored(conn, keys)
-    people = stones.writers.union(hub.store.signals.authors(conn, keys), hub.store.people.behind(conn, keys))
+    faces = hub.store.signals.authors(conn, keys)
+    people = stones.writers.union(faces, hub.store.people.behind(conn, keys))
     kin, relatives = _kin(hub, conn, {one.author_key for one in said.values() if one.author_key} | people)
     rows = hub.store.erasures.sent(conn, list(said), sorted(people), kin=kin)
     pages = f"{hub.settings.public_url}/signals"
@@ -95,7 +104,7 @@ def look_up(hub: Hub, conn: Connection, stones: Stones) -> Fall:
     staff = hub.store.people.of_accounts(conn, accounts)
     left = frozenset(key for key, mine in staff.items() if alone.issuperset(mine))
     reasons = {key: stone.reason for key, stone in stones.by_key.items()}
-    return Fall(reasons, people, alone, left, said, rows, relatives, traces)
+    return Fall(reasons, people, alone, left, faces, said, rows, relatives, traces)
 
 
 def _kin(hub: Hub, conn: Connection, writers: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hub.config.logs import LateLogger
-from hub.core.erasure import marks_of, words_of
+from hub.core.erasure import TELLING, marks_of, names_of, words_of
 from hub.core.errors import ConfigError, Conflict
 from hub.core.model import RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import normalise
@@ -19,6 +19,8 @@ from hub.store import Connection
 from hub.store.erasures import Sent
 
 log = LateLogger(__name__)
+QUOTED = 30  # characters of a post that a vendor's answer may have cut
+MOST_QUOTED = 500  # posts whose words are looked for in vendors' answers
 WordsByKey = Mapping[str, tuple[str, ...]]
 """What a raw item says, by the key of each signal in it."""
 RecordKind = tuple[str, str, str]
@@ -29,8 +31,9 @@ RecordKind = tuple[str, str, str]
 class ErasureAnswers:
     """What raw rows say, by id; of which kinds of records a destination can be asked; and the destinations that take notes.
 
-    `naming` are raw rows that name an author who asked to be erased, also those of others: likes, mentions. `requesters` are
-    the destinations that keep a user for each author of a ticket, who can be made nameless.
+    `naming` are raw rows that name an author who asked to be erased, also those of others: likes, mentions;
+    `quoting` are deliveries of which a vendor's answer does so, or quotes the author. `requesters` are the destinations that keep
+    a user for each author of a ticket, who can be made nameless.
     `unable` says of each configured destination why it cannot be asked to take something back, "" if it can.
     """
 
@@ -40,6 +43,7 @@ class ErasureAnswers:
     requesters: frozenset[str] = frozenset()
     unable: Mapping[str, str] = field(default_factory=dict)
     naming: Sequence[int] = ()
+    quoting: Sequence[int] = ()
 
     def with_batch(self, signals: Iterable[Signal]) -> ErasureAnswers:
         """Return the same with the words of a batch's own raw rows, which are stored in the same transaction."""
@@ -97,9 +101,20 @@ def ask_plugins(
         asked = [stone.key for stone in tombstones if stone.reason == "erasure"]
         marks = [mark for one in hub.store.signals.authors(conn, asked).values() for mark in marks_of(one)]
         naming = hub.store.erasures.naming(conn, marks)
+        quoting = hub.store.erasures.quoting(conn, _quotable(fall, asked, marks))
     kinds = {_kind(row) for row in own if row.state == "review" and row.was_sent}
     words = {id_: _read(hub, raw) for id_, raw in raws.items()}
-    return replace(plain, words=words, naming=naming, findable={kind: _can_look_up(hub, kind) for kind in kinds})
+    return replace(
+        plain, words=words, naming=naming, quoting=quoting, findable={kind: _can_look_up(hub, kind) for kind in kinds}
+    )
+
+
+def _quotable(fall: Fall, asked: Sequence[str], marks: Sequence[str]) -> list[str]:
+    """Return what shows that a vendor's answer quotes an author who asked to be erased."""
+    faces = [face for key, face in fall.faces.items() if key in asked]
+    said = [one[:QUOTED] for key in list(fall.said)[:MOST_QUOTED] for one in fall.words(key)] if faces else []
+    names = [name for face in faces for name in names_of(face)]
+    return [*marks, *(one for one in (*names, *said) if len(one) >= TELLING)]
 
 
 def _is_known(hub: Hub, conn: Connection, keys: Sequence[str]) -> bool:

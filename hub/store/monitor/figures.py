@@ -77,6 +77,28 @@ class Figures:
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query.group_by(T.c.destination))}
 
+    def waiting(self) -> dict[str, tuple[int, datetime]]:
+        """Count what waits to be sent and since when the oldest is due, by destination; it reads one small index."""
+        query = select(T.c.destination, func.count(), func.min(T.c.due_at, type_=Time)).where(DUE)
+        with self.database.read() as conn:
+            return {row[0]: (row[1], row[2]) for row in conn.execute(query.group_by(T.c.destination))}
+
+    def unread(self) -> tuple[int, datetime | None]:
+        """Count what waits to be processed, and since when the oldest does."""
+        new = text("state = 'new'")  # written out: SQLite uses the index only if it sees its condition
+        with self.database.read() as conn:
+            count, oldest = conn.execute(
+                select(func.count(), func.min(inbox.c.due_at, type_=Time)).select_from(inbox).where(new)
+            ).one()
+        return count, oldest
+
+    def size(self) -> int:
+        """Return how many bytes the database takes, without what stands beside the file."""
+        pages = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+        query = pages if self.database.is_sqlite else text("SELECT pg_database_size(current_database())")
+        with self.database.read() as conn:
+            return int(conn.scalar(query) or 0)
+
     def ahead(self, *, now: datetime, most: int = 10_000) -> Backlog:
         """Count what is to be done now, each up to `most`."""
         # Written out, not bound: SQLite uses a partial index only if it sees the index's own condition.

@@ -224,7 +224,7 @@ class RecordStore:
             self._scrubbing = None
             self.flush()
             if self._database is not None:
-                # Rewritten, since copies stay behind as pages are split; a look-alike's file is small.
+                # Rewritten, since the splitting of pages leaves copies behind; a look-alike's file is small.
                 self._database.execute("vacuum")
                 self._database.execute("pragma wal_checkpoint(truncate)").fetchall()
 

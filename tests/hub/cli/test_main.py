@@ -35,7 +35,7 @@ COMMANDS = [
         "mappings show",
         "rules test",
     ),
-    *("config show", "db upgrade", "backup", "restore", "resume"),
+    *("config show", "db upgrade", "backup", "restore", "resume", "status", "reload"),
 ]
 
 

@@ -16,8 +16,8 @@ import pytest
 
 from hub.config.settings import load_settings
 from hub.core.access import HUB
-from hub.core.keys import author_key
-from hub.core.model import IdentityLink
+from hub.core.keys import author_key, signal_key
+from hub.core.model import IdentityLink, Planned, Record
 from hub.flow.actions.erasures import erase
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver
@@ -30,12 +30,14 @@ from hub.store import open_store
 from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from tests.databases import Databases
 from tests.hub.flow.erase.test_erase import leftovers
+from tests.logs import captured
 from tests.plugins.mastodon.instance import status as mastodon_status
 from tests.watched import WatchedRegistry
 
 VENDORS = ("salesforce", "hubspot", "zendesk", "requesttracker", "webhook")
 TOKEN = "1-14-abcdef0123456789"
 URL = "https://m.example/@evq"
+SIGNAL = signal_key("mastodon", "https://m.example/users/evq/statuses/4711")
 EVE = author_key("mastodon", "https://m.example/users/evq")
 WORDS = {
     "name": "Evelina Quistgaard",
@@ -225,8 +227,28 @@ def tell(world: World) -> None:
             "mentions": [mention],
         },
         {**mastodon_status("4714"), "uri": "https://x.example/users/bo/2", "account": bo, "reblog": post(4711)},
+        {**post(4715), "uri": None},
     )
+    process(world.hub, slice_s=60)
+    for one in world.vendors.values():
+        # A vendor's error quotes what it was sent.
+        said = f"no: {WORDS['name']}, {WORDS['text']}"
+        one.sandbox.faults.set([{"match": {"write": True}, "times": 1, "status": 422, "body": {"message": said}}])
     world.run()
+    answer(world)
+
+
+def answer(world: World) -> None:
+    """An agent's answer names her, was refused, and its desk was told; another waits."""
+    for number, state in enumerate(("dead", "approval")):
+        text = f"@{WORDS['handle']} we are sorry, {WORDS['name']} ({number})"
+        fields = {"signal": SIGNAL, "text": text, "agent": "Kim"}
+        reply = Record(
+            "sources/masto", "reply", f"r{number}", "reply", fields, "reply", "", "x", provides=f"reply:x:r{number}"
+        )
+        error = {"class": "Rejected", "message": f"too long: {text}"}
+        with world.hub.store.database.write() as conn:
+            world.hub.store.outbox.plan(conn, [Planned(reply, SIGNAL, "", state, error)], now=world.hub.now())
 
 
 def test_before_an_erasure_each_word_is_found_in_each_of_its_places(make_world: MakeWorld) -> None:
@@ -240,6 +262,25 @@ def test_before_an_erasure_each_word_is_found_in_each_of_its_places(make_world: 
     assert world.held(WORDS["followers"]) == {"salesforce", "hubspot", "zendesk", "webhook"}
     assert world.held(WORDS["bio"]) == {"salesforce", "hubspot", "zendesk"}
     assert {name for one in world.files(WORDS["text"]) for name in VENDORS if f"/{name}/" in one} == set(VENDORS)
+
+
+def test_no_line_of_the_log_holds_a_word(make_world: MakeWorld, caplog: pytest.LogCaptureFixture) -> None:
+    world = make_world(*VENDORS)
+    with captured() as lines, caplog.at_level("INFO"):
+        tell(world)
+        world.forget()
+    told = json.dumps(lines, ensure_ascii=False, default=str) + caplog.text
+    assert len(lines) > len(VENDORS)
+    assert EVE in told or SIGNAL in told
+    assert [name for name, word in WORDS.items() if word in told] == []
+
+
+def test_on_postgresql_no_word_is_found_in_any_column(make_world: MakeWorld, postgres_url: str) -> None:
+    world = make_world("zendesk", "webhook", database=postgres_url)
+    tell(world)
+    assert [name for name, word in WORDS.items() if not leftovers(world.hub.store, word)] == []
+    world.forget()
+    assert {name: found for name, word in WORDS.items() if (found := leftovers(world.hub.store, word))} == {}
 
 
 @pytest.mark.parametrize("vendor", [*VENDORS, "all"])
