@@ -101,5 +101,5 @@ def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
         ring_outlets(hub, destinations)
         if read.heard.changes:
             ring_outlets(hub, outlets(hub))
-        log.info("a batch was read", rows=len(rows))
+        log.info("a batch was read", rows=len(rows), posts=sum(row.form in ("item", "body") for row in rows))
         return len(rows)
