@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.config.logs import LateLogger
 from hub.runtime import Hub
-from hub.store.monitor.figures import Backlog
+from hub.store.monitor.figures import ToBeDone
 
 log = LateLogger(__name__)
 EVENT = "progress"
@@ -18,7 +18,7 @@ class Headway:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._last: Backlog | None = None
+        self._last: ToBeDone | None = None
         self._calm, self._still, self._looks = 0, 0, 0
 
     @property
