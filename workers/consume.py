@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from time import monotonic
 from types import FrameType
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.queue.bell import BellAway
 from hub.queue.ear import Ear, Stroke
 from hub.runtime import Hub
 from workers import jobs
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 LISTEN_S = 5.0
 LOOK_S = 2.0  # between two looks at the database while the bell is away
 IDLE_LOOK_S = 5.0  # while it rings: a ring may be lost, and the scheduler with it

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import HubError
 from hub.core.ledger import Lane
 from hub.flow.decide.batch import process as process_due
@@ -17,7 +16,7 @@ from hub.flow.intake.poll import poll as poll_source
 from hub.flow.sweep import due_lanes, is_lane, take_up_secrets
 from hub.runtime import Hub
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 _hub: list[Hub] = []
 
 

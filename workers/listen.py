@@ -6,15 +6,14 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import ConnectorError, HubError
 from hub.flow.bugs import tell
 from hub.flow.intake.poll import held, take, usable_source
 from hub.runtime import Hub
 from hub.sdk.connectors import StreamingSource
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
 LOOK_S = 10.0  # between two looks for sources that could not be had before
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import threading
 from time import monotonic
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import HubError
-from hub.flow.monitor.progress import Backlog
+from hub.flow.monitor.progress import Headway
 from hub.flow.monitor.pulse import BEAT_S, Pulse
 from hub.flow.monitor.schedule import start
 from hub.flow.sweep import prepare, sweep
 from hub.runtime import Hub
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 TICK_S = 1.0
 CALM_S = 5.0  # for a round of the watch that is under way
 
@@ -22,7 +21,7 @@ CALM_S = 5.0  # for a round of the watch that is under way
 def run(hub: Hub, stop: threading.Event) -> None:
     """Run until `stop` is set. What cannot be done now (a locked database) is tried again at the next tick."""
     prepare(hub)
-    watch, progress = start(hub, stop), Backlog(hub)
+    watch, progress = start(hub, stop), Headway(hub)
     pulse, last = Pulse(hub, "scheduler"), -BEAT_S
     while not stop.is_set():
         try:

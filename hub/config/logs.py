@@ -21,7 +21,7 @@ Level = Literal["debug", "info", "warning", "error"]
 Form = Literal["auto", "text", "json"]
 LEVEL, FORM = "HUBBUB_LOG_LEVEL", "HUBBUB_LOG"
 """What a command says by `--log-level` and `--log`, handed on to the parts that it starts."""
-NOISY = ("rq.worker", "httpx", "httpcore", "urllib3", "alembic", "asyncio", "uvicorn.error")
+NOISY = ("rq.worker", "httpx", "httpcore", "urllib3", "alembic", "asyncio")
 FIRST = ("timestamp", "level", "event", "connection")
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.config.traces import where
 from hub.core.errors import ConnectorError
 from hub.runtime import Hub
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 class Bug(ConnectorError):

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import Conflict, LeaseLost, Overtaken
 
 TRIES = 5
 T = TypeVar("T")
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 def begin_again(step: Callable[[int], T], *, tired: str) -> T:

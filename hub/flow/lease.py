@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Protocol
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import HubError
 
 RENEW_S = 10.0
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 class Renewable(Protocol):

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import Overtaken
 from hub.core.ledger import Lane, Work
 from hub.flow.activation import begin, complete
@@ -20,7 +19,7 @@ from hub.flow.lanes import free, outlet_works, outlets, place_of_outlet
 from hub.runtime import Hub
 
 LOOK_AHEAD = timedelta(minutes=1)
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 def sweep(hub: Hub) -> None:

@@ -8,9 +8,9 @@ import socket
 import sys
 from pathlib import Path
 
-import structlog
 import uvicorn
 
+from hub.config.logs import LateLogger
 from hub.core.errors import HubError
 from hub.flow.monitor.pulse import Pulse
 from hub.runtime import Hub, open_hub, set_up_logging, tie_to_parent
@@ -21,7 +21,7 @@ from hub.web.gate import Gate
 from hub.web.limits import limits_of, raise_files
 from hub.web.protocol import hold
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 QUEUE = 2048
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-import structlog
+from hub.config.logs import LateLogger
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 EVERY_S = 60.0
 MOST_KINDS = 1000
 

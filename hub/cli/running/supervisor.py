@@ -74,7 +74,7 @@ class Ties:
             os.close(descriptor)
 
 
-class Earpiece:
+class PartOutput:
     """The pipe by which a child's lines come; one that writes more than is read waits."""
 
     def __init__(self, ties: Ties) -> None:
@@ -224,13 +224,13 @@ class Child:
     pause: float = FIRST_PAUSE_S
     again_at: float = 0.0
     failures: int = 0
-    ear: Earpiece | None = None
+    ear: PartOutput | None = None
 
     def start(self, env: dict[str, str], ties: Ties) -> None:
         """Start, or start again."""
         if self.ear is not None:
             self.ear.close()
-        self.ear = Earpiece(ties)
+        self.ear = PartOutput(ties)
         self.process = self.program.start(env, ties, self.ear.mouth)
         os.close(self.ear.mouth)
         self.started = time.monotonic()

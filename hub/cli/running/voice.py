@@ -196,7 +196,7 @@ class Start:
             case "an enricher is open":
                 self._opening = [one for one in self._opening if one != entry.get("enricher")]
             case "a batch was read":
-                self._done += int(entry.get("rows", 0))
+                self._done += int(entry.get("posts", 0))  # the other rows are what destinations told
                 self._left = max(self._left - int(entry.get("rows", 0)), 0)
             case "a batch was sent":
                 self._sent += int(entry.get("delivered", 0))

@@ -9,9 +9,9 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
-import structlog
 from msgspec.structs import replace
 
+from hub.config.logs import LateLogger
 from hub.core.changes import (
     Directions,
     Gone,
@@ -41,7 +41,7 @@ from hub.store.conversations import SignalForReply
 from hub.store.inbox import InboxRow, Settled
 from hub.store.merges import winners_of
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 AGAIN = timedelta(seconds=30)
 SELF = "self"
 LONGEST_NOTE = 500

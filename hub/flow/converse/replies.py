@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import ConfigError, ConnectorError
 from hub.core.ledger import Lane
 from hub.core.model import Reply, Signal
@@ -20,7 +19,7 @@ from hub.runtime import Hub
 from hub.sdk.connectors import Source
 from hub.store import Connection
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 def make_reply(hub: Hub, conn: Connection, fields: Mapping[str, Any]) -> Reply | None:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 
-import structlog
-
 from hub.books import book_versions
 from hub.config.failpoint import reached
+from hub.config.logs import LateLogger
 from hub.config.traces import where
 from hub.core.decide.batch import rejoin, sift
 from hub.core.decide.decision import Decision, decide
@@ -26,7 +25,7 @@ from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.store.inbox import InboxRow, Settled
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 def process(hub: Hub, *, slice_s: float = 5.0) -> int:
@@ -103,5 +102,5 @@ def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
         ring_outlets(hub, destinations)
         if read.heard.changes:
             ring_outlets(hub, outlets(hub))
-        log.info("a batch was read", rows=len(rows))
+        log.info("a batch was read", rows=len(rows), posts=sum(row.form in ("item", "body") for row in rows))
         return len(rows)

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
 from msgspec.structs import replace
 
+from hub.config.logs import LateLogger
 from hub.core.errors import ConfigError
 from hub.core.model import Label, Signal
 from hub.flow.bugs import tell
 from hub.runtime import Hub
 from hub.sdk.connectors import Enricher, State
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 Labels = tuple[Label, ...]
 LONGEST_OPENING = timedelta(minutes=5)
 OPENING = "opening"

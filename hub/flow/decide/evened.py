@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import structlog
 from msgspec.structs import replace
 
+from hub.config.logs import LateLogger
 from hub.core.decide.decision import Decision
 from hub.core.decide.judgement import facts_then
 from hub.core.errors import Overtaken
@@ -21,7 +21,7 @@ from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.erasures import Sent
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 LINKS = ("conversation.url",)
 FIGURES = ("stats.", "author.followers", "30d", "person.followers", "account.followers")
@@ -30,11 +30,7 @@ Place = tuple[str, str, str]
 
 
 def link_tickets(hub: Hub, opened: Mapping[str, str]) -> list[str]:
-<<<<<<< HEAD
-    """Plan once more the records that show where a conversation is, now that it has a ticket; returns their destinations.
-=======
     """Plan the records that show a conversation's place once more, since it has a ticket now; returns their destinations.
->>>>>>> demo
 
     `opened` are the tickets' links by the signal that opened them. A record that is being sent just now stays as it is until it
     is written again: a link is no reason to hold up what is settled.
@@ -92,11 +88,7 @@ def _levelled(book: Rulebook, item: Planned, facts: Mapping[str, Any] | None) ->
 
 
 def even_figures(hub: Hub, conn: Connection, decision: Decision, written: Iterable[Sequence[str]]) -> list[str]:
-<<<<<<< HEAD
-    """Plan once more the other records of those whose record is written: the same figures everywhere. Returns destinations."""
-=======
     """Plan the other records of an author whose record is written: the same figures everywhere. Returns destinations."""
->>>>>>> demo
     book, told = hub.book, {place[2] for place in written}
     facts = {key: known for key, known in _facts_by_key(hub, decision).items() if key in told}
     if not facts:

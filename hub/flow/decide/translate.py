@@ -8,9 +8,9 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import Any
 
-import structlog
 from msgspec.structs import replace
 
+from hub.config.logs import LateLogger
 from hub.core.errors import ConfigError, TranslationError, UnknownPlugin
 from hub.core.model import Author, Ignored, Provenance, RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import clean_text, normalise, normalise_author
@@ -20,7 +20,7 @@ from hub.runtime import Hub
 from hub.sdk.connectors import Source, WebhookSource
 from hub.store.inbox import InboxRow, Settled
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 LONGEST_NOTE = 500
 WAITS, WAITS_AT_MOST = timedelta(minutes=1), timedelta(days=1)
 """How long a row whose plugin is not there waits at a time, and altogether."""

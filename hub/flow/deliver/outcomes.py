@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import ConnectorError, Rejected
 from hub.core.ledger import State, settle
 from hub.core.model import Delivery
@@ -15,7 +14,7 @@ from hub.runtime import Hub
 from hub.sdk.connectors import Outcome
 from hub.store.ledger.deliveries import Settlement
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 PAUSE = timedelta(minutes=5)
 

@@ -9,9 +9,8 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-import structlog
-
 from hub.config.failpoint import reached
+from hub.config.logs import LateLogger
 from hub.core.errors import (
     ConnectorError,
     LeaseLost,
@@ -44,7 +43,7 @@ from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Outcome
 from hub.store.ledger.deliveries import Claim, Settlement
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 FAILED = "a plugin failed to deliver"
 SHORTEST_PAUSE = timedelta(seconds=1)
 

@@ -8,9 +8,9 @@ from functools import cache
 from time import monotonic
 from typing import Any
 
-import structlog
 from msgspec.structs import replace
 
+from hub.config.logs import LateLogger
 from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, told_of, unnamed, without, written_of
 from hub.core.keys import digest
 from hub.core.ledger import MAYBE_THERE, Need
@@ -29,7 +29,7 @@ from hub.store.erasures import Sent
 from hub.store.ledger.outbox import GONE
 from hub.store.signals import ERASED
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 SLICE = 200
 MOST = 10_000  # erasures that are closed at a time
 

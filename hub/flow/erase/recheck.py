@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, NamedTuple
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.decide.decision import Decision
 from hub.core.errors import ConfigError, ConnectorError, HubError
 from hub.core.ledger import Lane
@@ -19,7 +18,7 @@ from hub.flow.intake.poll import after_bug, held, next_try
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 SLICE_S = 5.0
 PAGE = 500
 SHORTEST = timedelta(minutes=1)

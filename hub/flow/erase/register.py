@@ -11,14 +11,14 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-import structlog
 
+from hub.config.logs import LateLogger
 from hub.core.errors import HubError
 from hub.core.model import Tombstone
 from hub.flow.erase.erase import erase
 from hub.runtime import Hub
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 class RegisterUnavailable(HubError):

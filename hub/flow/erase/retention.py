@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.erasure import is_quoting
 from hub.core.model import Signal
 from hub.runtime import Hub
 from hub.store import Connection
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 PAGE = 500
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.erasure import TELLING, marks_of, names_of, words_of
 from hub.core.errors import ConfigError, Conflict
 from hub.core.model import RawItem, Signal, Tombstone, Translated
@@ -19,7 +18,7 @@ from hub.sdk.connectors import Lookup, Native
 from hub.store import Connection
 from hub.store.erasures import Sent
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 QUOTED = 30  # characters of a post that a vendor's answer may have cut
 MOST_QUOTED = 500  # posts whose words are looked for in vendors' answers
 WordsByKey = Mapping[str, tuple[str, ...]]

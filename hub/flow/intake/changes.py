@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import ConnectorError, HubError, Unauthorised
 from hub.core.ledger import Lane
 from hub.core.model import RawItem
@@ -15,7 +14,7 @@ from hub.flow.intake.poll import after_bug, held, next_try, usable_destination
 from hub.runtime import Hub
 from hub.sdk.connectors import ChangePage
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 def watched_destinations(hub: Hub) -> list[str]:

@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
 from msgspec.structs import replace
 
 from hub.config.failpoint import reached
+from hub.config.logs import LateLogger
 from hub.core.errors import (
     ConfigError,
     ConnectorError,
@@ -33,7 +33,7 @@ from hub.sdk.connectors import Destination, Page, PollingSource, Source
 from hub.store.cursors import Cursors
 from hub.store.database import Also
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
 FIRST_AFTER_BUG = timedelta(minutes=1)
 PAGE = 500

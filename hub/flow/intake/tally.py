@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from collections import Counter
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import HubError
 from hub.runtime import Hub
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 EVERY_S = 5.0
 
 

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.config.settings import DeliverySection
 from hub.core.access import HUB
 from hub.core.ledger import Need
@@ -21,7 +20,7 @@ from hub.runtime import Hub
 from hub.store.audit import AuditEntry
 from hub.store.ledger.held import Head, WaitingDelivery
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 ALONE = "without_author"
 FREE = ("upsert", "create")
 

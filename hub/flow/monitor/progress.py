@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.runtime import Hub
-from hub.store.monitor.figures import Outstanding
+from hub.store.monitor.figures import ToBeDone
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 EVENT = "progress"
 STILL_LOOKS = 20  # in a row in which nothing moves and nothing is worked on: what is left waits for something else
 CALM_LOOKS = 3  # in a row without anything to do: sources that are asked at the start have answered by then
 MOST_LOOKS = 900
 
 
-class Backlog:
+class Headway:
     """Looks, and tells what has changed; at rest it costs nothing any more."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._last: Outstanding | None = None
+        self._last: ToBeDone | None = None
         self._calm, self._still, self._looks = 0, 0, 0
 
     @property

@@ -7,8 +7,7 @@ from contextlib import suppress
 from functools import partial
 from time import monotonic
 
-import structlog
-
+from hub.config.logs import LateLogger
 from hub.core.errors import Conflict, HubError
 from hub.flow.monitor.alerts import judge
 from hub.flow.monitor.held import open_valves
@@ -18,7 +17,7 @@ from hub.flow.monitor.snapshot import look, why_unheard
 from hub.runtime import Hub
 from hub.store.monitor.alerts import Book, Kept
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 EVERY_S = 20.0
 GLANCE_S = 2.0
 MOST_READS = 50

@@ -39,7 +39,7 @@ class Dead(NamedTuple):
     day: int
 
 
-class Outstanding(NamedTuple):
+class ToBeDone(NamedTuple):
     """What is to be done now: raw rows that wait and that are held by a worker, deliveries that are due and that are held."""
 
     rows: int
@@ -102,7 +102,7 @@ class Figures:
         with self.database.read() as conn:
             return int(conn.scalar(query) or 0)
 
-    def ahead(self, *, now: datetime, most: int = 10_000) -> Outstanding:
+    def ahead(self, *, now: datetime, most: int = 10_000) -> ToBeDone:
         """Count what is to be done now, each up to `most`."""
         # Written out, not bound: SQLite uses a partial index only if it sees the index's own condition.
         new, leased = text("state = 'new'"), text("state = 'leased'")
@@ -114,7 +114,7 @@ class Figures:
         )
         with self.database.read() as conn:
             counts = [select(func.count()).select_from(one.limit(most).subquery()) for one in chosen]
-            return Outstanding(*(conn.scalar(count) or 0 for count in counts))
+            return ToBeDone(*(conn.scalar(count) or 0 for count in counts))
 
     def attempts(self) -> dict[tuple[str, str], int]:
         """Count attempts by destination and outcome (those under way are left out); it reads the whole table."""

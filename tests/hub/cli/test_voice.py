@@ -96,7 +96,7 @@ START = [
         "opening the model of 'mood' (up to a minute), 300 posts wait for it: 7 s",
     ),
     ("an enricher is open", {"enricher": "mood"}, "reading: 0 of 300 posts, 0 records sent, 7 s"),
-    ("a batch was read", {"rows": 200}, "reading: 200 of 300 posts, 0 records sent, 7 s"),
+    ("a batch was read", {"rows": 200, "posts": 200}, "reading: 200 of 300 posts, 0 records sent, 7 s"),
     ("a batch was sent", {"delivered": 40, "dead": 1}, "reading: 200 of 300 posts, 40 records sent, 7 s"),
     (
         "progress",
@@ -121,7 +121,7 @@ def test_a_start_shows_what_is_done_and_how_far_it_is(calm: Calm) -> None:
 def test_when_all_is_ready_one_line_stays_and_then_it_is_quiet(calm: Calm) -> None:
     voice, stream = calm()
     voice.look(1.0)
-    voice.hear("process", event("a batch was read", rows=307))
+    voice.hear("process", event("a batch was read", rows=400, posts=307))
     voice.hear("deliver", event("a batch was sent", delivered=1106))
     voice.hear("scheduler", event("progress", rows=0, rows_held=0, due=0, held=0, over=True))
     before = len(stream.getvalue())

@@ -55,7 +55,7 @@ def test_an_exception_stays_on_its_line(unlogged: None, capsys: pytest.CaptureFi
     except ValueError:
         structlog.get_logger("a").exception("a job failed")
         logging.getLogger("b").exception("another failed")
-    assert ["ValueError: invalid" in str(one["exception"]) for one in said(capsys)] == [True, True]
+    assert ["ValueError" in str(one["exception"]) for one in said(capsys)] == [True, True]
 
 
 @pytest.mark.parametrize(
