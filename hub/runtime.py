@@ -22,7 +22,8 @@ import msgspec
 from hub.books import load_book, read_book
 from hub.config.logs import LateLogger, set_up_logging
 from hub.config.private import close_to_others
-from hub.config.secrets import passwords, read_address, secret_values
+from hub.config.references import read_address
+from hub.config.secrets import passwords, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.ledger import Lane
@@ -273,7 +274,9 @@ class Hub:
         from hub.sdk.http import open_guard  # noqa: PLC0415 - a command that only looks asks for no page
 
         if place not in self._guards:
-            proxy = read_address(self.settings, section.proxy, at=f"the proxy of {place}")
+            proxy = read_address(
+                section.proxy, Problem(str(self.settings.file), f"the proxy of {place}", ""), self.settings.folder
+            )
             guard = self._guards[place] = open_guard(
                 connector.egress(),
                 allow_private=section.allow_private,

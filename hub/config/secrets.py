@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +9,10 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from hub.config.settings import SecretReference, Settings, problems
-from hub.config.text import decoded
+from hub.config.references import REFERENCES, SecretReference, look_up
+from hub.config.settings import Settings, problems
 from hub.core.errors import ConfigError, Problem
 from hub.sdk.connectors import Options
-
-REFERENCES = ({"env"}, {"file"})
 
 
 def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, file: str, at: str) -> Options:
@@ -26,7 +23,7 @@ def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, 
     found: list[Problem] = []
     known = {name for name in raw if name in model.model_fields}  # of an unknown option nothing is looked up
     given = {
-        name: _look_up(value, folder, Problem(file, f"{at}.{name}", ""), found) if name in known else value
+        name: look_up(value, folder, Problem(file, f"{at}.{name}", ""), found) if name in known else value
         for name, value in raw.items()
     }
     found += [
@@ -66,22 +63,10 @@ def read_secrets(settings: Settings, references: Sequence[SecretReference], *, a
     values = []
     for index, one in enumerate(references):
         raw = {"env": one.env} if one.env else {"file": one.file}
-        values.append(_look_up(raw, settings.folder, Problem(str(settings.file), f"{at}.{index}", ""), found))
+        values.append(look_up(raw, settings.folder, Problem(str(settings.file), f"{at}.{index}", ""), found))
     if found:
         raise ConfigError(found)
     return [SecretStr(value) for value in values]
-
-
-def read_address(settings: Settings, value: str | SecretReference, *, at: str) -> str:
-    """Return an address that may be a reference to a secret. Raises ConfigError if that cannot be read."""
-    if isinstance(value, str):
-        return value
-    found: list[Problem] = []
-    raw = {"env": value.env} if value.env else {"file": value.file}
-    address = _look_up(raw, settings.folder, Problem(str(settings.file), at, ""), found)
-    if found:
-        raise ConfigError(found)
-    return str(address)
 
 
 def passwords(address: str) -> tuple[str, ...]:
@@ -112,42 +97,3 @@ def secret_values(options: BaseModel) -> Iterator[str]:
         value = getattr(options, name)
         if isinstance(value, SecretStr) and value.get_secret_value():
             yield value.get_secret_value()
-
-
-def _look_up(value: Any, folder: Path, place: Problem, found: list[Problem]) -> Any:
-    if not (isinstance(value, Mapping) and set(value) in REFERENCES):
-        return value
-    (kind, name), *_ = value.items()
-    if not isinstance(name, str) or not name.strip():
-        told = f"this names no {'variable' if kind == 'env' else 'file'}"
-        found.append(Problem(place.file, place.path, told, f'write {{ {kind} = "NAME" }}'))
-        return None
-    try:
-        # A pasted newline cannot stand in a header.
-        return (
-            _of_environment(name, place) if kind == "env" else _of_file(folder / Path(name).expanduser(), place)
-        ).strip()
-    except ConfigError as error:
-        found += error.problems
-        return None
-
-
-def _of_environment(name: str, place: Problem) -> str:
-    hint = f"export {name}=... before starting the hub"
-    if name not in os.environ:
-        raise ConfigError([Problem(place.file, place.path, f"the environment has no variable {name}", hint)])
-    if not os.environ[name].strip():
-        raise ConfigError([Problem(place.file, place.path, f"the variable {name} is empty", hint)])
-    return os.environ[name]
-
-
-def _of_file(file: Path, place: Problem) -> str:
-    hint = f"write the secret into {file}, as UTF-8"
-    try:
-        text = decoded(file.read_bytes(), Problem(place.file, place.path, "", hint))
-    except OSError as error:
-        told = f"the secret's file cannot be read: {error.strerror}"
-        raise ConfigError([Problem(place.file, place.path, told, hint)]) from None
-    if not text.strip():
-        raise ConfigError([Problem(place.file, place.path, "the secret's file is empty", hint)])
-    return text

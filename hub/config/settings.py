@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
+from hub.config.references import SecretReference, read_address
 from hub.config.text import read_text, syntax_hint
 from hub.config.values import (
     AllowPrivate,
@@ -99,26 +100,6 @@ class WebSection(Section):
     console: Literal["auto", "local", "open"] = "auto"
     proxies: tuple[IpNetwork, ...] = ()
     max_waiting_mb: Whole = Field(default=32, ge=1)
-
-
-class SecretReference(Section):
-    """`{ env = "NAME" }` or `{ file = "path" }`: the place that a secret is read from."""
-
-    env: str = ""
-    file: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _no_secret_itself(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            raise ValueError('a secret must not stand in this file: write { env = "NAME" } or { file = "path" }')  # noqa: TRY004 - pydantic's way
-        return value
-
-    @model_validator(mode="after")
-    def _one_place(self) -> SecretReference:
-        if bool(self.env) == bool(self.file):
-            raise ValueError('write { env = "NAME" } or { file = "path" }')
-        return self
 
 
 def _address(value: Any) -> str | SecretReference:
@@ -310,9 +291,7 @@ class Settings(Section):
         return self._address(self.redis.url, "redis.url")
 
     def _address(self, value: str | SecretReference, at: str) -> str:
-        from hub.config.secrets import read_address  # noqa: PLC0415 - it reads settings
-
-        return read_address(self, value, at=at)
+        return read_address(value, Problem(str(self.file), at, ""), self.folder)
 
     @property
     def public_url(self) -> str:
