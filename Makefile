@@ -63,15 +63,15 @@ clean:
 $(VENV)/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Hubbub needs Python 3.11 or newer: make run PYTHON=python3.12"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet $(TORCH)
+	$(BIN)/python -P -m pip install --quiet --upgrade pip
+	$(BIN)/python -P -m pip install --quiet $(TORCH)
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.base
 	@test -z '$(ZENPY)' || echo "Installing zenpy (GPL-3.0) by its own name, for Zendesk; leave it out with: make run ZENPY="
-	$(BIN)/python -m pip install --quiet -e '.[all]' $(if $(ZENPY),'$(ZENPY)')
+	$(BIN)/python -P -m pip install --quiet -e '.[all]' $(if $(ZENPY),'$(ZENPY)')
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/python -P -m pip install --quiet -e '.[dev]'
 	@touch $@ $(VENV)/.run

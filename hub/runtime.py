@@ -10,7 +10,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -20,15 +20,17 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
+from hub.config.private import close_to_others
 from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
 from hub.config.secrets import read_options, secret_values
-from hub.config.settings import ConnectionSection, Settings, load_settings
+from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.config.traces import where_of
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
+from hub.core.grammar.facts import did_you_mean
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook, check_rulebook
-from hub.core.route import compile_rules
+from hub.core.route import RuleSet, compile_rules, unknown_topics
 from hub.core.spec import MappingSpec
 from hub.core.topics import compile_topics
 from hub.queue.bell import Bell, RedisBell
@@ -38,7 +40,7 @@ from hub.registry import Registry
 from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
 from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
-from hub.store import Store, StoreUnavailable, WrongRevision, open_store
+from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
 
 GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
@@ -74,6 +76,7 @@ class Hub:
     broken: dict[str, str] = field(default_factory=dict)
     paces: Paces = field(default_factory=LocalPaces)
     sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
+    looked_ahead_at: datetime | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
 
@@ -222,11 +225,22 @@ def read_book(settings: Settings, registry: Registry) -> Rulebook:
     mappings = _read_mappings(settings, registry, found, labels=labels)
     if found or rules is None or topics is None:
         raise ConfigError(found)
+    found += unknown_topics(rules.rules, [one.name for one in topics.topics], file=str(rules_file))
+    found += _unknown_private(settings, rules)
+    if found:
+        raise ConfigError(found)
     private = frozenset(settings.hub.private_rules)
     book = Rulebook(rules, topics, mappings, private, settings.hub.uncertain_below)
-    if unfit := check_rulebook(book):
-        raise ConfigError([Problem(str(rules_file), "", message) for message in unfit])
+    if unfit := check_rulebook(book, file=str(rules_file)):
+        raise ConfigError(unfit)
     return book
+
+
+def _unknown_private(settings: Settings, rules: RuleSet) -> Iterator[Problem]:
+    for name in settings.hub.private_rules:
+        if name not in rules.by_name:
+            hint = did_you_mean(name, rules.by_name) if rules.by_name else "there is no rule"
+            yield Problem(str(settings.file), "hub.private_rules", f'there is no rule "{name}"', hint)
 
 
 def enricher_labels(settings: Settings, registry: Registry, found: list[Problem]) -> tuple[str, ...]:
@@ -299,9 +313,13 @@ def open_hub(
     beside `hub up` another process is at it).
     """
     settings = load_settings(find_config(file))
+    if missing := unaddressed(settings):
+        raise ConfigError(missing)
     # A caller with a bell of its own works alone.
     paces = LocalPaces(_seconds) if bell else RedisPaces(redis_url(settings), _seconds)
     bell = bell or RedisBell(redis_url(settings))
+    if settings.data != settings.folder:
+        close_to_others(settings.data)
     store = open_store(settings.database_url)
     try:
         if migrate:
@@ -323,6 +341,30 @@ def await_revision(store: Store, patience_s: float) -> None:
             if time.monotonic() >= end:
                 raise
         time.sleep(0.05)
+
+
+def refuse_newer_database(settings: Settings) -> None:
+    """Raise NewerDatabase if a newer program has upgraded the database: no start of a part would help.
+
+    One that is not there yet, or cannot be reached now, is left to the parts, which wait for it.
+    """
+    if is_absent(settings):
+        return
+    store = open_store(settings.database_url)
+    try:
+        store.database.check_revision()
+    except NewerDatabase:
+        raise
+    except (WrongRevision, StoreUnavailable):
+        return
+    finally:
+        store.close()
+
+
+def is_absent(settings: Settings) -> bool:
+    """Return True if this is SQLite and its file is not there: what only looks must not make an empty one."""
+    scheme, _, place = settings.database_url.partition(":///")
+    return scheme.startswith("sqlite") and place not in ("", ":memory:") and not Path(place.partition("?")[0]).exists()
 
 
 def redis_url(settings: Settings) -> str:

@@ -199,6 +199,14 @@ MAPPINGS: dict[str, MappingSpec] = {
         keyed_by="author",
     ),
 }
+
+
+def no_rules(folder: Path) -> None:
+    """Write files of rules and topics that hold none, as a hub without rules has them."""
+    for name in ("rules.toml", "topics.toml"):
+        (folder / name).touch()
+
+
 RULES = '[[rule]]\nname = "brand"\nwhen = [\'"acme" in topics\']\ndeliver = [{{ destination = "memo", mapping = "{mapping}" }}]\n'
 TOPICS = '[[topic]]\nname = "acme"\nkeywords = ["acme"]\n'
 

@@ -182,6 +182,7 @@ def landing(
         )
     )
     (folder / "rules.toml").write_text(RULES.format(deliver=deliver_to))
+    (folder / "topics.toml").touch()
     for name, secret in secrets.items():
         os.environ[f"{name.upper()}_SECRET"] = secret
     settings = load_settings(config)

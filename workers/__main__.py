@@ -5,45 +5,21 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
-import logging
-import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 
-import structlog
-from redis.exceptions import RedisError
-from rq import Queue, SimpleWorker
-from rq.serializers import JSONSerializer
-
 from hub.core.errors import HubError
-from hub.queue.bell import connect
+from hub.queue.ear import Ear
 from hub.runtime import Hub, book_versions, open_hub, redis_url, set_up_logging, tie_to_parent
 from workers import jobs, listen, schedule
+from workers.consume import LISTEN_S, Consumer
+from workers.pulse import Pulse
 
-log = structlog.get_logger(__name__)
-BEAT_S = 15.0
 YOUNG_OBJECTS = 50_000
 PATIENCE_S = 60.0
 ROLES = {"process": ("process", "poll"), "deliver": ("deliver",), "all": ("process", "deliver", "poll")}
-
-
-class Worker(SimpleWorker):
-    """A worker without forks that ends calmly when Redis is gone, and keeps the name of its process."""
-
-    # RQ doubles its wait for a lost Redis up to a minute, for which the worker would be deaf after Redis is back.
-    max_connection_wait_time = 1.0
-
-    def procline(self, message: str) -> None:
-        """Leave the process's title alone: it says which part this is."""
-
-    def set_shutdown_requested_date(self) -> None:
-        """End the running job's slice; note it in Redis, whose loss must not raise inside the job."""
-        jobs.stop()
-        with contextlib.suppress(RedisError, OSError):
-            super().set_shutdown_requested_date()  # type: ignore[no-untyped-call]  # RQ types it not
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -61,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             return work(hub, given.role)
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
-        return 2
+        return error.exit_code
 
 
 def work(hub: Hub, role: str) -> int:
@@ -74,40 +50,32 @@ def work(hub: Hub, role: str) -> int:
     if role == "schedule":
         schedule.run(hub, stop)
         return 0
-    threading.Thread(target=beat, args=(hub, role), name="heartbeat", daemon=True).start()
-    listen.run(hub, stop)
+    with contextlib.closing(beating(hub, role)):
+        listen.run(hub, stop)
     return 0
 
 
 def consume(hub: Hub, role: str) -> int:
-    """Serve the role's queues with an RQ worker."""
+    """Serve the role's lanes."""
     # A batch makes tens of thousands of objects that live until its end: by default the collector looks at them all the time.
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
-    logging.getLogger("rq.worker").setLevel(logging.WARNING)
     jobs.use(hub)
     if role != "deliver":
         # Compiled before the first job: errors of the configuration show at the start. Kept: explanations read them later.
         hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())
     if role != "process":
         jobs.open_destinations()
-    redis = connect(redis_url(hub.settings))
-    queues = [Queue(name, connection=redis, serializer=JSONSerializer) for name in ROLES[role]]
-    threading.Thread(target=beat, args=(hub, role), name="heartbeat", daemon=True).start()
-    try:
-        worker = Worker(queues, connection=redis, serializer=JSONSerializer)
-        worker.work(with_scheduler=False, logging_level="WARNING")
-    except (RedisError, OSError) as error:
-        log.warning("Redis is gone", error=str(error))
-        return 3
+    ear = Ear(redis_url(hub.settings), ROLES[role], longest_s=LISTEN_S)
+    with contextlib.closing(ear), contextlib.closing(beating(hub, role)):
+        Consumer(hub, ROLES[role], ear).run()
     return 0
 
 
-def beat(hub: Hub, role: str) -> None:
-    """Note every few seconds that this process is alive."""
-    while True:
-        with contextlib.suppress(HubError):
-            hub.store.connections.beat(f"{role}-{os.getpid()}", role, now=hub.now())
-        time.sleep(BEAT_S)
+def beating(hub: Hub, role: str) -> Pulse:
+    """Start to give signs of life."""
+    pulse = Pulse(hub, role)
+    pulse.start()
+    return pulse
 
 
 if __name__ == "__main__":

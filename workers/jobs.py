@@ -1,8 +1,8 @@
-"""The jobs: each is a bell's stroke, one flow call. RQ finds them by dotted name; arguments are ids only."""
+"""The jobs: each is a bell's stroke, one flow call. There are these three, and what they are given is a lane's name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 
 import structlog
@@ -14,6 +14,7 @@ from hub.flow.deliver.send import deliver as deliver_due
 from hub.flow.erase.recheck import recheck_due
 from hub.flow.intake.changes import poll_changes
 from hub.flow.intake.poll import poll as poll_source
+from hub.flow.sweep import due_lanes, is_lane
 from hub.runtime import Hub
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,32 @@ def stop() -> None:
     """End the time slice of the running job after its batch."""
     for hub in _hub:
         hub.stopping.set()
+
+
+def do(step: str, connection: str) -> None:
+    """Do the job of a lane; one that this hub does not have is left alone: others may write to Redis."""
+    hub = _hub[0]
+    if step in _JOBS and _is_known(hub, step, connection):
+        _JOBS[step](connection)
+    else:
+        log.warning("a lane that is not configured was rung for", step=step)
+
+
+def look(steps: Collection[str]) -> bool:
+    """Look at the database for due lanes of these steps and do their jobs; True if there were any."""
+    found: list[tuple[str, str]] = []
+    _guarded("look", lambda: found.extend(due_lanes(_hub[0], steps)))
+    for step, connection in found:
+        if _hub[0].stopping.is_set():
+            break
+        _JOBS[step](connection)
+    return bool(found)
+
+
+def _is_known(hub: Hub, step: str, connection: str) -> bool:
+    known: list[bool] = []
+    _guarded(step, lambda: known.append(is_lane(hub, step, connection)))
+    return known == [True]
 
 
 def process(connection: str = "") -> None:
@@ -68,9 +95,11 @@ _POLLS: Mapping[str, Callable[[Hub, str], object]] = {
 }
 
 
-def _guarded(step: str, work: object) -> None:
+_JOBS: Mapping[str, Callable[[str], None]] = {"process": process, "deliver": deliver, "poll": poll}
+
+
+def _guarded(step: str, work: Callable[[], object]) -> None:
     """Run a job; if it fails, log it and leave it to the sweep: the rows are in the database, their leases run out."""
-    assert callable(work)
     try:
         work()
     except HubError as error:

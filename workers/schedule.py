@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from time import monotonic
 
@@ -12,10 +11,10 @@ from hub.core.errors import HubError
 from hub.flow.monitor.schedule import start
 from hub.flow.sweep import prepare, sweep
 from hub.runtime import Hub
+from workers.pulse import BEAT_S, Pulse
 
 log = structlog.get_logger(__name__)
 TICK_S = 1.0
-BEAT_S = 15.0
 CALM_S = 5.0  # for a round of the watch that is under way
 
 
@@ -23,14 +22,15 @@ def run(hub: Hub, stop: threading.Event) -> None:
     """Run until `stop` is set. What cannot be done now (a locked database) is tried again at the next tick."""
     prepare(hub)
     watch = start(hub, stop)
-    last = -BEAT_S
+    pulse, last = Pulse(hub, "scheduler"), -BEAT_S
     while not stop.is_set():
         try:
             sweep(hub)
             if monotonic() - last >= BEAT_S:
                 last = monotonic()
-                hub.store.connections.beat(f"scheduler-{os.getpid()}", "scheduler", now=hub.now())
+                pulse.beat()
         except HubError as error:
             log.warning("the sweep could not be done now", error=str(error))
         stop.wait(TICK_S)
+    pulse.close()
     watch.join(CALM_S)

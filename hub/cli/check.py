@@ -20,13 +20,13 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="one JSON array")] = False,
 ) -> None:
     """Tell all errors of the configuration at once; then try each connection."""
-    from hub.flow.views.files import all_problems
+    from hub.flow.views.files import all_notes, all_problems
 
     quieten("CRITICAL")  # what goes wrong stands in the report
     problems = all_problems(context.obj)
-    rows: list[dict[str, Any]] = [
-        {"where": _place(one), "fine": False, "message": one.message, "hint": one.hint or None} for one in problems
-    ]
+    rows = [_row(one, fine=False) for one in problems]
+    if not problems:
+        rows += [_row(one, fine=True) for one in all_notes(context.obj)]
     if not problems and not offline:
         rows += _tried(context.obj)
     if as_json:
@@ -35,6 +35,10 @@ def check(
         _report(rows)
     if any(not row["fine"] for row in rows):
         raise typer.Exit(2 if problems else 1)
+
+
+def _row(problem: Problem, *, fine: bool) -> dict[str, Any]:
+    return {"where": _place(problem), "fine": fine, "message": problem.message, "hint": problem.hint or None}
 
 
 def _tried(file: Path) -> list[dict[str, Any]]:
@@ -53,7 +57,14 @@ def _place(problem: Problem) -> str:
 
 def _report(rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        mark = show.paint("fine ", "green") if row["fine"] else show.paint("wrong", "red")
+        note = row["fine"] and row["hint"]
+        mark = (
+            show.paint("note ", "yellow")
+            if note
+            else show.paint("fine ", "green")
+            if row["fine"]
+            else show.paint("wrong", "red")
+        )
         show.say(f"{mark}  {show.safe(row['where'])}: {show.safe_lines(row['message'])}")
         if row["hint"]:
             show.say(f"       {show.safe_lines(row['hint'])}", "dim")

@@ -5,17 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer.main
 
 from hub.cli import check, deliveries, erase, history, people, read, replies, rulebook, setup, signals
-from hub.cli.opened import NoDatabase
 from hub.cli.plugins import commands as plugins
 from hub.cli.running import run
 from hub.cli.watch import alerts
-from hub.core.errors import ConfigError, HubError, StoreUnavailable, WrongRevision
+from hub.core.errors import HubError
 
 ABOUT = """Hubbub: turn the hubbub into action.
 
@@ -30,7 +30,7 @@ EXITS = """Exit codes:
 
 3 another hub runs on the data folder;
 
-4 the database is not there, cannot be used now, or needs `hub db upgrade`."""
+4 the database is not there, cannot be used now, needs `hub db upgrade`, or is of a newer version."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXITS)
 Config = Annotated[
@@ -39,8 +39,21 @@ Config = Annotated[
 ]
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from hub.cli.show import say
+
+        say(f"hubbub {version('hubbub')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="say which version this is")
+]
+
+
 @app.callback(help=ABOUT)
-def options(context: typer.Context, config: Config = Path("config.toml")) -> None:
+def options(context: typer.Context, config: Config = Path("config.toml"), *, _version: Version = False) -> None:
     """Keep what all commands share."""
     context.obj = config
 
@@ -84,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from hub.cli.show import fail
 
         fail(str(error))
-        sys.exit(code_of(error))
+        sys.exit(error.exit_code)
     except OSError as error:  # a file that may not be read, a port that is taken: no bug of ours
         from hub.cli.show import fail
 
@@ -106,10 +119,3 @@ def config_first(arguments: Sequence[str]) -> list[str]:
         else:
             rest.append(word)
     return [*moved, *rest, *waiting]
-
-
-def code_of(error: HubError) -> int:
-    """Return the exit code that tells an error's kind."""
-    if isinstance(error, ConfigError):
-        return 2
-    return 4 if isinstance(error, NoDatabase | StoreUnavailable | WrongRevision) else 1

@@ -12,12 +12,13 @@ from hub.core.access import Actor, at_terminal
 from hub.core.errors import HubError
 
 if TYPE_CHECKING:
-    from hub.config.settings import Settings
     from hub.runtime import Hub
 
 
 class NoDatabase(HubError):
     """There is no database yet: `hub up` makes it, and so does `hub db upgrade`."""
+
+    exit_code = 4
 
 
 def me() -> Actor:
@@ -35,10 +36,10 @@ def opened(file: Path, *, level: str = "WARNING", makes: bool = False) -> Iterat
     Raises ConfigError, NoDatabase, and WrongRevision or StoreUnavailable if the database cannot be used.
     """
     from hub.config.settings import load_settings
-    from hub.runtime import open_hub
+    from hub.runtime import is_absent, open_hub
 
     quieten(level)
-    is_new = _is_absent(load_settings(file))
+    is_new = is_absent(load_settings(file))
     if is_new and not makes:
         raise NoDatabase
     hub = open_hub(file, migrate=is_new)
@@ -61,9 +62,3 @@ def quieten(level: str = "WARNING") -> None:
     from hub.runtime import set_up_logging
 
     set_up_logging(level=level)
-
-
-def _is_absent(settings: Settings) -> bool:
-    """Return True if this is SQLite and its file is not there: a command that only looks must not make an empty one."""
-    scheme, _, place = settings.database_url.partition(":///")
-    return scheme.startswith("sqlite") and place not in ("", ":memory:") and not Path(place.partition("?")[0]).exists()

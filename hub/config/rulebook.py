@@ -2,28 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from hub.config.misfits import misfit
 from hub.config.settings import read_toml
 from hub.core.errors import ConfigError, InvalidMapping, InvalidRule, Problem
-from hub.core.spec import MappingSpec, Rule, Topic
+from hub.core.grammar.fold import fold
+from hub.core.spec import FieldSpec, MappingSpec, Rule, Topic
 
 T = TypeVar("T")
 
 
 def read_rules(file: Path) -> tuple[Rule, ...]:
-    """Read the `[[rule]]` tables of a file; a file that is not there holds none."""
+    """Read the `[[rule]]` tables of a file. Raises InvalidRule; a file that is not there is an error, an empty one is not."""
     return _read_list(file, "rule", Rule, InvalidRule)
 
 
 def read_topics(file: Path) -> tuple[Topic, ...]:
-    """Read the `[[topic]]` tables of a file; a file that is not there holds none."""
-    return _read_list(file, "topic", Topic, ConfigError)
+    """Read the `[[topic]]` tables of a file. Raises ConfigError; a file that is not there is an error, an empty one is not."""
+    topics = _read_list(file, "topic", Topic, ConfigError)
+    if found := list(_unmatched(topics, str(file))):
+        raise ConfigError(found)
+    return topics
+
+
+def _unmatched(topics: Sequence[Topic], file: str) -> Iterator[Problem]:
+    """Yield the topics that can match no text, and those that share a name."""
+    seen: set[str] = set()
+    for topic in topics:
+        where = f'topic "{topic.name}"'
+        if not topic.name.strip():
+            yield Problem(file, "topic", "a topic needs a name", 'write name = "..."')
+        elif topic.name in seen:
+            yield Problem(file, where, "another topic has this name", "put the keywords of both into one")
+        seen.add(topic.name)
+        if not topic.keywords:
+            yield Problem(
+                file, f"{where} keywords", "a topic without keywords is found in no text", 'write keywords = ["..."]'
+            )
+        for key, words in (("keywords", topic.keywords), ("exclude", topic.exclude)):
+            for number, word in enumerate(words, 1):
+                if not fold(word).strip("# "):
+                    yield Problem(
+                        file, f"{where} {key}[{number}]", f'"{word}" is no word: it is found in no text', "take it out"
+                    )
+        if both := [word for word in topic.keywords if fold(word) in {fold(one) for one in topic.exclude}]:
+            yield Problem(
+                file, f"{where} exclude", f'"{both[0]}" is a keyword too: it is never found', "take one of the two out"
+            )
 
 
 def read_mapping(file: Path) -> MappingSpec:
@@ -36,7 +67,18 @@ def parse_mapping(raw: Mapping[str, Any], *, file: str) -> MappingSpec:
     try:
         return msgspec.convert(raw, MappingSpec)
     except msgspec.ValidationError as error:
-        raise InvalidMapping([_problem(file, error)]) from None
+        raise InvalidMapping(_misfits(raw, file) or [misfit(file, error, "", MappingSpec)]) from None
+
+
+def _misfits(raw: Mapping[str, Any], file: str) -> list[Problem]:
+    """Return what is wrong in single fields, by the field's name, which msgspec does not tell."""
+    found, tables = [], raw.get("fields")
+    for name, table in (tables if isinstance(tables, Mapping) else {}).items():
+        try:
+            msgspec.convert(table, FieldSpec)
+        except msgspec.ValidationError as error:
+            found.append(misfit(file, error, f"fields.{name}", FieldSpec))
+    return found
 
 
 def default_mappings(folder: str) -> dict[str, MappingSpec]:
@@ -55,25 +97,18 @@ def own_mappings(folder: Path) -> dict[str, MappingSpec]:
 
 
 def _read_list(file: Path, name: str, kind: type[T], error_class: type[ConfigError]) -> tuple[T, ...]:
-    if not file.exists():
-        return ()
-    raw = read_toml(file)
-    found = [
-        Problem(str(file), key, "this key is unknown", f"a file of [[{name}]] tables") for key in raw if key != name
-    ]
-    values: list[T] = []
-    for index, table in enumerate(raw.get(name, []), 1):
+    raw = read_toml(file, missing=f"write one with [[{name}]] tables; an empty file means that there are none")
+    found = [Problem(str(file), key, "this key is unknown", f"write [[{name}]]") for key in raw if key != name]
+    tables, values = raw.get(name, []), list[T]()
+    if not isinstance(tables, list):
+        found.append(Problem(str(file), f"[{name}]", "this is one table, not a list of them", f"write [[{name}]]"))
+        tables = []
+    for index, table in enumerate(tables, 1):
         try:
             values.append(msgspec.convert(table, kind))
         except msgspec.ValidationError as error:
-            label = table.get("name", f"number {index}") if isinstance(table, dict) else f"number {index}"
-            found.append(_problem(str(file), error, f'{name} "{label}"'))
+            named = isinstance(table, dict) and table.get("name")
+            found.append(misfit(str(file), error, f'{name} "{named}"' if named else f"{name} number {index}", kind))
     if found:
         raise error_class(found)
     return tuple(values)
-
-
-def _problem(file: str, error: msgspec.ValidationError, at: str = "") -> Problem:
-    message, _, path = str(error).partition(" - at `")
-    place = path.rstrip("`").replace("$.", "").replace("$", "")
-    return Problem(file, " ".join(part for part in (at, place) if part), message)

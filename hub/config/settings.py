@@ -2,44 +2,42 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from hub.config.text import read_text, syntax_hint
+from hub.config.values import (
+    AllowPrivate,
+    Currency,
+    Duration,
+    Host,
+    IpNetwork,
+    Language,
+    Lasting,
+    Name,
+    Patience,
+    Pause,
+    Place,
+    Port,
+    ProxyAddress,
+    Rate,
+    Span,
+    Switch,
+    WebAddress,
+    Whole,
+)
 from hub.core.changes import ConversationState
 from hub.core.errors import ConfigError, Problem
-from hub.sdk.rates import Limit
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
-_SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
-
-
-def duration(value: Any) -> Any:
-    """Read a number of seconds, or text such as "500ms", "30s", "5m", "2h", "7d", as a timedelta."""
-    if isinstance(value, str):
-        found = _DURATION.fullmatch(value.strip())
-        if not found:
-            raise ValueError('a duration is a number of seconds or text such as "30s", "5m", "2h", "7d"')
-        return timedelta(seconds=float(found[1]) * _SECONDS[found[2]])
-    return timedelta(seconds=value) if isinstance(value, int | float) else value
-
-
-def rate(value: Any) -> Any:
-    """Read text such as "10/s", "100/m", "5000/h" as a limit."""
-    if isinstance(value, Limit):
-        return value
-    return Limit.parse(value if isinstance(value, str) else "")
-
-
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-Rate = Annotated[Limit, BeforeValidator(rate)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,47}$")]
+Readers = Literal["all", "machine", "none"]
 
 
 class Section(BaseModel):
@@ -55,9 +53,9 @@ class HubSection(Section):
     erasures, which a restore must not overwrite: empty is `erasures.jsonl` in the data folder.
     """
 
-    data: Path = Path("data")
+    data: Place = Path("data")
     erasures: str = ""
-    languages: tuple[str, ...] = ("en", "de", "fr", "es", "it", "pt", "nl")
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("en", "de", "fr", "es", "it", "pt", "nl")
     uncertain_below: float = Field(default=0.55, ge=0, le=1)
     private_rules: tuple[str, ...] = ()
     keep_unread: Duration = timedelta(days=30)
@@ -66,18 +64,41 @@ class HubSection(Section):
 class FilesSection(Section):
     """`[files]`: the paths of rules, topics and own mappings, relative to the configuration file."""
 
-    rules: Path = Path("rules.toml")
-    topics: Path = Path("topics.toml")
-    mappings: Path = Path("mappings")
+    rules: Place = Path("rules.toml")
+    topics: Place = Path("topics.toml")
+    mappings: Place = Path("mappings")
+
+
+class CallersSection(Section):
+    """`[callers]`: how many callers the web process serves at once, and how slow one of them may be.
+
+    When all places are taken, the idlest caller goes. `unverified_mb` is held of bodies whose signature is not checked yet.
+    """
+
+    connections: Whole = Field(default=1000, ge=16)
+    connections_per_client: Whole = Field(default=250, ge=4)
+    header_within: Span = timedelta(seconds=10)
+    body_within: Span = timedelta(seconds=60)
+    answer_within: Span = timedelta(seconds=30)
+    idle_within: Span = timedelta(seconds=75)
+    header_kb: Whole = Field(default=32, ge=8, le=1024)
+    unverified_mb: Whole = Field(default=32, ge=1)
 
 
 class WebSection(Section):
-    """`[web]`: host and port of the page, the API and the inbound door."""
+    """`[web]`: host and port of the page, the API and the inbound door.
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8600, ge=0, le=65535)
-    public_url: str = ""
-    max_waiting_mb: int = Field(default=32, ge=1)
+    `console` says who may see the page and the API: "local" is this machine, "open" is everybody who reaches the hub (put a
+    proxy that asks for a password before it), "auto" is this machine, and not even that if a proxy passes on what the world
+    asks. `proxies` are the addresses whose X-Forwarded-For is believed.
+    """
+
+    host: Host = "127.0.0.1"
+    port: Port = 8600
+    public_url: WebAddress = ""
+    console: Literal["auto", "local", "open"] = "auto"
+    proxies: tuple[IpNetwork, ...] = ()
+    max_waiting_mb: Whole = Field(default=32, ge=1)
 
 
 class DatabaseSection(Section):
@@ -95,9 +116,9 @@ class RedisSection(Section):
 class WorkersSection(Section):
     """`[workers]`: how many processes `hub up` starts, and how much they take at once."""
 
-    process: int = Field(default=1, ge=0)
-    deliver: int = Field(default=1, ge=0)
-    batch: int = Field(default=500, ge=1, le=5000)
+    process: Whole = Field(default=1, ge=0, le=1000)
+    deliver: Whole = Field(default=1, ge=0, le=1000)
+    batch: Whole = Field(default=500, ge=1, le=5000)
 
 
 class SandboxSection(Section):
@@ -108,7 +129,7 @@ class SandboxSection(Section):
 
     plugins: tuple[str, ...] = ()
     options: Mapping[Name, Mapping[str, Any]] = {}
-    port: int = Field(default=8701, ge=0, le=65535)
+    port: Port = 8701
     token: str = "sandbox"  # noqa: S105 - the look-alikes' public password, not a secret
 
 
@@ -140,17 +161,17 @@ class AlertsSection(Section):
 
     urls: tuple[SecretReference, ...] = ()
     cooldown: Duration = timedelta(hours=1)
-    repeat: Duration = timedelta(days=1)
+    repeat: Lasting = timedelta(days=1)
     quota: float = Field(default=0.8, gt=0, le=1)
-    dead_letters: int = Field(default=5, ge=1)
-    silence: Duration = timedelta(minutes=30)
+    dead_letters: Whole = Field(default=5, ge=1)
+    silence: Lasting = timedelta(minutes=30)
 
 
 class DeliverySection(Section):
     """`[delivery]`: how many may wait behind one record that does not land, and for how long, before they are let go."""
 
-    hold_most: int = Field(default=1000, ge=1)
-    hold_for: Duration = timedelta(hours=6)
+    hold_most: Whole = Field(default=1000, ge=1)
+    hold_for: Lasting = timedelta(hours=6)
 
 
 Price = Annotated[float, Field(ge=0)]
@@ -159,7 +180,7 @@ Price = Annotated[float, Field(ge=0)]
 class PricesSection(Section):
     """`[prices]`: what vendors ask, by connection: a destination's call, a source's item. What is not named has no price."""
 
-    currency: str = "EUR"
+    currency: Currency = "EUR"
     destinations: Mapping[Name, Price] = {}
     sources: Mapping[Name, Price] = {}
 
@@ -168,11 +189,11 @@ class ConnectionSection(Section):
     """What all connections share; `rate` takes the place of the plugin's own limits; `options` belongs to the plugin."""
 
     plugin: str
-    enabled: bool = True
-    timeout: Duration = timedelta(seconds=20)
+    enabled: Switch = True
+    timeout: Patience = timedelta(seconds=20)
     rate: Rate | None = None
-    proxy: str = ""
-    allow_private: bool | tuple[str, ...] = False
+    proxy: ProxyAddress = ""
+    allow_private: AllowPrivate = False
     options: Mapping[str, Any] = {}
 
 
@@ -183,8 +204,8 @@ class SourceSection(ConnectionSection):
     looked for again (if it is absent, as the network's duty to follow deletions asks).
     """
 
-    every: Duration | None = None
-    recheck_every: Annotated[Duration, Field(ge=timedelta(seconds=1))] | None = None
+    every: Pause | None = None
+    recheck_every: Pause | None = None
     reply: Literal["off", "approve", "send"] = "approve"
 
 
@@ -192,8 +213,8 @@ class InboundSection(Section):
     """`[destinations.NAME.inbound]`: what flows back. `status` says which of the vendor's words is which state of ours."""
 
     status: Mapping[str, ConversationState] = {}
-    assignee: bool = False
-    tags: bool = False
+    assignee: Switch = False
+    tags: Switch = False
 
 
 class DestinationSection(ConnectionSection):
@@ -208,7 +229,7 @@ class EnricherSection(ConnectionSection):
     `topics_only` leaves out what is about no topic: a model's time goes to the texts that are asked for.
     """
 
-    topics_only: bool = False
+    topics_only: Switch = False
 
 
 class Settings(Section):
@@ -217,6 +238,7 @@ class Settings(Section):
     hub: HubSection = HubSection()
     files: FilesSection = FilesSection()
     web: WebSection = WebSection()
+    callers: CallersSection = CallersSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
     workers: WorkersSection = WorkersSection()
@@ -252,40 +274,122 @@ class Settings(Section):
     @property
     def public_url(self) -> str:
         """The URL under which the hub is reached."""
-        return (self.web.public_url or f"http://{self.web.host}:{self.web.port}").rstrip("/")
+        host = f"[{self.web.host}]" if ":" in self.web.host else self.web.host
+        return (self.web.public_url or f"http://{host}:{self.web.port}").rstrip("/")
+
+    @property
+    def is_reached_from_beyond(self) -> bool:
+        """True if others than this machine reach the hub, by its own address or through a proxy."""
+        return not (is_loopback(self.web.host) and is_loopback(urlsplit(self.public_url).hostname or ""))
+
+    @property
+    def console_for(self) -> Readers:
+        """Who may see the page and the API: there are no users.
+
+        A hub that listens on loopback only and has a public address is reached through a proxy. What a proxy passes on cannot
+        always be told from a request of this machine (some keep the Host that a stranger wrote), so "auto" closes it then.
+        """
+        if self.web.console != "auto":
+            return "all" if self.web.console == "open" else "machine"
+        return "none" if self.is_reached_from_beyond and is_loopback(self.web.host) else "machine"
+
+
+def is_loopback(host: str) -> bool:
+    """Return True if a host is this machine's own name or a loopback address."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower().removesuffix(".") == "localhost"
+
+
+def unaddressed(settings: Settings) -> list[Problem]:
+    """Return what is wrong with a hub that others reach and that does not know its own address."""
+    if settings.web.public_url or is_loopback(settings.web.host):
+        return []
+    message = f"the hub listens at {settings.web.host}, and links to it would not say how others reach it"
+    return [Problem(str(settings.file), "web.public_url", message, 'write public_url = "https://hub.example"')]
+
+
+_KINDS = {
+    "bool_type": "this must be true or false, without quotes",
+    "int_type": "this must be a whole number, without quotes",
+    "int_from_float": "this must be a whole number",
+    "tuple_type": "this must be a list, in [ ]",
+    "list_type": "this must be a list, in [ ]",
+    "dict_type": "this must be a table, such as { key = ... }",
+    "model_type": "this must be a table, such as { key = ... }",
+    "model_attributes_type": "this must be a table, such as { key = ... }",
+    "string_type": "this must be a text, in quotes",
+    "too_short": "list one at least",
+}
+_PATTERNS = {r"^[A-Z]{3}$": 'a currency is three capital letters, such as "EUR"'}
 
 
 def load_settings(file: Path) -> Settings:
     """Read a configuration file. Raises ConfigError with all that is wrong in it, each with path and hint."""
     raw = read_toml(file)
+    flat = nameless(raw, str(file))
+    rest = {name: table for name, table in raw.items() if name not in {one.path for one in flat}}
     try:
-        return Settings.model_validate({**raw, "file": file})
+        settings = Settings.model_validate({**rest, "file": file})
     except ValidationError as error:
-        raise ConfigError(problems(error, file=str(file), model=Settings)) from None
+        flat += problems(error, file=str(file), model=Settings)
+    if flat:
+        raise ConfigError(flat)
+    return settings
 
 
-def read_toml(file: Path) -> dict[str, Any]:
-    """Read a TOML file into a dict. Raises ConfigError that names the file and the line."""
+def nameless(raw: Mapping[str, Any], file: str) -> list[Problem]:
+    """Return the tables of connections that are written without a name: `[sources]`, `[[sources]]`."""
+    found = []
+    for table in ("sources", "destinations", "enrichers"):
+        value = raw.get(table, {})
+        if isinstance(value, list) or (isinstance(value, Mapping) and isinstance(value.get("plugin"), str)):
+            found.append(
+                Problem(file, table, "each of these has a name", f"write [{table}.NAME]; the name is yours to choose")
+            )
+    return found
+
+
+def read_toml(
+    file: Path, *, missing: str = "`hub init` writes one; -c FILE or HUBBUB_CONFIG names another"
+) -> dict[str, Any]:
+    """Read a TOML file into a dict. Raises ConfigError with file and line; `missing` is the way out if there is none."""
+    text = read_text(file, missing)
     try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        hint = "`hub init` writes one; -c FILE or HUBBUB_CONFIG names another"
-        raise ConfigError([Problem(str(file), "", "there is no such file", hint)]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise ConfigError([Problem(str(file), "", str(error), "see https://toml.io for the syntax")]) from None
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError([Problem(str(file), "", str(error), syntax_hint(text, str(error)))]) from None
 
 
 def problems(error: ValidationError, *, file: str, model: type[BaseModel], at: str = "") -> list[Problem]:
     """Return Pydantic's errors as problems: the path in the file, what is wrong, and the nearest known key."""
     found = []
-    for one in error.errors(include_url=False, include_input=False):
+    errors = error.errors(include_url=False, include_input=False)
+    inside = {one["loc"][: len(one["loc"]) - 1] for one in errors}
+    for one in (one for one in errors if one["type"] != "too_short" or one["loc"] not in inside):
         path = ".".join(str(part) for part in (at, *one["loc"]) if part != "")
-        hint = _nearest(str(one["loc"][-1]), _known(model, one["loc"][:-1])) if one["type"] == "extra_forbidden" else ""
-        message = (
-            "this key is unknown" if one["type"] == "extra_forbidden" else one["msg"].removeprefix("Value error, ")
-        )
-        found.append(Problem(file, path, message, hint))
+        found.append(Problem(file, path, *_told(one, _known(model, one["loc"][:-1]))))
     return found
+
+
+def _told(error: Mapping[str, Any], known: list[str]) -> tuple[str, str]:
+    """Return one of Pydantic's errors in plain words, and the way out."""
+    last = str(error["loc"][-1]) if error["loc"] else ""
+    match error["type"]:
+        case "extra_forbidden":
+            outside = "options" in known and not get_close_matches(last, known, n=1)
+            return (
+                "this key is unknown",
+                f"the plugin's own keys stand in options = {{ {last} = ... }}" if outside else nearest(last, known),
+            )
+        case "missing":
+            return "this key is missing", f"write {last} = ..."
+        case kind if kind in _KINDS:
+            return _KINDS[kind], ""
+        case "string_pattern_mismatch":
+            return f"this does not look right: {error['ctx']['pattern']}", _PATTERNS.get(error["ctx"]["pattern"], "")
+    return error["msg"].removeprefix("Value error, ").replace("Input should be", "this must be"), ""
 
 
 def _known(model: type[BaseModel] | None, loc: tuple[int | str, ...]) -> list[str]:
@@ -303,6 +407,7 @@ def _is_model(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
-def _nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: list[str]) -> str:
+    """Return a hint that names the key that was probably meant, else those that there are."""
     near = get_close_matches(word, known, n=1)
     return f"did you mean '{near[0]}'?" if near else (f"known: {', '.join(known)}" if known else "")

@@ -9,10 +9,10 @@ from typing import Any
 
 import msgspec
 
+from hub.core.grammar.words import network_name
 from hub.core.keys import digest
 from hub.core.ledger import Need
 from hub.core.model import Author, Signal, TombstoneReason
-from hub.core.notes import network_name
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}

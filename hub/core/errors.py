@@ -6,7 +6,8 @@
         InvalidMapping
         InvalidRule
       StoreUnavailable          the database cannot take it now: try again later
-      WrongRevision             the database is of another revision than the program
+      WrongRevision             the database is of an older revision than the program: upgrade it
+        NewerDatabase           ... of a newer one: no restart helps
       Conflict                  another was faster: roll back, read again and decide again
         LeaseLost               ... and holds the work now: leave it
       Overtaken                 another was faster each time: nothing was written, try again later
@@ -28,11 +29,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 
 class HubError(Exception):
-    """Something in the hub went wrong."""
+    """Something in the hub went wrong; `exit_code` is what a program ends with that cannot go on."""
+
+    exit_code: ClassVar[int] = 1
 
     def __init__(self, message: str = "") -> None:
         super().__init__(message or (type(self).__doc__ or "").splitlines()[0])
@@ -55,6 +58,8 @@ class Problem:
 class ConfigError(HubError):
     """The configuration has errors."""
 
+    exit_code = 2
+
     def __init__(self, problems: list[Problem]) -> None:
         self.problems = problems
         super().__init__("\n".join(map(str, problems)))
@@ -75,9 +80,17 @@ class InvalidRule(ConfigError):
 class StoreUnavailable(HubError):
     """The database cannot take it now (locked, full, or away): try again later."""
 
+    exit_code = 4
+
 
 class WrongRevision(HubError):
     """The database has another revision than this program: run `hub db upgrade`."""
+
+    exit_code = 4
+
+
+class NewerDatabase(WrongRevision):
+    """The database was upgraded by a newer program: only that one, or a backup from before the upgrade, can be used."""
 
 
 class Conflict(HubError):

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.core.grammar.grapheme import cut
+from hub.core.languages import base_language
 from hub.core.model import Author, Counts, Media, Signal
 
 LONGEST_TEXT = 100_000
@@ -33,16 +34,7 @@ _SPACES = re.compile(r"\s+")
 _HTTP = re.compile(r"https?://(?P<host>[^\s/?#\[\]\\]+|\[[0-9a-f:.]+\](?::\d*)?)(?:[/?#]\S*)?", re.IGNORECASE)
 _SEPARATOR = re.compile(r"[/?#@:\\\[\]]")
 _BREAKS = re.compile(r"[\t\n]")
-_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{1,8})*\Z")
-_NO_LANGUAGE = frozenset({"und", "zxx", "mul", "mis"})
 _NO_COUNTS = Counts()
-_RENAMED = {
-    "iw": "he",
-    "in": "id",
-    "ji": "yi",
-    "jw": "jv",
-    "mo": "ro",
-}  # IANA language subtag registry, Preferred-Value
 
 
 def normalise(signal: Signal) -> Signal:
@@ -114,17 +106,6 @@ def clean_text(text: str) -> str:
     if "\n" in text:
         text = _BLANK_LINES.sub("\n\n\n", text)
     return text if len(text) <= LONGEST_TEXT else cut(text, LONGEST_TEXT)
-
-
-def base_language(tag: str | None) -> str | None:
-    """Return the base of a BCP 47 tag in lower case (`pt-BR` is pt, `iw` is he); None for none, undetermined or private ones."""
-    found = _LANGUAGE.match(tag) if tag else None
-    if not found:
-        return None
-    base = found[1].lower()
-    if base in _NO_LANGUAGE or "qaa" <= base <= "qtz":
-        return None
-    return _RENAMED.get(base, base)
 
 
 def _clean(text: str) -> str:

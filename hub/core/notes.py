@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hub.core.grammar.words import network_name
+
 WAITS = "waits for approval"
 OFF = "outlet_off"
 """The code of an error that says that nothing can be posted while the source is off."""
-
-_NAMES = {"rss": "the feed", "youtube": "YouTube", "linkedin": "LinkedIn", "x": "X", "app_store": "the App Store"}
-
-
-def network_name(network: str) -> str:
-    """Return a network's name as people write it."""
-    return _NAMES.get(network, network.replace("_", " ").title())
 
 
 def reply_note(network: str, *, state: str, error: Mapping[str, Any] | None, links: tuple[str | None, str]) -> str:

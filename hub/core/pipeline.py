@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
+from hub.core.errors import Problem
 from hub.core.grammar.facts import STANDING, did_you_mean, facts
 from hub.core.ledger import Need
 from hub.core.mapping import CompiledMapping, Mapped, MappingFailed
 from hub.core.model import GONE, Author, Label, Record, Signal
 from hub.core.route import RuleSet
 from hub.core.signals import is_private
-from hub.core.spec import RecordNote, Rule, RuleTrace
+from hub.core.spec import DeliverTo, RecordNote, Rule, RuleTrace
 from hub.core.topics import TopicIndex
 
 __all__ = [
@@ -180,24 +181,33 @@ def plan(
     )
 
 
-def check_rulebook(book: Rulebook) -> list[str]:
+def check_rulebook(book: Rulebook, *, file: str = "rules.toml") -> list[Problem]:
     """Return what does not fit together: targets without a mapping, `requires` and `then` that name none or run in circles."""
-    found: list[str] = []
-    for rule in book.rules.rules:
-        for target in rule.deliver:
-            if (target.destination, target.mapping) not in book.mappings:
-                near = [mapping for destination, mapping in book.mappings if destination == target.destination]
-                hint = did_you_mean(target.mapping, near) if near else "is it configured?"
-                found.append(f'rule "{rule.name}": {target.destination} has no mapping {target.mapping} ({hint})')
+    found = [
+        Problem(file, f'rule "{rule.name}" deliver', *_missing(book, target))
+        for rule in book.rules.rules
+        for target in rule.deliver
+        if (target.destination, target.mapping) not in book.mappings
+    ]
     for (destination, name), mapping in book.mappings.items():
-        found += (f"mapping {destination}/{name}: {message}" for message in _misfits(book, destination, mapping))
+        file = f"mappings/{destination}/{name}.toml"
+        found += (Problem(file, *told) for told in _misfits(book, destination, mapping))
     return found
+
+
+def _missing(book: Rulebook, target: DeliverTo) -> tuple[str, str]:
+    names = [mapping for destination, mapping in book.mappings if destination == target.destination]
+    if names:
+        return f"{target.destination} has no mapping {target.mapping}", did_you_mean(target.mapping, names)
+    known = {destination for destination, _ in book.mappings}
+    hint = did_you_mean(target.destination, known) if known else "is it configured?"
+    return f"there is no destination {target.destination} with a mapping", hint
 
 
 def standings_read(book: Rulebook) -> frozenset[str]:
     """Return those of "person" and "account" with a standing (`person.followers` ...) that a rule, or a mapping in use, reads."""
     texts = [when for rule in book.rules.rules for when in rule.when]
-    for place in _in_use(book):
+    for place in in_use(book):
         texts += [
             text for how in book.mappings[place].spec.fields.values() for text in (how.from_, how.template) if text
         ]
@@ -208,7 +218,7 @@ def standings_read(book: Rulebook) -> frozenset[str]:
     )
 
 
-def _in_use(book: Rulebook) -> set[tuple[str, str]]:
+def in_use(book: Rulebook) -> set[tuple[str, str]]:
     """Return the mappings that rules lead to."""
     waiting = [(target.destination, target.mapping) for rule in book.rules.rules for target in rule.deliver]
     seen: set[tuple[str, str]] = set()
@@ -221,15 +231,17 @@ def _in_use(book: Rulebook) -> set[tuple[str, str]]:
     return seen
 
 
-def _misfits(book: Rulebook, destination: str, mapping: CompiledMapping) -> Iterator[str]:
+def _misfits(book: Rulebook, destination: str, mapping: CompiledMapping) -> Iterator[tuple[str, str, str]]:
+    names = [name for place, name in book.mappings if place == destination]
     for other in mapping.spec.requires:
         if (destination, other) not in book.mappings:
-            yield f"requires {other}, which is not there"
+            yield "requires", f"{other} is not there", did_you_mean(other, names)
         elif _reaches(book, destination, start=other, goal=mapping.name):
-            yield f"requires {other}, which requires this one: a circle"
+            yield "requires", f"{other} requires this one: a circle", "take one of the two out"
     then = book.mappings.get((destination, mapping.spec.then or ""))
     if mapping.spec.then and (then is None or then.spec.keyed_by != "signal"):
-        yield f"then is {mapping.spec.then}, but there is no such mapping keyed by signal"
+        fit = [name for name in names if book.mappings[destination, name].spec.keyed_by == "signal"]
+        yield "then", f"there is no mapping {mapping.spec.then} keyed by signal", did_you_mean(mapping.spec.then, fit)
 
 
 def _reaches(book: Rulebook, destination: str, *, start: str, goal: str) -> bool:

@@ -25,6 +25,8 @@ SCHEDULE = (0, 5, 300, 1800, 7200, 18000, 36000, 36000)
 JITTER = 0.2
 LONGEST_WAIT = 24 * 3600.0
 PARKED_FOR = timedelta(hours=1)
+LONGEST_PARK = timedelta(days=32)
+"""Quotas of a month are filled again by then; a vendor that names a later time has another clock, or means something else."""
 SHORTEST_PARK = timedelta(seconds=30)
 SHORTEST_WAIT = 1.0
 
@@ -109,8 +111,8 @@ def _bounded(jitter: float) -> float:
 
 
 def parked_until(error: QuotaExhausted, now: datetime) -> datetime:
-    """Return when to ask for a quota again; a time in the past (their clock is not ours) means a little later."""
-    return max(error.until or now + PARKED_FOR, now + SHORTEST_PARK)
+    """Return when to ask for a quota again: never at once (their clock is not ours), never after more than a month."""
+    return min(max(error.until or now + PARKED_FOR, now + SHORTEST_PARK), now + LONGEST_PARK)
 
 
 def asked_for(retry_after: float | None) -> float:
@@ -148,6 +150,8 @@ def judge(errors: Sequence[BaseException | None]) -> BatchVerdict:
         return "up"
     if any(type(error) is Retryable for error in heard):  # it answered, and could not do this record now
         return "up"
+    if any(isinstance(error, ConnectorError) and error.code == "bug" for error in errors):  # our side, not theirs
+        return "silent"
     return "down" if errors and all(isinstance(error, Unavailable | Uncertain) for error in errors) else "silent"
 
 

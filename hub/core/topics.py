@@ -1,7 +1,7 @@
 """Topics: one pass over a text for all keywords, whatever their number.
 
-Case and accents of Latin, Greek and Cyrillic do not matter, widths and ligatures of no script do. A keyword ends where a word
-ends in scripts that space their words; Chinese, Japanese, Korean, Thai and the like have no such ends. `#AcmePay` says
+Case, accents and ways of writing do not matter (see `hub.core.grammar.fold`). A keyword ends where a word ends in scripts that
+space their words; Chinese, Japanese, Korean, Thai and the like have no such ends. `#AcmePay` says
 "acmepay" and "acme pay".
 """
 
@@ -11,76 +11,19 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
-from unicodedata import category, is_normalized, normalize
+from unicodedata import category
 
 from ahocorasick_rs import AhoCorasick
 
+from hub.core.grammar.fold import JOINER, char_lengths, fold, fold_line, one_line
 from hub.core.keys import digest
 from hub.core.spec import Topic, version_of
 
-_NOT_ASCII = re.compile(r"[^\x00-\x7f]")  # one character at a time: four times as fast as a run
-_ODD_SPACE = re.compile("[\t-\r\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]")
-_SPACES = re.compile(r"\s+")
-_REMEMBERED = 20_000
 _BREAK = "\x00"  # between text and hashtags: no text holds it
-_JOINER = "\u200d"
-_DROPPED = re.compile(
-    "[\u0300-\u036f\u00ad\u200b\ufe00-\ufe0f]"
-)  # accents; soft hyphen, zero-width space, variation selectors
-_ACCENTED = re.compile("[\u0041-\u024f\u0370-\u03ff\u0400-\u052f\u1e00-\u1fff\ufb00-\ufb06]")  # Latin, Greek, Cyrillic
-_NO_DECOMPOSITION = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe"})
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u312f\u3130-\u318f\u31a0-\u31bf\u31f0-\u31ff\u3400-\u9fff"
     "\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\uff66-\uffdc\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
 )  # Thai, Lao, Burmese, Khmer, kana, bopomofo, Han; Hangul too: its particles follow the word without a space
-
-
-class _Fold(dict[int, str]):
-    """A table for str.translate that folds each character on its first meeting."""
-
-    def __missing__(self, code: int) -> str:
-        folded = _fold_char(chr(code))
-        if len(self) < _REMEMBERED:  # texts that walk through all of Unicode must not fill the memory
-            self[code] = folded
-        return folded
-
-
-_FOLD = _Fold()
-
-
-def _fold_char(char: str) -> str:
-    plain = normalize("NFKC", char).casefold()
-    if _ACCENTED.search(plain):
-        # NFKD takes accents off; for other scripts it would split what belongs together (Hangul)
-        plain = normalize("NFKD", plain).translate(_NO_DECOMPOSITION)
-    return _DROPPED.sub("", plain)
-
-
-def fold(text: str) -> str:
-    """Return the text without case and accents, on one line; what keywords and texts are compared in."""
-    return _fold_line(_line(text))
-
-
-def _line(text: str) -> str:
-    """Return the text on one line, composed, and without half surrogate pairs, which the automaton refuses."""
-    if "  " in text or _ODD_SPACE.search(text):
-        text = _SPACES.sub(" ", text)
-    if text.isascii():
-        return text
-    text = text.encode("utf-8", "replace").decode()
-    return text if is_normalized("NFC", text) else normalize("NFC", text)
-
-
-def _fold_line(line: str) -> str:
-    if line.isascii():
-        return line.lower()
-    # one call for each odd character, or a look at every character: what is less depends on the script
-    few = len(line.encode()) < len(line) * 1.25
-    return _NOT_ASCII.sub(_fold_found, line).lower() if few else line.translate(_FOLD).lower()
-
-
-def _fold_found(found: re.Match[str]) -> str:
-    return _FOLD[ord(found[0])]
 
 
 @lru_cache(maxsize=4096)
@@ -109,8 +52,8 @@ class TopicIndex:
             return ()
         if hashtags:
             text = f"{text} {_BREAK} #{' #'.join(hashtags)}"
-        line = _line(text)
-        folded = _fold_line(line)
+        line = one_line(text)
+        folded = fold_line(line)
         # overlapping: "acme" must be heard beside "acme pay", whichever is written first
         hits = self._automaton.find_matches_as_indexes(folded, overlapping=True)
         return self._judge(hits, folded, line) if hits else ()
@@ -144,9 +87,8 @@ def _patterns(keyword: str) -> Iterator[str]:
 
 def _char_starts(line: str) -> frozenset[int] | None:
     """Return the starts of original characters in folded text: no hit may end inside one. None if each folds to one at most."""
-    if all(len(_FOLD[ord(char)]) <= 1 for char in _NOT_ASCII.findall(line)):
-        return None
-    return frozenset(accumulate((len(_FOLD[ord(char)]) for char in line), initial=0))
+    lengths = char_lengths(line)
+    return None if lengths is None else frozenset(accumulate(lengths, initial=0))
 
 
 def _stands_alone(folded: str, start: int, end: int) -> bool:
@@ -158,7 +100,7 @@ def _runs_on(folded: str, place: int) -> bool:
     if not 0 < place < len(folded):
         return False
     before, after = folded[place - 1], folded[place]
-    if (_is_word(before) and _is_word(after)) or _JOINER in (before, after):
+    if (_is_word(before) and _is_word(after)) or JOINER in (before, after):
         return True
     return _is_flag_half(before) and _is_flag_half(after) and _flag_halves(folded, place) % 2 == 1
 

@@ -10,13 +10,15 @@ from importlib.util import find_spec
 from typing import Any
 
 from hub.config.secrets import read_secrets
-from hub.config.settings import InboundSection, Settings
+from hub.config.settings import InboundSection, Settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
 from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.converse.changes import learn_self
+from hub.flow.fit import ambiguous, misplaced, strays, unused
+from hub.queue.bell import BellAway
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
 from hub.sdk.connectors import Destination, ObjectInfo, WebhookSource
@@ -33,7 +35,7 @@ class Tried:
 
 def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     """Return everything that is wrong in the files, without touching the network or the database."""
-    found: list[Problem] = []
+    found = [*misplaced(settings, registry)]
     finders: dict[str, Any] = {
         "sources": registry.source,
         "destinations": registry.destination,
@@ -45,9 +47,19 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     found += _problems(partial(read_book, settings, registry))
     found += ways_back(settings, registry)
     found += unheard_alerts(settings)
+    found += unaddressed(settings)
     # The rulebook asks for the same plugins, and knows no place in the file.
     placed = {one.message for one in found}
     return [one for one in dict.fromkeys(found) if f"{one.path}: {one.message}" not in placed]
+
+
+def notes_of(settings: Settings, registry: Registry) -> list[Problem]:
+    """Return what is no error and will surprise: what has no effect, files that no part reads. Nothing if there are errors."""
+    try:
+        book = read_book(settings, registry)
+    except ConfigError:
+        return list(strays(settings))
+    return [*strays(settings), *unused(settings, book), *ambiguous(book)]
 
 
 def unheard_alerts(settings: Settings) -> Iterator[Problem]:
@@ -89,10 +101,12 @@ def _problems(attempt: Any) -> list[Problem]:
 
 
 def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) -> Iterator[Tried]:
-    """Try each enabled source and destination; a destination's mappings are held against its fields.
+    """Try Redis, then each enabled source and destination; a destination's mappings are held against its fields.
 
     `works` is called with the lane of each outlet whose connection is fine.
     """
+    yield from _console(hub.settings)
+    yield _try_bell(hub)
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
         tried = _try(hub, name, partial(_check_source, hub, name))
         yield tried
@@ -106,6 +120,33 @@ def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) ->
         if tried.fine:
             works(Lane("deliver", name))
             yield from _try_mappings(hub, name, hub.destination(name))
+
+
+CONSOLE = {
+    "all": "open to all who reach the hub (web.console): put a proxy that asks for a password before it",
+    "machine": "the page and the API answer this machine only; others get /in, /healthz and /readyz",
+    "none": (
+        'closed: public_url says that a proxy passes on what the world asks. Write web.console = "local" if the proxy passes on '
+        '/in, /healthz and /readyz only, or "open" if it asks for a password'
+    ),
+}
+
+
+def _console(settings: Settings) -> Iterator[Tried]:
+    """Yield who may see the page and the API, if others than this machine reach the hub."""
+    if settings.is_reached_from_beyond or settings.web.console == "open":
+        yield Tried("web.console", True, CONSOLE[settings.console_for])
+
+
+def _try_bell(hub: Hub) -> Tried:
+    """Tell if workers would hear a ring; the private Redis is away as long as `hub up` does not run."""
+    try:
+        hub.bell.check()
+    except BellAway as error:
+        if not hub.settings.redis.url:
+            return Tried("redis", fine=True, message="the private Redis is not running: `hub up` starts it")
+        return Tried("redis", fine=False, message=f"{error}: workers only look now and then while it is away")
+    return Tried("redis", fine=True, message="it takes rings")
 
 
 def _check_source(hub: Hub, name: str) -> str:

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+
 import structlog
 
+from hub.core.errors import Overtaken
 from hub.core.ledger import Lane
 from hub.flow.converse.replies import hold_stranded
 from hub.flow.erase.erase import finish
-from hub.flow.erase.recheck import recheck_lanes
+from hub.flow.erase.recheck import recheck_lanes, recheck_pause
 from hub.flow.erase.retention import forget_unread
 from hub.flow.intake.changes import watched_destinations
-from hub.flow.intake.poll import polling_sources
-from hub.flow.lanes import outlet_works
+from hub.flow.intake.poll import interval_of, polling_sources
+from hub.flow.lanes import outlet_works, outlets
 from hub.runtime import Hub, book_versions
 
+LOOK_AHEAD = timedelta(minutes=1)
 log = structlog.get_logger(__name__)
 
 
 def sweep(hub: Hub) -> None:
     """Take back what lost workers held, then ring for everything that is due."""
     now = hub.now()
+    pull_back(hub)
     lost = hub.store.inbox.expire(now=now) + hub.store.deliveries.expire(now=now)
     if lost:
         log.warning("leases were lost", rows=lost)
@@ -28,26 +34,69 @@ def sweep(hub: Hub) -> None:
     ring_due(hub)
 
 
+def pull_back(hub: Hub) -> None:
+    """Pull back what a clock that ran ahead left too far away: looked for once a minute, and whenever the clock is set back."""
+    now, last = hub.now(), hub.looked_ahead_at
+    if last is not None and last <= now < last + LOOK_AHEAD:
+        return
+    hub.looked_ahead_at = now
+    repeat = max(hub.settings.alerts.repeat, hub.settings.alerts.cooldown)
+    if pulled := hub.store.ahead.pull_back(now=now, pauses=_pauses(hub), repeat=repeat):
+        log.warning("the clock was set back: what was due after its time is due now", **pulled)
+
+
+def _pauses(hub: Hub) -> dict[str, timedelta]:
+    """Return the longest pause of each cursor between two polls that went well."""
+    found = {name: interval_of(hub, name) for name in polling_sources(hub)}
+    found |= {name: hub.destination(Lane.of_cursor(name).name).every for name in watched_destinations(hub)}
+    return found | {name: recheck_pause(hub, Lane.of_cursor(name).name) for name in recheck_lanes(hub)}
+
+
 def ring_due(hub: Hub) -> None:
-    """Ring each lane that has something due."""
+    """Ring each lane that has something due; what waits for a source that is off is told to its agents."""
+    for lane in due_lanes(hub):
+        hub.bell.ring(*lane)
+    for outlet in hub.store.deliveries.due(now=hub.now()):
+        if Lane.of_outlet(outlet).work == "reply" and not outlet_works(hub, outlet):
+            _hold(hub, outlet)
+
+
+def _hold(hub: Hub, outlet: str) -> None:
+    """Let the replies of a lane that is off stand as blocked; if others are at work on them, at the next tick."""
+    try:
+        hold_stranded(hub, outlet)
+    except Overtaken as error:
+        log.warning("replies of a source that is off could not be told now", lane=outlet, error=str(error))
+
+
+def due_lanes(hub: Hub, steps: Collection[str] = ("process", "deliver", "poll")) -> Iterator[tuple[str, str]]:
+    """Yield each lane of these steps that has something due: (step, connection)."""
     now = hub.now()
-    if hub.store.inbox.due(now=now):
-        hub.bell.ring("process")
-    paused = hub.store.connections.paused(now=now)
-    for outlet in hub.store.deliveries.due(now=now):
-        if not outlet_works(hub, outlet):
-            if Lane.of_outlet(outlet).work == "reply":
-                hold_stranded(hub, outlet)
-        elif outlet not in paused:
-            hub.bell.ring("deliver", outlet)
-    polled = {*polling_sources(hub), *watched_destinations(hub), *recheck_lanes(hub)}
-    for source in hub.store.cursors.due(now=now):
-        if source in polled:
-            hub.bell.ring("poll", source)
+    if "process" in steps and hub.store.inbox.due(now=now):
+        yield "process", ""
+    if "deliver" in steps:
+        paused = hub.store.connections.paused(now=now)
+        for outlet in hub.store.deliveries.due(now=now):
+            if outlet_works(hub, outlet) and outlet not in paused:
+                yield "deliver", outlet
+    if "poll" in steps:
+        polled = frozenset(polled_lanes(hub))
+        yield from (("poll", lane) for lane in hub.store.cursors.due(now=now) if lane in polled)
+
+
+def polled_lanes(hub: Hub) -> list[str]:
+    """Return all cursors that are read: of sources, of destinations that tell of changes, of posts that are looked for again."""
+    return [*polling_sources(hub), *watched_destinations(hub), *recheck_lanes(hub)]
+
+
+def is_lane(hub: Hub, step: str, connection: str) -> bool:
+    """Return True if a step works on such a lane; workers ask for what they were rung for, since others may write to Redis."""
+    if step == "deliver":
+        return connection in outlets(hub)
+    return connection in polled_lanes(hub) if step == "poll" else (step, connection) == ("process", "")
 
 
 def prepare(hub: Hub) -> None:
     """Prepare what the scheduler needs at its start: cursors for the polled sources, versions of what is active."""
-    lanes = [*polling_sources(hub), *watched_destinations(hub), *recheck_lanes(hub)]
-    hub.store.cursors.declare(lanes, now=hub.now())
+    hub.store.cursors.declare(polled_lanes(hub), now=hub.now())
     hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())

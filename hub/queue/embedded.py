@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
+from hub.config.private import make_private_folder, private_opener
 from hub.core.errors import ConfigError, HubError, Problem
 
 LONGEST_SOCKET = 103  # bytes: macOS takes 103, Linux 107
@@ -20,6 +21,8 @@ LONGEST_SOCKET = 103  # bytes: macOS takes 103, Linux 107
 
 class AlreadyRunning(HubError):
     """Another hub runs on this data folder."""
+
+    exit_code = 3
 
 
 def socket_url(data: Path) -> str:
@@ -77,8 +80,8 @@ def lock(data: Path) -> IO[str]:
     Raises AlreadyRunning, or ConfigError if the folder cannot be made or written.
     """
     try:
-        data.mkdir(parents=True, exist_ok=True)
-        file = (data / "hub.lock").open("w")
+        make_private_folder(data)
+        file = open(data / "hub.lock", "w", opener=private_opener)  # noqa: SIM115 - Path.open takes no opener
     except OSError as error:
         hint = "name a folder that this user may write"
         raise ConfigError([Problem("config.toml", "hub.data", str(error), hint)]) from None

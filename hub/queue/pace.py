@@ -33,6 +33,7 @@ KEPT_S = 24 * 3600
 NOTED_S = 1.0  # usage is written down at most once in so many seconds
 AWAY_S = 5.0  # after an error Redis is left alone for so long
 _SOON = 0.01
+_SLACK_S = 5.0
 
 
 def is_refusal(status: int, _headers: Mapping[str, str]) -> bool:
@@ -50,6 +51,8 @@ class UsageNote(msgspec.Struct, frozen=True):
 
     def now(self, now: float) -> Usage | None:
         """Return the usage as it is now, None if its window has ended."""
+        if self.at > now + _SLACK_S:  # noted by a clock that was set back
+            return None
         if self.resets_in is None:
             return Usage(self.used, self.limit) if now < self.at + KEPT_S else None
         left = self.at + self.resets_in - now
@@ -286,7 +289,11 @@ def _window_wait(windows: MovingWindowRateLimiter, place: str, limits: Sequence[
     for item in items:
         if not windows.test(item, place):
             # The library reads the machine's own clock, so its times are compared with that.
-            wait = max(wait, windows.get_window_stats(item, place).reset_time - time.time(), _SOON)  # noqa: TID251 - see above
+            left = windows.get_window_stats(item, place).reset_time - time.time()  # noqa: TID251 - see above
+            if left > item.get_expiry() + _SLACK_S:
+                windows.clear(item, place)  # counted by a clock that ran ahead: it would count for as long as that
+            else:
+                wait = max(wait, left, _SOON)
     if wait or not hit:
         return wait
     return 0.0 if all(windows.hit(item, place) for item in items) else _SOON

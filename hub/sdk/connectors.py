@@ -202,6 +202,13 @@ class WebhookSource(Source[OptionsT]):
     def verify(self, request: Request) -> bool:
         """Return True if the request is genuine: signature over raw bytes, constant time, inside its time tolerance."""
 
+    def open_to(self) -> Sequence[str] | None:
+        """Return the networks that may call without a proof; None, as usual, if each call proves that it is genuine.
+
+        A source whose `verify` takes everything must name some: the door also refuses what a page in a browser posts there.
+        """
+        return None
+
     def event_id(self, request: Request) -> str:
         """Return the sender's own id of the event if it has one, "" if the body's digest serves."""
         return ""

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import html as entities
 import json
-import math
 import re
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import nh3
+
+from hub.sdk.times import parse_time
+
+__all__ = ["clean", "excerpt", "html_to_text", "parse_time", "safe_html"]
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
@@ -233,69 +234,3 @@ def safe_html(html: str) -> str:
         url_schemes={"http", "https", "mailto"},
         link_rel="nofollow noopener",
     )
-
-
-# --------------------------------------------------------------------------------------------------------------- times
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NUMBER = re.compile(r"[+-]?[0-9]{9,20}(?:\.[0-9]{1,20})?")
-_YEAR_OR_MONTH = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?")
-_ISO = re.compile(
-    r"([0-9]{4}-?[0-9W][0-9]-?[0-9]{1,2})(?:[Tt ]+([0-9]{2}(?::?[0-9]{2}(?::?[0-9]{2})?)?)(?:[.,]([0-9]{1,12}))?)?"
-    r"\s*([Zz]|UTC|GMT|[+-][0-9]{2}(?::?[0-9]{2})?)?"
-)
-_LONGEST_TIME = 80
-
-
-def parse_time(value: str | float | None) -> datetime | None:
-    """Return a time as aware UTC, None if it is none.
-
-    Reads ISO 8601 and its common variants, RFC 2822, and seconds since 1970 (a number too large for seconds is taken as
-    milli-, micro- or nanoseconds). Without a zone it is UTC.
-    """
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        if isinstance(value, int | float):
-            return _from_epoch(value)
-        text = value.strip()
-        return _from_text(text) if 4 <= len(text) <= _LONGEST_TIME else None
-    except (ValueError, OverflowError, TypeError, IndexError, AttributeError):
-        return None
-
-
-def _from_epoch(number: float) -> datetime | None:
-    if not math.isfinite(number):
-        return None
-    size = abs(number)
-    scale = 1 if size < 1e11 else 10**3 if size < 1e14 else 10**6 if size < 1e17 else 10**9
-    if isinstance(number, int):
-        return _EPOCH + timedelta(microseconds=number * 10**6 // scale)
-    return _EPOCH + timedelta(seconds=number / scale)
-
-
-def _from_text(text: str) -> datetime | None:
-    if _NUMBER.fullmatch(text):
-        return _from_epoch(float(text) if "." in text else int(text))
-    if found := _YEAR_OR_MONTH.fullmatch(text):
-        return datetime(int(found[1]), int(found[2] or 1), 1, tzinfo=UTC)
-    if found := _ISO.fullmatch(text):
-        return _from_iso(found)
-    return _utc(parsedate_to_datetime(text))
-
-
-def _from_iso(found: re.Match[str]) -> datetime:
-    """Rewrite date, time, fraction and zone as `fromisoformat` reads them; a leap second is the second after."""
-    date, time, fraction, zone = found.groups()
-    time = (time or "00:00").replace(":", "")
-    leap = len(time) == 6 and time.endswith("60")
-    midnight = time in ("24", "2400", "240000")
-    time = "0000" if midnight else time[:4] + "59" if leap else time
-    zone = "+00:00" if zone in (None, "Z", "z", "UTC", "GMT") else zone
-    read = datetime.fromisoformat(f"{date}T{time}{zone}")
-    extra = timedelta(days=midnight, seconds=leap, microseconds=int((fraction or "0")[:6].ljust(6, "0")))
-    return _utc(read + extra)
-
-
-def _utc(time: datetime) -> datetime:
-    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from hub.core.errors import StoreUnavailable, WrongRevision
+from hub.core.errors import NewerDatabase, StoreUnavailable, WrongRevision
+from hub.store.ahead import Ahead
 from hub.store.audit import Audit
 from hub.store.connections import Connections
 from hub.store.conversations import Conversations
@@ -49,6 +50,7 @@ class Store:
         self.figures = Figures(database)
         self.held = HeldBack(database)
         self.resends = Resends(database)
+        self.ahead = Ahead(database)
 
     def close(self) -> None:
         """Close all connections to the database."""
@@ -60,4 +62,4 @@ def open_store(url: str) -> Store:
     return Store(open_database(url))
 
 
-__all__ = ["Connection", "Store", "StoreUnavailable", "WrongRevision", "open_store"]
+__all__ = ["Connection", "NewerDatabase", "Store", "StoreUnavailable", "WrongRevision", "open_store"]

@@ -39,7 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -47,7 +47,8 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeEngine
 
-from hub.core.errors import ConfigError, Problem, StoreUnavailable, WrongRevision
+from hub.config.private import close_to_others, make_private_folder
+from hub.core.errors import ConfigError, NewerDatabase, Problem, StoreUnavailable, WrongRevision
 from hub.store.schema import json_text, storable
 
 T = TypeVar("T")
@@ -55,7 +56,7 @@ Scrubbed = Literal["clean", "busy", "large"]
 """How a scrub ended: nothing is left; others are in the way (try again); the file was too large to be rewritten."""
 Also = Callable[[Connection], None]
 """What is done in the transaction that makes a change."""
-HEAD = "0001"
+HEAD = "0002"
 OUTAGES = frozenset(
     {"OperationalError", "InterfaceError", "DatabaseError"}
 )  # the last by itself: no database, or a broken one
@@ -140,22 +141,27 @@ class Database:
         """Bring the schema to this program's revision.
 
         Foreign keys are off until it is done, or a table's rebuild deletes children.
-        Raises WrongRevision if the schema is newer than this program. Several at once do no harm: one does it.
+        Raises NewerDatabase if the schema is newer than this program. Several at once do no harm: one does it.
         """
         found = self.revision()
         if found == HEAD:
             return
-        if found is not None and found > HEAD:
-            raise WrongRevision(f"the database is at revision {found}, which is newer than this program's {HEAD}")
+        _refuse_newer(found)
         from hub.store.migrations.run import upgrade  # noqa: PLC0415 - Alembic is heavy, and a start rarely migrates
 
+        with self.alone() as conn:
+            upgrade(conn)
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """Open a transaction that may change the schema: no other does so at the same time, and no foreign key is looked at."""
         with unavailable(), self._writer.connect() as conn:
             self._pragma(conn, "foreign_keys=OFF")
             try:
                 with conn.begin():
                     if not self.is_sqlite:  # SQLite has begun IMMEDIATE: it is alone already
                         conn.execute(text("SELECT pg_advisory_xact_lock(:this)"), {"this": MIGRATION_LOCK})
-                    upgrade(conn)
+                    yield conn
             finally:
                 self._pragma(conn, "foreign_keys=ON")
 
@@ -168,8 +174,9 @@ class Database:
             return found
 
     def check_revision(self) -> None:
-        """Raise WrongRevision if the schema is not this program's."""
+        """Raise WrongRevision if the schema is not this program's, NewerDatabase if it is a newer program's."""
         if (found := self.revision()) != HEAD:
+            _refuse_newer(found)
             raise WrongRevision(f"the database is at revision {found}, this program needs {HEAD}: run `hub db upgrade`")
 
     def lost_leases(self, table: Table, *, now: datetime) -> list[str]:
@@ -218,32 +225,65 @@ def open_database(url: str) -> Database:
 
     Raises ConfigError if the URL is none of these or its driver is not installed.
     """
+    parsed = parse_url(url)
+    if parsed.get_backend_name() == "sqlite":
+        return _open_sqlite(parsed)
     try:
-        parsed = make_url(url)
-        if parsed.get_backend_name() == "sqlite":
-            return _open_sqlite(parsed)
-        if parsed.get_backend_name() != "postgresql":
-            raise _wrong_url("this is neither SQLite nor PostgreSQL")
-        if parsed.drivername == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
         engine = create_engine(parsed, pool_size=5, max_overflow=5, pool_pre_ping=True, hide_parameters=True)
-        event.listen(engine, "connect", _prepare_postgres)
-        return Database(engine)
-    except (ArgumentError, NoSuchModuleError, ValueError):
-        raise _wrong_url("this is no database URL") from None
     except ModuleNotFoundError as error:
         raise _wrong_url(f"it needs '{error.name}'", "pip install 'hubbub[postgres]'") from None
+    event.listen(engine, "connect", _prepare_postgres)
+    return Database(engine)
+
+
+def parse_url(url: str) -> URL:
+    """Return a database's URL with its driver; `postgres://` and `postgresql://` are taken too.
+
+    Raises ConfigError, without the URL, which may hold a password.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise _wrong_url("this is no database URL") from None
+    if parsed.get_backend_name() in ("postgres", "postgresql"):
+        return _postgresql(parsed)
+    if parsed.get_backend_name() != "sqlite":
+        raise _wrong_url("this is neither SQLite nor PostgreSQL")
+    if parsed.host:
+        raise _wrong_url("SQLite has a file and no host", f"write three slashes: sqlite:///{parsed.host}")
+    if parsed.database in (None, "", ":memory:"):
+        raise _wrong_url("this names no file: each process would have a database of its own", "sqlite:///FILE")
+    return parsed
+
+
+def _postgresql(url: URL) -> URL:
+    """Return a PostgreSQL URL with the driver that is installed, whichever it names."""
+    if not url.database:
+        raise _wrong_url("this names no database", "write its name after the host: postgresql://USER@HOST/NAME")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise _wrong_url(f"{url.port} is no port", "postgresql://USER@HOST:5432/NAME")
+    return url.set(drivername="postgresql+psycopg")
 
 
 def _open_sqlite(url: URL) -> Database:
+    folder = Path(url.database or "").parent
     try:
-        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            make_private_folder(folder)
     except OSError as error:
         raise StoreUnavailable(f"the database's folder cannot be made: {error}") from None
     engine = create_engine(url, pool_size=8, max_overflow=8, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)
+
+
+def _refuse_newer(found: str | None) -> None:
+    if found is not None and found > HEAD:
+        raise NewerDatabase(
+            f"the database is at revision {found}, this program knows {HEAD}: a newer Hubbub has upgraded it. Install that "
+            "version again, or go back with `hub restore` to the backup from before the upgrade, into an empty database"
+        )
 
 
 def _wrong_url(message: str, hint: str = "sqlite:///FILE or postgresql://USER@HOST/NAME") -> ConfigError:
@@ -359,6 +399,10 @@ def holder_is_gone(token: str) -> bool:
 
 def _prepare_sqlite(dbapi: Any, _record: Any) -> None:
     dbapi.isolation_level = None
+    (_, _, file), *_others = dbapi.execute("PRAGMA database_list").fetchall()
+    for ending in ("", "-wal", "-shm") if file else ():
+        # SQLite gives the log and the index beside a new file the file's own rights.
+        close_to_others(Path(f"{file}{ending}"))
     for pragma in PRAGMAS:
         with contextlib.closing(dbapi.cursor()) as cursor:
             _execute_patiently(cursor, f"PRAGMA {pragma}")

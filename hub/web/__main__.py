@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import socket
 import sys
 from pathlib import Path
 
+import structlog
 import uvicorn
 
 from hub.core.errors import HubError
-from hub.runtime import open_hub, set_up_logging, tie_to_parent
+from hub.runtime import Hub, open_hub, set_up_logging, tie_to_parent
 from hub.web.app import WebApp
+from hub.web.caller import LOOPBACK, Networks
+from hub.web.complaints import Complaints, calm
+from hub.web.gate import Gate
+from hub.web.limits import limits_of, raise_files
+from hub.web.protocol import hold
+
+log = structlog.get_logger(__name__)
+QUEUE = 2048
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,21 +36,47 @@ def main(arguments: list[str] | None = None) -> int:
         hub = open_hub(given.config, migrate=given.migrate)
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
-        return 2
+        return error.exit_code
     if given.tied:
         tie_to_parent()
-    web = hub.settings.web
     with contextlib.closing(hub):
-        uvicorn.run(
-            WebApp(hub),
-            host=web.host,
-            port=web.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=1,
-        )
+        serve(hub)
     return 0
+
+
+def serve(hub: Hub) -> None:
+    """Serve a hub within its limits until the process is told to end."""
+    web, complaints = hub.settings.web, Complaints()
+    limits = limits_of(hub.settings.callers, raise_files())
+    calm(complaints)
+    gate = Gate(limits, complaints, Networks((*LOOPBACK, *web.proxies)))
+    if hub.settings.is_reached_from_beyond:
+        log.warning("the page and the API know no users: see web.console", console=hub.settings.console_for)
+    config = uvicorn.Config(
+        WebApp(hub, limits=limits, complaints=complaints),
+        host=web.host,
+        port=web.port,
+        http=hold(gate),
+        ws="none",  # an upgraded connection would be out of the gate's sight
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # who is behind a proxy is judged by `caller`
+        backlog=limits.backlog,
+        timeout_keep_alive=int(limits.idle_s) + 60,  # the gate is earlier
+        timeout_graceful_shutdown=1,
+    )
+    HeldServer(config).run([config.bind_socket()])
+
+
+class HeldServer(uvicorn.Server):
+    """A server whose system keeps more callers waiting than it accepts at once: those are bound by the files it may open."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen."""
+        await super().startup(sockets)
+        for one in sockets or ():
+            one.listen(QUEUE)
 
 
 if __name__ == "__main__":

@@ -9,16 +9,19 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.requests import ClientDisconnect
 
 from hub.core.errors import HubError
 from hub.flow.views import health
 from hub.runtime import Hub
 from hub.web import api as json_api
+from hub.web.complaints import Complaints
 from hub.web.console.actions import make_actions
 from hub.web.console.pages import make_pages
 from hub.web.console.render import FOLDER, Renderer
 from hub.web.failures import answer_failures
 from hub.web.inbound import PREFIX, InboundDoor, Receive, Scope, Send
+from hub.web.limits import USUAL, Limits
 from hub.web.metrics import make_metrics
 from hub.web.serving import Serving
 from hub.web.shield import Shield
@@ -27,35 +30,41 @@ from hub.web.shield import Shield
 class WebApp:
     """An ASGI application: `/in/...` goes to the bare door, all else through the shield to FastAPI (with the lifespan)."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, *, limits: Limits = USUAL, complaints: Complaints | None = None) -> None:
+        self.limits = limits
+        self.complaints = complaints or Complaints()
         self.serving = Serving(hub)
-        self.door = InboundDoor(hub)
+        self.door = InboundDoor(hub, limits)
         self.pages = make_api(self.serving, self._open, self._close)
         self.api = shielded(self.pages, hub)
 
     def serve(self, hub: Hub) -> None:
         """Serve this hub from now on: what is made of routes and templates stays, all that is the hub's is made for it."""
         self.serving.serve(hub)
-        self.door = InboundDoor(hub)
+        self.door = InboundDoor(hub, self.limits)
         self.api = shielded(self.pages, hub)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request to its door."""
-        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
-            await self.door(scope, receive, send)
-        else:
-            await self.api(scope, receive, send)
+        try:
+            if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+                await self.door(scope, receive, send)
+            else:
+                await self.api(scope, receive, send)
+        except ClientDisconnect:
+            self.complaints.tell("a caller went away in the middle of its request", path=scope.get("path", ""))
 
     def _open(self) -> None:
-        self.door.writer.open()
+        self.door.open()
 
     def _close(self) -> None:
-        self.door.writer.close()
+        self.door.close()
 
 
 def shielded(pages: FastAPI, hub: Hub) -> Shield:
     """Put the shield of this hub's addresses around the pages."""
-    return Shield(pages, host=hub.settings.web.host, public_url=hub.settings.public_url)
+    settings = hub.settings
+    return Shield(pages, host=settings.web.host, public_url=settings.public_url, readers=settings.console_for)
 
 
 def make_api(serving: Serving, open_: Callable[[], None], close: Callable[[], None]) -> FastAPI:

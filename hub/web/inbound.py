@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from hashlib import sha256
+from time import monotonic
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -21,6 +23,9 @@ from hub.core.model import RawItem
 from hub.flow.intake.poll import usable_destination, usable_source
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Request, WebhookSource
+from hub.web.caller import LOOPBACK, Networks, caller_of, host_of
+from hub.web.limits import USUAL, Limits
+from hub.web.shield import is_address, own_hosts
 
 log = structlog.get_logger(__name__)
 Scope = MutableMapping[str, Any]
@@ -33,49 +38,118 @@ ACCEPTED: Answer = (202, b"", [])
 BUSY: Answer = (503, b'{"error": "busy, or the database cannot take it now: send it again"}', [(b"retry-after", b"5")])
 PREFIX = "/in/"
 JSON = b"application/json"
+PATIENCE_S = 4.0
+"""How long a sender waits for the disk: many give up after five seconds, and do not know then what became of it."""
+AGAIN_S = 60.0
+"""How long a connection that could not be made is left before it is tried again."""
 
 
-def refusal(status: int, message: str) -> Answer:
+def refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> Answer:
     """Return an answer that says why."""
-    return (status, f'{{"error": "{message}"}}'.encode(), [])
+    return (status, f'{{"error": "{message}"}}'.encode(), list(headers))
+
+
+UNMADE = refusal(
+    503, "this connection is configured and cannot work now: its admin sees why; send it again", (b"retry-after", b"60")
+)
+UNKNOWN = refusal(404, "no webhook source has this name, and no destination that calls")
+
+
+class Declined(Exception):
+    """A call is not taken."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer[0])
+        self.answer = answer
+
+
+class CutOff(Exception):
+    """The caller went away in the middle of its call."""
 
 
 class InboundDoor:
     """Webhooks of all connections. `open` before the first request, `close` after the last."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, limits: Limits = USUAL) -> None:
         self.hub = hub
         self.called: dict[str, Called] = called_connections(hub)
         self.writer = GroupWriter(hub)
+        web = hub.settings.web
+        self._hosts = own_hosts(web.host, hub.settings.public_url)
+        self._public = urlsplit(hub.settings.public_url).netloc.lower()
+        self._proxies = Networks((*LOOPBACK, *web.proxies))
+        largest = max(map(largest_body, self.called.values()), default=0)
+        self._unverified = Unverified(max(limits.unverified_bytes, largest))
+        self._tried: dict[str, float] = {}
+
+    def open(self) -> None:
+        """Start the threads; called inside the event loop that will be answered."""
+        self.writer.open()
+
+    def close(self) -> None:
+        """Commit what waits, then end."""
+        self.writer.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request: 202 (or 200) stored, 401 not genuine, 404, 405, 413 too large, 503 come again."""
-        status, body, headers = await self.answer(scope, receive)
+        """Answer one request.
+
+        202 (or 200) stored, 401 not genuine, 403 from a place that may not, 404, 405, 413 too large, 503 come again.
+        """
+        name = scope["path"][len(PREFIX) :]
+        try:
+            status, body, headers = await self.answer(name, scope, receive)
+        except Declined as refused:
+            status, body, headers = refused.answer
+        except CutOff:
+            return
         fixed = [(b"content-length", str(len(body)).encode())]
         if b"content-type" not in dict(headers):
             fixed.append((b"content-type", JSON))
         await send({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
         await send({"type": "http.response.body", "body": body})
 
-    async def answer(self, scope: Scope, receive: Receive) -> Answer:
-        """Return what to say to a request; signature before anything else is done with the body."""
-        name = scope["path"][len(PREFIX) :]
-        called = self.called.get(name)
-        if called is None:
-            return refusal(404, "no webhook source has this name, and no destination that calls")
+    async def answer(self, name: str, scope: Scope, receive: Receive) -> Answer:
+        """Return what to say to a request; signature before anything else is done with the body. Raises Declined or CutOff."""
+        called = self.called.get(name) or await self._find(name)
         if scope["method"] != "POST":
             return (405, b'{"error": "POST"}', [(b"allow", b"POST")])
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
-        limit = getattr(called.options, "max_body", called.max_body)
-        body = await read_body(headers, receive, limit)
-        if body is None:
-            return refusal(413, f"the body is larger than {limit} bytes")
+        self._check_place(called, scope, headers)
+        body = await self._unverified.read(headers, receive, largest_body(called))
         request = Request("POST", self._url(scope), headers, body, self.hub.now())
         if not called.verify(request):
             return refusal(401, "the signature does not match, or its time is off")
         form, thanks = ("event", thank(called, request)) if isinstance(called, Destination) else ("body", ACCEPTED)
         answer = await self.writer.add(self._item(name, called, request), form=form)
         return thanks if answer is ACCEPTED else answer
+
+    async def _find(self, name: str) -> Called:
+        """Return a connection that could not be made before, if it can be made by now. Raises Declined."""
+        if not is_awaited(self.hub, name):
+            raise Declined(UNKNOWN)
+        now = monotonic()
+        if now >= self._tried.get(name, 0.0) + AGAIN_S:
+            self._tried[name] = now
+            found = await asyncio.to_thread(make_again, self.hub, name)
+            if found is not None:
+                self.called[name] = found
+                return found
+        raise Declined(UNMADE)
+
+    def _check_place(self, called: Called, scope: Scope, headers: MutableMapping[str, str]) -> None:
+        """Refuse calls without a signature from other places than the configuration names, and from pages. Raises Declined."""
+        networks = called.open_to() if isinstance(called, WebhookSource) else None
+        if networks is None:
+            return
+        if is_foreign_page(headers, self._hosts, self._public):
+            raise Declined(refusal(403, "this source has no signature: no page in a browser may post to it"))
+        caller = caller_of(scope, self._proxies)
+        if not Networks(networks).hold(caller):
+            raise Declined(
+                refusal(
+                    403, "this source has no signature, and its option `networks` does not hold the caller's address"
+                )
+            )
 
     def _item(self, name: str, called: Called, request: Request) -> RawItem:
         return RawItem(
@@ -95,15 +169,53 @@ class InboundDoor:
 def called_connections(hub: Hub) -> dict[str, Called]:
     """Return the connections that are called, by name: destinations that tell of changes, and webhook sources before them."""
     found: dict[str, Called] = {}
-    for name in hub.settings.destinations:
-        destination = usable_destination(hub, name)
-        if destination is not None and "inbound" in destination.capabilities:
-            found[name] = destination
-    for name in hub.settings.sources:
-        source = usable_source(hub, name)
-        if isinstance(source, WebhookSource):
-            found[name] = source
+    for name in (*hub.settings.destinations, *hub.settings.sources):
+        called = find_called(hub, name)
+        if called is not None:
+            found[name] = called
     return found
+
+
+def find_called(hub: Hub, name: str) -> Called | None:
+    """Return the connection that is called by this name; None if there is none, or it cannot be made."""
+    source = usable_source(hub, name) if name in hub.settings.sources else None
+    if isinstance(source, WebhookSource):
+        return source
+    destination = usable_destination(hub, name) if name in hub.settings.destinations else None
+    return destination if destination is not None and "inbound" in destination.capabilities else None
+
+
+def is_awaited(hub: Hub, name: str) -> bool:
+    """Return True if a connection of this name is configured and on, and could not be made: it may be one that is called."""
+    return any(place in hub.broken for place in (f"sources.{name}", f"destinations.{name}"))
+
+
+def make_again(hub: Hub, name: str) -> Called | None:
+    """Try once more to make a connection: a secret may be there by now."""
+    for place in (f"sources.{name}", f"destinations.{name}"):
+        hub.broken.pop(place, None)
+    return find_called(hub, name)
+
+
+def largest_body(called: Called) -> int:
+    """Return how many bytes a call may hold."""
+    return int(getattr(called.options, "max_body", called.max_body))
+
+
+def is_foreign_page(headers: Mapping[str, str], hosts: frozenset[str], public: str = "") -> bool:
+    """Return True if a page of another site sends a request, by what its browser says, or asks by a name that is not ours.
+
+    A browser names the origin with every POST; a name that is made to point here (DNS rebinding) shows in Host.
+    """
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return True
+    given, origin = headers.get("host"), headers.get("origin")
+    if given is None:
+        return origin is not None
+    host = host_of(given)
+    if host not in hosts and not is_address(host):
+        return True
+    return origin is not None and origin.partition("://")[2].lower() not in {given.lower(), public}
 
 
 def thank(destination: Destination[Any], request: Request) -> Answer:
@@ -112,25 +224,85 @@ def thank(destination: Destination[Any], request: Request) -> Answer:
     return (200, body, [(b"content-type", kind.encode("latin-1"))])
 
 
-async def read_body(headers: MutableMapping[str, str], receive: Receive, limit: int) -> bytes | None:
-    """Return the whole body; None once it is larger than `limit`, whatever its header claims, or if it was cut off."""
-    declared = headers.get("content-length", "")
-    if declared.isdigit() and int(declared) > limit:
-        return None
-    parts: list[bytes] = []
-    size = 0
-    more = True
-    while more:
-        message = await receive()
+class Unverified:
+    """Bodies whose signature is not checked yet: if they hold too much, the one that has taken longest is given up."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.held = 0
+        self._readings: dict[Incoming, None] = {}
+
+    async def read(self, headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
+        """Return the whole body.
+
+        Raises Declined once it is larger than `limit`, whatever its header claims, and CutOff if it was cut off.
+        """
+        too_large = Declined(refusal(413, f"the body is larger than {limit} bytes"))
+        declared = headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > limit:
+            raise too_large
+        reading = Incoming(asyncio.current_task())
+        self._readings[reading] = None
+        try:
+            while await reading.next(receive):
+                self._make_room(reading)
+                if reading.size > limit:
+                    raise too_large
+            return b"".join(reading.parts)
+        finally:
+            self.held -= reading.counted
+            self._readings.pop(reading, None)
+
+    def _make_room(self, reading: Incoming) -> None:
+        self.held += reading.size - reading.counted
+        reading.counted = reading.size
+        while self.held > self.most:
+            oldest = next(iter(self._readings))
+            if oldest is reading:
+                raise Declined(BUSY)
+            self.held -= oldest.counted
+            oldest.counted = 0
+            self._readings.pop(oldest)
+            oldest.give_up()
+
+
+class Incoming:
+    """One body that is being read."""
+
+    def __init__(self, task: asyncio.Task[Any] | None) -> None:
+        self.parts: list[bytes] = []
+        self.size = self.counted = 0
+        self._task = task
+        self._is_given_up = False
+        self._more = True
+
+    async def next(self, receive: Receive) -> bool:
+        """Take the next part; False if there is no more. Raises CutOff, or Declined if it was given up."""
+        if not self._more:
+            return False
+        try:
+            message = await receive()
+        except asyncio.CancelledError:
+            if not self._is_given_up or self._task is None:
+                raise
+            self._task.uncancel()
+            raise Declined(BUSY) from None
+        if self._is_given_up:
+            raise Declined(BUSY)
         if message["type"] == "http.disconnect":
-            return None
+            raise CutOff
         part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            return None
-        parts.append(part)
-        more = message.get("more_body", False)
-    return b"".join(parts)
+        self.size += len(part)
+        self.parts.append(part)
+        self._more = message.get("more_body", False)
+        return True
+
+    def give_up(self) -> None:
+        """End the reading: its place is needed."""
+        self._is_given_up = True
+        self.parts.clear()
+        if self._task is not None:
+            self._task.cancel()
 
 
 class Waiting(NamedTuple):
@@ -146,6 +318,7 @@ class GroupWriter:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
+        self.patience_s = PATIENCE_S
         self.limit = hub.settings.web.max_waiting_mb * 1024 * 1024
         self._waiting: list[Waiting] = []
         self._bytes = 0
@@ -175,12 +348,16 @@ class GroupWriter:
         """Wait until the item is committed; refused at once if too much waits already."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         with self._change:
-            if self._closing or self._bytes + len(item.payload) > self.limit:
+            if self._closing or (self._bytes and self._bytes + len(item.payload) > self.limit):
                 return BUSY
             self._waiting.append(Waiting(item, form, answer))
             self._bytes += len(item.payload)
             self._change.notify()
-        return await answer
+        timer = answer.get_loop().call_later(self.patience_s, _answer_all, [answer], BUSY)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
 
     def _write_all(self) -> None:
         while True:
@@ -190,12 +367,15 @@ class GroupWriter:
                 if not self._waiting:
                     return
                 batch, self._waiting = self._waiting, []
-            self._write(batch)
+            # A sender that was told 503 sends it again: written now, it would only be in the way of those who still wait.
+            self._write([one for one in batch if not one.answer.done()])
             with self._change:
                 # What is being written still takes memory: it counts until it is on the disk.
                 self._bytes -= sum(len(one.item.payload) for one in batch)
 
     def _write(self, batch: Sequence[Waiting]) -> None:
+        if not batch:
+            return
         try:
             # What is stored twice, because the second half failed, is known by its id when it is sent again.
             for form in dict.fromkeys(one.form for one in batch):

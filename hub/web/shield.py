@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
+
+from hub.web.caller import Readers, host_of, is_local
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Callable[[], Awaitable[Message]], Send], Awaitable[None]]
 
 LARGEST_FORM = 64 * 1024
-OPEN_PATHS = frozenset({"/healthz"})
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+CLOSED: Mapping[Readers, str] = {
+    "machine": "the page and the API answer this machine only, since the hub knows no users: see web.console",
+    "none": "the page and the API are closed, since a proxy passes on what the world asks (web.public_url): see web.console",
+}
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -30,8 +36,10 @@ HEADERS = (
 class Shield:
     """An ASGI application around another: it refuses foreign hosts and large bodies, and adds the headers."""
 
-    def __init__(self, app: App, *, host: str, public_url: str) -> None:
+    def __init__(self, app: App, *, host: str, public_url: str, readers: Readers = "machine") -> None:
         self.app = app
+        self.bound = host
+        self.readers = readers
         self.hosts = own_hosts(host, public_url)
         self.everywhere = host in {"0.0.0.0", "::", ""}  # noqa: S104 - compared, not bound
 
@@ -65,12 +73,20 @@ class Shield:
                 return 400, "one Host header is needed"
             if not self.answers_to(host_of(named[0])):
                 return 421, "the hub does not answer to this host: set web.public_url to the address it is reached by"
+            if refused := self._beyond(scope):
+                return refused
         if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             return None
         lengths = [value for name, value in headers if name == b"content-length"]
         if len(lengths) != 1 or not lengths[0].isdigit():
             return 411, "a form needs a Content-Length"
         return (413, "the form is too large") if int(lengths[0]) > LARGEST_FORM else None
+
+    def _beyond(self, scope: Message) -> tuple[int, str] | None:
+        """Return status and reason if the page and the API are closed to a caller, since the hub knows no users."""
+        if self.readers == "all" or (self.readers == "machine" and is_local(scope, bound=self.bound)):
+            return None
+        return 403, CLOSED[self.readers]
 
     def answers_to(self, host: str) -> bool:
         """Return True if a host is ours. Bound to all addresses, any address is: only a name can be made to point elsewhere."""
@@ -81,14 +97,6 @@ def own_hosts(host: str, public_url: str) -> frozenset[str]:
     """Return the hosts that the hub is reached by: its own machine's, `web.host`, and that of `web.public_url`."""
     named = {host.lower(), urlsplit(public_url).hostname or ""}
     return frozenset({"localhost", "127.0.0.1", "::1", *named} - {""})
-
-
-def host_of(header: str) -> str:
-    """Return the host in a Host header, lower case, without port, brackets and the root's dot; "" if it is none."""
-    try:
-        return (urlsplit(f"//{header}").hostname or "").removesuffix(".") if header.strip() == header else ""
-    except ValueError:
-        return ""
 
 
 def is_address(host: str) -> bool:

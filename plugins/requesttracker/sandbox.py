@@ -148,12 +148,12 @@ class RequestTrackerSandbox(Sandbox):
         given, now = call.json(), self._now()
         if given.get("Queue") not in (self.queue, "3"):
             return Answer(403, {"message": f"No permission to create tickets in the queue '{given.get('Queue')}'"})
-        id_ = self.store.next_id("ticket")
+        id_, owner = self.store.next_id("ticket"), self._user(str(given.get("Owner") or ""))
         ticket = {
             "Subject": re.sub(r"[\r\n]", "", str(given.get("Subject") or ""))[:200],
             "Status": given.get("Status") or "new",
             "Priority": given.get("Priority") or "0",
-            "Owner": "Nobody",
+            "Owner": owner[1]["Name"] if owner else "Nobody",
             "Creator": self._actor(call),
             "Requestor": self._requestors(given.get("Requestor")),
             "RefersTo": given.get("RefersTo"),

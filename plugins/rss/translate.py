@@ -96,7 +96,9 @@ def published_of(document: Json) -> datetime | None:
 
 
 def _times(entry: Doc) -> tuple[datetime | None, datetime | None]:
-    return entry.time("published_parsed", "created_parsed"), entry.time("updated_parsed")
+    # feedparser takes the names of most zones for UTC and knows the months of few languages.
+    published = entry.time("published", "published_parsed", "created", "created_parsed")
+    return published, entry.time("updated", "updated_parsed")
 
 
 def _title(entry: Doc) -> str | None:

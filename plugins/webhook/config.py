@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any, Literal, Self
 
 from pydantic import AnyHttpUrl, Field, PrivateAttr, SecretStr, model_validator
@@ -23,6 +24,9 @@ class InboundOptions(Options):
         default="standard", description="How requests are signed"
     )
     secret: SecretStr | None = Field(default=None, description="The shared secret; needed unless the scheme is none")
+    networks: tuple[str, ...] = Field(
+        default=("127.0.0.0/8", "::1/128"), description="Scheme none: the addresses and networks that may post"
+    )
     header: str = Field(default="x-webhook-secret", description="Scheme header: the header that carries the secret")
     tolerance_s: int = Field(default=300, ge=1, description="Scheme standard: seconds that the stamp may be off")
     max_body: int = Field(default=2 * 1024 * 1024, ge=1024, description="Bytes; a larger request is refused")
@@ -37,6 +41,8 @@ class InboundOptions(Options):
     def _complete(self) -> Self:
         if self.scheme != "none" and not (self.secret and self.secret.get_secret_value().strip()):
             raise ValueError(f'scheme = "{self.scheme}" needs a secret: secret = {{ env = "NAME" }}')
+        for one in self.networks:
+            ip_network(one, strict=False)  # a ValueError names the text
         if self.scheme == "standard" and self.secret:
             StandardWebhook.key_of(self.secret.get_secret_value())
         self._reader = compile_reader(self._read_mapping())

@@ -27,6 +27,10 @@ class WebhookInbound(WebhookSource[InboundOptions]):
             return True
         return options.checks.is_genuine(request, options.secret.get_secret_value() if options.secret else "")
 
+    def open_to(self) -> Sequence[str] | None:
+        """Return the networks that may post without a signature; None if requests are signed."""
+        return self.options.networks if self.options.scheme == "none" else None
+
     def event_id(self, request: Request) -> str:
         """Return Standard Webhooks' id: the same for each try of one event."""
         return request.headers.get("webhook-id", "") if self.options.scheme == "standard" else ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from hub import Delivery, Rejected, RemoteRef, Retryable, Uncertain
 from hub.sdk.desk import Desk, DeskTicket, Spoken, follow_up_key, is_note
@@ -47,9 +48,18 @@ class ZendeskDesk(Desk):
             return _id_in(self._client.post("tickets", body, key=delivery.key))
         except Rejected as error:
             found = self.find(delivery.record_key) if error.code == _TWICE else None
+            if found is None and (error.field or "").startswith("assignee"):
+                return self._open_unassigned(body, delivery, error)
             if found is None:
                 raise
             return found
+
+    def _open_unassigned(self, body: dict[str, Any], delivery: Delivery, error: Rejected) -> str:
+        """Open it for all agents: rather a ticket without the assignee of a rule than no ticket."""
+        if not any(name.startswith("assignee") for name in body["ticket"]):
+            raise error
+        self.ctx.log.warning("Zendesk refuses the assignee of delivery %s, so it has none: %s", delivery.id, error)
+        return _id_in(self._client.post("tickets", translate.without_assignee(body), key=delivery.key))
 
     def find(self, key: str) -> str | None:
         """Ask for the oldest ticket of this external id: a follow-up carries the id of the one it follows."""

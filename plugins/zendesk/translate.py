@@ -48,11 +48,13 @@ _TICKET = (
     FieldInfo("priority", "picklist", values=("urgent", "high", "normal", "low")),
     FieldInfo("status", "picklist", values=("new", "open", "pending", "hold", "solved")),
     FieldInfo("due_at", "datetime"),
+    FieldInfo("assignee_email"),
     *(
         FieldInfo(name, "reference")
         for name in ("assignee_id", "brand_id", "group_id", "organization_id", "ticket_form_id")
     ),
 )
+_ASSIGNEE = ("assignee_id", "assignee_email")
 _ONCE_ONLY = (
     "requester",
     "subject",
@@ -132,6 +134,8 @@ def ticket_body(delivery: Delivery, user_id: int | None) -> dict[str, Any]:
         name: value for name, value in fields.items() if name not in ("requester", "tags", "comment", "custom_fields")
     }
     ticket |= {"external_id": delivery.record_key, "metadata": {MARK: delivery.key}}
+    if str(ticket.get("assignee_id") or "").isdecimal():  # a template gives text, Zendesk's ids are numbers
+        ticket["assignee_id"] = int(ticket["assignee_id"])
     if user_id is not None:
         ticket["requester_id"] = user_id
     if "comment" in fields:
@@ -140,6 +144,12 @@ def ticket_body(delivery: Delivery, user_id: int | None) -> dict[str, Any]:
         ticket["tags"] = tags_of(fields["tags"])
     if custom := _custom_fields(fields):
         ticket["custom_fields"] = custom
+    return {"ticket": ticket}
+
+
+def without_assignee(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body that opens a ticket without the agent that it names."""
+    ticket = {name: value for name, value in body["ticket"].items() if name not in _ASSIGNEE}
     return {"ticket": ticket}
 
 

@@ -135,6 +135,7 @@ def shop(
         line = f'proxy = "{proxy}"' if proxy else ""
         config.write_text(CONFIG.format(plugin=plugin, options=", ".join(shown), desk=desk.url, proxy=line))
         (folder / "rules.toml").write_text(RULES)
+        (folder / "topics.toml").touch()
         hub = open_hub(config, bell=InProcessBell(), migrate=True)
         hub.registry = WatchedRegistry()
         hub.store.cursors.declare(polling_sources(hub), now=hub.now())

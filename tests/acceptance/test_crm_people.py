@@ -198,7 +198,7 @@ def test_what_people_deleted_is_made_anew_and_whole_once_the_hub_was_told(world:
     assert world.knock() == 200
     world.poll()
     world.say("bo", "hello again")
-    assert world.contact("bo")[1]["firstname"] == "bo"
+    assert world.contact("bo")[1]["lastname"] == "bo"
     assert (world.lead("bo")[1]["LastName"], world.lead("bo")[1]["Company"]) == ("bo", "Not provided")
 
 

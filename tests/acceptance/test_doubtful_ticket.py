@@ -74,6 +74,7 @@ def shop(folder: Path, monkeypatch: pytest.MonkeyPatch, **fault: bool) -> Iterat
     with serve(build(SandboxOptions(token="sandbox"))) as desk:
         (folder / "config.toml").write_text(CONFIG.format(desk=desk.url))
         (folder / "rules.toml").write_text(RULES)
+        (folder / "topics.toml").touch()
         hub = open_hub(folder / "config.toml", bell=InProcessBell(), migrate=True)
         hub.registry = WatchedRegistry()
         hub.store.inbox.add([RawItem("ears", "webhook", POST, hub.now(), "1", realm="ears")], form="body")

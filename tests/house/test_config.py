@@ -11,7 +11,8 @@ from typing import Any, get_args
 import pytest
 from pydantic import BaseModel
 
-from hub.config.settings import ConnectionSection, Section, Settings, duration, load_settings
+from hub.config.settings import ConnectionSection, Section, Settings, load_settings
+from hub.config.values import duration
 from hub.flow.check import problems_of
 from hub.registry import Registry
 from tests.house.measures import ROOT
@@ -87,15 +88,23 @@ def test_it_names_no_table_that_nobody_knows() -> None:
     assert set(RAW) == set(Settings.model_fields) - {"file"}
 
 
-def test_it_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_rules(file: Path, text: str) -> Path:
+    """Write a configuration, and beside it that there are no rules and no topics."""
+    file.write_text(text, "utf-8")
+    for name in ("rules.toml", "topics.toml"):
+        (file.parent / name).touch()
+    return file
+
+
+def test_it_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("SHOP_WEBHOOK_SECRET", "CRM_WEBHOOK_SECRET"):
         monkeypatch.setenv(name, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    assert problems_of(load_settings(FILE), Registry()) == []
+    file = without_rules(tmp_path / "config.toml", FILE.read_text("utf-8"))
+    assert problems_of(load_settings(file), Registry()) == []
 
 
 def test_a_wrong_one_is_not(tmp_path: Path) -> None:
-    file = tmp_path / "config.toml"
-    file.write_text('[sources.a]\nplugin = "rss"\noptions = { fees = [] }\n')
+    file = without_rules(tmp_path / "config.toml", '[sources.a]\nplugin = "rss"\noptions = { fees = [] }\n')
     assert [problem.path for problem in problems_of(load_settings(file), Registry())] == [
         "sources.a.options.feeds",
         "sources.a.options.fees",

@@ -32,7 +32,8 @@ from hub.testkit.contracts.enricher import signal_of
 from hub.testkit.fakes import FakeHttp, answer, context
 from tests.house.measures import ROOT, Block, blocks, name_of
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OPERATE = sorted((ROOT / "docs/operate").glob("*.md"))
 READMES = sorted(ROOT.glob("plugins/*/README.md"))
 ECHO = ROOT / "tests/third_party/hubbub-echo"
 
@@ -147,6 +148,8 @@ def test_a_dead_link_is_seen() -> None:
 
 def test_every_page_can_be_found_from_the_readme() -> None:
     assert {f"docs/{page.name}" for page in PAGES if page.parent == ROOT / "docs"} <= set(links(text_of("README.md")))
+    index = set(links(text_of("docs/operate/README.md")))
+    assert {page.name for page in OPERATE} - {"README.md"} <= index
 
 
 @pytest.mark.parametrize("hook", [name for name in vars(hookspecs) if name.startswith("register_")])
@@ -299,13 +302,13 @@ def test_every_label_is_named() -> None:
 
 
 def test_every_state_of_a_delivery_has_its_line() -> None:
-    page = text_of("docs/operate.md")
+    page = text_of("docs/operate/troubleshoot.md")
     assert [state for state in STATES if f"| `{state}` |" not in page] == []
 
 
 def test_configurations_in_the_guides_are_configurations() -> None:
-    guides = [text_of(f"docs/{name}.md") for name in ("connect", "operate")]
-    found = [block for guide in guides for block in blocks(guide) if block.language == "toml"]
+    guides = [ROOT / "docs/connect.md", ROOT / "docs/answers.md", ROOT / "docs/past.md", *OPERATE]
+    found = [block for guide in guides for block in blocks(guide.read_text("utf-8")) if block.language == "toml"]
     assert [Settings.model_validate(tomllib.loads(block.text)).file.name for block in found] == ["config.toml"] * len(
         found
     )

@@ -40,7 +40,7 @@ PURE = {
         "operator",
         "re",
     ),
-    *("string", "struct", "typing", "types", "unicodedata", "urllib.parse"),
+    *("string", "struct", "typing", "types", "unicodedata", "urllib.parse", "zoneinfo"),
 }
 """What of the standard library the core may import: it does no I/O, reads no clock and rolls no dice."""
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hub.store import Store, open_store
+from tests.hubs import no_rules
 from tests.servers import clean_environment, wait_for
 
 CONFIG = '[database]\nurl = "{url}"\n[redis]\nurl = "{redis}"\n'
@@ -18,6 +19,7 @@ def configure(folder: Path, *, url: str, redis: str, more: str = "") -> Path:
     """A configuration file, its database migrated."""
     file = folder / "config.toml"
     file.write_text(CONFIG.format(url=url, redis=redis) + more)
+    no_rules(folder)
     store = open_store(url)
     store.database.migrate()
     store.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -15,6 +14,7 @@ from hub.cli.plugins.quality.claims import FILE, Claims, read_claims
 from hub.cli.plugins.quality.evidence import Evidence
 from hub.cli.plugins.quality.provers import refuted
 from hub.cli.plugins.subject import Subject, importable, load
+from hub.config.interpreter import module_command
 from hub.core.errors import ConfigError
 
 OK, FAILED, SKIPPED = "ok", "failed", "skipped"
@@ -95,7 +95,7 @@ def _run(subject: Subject, module: str, *words: str) -> tuple[int, Sequence[str]
     """Run a tool in the project's folder; returns exit code and the lines that it printed."""
     paths = {"PYTHONPATH": [subject.home, subject.root], "MYPYPATH": [subject.home]}
     env = {**os.environ, **{name: _path(name, first) for name, first in paths.items()}, "NO_COLOR": "1"}
-    command = [sys.executable, "-m", module, *words]
+    command = module_command(module, *words)
     try:
         done = subprocess.run(  # noqa: S603 - our own interpreter, on the plugin that the person named
             command, cwd=subject.root, env=env, capture_output=True, text=True, check=False, timeout=_SECONDS

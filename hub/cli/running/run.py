@@ -61,7 +61,10 @@ def listen(context: typer.Context) -> None:
 
 def _become(module: str, *arguments: str) -> None:
     """Replace this process: the part runs under the same pid, so that signals reach it."""
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - our own modules
+    from hub.config.interpreter import module_command, safe_environment
+
+    command = module_command(module, *arguments)
+    os.execve(command[0], command, safe_environment())  # noqa: S606 - our own modules
 
 
 def sandbox(

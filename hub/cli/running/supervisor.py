@@ -22,6 +22,8 @@ from typing import Protocol
 
 from setproctitle import setproctitle
 
+from hub.core.errors import HubError
+
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 STEADY_S = 10.0
 GRACE_S = 15.0
@@ -208,13 +210,18 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """Keeps children alive until told to stop; a second signal kills. `news` is asked now and then for lines to say."""
+    """Keeps children alive until told to stop; a second signal kills. `news` is asked now and then for lines to say.
+
+    `hopeless` is asked when a child has ended too often: if no start will ever help, all ends, with that error's exit code.
+    """
 
     children: list[Child]
     env: dict[str, str]
     ties: Ties
     say: Callable[[str], None]
     news: Callable[[], Sequence[str]] = tuple
+    hopeless: Callable[[], HubError | None] = lambda: None
+    given_up: int = 0
     stopping: threading.Event = field(default_factory=threading.Event)
     signals: int = 0
     asked_at: float = field(default_factory=time.monotonic)
@@ -227,7 +234,7 @@ class Supervisor:
         while not self.stopping.wait(TICK_S):
             self._look()
             self._tell_news(time.monotonic())
-        return self._stop()
+        return self._stop() or self.given_up
 
     def _start_all(self) -> None:
         """Start programs first, so that they start while our own modules are imported."""
@@ -252,8 +259,16 @@ class Supervisor:
             code = child.look(now)
             if code is not None and child.failures <= PATIENCE:
                 self.say(told(child, code))
+                if child.failures == PATIENCE:
+                    self._consider()
             if child.process is None and now >= child.again_at and not self.stopping.is_set():
                 child.start(self.env, self.ties)
+
+    def _consider(self) -> None:
+        if reason := self.hopeless():
+            self.say(f"giving up: {reason}")
+            self.given_up = reason.exit_code
+            self.stopping.set()
 
     def _tell_news(self, now: float) -> None:
         if now - self.asked_at >= NEWS_EVERY_S:

@@ -6,15 +6,18 @@ import contextlib
 import os
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 from hub.cli.running.sandboxes import builder
 from hub.cli.running.supervisor import Child, Forked, Spawned, Supervisor, Ties
 from hub.cli.running.surroundings import Surroundings
+from hub.config.interpreter import isolated_command, module_command, safe_environment
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError, HubError, Problem
 from hub.queue import embedded
 from hub.registry import Registry
+from hub.runtime import refuse_newer_database
 from hub.sdk.connectors import StreamingSource
 from hub.testkit.sandbox import SandboxOptions
 
@@ -44,19 +47,29 @@ def supervise(file: Path) -> int:
     """Run everything that a configuration asks for; 2 if it cannot be run so, 3 if another hub has the folder."""
     try:
         settings = load_settings(file)
+        refuse_newer_database(settings)
         held = embedded.lock(settings.data)
         check_ports(settings)
         children = plan(settings)
-    except embedded.AlreadyRunning as error:
-        say(str(error))
-        return 3
     except HubError as error:
         say(str(error))
-        return 2
-    env = {**os.environ, "HUBBUB_CONFIG": str(settings.file.resolve()), "PYTHONUNBUFFERED": "1"}
+        return error.exit_code
+    os.umask(0o077)  # what the parts and Redis make is this user's only
+    env = safe_environment(HUBBUB_CONFIG=str(settings.file.resolve()), PYTHONUNBUFFERED="1")
     with held:
         greet(settings)
-        return Supervisor(children, env, Ties(held.fileno()), say, Surroundings(settings.file).news).run()
+        supervisor = Supervisor(children, env, Ties(held.fileno()), say, Surroundings(settings.file).news)
+        supervisor.hopeless = partial(why_hopeless, settings)
+        return supervisor.run()
+
+
+def why_hopeless(settings: Settings) -> HubError | None:
+    """Return why no start of a part will ever help, None if it may: a newer program may have upgraded the database since."""
+    try:
+        refuse_newer_database(settings)
+    except HubError as error:
+        return error
+    return None
 
 
 def plan(settings: Settings) -> list[Child]:
@@ -64,10 +77,10 @@ def plan(settings: Settings) -> list[Child]:
     config = ["-c", str(settings.file.resolve())]
     children: list[Child] = []
     if not settings.redis.url:
-        guarded = [sys.executable, "-S", "-E", "-c", GUARD, *embedded.server_command(settings.data)]
+        guarded = isolated_command(GUARD, *embedded.server_command(settings.data))
         children.append(Child("redis", Spawned(guarded), rank=3))
     if settings.sandbox.plugins:
-        sandbox = [sys.executable, "-m", "hub.cli", *config, "sandbox", "--tied"]
+        sandbox = module_command("hub.cli", *config, "sandbox", "--tied")
         children.append(Child("sandbox", Spawned(sandbox), rank=4))
     children.append(Child("web", _part("hub.web", WEB, [*config, "--tied", "--migrate"]), rank=0))
     counts = {"process": settings.workers.process, "deliver": settings.workers.deliver}
@@ -121,7 +134,7 @@ def streams(settings: Settings) -> bool:
 
 
 def _part(module: str, target: str, arguments: list[str], *, nice: int = 0) -> Forked:
-    return Forked(target, arguments, " ".join([sys.executable, "-m", module, *arguments]), nice)
+    return Forked(target, arguments, " ".join(module_command(module, *arguments)), nice)
 
 
 def greet(settings: Settings) -> None:

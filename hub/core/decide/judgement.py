@@ -68,7 +68,7 @@ def remember(signal: Signal, trace: Trace, page: str, opened: Iterable[str] = ()
     thread = signal.conversation_key or signal.key
     return SignalContext(
         stats=trace.stats,
-        conversation={"url": page, **trace.conversation, "key": thread, "signals": trace.size},
+        conversation={"url": signal.url or page, **trace.conversation, "key": thread, "signals": trace.size},
         opened=frozenset((*trace.opened, *opened)),
         person=trace.person,
         url=page,

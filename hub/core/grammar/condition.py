@@ -6,31 +6,22 @@ refused before it sees it. Dotted paths become flat variables (`_f0`): only what
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import cel
 
+from hub.core.grammar import calendar
 from hub.core.grammar.facts import LISTS, did_you_mean, leaf_hint, missing_name
+from hub.core.grammar.fold import DASHES, plain
 
 MAX_LENGTH = 4_000
 MAX_NESTING = 50
 FUNCTIONS = frozenset({"size", "int", "uint", "double", "string", "timestamp", "duration"})
 MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
-_CALENDAR = (
-    "FullYear",
-    "Month",
-    "Date",
-    "DayOfMonth",
-    "DayOfWeek",
-    "DayOfYear",
-    "Hours",
-    "Minutes",
-    "Seconds",
-    "Milliseconds",
-)
-METHODS = frozenset({"contains", "startsWith", "endsWith", "matches", "size", *(f"get{part}" for part in _CALENDAR)})
+METHODS = frozenset({"contains", "startsWith", "endsWith", "matches", "size"}) | calendar.METHODS
 _WORDS = frozenset({"true", "false", "null", "in"})
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
@@ -41,6 +32,12 @@ _TOKEN = re.compile(
     |(?P<mark>.)""",
     re.VERBOSE | re.DOTALL,
 )
+_OTHER_LANGUAGES = {"and": "&&", "or": "||", "not": "!", "none": "null", "is": "=="}
+_OTHER_MARKS = {"===": "==", "!==": "!=", "<>": "!=", "=>": ">=", "=<": "<=", "&": "&&", "|": "||"}
+_EXAMPLE = "an example: labels.sentiment.score < -0.5 && author.followers > 1000"
+_AS_WORDS = ("contains", "matches", "startsWith", "endsWith", "startswith", "endswith", "like")
+_DASH = re.compile(f"[{DASHES}]")
+_ZONED = re.compile(r"\.get[A-Z]\w*\(\s*[^)\s]")
 _CEL_ERROR = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
@@ -86,10 +83,26 @@ def compile_condition(
     condition = Condition(
         source,
         {path: variables[path] for path in reading.paths.values()},
-        cel.compile(_flatten(source, reading.paths, variables)),
+        cel.compile(_plain_constants(_flatten(source, reading.paths, variables))),
     )
     fault = _no_verdict(condition)
     return [fault] if fault else condition
+
+
+def read_paths(source: str, tree: Mapping[str, Any]) -> tuple[list[Token], Mapping[tuple[int, int], str]]:
+    """Return the tokens of a condition, and the dotted paths that it reads by their places."""
+    tokens = _tokens(source)
+    return tokens, _Reading(tokens, tree).paths
+
+
+def has_zone(source: str) -> bool:
+    """Return True if a condition asks for a part of a time in a zone."""
+    return bool(_ZONED.search(source))
+
+
+def open_context(values: dict[str, Any], *, zones: bool = True) -> Any:
+    """Return what a program runs over; `zones` lets it ask for times in a zone, which costs a little."""
+    return cel.Context(values, dict(calendar.FUNCTIONS)) if zones else cel.Context(values)
 
 
 def evaluate(program: Any, context: Any) -> bool | Exception:
@@ -138,9 +151,62 @@ def _syntax_fault(source: str) -> ConditionFault | None:
             return ConditionFault(str(error).splitlines()[0][:200])
         line, column, said = found.groups()
         where = f"column {column}" if line == "1" else f"line {line}, column {column}"
-        hint = "compare with ==" if "'= '" in said or "at: '='" in said else ""
-        return ConditionFault(f"{where}: {said.split(' expecting ')[0]}", hint)
+        return ConditionFault(*_plainly(source, where, said.split(" expecting ")[0]))
     return None
+
+
+def _plainly(source: str, where: str, said: str) -> tuple[str, str]:
+    """Return the parser's words as a person would say it, and the way out."""
+    told, hint = _borrowed(source) or _mistyped(source, said) or (said, _EXAMPLE)
+    return f"{where}: {told}", hint
+
+
+def _borrowed(source: str) -> tuple[str, str] | None:
+    """Return what is written as other languages write it."""
+    words = {token.text.lower() for token in _tokens(source) if token.kind == "name"}
+    if foreign := next((word for word in _OTHER_LANGUAGES if word in words), None):
+        return f"{foreign} is no word of conditions", f"write {_OTHER_LANGUAGES[foreign]} instead of {foreign}"
+    if mark := _other_mark(source):
+        return f"{mark} is no mark of conditions", f"write {_OTHER_MARKS[mark]} instead of {mark}"
+    if word := next((word for word in _AS_WORDS if re.search(rf"\w\s+{word}\s", source)), None):
+        return f"{word} stands after a dot", _dotted(word)
+    return None
+
+
+def _mistyped(source: str, said: str) -> tuple[str, str] | None:
+    """Return what is missing or too much: a second =, an end, a quote."""
+    marks = [token.text for token in _tokens(source) if token.kind == "mark"]
+    if "'= '" in said or "at: '='" in said:
+        return "a single = compares nothing", "write == to compare"
+    if re.search("[`\u2018\u2019\u201c\u201d\u00ab\u00bb]", source):
+        return "this is no quote of conditions", "write straight quotes: \" or '"
+    if not {'"', "'"}.isdisjoint(marks):
+        return "a quote is opened and not closed", "close it before the condition ends"
+    if "<EOF>" in said:
+        unclosed = [mark for mark, end in ("()", "[]", "{}") if marks.count(mark) > marks.count(end)]
+        return "the condition ends too early", f"close each {' and '.join(unclosed)}" if unclosed else _EXAMPLE
+    return None
+
+
+def _other_mark(source: str) -> str | None:
+    """Return the first comparison or link that is written as other languages write it."""
+    marks, run, end = [token for token in _tokens(source) if token.kind == "mark" and token.text in "=!<>&|"], "", -1
+    for token in [*marks, Token("mark", "", -2, -2)]:
+        if token.start == end:
+            run += token.text
+        elif run in _OTHER_MARKS:
+            return run
+        else:
+            run = token.text
+        end = token.end
+    return None
+
+
+def _dotted(word: str) -> str:
+    if word == "like":
+        return 'write signal.text.contains("...")'
+    method = {"startswith": "startsWith", "endswith": "endsWith"}.get(word, word)
+    return f'write signal.text.{method}("..."); for a list: "..." in topics'
 
 
 def _flatten(source: str, paths: Mapping[tuple[int, int], str], variables: Mapping[str, str]) -> str:
@@ -152,10 +218,41 @@ def _flatten(source: str, paths: Mapping[tuple[int, int], str], variables: Mappi
     return "".join([*pieces, source[done:]])
 
 
+def _plain_constants(source: str) -> str:
+    """Return a source whose constant texts have the typography that facts are given in, see `plain_facts`."""
+    if source.isascii():
+        return source
+    pieces: list[str] = []
+    done = 0
+    tokens = _tokens(source)
+    for index, token in enumerate(tokens):
+        if token.kind == "string" and not token.text.isascii():
+            is_pattern = [before.text for before in tokens[max(index - 2, 0) : index]] == ["matches", "("]
+            pieces += [source[done : token.start], _plain_constant(token.text, is_pattern=is_pattern)]
+            done = token.end
+    return "".join([*pieces, source[done:]])
+
+
+def _plain_constant(literal: str, *, is_pattern: bool) -> str:
+    value = cel.compile(literal).execute({})
+    if not isinstance(value, str):
+        return literal
+    # inside brackets a hyphen would make a range
+    made = plain(_DASH.sub(r"\\-", value) if is_pattern else value)
+    return literal if made == value else json.dumps(made, ensure_ascii=False)
+
+
+def plain_facts(value: Any) -> Any:
+    """Return a fact as conditions read it: texts and lists of texts without typography, so that ' finds ’ and - finds ‑."""
+    if type(value) is str:
+        return plain(value)
+    return [plain_facts(part) for part in value] if type(value) is list else value
+
+
 def _no_verdict(condition: Condition) -> ConditionFault | None:
     """Refuse what gives no verdict: over nulls and empty lists a condition may fail, but else it must be true or false."""
     nothing: dict[str, Any] = {name: [] if path in LISTS else None for path, name in condition.reads.items()}
-    outcome = evaluate(condition.program, cel.Context(nothing))
+    outcome = evaluate(condition.program, open_context(nothing))
     if isinstance(outcome, TypeError) and str(outcome).startswith("gives "):
         return ConditionFault(f"{outcome}", "compare it with something")
     return None
@@ -216,6 +313,8 @@ class _Reading:
             self._fault(f"unknown method .{name}()", did_you_mean(name, METHODS | MACROS))
         elif name == "matches":
             self._check_pattern(index)
+        elif name in calendar.METHODS:
+            self._check_time(index)
         return index + 1
 
     def _macro(self, index: int) -> int:
@@ -240,6 +339,18 @@ class _Reading:
         except (ValueError, RuntimeError) as error:
             said = str(error).strip().splitlines()[-1].removeprefix("error: ").split(". Check function")[0]
             self._fault(f"bad pattern {self._text(index + 2)}: {said}")
+
+    def _check_time(self, index: int) -> None:
+        """Refuse a part of a time that is asked of a fact itself, which is a text, and a zone that does not exist."""
+        end = self.tokens[index - 2].end
+        for path in (path for (_, last), path in self.paths.items() if last == end):
+            self._fault(f"{path} is a text, no time", f"write timestamp({path}).{self._text(index)}(...)")
+        if self._text(index + 2) == ")":
+            return
+        if self._kind(index + 2) != "string" or self._text(index + 3) != ")":
+            self._fault(f".{self._text(index)}() takes a time zone in quotes", 'such as "Europe/Paris"')
+        elif wrong := calendar.wrong_zone(cel.compile(self._text(index + 2)).execute({})):
+            self._fault(*wrong)
 
     def _path(self, index: int) -> int:
         first, parts = index, [self._text(index)]

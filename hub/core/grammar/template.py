@@ -1,24 +1,30 @@
 """Templates of one field: Jinja2 in a sandbox, without a loader, with what makes text of facts and nothing more.
 
-Refused when compiled: unknown facts, calls and filters that could cost much or give another result each time.
+Refused when compiled: unknown facts, calls and filters that could cost much or give another result each time. Bounded while they
+run: what a template writes, joins, filters and walks through is counted, whether it reaches the output or not.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache, wraps
+from typing import Any, cast
 
 import jinja2
-from jinja2 import nodes
+from jinja2 import nodes, pass_context
 from jinja2.exceptions import SecurityError
+from jinja2.runtime import Context, markup_join, str_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.utils import _PassArg
 
 from hub.core.grammar.facts import did_you_mean, missing_name
+from hub.core.grammar.names import is_company, split_name
+from hub.core.grammar.words import counted, gist, network_name, stars
 
 MAX_OUTPUT = 1_000_000
+MAX_WORK = 4 * MAX_OUTPUT  # characters made and steps taken, those that are thrown away too
 MAX_RANGE = 10_000
 FILTERS = frozenset(
     """abs capitalize count d default e escape first float int join last length list lower map max min reject rejectattr
@@ -28,6 +34,8 @@ FILTERS = frozenset(
 METHODS = frozenset(
     {"lower", "upper", "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "title", "capitalize", "items"}
 )
+_WORK = "\x00work"  # a name that no template can say
+_MOST_DIGITS = 20
 _TAG = re.compile(r"<[^<>]*>")
 
 
@@ -38,7 +46,7 @@ class TooMuch(Exception):
 class _Sandbox(ImmutableSandboxedEnvironment):
     """Facts are dicts, so a name is a key first: faster, and no fact hides behind a method."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """Return a key of a dict before anything else."""
@@ -47,10 +55,151 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Compute with numbers only: a text times a billion fills the memory before any cap sees it."""
-        if not all(isinstance(side, int | float) and abs(side) < 1e9 for side in (left, right)) or operator == "**":
+        """Compute with numbers only, and add texts and lists: a text times a billion fills the memory before any cap sees it."""
+        if operator == "+":
+            _spend(context, _size(left) + _size(right))
+        elif operator == "**" or not all(isinstance(side, int | float) and abs(side) < 1e9 for side in (left, right)):
             raise SecurityError(f"{operator} works on plain numbers only")
         return super().call_binop(context, operator, left, right)
+
+
+class _CountingSandbox(_Sandbox):
+    """For templates with statements: a loop or a variable can make much of little, and throw it away again."""
+
+    def call(self, context: Context, called: Any, *arguments: Any, **named: Any) -> Any:
+        """Count what a method of a text walks through."""
+        _spend(context, _size(getattr(called, "__self__", None)))
+        return super().call(context, called, *arguments, **named)
+
+    def _generate(
+        self,
+        source: nodes.Template,
+        name: str | None,
+        filename: str | None,
+        defer_init: bool = False,
+    ) -> str:
+        """Compile the tree in which all that can grow passes a counting filter."""
+        for loop in source.find_all(nodes.For):
+            written = sum(len(data.data) for data in loop.find_all(nodes.TemplateData))
+            loop.iter = _filtered(loop.iter, "walked", nodes.Const(1 + written))
+        _count_joins(source)
+        return super()._generate(source, name, filename, defer_init=defer_init)
+
+
+def _count_joins(node: nodes.Node) -> None:
+    """Replace what joins texts and what puts facts into lists, from the leaves up."""
+    for name, value in node.iter_fields():
+        if isinstance(value, list):
+            setattr(node, name, [_counted(part) if isinstance(part, nodes.Node) else part for part in value])
+        elif isinstance(value, nodes.Node):
+            setattr(node, name, _counted(value))
+
+
+def _counted(node: nodes.Node) -> nodes.Node:
+    _count_joins(node)
+    if isinstance(node, nodes.Concat):
+        return _filtered(nodes.List(node.nodes, lineno=node.lineno), "joined")
+    is_made = isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load")
+    if is_made and node.find(nodes.Name):
+        return _filtered(node, "weighed")
+    return node
+
+
+def _filtered(node: nodes.Node, name: str, *arguments: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(cast("nodes.Expr", node), name, list(arguments), [], None, None, lineno=node.lineno)
+
+
+def _spend(context: Context, work: int) -> None:
+    """Count work. Raises TooMuch beyond what one field can need."""
+    spent = context.parent[_WORK]
+    spent[0] += work
+    if spent[0] > MAX_WORK:
+        raise TooMuch(f"more than {MAX_WORK:,} characters and steps on the way")
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, str | list | tuple | dict) else 1
+
+
+@pass_context
+def _walked(context: Context, values: Any, weight: int) -> Any:
+    """Filter of loops: count each step with what is written beside it."""
+    if isinstance(values, str | list | tuple | dict | range | jinja2.Undefined):
+        _spend(context, len(values) * weight)
+        return values
+    return _steps(context, values, weight)
+
+
+def _steps(context: Context, values: Iterable[Any], weight: int) -> Iterator[Any]:
+    for value in values:
+        _spend(context, weight)
+        yield value
+
+
+@pass_context
+def _joined(context: Context, parts: list[Any]) -> str:
+    """Filter of `~`: join texts as Jinja does, counted before they are one."""
+    texts = [part if isinstance(part, str) else str(part) for part in parts]
+    _spend(context, sum(map(len, texts)))
+    return markup_join(parts) if context.eval_ctx.autoescape else str_join(texts)
+
+
+@pass_context
+def _weighed(context: Context, value: Any) -> Any:
+    """Filter of lists: count all that is in one, since a list of lists may hold one text a billion times."""
+    waiting = [value]
+    while waiting:
+        part = waiting.pop()
+        _spend(context, _size(part))
+        if isinstance(part, dict):
+            waiting.extend(part.values())
+        elif isinstance(part, list | tuple):
+            waiting.extend(part)
+    return value
+
+
+def _measured(name: str, made: Any) -> Callable[..., Any]:
+    """Return a filter that counts what goes in and what comes out; what multiplies is told beforehand."""
+    passed = _PassArg.from_obj(made)
+    foresee = _FORESEEN.get(name)
+
+    @pass_context
+    @wraps(made)
+    def run(context: Context, value: Any, *arguments: Any, **named: Any) -> Any:
+        _spend(context, foresee(value, *arguments, **named) if foresee else _size(value))
+        before = {
+            _PassArg.context: context,
+            _PassArg.eval_context: context.eval_ctx,
+            _PassArg.environment: context.environment,
+        }
+        result = made(*((before[passed],) if passed else ()), value, *arguments, **named)
+        _spend(context, _size(result))
+        return result
+
+    return run
+
+
+def _replacing(text: Any, old: Any, new: Any, *_: Any) -> int:
+    return len(str(text)) + str(text).count(str(old)) * len(str(new))
+
+
+def _joining(values: Any, d: Any = "", *_: Any, **__: Any) -> int:
+    return _size(values) * (1 + len(str(d))) + (sum(map(_size, values)) if isinstance(values, list | tuple) else 0)
+
+
+def _rounding(_: Any, precision: int = 0, *__: Any, **___: Any) -> int:
+    if abs(precision) > _MOST_DIGITS:
+        raise TooMuch(f"round() to more than {_MOST_DIGITS} digits")
+    return 1
+
+
+def _adding(values: Any, *arguments: Any, start: Any = 0, **_: Any) -> int:
+    if not all(isinstance(one, int | float) for one in (start, *arguments[1:])):
+        raise SecurityError("sum() adds numbers only")
+    return _size(values)
+
+
+_FORESEEN: dict[str, Callable[..., int]] = {"replace": _replacing, "join": _joining, "round": _rounding, "sum": _adding}
 
 
 def plain(value: Any) -> str:
@@ -73,23 +222,49 @@ def _range(*bounds: int) -> range:
 
 
 _GLOBALS = {"range": _range}
+_OWN_FILTERS: dict[str, Callable[..., Any]] = {
+    "plain": plain,
+    "gist": lambda text, limit=80: gist(str(text or ""), limit),
+    "counted": counted,
+    "network_name": network_name,
+    "stars": stars,
+    "given_name": lambda name: split_name(name).given,
+    "family_name": lambda name: split_name(name).family,
+    "company_name": lambda name: split_name(name).family if is_company(name) else "",
+}
+"""Filters of the hub's own: what people read (hub.core.grammar.words) and the parts of a name (hub.core.grammar.names)."""
 
 
-def _environment(*, autoescape: bool) -> _Sandbox:
-    made = _Sandbox(autoescape=autoescape, finalize=_shown)
-    made.filters = {name: made.filters[name] for name in FILTERS} | {"plain": plain}
+_COUNTING = {"walked": _walked, "joined": _joined, "weighed": _weighed}
+
+
+@pass_context
+def _written(context: Context, value: Any) -> Any:
+    shown = _shown(value)
+    _spend(context, _size(shown))
+    return shown
+
+
+def _environment(*, autoescape: bool, counting: bool) -> _Sandbox:
+    made = (_CountingSandbox if counting else _Sandbox)(
+        autoescape=autoescape, finalize=_written if counting else _shown
+    )
+    filters = {name: made.filters[name] for name in FILTERS} | _OWN_FILTERS
+    measured = filters if counting else _FORESEEN
+    made.filters = filters | {name: _measured(name, filters[name]) for name in measured} | _COUNTING
     made.globals = dict(_GLOBALS)
     return made
 
 
-_PLAIN = _environment(autoescape=False)
-_HTML = _environment(autoescape=True)
+_PLAIN = _environment(autoescape=False, counting=False)
+_HTML = _environment(autoescape=True, counting=False)
+_COUNTED = {escape: _environment(autoescape=escape, counting=True) for escape in (False, True)}
 
 
 @lru_cache(maxsize=1024)
 def _compiled(source: str, *, escape: bool) -> jinja2.Template:
     """Compile a source: asked for when faults are looked for, when the mapping is made, and for each file that repeats it."""
-    made = (_HTML if escape else _PLAIN).from_string(source)
+    made = (_COUNTED[escape] if "{%" in source else _HTML if escape else _PLAIN).from_string(source)
     made.globals = _GLOBALS  # a plain dict: Jinja's chain of maps is walked at each rendering
     return made
 
@@ -119,7 +294,7 @@ class Template:
         pieces: list[str] = []
         length = 0
         # shared: the facts are not copied a second time, and nothing is exported into them
-        context = self._template.new_context({**_GLOBALS, **facts}, shared=True)
+        context = self._template.new_context({**_GLOBALS, **facts, _WORK: [0]}, shared=True)
         for piece in self._template.root_render_func(context):
             pieces.append(piece)
             length += len(piece)
@@ -136,7 +311,7 @@ def template_faults(source: str, tree: Mapping[str, Any]) -> Iterator[tuple[str,
         _compiled(source, escape=False)
     except jinja2.TemplateSyntaxError as error:
         name = re.match(r"No filter named '(\w+)'", error.message or "")
-        yield f"line {error.lineno}: {error.message}", did_you_mean(name[1], _PLAIN.filters) if name else ""
+        yield f"line {error.lineno}: {error.message}", did_you_mean(name[1], FILTERS | {"plain"}) if name else ""
         return
     yield from _unknown_facts(parsed, tree)
     yield from _unsafe_calls(parsed)

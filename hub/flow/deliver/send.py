@@ -29,7 +29,7 @@ from hub.core.retry import (
     judge,
     parked_until,
 )
-from hub.flow.bugs import tell
+from hub.flow.bugs import Bug, tell
 from hub.flow.deliver.claim import claim_batch
 from hub.flow.deliver.doubts import Worked, idempotency_of, keep_doubt, resolve_doubts
 from hub.flow.deliver.outcomes import PAUSE, is_closed_door, settle_one
@@ -42,6 +42,7 @@ from hub.sdk.connectors import Destination, Outcome
 from hub.store.ledger.deliveries import Claim, Settlement
 
 log = structlog.get_logger(__name__)
+FAILED = "a plugin failed to deliver"
 SHORTEST_PAUSE = timedelta(seconds=1)
 
 
@@ -129,10 +130,11 @@ def work(hub: Hub, destination: Destination[Any], claim: Claim, *, began: dateti
         again = [one.id for one in ready if one.first_sent_at != began]
         if kind == "lookup" and again and not claim.doubtful:
             hub.store.resends.begin_anew(again, now=hub.now())
+        suspects = hub.store.resends.after_bugs([one.id for one in ready]) if claim.doubtful else frozenset[int]()
         reached("deliver.sending")
-        outcomes = send(hub, destination, claim.destination, ready)
+        outcomes = send_apart(hub, destination, claim.destination, ready, suspects=suspects)
         reached("deliver.sent")
-        settled = (settle_one(hub, delivery, outcomes[delivery.id]) for delivery in ready)
+        settled = (set_aside(suspects, settle_one(hub, delivery, outcomes[delivery.id])) for delivery in ready)
         worked.settlements.extend(map(keep_doubt, settled) if claim.doubtful and kind == "native" else settled)
         worked.errors.extend(outcome.error for outcome in outcomes.values())
     return worked
@@ -154,8 +156,29 @@ def without(claim: Claim, ended: Sequence[Settlement]) -> Claim:
     return claim._replace(deliveries=tuple(one for one in claim.deliveries if one.id not in ids))
 
 
+def send_apart(
+    hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Delivery], *, suspects: frozenset[int]
+) -> dict[int, Outcome]:
+    """Send a batch, those that met a bug before each by itself: so the one that causes it costs the others nothing."""
+    together = [one for one in batch if one.id not in suspects]
+    outcomes = send(hub, destination, name, together) if together else {}
+    for delivery in batch:
+        if delivery.id in suspects:
+            outcomes |= send(hub, destination, name, [delivery])
+    return outcomes
+
+
+def set_aside(suspects: frozenset[int], settlement: Settlement) -> Settlement:
+    """Leave a delivery that met a bug again, by itself, to a person: it may have been done, and would meet it each time."""
+    again = (settlement.error or {}).get("code") == "bug" and settlement.id in suspects
+    return settlement._replace(state="review", due_at=None) if again else settlement
+
+
 def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Delivery]) -> dict[int, Outcome]:
-    """Return one outcome a delivery, whatever the plugin does: an error that it raises counts for those without an outcome."""
+    """Return one outcome a delivery, whatever the plugin does: an error that it raises counts for those without an outcome.
+
+    A bug leaves them in doubt: some may have landed before it.
+    """
     raised: ConnectorError = Uncertain("the plugin gave no outcome for this record")
     outcomes: dict[int, Outcome] = {}
     try:
@@ -163,12 +186,17 @@ def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Del
         outcomes = {one.delivery_id: one for one in destination.deliver(ctx, list(batch))}
     except ConnectorError as error:
         raised = error
-    except Exception as error:  # noqa: BLE001 - told, and kept as a dead letter
-        raised = tell(hub, name, error, event="a plugin failed to deliver", deliveries=[one.id for one in batch])
+    except Exception as error:  # noqa: BLE001 - told, and kept as a doubt
+        raised = in_doubt_by(tell(hub, name, error, event=FAILED, deliveries=[one.id for one in batch]))
     for delivery in batch:
         if delivery.id not in outcomes:
             outcomes[delivery.id] = Outcome(delivery.id, error=raised)
     return {id_: _told(hub, name, outcome) for id_, outcome in outcomes.items()}
+
+
+def in_doubt_by(bug: Bug) -> Uncertain:
+    """Return a bug, told already, as the doubt that it leaves."""
+    return Uncertain(f"a bug of the connector: {bug}", code="bug")
 
 
 def _told(hub: Hub, name: str, outcome: Outcome) -> Outcome:
@@ -176,9 +204,9 @@ def _told(hub: Hub, name: str, outcome: Outcome) -> Outcome:
     given: Any = outcome.error
     if given is None:
         return outcome
-    tell_bug = partial(tell, hub, name, event="a plugin failed to deliver", deliveries=[outcome.delivery_id])
+    tell_bug = partial(tell, hub, name, event=FAILED, deliveries=[outcome.delivery_id])
     if not isinstance(given, ConnectorError):
-        return Outcome(outcome.delivery_id, error=tell_bug(given))
+        return Outcome(outcome.delivery_id, error=in_doubt_by(tell_bug(given)))
     if isinstance(given.__cause__, Exception) and given.code == "bug":
         tell_bug(given.__cause__)
     hub.redact(name, given)

@@ -64,6 +64,11 @@ def recheck_due(hub: Hub, lane: str, *, slice_s: float = SLICE_S) -> Checked | N
     return done
 
 
+def recheck_pause(hub: Hub, name: str) -> timedelta:
+    """Return the pause between two rechecks of a source."""
+    return _pace(hub, name)[0]
+
+
 def _pace(hub: Hub, name: str) -> tuple[timedelta, timedelta]:
     """Return the pause between two rechecks, and the age of the last look at which a post is due again.
 

@@ -38,8 +38,8 @@ def candidate(
     if found or ruleset is None or index is None:
         raise ConfigError(found)
     book = Rulebook(ruleset, index, compiled, frozenset(settings.hub.private_rules), settings.hub.uncertain_below)
-    if unfit := check_rulebook(book):
-        raise ConfigError([Problem(str(rules_file), "", message) for message in unfit])
+    if unfit := check_rulebook(book, file=str(rules_file)):
+        raise ConfigError(unfit)
     return book
 
 

@@ -51,6 +51,15 @@ def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
     return _usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
 
 
+def unmade(hub: Hub) -> dict[str, str]:
+    """Return why each enabled source and destination cannot be made in this process, by place: `sources.NAME`."""
+    for name in hub.settings.sources:
+        usable_source(hub, name)
+    for name in hub.settings.destinations:
+        usable_destination(hub, name)
+    return {place: why for place, why in hub.broken.items() if place.startswith(("sources.", "destinations."))}
+
+
 def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
     if place in hub.broken:
         return None
@@ -59,7 +68,10 @@ def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
     except ConfigError as error:
         hub.broken[place] = str(error)
         log.error("a connection is quarantined: `hub check` says more", connection=place, error=str(error))  # noqa: TRY400 - it says why
-        return None
+    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
+        bug = tell(hub, place.partition(".")[2], error, event="a connection is quarantined: `hub check` says more")
+        hub.broken[place] = str(bug)
+    return None
 
 
 def polled_source(hub: Hub, name: str) -> PollingSource[Any]:
@@ -80,7 +92,7 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     if leased is None:
         return None
     token, cursor = leased
-    due_at, error, taken = hub.now() + _interval(hub, name, source), None, 0
+    due_at, error, taken = hub.now() + interval_of(hub, name), None, 0
     try:
         with held(hub, name, token):
             for page in source.pull(hub.source_context(name), cursor):
@@ -184,8 +196,9 @@ def raw_item(source: Source[Any], payload: bytes, *, source_name: str, now: date
     )
 
 
-def _interval(hub: Hub, name: str, source: PollingSource[Any]) -> timedelta:
-    return hub.settings.sources[name].every or source.interval
+def interval_of(hub: Hub, name: str) -> timedelta:
+    """Return the pause between two polls of a source."""
+    return hub.settings.sources[name].every or polled_source(hub, name).interval
 
 
 def next_try(hub: Hub, name: str, failure: HubError) -> datetime:

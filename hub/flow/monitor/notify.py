@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Sequence
 
+from hub.config.interpreter import module_command, safe_environment
 from hub.config.secrets import read_secrets
 from hub.config.settings import Settings
 from hub.core.errors import HubError
@@ -45,12 +45,13 @@ def tell(settings: Settings, title: str, body: str) -> list[tuple[str, bool]]:
 
 
 def _in_child(given: str) -> list[bool]:
-    command = [sys.executable, "-m", "hub.flow.monitor.post"]
+    command = module_command("hub.flow.monitor.post")
     try:
         # Its standard error is thrown away: a traceback could quote a URL.
         ended = subprocess.run(  # noqa: S603 - our own module
             command,
             input=given,
+            env=safe_environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,

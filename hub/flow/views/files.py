@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from hub.config.rulebook import default_mappings, read_mapping, read_rules
-from hub.config.settings import Settings, duration, load_settings, problems, read_toml
+from hub.config.settings import Settings, load_settings, nameless, problems, read_toml
+from hub.config.values import duration
 from hub.core.errors import ConfigError, Problem
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook
-from hub.flow.check import problems_of
+from hub.flow.check import notes_of, problems_of
 from hub.registry import Registry
 from hub.runtime import mapping_specs, read_book
 
@@ -40,6 +41,11 @@ def all_problems(file: Path) -> list[Problem]:
     found += problems_of(known, registry)
     found += _nowhere(known, registry, found)
     return list(dict.fromkeys(one for one in found if not _follows(one, found)))
+
+
+def all_notes(file: Path) -> list[Problem]:
+    """Return what is no error and will surprise. Raises ConfigError if the configuration itself has errors."""
+    return notes_of(load_settings(file), Registry())
 
 
 def book(file: Path) -> Rulebook:
@@ -86,12 +92,15 @@ def read_what_can_be_read(file: Path) -> tuple[Settings | None, list[Problem]]:
         raw = read_toml(file)
     except ConfigError:
         return None, found
+    found = nameless(raw, str(file))
+    for one in found:
+        del raw[one.path]
     try:
         Settings.model_validate({**raw, "file": file})
     except ValidationError as error:
-        for one in error.errors(include_url=False):
-            _prune(raw, one["loc"])
-        found = problems(error, file=str(file), model=Settings)
+        for wrong in error.errors(include_url=False):
+            _prune(raw, wrong["loc"])
+        found += problems(error, file=str(file), model=Settings)
     try:
         return Settings.model_validate({**raw, "file": file}), found
     except ValidationError:
@@ -127,6 +136,8 @@ def _nowhere(known: Settings, registry: Registry, found: list[Problem]) -> Itera
     except ConfigError:
         return
     told = " ".join(one.message for one in found)
+    if "destinations" in {one.path for one in found}:  # not one of them could be read
+        return
     specs = {name: mapping_specs(known, registry, name, []) for name in known.destinations}
     for rule in rules:
         for number, (name, mapping) in enumerate(((one.destination, one.mapping) for one in rule.deliver), 1):
@@ -135,8 +146,14 @@ def _nowhere(known: Settings, registry: Registry, found: list[Problem]) -> Itera
                 continue
             if name not in specs:
                 yield Problem(str(file), place, f"there is no destination '{name}'", _near(name, specs))
-            elif specs[name] and mapping not in specs[name]:
+            elif specs[name] and mapping not in specs[name] and not _is_written(known, name, mapping):
                 yield Problem(str(file), place, f"{name} has no mapping '{mapping}'", _near(mapping, specs[name]))
+
+
+def _is_written(known: Settings, name: str, mapping: str) -> bool:
+    """Return True if there is a file of the mapping: what is wrong in it has been told."""
+    root = known.folder / known.files.mappings
+    return any((root / folder / f"{mapping}.toml").exists() for folder in (name, known.destinations[name].plugin))
 
 
 def _near(word: str, known: Iterable[str]) -> str:

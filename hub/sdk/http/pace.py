@@ -25,6 +25,7 @@ SLOWEST = 1 / 30
 UNBOUND_S = 60.0  # no call had to wait for so long: the pace is dropped
 LONGEST_HOLD_S = 24 * 3600.0
 LONGEST_WINDOW_S = 3600.0
+CLOCKS_S = 5.0  # clocks of several machines differ by that much
 
 
 class Slot(NamedTuple):
@@ -53,9 +54,9 @@ class Pace(ABC):
 class Stand(msgspec.Struct, frozen=True, omit_defaults=True):
     """How a connection stands; times are seconds since 1970, rates calls a second, 0 is none.
 
-    `hold`: nothing leaves before; `free_at`: the next free slot; `ceiling`: the rate that was refused last, 0 if
-    it is not known; `spread`: the rate
-    that makes what remains of the vendor's window last until `spread_until`; `left`: calls that left, by second.
+    `hold`: nothing leaves before; `free_at`: the next free slot; `ceiling`: the rate that was refused last, 0 if it is not known;
+    `spread`: the rate that makes what remains of the vendor's window last until `spread_until`; `left`: calls that left, by
+    second; `at`: when it was written last.
     """
 
     rate: float = 0.0
@@ -69,10 +70,12 @@ class Stand(msgspec.Struct, frozen=True, omit_defaults=True):
     spread: float = 0.0
     spread_until: float = 0.0
     left: tuple[tuple[int, int], ...] = ()
+    at: float = 0.0
 
 
 def reserve(stand: Stand, now: float, *, longest: float) -> tuple[Stand, float]:
     """Take the next slot: the stand after it and the seconds until it. If that is more than `longest`, none is taken."""
+    stand = believed(stand, now)
     at = max(now, next_at(stand, now))
     bound = msgspec.structs.replace(stand, bound_at=now) if at > now else stand
     if at - now > longest:
@@ -80,15 +83,21 @@ def reserve(stand: Stand, now: float, *, longest: float) -> tuple[Stand, float]:
     stand = _grow(bound, now)
     rate = rate_of(stand, now)
     after = msgspec.structs.replace(
-        stand, free_at=at + 1 / rate if rate else 0.0, step_calls=stand.step_calls + 1, left=_counted(stand, at)
+        stand, free_at=at + 1 / rate if rate else 0.0, step_calls=stand.step_calls + 1, left=_counted(stand, at), at=now
     )
     return after, at - now
 
 
 def look(stand: Stand, now: float) -> tuple[Stand, float]:
     """Return the seconds until the next slot, which is not taken; a caller that stays away for it is bound by the pace too."""
+    stand = believed(stand, now)
     wait = max(0.0, next_at(stand, now) - now)
     return (msgspec.structs.replace(stand, bound_at=now) if wait else stand), wait
+
+
+def believed(stand: Stand, now: float) -> Stand:
+    """Return a stand; an empty one if a clock that ran ahead wrote it and was set back, or nothing would leave until then."""
+    return Stand() if stand.at > now + CLOCKS_S or stand.hold > now + LONGEST_HOLD_S + CLOCKS_S else stand
 
 
 def next_at(stand: Stand, now: float) -> float:
@@ -106,7 +115,7 @@ def refuse(stand: Stand, now: float, *, retry_after: float | None) -> Stand:
     """Note a refusal (429): nothing before `retry_after` seconds, then at half the rate; one cut in a cooling period."""
     hold = max(stand.hold, now + min(max(retry_after or 0.0, 1.0), LONGEST_HOLD_S))
     if now < stand.cool_until:
-        return msgspec.structs.replace(stand, hold=hold)
+        return msgspec.structs.replace(stand, hold=hold, at=now)
     refused = min((rate for rate in (stand.rate, observed(stand, now)) if rate), default=1.0)
     rate = max(refused / 2, SLOWEST)
     known = stand.rate or sum(calls for _, calls in stand.left) > ENOUGH_CALLS
@@ -122,6 +131,7 @@ def refuse(stand: Stand, now: float, *, retry_after: float | None) -> Stand:
         step_at=hold,
         step_calls=0,
         bound_at=hold,
+        at=now,
     )
 
 
@@ -131,9 +141,11 @@ def note(stand: Stand, now: float, usage: Usage) -> Stand:
         return stand
     end = now + min(usage.resets_in, LONGEST_WINDOW_S)
     if not usage.left:
-        return msgspec.structs.replace(stand, hold=max(stand.hold, end))
+        return msgspec.structs.replace(stand, hold=max(stand.hold, end), at=now)
     spread = usage.left / max(end - now, 1.0)
-    return msgspec.structs.replace(stand, spread=spread, spread_until=end, free_at=max(stand.free_at, now + 1 / spread))
+    return msgspec.structs.replace(
+        stand, spread=spread, spread_until=end, free_at=max(stand.free_at, now + 1 / spread), at=now
+    )
 
 
 def observed(stand: Stand, now: float) -> float:

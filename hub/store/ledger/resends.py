@@ -30,6 +30,13 @@ class Resends:
         with self.database.read() as conn:
             return frozenset(id_ for part in chunks(ids) for id_ in conn.scalars(query.where(among(T.c.id, part))))
 
+    def after_bugs(self, ids: Sequence[int]) -> frozenset[int]:
+        """Return those of these rows whose last attempt met a bug of the connector (error code "bug")."""
+        query = select(T.c.id, T.c.error).where(T.c.error.is_not(None))
+        with self.database.read() as conn:
+            rows = [row for part in chunks(ids) for row in conn.execute(query.where(among(T.c.id, part)))]
+        return frozenset(row.id for row in rows if row.error.get("code") == "bug")
+
     def begin_anew(self, ids: Sequence[int], *, now: datetime) -> None:
         """Count these leased rows as sent from now on: a search that lags may not find yet what is sent now."""
         with self.database.write() as conn:

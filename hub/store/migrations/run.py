@@ -7,9 +7,9 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 
-def upgrade(conn: Connection) -> None:
-    """Bring the schema to the newest revision, inside the caller's transaction."""
-    command.upgrade(_config(conn), "head")
+def upgrade(conn: Connection, revision: str = "head") -> None:
+    """Bring the schema to a revision (the newest), inside the caller's transaction."""
+    command.upgrade(_config(conn), revision)
 
 
 def _config(conn: Connection | None = None) -> Config:

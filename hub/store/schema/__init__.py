@@ -24,7 +24,7 @@ from hub.store.schema.monitor import alerts, arrivals
 from hub.store.schema.people import links, people
 from hub.store.schema.signals import authors, labels, signals, tombstones
 from hub.store.schema.types import EPOCH, MICROSECOND, Id, Json, Time, Words, json_text, metadata, storable
-from hub.store.schema.versions import audit, versions
+from hub.store.schema.versions import activations, audit, versions
 
 __all__ = [
     "CLOSED",
@@ -41,6 +41,7 @@ __all__ = [
     "Json",
     "Time",
     "Words",
+    "activations",
     "alerts",
     "aliases",
     "arrivals",

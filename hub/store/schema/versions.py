@@ -1,4 +1,4 @@
-"""Rules, topics and mappings by hash, and who changed what."""
+"""Rules, topics and mappings by hash, those that are active, and who changed what."""
 
 from __future__ import annotations
 
@@ -18,6 +18,15 @@ versions = Table(
     Column("name", Words, nullable=False),
     Column("content", Text, nullable=False),
     Column("active_from", Time, nullable=False),
+)
+
+activations = Table(
+    "activations",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Time, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("book", Json, nullable=False),  # the hashes of its rules, topics and mappings
 )
 
 audit = Table(

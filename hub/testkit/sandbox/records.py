@@ -248,7 +248,7 @@ class RecordStore:
 
 def _open(folder: Path) -> sqlite3.Connection:
     """Open the database of a folder; usable from any thread because the store's lock guards it."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = sqlite3.connect(folder / "sandbox.sqlite", check_same_thread=False)
     database.execute("pragma journal_mode = wal")
     database.execute("pragma synchronous = normal")

@@ -45,7 +45,8 @@ OBJECTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 AGENT = 26_155_588_900_001
-PERSON = 26_155_588_900_000  # who sits before the agent's pages; the token stands for AGENT
+PERSON = 26_155_588_900_000  # who sits before the agent's pages; the token stands for AGENT, the hub's own user
+COLLEAGUE = 26_155_588_899_999
 MOST_JOBS = 30
 JOB_ENDS = timedelta(seconds=10)  # a job that no one looks at ends too
 RECORD_BYTES = 32 * 1024
@@ -95,14 +96,15 @@ class Account(Sandbox):
         super().__init__(options)
 
     def seed(self) -> None:
-        """Make the hub's agent, a person's, the account's custom objects and nothing else."""
+        """Make the hub's agent, two people's, the account's custom objects and nothing else."""
         self.store.declare("user", unique=("external_id", "email"), fold=True)
         for key in self.objects:
             self.store.declare(key, unique=("external_id",))
-        agent = {"name": "Ada Agent", "email": "agent@example.com", "role": "admin", "external_id": None}
-        self.store.put("user", str(AGENT), agent)
-        person = {"name": "Bea Berg", "email": "bea@example.com", "role": "agent", "external_id": None}
-        self.store.put("user", str(PERSON), person)
+        hub = {"name": "Hubbub", "email": "hubbub@example.com", "role": "admin", "external_id": None}
+        self.store.put("user", str(AGENT), hub)
+        for id_, name in ((PERSON, "Bea Berg"), (COLLEAGUE, "Ada Agent")):
+            email = f"{name.split()[0].lower()}@example.com"
+            self.store.put("user", str(id_), {"name": name, "email": email, "role": "agent", "external_id": None})
 
     @property
     def objects(self) -> Mapping[str, Mapping[str, str]]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from hub.testkit.sandbox import Answer, Call, Refused, linked, route
 from hub.testkit.sandbox.pages.document import document
 from hub.testkit.sandbox.pages.forms import back_to, posted
-from plugins.zendesk.sandbox.account import AGENT, PERSON
+from plugins.zendesk.sandbox.account import COLLEAGUE, PERSON
 from plugins.zendesk.sandbox.erasures import BLACK, DeskErasures
 
 STATUSES = ("new", "open", "pending", "hold", "solved", "closed")
@@ -74,7 +74,7 @@ class ZendeskSandbox(DeskErasures):
 
     def _forms(self, id_: str, ticket: Mapping[str, Any]) -> str:
         statuses = _options(((one, one) for one in STATUSES), ticket["status"])
-        agents = [("", "nobody"), *((str(one), self.name_of(one)) for one in (PERSON, AGENT))]
+        agents = [("", "nobody"), *((str(one), self.name_of(one)) for one in (PERSON, COLLEAGUE))]
         assignee = _options(agents, str(ticket["assignee_id"] or ""))
         say = (
             "<label>Words<textarea name='text' rows='4' required></textarea></label>"

@@ -65,6 +65,8 @@ class Ticketing(DeskPeople):
         requester = str(given.get("requester_id") or AGENT)
         if self.store.get("user", requester) is None:
             raise Refused(invalid("requester", "is invalid"))
+        if address := fields.pop("assignee_email", None):
+            fields["assignee_id"] = self.agent_of(str(address))
         source = given.get("via_followup_source_id")
         closed = (self.held(str(source)) or {}) if source else {}
         if source and closed.get("status") != "closed":
@@ -132,6 +134,13 @@ class Ticketing(DeskPeople):
             call.object = "comment"
         audit = self.change(id_, given)
         return Answer(200, {"ticket": self.ticket(id_), "audit": audit})
+
+    def agent_of(self, address: str) -> int:
+        """Return the agent of an address; refused if there is none."""
+        found = self.store.find("user", "email", address)
+        if found is None or found[1]["role"] not in ("agent", "admin"):
+            raise Refused(invalid("assignee", "is invalid"))
+        return int(found[0])
 
     def change(self, id_: str, given: Mapping[str, Any], actor: int = AGENT) -> dict[str, Any]:
         """Change a ticket and tell of it, the audit is given back; a closed ticket refuses."""

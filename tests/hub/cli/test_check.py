@@ -15,9 +15,9 @@ RULE = '[[rule]]\nname = "r"\nwhen = [{when!r}]\ndeliver = [{{ destination = "{t
 CASES = {
     "an unknown table": ("[hubb]\nx = 1", "", "config.toml: hubb", "unknown", "did you mean 'hub'?"),
     "an unknown key": ("[web]\nprot = 1", "", "config.toml: web.prot", "unknown", "did you mean 'port'?"),
-    "a wrong type": ('[web]\nport = "many"', "", "config.toml: web.port", "integer", ""),
+    "a wrong type": ('[web]\nport = "many"', "", "config.toml: web.port", "whole number", ""),
     "a duration": ('[sources.a]\nplugin = "rss"\nevery = "soon"', "", "config.toml: sources.a.every", "duration", ""),
-    "no plugin": ("[sources.a]\n", "", "config.toml: sources.a.plugin", "required", ""),
+    "no plugin": ("[sources.a]\n", "", "config.toml: sources.a.plugin", "missing", "write plugin"),
     "an unknown plugin": (
         '[sources.a]\nplugin = "nobody"',
         "",
@@ -75,6 +75,12 @@ CASES = {
 }
 
 
+def without_rules(folder: Path) -> None:
+    """Write that there are no rules and no topics."""
+    for name in ("rules.toml", "topics.toml"):
+        (folder / name).touch()
+
+
 @pytest.mark.parametrize(("config", "rules", "where", "message", "hint"), CASES.values(), ids=CASES)
 def test_what_is_wrong_is_told_with_its_place_and_a_way_out(
     cli: Cli, tmp_path: Path, config: str, rules: str, where: str, message: str, hint: str
@@ -117,6 +123,7 @@ def test_errors_of_all_files_are_told_at_once(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_missing_secret_hides_what_follows_from_it(cli: Cli, tmp_path: Path) -> None:
+    without_rules(tmp_path)
     (tmp_path / "config.toml").write_text(
         '[destinations.d]\nplugin = "zendesk"\n'
         'options = { subdomain = "x", client_id = "h", client_secret = { env = "ABSENT_HERE" } }\n'
@@ -148,6 +155,7 @@ def test_a_mapping_to_a_field_that_the_destination_lacks_is_found(cli: Cli, in_w
 
 
 def test_check_needs_no_database_beforehand(cli: Cli, tmp_path: Path) -> None:
+    without_rules(tmp_path)
     (tmp_path / "posts.jsonl").write_text("{}\n")
     (tmp_path / "config.toml").write_text(
         f'[sources.a]\nplugin = "file"\noptions = {{ path = "{tmp_path}/posts.jsonl", as_plugin = "mastodon" }}'
@@ -156,6 +164,7 @@ def test_check_needs_no_database_beforehand(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_connection_that_does_not_work_is_exit_code_one(cli: Cli, tmp_path: Path) -> None:
+    without_rules(tmp_path)
     (tmp_path / "config.toml").write_text(
         '[sources.a]\nplugin = "file"\noptions = { path = "nothing-*", as_plugin = "mastodon" }'
     )

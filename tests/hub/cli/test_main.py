@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
+from sqlite3 import connect
 
 import pytest
 
@@ -94,6 +97,23 @@ def test_a_database_of_another_revision_is_told_with_its_cure(cli: Cli, tmp_path
     (tmp_path / "data" / "hubbub.db").touch()
     said = cli("signals", "list")
     assert (said.code, "hub db upgrade" in said.err) == (4, True)
+
+
+@pytest.mark.parametrize("command", [["signals", "list"], ["db", "upgrade"], ["up"]])
+def test_a_newer_database_ends_with_4_and_is_never_told_to_upgrade(
+    cli: Cli, tmp_path: Path, command: list[str]
+) -> None:
+    (tmp_path / "config.toml").write_text("[web]\nport = 0\n")
+    cli("db", "upgrade")
+    with closing(connect(tmp_path / "data" / "hubbub.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    said = cli(*command)
+    assert (said.code, "Install that version again" in said.err, "db upgrade" in said.err) == (4, True, False)
+
+
+def test_the_version_is_told_without_a_configuration(cli: Cli) -> None:
+    said = cli("--version")
+    assert (said.code, said.out.strip()) == (0, f"hubbub {version('hubbub')}")
 
 
 def test_db_upgrade_makes_the_database_and_may_run_again(cli: Cli, tmp_path: Path) -> None:

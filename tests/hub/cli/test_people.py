@@ -72,7 +72,9 @@ access_token = { env = "CRM_TOKEN" }
 def crm(config: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A configuration with a CRM."""
     monkeypatch.setenv("CRM_TOKEN", "t0")
-    config.write_text('[files]\nrules = "none.toml"\n' + CRM)
+    (config.parent / "rules.toml").write_text("")
+    (config.parent / "topics.toml").touch()
+    config.write_text(CRM)
     return config
 
 

@@ -9,8 +9,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from sqlite3 import connect
 
 import pytest
 
@@ -19,6 +21,7 @@ from hub.cli.running.up import check_ports, greet, plan
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError
 from hub.queue.embedded import socket_path
+from tests.hubs import no_rules
 from tests.servers import answers as redis_answers
 from tests.servers import clean_environment, descendants_of, is_alive, wait_for
 
@@ -39,6 +42,7 @@ class Up:
         self.config = folder / "config.toml"
         self.port = free_port()
         self.config.write_text(CONFIG.format(port=self.port))
+        no_rules(folder)
         self.log = folder / "log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -199,6 +203,17 @@ def test_a_part_that_cannot_run_is_told_of_with_its_reason(up: Up) -> None:
     assert up.said().count("process cannot run") == 1
     process.terminate()
     assert process.wait(20) == 0
+
+
+@pytest.mark.servers
+def test_a_database_that_is_upgraded_under_it_ends_it_with_4_instead_of_endless_starts(up: Up) -> None:
+    process = up.serve()
+    with closing(connect(up.folder / "data" / "hubbub.db")) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    for words in ("hub.web", "workers process"):
+        os.kill(up.part(words), signal.SIGKILL)
+    assert process.wait(60) == 4
+    assert "giving up: the database is at revision 9999" in up.said()
 
 
 # ------------------------------------------------------------------------------------------------------- without processes

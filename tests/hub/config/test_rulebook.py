@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,23 +31,40 @@ def test_topics_are_read(tmp_path: Path) -> None:
     assert (topic.name, topic.keywords, topic.exclude) == ("t", ("a b",), ("c",))
 
 
-def test_a_file_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
-    assert read_rules(tmp_path / "absent.toml") == read_topics(tmp_path / "absent.toml") == ()
+@pytest.mark.parametrize("read", [read_rules, read_topics])
+def test_a_file_that_is_not_there_is_an_error_and_an_empty_one_is_none(
+    tmp_path: Path, read: Callable[[Path], Any]
+) -> None:
+    with pytest.raises(ConfigError, match=r"no such file .*an empty file means that there are none"):
+        read(tmp_path / "absent.toml")
+    assert read(write(tmp_path, "")) == ()
+
+
+def test_own_mappings_may_be_absent(tmp_path: Path) -> None:
     assert own_mappings(tmp_path / "absent") == {}
 
 
 WRONG_RULES = {
     "a key of a rule": ('[[rule]]\nname = "r"\nwhenn = []', 'rule "r"', "whenn"),
-    "a rule without a name": ("[[rule]]\nwhen = []", 'rule "number 1"', "name"),
-    "a condition that is no list": ('[[rule]]\nname = "r"\nwhen = "true"', 'rule "r" when', "array"),
-    "a condition that is no text": ('[[rule]]\nname = "r"\nwhen = [1]', 'rule "r" when[', "str"),
+    "a rule without a name": ("[[rule]]\nwhen = []", "rule number 1", "`name` is missing"),
+    "a condition that is no list": (
+        '[[rule]]\nname = "r"\nwhen = "true"',
+        'rule "r" when',
+        "must be a list, not a text",
+    ),
+    "a condition that is no text": (
+        '[[rule]]\nname = "r"\nwhen = [1]',
+        'rule "r" when[',
+        "must be a text, not a whole number",
+    ),
     "a delivery without a mapping": (
         '[[rule]]\nname = "r"\ndeliver = [{ destination = "d" }]',
         'rule "r" deliver',
         "mapping",
     ),
+    "one table": ('[rule]\nname = "r"', "[rule]", "one table, not a list"),
     "another table": ('[[rules]]\nname = "r"', "rules", "unknown"),
-    "a rule that is no table": ("rule = [1]", 'rule "number 1"', "object"),
+    "a rule that is no table": ("rule = [1]", "rule number 1", "must be a table"),
 }
 
 

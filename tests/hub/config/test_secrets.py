@@ -62,14 +62,30 @@ def test_a_secret_in_the_configuration_is_refused_and_not_repeated(tmp_path: Pat
     [
         ({"env": "ABSENT_HERE"}, "the environment has no variable ABSENT_HERE", "export ABSENT_HERE=..."),
         ({"file": "absent"}, "the secret's file cannot be read", "absent"),
-        ({"file": "."}, "the secret's file cannot be read", "."),
+        ({"file": "."}, "the secret's file cannot be read", "write the secret into"),
+        ({"env": "EMPTY_HERE"}, "the variable EMPTY_HERE is empty", "export EMPTY_HERE=..."),
+        ({"file": "blank"}, "the secret's file is empty", "blank"),
+        ({"file": "wide"}, "it is UTF-16", "wide"),
+        ({"file": "latin"}, "line 2 is not UTF-8", "latin"),
+        ({"ENV": "ABSENT_HERE"}, "this is no reference to a secret", "write token = { env"),
     ],
 )
-def test_a_reference_that_leads_nowhere_is_one_problem(tmp_path: Path, reference: Any, message: str, hint: str) -> None:
+def test_a_reference_that_leads_nowhere_is_one_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: Any, message: str, hint: str
+) -> None:
+    monkeypatch.setenv("EMPTY_HERE", " \n")
+    (tmp_path / "blank").write_text(" \n")
+    (tmp_path / "wide").write_text("s3cret", "utf-16")
+    (tmp_path / "latin").write_bytes(b"a\n\xe9\n")
     (problem,) = problems(tmp_path, token=reference)
     assert problem.path == "sources.a.options.token"
     assert message in problem.message
     assert hint in problem.hint
+
+
+def test_a_byte_order_mark_is_no_part_of_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("hush", "utf-8-sig")
+    assert read(tmp_path, token={"file": "token"}).token.get_secret_value() == "hush"
 
 
 def test_all_problems_of_options_are_told_at_once(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.config.settings import Settings, duration, load_settings
+from hub.config.settings import Settings, load_settings
+from hub.config.values import duration
 from hub.core.errors import ConfigError
 from hub.sdk.rates import Limit
 
@@ -67,7 +68,7 @@ def test_any_other_text_is_no_duration(written: str) -> None:
         duration(written)
 
 
-@given(st.integers(min_value=0, max_value=10**6), st.sampled_from(["s", "m", "h", "d"]))
+@given(st.integers(min_value=0, max_value=36_500), st.sampled_from(["s", "m", "h", "d"]))
 def test_a_duration_reads_what_it_says(number: int, unit: str) -> None:
     assert duration(f"{number}{unit}") == number * duration(f"1{unit}")
 
@@ -86,9 +87,18 @@ WRONG = {
     "a share": ("[hub]\nuncertain_below = 1.5", "hub.uncertain_below", "less than or equal to 1", ""),
     "a batch": ("[workers]\nbatch = 0", "workers.batch", "greater than or equal to 1", ""),
     "a pause": ('[sources.a]\nplugin = "rss"\nevery = "often"', "sources.a.every", "a duration is", ""),
-    "a type": ('[hub]\nlanguages = "en"', "hub.languages", "tuple", ""),
-    "no plugin": ("[destinations.a]", "destinations.a.plugin", "required", ""),
-    "a name": ('[sources."A b"]\nplugin = "rss"', "sources.A b", "pattern", ""),
+    "a pause of no time": ('[sources.a]\nplugin = "rss"\nevery = 0', "sources.a.every", "no time at all", ""),
+    "a pause that is true": ('[sources.a]\nplugin = "rss"\nevery = true', "sources.a.every", "a duration is", ""),
+    "a pause without an end": ('[sources.a]\nplugin = "rss"\nevery = inf', "sources.a.every", "a hundred years", ""),
+    "a pause before now": ("[alerts]\ncooldown = -5", "alerts.cooldown", "a duration is", ""),
+    "a network": ('[sources.a]\nplugin = "rss"\nallow_private = ["10.0.0.0/33"]', "allow_private", "10.0.0.0/33", ""),
+    "an address": ('[web]\npublic_url = "hub.example.com"', "web.public_url", "https://", ""),
+    "an address without a host": ('[web]\npublic_url = "https://"', "web.public_url", "https://", ""),
+    "a proxy": ('[sources.a]\nplugin = "rss"\nproxy = "proxy:3128"', "sources.a.proxy", "a plain forward proxy", ""),
+    "a language": ('[hub]\nlanguages = ["klingon"]', "hub.languages", "ISO 639-1", ""),
+    "a type": ('[hub]\nlanguages = "en"', "hub.languages", "this must be a list", ""),
+    "no plugin": ("[destinations.a]", "destinations.a.plugin", "missing", "write plugin = ..."),
+    "a name": ('[sources."A b"]\nplugin = "rss"', "sources.A b", "such as a_b", ""),
 }
 
 

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from hub.core.languages import base_language
 from hub.core.model import Counts, Media, Rating, Signal
-from hub.core.normalise import LONGEST_TEXT, base_language, clean_text, normalise, normalise_author
+from hub.core.normalise import LONGEST_TEXT, clean_text, normalise, normalise_author
 from tests.hub.core.given import NOW, author, signal
 
 ODD = st.text(st.characters() | st.sampled_from("\r\n\t \x00\u202e\u2066\u0301\ud800\u1112\u1161#İ＃ﬁ"), max_size=30)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hub.core.notes import network_name, reply_note
+from hub.core.grammar.words import network_name
+from hub.core.notes import reply_note
 
 PAGE = "http://hub/deliveries/3"
 

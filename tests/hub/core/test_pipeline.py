@@ -276,11 +276,14 @@ def test_a_plan_names_every_record_with_its_rule() -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"post": {"requires": ["athor"]}}, "mapping crm/post: requires athor, which is not there"),
-    ({"author": {"requires": ["post"]}}, "mapping crm/author: requires post, which requires this one: a circle"),
+    ({"post": {"requires": ["athor"]}}, "mappings/crm/post.toml: requires: athor is not there (did you mean author?)"),
+    (
+        {"author": {"requires": ["post"]}},
+        "mappings/crm/author.toml: requires: post requires this one: a circle (take one of the two out)",
+    ),
     (
         {"ticket": {"then": "author"}},
-        "mapping crm/ticket: then is author, but there is no such mapping keyed by signal",
+        "mappings/crm/ticket.toml: then: there is no mapping author keyed by signal (known: about, broken, comment, copy",
     ),
 ]
 
@@ -289,11 +292,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_mappings_that_do_not_fit_together_are_told(change: dict[str, Any], message: str) -> None:
     specs = merge(change, MAPPINGS)
     made = {("crm", name): mapping(name, **spec) for name, spec in specs.items()}
-    assert message in check_rulebook(Rulebook(compile_rules([]), compile_topics([]), made))
+    told = check_rulebook(Rulebook(compile_rules([]), compile_topics([]), made))
+    assert any(str(one).startswith(message) for one in told)
 
 
 def test_a_target_without_a_mapping_is_told_with_a_guess() -> None:
-    assert check_rulebook(book(rule("pots"))) == ['rule "rule": crm has no mapping pots (did you mean post?)']
+    (told,) = check_rulebook(book(rule("pots")))
+    assert str(told) == 'rules.toml: rule "rule" deliver: crm has no mapping pots (did you mean post?)'
 
 
 def test_mappings_that_require_each_other_fail_and_do_not_hang() -> None:

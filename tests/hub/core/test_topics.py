@@ -49,6 +49,42 @@ def hits(keyword: str, text: str, *hashtags: str) -> bool:
         ("❤️", "❤"),
         ("👍", "👍🏽"),
         ("c++", "we write C++."),
+        *[("l'oréal", f"L{mark}Oréal a encore") for mark in "’‘‛ʼʻʹ′＇`´ˈ‵"],
+        *[(f"l{mark}oréal", "L'Oréal a encore") for mark in "’ʼ′＇`´"],
+        *[("acme-pay", f"acme{mark}pay est en panne") for mark in "‐‑‒–—―−－﹣⁃"],
+        ('the "new" acme', "the «new» acme"),
+        ('the "new" acme', "the „new“ Acme™"),
+        *[
+            ("acme pay", f"Acme{space}Pay")
+            for space in "\xa0\u2002\u2009\u200a\u202f\u205f\u3000\u2003\u1680\u2028\x85"
+        ],
+        *[
+            ("acme pay", f"Acme{mark} Pay")
+            for mark in "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xad\ufe0f\u061c\u2069\u180e"
+        ],
+        *[("acme pay", f"Acme {mark} P{mark}ay") for mark in "\u200d\u200e\u2060\ufeff\xad"],
+        ("acme", "ac\U000e0101me"),
+        ("acme", "Acme™ is late"),
+        ("acme", "Acme®, late"),
+        ("パソコン", "新しいﾊﾟｿｺﾝです"),
+        ("ﾊﾟｿｺﾝ", "新しいパソコンです"),
+        ("グーグル", "ｸﾞｰｸﾞﾙで"),
+        ("グーグル", "ク\u3099ーク\u3099ル"),
+        ("straße", "STRASSE"),
+        ("STRAẞE", "straße"),
+        ("ıspanak", "ISPANAK"),
+        ("diyarbakir", "DİYARBAKIR, Diyarbakır"),
+        ("σιγμας", "ΣΙΓΜΑΣ"),
+        ("office", "Oﬃce"),
+        ("acme", "𝗔𝗰𝗺𝗲"),
+        ("محمد", "مُحَمَّـــد"),
+        ("احمد", "أحمد"),
+        ("کتاب", "كتاب"),
+        ("مى", "می\u200c"),
+        ("acme 15", "Acme ١٥"),
+        ("שלום", "שָׁלוֹם"),
+        ("ශ්රී", "ශ්\u200dරී"),
+        ("👩\u200d🚀", "an 👩\u200d🚀"),
     ],
 )
 def test_a_keyword_is_found(keyword: str, text: str) -> None:

@@ -17,6 +17,7 @@ from hub.core.mapping import CompiledMapping
 from hub.core.spec import FieldSpec
 from hub.flow.actions.connections import check
 from hub.flow.check import Tried, misfits, problems_of, try_connections, used_mappings
+from hub.queue.bell import RedisBell
 from hub.registry import Plugin, Registry
 from hub.sdk.connectors import FieldInfo, ObjectInfo, Options
 from tests.hub.core.given import mapping
@@ -103,6 +104,7 @@ REGISTRY = FakeRegistry(
 def problems(folder: Path, config: str, rules: str = "", registry: Registry = REGISTRY) -> list[str]:
     (folder / "config.toml").write_text(config)
     (folder / "rules.toml").write_text(rules)
+    (folder / "topics.toml").touch()
     settings: Settings = load_settings(folder / "config.toml")
     return [str(one) for one in problems_of(settings, registry)]
 
@@ -119,7 +121,7 @@ def problems(folder: Path, config: str, rules: str = "", registry: Registry = RE
         (
             "",
             '[[rule]]\nname = "r"\ndeliver = [{destination = "crm", mapping = "note"}]\n',
-            ["crm has no mapping note (is it configured?)"],
+            ["there is no destination crm with a mapping (is it configured?)"],
         ),
     ],
 )
@@ -157,7 +159,12 @@ def strict(made: Made, *, fails: Exception | None = None, **objects: ObjectInfo)
 
 def test_each_connection_is_tried(new_hub: NewHub) -> None:
     found = tried(new_hub())
-    assert {name: one.fine for name, one in found.items()} == {"lines": True, "mood": True, "memo": True}
+    assert {name: one.fine for name, one in found.items()} == {
+        "redis": True,
+        "lines": True,
+        "mood": True,
+        "memo": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -217,6 +224,23 @@ def test_a_connection_that_works_again_is_no_longer_paused(new_hub: NewHub) -> N
     made.hub.store.connections.pause("memo", reason="x", until=made.clock().replace(hour=13), now=made.clock())
     tried(made)
     assert made.hub.store.connections.paused(now=made.clock()) == {}
+
+
+@pytest.mark.parametrize(
+    ("url", "fine", "told"),
+    [
+        ("", True, "the private Redis is not running: `hub up` starts it"),
+        ("redis://127.0.0.1:1/0", False, "connection refused"),
+    ],
+)
+def test_a_redis_that_is_away_is_told(new_hub: NewHub, url: str, fine: bool, told: str) -> None:
+    made = new_hub()
+    section = made.hub.settings.redis.model_copy(update={"url": url})
+    made.hub.settings = made.hub.settings.model_copy(update={"redis": section})
+    made.hub.bell = RedisBell("redis://127.0.0.1:1/0")
+    said = tried(made)["redis"]
+    assert said.fine is fine
+    assert told in said.message.lower() or told in said.message
 
 
 def test_mappings_that_do_not_fit_are_told_by_name(new_hub: NewHub) -> None:

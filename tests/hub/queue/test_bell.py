@@ -143,3 +143,10 @@ def test_the_bell_in_process_forgets_what_was_heard() -> None:
     bell.heard("deliver", "crm")
     bell.heard("deliver", "crm")
     assert bell.rung == []
+
+
+def test_a_mark_that_a_clock_left_which_was_set_back_does_not_silence_its_lane(redis: Redis, url: str) -> None:
+    redis.set("bell:process", 1, ex=864_000)
+    RedisBell(url).ring("process")
+    assert len(jobs(redis, "process")) == 1
+    assert redis.ttl("bell:process") <= COALESCE_S

@@ -236,3 +236,15 @@ def test_what_another_version_left_counts_as_nothing(url: str, seconds: Seconds)
     paces = RedisPaces(url, seconds)
     assert paces.open("crm").reserve(2) == FREE
     assert paces.usages() == {}
+
+
+def test_a_pace_that_a_clock_left_which_was_set_back_holds_nothing(
+    twins: tuple[Paces, Paces], seconds: Seconds
+) -> None:
+    seconds.now += 864_000
+    pace = twins[0].open("crm")
+    pace.reserve(2.0)
+    pace.tell(429, {"retry-after": "60"})
+    seconds.now -= 864_000
+    assert twins[1].open("crm").reserve(2.0) == FREE
+    assert twins[1].usages() == {}

@@ -1,15 +1,14 @@
-"""HTML made text, HTML made safe, and times in all their spellings."""
+"""HTML made text, and HTML made safe."""
 
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.sdk.text import clean, html_to_text, parse_time, safe_html
+from hub.sdk.text import clean, html_to_text, safe_html
 
 LINK = (
     '<a href="https://shop.example/path/to/it"><span class="invisible">https://</span>'
@@ -102,76 +101,6 @@ def test_safe_html_keeps_formatting_and_nothing_that_loads_or_runs(html: str, sa
 
 def test_too_much_markup_comes_back_as_escaped_text() -> None:
     assert safe_html("<b>&lt;i&gt;</b>" * 3000).startswith("&lt;i&gt;&lt;i&gt;")
-
-
-# ------------------------------------------------------------------------------------------------------------------ times
-
-MOMENT = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        *("2024-05-06T07:08:09Z", "2024-05-06t07:08:09z", "2024-05-06 07:08:09", "2024-05-06T07:08:09"),
-        *("20240506T070809Z", "2024-05-06T09:08:09+02:00", "2024-05-06T09:08:09+0200", "2024-05-06T09:08:09+02"),
-        *("2024-05-06T07:08:09.000000000Z", "2024-05-06 07:08:09 UTC", "2024-05-06 07:08:09 +0000"),
-        *("Mon, 06 May 2024 07:08:09 GMT", "Mon, 6 May 2024 03:08:09 EDT", "06 May 2024 07:08:09 +0000"),
-        *("Mon May 06 07:08:09 +0000 2024", " 2024-05-06T07:08:09Z\n", "1714979289", 1714979289, 1714979289.0),
-        *("1714979289000", 1714979289000, 1714979289000000, 1714979289000000000, "2024-05-06T07:08:09,000Z"),
-    ],
-)
-def test_a_time_is_read_in_every_common_spelling(value: str | float) -> None:
-    assert parse_time(value) == MOMENT
-
-
-@pytest.mark.parametrize(
-    ("value", "time"),
-    [
-        ("2024-05-06", datetime(2024, 5, 6, tzinfo=UTC)),
-        ("20240506", datetime(2024, 5, 6, tzinfo=UTC)),
-        ("2024-05", datetime(2024, 5, 1, tzinfo=UTC)),
-        ("2024", datetime(2024, 1, 1, tzinfo=UTC)),
-        ("2016-12-31T23:59:60Z", datetime(2017, 1, 1, tzinfo=UTC)),
-        ("2024-05-06T24:00:00Z", datetime(2024, 5, 7, tzinfo=UTC)),
-        ("2024-05-06T07:08:09.1234567Z", MOMENT.replace(microsecond=123456)),
-        ("2024-05-06T07:08Z", MOMENT.replace(second=0)),
-        (1714979289.25, MOMENT.replace(microsecond=250000)),
-        (0, datetime(1970, 1, 1, tzinfo=UTC)),
-        (-86400, datetime(1969, 12, 31, tzinfo=UTC)),
-    ],
-)
-def test_special_times_are_read(value: str | float, time: datetime) -> None:
-    assert parse_time(value) == time
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        *(
-            "",
-            " ",
-            "soon",
-            "2024-13-06",
-            "2024-02-30T00:00:00Z",
-            "9999-12-31T23:59:59-12:00",
-            "0001-01-01T00:00:00+14:00",
-        ),
-        *(float("nan"), float("inf"), 10**400, -(10**30), True, None, "x" * 1_000_000, "\ud800", "Mon, 99 Foo 2018"),
-    ],
-)
-def test_what_is_no_time_is_none(value: str | float | None) -> None:
-    assert parse_time(value) is None
-
-
-@given(st.one_of(st.text(), st.floats(), st.integers(), st.from_regex(r"[0-9TZ:+. -]{4,40}", fullmatch=True)))
-def test_parsing_never_raises_and_gives_utc(value: str | float) -> None:
-    found = parse_time(value)
-    assert found is None or found.tzinfo is UTC
-
-
-@given(st.datetimes(timezones=st.just(UTC)))
-def test_what_python_writes_comes_back(moment: datetime) -> None:
-    assert parse_time(moment.isoformat()) == moment
 
 
 # ------------------------------------------------------------------------------------------------------------------ clean

@@ -71,11 +71,11 @@ class Knocker:
         self.hub = Hub(settings, store, self.bell, WatchedRegistry(), self.clock)  # type: ignore[arg-type]  # or a fake
         self.door = InboundDoor(self.hub)
 
-    def knock(self, *parts: bytes, headers: Headers | None = None, **scope: str) -> Answer:
+    def knock(self, *parts: bytes, headers: Headers | None = None, **scope: Any) -> Answer:
         """One request, its body in parts."""
         return self.knock_all([(parts, headers or {})], **scope)[0]
 
-    def knock_all(self, requests: Sequence[tuple[Sequence[bytes], Headers]], **scope: str) -> list[Answer]:
+    def knock_all(self, requests: Sequence[tuple[Sequence[bytes], Headers]], **scope: Any) -> list[Answer]:
         """Requests at the same time."""
 
         async def play() -> list[Answer]:
@@ -87,7 +87,7 @@ class Knocker:
 
         return asyncio.run(play())
 
-    async def _ask(self, parts: Sequence[bytes], headers: Headers, scope: dict[str, str]) -> Answer:
+    async def _ask(self, parts: Sequence[bytes], headers: Headers, scope: dict[str, Any]) -> Answer:
         coming = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
         coming[-1]["more_body"] = False
         said: list[Any] = []

@@ -111,8 +111,9 @@ def test_a_threshold_that_is_crossed_causes_a_write(mapping: str, followers: int
 
 
 @pytest.mark.parametrize("mapping", PEOPLES)
-def test_no_word_of_a_post_goes_onto_a_persons_record(mapping: str) -> None:
+def test_no_word_of_a_post_goes_onto_a_persons_record_but_the_wish(mapping: str) -> None:
     given = merge({"signal": {"text": "unmistakable", "title": "unmistakable"}}, facts())
     made = compile_mapping(read(mapping), name=mapping).apply(given)
     assert isinstance(made, Mapped)
-    assert "unmistakable" not in repr(made)
+    told = {name: value for name, value in made.fields.items() if name != "hub_message"}
+    assert "unmistakable" not in repr(told)

@@ -142,6 +142,7 @@ def running_hub(folder: Path, url: str, key_field: str = "Hubbub Key") -> Iterat
     """A hub in a folder; EARS_SECRET and DESK_TOKEN stand in the environment."""
     (folder / "config.toml").write_text(CONFIG.format(url=url, key_field=key_field))
     (folder / "rules.toml").write_text(RULES)
+    (folder / "topics.toml").touch()
     hub = open_hub(folder / "config.toml", bell=InProcessBell(), migrate=True)
     hub.registry = WatchedRegistry()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from time import process_time
 
 import pytest
@@ -45,6 +46,20 @@ def test_entities_in_a_title_are_characters() -> None:
     titles = [signal.title for signal in told("16-rss-title-entities")]
     assert titles[0] == 'Re: Store says "closed" & refuses'
     assert titles[2:5] == ["One big 'regret' of 3 < 4", "AT&T ’s plan & more", "AT&T plain"]
+
+
+def test_the_names_of_zones_count() -> None:
+    assert {signal.published_at for signal in told("08-rss-zone-names")} == {datetime(2026, 6, 1, 6, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(
+    "date", ["lun. 1 juin 2026 08:00 CEST", "lun, 1 giu 2026 06:00:00 +0000", "Mon, 01 Jun 2026 6:00:00 AM"]
+)
+def test_dates_in_other_languages_are_read(date: str) -> None:
+    document = f"<rss><channel><item><guid>1</guid><title>t</title><pubDate>{date}</pubDate></item></channel></rss>"
+    (payload,) = read(document.encode()).payloads
+    (signal,) = translate(RawItem("r", "rss", payload, START, "1", "https://feeds.example/")).signals
+    assert signal.published_at == datetime(2026, 6, 1, 6, tzinfo=UTC)
 
 
 TITLE = "<rss><channel><item><title>{}</title><guid>1</guid></item></channel></rss>"

@@ -165,9 +165,10 @@ def test_an_erasure_blanks_the_words_and_keeps_the_row() -> None:
 
 
 def test_an_erasure_leaves_what_people_wrote_on_a_lead() -> None:
-    assert set(erasure("Lead", "00Q", ["LastName", "Description", "Social_Handle__c"])) == {
+    assert set(erasure("Lead", "00Q", ["LastName", "Title", "Description", "Social_Handle__c"])) == {
         "attributes",
         "Id",
+        "Description",
         "Social_Handle__c",
     }
 

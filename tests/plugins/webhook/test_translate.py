@@ -207,6 +207,12 @@ def test_ids_of_conversations_and_of_messages_are_two_name_spaces() -> None:
     assert not keys & {one.conversation_key for one in signals}
 
 
+def test_a_time_is_read_with_the_zone_that_it_names() -> None:
+    lines = shared("cases/08-webhook-dates.jsonl").read_bytes().splitlines()
+    signals = [read(inbound(), json.loads(line))[0] for line in lines if line.strip()]
+    assert [one.published_at for one in signals] == [datetime(2026, 6, 1, 6, tzinfo=UTC)] * 4
+
+
 def test_a_mapping_file_may_fill_a_rating(tmp_path: Path) -> None:
     source = inbound(tmp_path, '[fields.rating]\nfrom = "stars"\nbest = 10\nworst = 0\n')
     assert read(source, {"id": 1, "text": "ok", "stars": "7"})[0].rating == Rating(7, 10, 0)

@@ -43,12 +43,12 @@ def test_only_the_accounts_host_may_be_reached() -> None:
 
 
 def test_check_says_who_we_are(stand: Stand) -> None:
-    assert stand.destination.check(stand.ctx) == "Ada Agent (admin) at acme.zendesk.com"
+    assert stand.destination.check(stand.ctx) == "Hubbub (admin) at acme.zendesk.com"
 
 
 def test_check_with_client_credentials_says_the_same(make_stand: MakeStand) -> None:
     stand = make_stand(token=None, client_id="hub", client_secret="sandbox-token")
-    assert "Ada Agent" in stand.destination.check(stand.ctx)
+    assert "Hubbub" in stand.destination.check(stand.ctx)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from hub.core.grammar.facts import merge, skeleton
 from hub.core.mapping import CompiledMapping, Mapped, compile_mapping
 from hub.core.spec import MappingSpec
 from hub.sdk.connectors import ObjectInfo
@@ -36,16 +37,30 @@ def test_a_default_mapping_writes_only_fields_that_exist(stand: Stand, name: str
     assert [field for field in spec.fields if field not in found.fields or not found.fields[field].writable] == []
 
 
-FACTS: dict[str, Any] = {
-    "signal": {"text": "It broke 🙁\nagain", "network": "mastodon", "url": "https://example.social/1", "kind": "post"},
-    "author": {"key": "mastodon:abc", "network": "mastodon", "display_name": "Ann", "followers": 5, "verified": True},
-    "labels": {"sentiment": {"value": "negative", "score": -0.9}},
-    "topics": ["acme pay"],
-    "rule": {"name": "complaints"},
-    "hub": {"url": "https://hub.example/s/1"},
-    "conversation": {},
-    "stats": {"signals_30d": 3, "sentiment_mean_30d": -0.4},
-}
+FACTS: dict[str, Any] = merge(
+    {
+        "signal": {
+            "text": "It broke 🙁\nagain",
+            "network": "mastodon",
+            "url": "https://example.social/1",
+            "kind": "post",
+        },
+        "author": {
+            "key": "mastodon:abc",
+            "network": "mastodon",
+            "display_name": "Ann",
+            "followers": 5,
+            "verified": True,
+        },
+        "labels": {"sentiment": {"value": "negative", "score": -0.9}},
+        "topics": ["acme pay"],
+        "rule": {"name": "complaints"},
+        "hub": {"url": "https://hub.example/s/1"},
+        "conversation": {},
+        "stats": {"signals_30d": 3, "sentiment_mean_30d": -0.4},
+    },
+    skeleton(),
+)
 
 
 @pytest.mark.parametrize("name", NAMES)

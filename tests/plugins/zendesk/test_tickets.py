@@ -10,6 +10,7 @@ from hub import Native, RateLimited, Rejected, RemoteRef, Unauthorised, Unavaila
 from hub.testkit.fakes import FakeHttp, answer, context
 from plugins.zendesk.config import ZendeskOptions
 from plugins.zendesk.destination import ZendeskDestination
+from plugins.zendesk.sandbox.account import PERSON
 from tests.plugins.zendesk.conftest import TICKET, Stand, delivery
 
 MADE = answer(201, {"ticket": {"id": 7}, "audit": {"id": 8}})
@@ -150,3 +151,25 @@ def test_an_answer_that_names_no_ticket_is_uncertain() -> None:
     destination = ZendeskDestination(ZendeskOptions(subdomain="acme", token="secret"))
     (outcome,) = destination.deliver(context(http), [delivery(1, "create", fields=fields)])
     assert isinstance(outcome.error, Uncertain)
+
+
+@pytest.mark.parametrize(
+    ("named", "assignee"),
+    [
+        ({"assignee_email": "bea@example.com"}, PERSON),
+        ({"assignee_id": str(PERSON)}, PERSON),
+        ({"assignee_email": "gone@example.com"}, None),
+    ],
+)
+def test_a_ticket_is_its_assignees_and_without_one_where_zendesk_knows_none(
+    stand: Stand, named: dict[str, str], assignee: int | None
+) -> None:
+    (outcome,) = stand.deliver(delivery(1, "create", fields={**TICKET, **named}))
+    assert (outcome.error, stand.sandbox.held("1")["assignee_id"]) == (None, assignee)
+
+
+def test_a_note_bears_the_hubs_name_and_a_post_its_authors(stand: Stand) -> None:
+    stand.deliver(delivery(1, "create"))
+    stand.deliver(delivery(2, "note", fields={"text": "Posted on Mastodon."}, parents={"conversation": RemoteRef("1")}))
+    said = [stand.sandbox.name_of(one["author_id"]) for _, one in stand.sandbox.said_in("1")]
+    assert said == ["Ann", "Hubbub"]

@@ -188,6 +188,7 @@ def replay(new_hub: NewHub, _: NewStage) -> tuple[Hub, Act]:
     made.run()
     rules = '[[rule]]\nname = "all"\ndeliver = [{ destination = "memo", mapping = "note" }]\n'
     (made.hub.settings.folder / "rules.toml").write_text(rules)
+    (made.hub.settings.folder / "topics.toml").touch()
     made.hub.__dict__.pop("book", None)
     prepare(made.hub)
 

@@ -63,6 +63,7 @@ def test_a_replay_says_what_of_and_under_which_versions(new_hub: NewHub) -> None
     made.run()
     rules = '[[rule]]\nname = "all"\ndeliver = [{ destination = "memo", mapping = "note" }]\n'
     (made.hub.settings.folder / "rules.toml").write_text(rules)
+    (made.hub.settings.folder / "topics.toml").touch()
     made.hub.__dict__.pop("book", None)
     since = made.clock() - timedelta(days=1)
     with history.replay(made.hub, HUB, Question(since=since, rule="all")):

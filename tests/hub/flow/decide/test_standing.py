@@ -219,8 +219,10 @@ def test_a_record_of_an_author_becomes_that_of_the_linked_person_and_no_second_o
     (own / "person.toml").write_text('object = "contact"\nkeyed_by = "author"\n[fields.name]\nfrom = "author.handle"\n')
     rules = RULES.replace('mapping = "contact"', 'mapping = "person"')
     (made.hub.settings.folder / "rules.toml").write_text(rules)
+    (made.hub.settings.folder / "topics.toml").touch()
     say(made, "1", "here")
     (made.hub.settings.folder / "rules.toml").write_text(RULES)
+    (made.hub.settings.folder / "topics.toml").touch()
     made.hub.__dict__.pop("book", None)
     key = person(made, "here")
     say(made, "2", "here")
@@ -331,6 +333,7 @@ def test_rules_that_cannot_be_read_stop_no_parting(made: Made) -> None:
     say(made, "1", "here", "I hate it")
     made.hub.__dict__.pop("book", None)
     (made.hub.settings.folder / "rules.toml").write_text("[[rule]]\nwhen = 7\n")
+    (made.hub.settings.folder / "topics.toml").touch()
     deeds.unlink(made.hub, HUB, author_key("lines", "here"))
     assert made.hub.store.people.links_of(author_key=author_key("lines", "here"))[0].revoked_at is not None
 
@@ -351,6 +354,7 @@ def test_the_same_book_over_history_makes_the_same_records(made: Made) -> None:
 def test_the_explanation_reads_how_the_person_stood_on_that_day(made: Made) -> None:
     rules = RULES.replace("when = ['signal.text.contains(\"help\")']", "when = ['person.signals_30d >= 2']")
     (made.hub.settings.folder / "rules.toml").write_text(rules)
+    (made.hub.settings.folder / "topics.toml").touch()
     person(made, "here", "there")
     for number, by in enumerate(("here", "there", "here")):
         say(made, str(number), by)

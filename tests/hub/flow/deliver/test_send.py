@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from operator import itemgetter
 
 import pytest
 
@@ -18,13 +20,15 @@ from hub.core.errors import (
     Uncertain,
 )
 from hub.core.keys import signal_key
-from hub.core.model import RemoteRef
+from hub.core.model import Delivery, RemoteRef
+from hub.core.retry import ConnectionStanding
 from hub.flow.decide.batch import process
 from hub.flow.deliver.outlets import close_claim
 from hub.flow.deliver.send import deliver, deliver_batch
-from hub.sdk.connectors import Lookup, Native, NoIdempotency, Outcome
+from hub.sdk.connectors import Idempotency, Lookup, Native, NoIdempotency, Outcome, Upsert
+from hub.sdk.context import Context
 from hub.store.ledger.deliveries import Settlement
-from tests.hubs import Made
+from tests.hubs import Made, Memo
 from tests.logs import captured
 
 NewHub = Callable[..., Made]
@@ -84,7 +88,7 @@ def test_an_outcome_with_an_error_that_is_none_of_the_engines_is_a_bug(new_hub: 
     made.memo.deliver = lambda _self, _ctx, batch: [Outcome(one.id, error=ValueError("odd")) for one in batch]  # type: ignore[method-assign, assignment, misc, arg-type]  # a plugin's bug
     deliver_batch(made.hub, "memo")
     (row,) = made.hub.store.outbox.recent()
-    assert (row["state"], row["error"]["message"]) == ("dead", "ValueError: odd")
+    assert (row["state"], row["error"]["message"]) == ("uncertain", "a bug of the connector: ValueError: odd")
 
 
 def test_a_retry_comes_after_its_wait_and_lands(new_hub: NewHub) -> None:
@@ -142,13 +146,68 @@ def test_a_dead_letter_keeps_reason_and_field_and_lands_after_a_retry(new_hub: N
     assert made.states() == {"delivered": 1}
 
 
-def test_a_bug_in_a_plugin_is_a_dead_letter_that_says_so(new_hub: NewHub) -> None:
+def test_a_bug_that_comes_again_is_left_to_a_person_with_what_it_said(new_hub: NewHub) -> None:
     made = started(new_hub)
     made.memo.raises = ZeroDivisionError("oops")
     deliver(made.hub, "memo")
     (row,) = made.hub.store.outbox.recent()
-    assert row["state"] == "dead"
+    assert row["state"] == "review"
     assert "ZeroDivisionError: oops" in row["error"]["message"]
+    assert len(made.memo.got) == 2  # once with the others, once by itself
+
+
+POISON = "acme 3"
+
+
+def poisoned(made: Made, written: Counter[str]) -> None:
+    """Let the destination write record after record, and raise at one of them: what it wrote before has no outcome."""
+
+    def deliver(_self: Memo, _ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
+        outcomes = []
+        for one in batch:
+            if one.fields["text"] == POISON:
+                raise KeyError("poison")
+            if one.key not in made.memo.found:
+                made.memo.found[one.key] = RemoteRef(one.fields["text"])
+            written[one.fields["text"]] += 1
+            outcomes.append(Outcome.delivered(one, made.memo.found[one.key]))
+        return outcomes
+
+    made.memo.deliver = deliver  # type: ignore[method-assign]  # a plugin's bug
+
+
+@pytest.mark.parametrize(
+    "kind", [Upsert(), Native(timedelta(days=1)), Lookup(timedelta(0))], ids=lambda kind: type(kind).__name__
+)
+def test_the_record_that_raises_is_set_aside_and_the_others_land(new_hub: NewHub, kind: Idempotency) -> None:
+    made, written = new_hub(), Counter[str]()
+    made.memo.idempotency = kind
+    poisoned(made, written)
+    made.say(*({"id": str(number), "text": f"acme {number}"} for number in range(1, 6)))
+    made.run()
+    made.clock.pass_(minutes=2)
+    made.run()
+    rows = sorted(made.hub.store.outbox.recent(), key=itemgetter("id"))
+    assert [row["state"] for row in rows] == ["delivered", "delivered", "review", "delivered", "delivered"]
+    assert "KeyError: 'poison'" in rows[2]["error"]["message"]
+    if isinstance(kind, Lookup):
+        assert set(written.values()) == {1}  # what landed before the bug was found, not written again
+
+
+def test_a_bug_at_a_destination_that_recognises_nothing_leaves_the_batch_to_a_person(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.memo.idempotency = NoIdempotency()
+    poisoned(made, Counter())
+    made.say(*({"id": str(number), "text": f"acme {number}"} for number in range(1, 6)))
+    made.run()
+    assert made.states() == {"review": 5}
+
+
+def test_a_bug_says_nothing_of_the_other_side(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    made.memo.raises = ZeroDivisionError("oops")
+    deliver(made.hub, "memo")
+    assert made.hub.store.connections.standing("memo") == ConnectionStanding()
 
 
 def test_refused_credentials_pause_the_connection(new_hub: NewHub) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -113,9 +114,8 @@ def test_what_nobody_repaired_is_kept_for_a_time_only(new_stage: NewStage) -> No
 
 def test_the_time_is_the_operators_to_choose(new_stage: NewStage) -> None:
     stage = new_stage()
-    stage.hub.settings = stage.hub.settings.model_validate(
-        {**stage.hub.settings.model_dump(), "hub": {"keep_unread": "2h"}}
-    )
+    section = stage.hub.settings.hub.model_copy(update={"keep_unread": timedelta(hours=2)})
+    stage.hub.settings = stage.hub.settings.model_copy(update={"hub": section})
     fail(stage, b"no json")
     stage.clock.pass_(hours=3)
     sweep(stage.hub)

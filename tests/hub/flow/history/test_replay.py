@@ -74,6 +74,7 @@ def shown(made: Made, rules: str | None = None, **wanted: Any) -> list[dict[str,
 def change_rules(made: Made, text: str) -> None:
     """Another rules file, as after a restart."""
     (made.hub.settings.folder / "rules.toml").write_text(text)
+    (made.hub.settings.folder / "topics.toml").touch()
     made.hub.__dict__.pop("book", None)
 
 

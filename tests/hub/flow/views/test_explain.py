@@ -82,6 +82,7 @@ def say(made: Made, *items: dict[str, object]) -> None:
 def change_rules(made: Made, text: str) -> None:
     """Another rules file, as after a restart."""
     (made.hub.settings.folder / "rules.toml").write_text(text)
+    (made.hub.settings.folder / "topics.toml").touch()
     made.hub.__dict__.pop("book", None)
 
 

@@ -1,0 +1,294 @@
+"""Can a condition ever hold? What kind of value each fact is, which words it may be, and where a condition asks for others.
+
+A condition that compares a number with a text, or asks for a word that is never given, is no error of the language: it is false
+for every signal, in silence. So it is refused when it is read.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import types
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
+
+import cel
+import msgspec
+
+from hub.core.grammar.condition import Condition, ConditionFault, Token, evaluate, open_context, read_paths
+from hub.core.grammar.facts import LISTS, did_you_mean
+from hub.core.languages import base_language
+from hub.core.model import Author, Counts, Provenance, Rating, Signal
+
+_STRUCTS: Mapping[str, type[msgspec.Struct]] = {
+    "signal.counts": Counts,
+    "signal.rating": Rating,
+    "signal.provenance": Provenance,
+    "signal": Signal,
+    "author": Author,
+}
+_NUMBERS = frozenset({"score", "confidence", "signals", "signals_30d", "followers"})
+_BOUNDS = {"score": (-1.0, 1.0), "confidence": (0.0, 1.0)}
+_PARTS = frozenset({"score", "confidence", *Rating.__struct_fields__})  # numbers with a fraction
+_COUNTED = frozenset({"signal.counts", "author"})  # their numbers are counts
+_ORDER = frozenset({"<", ">", "<=", ">="})
+_COMPARE = _ORDER | {"==", "!="}
+_TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
+_MOODS = ("positive", "neutral", "negative")
+_SAMPLES: Mapping[str, Any] = {"number": 1, "text": "2026-01-01T00:00:00Z", "truth": True, "list": []}
+_WRITTEN = {"number": "a number", "text": "a text", "truth": "true or false", "list": "a list"}
+
+
+class Kind(NamedTuple):
+    """What a fact is: "number", "text", "truth" or "list" ("" if it may be any).
+
+    `words` are those that a text may be, if few; `low` and `high` the bounds of a number.
+    """
+
+    name: str = ""
+    words: tuple[str, ...] = ()
+    low: float = -math.inf
+    high: float = math.inf
+
+
+class Compared(NamedTuple):
+    """A fact beside a constant: `path operator "words"`, the constant's kind and its text."""
+
+    path: str
+    operator: str
+    kind: str
+    text: str
+
+
+def kind_of(path: str) -> Kind:
+    """Return what kind of value the fact at a dotted path is."""
+    if path in LISTS:
+        return Kind("list")
+    if path == "labels.sentiment.value":
+        return Kind("text", _MOODS)
+    root, _, name = path.rpartition(".")
+    if struct := _STRUCTS.get(root):
+        hints = {one.name: one.type for one in msgspec.structs.fields(struct)}
+        found = _of_type(hints.get(name))
+        return found._replace(low=0) if found.name == "number" and root in _COUNTED else found
+    if name in _NUMBERS or name.startswith("sentiment_"):
+        return Kind("number", (), *_BOUNDS.get("score" if name.startswith("sentiment_") else name, (0, math.inf)))
+    return Kind("truth") if name == "uncertain" else Kind("text")
+
+
+def _of_type(hint: Any) -> Kind:
+    options = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    options = tuple(one for one in options if one is not type(None))
+    if len(options) != 1:
+        return Kind("number") if set(options) == {int, float} else Kind()
+    (only,) = options
+    if get_origin(only) is Literal:
+        return Kind("text", get_args(only))
+    if get_origin(only) is tuple:
+        return Kind("list")
+    return Kind({int: "number", float: "number", bool: "truth", str: "text", datetime: "text"}.get(only, ""))
+
+
+def senseless(condition: Condition, tree: Mapping[str, Any]) -> list[ConditionFault]:
+    """Return why a condition can never hold, or fails for every signal; empty if nothing speaks against it."""
+    found = [fault for one in asked(condition.source, tree) if (fault := _unfit(one))]
+    return list(dict.fromkeys(found)) or _fails(condition) or contradictions([condition.source], tree)
+
+
+def contradictions(sources: Sequence[str], tree: Mapping[str, Any]) -> list[ConditionFault]:
+    """Return the facts that conditions which must all hold ask to be two things at once, as `x > 10 && x < 5` does."""
+    wanted: dict[str, list[Compared]] = {}
+    for source in sources:
+        if not _is_plain(source, tree):
+            continue
+        for one in asked(source, tree):
+            if one.operator in _ORDER | {"=="} and one.kind in {"number", "text"}:
+                wanted.setdefault(one.path, []).append(one)
+    return [
+        ConditionFault(f"{path} cannot be {' and '.join(map(_clause, ones))} at once", "split it into two rules")
+        for path, ones in wanted.items()
+        if _is_empty(ones)
+    ]
+
+
+def _is_plain(source: str, tree: Mapping[str, Any]) -> bool:
+    """Return True if all comparisons of a condition must hold: nothing is negated, an alternative, or said of list members."""
+    texts = {token.text for token in read_paths(source, tree)[0]}
+    return not texts & {"|", "?", "exists", "all", "exists_one", "filter", "map"} and not re.search(r"!(?!=)", source)
+
+
+def _is_empty(ones: Sequence[Compared]) -> bool:
+    words = {one.text for one in ones if one.kind == "text" and one.operator == "=="}
+    low, high, open_low, open_high = -math.inf, math.inf, False, False
+    for one in (one for one in ones if one.kind == "number"):
+        value = float(one.text.rstrip("uU")) if not one.text.startswith("0x") else float(int(one.text, 16))
+        if one.operator in {">", ">=", "=="} and value >= low:
+            low, open_low = value, one.operator == ">" or (open_low and value == low)
+        if one.operator in {"<", "<=", "=="} and value <= high:
+            high, open_high = value, one.operator == "<" or (open_high and value == high)
+    return len(words) > 1 or low > high or (low == high and (open_low or open_high))
+
+
+def _clause(one: Compared) -> str:
+    return _shown(one) if one.operator == "==" else f"{one.operator} {one.text}"
+
+
+def strangers(source: str, tree: Mapping[str, Any], topics: Collection[str]) -> list[ConditionFault]:
+    """Return the topics that a condition asks for and that are not defined."""
+    return [
+        ConditionFault(
+            f'there is no topic "{one.text}"', did_you_mean(one.text, topics) if topics else "define it in the topics"
+        )
+        for one in asked(source, tree)
+        if one.path == "topics" and one.kind == "text" and one.operator != "==" and one.text not in topics
+    ]
+
+
+def asked(source: str, tree: Mapping[str, Any]) -> Iterator[Compared]:
+    """Yield each constant that stands beside a fact, in the order of the source."""
+    tokens, paths = read_paths(source, tree)
+    by_start = {start: (path, end) for (start, end), path in paths.items()}
+    for index, token in enumerate(tokens):
+        if _is_part(tokens, index):
+            continue
+        if token.start in by_start:
+            path, end = by_start[token.start]
+            yield from _after(path, tokens, next(i for i, one in enumerate(tokens) if one.end == end))
+        if (constant := _constant(token)) and index + 2 < len(tokens):
+            operator, after = _operator(tokens, index + 1)
+            if operator and tokens[after].start in by_start:
+                yield Compared(by_start[tokens[after].start][0], _TURNED.get(operator, operator), *constant)
+
+
+def _after(path: str, tokens: list[Token], index: int) -> Iterator[Compared]:
+    """Yield what follows a fact: `== "x"`, `in ["x", "y"]`, `.exists(t, t == "x")`."""
+    operator, after = _operator(tokens, index + 1)
+    if operator and after < len(tokens) and tokens[after].text == "[":
+        yield from _listed(path, tokens[after + 1 :])
+    elif operator and after < len(tokens):
+        sign = "-" if tokens[after].text == "-" and after + 1 < len(tokens) else ""
+        at = after + len(sign)
+        if (constant := _constant(tokens[at])) and not _is_part(tokens, at, before=False):
+            yield Compared(path, operator, constant[0], sign + constant[1])
+    elif [one.text for one in tokens[index + 1 : index + 4 : 2]] == [".", "("] and index + 8 < len(tokens):
+        yield from _members(path, tokens, index)
+
+
+def _listed(path: str, tokens: list[Token]) -> Iterator[Compared]:
+    for token in tokens:
+        if token.text == "]":
+            return
+        if constant := _constant(token):
+            yield Compared(path, "in list", *constant)
+
+
+def _members(path: str, tokens: list[Token], index: int) -> Iterator[Compared]:
+    """Yield what a macro over a list asks of its members; `index` is the list's last token."""
+    variable = tokens[index + 4].text
+    for at in range(index + 6, len(tokens) - 2):
+        operator, after = _operator(tokens, at + 1)
+        if tokens[at].text == variable and operator == "==" and (constant := _constant(tokens[after])):
+            yield Compared(path, "in", *constant)
+        if tokens[at].text == ")":
+            return
+
+
+def _is_part(tokens: list[Token], index: int, *, before: bool = True) -> bool:
+    """Return True if a sum or a product goes on before (or after) a token: then it is not compared by itself."""
+    beside = index - 1 if before else index + 1
+    return 0 <= beside < len(tokens) and tokens[beside].text in {"+", "-", "*", "/", "%"}
+
+
+def _operator(tokens: list[Token], index: int) -> tuple[str, int]:
+    """Return the comparison that begins at a token (the tokens are single marks), and the index after it; "" for none."""
+    if index >= len(tokens):
+        return "", index
+    first = tokens[index]
+    if first.text == "in":
+        return "in", index + 1
+    second = tokens[index + 1] if index + 1 < len(tokens) else None
+    if second and second.start == first.end and first.text + second.text in _COMPARE:
+        return first.text + second.text, index + 2
+    return (first.text, index + 1) if first.text in _COMPARE else ("", index)
+
+
+def _constant(token: Token) -> tuple[str, str] | None:
+    if token.kind == "number":
+        return "number", token.text
+    if token.kind == "string":
+        value = cel.compile(token.text).execute({})
+        return ("text", value) if isinstance(value, str) else None
+    return ("truth", token.text) if token.text in {"true", "false"} else None
+
+
+def _unfit(one: Compared) -> ConditionFault | None:
+    kind = kind_of(one.path)
+    if kind.name == "list":
+        told = f'write "{one.text}" in {one.path}' if one.kind == "text" else f"count it with size({one.path})"
+        return ConditionFault(f"{one.path} is a list, never {one.text}", told) if one.operator in _COMPARE else None
+    if one.operator == "in":  # `"x" in text`: the evaluator says what it thinks of that
+        return None
+    if kind.name and kind.name != one.kind:
+        return ConditionFault(f"{one.path} is {_WRITTEN[kind.name]}, never {_shown(one)}", _way_out(kind))
+    if kind.name == "number":
+        return _beyond(one, kind)
+    return _never_said(one, kind) if one.kind == "text" else None
+
+
+def _beyond(one: Compared, kind: Kind) -> ConditionFault | None:
+    if one.operator == "!=" or not _is_beyond(one, kind):
+        return None
+    bounds = f"from {kind.low:g} to {kind.high:g}" if kind.high < math.inf else f"{kind.low:g} or more"
+    return ConditionFault(f"{one.path} is {bounds}, never {_clause(one)}", "compare it with a number in between")
+
+
+def _never_said(one: Compared, kind: Kind) -> ConditionFault | None:
+    """Refuse a text that the fact never is: another word, a language or a network as the hub does not write it."""
+    if kind.words and one.text not in kind.words:
+        return ConditionFault(f'{one.path} is never "{one.text}"', did_you_mean(one.text, kind.words))
+    plain: str | None = one.text
+    if one.path == "signal.network":
+        plain = one.text.lower()
+    elif one.path in {"signal.lang", "labels.language.value"}:
+        plain = base_language(one.text)
+    if plain == one.text:
+        return None
+    return ConditionFault(
+        f'{one.path} is never "{one.text}"', f'write "{plain}"' if plain else "write a code such as fr"
+    )
+
+
+def _is_beyond(one: Compared, kind: Kind) -> bool:
+    bound = Compared(one.path, ">=", "number", str(kind.low)), Compared(one.path, "<=", "number", str(kind.high))
+    return _is_empty([one._replace(operator="==") if one.operator == "in list" else one, *bound])
+
+
+def _shown(one: Compared) -> str:
+    return f'"{one.text}"' if one.kind == "text" else one.text
+
+
+def _way_out(kind: Kind) -> str:
+    if kind.name == "number":
+        return "write the number without quotes"
+    return "write the text in quotes" if kind.name == "text" else f"compare it with {_WRITTEN[kind.name]}"
+
+
+def _sample(path: str) -> Any:
+    """Return a value of the kind of a fact; the evaluator tells whole numbers from others."""
+    return 0.5 if path.rpartition(".")[2] in _PARTS or "sentiment_" in path else _SAMPLES.get(kind_of(path).name)
+
+
+def _fails(condition: Condition) -> list[ConditionFault]:
+    """Run it over values of the right kinds: an error of types would come for every signal."""
+    facts = {name: _sample(path) for path, name in condition.reads.items()}
+    verdict = evaluate(condition.program, open_context(facts))
+    if verdict is False and not condition.reads and condition.source.strip() != "false":  # that is meant
+        return [ConditionFault("it is false for every signal", "take the rule out, or write enabled = false")]
+    if re.search(r"[/%]\s*0+(?![\w.])", condition.source):
+        return [ConditionFault("it divides by zero for every signal")]
+    said = str(verdict)
+    if any(word in said for word in ("No such overload", "Unsupported operation", "Undefined variable or function")):
+        kinds = ", ".join(f"{path} is {_WRITTEN[name]}" for path in condition.reads if (name := kind_of(path).name))
+        return [ConditionFault("it fails for every signal: its parts are of kinds that do not go together", kinds)]
+    return []

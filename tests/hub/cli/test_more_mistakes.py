@@ -1,0 +1,418 @@
+"""More mistakes that people make in a configuration, each as one change of a right one: told with place and way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.hub.cli.conftest import Cli
+
+CONFIG = """[web]
+port = 9302
+[sources.shop]
+plugin = "webhook"
+options = { scheme = "none" }
+[destinations.crm]
+plugin = "webhook"
+options = { url = "https://crm.example/records" }
+"""
+RULES = """[[rule]]
+name = "all"
+when = ['"acme" in topics']
+deliver = [{ destination = "crm", mapping = "record" }]
+"""
+TOPICS = '[[topic]]\nname = "acme"\nkeywords = ["acme"]\n'
+MAPPING = 'object = "person"\nkeyed_by = "author"\n[fields]\nname = { from = "author.display_name" }\n'
+OWN = RULES.replace('"record"', '"person"')
+OWN_FILE = "mappings/crm/person.toml"
+
+Files = dict[str, str | bytes | None]
+Case = tuple[Files, list[str]]
+
+
+def config(before: str, after: str) -> Files:
+    """The right files with a change of the configuration; None for a text stands for its end."""
+    assert before in CONFIG
+    return {"config.toml": CONFIG.replace(before, after, 1)}
+
+
+def more(text: str) -> Files:
+    return {"config.toml": text + CONFIG}
+
+
+def source(line: str) -> Files:
+    return config("[sources.shop]\n", f"[sources.shop]\n{line}\n")
+
+
+def secret(value: str) -> Files:
+    return config('scheme = "none"', f'scheme = "hub256", secret = {value}')
+
+
+def rules(before: str, after: str) -> Files:
+    assert before in RULES
+    return {"rules.toml": RULES.replace(before, after, 1)}
+
+
+def when(*conditions: str) -> Files:
+    listed = ", ".join(f'"""{one}"""' for one in conditions)
+    return rules("""['"acme" in topics']""", f"[{listed}]")
+
+
+def topics(text: str) -> Files:
+    return {"topics.toml": text}
+
+
+def mapping(before: str, after: str) -> Files:
+    assert before in MAPPING
+    return {"rules.toml": OWN, OWN_FILE: MAPPING.replace(before, after, 1)}
+
+
+NUMBER = "web.port: this must be a whole number"
+ALONE = "web.host: write an address or a name alone"
+LASTS = "a duration is a number of seconds or text such as"
+RULE = 'rules.toml: rule "all" when[1]: '
+FIELD = f"{OWN_FILE}: fields.name"
+TOLD: dict[str, Case] = {
+    # ------------------------------------------------------------------------------------------ the configuration
+    "a number in quotes": (config("9302", '"9302"'), [f"{NUMBER}, without quotes"]),
+    "a number that is true": (config("9302", "true"), [NUMBER]),
+    "a number with a fraction": (config("9302", "93.5"), [NUMBER]),
+    "a number below its least": (config("9302", "-1"), ["web.port: this must be greater than or equal to 0"]),
+    "a switch as a word": (source('enabled = "yes"'), ["enabled: this must be true or false, without quotes"]),
+    "no host": (config("port = 9302", 'host = ""'), [ALONE]),
+    "a host with its scheme": (config("port = 9302", 'host = "http://127.0.0.1"'), [ALONE]),
+    "a host with its port": (config("port = 9302", 'host = "127.0.0.1:8600"'), [ALONE]),
+    "an address without a scheme": (
+        config("port = 9302", 'public_url = "hub.example"'),
+        ["public_url: write a whole address"],
+    ),
+    "an address with a query": (
+        config("port = 9302", 'public_url = "https://hub.example/?a=1"'),
+        ["public_url: an address of the hub has no ?"],
+    ),
+    "an address with a password": (
+        config("port = 9302", 'public_url = "https://a:b@hub.example"'),
+        ["public_url: a name or a password"],
+    ),
+    "an address with a space": (
+        config("port = 9302", 'public_url = "https://hub example"'),
+        ["public_url: write a whole address"],
+    ),
+    "[source.NAME]": (
+        config("[sources.shop]", "[source.shop]"),
+        ["source: this key is unknown (did you mean 'sources'?)"],
+    ),
+    "[sources] without a name": (
+        config("[sources.shop]", "[sources]"),
+        ["sources: each of these has a name (write [sources.NAME]"],
+    ),
+    "[[destinations]]": (
+        config("[destinations.crm]", "[[destinations]]"),
+        ["destinations: each of these has a name", "no destination"],
+    ),
+    "a plugin with a slip": (
+        config('plugin = "webhook"', 'plugin = "webhok"'),
+        ["sources.shop.plugin: webhok: no installed package"],
+    ),
+    "an option outside options": (
+        source('scheme = "none"'),
+        ["sources.shop.scheme: this key is unknown (the plugin's own keys stand in options = { scheme = ... })"],
+    ),
+    "options as a list": (
+        config('options = { scheme = "none" }', 'options = ["none"]'),
+        ["options: this must be a table", "needs a secret"],
+    ),
+    "a pause below zero": (source('every = "-5m"'), [f"sources.shop.every: {LASTS}"]),
+    "a pause that is no number": (source("every = nan"), [f"sources.shop.every: {LASTS}"]),
+    "a pause of nothing": (source('every = ""'), [f"sources.shop.every: {LASTS}"]),
+    "a pause of no time": (source('every = "0s"'), ["sources.shop.every: zero is no time at all"]),
+    "a pause as a time of day": (source("every = 00:05:00"), [f"sources.shop.every: {LASTS}"]),
+    "a pause too short": (source('every = "5ms"'), ["sources.shop.every: a second at least"]),
+    "a recheck of no time": (source("recheck_every = 0"), ["recheck_every: zero is no time at all"]),
+    "a patience of a month": (source('timeout = "30d"'), ["timeout: an hour at most"]),
+    "a rate of none": (source('rate = "0/s"'), ["rate: a rate is text such as"]),
+    "a rate in words": (source('rate = "10 per second"'), ["rate: a rate is text such as"]),
+    "a reply word": (source('reply = "on"'), ["reply: this must be 'off', 'approve' or 'send'"]),
+    "a proxy of another kind": (
+        source('proxy = "socks5://proxy:1080"'),
+        ["proxy: write the address of a plain forward proxy"],
+    ),
+    "languages as one text": (more('[hub]\nlanguages = "en"\n'), ["hub.languages: this must be a list, in [ ]"]),
+    "no languages": (more("[hub]\nlanguages = []\n"), ["hub.languages: list one at least"]),
+    "a language by its name": (more('[hub]\nlanguages = ["english"]\n'), ['"english" is no language']),
+    "a share beyond 1": (
+        more("[hub]\nuncertain_below = 55\n"),
+        ["uncertain_below: this must be less than or equal to 1"],
+    ),
+    "data in no folder": (more('[hub]\ndata = ""\n'), ["hub.data: write a path"]),
+    "too many workers": (
+        more("[workers]\ndeliver = 100000\n"),
+        ["workers.deliver: this must be less than or equal to 1000"],
+    ),
+    "a database of another kind": (
+        more('[database]\nurl = "mysql://localhost/x"\n'),
+        ["database.url: this is neither SQLite nor PostgreSQL"],
+    ),
+    "a database with two slashes": (
+        more('[database]\nurl = "sqlite://hub.db"\n'),
+        ["database.url: SQLite has a file and no host (write three slashes: sqlite:///hub.db)"],
+    ),
+    "a database in memory": (more('[database]\nurl = "sqlite://"\n'), ["database.url: this names no file"]),
+    "a database without a name": (
+        more('[database]\nurl = "postgresql://localhost"\n'),
+        ["database.url: this names no database"],
+    ),
+    "a database at no port": (
+        more('[database]\nurl = "postgresql://localhost:99999/x"\n'),
+        ["database.url: 99999 is no port"],
+    ),
+    "a database that is a folder": (
+        more('[database]\nurl = "sqlite:////tmp"\n'),
+        ["database.url: /tmp is a folder (name a file in it"],
+    ),
+    "a rules file that is a folder": ({"rules.toml": None}, ["rules.toml: it cannot be read: Is a directory"]),
+    "rules and topics exchanged": (
+        more('[files]\nrules = "topics.toml"\ntopics = "rules.toml"\n'),
+        ["topic: this key is unknown (write [[rule]])", "rule: this key is unknown (write [[topic]])"],
+    ),
+    "a mappings folder that is not there": (
+        more('[files]\nmappings = "maps"\n'),
+        ["files.mappings: there is no folder"],
+    ),
+    "a mappings folder that is a file": (
+        more('[files]\nmappings = "rules.toml"\n'),
+        ["files.mappings: rules.toml is a file"],
+    ),
+    "a price of what is not there": (
+        more("[prices]\ndestinations = { crmm = 1 }\n"),
+        ["prices.destinations.crmm: destinations has no crmm (did you mean 'crm'?)"],
+    ),
+    "a price below zero": (
+        more("[prices]\ndestinations = { crm = -1 }\n"),
+        ["prices.destinations.crm: this must be greater than or equal to 0"],
+    ),
+    "a currency as a word": (
+        more('[prices]\ncurrency = "euros"\n'),
+        ['a currency is three capital letters, such as "EUR"'],
+    ),
+    "a look-alike that is not there": (
+        more('[sandbox]\nplugins = ["zendsk"]\n'),
+        ["sandbox.plugins.0: zendsk: there is no such plugin (did you mean 'zendesk'?)"],
+    ),
+    "options of a look-alike that is not started": (
+        more('[sandbox]\nplugins = ["zendesk"]\noptions = { zendsk = {} }\n'),
+        ["sandbox.options.zendsk: zendsk is not started"],
+    ),
+    "two on one port": (
+        more('[sandbox]\nport = 9302\nplugins = ["zendesk"]\n'),
+        ["web.port: a look-alike listens on this port"],
+    ),
+    "an alert's address in the file": (
+        more('[alerts]\nurls = ["mailto://a:b@c"]\n'),
+        ["alerts.urls.0: a secret must not stand in this file"],
+    ),
+    # -------------------------------------------------------------------------------------------------- secrets
+    "a secret of a number": (secret("{ env = 3 }"), ['secret: this names no variable (write { env = "NAME" })']),
+    "a secret of no name": (secret('{ file = "" }'), ['secret: this names no file (write { file = "NAME" })']),
+    "a secret as a shell writes it": (secret('"${SHOP}"'), ["secret: a secret must not stand in this file"]),
+    "a secret of two places": (secret('{ env = "A", file = "b" }'), ["secret: this is no reference to a secret"]),
+    "a secret that is a folder": (
+        secret('{ file = "d" }') | {"d": None},
+        ["the secret's file cannot be read: Is a directory"],
+    ),
+    "a secret's empty file": (secret('{ file = "s" }') | {"s": " \n"}, ["the secret's file is empty"]),
+    "a secret in UTF-16": (secret('{ file = "s" }') | {"s": "abc".encode("utf-16")}, ["it is UTF-16, not UTF-8"]),
+    "a scheme without its secret": (config('"none"', '"hub256"'), ["needs a secret"]),
+    # --------------------------------------------------------------------------------------------------- topics
+    "a topic without keywords": (
+        topics('[[topic]]\nname = "acme"\n'),
+        ['topic "acme" keywords: a topic without keywords is found in no text'],
+    ),
+    "an empty keyword": (topics('[[topic]]\nname = "acme"\nkeywords = [" "]\n'), ['keywords[1]: " " is no word']),
+    "keywords as one text": (
+        topics('[[topic]]\nname = "acme"\nkeywords = "acme"\n'),
+        ['keywords: this must be a list, not a text (write keywords = ["...", "..."])'],
+    ),
+    "two topics of a name": (topics(TOPICS * 2), ['topic "acme": another topic has this name']),
+    "a keyword that is left out": (topics(TOPICS + 'exclude = ["Acme"]\n'), ['exclude: "acme" is a keyword too']),
+    "[[topics]]": (topics(TOPICS.replace("topic", "topics")), ["topics: this key is unknown (write [[topic]])"]),
+    "[topic.acme]": (
+        topics(TOPICS.replace("[[topic]]", "[topic.acme]")),
+        ["[topic]: this is one table, not a list of them (write [[topic]])"],
+    ),
+    "topics in UTF-32": ({"topics.toml": TOPICS.encode("utf-32")}, ["topics.toml: it is UTF-32, not UTF-8"]),
+    # ---------------------------------------------------------------------------------------------------- rules
+    "conditions as one text": (rules("""['"acme" in topics']""", "'true'"), ["when: this must be a list, not a text"]),
+    "an empty condition": (when(""), [RULE + "column 1: the condition ends too early (an example"]),
+    "a key with a slip": (rules("when", "whn"), ["the key `whn` is unknown (did you mean 'when'?)"]),
+    "deliver as a table": (
+        rules("[{", "{") and rules('[{ destination = "crm", mapping = "record" }]', '{ destination = "crm" }'),
+        ["deliver: this must be a list, not a table (write deliver = [{"],
+    ),
+    "deliver without a mapping": (rules(', mapping = "record"', ""), ["deliver[0]: `mapping` is missing"]),
+    "AND": (
+        when("author.followers > 3 AND true"),
+        [RULE + "column 22: and is no word of conditions (write && instead of and)"],
+    ),
+    "&": (when("author.followers > 3 & true"), ["& is no mark of conditions (write && instead of &)"]),
+    "<>": (when("signal.lang <> 'fr'"), ["<> is no mark of conditions (write != instead of <>)"]),
+    "=>": (when("author.followers => 3"), ["=> is no mark of conditions (write >= instead of =>)"]),
+    "===": (when("author.followers === 3"), ["=== is no mark of conditions (write == instead of ===)"]),
+    "backquotes": (when("signal.lang == `fr`"), ["this is no quote of conditions"]),
+    "curly quotes": (when("signal.lang == “fr”"), ["this is no quote of conditions"]),
+    "a quote that does not end": (when("signal.text.contains('x)"), ["a quote is opened and not closed"]),
+    "a method as a word": (
+        when("signal.text contains 'x'"),
+        ['contains stands after a dot (write signal.text.contains("...")'],
+    ),
+    "a fact that does not exist": (
+        when("author.followrs > 3"),
+        ["unknown name author.followrs (did you mean author.followers?)"],
+    ),
+    "a topic in capitals": (when("'Acme' in topics"), ['there is no topic "Acme" (did you mean acme?)']),
+    "a list that is a text": (when("topics == 'acme'"), ['topics is a list, never acme (write "acme" in topics)']),
+    "a language with its country": (when("signal.lang == 'fr-FR'"), ['signal.lang is never "fr-FR" (write "fr")']),
+    "a network in capitals": (
+        when("signal.network == 'Mastodon'"),
+        ['signal.network is never "Mastodon" (write "mastodon")'],
+    ),
+    "a mood in capitals": (when("labels.sentiment.value == 'Negative'"), ["did you mean negative?"]),
+    "a score beyond its bounds": (
+        when("labels.sentiment.score < -5"),
+        ["labels.sentiment.score is from -1 to 1, never < -5"],
+    ),
+    "a share in percent": (
+        when("labels.sentiment.confidence > 80"),
+        ["labels.sentiment.confidence is from 0 to 1, never > 80"],
+    ),
+    "a count below zero": (when("author.followers < 0"), ["author.followers is 0 or more, never < 0"]),
+    "a number that is two": (
+        when("author.followers > 10 && author.followers < 5"),
+        ["author.followers cannot be > 10 and < 5 at once"],
+    ),
+    "two conditions that exclude each other": (
+        when("signal.lang == 'fr'", "signal.lang == 'de'"),
+        ['when: signal.lang cannot be "fr" and "de" at once'],
+    ),
+    "what is never": (when("size([]) > 1"), ["it is false for every signal"]),
+    "a division by zero": (when("author.followers / 0 > 1"), ["it divides by zero"]),
+    "a zone with a slip": (when("timestamp(signal.published_at).getHours('Europe/Pariss') > 3"), [RULE]),
+    "an hour of a text": (when("signal.published_at.getHours('Europe/Paris') > 3"), [RULE]),
+    "a pattern that is none": (when("signal.text.matches('(')"), ["bad pattern"]),
+    # ------------------------------------------------------------------------------------------------- mappings
+    "an empty mapping": ({"rules.toml": OWN, OWN_FILE: ""}, [f"{OWN_FILE}: `object` is missing"]),
+    "[field]": (mapping("[fields]", "[field]"), ["the key `field` is unknown (did you mean 'fields'?)"]),
+    "a field as a text": (
+        mapping('{ from = "author.display_name" }', '"author.display_name"'),
+        [f"{FIELD}: this must be a table, not a text"],
+    ),
+    "a field of two values": (mapping("from =", 'value = "x", from ='), [f"{FIELD}: has from and value"]),
+    "a field of no value": (mapping('from = "author.display_name"', ""), [f"{FIELD}: has no value"]),
+    "a filter with a slip": (
+        mapping('from = "author.display_name"', 'template = "{{ author.handle | uper }}"'),
+        ["No filter named 'uper'. (did you mean upper?)"],
+    ),
+    "a required mapping with a slip": (
+        {"rules.toml": OWN, OWN_FILE: 'requires = ["recrd"]\n' + MAPPING},
+        ["requires: recrd is not there (did you mean record?)"],
+    ),
+    "keyed by what is not": (mapping('"author"', '"autor"'), ["keyed_by: 'autor' is none of the words for this"]),
+    "a mapping in Latin-1": (
+        {"rules.toml": OWN, OWN_FILE: (MAPPING + "# é").encode("latin-1")},
+        ["line 5 is not UTF-8"],
+    ),
+    "a mapping in no destination's folder": (
+        {"mappings/person.toml": MAPPING},
+        ["mappings/person.toml: no destination reads it here"],
+    ),
+}
+
+
+def write(folder: Path, files: Files) -> None:
+    """Write the right files with those that were changed; None stands for a folder."""
+    right: Files = {"config.toml": CONFIG, "rules.toml": RULES, "topics.toml": TOPICS}
+    for name, content in (right | files).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if content is None:
+            path.mkdir()
+        else:
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+@pytest.fixture
+def check(cli: Cli, tmp_path: Path) -> Callable[[Files], list[tuple[bool, str]]]:
+    def told(files: Files) -> list[tuple[bool, str]]:
+        write(tmp_path, files)
+        said = cli("check", "--offline", "--json")
+        lines = [(one["fine"], f"{one['where']}: {one['message']} ({one['hint']})") for one in said.json]
+        assert said.code == (0 if all(fine for fine, _ in lines) else 2)
+        return [(fine, line.replace(f"{tmp_path}/", "")) for fine, line in lines]
+
+    return told
+
+
+Check = Callable[[Files], list[tuple[bool, str]]]
+
+
+def test_without_a_mistake_it_is_silent(check: Check) -> None:
+    assert check({}) == []
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_one_mistake_is_told_once_with_its_place(check: Check, name: str) -> None:
+    files, told = TOLD[name]
+    wrong = [line for fine, line in check(files) if not fine]
+    assert [words for words in told if not any(words in line for line in wrong)] == [], wrong
+    assert len(wrong) == len(told), wrong
+
+
+NOTED: dict[str, Case] = {
+    "a mapping that no rule uses": ({OWN_FILE: MAPPING}, ["no rule uses this mapping (deliver = [{ destination = "]),
+    "a topic that no rule asks for": (
+        topics(TOPICS + TOPICS.replace("acme", "beta")),
+        ['topic "beta": no rule asks for this topic'],
+    ),
+    "a rule without an effect": (
+        rules('deliver = [{ destination = "crm", mapping = "record" }]', ""),
+        ['rule "all": this rule has no effect'],
+    ),
+    "a folder of no destination": (
+        {"mappings/crmm/person.toml": MAPPING},
+        ["mappings/crmm: there is no destination of this name (did you mean 'crm'?)"],
+    ),
+    "a mapping of another ending": (
+        {"mappings/crm/person.TOML": MAPPING},
+        ["it is not read as a mapping (name it person.toml)"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOTED)
+def test_what_has_no_effect_is_told_and_is_no_error(check: Check, name: str) -> None:
+    files, told = NOTED[name]
+    lines = check(files)
+    assert all(fine for fine, _ in lines)
+    assert all(any(words in line for _, line in lines) for words in told), lines
+
+
+def test_what_stands_for_home_is_understood(check: Check) -> None:
+    assert check(more('[hub]\ndata = "~/hubbub-data"\n')) == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "false",
+        "author.followers - 5 < 0",
+        "2.0 * labels.sentiment.score < -1.5",
+        "author.followers > 10 || author.followers < 5",
+        "!(author.followers > 10) && author.followers > 3",
+        "labels.sentiment.score <= -1",
+        "author.followers >= 5 && author.followers <= 5",
+    ],
+)
+def test_a_condition_that_can_hold_is_taken(check: Check, condition: str) -> None:
+    assert check(when(condition)) == [(True, line) for _, line in check(when(condition))]

@@ -1,0 +1,65 @@
+"""Templates over texts of strangers: bounded while they run, and still able to do what a field needs."""
+
+from __future__ import annotations
+
+from time import process_time
+
+import pytest
+
+from hub.core.mapping import Mapped, MappingFailed
+from hub.core.pipeline import facts
+from tests.hub.core.given import mapping, signal
+
+DOUBLED = {
+    "joined": "{% set a = signal.text %}" + "{% set a = a ~ a %}" * 30 + "{{ a | length }}",
+    "added": "{% set a = signal.text %}" + "{% set a = a + a %}" * 30 + "{{ a | length }}",
+    "written": "{% set a = signal.text %}" + "{% set a %}{{ a }}{{ a }}{% endset %}" * 30 + "{{ a | length }}",
+    "replaced": "{% set a = signal.text %}" + "{% set a = a | replace('x', a) %}" * 3 + "{{ a | length }}",
+    "between": "{% set a = signal.text %}" + "{% set a = signal.text.split('x') | join(a) %}" * 30 + "{{ a | length }}",
+    "listed": "{% set a = [signal.text] %}" + "{% set a = [a, a] %}" * 30 + "{{ a }}",
+    "in pairs": "{% set a = (signal.text,) %}" + "{% set a = (a, a) %}" * 30 + "{{ a == a }}",
+    "in dicts": "{% set a = {'a': signal.text} %}" + "{% set a = {'a': a, 'b': a} %}" * 30 + "{{ a }}",
+    "lists added": "{% set a = [signal.text] %}" + "{% set a = a + a %}" * 30 + "{{ a | length }}",
+    "summed": "{% set a = [signal.text] %}" + "{% set a = [a, a] | sum(start=[]) %}" * 30 + "{{ a | length }}",
+    "escaped": "{% set a = '&' ~ signal.text %}"
+    + "{% set a = a | replace('x', '&') | string | urlencode | urlencode %}" * 30,
+    "digits": "{{ 1 | round(999999999, 'ceil') }}",
+    "loops": "{% for i in signal.text | list %}{% for k in signal.text | list %}{% if i == 1 %}x{% endif %}"
+    + "{% endfor %}" * 2,
+    "in a block": "{% set a %}{% for i in range(9999) %}" + "y" * 2000 + "{% endfor %}{% endset %}{{ a | length }}",
+    "methods": "{% for i in signal.text | list %}{% set a = signal.text.split('x') %}{% endfor %}",
+    "mapped": "{{ signal.text | list | map('replace', 'x', signal.text) | list | length }}",
+}
+
+
+@pytest.mark.parametrize("source", DOUBLED.values(), ids=DOUBLED)
+@pytest.mark.parametrize("html", [False, True])
+def test_a_template_that_grows_without_end_is_stopped_while_it_runs(source: str, *, html: bool) -> None:
+    read = facts(signal("x" * 10_000), None, [])
+    began = process_time()
+    made = mapping(fields={"F": {"template": source, "html": html}}).apply(read)
+    assert isinstance(made, MappingFailed)
+    assert process_time() - began < 1
+
+
+def test_a_template_may_do_what_a_field_needs() -> None:
+    words = "{% for w in [] + signal.text.split() %}{{ loop.index }}/{{ loop.length }} {{ w ~ '-' ~ w }} {% endfor %}"
+    numbers = "{{ 2.345 | round(1) }} {{ [1, 2] | sum }} {{ (1, 2) | join('+') }}"
+    made = mapping(fields={"F": {"template": words + numbers}}).apply(facts(signal("a b"), None, []))
+    assert isinstance(made, Mapped)
+    assert made.fields == {"F": "1/2 a-a 2/2 b-b 2.3 3 1+2"}
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [
+        ("{{ a ~ '<i>' }}", "&lt;b&gt;&lt;i&gt;"),
+        ("{{ a ~ ('<i>' | escape) }}", "&lt;b&gt;&lt;i&gt;"),
+        ("{{ '<i>' }}", "&lt;i&gt;"),
+    ],
+)
+def test_what_is_joined_is_escaped_once(written: str, value: str) -> None:
+    source = "{% set a = signal.text %}" + written
+    made = mapping(fields={"F": {"template": source, "html": True}}).apply(facts(signal("<b>"), None, []))
+    assert isinstance(made, Mapped)
+    assert made.fields == {"F": value}
