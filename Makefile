@@ -14,10 +14,16 @@ ZENPY ?= zenpy>=2.0.56
 # Compiled modules and rewritten tests are kept: a test session, and each process that it starts, would compile them all anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# A step that takes a while: what it is, and its output only if it fails.
+define quietly
+@echo "hub: $(1)"; log=$$(mktemp); if { $(2); } >"$$log" 2>&1; then rm -f "$$log"; \
+	else code=$$?; cat "$$log"; rm -f "$$log"; echo "hub: this failed: $(1)"; exit $$code; fi
+endef
+
 .PHONY: run test tests check fast quick contract lint types house format clean
 
 run: $(VENV)/.run
-	@test -f config.toml || $(BIN)/hub init --demo
+	@test -f config.toml || { $(BIN)/hub init --demo >/dev/null && echo "hub: wrote the demo, config.toml and the folder demo/"; }
 	@exec $(BIN)/hub up
 
 # Everything that has to pass. Tests run in a random order on WORKERS processes, each with its own databases and servers.
@@ -46,6 +52,7 @@ contract: $(VENV)/.test
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -P -m deptry .
 
 types: $(VENV)/.test
 	$(BIN)/mypy
@@ -62,16 +69,15 @@ clean:
 
 $(VENV)/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Hubbub needs Python 3.11 or newer: make run PYTHON=python3.12"; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -P -m pip install --quiet --upgrade pip
-	$(BIN)/python -P -m pip install --quiet $(TORCH)
+	$(call quietly,making an environment in $(VENV),{ test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); } && $(BIN)/python -P -m pip install --quiet --upgrade pip)
+	$(call quietly,installing PyTorch (about a minute),$(BIN)/python -P -m pip install --quiet $(TORCH))
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.base
-	@test -z '$(ZENPY)' || echo "Installing zenpy (GPL-3.0) by its own name, for Zendesk; leave it out with: make run ZENPY="
-	$(BIN)/python -P -m pip install --quiet -e '.[all]' $(if $(ZENPY),'$(ZENPY)')
+	@test -z '$(ZENPY)' || echo "hub: zenpy (GPL-3.0) comes along by its own name, for Zendesk; leave it out with: make run ZENPY="
+	$(call quietly,installing Hubbub and its connectors (about a minute),$(BIN)/python -P -m pip install --quiet -e '.[all]' $(if $(ZENPY),'$(ZENPY)'))
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(BIN)/python -P -m pip install --quiet -e '.[dev]'
+	$(call quietly,installing the tools of development (about a minute),$(BIN)/python -P -m pip install --quiet -e '.[dev]')
 	@touch $@ $(VENV)/.run

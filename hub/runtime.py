@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import random
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,33 +15,48 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-import structlog
 
+from hub.config.logs import LateLogger, set_up_logging
 from hub.config.private import close_to_others
-from hub.config.rulebook import default_mappings, own_mappings, read_rules, read_topics
-from hub.config.secrets import read_options, secret_values
+from hub.config.rulebook import default_mappings, files_digest, own_mappings, read_rules, read_topics
+from hub.config.secrets import secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
-from hub.config.traces import where_of
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.grammar.facts import did_you_mean
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook, check_rulebook
 from hub.core.route import RuleSet, compile_rules, unknown_topics
-from hub.core.spec import MappingSpec
+from hub.core.spec import MappingSpec, Rule, Topic
 from hub.core.topics import compile_topics
 from hub.queue.bell import Bell, RedisBell
 from hub.queue.embedded import socket_url
 from hub.queue.pace import LocalPaces, Paces, RedisPaces
-from hub.registry import Registry
+from hub.registry import Quarantine, Registry
 from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
-from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
 from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
+from hub.store.activations import BookVersions
+from hub.wiring import (
+    Absent,
+    FailsToStart,
+    has_files,
+    labels_named,
+    make_connector,
+    options_of,
+    plain_source,
+    started,
+    why_absent,
+)
 
+if TYPE_CHECKING:
+    from hub.sdk.http import Guard
+
+log = LateLogger(__name__)
+REREAD_S = 10.0  # between two looks into a secret's file
 GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
 T = TypeVar("T")
@@ -62,6 +77,8 @@ class Hub:
     """Everything that a step needs, made once in a process. `jitter` gives numbers in [-1, 1]; `sleep` waits, in seconds.
 
     `sizes` holds how many records an outlet takes at once, by its name, then (object, operation), as its plugin said.
+    `broken` holds why connections cannot be had now, by place (`destinations.NAME`), `absent` the plugins without which the book
+    was made, `renewed` the connections (table, name) whose secrets have changed and of which nothing has been freed yet.
     """
 
     settings: Settings
@@ -73,12 +90,17 @@ class Hub:
     sleep: Callable[[float], None] = time.sleep
     stopping: threading.Event = field(default_factory=threading.Event)
     loaded: set[str] = field(default_factory=set)
-    broken: dict[str, str] = field(default_factory=dict)
+    broken: Quarantine = field(default_factory=Quarantine)
+    absent: frozenset[str] = frozenset()
     paces: Paces = field(default_factory=LocalPaces)
     sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
     looked_ahead_at: datetime | None = None
+    activation: int | None = None
+    refused_activation: int | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
+    renewed: set[tuple[str, str]] = field(default_factory=set)
+    _read_at: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def now(self) -> datetime:
         """Return the time now, aware UTC."""
@@ -86,8 +108,72 @@ class Hub:
 
     @cached_property
     def book(self) -> Rulebook:
-        """The rules, topics and mappings, compiled; raises ConfigError with all that is wrong in them."""
-        return read_book(self.settings, self.registry)
+        """The rules, topics and mappings that are active, compiled; as long as none were activated, those of the files.
+
+        Destinations whose plugin cannot be had keep the mappings that they had last, so that what is for them waits.
+        Raises ConfigError with all that is wrong in them.
+        """
+        active = self.store.activations.current()
+        self.activation = active.id if active else None
+        if active is None:
+            return self._book_of_files()
+        self.absent = frozenset(active.book.absent)
+        return load_book(self, active.book)
+
+    def read_files(self) -> tuple[Rulebook, Absent]:
+        """Read the files, and note without which plugins that had to be done. Raises ConfigError with all that is wrong."""
+        absent = Absent(self._last_mappings)
+        return read_book(self.settings, self.registry, absent=absent), absent
+
+    def _book_of_files(self) -> Rulebook:
+        book, absent = self.read_files()
+        self.absent = frozenset(absent.plugins)
+        return book
+
+    def can_be_complete(self) -> bool:
+        """Return True if a plugin without which the book was made can be had by now."""
+        return not all(why_absent(self.registry, name) for name in self.absent)
+
+    def renew_book(self) -> bool:
+        """Make the book again if it is of the files, and a plugin can be had that it was made without; True if that was done.
+
+        What is active is renewed by the scheduler, for all processes.
+        """
+        if self.activation is not None or not self.can_be_complete():
+            return False
+        try:
+            self.__dict__["book"] = self._book_of_files()
+        except ConfigError as error:
+            log.warning("the rules could not be read again: they stay as they were", error=str(error))
+            return False
+        return True
+
+    def _last_mappings(self, destination: str) -> dict[str, MappingSpec]:
+        """Return the mappings that a destination had when they were active last, as the store keeps them."""
+        found = self.store.connections.last_versions("mapping", f"{destination}/")
+        return {name.partition("/")[2]: msgspec.json.decode(text, type=MappingSpec) for name, text in found.items()}
+
+    def take_up(self) -> bool:
+        """Take up what was activated since the book was loaded; True if something was. Call it between two pieces of work.
+
+        What this process cannot compile is told once, and what it has stays.
+        """
+        if "book" not in self.__dict__:
+            return False
+        newest = self.store.activations.newest()
+        if newest is None or newest in (self.activation, self.refused_activation):
+            return False
+        active = self.store.activations.current()
+        assert active is not None
+        try:
+            self.book = load_book(self, active.book)
+        except ConfigError as error:
+            self.refused_activation = active.id
+            log.error("what was activated cannot be used here: what was active before stays", error=str(error))  # noqa: TRY400 - it says why
+            return False
+        self.activation, self.absent = active.id, frozenset(active.book.absent)
+        log.info("rules, topics and mappings were activated", activation=active.id, rules=self.book.rules.version[:8])
+        return True
 
     def source(self, name: str) -> Source[Any]:
         """Return a configured source by its name."""
@@ -152,6 +238,37 @@ class Hub:
             if made == bare:
                 Redactor(secret_values(connector.options)).redact_error(error)
 
+    def reread(self, table: str, name: str) -> bool:
+        """Read a connection's secrets from their files again; True if they have changed: it is made again with the new ones.
+
+        Files that cannot be read now, or hold nothing that will do, leave it as it is.
+        """
+        made = self._made.get((table, name))
+        if made is None or (table, name) not in self._read_at:
+            return False
+        self._read_at[table, name] = time.monotonic() + REREAD_S
+        try:
+            options = options_of(self.settings, table, name, type(made))
+            if options == made.options:
+                return False
+            self._made[table, name] = started(
+                partial(type(made), options), self.settings, name, *secret_values(options)
+            )
+        except ConfigError as error:
+            log.warning("secrets could not be read again", connection=name, error=str(error))
+            return False
+        guard = self._guards.pop(place_of(name, made), None)
+        if guard is not None:
+            guard.close()
+        self.renewed.add((table, name))
+        log.info("a connection has new secrets", connection=name)
+        return True
+
+    def doubt(self, table: str, name: str) -> None:
+        """Read a connection's secrets again when it is used next: they were refused."""
+        if (table, name) in self._read_at:
+            self._read_at[table, name] = 0.0
+
     def close(self) -> None:
         """Close connections to vendors and to the database."""
         for guard in self._guards.values():
@@ -159,6 +276,8 @@ class Hub:
         self.store.close()
 
     def _guard(self, place: str, connector: Connector[Any], section: ConnectionSection) -> Guard:
+        from hub.sdk.http import open_guard  # noqa: PLC0415 - a command that only looks asks for no page
+
         if place not in self._guards:
             guard = self._guards[place] = open_guard(
                 connector.egress(),
@@ -176,13 +295,25 @@ class Hub:
         self, table: str, name: str, sections: Mapping[str, ConnectionSection], find: Callable[[str], type[C]]
     ) -> C:
         made = self._made.get((table, name))
+        if (
+            made is not None
+            and self._read_at.get((table, name), math.inf) <= time.monotonic()
+            and self.reread(table, name)
+        ):
+            made = self._made[table, name]
         if made is None:
             if name not in sections:
                 known = ", ".join(sections) or "none"
                 raise UnknownPlugin(
                     [Problem(str(self.settings.file), f"{table}.{name}", "is not configured", f"known: {known}")]
                 )
-            made = self._made[(table, name)] = make_connector(self.settings, table, name, find)
+            try:
+                made = self._made[(table, name)] = make_connector(self.settings, table, name, find)
+            except FailsToStart:
+                self.registry.forget(sections[name].plugin)
+                raise
+            if has_files(sections[name].options):
+                self._read_at[table, name] = time.monotonic() + REREAD_S
         return made  # type: ignore[return-value]  # the key's table tells the class
 
 
@@ -191,38 +322,23 @@ def place_of(name: str, connector: Connector[Any]) -> str:
     return str(Lane("reply", name)) if isinstance(connector, Source) else name
 
 
-def make_connector(settings: Settings, table: str, name: str, find: Callable[[str], type[C]]) -> C:
-    """Construct a connection's connector with its checked options. Raises ConfigError if they are wrong."""
-    section: ConnectionSection = getattr(settings, table)[name]
-    try:
-        cls = find(section.plugin)
-    except UnknownPlugin as error:
-        place = (str(settings.file), f"{table}.{name}.plugin")
-        raise UnknownPlugin(
-            [Problem(*place, f"{one.path}: {one.message}", one.hint) for one in error.problems]
-        ) from error
-    at = f"{table}.{name}.options"
-    raw = dict(section.options)
-    for shared in cls.inherits:
-        raw.setdefault(shared, getattr(settings.hub, shared))
-    return cls(read_options(cls.Options, raw, folder=settings.folder, file=str(settings.file), at=at))
+def read_book(settings: Settings, registry: Registry, *, absent: Absent | None = None) -> Rulebook:
+    """Compile rules, topics and mappings. Raises ConfigError with all problems of all files.
 
-
-def plain_source(registry: Registry, plugin: str) -> Source[Any]:
-    """Make a source of a plugin for translating only: options without a default are left unset, since translate is pure."""
-    cls = registry.source(plugin)
-    missing = {name: None for name, field_ in cls.Options.model_fields.items() if field_.is_required()}
-    return cls(cls.Options.model_construct(**missing))
-
-
-def read_book(settings: Settings, registry: Registry) -> Rulebook:
-    """Compile rules, topics and mappings. Raises ConfigError with all problems of all files."""
+    With `absent` a plugin that cannot be had is noted there and is no problem: the rest must go on.
+    """
     found: list[Problem] = []
     rules_file, topics_file = settings.folder / settings.files.rules, settings.folder / settings.files.topics
-    labels = enricher_labels(settings, registry, found)
-    rules = _collect(found, lambda: compile_rules(read_rules(rules_file), file=str(rules_file), labels=labels))
+    specs = {name: mapping_specs(settings, registry, name, found, absent=absent) for name in settings.destinations}
+    read = _collect(found, lambda: read_rules(rules_file)) or ()
+    labels = enricher_labels(settings, registry, found, absent=absent)
+    if absent is not None and absent.labels_unknown:
+        labels += labels_named(read, specs)
+    if absent is not None:
+        absent.labels = tuple(dict.fromkeys(labels))
+    rules = _collect(found, lambda: compile_rules(read, file=str(rules_file), labels=labels))
     topics = _collect(found, lambda: compile_topics(read_topics(topics_file)))
-    mappings = _read_mappings(settings, registry, found, labels=labels)
+    mappings = _compile_mappings(specs, found, labels=labels)
     if found or rules is None or topics is None:
         raise ConfigError(found)
     found += unknown_topics(rules.rules, [one.name for one in topics.topics], file=str(rules_file))
@@ -230,10 +346,42 @@ def read_book(settings: Settings, registry: Registry) -> Rulebook:
     if found:
         raise ConfigError(found)
     private = frozenset(settings.hub.private_rules)
-    book = Rulebook(rules, topics, mappings, private, settings.hub.uncertain_below)
+    unknown = frozenset(absent.destinations) if absent is not None else frozenset[str]()
+    book = Rulebook(rules, topics, mappings, private, settings.hub.uncertain_below, unknown)
     if unfit := check_rulebook(book, file=str(rules_file)):
         raise ConfigError(unfit)
     return book
+
+
+def load_book(hub: Hub, active: BookVersions) -> Rulebook:
+    """Compile versions that the database keeps. Raises ConfigError if this program cannot use them, or one is not there."""
+    contents = hub.store.activations.contents(active)
+    absent = {active.rules, active.topics, *active.mappings.values()} - set(contents)
+    if absent:
+        message = f"versions that are active are not in the database: {', '.join(sorted(absent))[:200]}"
+        raise ConfigError([Problem("the active rules", "", message, "`hub reload` activates the files")])
+    rules = msgspec.json.decode(contents[active.rules], type=tuple[Rule, ...])
+    topics = msgspec.json.decode(contents[active.topics], type=tuple[Topic, ...])
+    mappings = {}
+    for path, version in active.mappings.items():
+        destination, _, name = path.partition("/")
+        spec = msgspec.json.decode(contents[version], type=MappingSpec)
+        mappings[destination, name] = compile_mapping(spec, name=name, file=f"{path} (active)", labels=active.labels)
+    compiled = compile_rules(rules, file="the active rules", labels=active.labels)
+    private, below = frozenset(hub.settings.hub.private_rules), hub.settings.hub.uncertain_below
+    known = {destination for destination, _ in mappings}
+    lacking = (name for name, one in hub.settings.destinations.items() if one.plugin in active.absent)
+    unknown = frozenset(name for name in lacking if name not in known)
+    return Rulebook(compiled, compile_topics(topics), mappings, private, below, unknown)
+
+
+def versions_of(settings: Settings, book: Rulebook, absent: Absent) -> BookVersions:
+    """Return the versions of a book that was read from files, without the plugins that could not be had."""
+    mappings = {"/".join(name): one.version for name, one in book.mappings.items()}
+    lacking = tuple(sorted(absent.plugins))
+    return BookVersions(
+        book.rules.version, book.topics.version, mappings, absent.labels, files_digest(settings), lacking
+    )
 
 
 def _unknown_private(settings: Settings, rules: RuleSet) -> Iterator[Problem]:
@@ -243,11 +391,18 @@ def _unknown_private(settings: Settings, rules: RuleSet) -> Iterator[Problem]:
             yield Problem(str(settings.file), "hub.private_rules", f'there is no rule "{name}"', hint)
 
 
-def enricher_labels(settings: Settings, registry: Registry, found: list[Problem]) -> tuple[str, ...]:
+def enricher_labels(
+    settings: Settings, registry: Registry, found: list[Problem], *, absent: Absent | None = None
+) -> tuple[str, ...]:
     """Return the label names that the configured enrichers may give."""
     names: list[str] = []
     for section in settings.enrichers.values():
-        cls = _collect(found, partial(registry.enricher, section.plugin))
+        missing: list[Problem] = []
+        cls = _collect(missing, partial(registry.enricher, section.plugin))
+        if absent is None:
+            found += missing
+        elif missing:
+            absent.plugins[section.plugin], absent.labels_unknown = str(missing[0]), True
         names += cls.labels if cls else ()
     return tuple(dict.fromkeys(names))
 
@@ -264,12 +419,12 @@ def book_versions(book: Rulebook) -> list[tuple[str, str, str, str]]:
     return entries
 
 
-def _read_mappings(
-    settings: Settings, registry: Registry, found: list[Problem], *, labels: tuple[str, ...]
+def _compile_mappings(
+    specs: Mapping[str, Mapping[str, MappingSpec]], found: list[Problem], *, labels: tuple[str, ...]
 ) -> dict[tuple[str, str], CompiledMapping]:
     compiled: dict[tuple[str, str], CompiledMapping] = {}
-    for name in settings.destinations:
-        for mapping, spec in mapping_specs(settings, registry, name, found).items():
+    for name, own in specs.items():
+        for mapping, spec in own.items():
             file = f"mappings/{name}/{mapping}.toml"
             make = partial(compile_mapping, spec, name=mapping, file=file, labels=labels)
             one = _collect(found, make)
@@ -278,13 +433,21 @@ def _read_mappings(
     return compiled
 
 
-def mapping_specs(settings: Settings, registry: Registry, name: str, found: list[Problem]) -> dict[str, MappingSpec]:
+def mapping_specs(
+    settings: Settings, registry: Registry, name: str, found: list[Problem], *, absent: Absent | None = None
+) -> dict[str, MappingSpec]:
     """Return a destination's mappings by name: those it ships, then the user's own for its plugin and for its name."""
-    plugin = settings.destinations[name].plugin
-    cls = _collect(found, partial(registry.destination, plugin))
-    if cls is None:
+    plugin, missing = settings.destinations[name].plugin, list[Problem]()
+    cls = _collect(missing, partial(registry.destination, plugin))
+    if cls is None and absent is None:
+        found += missing
         return {}
-    specs = dict(_collect(found, partial(default_mappings, cls.mappings)) or {})
+    shipped = cls.mappings if cls else registry.folder_of(plugin)
+    specs = dict(_collect(found, partial(default_mappings, shipped)) or {})
+    if cls is None and absent is not None:
+        absent.plugins[plugin] = str(missing[0])
+        absent.destinations.add(name)
+        specs = specs or absent.last(name)
     own = settings.folder / settings.files.mappings
     for folder in dict.fromkeys((own / plugin, own / name)):
         specs.update(_collect(found, partial(own_mappings, folder)) or {})
@@ -328,7 +491,7 @@ def open_hub(
     except BaseException:
         store.close()
         raise
-    return Hub(settings, store, bell, Registry(), paces=paces)
+    return Hub(settings, store, bell, Registry(owners=settings.plugins), paces=paces)
 
 
 def await_revision(store: Store, patience_s: float) -> None:
@@ -387,28 +550,14 @@ def tie_to_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def set_up_logging(*, level: str = "INFO") -> None:
-    """Set up structured logs on stderr: pretty on a terminal, JSON otherwise."""
-    terminal = sys.stderr.isatty()
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.ExceptionRenderer(where_of),
-    ]
-    last = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=last, foreign_pre_chain=shared))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
-    # A log that cannot be written would print the exception at hand, which is not redacted.
-    logging.raiseExceptions = False
-    for noisy in ("rq.worker", "httpx", "httpcore", "urllib3", "alembic"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
-__all__ = ["Hub", "find_config", "open_hub", "read_book", "redis_url", "set_up_logging", "tie_to_parent"]
+__all__ = [
+    "Hub",
+    "find_config",
+    "make_connector",
+    "open_hub",
+    "plain_source",
+    "read_book",
+    "redis_url",
+    "set_up_logging",
+    "tie_to_parent",
+]

@@ -10,12 +10,14 @@ import sys
 import threading
 from pathlib import Path
 
+from hub.config.logs import follow
 from hub.core.errors import HubError
+from hub.flow.actions.rules import begin
+from hub.flow.monitor.pulse import Pulse
 from hub.queue.ear import Ear
-from hub.runtime import Hub, book_versions, open_hub, redis_url, set_up_logging, tie_to_parent
+from hub.runtime import Hub, open_hub, redis_url, set_up_logging, tie_to_parent
 from workers import jobs, listen, schedule
 from workers.consume import LISTEN_S, Consumer
-from workers.pulse import Pulse
 
 YOUNG_OBJECTS = 50_000
 PATIENCE_S = 60.0
@@ -34,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         tie_to_parent()
     try:
         with contextlib.closing(open_hub(given.config, patience_s=PATIENCE_S if given.tied else 0.0)) as hub:
+            follow(hub.settings.log)
             return work(hub, given.role)
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
@@ -61,8 +64,8 @@ def consume(hub: Hub, role: str) -> int:
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
     jobs.use(hub)
     if role != "deliver":
-        # Compiled before the first job: errors of the configuration show at the start. Kept: explanations read them later.
-        hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())
+        # Compiled before the first job: errors show at the start.
+        begin(hub)
     if role != "process":
         jobs.open_destinations()
     ear = Ear(redis_url(hub.settings), ROLES[role], longest_s=LISTEN_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,6 +69,3 @@ def _report(rows: list[dict[str, Any]]) -> None:
             show.say(f"       {show.safe_lines(row['hint'])}", "dim")
     wrong = sum(not row["fine"] for row in rows)
     show.say(f"{wrong} wrong" if wrong else "the configuration is right", "red" if wrong else "green")
-
-
-COMMANDS: dict[str, Callable[..., None]] = {"check": check}

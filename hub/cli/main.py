@@ -5,16 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from functools import cache
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer.main
 
-from hub.cli import check, deliveries, erase, history, people, read, replies, rulebook, setup, signals
-from hub.cli.plugins import commands as plugins
-from hub.cli.running import run
-from hub.cli.watch import alerts
+from hub.cli.opened import Form, Level, log_as
 from hub.core.errors import HubError
 
 ABOUT = """Hubbub: turn the hubbub into action.
@@ -32,11 +30,16 @@ EXITS = """Exit codes:
 
 4 the database is not there, cannot be used now, needs `hub db upgrade`, or is of a newer version."""
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, epilog=EXITS)
 Config = Annotated[
     Path,
     typer.Option("-c", "--config", envvar="HUBBUB_CONFIG", help="the configuration file"),
 ]
+Log = Annotated[
+    Form | None, typer.Option("--log", help="how `up` and the parts log: text, json (one object a line), auto")
+]
+LogLevel = Annotated[Level | None, typer.Option("--log-level", help="from which on: debug, info, warning, error")]
+VALUED = ("-c", "--config", "--log", "--log-level")
+"""Options before the command that take a value, a word of its own."""
 
 
 def _tell_version(asked: bool) -> None:
@@ -52,47 +55,91 @@ Version = Annotated[
 ]
 
 
-@app.callback(help=ABOUT)
-def options(context: typer.Context, config: Config = Path("config.toml"), *, _version: Version = False) -> None:
-    """Keep what all commands share."""
+def options(
+    context: typer.Context,
+    config: Config = Path("config.toml"),
+    log: Log = None,
+    log_level: LogLevel = None,
+    *,
+    _version: Version = False,
+) -> None:
+    """Keep what all commands share; how to log is handed on by the environment, so that parts hear it too."""
     context.obj = config
+    log_as(log, log_level)
 
 
-for _name, _command in {
-    **setup.COMMANDS,
-    **check.COMMANDS,
-    **run.COMMANDS,
-    **read.COMMANDS,
-    **history.COMMANDS,
-}.items():
-    app.command(_name)(_command)
-app.command()(signals.explain)
-app.command()(erase.erase)
-app.command()(erase.recheck)
-app.add_typer(signals.app, name="signals")
-app.add_typer(deliveries.app, name="deliveries")
-app.add_typer(replies.app, name="replies")
-app.add_typer(alerts.app, name="alerts")
-app.command()(people.audit)
-app.add_typer(people.app, name="people")
-app.add_typer(plugins.app, name="plugins")
-app.add_typer(rulebook.mappings, name="mappings")
-app.add_typer(rulebook.rules, name="rules")
-app.add_typer(setup.config, name="config")
-app.add_typer(setup.db, name="db")
+COMMANDS = {
+    "init": "setup:init",
+    "check": "check:check",
+    "backup": "backups:backup",
+    "restore": "backups:restore",
+    "resume": "backups:resume",
+    "status": "status:status",
+    "reload": "status:reload",
+    "up": "running.run:up",
+    "web": "running.run:web",
+    "worker": "running.run:worker",
+    "scheduler": "running.run:scheduler",
+    "listen": "running.run:listen",
+    "sandbox": "running.run:sandbox",
+    "poll": "read:poll",
+    "import": "read:import_",
+    "translate": "read:translate",
+    "label": "read:label",
+    "dry-run": "history.commands:dry_run",
+    "replay": "history.commands:replay",
+    "cost": "history.commands:cost",
+    "explain": "signals:explain",
+    "erase": "erase:erase",
+    "recheck": "erase:recheck",
+    "audit": "people:audit",
+    "signals": "signals:app",
+    "deliveries": "deliveries:app",
+    "replies": "replies:app",
+    "alerts": "watch.alerts:app",
+    "people": "people:app",
+    "plugins": "plugins.commands:app",
+    "mappings": "rulebook:mappings",
+    "rules": "rulebook:rules",
+    "config": "setup:config",
+    "db": "setup:db",
+    "docs": "manual:docs",
+}
+"""Each command or group by its name, in the order of the help, as `module:name` below `hub.cli`."""
 
 
 @cache
-def command() -> Any:
-    """Return the whole command line; typer would build it again for each call."""
+def command(only: str = "") -> Any:
+    """Return the whole command line, or, with the name of a command, what that one needs: all of them take longer to make."""
+    # Without markup: a help text says `[[test]]` and means it.
+    app = typer.Typer(
+        no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, epilog=EXITS
+    )
+    app.callback(help=ABOUT)(options)
+    for name, place in COMMANDS.items():
+        if only not in COMMANDS or name == only:
+            module, _, attribute = place.partition(":")
+            found = getattr(import_module(f"hub.cli.{module}"), attribute)
+            if isinstance(found, typer.Typer):
+                found.rich_markup_mode = None
+                for one in found.registered_commands:
+                    one.short_help = in_short(one.callback)
+                app.add_typer(found, name=name, short_help=str(found.info.help))
+            else:
+                app.command(name, short_help=in_short(found))(found)
     return typer.main.get_command(app)
+
+
+def in_short(found: Any) -> str:
+    """Return a command's first sentence for a list of commands: whole, where the library would cut it."""
+    return " ".join((found.__doc__ or "").partition("\n\n")[0].split())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, and turn the hub's errors into a message and an exit code."""
-    given = config_first(sys.argv[1:] if arguments is None else arguments)
+    given = shared_first(sys.argv[1:] if arguments is None else arguments)
     try:
-        command()(args=given, prog_name="hub")
+        command(asked_for(given))(args=given, prog_name="hub")
     except HubError as error:
         from hub.cli.show import fail
 
@@ -105,17 +152,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(1)
 
 
-def config_first(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with `-c FILE` before the command, wherever it was written."""
+def shared_first(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with what all commands share (`-c FILE`, `--log json`) before the command, wherever it was written."""
     moved: list[str] = []
     rest: list[str] = []
     waiting = list(arguments)
     while waiting and waiting[0] != "--":
         word = waiting.pop(0)
-        if word in ("-c", "--config") and waiting:
+        if word in VALUED and waiting:
             moved += [word, waiting.pop(0)]
-        elif word.startswith("--config="):
+        elif word.startswith(tuple(f"{one}=" for one in VALUED)):
             moved.append(word)
         else:
             rest.append(word)
     return [*moved, *rest, *waiting]
+
+
+def asked_for(arguments: Sequence[str]) -> str:
+    """Return the command's name; "" if what stands there is none, or help is asked for about all."""
+    waiting = list(arguments)
+    while waiting and waiting[0].partition("=")[0] in VALUED:
+        del waiting[: 1 if "=" in waiting[0] else 2]
+    return waiting[0] if waiting and waiting[0] in COMMANDS else ""

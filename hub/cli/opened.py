@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hub.config.logs import FORM, LEVEL, Form, Level, Wanted, asked, set_up_logging
 from hub.core.access import Actor, at_terminal
 from hub.core.errors import HubError
 
 if TYPE_CHECKING:
     from hub.runtime import Hub
+
+
+__all__ = ["Form", "Level", "NoDatabase", "log_as", "me", "opened", "quieten", "upgrade"]
 
 
 class NoDatabase(HubError):
@@ -30,7 +35,7 @@ def me() -> Actor:
 
 
 @contextmanager
-def opened(file: Path, *, level: str = "WARNING", makes: bool = False) -> Iterator[Hub]:
+def opened(file: Path, *, level: str = "warning", makes: bool = False) -> Iterator[Hub]:
     """Open the hub of a configuration and close it at the end; `makes` makes a SQLite database that is not there.
 
     Raises ConfigError, NoDatabase, and WrongRevision or StoreUnavailable if the database cannot be used.
@@ -57,8 +62,12 @@ def upgrade(file: Path) -> None:
     open_hub(file, migrate=True).close()
 
 
-def quieten(level: str = "WARNING") -> None:
-    """Log to standard error, from a level on: standard output belongs to what the command says."""
-    from hub.runtime import set_up_logging
+def log_as(form: Form | None, level: Level | None) -> None:
+    """Keep how to log in the environment: the parts that a command starts, or becomes, hear it there."""
+    os.environ.update({name: word for name, word in ((FORM, form), (LEVEL, level)) if word})
 
-    set_up_logging(level=level)
+
+def quieten(level: str = "warning") -> None:
+    """Log to standard error, from a level on: standard output belongs to what the command says."""
+    wanted = asked(Wanted(level, "auto"))
+    set_up_logging(level=wanted.level, form=wanted.form)

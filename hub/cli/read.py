@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -117,6 +117,3 @@ def label(
             typer.echo(f"{name}:{number}: {show.safe(outcome)}", err=True)
     if failed:
         raise typer.Exit(1)
-
-
-COMMANDS: dict[str, Callable[..., None]] = {"poll": poll, "import": import_, "translate": translate, "label": label}

@@ -19,7 +19,8 @@ GAP = "  "
 WIDE = 240  # for what no window shows: a file, a pipe
 CELL = 28
 FEWEST = 24  # characters that a growing column keeps, else others go
-FIRM = frozenset({"id", "key", "signal", "state", "line", "tries"})
+FIRM = frozenset({"id", "key", "author_key", "record_key", "signal", "state", "line", "tries"})
+"""What commands take as an argument, and the like: never cut."""
 GROWING = frozenset({"text", "reason", "error"})
 # Control characters, the second set too (0x9b begins a sequence of its own), and marks that turn the direction of a line.
 _HARMFUL = [*range(32), *range(127, 160), 0x061C, 0x200E, 0x200F, 0x2028, 0x2029, *range(0x202A, 0x202F)]

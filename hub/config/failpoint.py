@@ -21,6 +21,10 @@ PLACES = (
     "intake.cursor",  # a cursor has moved and its raw rows are not written
     "intake.recorded",  # both are written and not committed
     "intake.taken",  # both are committed, no bell was rung
+    "backup.table",  # a table is written to a backup, others are not
+    "backup.manifest",  # all is written, and the backup has no name yet
+    "restore.table",  # a table is filled, others are not
+    "restore.held",  # all are, nothing is committed
 )
 _place, _, _number = os.environ.get("HUBBUB_FAILPOINT", "").partition(":")
 _passages = [0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from hub.config.misfits import misfit
-from hub.config.settings import read_toml
+from hub.config.settings import Settings, read_toml
 from hub.core.errors import ConfigError, InvalidMapping, InvalidRule, Problem
 from hub.core.grammar.fold import fold
 from hub.core.spec import FieldSpec, MappingSpec, Rule, Topic
@@ -94,6 +95,24 @@ def default_mappings(folder: str) -> dict[str, MappingSpec]:
 def own_mappings(folder: Path) -> dict[str, MappingSpec]:
     """Read the mappings of one folder of the user's, by name."""
     return {file.stem: read_mapping(file) for file in sorted(folder.glob("*.toml"))} if folder.is_dir() else {}
+
+
+def files_digest(settings: Settings) -> str:
+    """Return a digest of the files of rules, topics and own mappings as they are, whatever they say; "" if one is not there."""
+    own = settings.folder / settings.files.mappings
+    named = [
+        settings.folder / settings.files.rules,
+        settings.folder / settings.files.topics,
+        *sorted(own.rglob("*.toml")),
+    ]
+    made = sha256()
+    try:
+        for path in named:
+            content = path.read_bytes()
+            made.update(f"{path.name} {len(content)} ".encode() + content)
+    except OSError:
+        return ""
+    return made.hexdigest()
 
 
 def _read_list(file: Path, name: str, kind: type[T], error_class: type[ConfigError]) -> tuple[T, ...]:

@@ -113,6 +113,13 @@ class RedisSection(Section):
     url: str = ""
 
 
+class LogSection(Section):
+    """`[log]`: how much is written to standard error, and how: `auto` is text at a terminal, one JSON object a line elsewhere."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "text", "json"] = "auto"
+
+
 class WorkersSection(Section):
     """`[workers]`: how many processes `hub up` starts, and how much they take at once."""
 
@@ -233,7 +240,7 @@ class EnricherSection(ConnectionSection):
 
 
 class Settings(Section):
-    """The whole file."""
+    """The whole file. `[plugins]` names the distribution of a plugin, if several installed ones provide it."""
 
     hub: HubSection = HubSection()
     files: FilesSection = FilesSection()
@@ -241,11 +248,13 @@ class Settings(Section):
     callers: CallersSection = CallersSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
+    log: LogSection = LogSection()
     workers: WorkersSection = WorkersSection()
     sandbox: SandboxSection = SandboxSection()
     prices: PricesSection = PricesSection()
     alerts: AlertsSection = AlertsSection()
     delivery: DeliverySection = DeliverySection()
+    plugins: Mapping[Name, str] = {}
     sources: Mapping[Name, SourceSection] = {}
     destinations: Mapping[Name, DestinationSection] = {}
     enrichers: Mapping[Name, EnricherSection] = {}

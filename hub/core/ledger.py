@@ -101,14 +101,14 @@ IN_DEAD_END: frozenset[State] = AWAITING_PERSON | {"dead"}
 
 TRANSITIONS: Mapping[State, frozenset[State]] = {
     "pending": WITHDRAWN | {"leased", "blocked", "parked", "uncertain", "review"},
-    "approval": WITHDRAWN | {"pending"},
+    "approval": WITHDRAWN | {"pending", "uncertain"},
     "leased": WITHDRAWN | {"pending", "delivered", "retry", "blocked", "parked", "uncertain", "review", "dead"},
     "retry": WITHDRAWN | {"pending", "leased", "blocked", "parked", "uncertain", "review"},
     "blocked": WITHDRAWN | {"pending", "leased", "uncertain", "review"},
     "parked": WITHDRAWN | {"pending", "leased", "blocked", "uncertain", "review"},
     "uncertain": frozenset({"pending", "leased", "retry", "delivered", "review", "dead", "discarded"}),
     "review": WITHDRAWN | {"pending", "uncertain", "delivered"},
-    "dead": frozenset({"pending", "discarded"}),
+    "dead": frozenset({"pending", "uncertain", "discarded"}),
     "delivered": frozenset(),
     "discarded": frozenset(),
     "superseded": frozenset(),

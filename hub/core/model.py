@@ -316,13 +316,17 @@ class Record(Value, frozen=True):
 
 
 class Planned(NamedTuple):
-    """A record that a signal asks for, with the rule that asked; `state` dead or approval tells why not in `error`."""
+    """A record that a signal asks for, with the rule that asked; `state` dead or approval tells why not in `error`.
+
+    `forced`: it is written though nothing that weighs has changed, and weighs what the record weighed before.
+    """
 
     record: Record
     signal_key: str
     rule: str
     state: str = "pending"
     error: dict[str, Any] | None = None
+    forced: bool = False
 
 
 class Delivery(Value, frozen=True):

@@ -14,10 +14,12 @@ from hub.config.settings import InboundSection, Settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
+from hub.core.pipeline import Rulebook
 from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.converse.changes import learn_self
 from hub.flow.fit import ambiguous, misplaced, strays, unused
+from hub.flow.samples import value_misfits
 from hub.queue.bell import BellAway
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
@@ -107,6 +109,9 @@ def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) ->
     """
     yield from _console(hub.settings)
     yield _try_bell(hub)
+    for table in ("sources", "destinations"):
+        for name in getattr(hub.settings, table):
+            hub.doubt(table, name)
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
         tried = _try(hub, name, partial(_check_source, hub, name))
         yield tried
@@ -184,7 +189,8 @@ def _again(error: ConnectorError, now: datetime) -> str:
 
 
 def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterator[Tried]:
-    used = used_mappings(hub, name)
+    book = read_book(hub.settings, hub.registry)  # the files are checked, not what is active
+    used = used_mappings(book, name)
     if not used:
         return
     try:
@@ -198,25 +204,28 @@ def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterato
         yield Tried(name, fine=False, message=f"its fields cannot be read: bug: {bug}")
         return
     for mapping in used:
-        for message in misfits(hub.book.mappings[(name, mapping)], objects):
+        for message in misfits(book.mappings[(name, mapping)], objects):
             yield Tried(f"{name}/{mapping}", fine=False, message=message)
 
 
-def used_mappings(hub: Hub, name: str) -> list[str]:
+def used_mappings(book: Rulebook, name: str) -> list[str]:
     """Return the mappings of a destination that rules use, with those that they require or turn into."""
-    waiting = [target.mapping for rule in hub.book.rules.rules for target in rule.deliver if target.destination == name]
+    waiting = [target.mapping for rule in book.rules.rules for target in rule.deliver if target.destination == name]
     used: dict[str, None] = {}
     while waiting:
         mapping = waiting.pop(0)
         if mapping not in used:
             used[mapping] = None
-            spec = hub.book.mappings[(name, mapping)].spec
+            spec = book.mappings[(name, mapping)].spec
             waiting += [*spec.requires, *([spec.then] if spec.then else [])]
     return list(used)
 
 
 def misfits(mapping: CompiledMapping, objects: Any) -> Iterator[str]:
-    """Yield what in a mapping does not fit the destination's object: unknown or read-only fields, required ones left out."""
+    """Yield what in a mapping does not fit the destination's object: unknown or read-only fields, required ones left out.
+
+    And values that a field does not take: a wrong type, too many characters, a word that is no choice there.
+    """
     spec = mapping.spec
     info: ObjectInfo | None = objects.get(spec.object) or objects.get("*")
     if info is None:
@@ -236,3 +245,4 @@ def misfits(mapping: CompiledMapping, objects: Any) -> Iterator[str]:
     for field, known in info.fields.items():
         if known.required and field not in written:
             yield f"'{spec.object}.{field}' is required there and the mapping does not fill it"
+    yield from value_misfits(mapping, info)

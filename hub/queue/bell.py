@@ -1,6 +1,7 @@
 """Bells over RQ: coalesced by our own key, since RQ's job ids either refuse a ring or lose one that comes during a run.
 
-A stroke is an RQ job that carries a lane's name and nothing else; `hub.queue.ear` hears it.
+A stroke is an RQ job that carries a lane's name and nothing else; `hub.queue.ear` hears it. RQ and Redis' client are imported
+with the first ring: a command that only looks needs neither.
 """
 
 from __future__ import annotations
@@ -9,23 +10,22 @@ import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-import structlog
-from redis import Redis
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.exceptions import TimeoutError as RedisTimeout
-from redis.retry import Retry
-from rq import Queue
-from rq.serializers import JSONSerializer
-
+from hub.config.logs import LateLogger
 from hub.core.errors import ConfigError, HubError, Problem
 
-log = structlog.get_logger(__name__)
+if TYPE_CHECKING:
+    from redis import Redis
+    from rq import Queue
+
+log = LateLogger(__name__)
 STEPS = ("process", "deliver", "poll")
 CHECKED = "bell:checked"
 COALESCE_S = 15
+SCHEMES = ("redis", "rediss", "unix")
 MUTE_S = 2.0  # after a time-out Redis is left alone for so long: each ring would wait for it
 
 
@@ -58,10 +58,21 @@ class RedisBell(Bell):
     """Rings by an RQ job on the queue named after the step."""
 
     def __init__(self, url: str) -> None:
-        # No retries and short time-outs: a ring must not hold up the commit that it follows.
-        self._redis = connect(url, timeout=1)
-        self._queues = {step: Queue(step, connection=self._redis, serializer=JSONSerializer) for step in STEPS}
+        """Keep the address. Raises ConfigError if it is none of Redis."""
+        self._url = checked(url)
         self._mute_until = 0.0
+
+    @cached_property
+    def _redis(self) -> Redis:
+        # No retries and short time-outs: a ring must not hold up the commit that it follows.
+        return connect(self._url, timeout=1)
+
+    @cached_property
+    def _queues(self) -> dict[str, Queue]:
+        from rq import Queue  # noqa: PLC0415 - see above
+        from rq.serializers import JSONSerializer  # noqa: PLC0415 - see above
+
+        return {step: Queue(step, connection=self._redis, serializer=JSONSerializer) for step in STEPS}
 
     def ring(self, step: str, connection: str = "") -> None:
         """Enqueue one job for the lane unless one is on its way."""
@@ -92,6 +103,9 @@ class RedisBell(Bell):
 
     def _try(self, act: Callable[[], object]) -> None:
         """Do something at Redis. Raises BellAway; at once if it did not answer in time just now."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - see above
+        from redis.exceptions import TimeoutError as RedisTimeout  # noqa: PLC0415 - see above
+
         if time.monotonic() < self._mute_until:
             raise BellAway("Redis does not answer in time")
         try:
@@ -109,11 +123,31 @@ def why(error: Exception) -> str:
 
 def connect(url: str, *, timeout: float | None = None) -> Redis:
     """Make a Redis client without retries of its own. Raises ConfigError if the URL is none of Redis."""
+    from redis import Redis  # noqa: PLC0415 - see above
+    from redis.backoff import NoBackoff  # noqa: PLC0415 - see above
+    from redis.retry import Retry  # noqa: PLC0415 - see above
+
     try:
         return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=timeout, socket_connect_timeout=timeout)
     except ValueError as error:
-        hint = "redis://HOST:6379/0, rediss://..., or unix:///path"
-        raise ConfigError([Problem("config.toml", "redis.url", str(error).splitlines()[0], hint)]) from None
+        raise _wrong_url(str(error).splitlines()[0]) from None
+
+
+def checked(url: str) -> str:
+    """Return a URL that may be one of Redis, without its client. Raises ConfigError if it is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as error:
+        raise _wrong_url(str(error)) from None
+    if parts.scheme not in SCHEMES:
+        raise _wrong_url(f"this is no address of Redis: it begins with none of {', '.join(SCHEMES)}")
+    return url
+
+
+def _wrong_url(message: str) -> ConfigError:
+    hint = "redis://HOST:6379/0, rediss://..., or unix:///path"
+    return ConfigError([Problem("config.toml", "redis.url", message, hint)])
 
 
 def _key(step: str, connection: str) -> str:

@@ -1,4 +1,7 @@
-"""One pace a connection for all workers: kept in Redis, or in this process for tests. A lost Redis never stops sending."""
+"""One pace a connection for all workers: kept in Redis, or in this process for tests. A lost Redis never stops sending.
+
+Redis' client is imported with the first step: a command that only looks does not need it.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,13 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-import structlog
-from redis import Redis
-from redis.exceptions import RedisError
 
-from hub.queue.bell import connect
+from hub.config.logs import LateLogger
+from hub.queue.bell import checked, connect
 from hub.sdk.http.errors import retry_after
 from hub.sdk.http.pace import Pace, Slot, Stand, look, note, refuse, reserve
 from hub.sdk.http.usage import window_usage
@@ -22,8 +24,9 @@ from hub.sdk.rates import Limit, Usage
 
 if TYPE_CHECKING:
     from limits.strategies import MovingWindowRateLimiter
+    from redis import Redis
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 T = TypeVar("T")
 Step = Callable[[Stand], tuple[Stand, T]]
 PaceClock = Callable[[], float]
@@ -198,9 +201,13 @@ class RedisPaces(Paces):
 
     def __init__(self, url: str, clock: PaceClock = time.time) -> None:  # noqa: TID251 - a default; the hub hands in its own clock
         super().__init__(clock)
-        self._redis = connect(url, timeout=1)
+        self._url = checked(url)
         self._windows: MovingWindowRateLimiter | None = None
         self._away_until = 0.0
+
+    @cached_property
+    def _redis(self) -> Redis:
+        return connect(self._url, timeout=1)
 
     def change(self, place: str, step: Step[T], *, otherwise: T) -> T:
         """Take a step, see `Paces.change`: read under WATCH, so another worker's step in between makes this one start again."""
@@ -253,6 +260,8 @@ class RedisPaces(Paces):
 
     def _guarded(self, work: Callable[[Redis], Any], otherwise: T) -> T:
         """Do something with Redis; after an error it is left alone for a while, since a hanging one costs a second a call."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - see above
+
         if time.monotonic() < self._away_until:
             return otherwise
         try:

@@ -119,10 +119,13 @@ class Source(Connector[OptionsT]):
     `module:function` (see `hub.testkit.sandbox`). `whole_documents` is True if a document holds many items (a feed), False
     if each line is one. A source that answers sets `reply_rules` and has `reply`; one that
     can ask whether posts still exist sets `recheck_size` (posts a call) and has `recheck`; one that can like, hide or delete
-    names these acts among its `capabilities` and has `act`.
+    names these acts among its `capabilities` and has `act`. With `own_ids` the ids are those of each sender, not of a network
+    that all share: a connection's name is its realm unless its option `realm` says otherwise, and what one connection
+    brought no other changes.
     """
 
     network: ClassVar[str]
+    own_ids: ClassVar[bool] = False
     capabilities: ClassVar[frozenset[str]] = frozenset()
     compliance: ClassVar[Compliance]
     whole_documents: ClassVar[bool] = False

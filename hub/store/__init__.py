@@ -5,19 +5,23 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from hub.core.errors import NewerDatabase, StoreUnavailable, WrongRevision
+from hub.store.activations import Activations
 from hub.store.ahead import Ahead
 from hub.store.audit import Audit
 from hub.store.connections import Connections
 from hub.store.conversations import Conversations
+from hub.store.copies import Copies
 from hub.store.cursors import Cursors
 from hub.store.database import Database, open_database
 from hub.store.erasures import Erasures
+from hub.store.hold import Hold
 from hub.store.inbox import Inbox
 from hub.store.ledger.deliveries import Deliveries
 from hub.store.ledger.held import HeldBack
 from hub.store.ledger.outbox import Outbox
 from hub.store.ledger.resends import Resends
 from hub.store.monitor.alerts import Alerts
+from hub.store.monitor.calls import Calls
 from hub.store.monitor.figures import Figures
 from hub.store.people import People
 from hub.store.rechecks import Rechecks
@@ -47,10 +51,14 @@ class Store:
         self.unread = UnreadRows(database)
         self.rechecks = Rechecks(database)
         self.alerts = Alerts(database)
+        self.calls = Calls(database)
         self.figures = Figures(database)
         self.held = HeldBack(database)
         self.resends = Resends(database)
         self.ahead = Ahead(database)
+        self.hold = Hold(database)
+        self.copies = Copies(database)
+        self.activations = Activations(database)
 
     def close(self) -> None:
         """Close all connections to the database."""

@@ -95,15 +95,24 @@ class Connections:
             query = select(heartbeats).where(heartbeats.c.at >= since).order_by(heartbeats.c.name)
             return [dict(row) for row in conn.execute(query).mappings()]
 
-    def remember_versions(self, entries: Sequence[tuple[str, str, str, str]], *, now: datetime) -> None:
+    def remember_versions(
+        self, entries: Sequence[tuple[str, str, str, str]], *, now: datetime, conn: Connection | None = None
+    ) -> None:
         """Keep each version of rules, topics and mappings that was ever active: (hash, kind, name, content)."""
         rows = [
             {"hash": entry[0], "kind": entry[1], "name": entry[2], "content": entry[3], "active_from": now}
             for entry in entries
         ]
         if rows:
-            with self.database.write() as conn:
-                conn.execute(self.database.insert_new(versions), rows)
+            with self.database.within(conn) as within:
+                within.execute(self.database.insert_new(versions), rows)
+
+    def last_versions(self, kind: str, prefix: str) -> dict[str, str]:
+        """Return the content that was active last of each name of a kind that begins so."""
+        query = select(versions.c.name, versions.c.content).where(versions.c.kind == kind)
+        query = query.where(versions.c.name.startswith(prefix, autoescape=True)).order_by(versions.c.active_from)
+        with self.database.read() as conn:
+            return {row.name: row.content for row in conn.execute(query)}
 
     def version(self, hash_: str) -> dict[str, Any] | None:
         """Return a stored version by its hash."""

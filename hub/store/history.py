@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import msgspec
@@ -252,6 +252,12 @@ class History:
         with self.database.read() as conn:
             found = [conn.scalar(select(func.min(one))) for one in (I.c.received_at, attempts.c.started_at)]
         return min((one for one in found if one is not None), default=None)
+
+    def days_of_posts(self) -> float:
+        """Return over how many days the stored posts were published, from the first to the last."""
+        with self.database.read() as conn:
+            first, last = conn.execute(select(func.min(S.c.published_at), func.max(S.c.published_at))).one()
+        return 0.0 if first is None else (last - first) / timedelta(days=1)
 
     def _corrected(self, conn: Connection, keys: Sequence[str]) -> dict[str, list[Label]]:
         query = select(L).where(L.c.by == "person").order_by(L.c.name)

@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 
 from hub.core.errors import HubError
+from hub.flow.monitor.pulse import Pulse
 from hub.runtime import Hub, open_hub, set_up_logging, tie_to_parent
 from hub.web.app import WebApp
 from hub.web.caller import LOOPBACK, Networks
@@ -39,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     if given.tied:
         tie_to_parent()
-    with contextlib.closing(hub):
+    with contextlib.closing(hub), contextlib.closing(Pulse(hub, "web", takes_up=True)) as pulse:
+        pulse.start()
         serve(hub)
     return 0
 

@@ -241,7 +241,7 @@ _TYPES = {
     "int": "integer",
     "long": "integer",
     "boolean": "boolean",
-    "date": "datetime",
+    "date": "date",
     "datetime": "datetime",
     "url": "url",
     "picklist": "picklist",

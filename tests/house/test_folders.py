@@ -55,6 +55,7 @@ FIXED = {
 OWN_FILES = {
     "flair/embeddings.py": "flair finds the class by its module's name when it opens the embedded model",
     "http/tables.py": "the form of the files that describe sources, table by table",
+    "rss/encoding.py": "what browsers take the name of an encoding for: a noun of its own",
     "http/files": "those files: data, one a source",
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc"}
@@ -181,3 +182,11 @@ def test_every_folder_of_the_program_is_a_package() -> None:
 
 def test_default_mappings_belong_to_a_plugin() -> None:
     assert {path.parent.name for path in Path(ROOT / "mappings").rglob("*.toml")} <= set(PLUGINS)
+
+
+def test_no_sum_of_extras_installs_what_is_under_the_gpl() -> None:
+    extras = PROJECT["project"]["optional-dependencies"]
+    summed = {name for one in extras["all"] for name in one.partition("[")[2].strip("]").split(",")}
+    assert "zendesk" not in summed
+    assert [one for name in summed for one in extras[name] if "zenpy" in one] == []
+    assert any(one.startswith("zenpy") for one in extras["zendesk"])

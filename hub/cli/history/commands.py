@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -92,9 +92,6 @@ def cost(context: typer.Context, *, since: Since = "", as_json: Json = False) ->
         show.print_json(found)
     else:
         print_cost(found)
-
-
-COMMANDS: dict[str, Callable[..., None]] = {"dry-run": dry_run, "replay": replay, "cost": cost}
 
 
 # ------------------------------------------------------------------------------------------------------------- running

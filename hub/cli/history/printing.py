@@ -91,7 +91,10 @@ def print_cost(found: Cost) -> None:
     if found.total.month is None:
         show.say("less than a day of history: no forecast", "dim")
     else:
-        show.say(f"a month as the last {found.days:g} days were; calls in full batches to one record a call", "dim")
+        were = (
+            f"the last {found.days:g} days were" if found.basis == "hub" else f"the posts of {found.days:g} days were"
+        )
+        show.say(f"a month as {were}; calls in full batches to one record a call", "dim")
 
 
 def _cost_row(kind: str, share: Share, currency: str) -> dict[str, Any]:

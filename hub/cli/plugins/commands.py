@@ -80,7 +80,8 @@ def show_(name: Annotated[str, typer.Argument(help="a plugin's name")], *, as_js
     if as_json:
         show.print_json(found)
         return
-    api = f"plugin API {plugin.api}" if plugin.api else "it names no version of the plugin API"
+    own = "made with this hub" if plugin.distribution == "hubbub" else "it names no version of the plugin API"
+    api = f"plugin API {plugin.api}" if plugin.api else own
     show.say(f"{plugin.name} of {plugin.distribution} {plugin.version}, {api}\n", "dim")
     for one in found:
         _say(one)

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -110,13 +109,3 @@ def _end_with_parent(stop: threading.Event) -> None:
         while os.read(0, 1024):
             pass
     stop.set()
-
-
-COMMANDS: dict[str, Callable[..., None]] = {
-    "up": up,
-    "web": web,
-    "worker": worker,
-    "scheduler": scheduler,
-    "listen": listen,
-    "sandbox": sandbox,
-}

@@ -9,19 +9,22 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import Protocol
 
 from setproctitle import setproctitle
 
+from hub.cli.running.voice import Voice
 from hub.core.errors import HubError
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
@@ -30,7 +33,9 @@ GRACE_S = 15.0
 TICK_S = 0.05
 NEWS_EVERY_S = 5.0
 PATIENCE = 5  # ends just after a start, in a row, before a person is told that it will not do
-ENDS = (signal.SIGTERM, signal.SIGINT)
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+SILENT_S = 1.0  # an end that is quicker needs no words
+LONGEST_LINE = 1_000_000
 
 
 class Running(Protocol):
@@ -50,34 +55,79 @@ class Ties:
 
     def __init__(self, *held: int) -> None:
         self.end, self._own = os.pipe()
-        self._held = held
+        self._held = set(held)
 
-    def adopt(self) -> None:
-        """Make the pipe a forked child's standard input; let go what only the supervisor may hold."""
-        os.dup2(self.end, 0)
-        for descriptor in (self.end, self._own, *self._held):
+    def hold(self, descriptor: int) -> None:
+        """Note what only the supervisor may hold."""
+        self._held.add(descriptor)
+
+    def let_go(self, descriptor: int) -> None:
+        """Close it."""
+        self._held.discard(descriptor)
+        os.close(descriptor)
+
+    def adopt(self, mouth: int) -> None:
+        """Make the pipe a forked child's standard input and `mouth` its output; let go what only the supervisor may hold."""
+        for ours, theirs in ((self.end, 0), (mouth, 1), (mouth, 2)):
+            os.dup2(ours, theirs)
+        for descriptor in (self.end, self._own, mouth, *self._held):
             os.close(descriptor)
+
+
+class Ear:
+    """The pipe by which a child's lines come; one that writes more than is read waits."""
+
+    def __init__(self, ties: Ties) -> None:
+        self.end, self.mouth = os.pipe()
+        os.set_blocking(self.end, False)
+        self._ties, self._rest, self.is_over = ties, b"", False
+        ties.hold(self.end)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines that are there."""
+        while True:
+            try:
+                read = os.read(self.end, 65_536)
+            except BlockingIOError:
+                return
+            if not read:
+                self.is_over = True
+                read, self._rest = self._rest and b"\n", self._rest
+                if not read:
+                    return
+            *whole, self._rest = (self._rest + read).split(b"\n")
+            if len(self._rest) > LONGEST_LINE:
+                whole, self._rest = [*whole, self._rest], b""
+            yield from (line.decode("utf-8", "replace") for line in whole if line.strip())
+
+    def close(self) -> None:
+        """Close our end; what is still there is lost."""
+        self._ties.let_go(self.end)
 
 
 @dataclass
 class Forked:
     """A function of a module, run in a fork. `target` is `module:function`, called with `arguments`, returns its exit code.
 
-    `nice` is added to the process's niceness: a part that may wait gives way to one that a person waits for.
+    `shared` are modules that its work needs sooner or later. `nice` is added to the process's niceness: a part that may wait
+    gives way to one that a person waits for.
     """
 
     target: str
     arguments: Sequence[str]
     title: str
     nice: int = 0
+    shared: Sequence[str] = ()
 
     def preload(self) -> Callable[[list[str]], int]:
-        """Import the module, in the supervisor: forks share it."""
+        """Import the module, and what else its work needs, in the supervisor: forks share it."""
+        for one in self.shared:
+            import_module(one)
         module, _, name = self.target.partition(":")
         found: Callable[[list[str]], int] = getattr(import_module(module), name)
         return found
 
-    def start(self, env: dict[str, str], ties: Ties) -> Running:
+    def start(self, env: dict[str, str], ties: Ties, mouth: int) -> Running:
         """Fork; the child never comes back."""
         run = self.preload()
         sys.stdout.flush()
@@ -87,7 +137,7 @@ class Forked:
         try:
             pid = os.fork()
             if pid == 0:
-                os._exit(self._run(run, env, ties, masked=masked))
+                os._exit(self._run(run, env, partial(ties.adopt, mouth), masked=masked))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, masked)
         return ForkedProcess(pid)
@@ -96,7 +146,7 @@ class Forked:
         self,
         run: Callable[[list[str]], int],
         env: dict[str, str],
-        ties: Ties,
+        adopt: Callable[[], None],
         *,
         masked: Iterable[signal.Signals | int],
     ) -> int:
@@ -107,7 +157,7 @@ class Forked:
             for number in ENDS:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, masked)
-            ties.adopt()
+            adopt()
             setproctitle(self.title)
             os.environ.update(env)
             code = run(list(self.arguments))
@@ -155,9 +205,11 @@ class Spawned:
     def preload(self) -> None:
         """Do nothing: there is nothing to import."""
 
-    def start(self, env: dict[str, str], ties: Ties) -> Running:
+    def start(self, env: dict[str, str], ties: Ties, mouth: int) -> Running:
         """Start in a process group of its own, so that Ctrl-C reaches the supervisor only."""
-        return subprocess.Popen(self.command, stdin=ties.end, env=env, process_group=0)  # noqa: S603 - our own commands
+        return subprocess.Popen(  # noqa: S603 - our own commands
+            self.command, stdin=ties.end, stdout=mouth, stderr=mouth, env=env, process_group=0
+        )
 
 
 @dataclass
@@ -172,11 +224,20 @@ class Child:
     pause: float = FIRST_PAUSE_S
     again_at: float = 0.0
     failures: int = 0
+    ear: Ear | None = None
 
     def start(self, env: dict[str, str], ties: Ties) -> None:
         """Start, or start again."""
-        self.process = self.program.start(env, ties)
+        if self.ear is not None:
+            self.ear.close()
+        self.ear = Ear(ties)
+        self.process = self.program.start(env, ties, self.ear.mouth)
+        os.close(self.ear.mouth)
         self.started = time.monotonic()
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines that it has written since the last look."""
+        return self.ear.lines() if self.ear is not None else iter(())
 
     def look(self, now: float) -> int | None:
         """Return the exit code of a child that has ended since the last look; its next start is set by then."""
@@ -212,14 +273,16 @@ class Child:
 class Supervisor:
     """Keeps children alive until told to stop; a second signal kills. `news` is asked now and then for lines to say.
 
-    `hopeless` is asked when a child has ended too often: if no start will ever help, all ends, with that error's exit code.
+    `in_hand` says what the children hold, for a person who waits for their end. `hopeless` is asked when a child has ended too
+    often: if no start will ever help, all ends, with that error's exit code.
     """
 
     children: list[Child]
     env: dict[str, str]
     ties: Ties
-    say: Callable[[str], None]
+    voice: Voice
     news: Callable[[], Sequence[str]] = tuple
+    in_hand: Callable[[], str] = str
     hopeless: Callable[[], HubError | None] = lambda: None
     given_up: int = 0
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -229,12 +292,26 @@ class Supervisor:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; 0 is a clean end."""
         for number in ENDS:
-            signal.signal(number, self._asked)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup asks for
+                signal.signal(number, self._asked)
         self._start_all()
-        while not self.stopping.wait(TICK_S):
+        while not self.stopping.is_set():
+            self._hear()
             self._look()
             self._tell_news(time.monotonic())
         return self._stop() or self.given_up
+
+    def _hear(self) -> None:
+        """Wait a moment for what children write, and pass it on."""
+        ears = {child.ear.end: child for child in self.children if child.ear is not None and not child.ear.is_over}
+        ready, _, _ = select.select(list(ears), [], [], TICK_S)
+        for child in map(ears.__getitem__, ready):
+            self._pass_on(child)
+        self.voice.look(time.monotonic())
+
+    def _pass_on(self, child: Child) -> None:
+        for line in child.lines():
+            self.voice.hear(child.name, line)
 
     def _start_all(self) -> None:
         """Start programs first, so that they start while our own modules are imported."""
@@ -258,15 +335,21 @@ class Supervisor:
         for child in self.children:
             code = child.look(now)
             if code is not None and child.failures <= PATIENCE:
-                self.say(told(child, code))
+                self._tell_end(child, code)
                 if child.failures == PATIENCE:
                     self._consider()
             if child.process is None and now >= child.again_at and not self.stopping.is_set():
                 child.start(self.env, self.ties)
 
+    def _tell_end(self, child: Child, code: int) -> None:
+        self._pass_on(child)
+        for line in self.voice.last_words(child.name):
+            self.voice.say(f"{child.name}: {line.removeprefix('hub: ')}", level="warning")
+        self.voice.say(told(child, code), level="warning")
+
     def _consider(self) -> None:
         if reason := self.hopeless():
-            self.say(f"giving up: {reason}")
+            self.voice.say(f"giving up: {reason}", level="error")
             self.given_up = reason.exit_code
             self.stopping.set()
 
@@ -274,7 +357,7 @@ class Supervisor:
         if now - self.asked_at >= NEWS_EVERY_S:
             self.asked_at = now
             for line in self.news():
-                self.say(line)
+                self.voice.say(line)
 
     def _stop(self) -> int:
         clean = 0
@@ -283,24 +366,48 @@ class Supervisor:
             for child in group:
                 child.signal(signal.SIGTERM)
             clean |= self._wait(group)
+        self.voice.wait_for("", time.monotonic())
         return clean
 
     def _wait(self, group: Sequence[Child]) -> int:
-        end = time.monotonic() + GRACE_S
-        while any(child.process and child.process.poll() is None for child in group):
-            if time.monotonic() > end or self.signals > 1:
+        begun = time.monotonic()
+        while living := [child for child in group if child.process and child.process.poll() is None]:
+            now = time.monotonic()
+            if now > begun + GRACE_S or self.signals > 1:
                 for child in group:
                     child.kill()
                 return 1
-            time.sleep(TICK_S)
+            if now > begun + SILENT_S:
+                self.voice.wait_for(waited_for(living, self.in_hand(), begun + GRACE_S - now), now)
+            self._hear()
         return 0
+
+
+def waited_for(children: Sequence[Child], in_hand: str, left: float) -> str:
+    """Say what an end waits for, and what a second Ctrl-C would do."""
+    names = ", ".join(child.name for child in children)
+    what = f" to finish {in_hand}" if in_hand else ""
+    return (
+        f"stopping: waiting for {names}{what}, {max(left, 0):.0f} s at most. "
+        "Ctrl-C again ends at once; nothing is lost or sent twice by that."
+    )
+
+
+def how(code: int) -> str:
+    """Say how a process ended: by which signal, or with which exit code."""
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by signal {-code}"
 
 
 def told(child: Child, code: int) -> str:
     """Say what became of a child that ended; once it has ended too often just after its start, what to do about it."""
     if child.failures < PATIENCE:
-        return f"{child.name} ended ({code}); it starts again"
+        return f"{child.name} ended ({how(code)}) and is started again: what it held is taken up, nothing is lost."
     return (
-        f"{child.name} cannot run: it ended {PATIENCE} times just after its start, with exit code {code}. "
+        f"{child.name} cannot run: it ended {PATIENCE} times just after its start, {how(code)}. "
         f"Its own words above say why; it is tried every {LONGEST_PAUSE_S:g} s until it runs. Ctrl-C stops everything."
     )

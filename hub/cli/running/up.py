@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import sys
+import tempfile
+import threading
+import time
 from functools import partial
 from pathlib import Path
 
 from hub.cli.running.sandboxes import builder
-from hub.cli.running.supervisor import Child, Forked, Spawned, Supervisor, Ties
+from hub.cli.running.supervisor import Child, Forked, Running, Spawned, Supervisor, Ties
 from hub.cli.running.surroundings import Surroundings
+from hub.cli.running.voice import CalmVoice, choose
 from hub.config.interpreter import isolated_command, module_command, safe_environment
+from hub.config.logs import FORM, LEVEL, Wanted, asked
 from hub.config.settings import Settings, load_settings
-from hub.core.errors import ConfigError, HubError, Problem
+from hub.core.errors import ConfigError, HubError, Problem, StoreUnavailable
 from hub.queue import embedded
 from hub.registry import Registry
 from hub.runtime import refuse_newer_database
@@ -39,28 +45,92 @@ sys.exit(child.wait())
 """
 # By import string: the terminal stands on the hub, and the hub knows no worker.
 WEB, WORKER = "hub.web.__main__:main", "workers.__main__:main"
+FIRST = "hub.cli.running.first:main"
 # In a burst the door comes first: what it has accepted is safe, and the workers catch up when it is quiet again.
 WORK = 3
+SHARED = ("hub.core.grammar.template", "hub.sdk.hookspecs", "hub.sdk.http.guard", "redis", "rq", "structlog")
+
+
+ROOM = 1_000_000  # bytes that must fit on the disk at a start
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FAREWELL = {
+    0: "stopped",
+    1: "ended at once: what was under way is taken up at the next start, and nothing is lost or sent twice",
+}
 
 
 def supervise(file: Path) -> int:
     """Run everything that a configuration asks for; 2 if it cannot be run so, 3 if another hub has the folder."""
     try:
         settings = load_settings(file)
+        wanted = asked(Wanted(settings.log.level, settings.log.format))
         refuse_newer_database(settings)
         held = embedded.lock(settings.data)
+        check_room(settings)
         check_ports(settings)
+        check_book(settings)
         children = plan(settings)
     except HubError as error:
         say(str(error))
         return error.exit_code
     os.umask(0o077)  # what the parts and Redis make is this user's only
-    env = safe_environment(HUBBUB_CONFIG=str(settings.file.resolve()), PYTHONUNBUFFERED="1")
+    voice = choose(wanted, settings.public_url)
+    # The parts write JSON, which becomes what is wanted here; a calm picture is made of what they tell at `info`.
+    level = "info" if isinstance(voice, CalmVoice) else wanted.level
+    shared = {"HUBBUB_CONFIG": str(settings.file.resolve()), "PYTHONUNBUFFERED": "1", FORM: "json", LEVEL: level}
+    env = safe_environment(**shared)
     with held:
-        greet(settings)
-        supervisor = Supervisor(children, env, Ties(held.fileno()), say, Surroundings(settings.file).news)
-        supervisor.hopeless = partial(why_hopeless, settings)
-        return supervisor.run()
+        ties = Ties(held.fileno())
+        if code := prepared(settings.file.resolve(), env, ties):
+            return code
+        for line in greeting(settings):
+            voice.say(line)
+        supervisor = Supervisor(children, env, ties, voice, Surroundings(settings.file).news)
+        supervisor.in_hand, supervisor.hopeless = InHand(settings.file).told, partial(why_hopeless, settings)
+        code = supervisor.run()
+        voice.say(FAREWELL.get(code, f"ended with exit code {code}"))
+        return code
+
+
+class InHand:
+    """What the parts hold while they end, asked of the database once a second, beside the supervisor's own work."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._said = ""
+        self._thread = threading.Thread(target=self._look, name="in-hand", daemon=True)
+
+    def told(self) -> str:
+        """Return what is held, as far as it is known; asks from the first call on: no fork comes after it."""
+        if not self._thread.is_alive() and self._thread.ident is None:
+            self._thread.start()
+        return self._said
+
+    def _look(self) -> None:
+        from hub.runtime import open_hub
+
+        with contextlib.suppress(HubError), contextlib.closing(open_hub(self._file)) as hub:
+            while True:
+                found = hub.store.figures.ahead(now=hub.now())
+                held = {"posts": found.rows_held, "deliveries": found.held}
+                self._said = " and ".join(f"{count:,} {name}" for name, count in held.items() if count)
+                time.sleep(1.0)
+
+
+def prepared(file: Path, env: dict[str, str], ties: Ties) -> int:
+    """Let a process of its own prepare the database and the rules, with our standard error; returns its exit code."""
+    mouth = os.dup(2)
+    try:
+        return finished(Forked(FIRST, [str(file)], "hub up: preparing").start(env, ties, mouth))
+    finally:
+        os.close(mouth)
+
+
+def finished(process: Running) -> int:
+    """Wait for a process and return its exit code."""
+    while (code := process.poll()) is None:
+        time.sleep(0.01)
+    return code
 
 
 def why_hopeless(settings: Settings) -> HubError | None:
@@ -124,28 +194,55 @@ def _refused(host: str, port: int) -> str:
 
 
 def streams(settings: Settings) -> bool:
-    """Return True if a source is listened to; a plugin that cannot be had is told about by the parts that need it."""
-    registry = Registry()
+    """Return True if a source is listened to, or may be: a plugin that cannot be had now may be had later."""
+    registry = Registry(owners=settings.plugins)
     for section in settings.sources.values():
-        with contextlib.suppress(ConfigError):
+        try:
             if section.enabled and issubclass(registry.source(section.plugin), StreamingSource):
                 return True
+        except ConfigError:
+            return True
     return False
 
 
 def _part(module: str, target: str, arguments: list[str], *, nice: int = 0) -> Forked:
-    return Forked(target, arguments, " ".join(module_command(module, *arguments)), nice)
+    return Forked(target, arguments, " ".join(module_command(module, *arguments)), nice, SHARED)
 
 
-def greet(settings: Settings) -> None:
-    """Say in five lines what runs, where, and how to go on."""
-    say(f"the page      {settings.public_url}")
-    say(f"webhooks      {settings.public_url}/in/NAME    health {settings.public_url}/readyz")
-    say(f"sandboxes     {', '.join(look_alikes(settings)) or 'none'}")
-    say(f"kept in       {settings.data}    configuration {settings.file}")
-    say(
-        "real services: edit [destinations.*] in the configuration (docs/connect.md), `hub check`, start again. Ctrl-C stops."
-    )
+def check_book(settings: Settings) -> None:
+    """Raise ConfigError with all that is wrong in rules, topics and mappings: parts would end and start again for ever."""
+    from hub.runtime import read_book, set_up_logging
+
+    set_up_logging(level="critical")
+    read_book(settings, Registry())
+
+
+def check_room(settings: Settings) -> None:
+    """Raise ConfigError if the data folder cannot be written, and StoreUnavailable if its disk is full."""
+    try:
+        with tempfile.TemporaryFile(dir=settings.data) as probe:
+            probe.write(bytes(ROOM))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
+        if error.errno in FULL:
+            raise StoreUnavailable(
+                f"the disk of {settings.data} is full ({error.strerror}): make room there, or name another folder in hub.data"
+            ) from None
+        hint = "name a folder that this user may write"
+        raise ConfigError([Problem(str(settings.file), "hub.data", str(error), hint)]) from None
+
+
+def greeting(settings: Settings) -> list[str]:
+    """Return what runs, where, and how to go on, in five lines."""
+    url = settings.public_url
+    return [
+        f"the page      {url}",
+        f"webhooks      {url}/in/NAME    health {url}/readyz",
+        f"sandboxes     {', '.join(look_alikes(settings)) or 'none'}",
+        f"kept in       {settings.data}    configuration {settings.file}",
+        "real services: edit [destinations.*] in the configuration (docs/connect.md), `hub check`, start again. Ctrl-C stops.",
+    ]
 
 
 def look_alikes(settings: Settings) -> list[str]:

@@ -28,9 +28,9 @@ _STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     "signal": Signal,
     "author": Author,
 }
-_NUMBERS = frozenset({"score", "confidence", "signals", "signals_30d", "followers"})
-_BOUNDS = {"score": (-1.0, 1.0), "confidence": (0.0, 1.0)}
-_PARTS = frozenset({"score", "confidence", *Rating.__struct_fields__})  # numbers with a fraction
+_NUMBERS = frozenset({"score", "confidence", "signals", "signals_30d", "followers", "stars"})
+_BOUNDS = {"score": (-1.0, 1.0), "confidence": (0.0, 1.0), "stars": (1.0, 5.0)}
+_PARTS = frozenset({"score", "confidence", "stars", *Rating.__struct_fields__})  # numbers with a fraction
 _COUNTED = frozenset({"signal.counts", "author"})  # their numbers are counts
 _ORDER = frozenset({"<", ">", "<=", ">="})
 _COMPARE = _ORDER | {"==", "!="}
@@ -68,7 +68,7 @@ def kind_of(path: str) -> Kind:
     if path == "labels.sentiment.value":
         return Kind("text", _MOODS)
     root, _, name = path.rpartition(".")
-    if struct := _STRUCTS.get(root):
+    if (struct := _STRUCTS.get(root)) and name != "stars":  # of a rating, reckoned
         hints = {one.name: one.type for one in msgspec.structs.fields(struct)}
         found = _of_type(hints.get(name))
         return found._replace(low=0) if found.name == "number" and root in _COUNTED else found

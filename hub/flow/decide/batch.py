@@ -22,7 +22,7 @@ from hub.flow.decide.write import ask, write
 from hub.flow.erase.erase import lighten
 from hub.flow.lanes import outlets, ring_outlets
 from hub.flow.lease import kept
-from hub.runtime import Hub
+from hub.runtime import Hub, book_versions
 from hub.store.inbox import InboxRow, Settled
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,8 @@ def process(hub: Hub, *, slice_s: float = 5.0) -> int:
     """Work on due raw rows until nothing is due or the time slice ends; return how many rows were settled."""
     end = monotonic() + slice_s
     done = 0
+    if hub.renew_book():
+        hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())
     while monotonic() < end and not hub.stopping.is_set():
         worked = process_batch(hub)
         if not worked:
@@ -100,4 +102,5 @@ def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
         ring_outlets(hub, destinations)
         if read.heard.changes:
             ring_outlets(hub, outlets(hub))
+        log.info("a batch was read", rows=len(rows))
         return len(rows)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from msgspec.structs import replace
 
+from hub.core.errors import ConfigError
 from hub.core.model import Label, Signal
 from hub.flow.bugs import tell
 from hub.runtime import Hub
-from hub.sdk.connectors import Enricher
+from hub.sdk.connectors import Enricher, State
 
 log = structlog.get_logger(__name__)
 Labels = tuple[Label, ...]
+LONGEST_OPENING = timedelta(minutes=5)
+OPENING = "opening"
+"""Since when an enricher loads its models, in its memory; null when it is done."""
 
 
 def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]]) -> list[Labels]:
@@ -30,11 +35,40 @@ def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]])
     spoken = list(signals)
     for name in names:
         everything = not hub.settings.enrichers[name].topics_only
-        meant = [index for index, about in enumerate(topics) if everything or about]
+        # A boost repeats another's words, which are judged with the post that it boosts.
+        heard = [index for index, signal in enumerate(signals) if signal.kind != "repost"]
+        meant = [index for index in heard if everything or topics[index]]
         for index, labels in zip(meant, _run(hub, name, [spoken[index] for index in meant]), strict=True):
             given[index] += labels
             spoken[index] = _with_language(spoken[index], labels)
     return given
+
+
+def _open(hub: Hub, name: str, enricher: Enricher[Any]) -> None:
+    """Load an enricher's models; that may take a minute, so the page and the log say that it is at it."""
+    began, memory = hub.now(), _memory(hub, name)
+    log.info("an enricher is being opened", enricher=name)
+    memory.set(OPENING, began.isoformat())
+    try:
+        enricher.load()
+    finally:
+        memory.set(OPENING, None)
+    hub.loaded.add(name)
+    log.info("an enricher is open", enricher=name, seconds=round((hub.now() - began).total_seconds(), 1))
+
+
+def opening(hub: Hub) -> dict[str, datetime]:
+    """Return the enrichers that load their models now, each with since when; what a killed worker left counts for a while."""
+    found = {}
+    for name, section in hub.settings.enrichers.items():
+        since = _memory(hub, name).get(OPENING) if section.enabled else None
+        if since and (began := datetime.fromisoformat(since)) > hub.now() - LONGEST_OPENING:
+            found[name] = began
+    return found
+
+
+def _memory(hub: Hub, name: str) -> State:
+    return hub.store.connections.memory(f"enrichers/{name}")
 
 
 def _with_language(signal: Signal, labels: Labels) -> Signal:
@@ -70,15 +104,19 @@ def _alone(enricher: Enricher[Any], name: str, signal: Signal) -> Labels:
 
 def ready(hub: Hub, name: str) -> Enricher[Any] | None:
     """Return an enricher with its models loaded, once in a process; None if it cannot be had: told once, the rest runs on."""
-    if name in hub.broken:
+    place = f"enrichers.{name}"
+    if place in hub.broken:
         return None
     try:
         enricher = hub.enricher(name)
         if name not in hub.loaded:
-            enricher.load()
-            hub.loaded.add(name)
-    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
-        bug = tell(hub, name, error, event="an enricher is quarantined: `hub check` says more")
-        hub.broken[name] = str(bug)
+            _open(hub, name, enricher)
+    except ConfigError as error:
+        if hub.broken.put(place, str(error)):
+            log.error("an enricher is quarantined: `hub check` says more", enricher=name, error=str(error))  # noqa: TRY400 - it says why
         return None
+    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
+        hub.broken[place] = str(tell(hub, name, error, event="an enricher is quarantined: `hub check` says more"))
+        return None
+    hub.broken.heal(place)
     return enricher

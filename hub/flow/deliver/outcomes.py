@@ -23,7 +23,7 @@ PAUSE = timedelta(minutes=5)
 def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
     """Return the ledger's next state for one outcome."""
     if outcome.error is None:
-        log.info("delivered", delivery=delivery.id, signal=delivery.signal_key, object=delivery.object)
+        log.debug("delivered", delivery=delivery.id, signal=delivery.signal_key, object=delivery.object)
         left = (
             {"note": f"only a person can remove what is left there: {', '.join(outcome.left)}"}
             if outcome.left

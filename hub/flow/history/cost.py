@@ -52,7 +52,10 @@ class Share(msgspec.Struct, frozen=True):
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """Money and calls by destination, source and rule, over `days` (what the forecast is made from), and all together."""
+    """Money and calls by destination, source and rule, over `days` (what the forecast is made from), and all together.
+
+    `basis` says whose days these are: "hub", how long it has run, or "posts", from the first to the last that were said.
+    """
 
     currency: str
     days: float
@@ -60,6 +63,7 @@ class Cost(msgspec.Struct, frozen=True):
     sources: tuple[Share, ...]
     rules: tuple[Share, ...]
     total: Share
+    basis: str = "hub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,11 @@ def cost_of_past(hub: Hub, since: datetime | None) -> Cost:
     history = History(hub.store.database)
     bills = tuple(_of_batch(hub, one) for one in history.called(since))
     start = max((one for one in (since, history.began()) if one is not None), default=None)
-    return _cost(hub, _Bills(bills, bills, (), history.taken(since)), _days(start, hub.now()), takes_items=True)
+    days, basis = _days(start, hub.now()), "hub"
+    if days < SHORTEST / timedelta(days=1) and since is None:
+        # On its first day a hub has taken in what was said over weeks: that is the pace to judge by.
+        days, basis = max(history.days_of_posts(), days), "posts"
+    return _cost(hub, _Bills(bills, bills, (), history.taken(since)), days, takes_items=True, basis=basis)
 
 
 def _days(start: datetime | None, end: datetime) -> float:
@@ -141,7 +149,7 @@ def _of_batch(hub: Hub, one: CallBatch) -> Bill:
     return Bill(group, one.records, calls * one.records / one.size)
 
 
-def _cost(hub: Hub, bills: _Bills, days: float, *, takes_items: bool) -> Cost:
+def _cost(hub: Hub, bills: _Bills, days: float, *, takes_items: bool, basis: str = "hub") -> Cost:
     prices = hub.settings.prices
     factor = MONTH / timedelta(days=days) if days >= SHORTEST / timedelta(days=1) else None
 
@@ -161,7 +169,8 @@ def _cost(hub: Hub, bills: _Bills, days: float, *, takes_items: bool) -> Cost:
         )
 
     total = next(iter(shares("all")), Share("all", Amount()))
-    return Cost(prices.currency, round(days, 3), shares("destination"), shares("source"), shares("rule"), total)
+    parts = shares("destination"), shares("source"), shares("rule")
+    return Cost(prices.currency, round(days, 3), *parts, total, basis)
 
 
 def _priced(items: Mapping[str, int], prices: Mapping[str, float]) -> dict[str, Amount]:

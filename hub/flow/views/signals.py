@@ -9,7 +9,7 @@ import msgspec
 
 from hub.core.access import Actor, Scope, demand
 from hub.core.errors import HubError
-from hub.core.pipeline import facts
+from hub.core.grammar.facts import facts
 from hub.flow.views import conversations, deliveries, erasures
 from hub.flow.views.explain import explain, shown_delivery
 from hub.runtime import Hub

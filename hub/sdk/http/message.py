@@ -39,7 +39,8 @@ class Message:
     @property
     def where(self) -> str:
         """Method, host and path, without the query, which may hold credentials."""
-        return f"{self.method} {self.url.host}{self.url.path}"
+        port = "" if self.url.port is None else f":{self.url.port}"
+        return f"{self.method} {self.url.host}{port}{self.url.path}"
 
     def wire_headers(self) -> list[tuple[bytes, bytes]]:
         """Return all headers as bytes, with those that the guard sets."""

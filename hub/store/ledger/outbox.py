@@ -12,11 +12,12 @@ from sqlalchemy import insert as plain_insert
 
 from hub.core.errors import Conflict
 from hub.core.keys import idempotency_key
-from hub.core.ledger import DISCARDABLE, RETRYABLE, SETTLED
+from hub.core.ledger import DISCARDABLE, IN_DEAD_END, RETRYABLE, SETTLED
 from hub.core.model import Planned, Record
 from hub.store.database import Database, among, chunks
 from hub.store.ledger.counts import counts
 from hub.store.ledger.moves import moving
+from hub.store.ledger.restored import doubt_new, is_marked
 from hub.store.schema import attempts, needs
 from hub.store.schema import deliveries as T
 
@@ -50,20 +51,22 @@ class Outbox:
                 found.setdefault(key, url)
         return found
 
-    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
-        """Write the outbox rows of a batch. Raises Conflict if another process plans or sends the same just now.
+    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> list[RowTarget]:
+        """Write the outbox rows of a batch; returns those written. Raises Conflict if another process plans or sends the same.
 
         Unchanged records cause nothing; a newer payload replaces an unsent one; a ticket or comment is planned once ever.
         """
         wanted = {_target(item.record): item for item in planned}
         latest = self._latest(conn, {item.record.key for item in planned})
         rows = [row for target, item in wanted.items() if (row := _new_row(item, latest.get(target), now))]
+        doubt_new(conn, rows, now=now)
         replaced = [latest[_row_target(row)].id for row in rows if _unsent(latest.get(_row_target(row)))]
         for part in chunks(replaced):
             superseded = moving("superseded", of=["pending"]).where(among(T.c.id, part), T.c.attempts == 0)
             if conn.execute(superseded.values(settled_at=now)).rowcount != len(part):
                 raise Conflict
         self._insert(conn, rows, {target: item.record for target, item in wanted.items()})
+        return [_row_target(row) for row in rows]
 
     def _latest(self, conn: Connection, record_keys: set[str]) -> dict[RowTarget, Any]:
         columns = (
@@ -165,12 +168,13 @@ class Outbox:
         conditions += [] if ids is None else [among(T.c.id, ids)]
         # A doubtful delivery keeps its doubt: it is looked into again, never simply sent as if it were new.
         doubtful = update(T).where(T.c.state == "uncertain", *conditions).values(due_at=now)
+        restored = moving("uncertain", of=IN_DEAD_END).where(is_marked(), *conditions)
         others = moving("pending", of=RETRYABLE - {"pending", "uncertain"}).where(*conditions)
         waiting = update(T).where(T.c.state == "pending", *conditions)
         again = {"due_at": now, "attempts": 0, "settled_at": None}
         with self.database.within(conn) as within:
-            # Those that wait first, or the others would be counted twice.
-            changes = (doubtful, waiting.values(again), others.values(again))
+            # Those that are in doubt or wait already first, or the others would be counted twice.
+            changes = (doubtful, waiting.values(again), restored.values(again), others.values(again))
             return sum(within.execute(change).rowcount for change in changes)
 
     def discard(self, ids: Sequence[int], *, note: str, now: datetime, conn: Connection | None = None) -> int:
@@ -229,8 +233,9 @@ def _unsent(row: Any) -> bool:
 def _new_row(item: Planned, latest: Any, now: datetime) -> dict[str, Any] | None:
     record = item.record
     is_there = latest is not None and latest.stable != GONE
-    if is_there and (record.operation in ONCE_ONLY or latest.stable == record.stable):
+    if is_there and (record.operation in ONCE_ONLY or (latest.stable == record.stable and not item.forced)):
         return None
+    stable = latest.stable if is_there and item.forced else record.stable
     seq = 0 if latest is None else latest.seq + 1
     target = _target(record)
     return {
@@ -249,7 +254,7 @@ def _new_row(item: Planned, latest: Any, now: datetime) -> dict[str, Any] | None
         "rule": item.rule,
         "mapping": record.mapping,
         "mapping_version": record.mapping_version,
-        "stable": record.stable,
+        "stable": stable,
         "key_field": record.key_field,
         "once": dict(record.written) if record.operation == "tombstone" else list(record.once),
         "fields": record.fields,

@@ -13,6 +13,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
 )
 
 from hub.core.errors import Conflict
@@ -33,6 +34,19 @@ class Dead(NamedTuple):
     total: int
     hour: int
     day: int
+
+
+class Ahead(NamedTuple):
+    """What is to be done now: raw rows that wait and that are held by a worker, deliveries that are due and that are held."""
+
+    rows: int
+    rows_held: int
+    due: int
+    held: int
+
+    def __bool__(self) -> bool:
+        """Return True if anything is to be done."""
+        return any(self)
 
 
 class Figures:
@@ -62,6 +76,42 @@ class Figures:
         query = select(T.c.destination, func.min(T.c.due_at, type_=Time)).where(*due)
         with self.database.read() as conn:
             return {row[0]: row[1] for row in conn.execute(query.group_by(T.c.destination))}
+
+    def waiting(self) -> dict[str, tuple[int, datetime]]:
+        """Count what waits to be sent and since when the oldest is due, by destination; it reads one small index."""
+        query = select(T.c.destination, func.count(), func.min(T.c.due_at, type_=Time)).where(DUE)
+        with self.database.read() as conn:
+            return {row[0]: (row[1], row[2]) for row in conn.execute(query.group_by(T.c.destination))}
+
+    def unread(self) -> tuple[int, datetime | None]:
+        """Count what waits to be processed, and since when the oldest does."""
+        new = text("state = 'new'")  # written out: SQLite uses the index only if it sees its condition
+        with self.database.read() as conn:
+            count, oldest = conn.execute(
+                select(func.count(), func.min(inbox.c.due_at, type_=Time)).select_from(inbox).where(new)
+            ).one()
+        return count, oldest
+
+    def size(self) -> int:
+        """Return how many bytes the database takes, without what stands beside the file."""
+        pages = text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()")
+        query = pages if self.database.is_sqlite else text("SELECT pg_database_size(current_database())")
+        with self.database.read() as conn:
+            return int(conn.scalar(query) or 0)
+
+    def ahead(self, *, now: datetime, most: int = 10_000) -> Ahead:
+        """Count what is to be done now, each up to `most`."""
+        # Written out, not bound: SQLite uses a partial index only if it sees the index's own condition.
+        new, leased = text("state = 'new'"), text("state = 'leased'")
+        chosen = (
+            select(inbox.c.id).where(new),
+            select(inbox.c.id).where(leased),
+            select(T.c.id).where(DUE, T.c.due_at <= now),
+            select(T.c.id).where(leased),
+        )
+        with self.database.read() as conn:
+            counts = [select(func.count()).select_from(one.limit(most).subquery()) for one in chosen]
+            return Ahead(*(conn.scalar(count) or 0 for count in counts))
 
     def attempts(self) -> dict[tuple[str, str], int]:
         """Count attempts by destination and outcome (those under way are left out); it reads the whole table."""

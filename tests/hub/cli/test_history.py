@@ -111,6 +111,13 @@ def test_the_costs_of_the_demo_are_counted_by_destination_source_and_rule(cli: C
     assert "all" in cli("cost").out
 
 
+def test_on_the_first_day_a_month_is_judged_by_when_the_posts_were_said(cli: Cli, in_world: World) -> None:
+    found = cli("cost", "--json").json
+    assert found["basis"] == "posts"
+    assert found["total"]["month"]["calls"] > found["total"]["now"]["calls"]
+    assert "a month as the posts of" in cli("cost").out
+
+
 @pytest.fixture(scope="module")
 def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A small demo that may be changed."""

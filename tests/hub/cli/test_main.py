@@ -11,7 +11,7 @@ from sqlite3 import connect
 
 import pytest
 
-from hub.cli.main import config_first
+from hub.cli.main import shared_first
 from tests.hub.cli.conftest import Cli
 
 COMMANDS = [
@@ -35,7 +35,7 @@ COMMANDS = [
         "mappings show",
         "rules test",
     ),
-    *("config show", "db upgrade"),
+    *("config show", "db upgrade", "backup", "restore", "resume", "status", "reload"),
 ]
 
 
@@ -130,12 +130,13 @@ def test_db_upgrade_makes_the_database_and_may_run_again(cli: Cli, tmp_path: Pat
         ("up -c a.toml", "-c a.toml up"),
         ("signals list --json --config a.toml", "--config a.toml signals list --json"),
         ("up --config=a.toml", "--config=a.toml up"),
+        ("up --log json --log-level=debug", "--log json --log-level=debug up"),
         ("translate rss -- -c", "translate rss -- -c"),
         ("up -c", "up -c"),
     ],
 )
 def test_the_configuration_may_be_named_before_or_after_the_command(given: str, moved: str) -> None:
-    assert config_first(given.split()) == moved.split()
+    assert shared_first(given.split()) == moved.split()
 
 
 def test_the_environment_names_the_configuration(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +147,7 @@ def test_the_environment_names_the_configuration(cli: Cli, tmp_path: Path, monke
 
 def test_help_imports_neither_the_database_nor_any_plugin() -> None:
     code = (
-        "import sys; from hub.cli.main import app; "
+        "import sys; from hub.cli.main import command; command(); "
         "heavy = {'sqlalchemy', 'alembic', 'redis', 'rq', 'httpx', 'cel', 'torch', 'fastapi', 'jinja2'} & set(sys.modules); "
         "sys.exit(str(heavy) if heavy or any(name.startswith('plugins.') for name in sys.modules) else 0)"
     )
@@ -160,3 +161,19 @@ def test_a_reader_who_has_enough_hears_no_complaint(tmp_path: Path) -> None:
     command = f"'{sys.executable}' -m hub.cli translate mastodon {tmp_path}/many.jsonl | head -1"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.stderr, done.stdout.count("\n")) == ("", 1)
+
+
+@pytest.mark.parametrize(("command", "said"), [("mappings test", "[[test]] cases"), ("sandbox", "those of [sandbox]")])
+def test_help_shows_brackets_as_they_are_written(cli: Cli, command: str, said: str) -> None:
+    assert said in " ".join(cli(*command.split(), "--help").out.split())
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "200"])
+@pytest.mark.parametrize("group", ["", "signals", "people", "plugins"])
+def test_a_list_of_commands_cuts_no_sentence(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, group: str, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    said = cli(*group.split(), "--help")
+    assert (said.code, "..." in said.out.partition("Commands:")[2]) == (0, False)
+    assert max(map(len, said.out.splitlines())) <= int(columns)

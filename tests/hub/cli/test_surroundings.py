@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 from hub.cli.running.supervisor import Supervisor, Ties
 from hub.cli.running.surroundings import WHAT_TO_DO, Surroundings
+from hub.cli.running.voice import TextVoice
 
 STAMPS = count(1_000_000_000)
 
@@ -96,8 +98,8 @@ def test_a_configuration_that_is_gone_is_told(file: Path) -> None:
 
 
 def test_the_supervisor_says_the_news_now_and_then() -> None:
-    said: list[str] = []
-    supervisor = Supervisor([], {}, Ties(0), said.append, lambda: ["news"], asked_at=100.0)
+    said = io.StringIO()
+    supervisor = Supervisor([], {}, Ties(0), TextVoice(said), lambda: ["news"], asked_at=100.0)
     for now in (100.0, 104.9, 105.0, 109.0, 110.0):
         supervisor._tell_news(now)
-    assert said == ["news", "news"]
+    assert said.getvalue() == "hub: news\n" * 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -17,7 +19,7 @@ from sqlite3 import connect
 import pytest
 
 from hub.cli.running.supervisor import PATIENCE, Child, Spawned, told
-from hub.cli.running.up import check_ports, greet, plan
+from hub.cli.running.up import check_ports, greeting, plan
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError
 from hub.queue.embedded import socket_path
@@ -109,7 +111,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_stop_ends_all_parts_within_seconds_and_is_clean(up: Up, number: signal.Signals) -> None:
     process = up.serve()
     parts = descendants_of(process.pid)
@@ -194,15 +196,48 @@ def test_a_configuration_that_cannot_be_read_ends_with_2(up: Up) -> None:
 
 
 @pytest.mark.servers
-def test_a_part_that_cannot_run_is_told_of_with_its_reason(up: Up) -> None:
+def test_rules_that_cannot_be_read_end_with_2_before_anything_starts(up: Up) -> None:
     (up.folder / "rules.toml").write_text('[[rule]]\nname = "r"\nwhen = ["signal.txt == 1"]\n')
-    process = up.start()
+    assert up.start().wait(30) == 2
+    assert "did you mean signal.text?" in up.said()
+    assert "the page" not in up.said()
+
+
+@pytest.mark.servers
+def test_a_part_that_cannot_run_is_told_of_with_its_reason(up: Up) -> None:
+    process = up.serve()
+    (up.folder / "rules.toml").write_text('[[rule]]\nname = "r"\nwhen = ["signal.txt == 1"]\n')
+    os.kill(up.part("workers process"), signal.SIGKILL)
     wait_for(lambda: "process cannot run" in up.said(), seconds=60)
     assert "did you mean signal.text?" in up.said()
     assert "Traceback" not in up.said()
     assert up.said().count("process cannot run") == 1
     process.terminate()
     assert process.wait(20) == 0
+
+
+@pytest.mark.servers
+def test_to_a_file_every_line_of_every_part_is_one_json_object(up: Up) -> None:
+    process = up.serve()
+    process.terminate()
+    assert process.wait(20) == 0
+    entries = [json.loads(line) for line in up.said().splitlines()]
+    assert {"hub", "redis"} <= {one["part"] for one in entries}
+    assert all(one["event"] and one["level"] and one["timestamp"] for one in entries)
+    assert entries[-1]["event"] == "stopped"
+
+
+@pytest.mark.servers
+def test_a_full_disk_is_told_before_anything_starts(up: Up) -> None:
+    def little() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    command = [sys.executable, "-m", "hub.cli", "-c", str(up.config), "up"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=little, timeout=30)
+    assert done.returncode == 4
+    assert "the disk of" in done.stderr
+    assert "make room there" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.servers
@@ -224,9 +259,9 @@ def settings(tmp_path: Path, text: str) -> Settings:
     return load_settings(tmp_path / "config.toml")
 
 
-def test_five_lines_say_where_people_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    greet(settings(tmp_path, '[sandbox]\nport = 9000\nplugins = ["hubspot", "zendesk", "mastodon", "absent"]\n'))
-    lines = capsys.readouterr().err.splitlines()
+def test_five_lines_say_where_people_go(tmp_path: Path) -> None:
+    text = '[sandbox]\nport = 9000\nplugins = ["hubspot", "zendesk", "mastodon", "absent"]\n'
+    lines = greeting(settings(tmp_path, text))
     assert len(lines) == 5
     said = ("hubspot http://127.0.0.1:9000,", "the agent's desk http://127.0.0.1:9001/agent/tickets,")
     said += ("the town http://127.0.0.1:9002/town,", "absent http://127.0.0.1:9003")
@@ -298,5 +333,6 @@ def test_a_child_that_ran_a_while_starts_again_at_once(child: Child) -> None:
 
 def test_a_child_that_ends_too_often_is_told_of_in_other_words(child: Child) -> None:
     lines = [told(ended(child, after=0.1), 7) for _ in range(PATIENCE)]
-    assert lines[:-1] == ["web ended (7); it starts again"] * (PATIENCE - 1)
-    assert lines[-1].startswith("web cannot run: it ended 5 times just after its start, with exit code 7.")
+    again = "web ended (exit code 7) and is started again: what it held is taken up, nothing is lost."
+    assert lines[:-1] == [again] * (PATIENCE - 1)
+    assert lines[-1].startswith("web cannot run: it ended 5 times just after its start, exit code 7.")

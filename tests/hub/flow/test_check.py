@@ -268,4 +268,4 @@ def test_fields_that_cannot_be_read_are_told(new_hub: NewHub, error: Exception, 
 def test_mappings_that_are_used_are_those_of_rules_with_what_they_need(
     new_hub: NewHub, mapping_: str, used: list[str]
 ) -> None:
-    assert used_mappings(new_hub(mapping=mapping_).hub, "memo") == used
+    assert used_mappings(new_hub(mapping=mapping_).hub.book, "memo") == used

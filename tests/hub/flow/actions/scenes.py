@@ -14,13 +14,26 @@ from hub.core.access import HUB, Actor
 from hub.core.errors import Rejected
 from hub.core.keys import author_key, signal_key
 from hub.core.model import RemoteRef
-from hub.flow.actions import alerts, connections, deliveries, erasures, history, people, replies, signals
+from hub.flow.actions import (
+    alerts,
+    backups,
+    connections,
+    deliveries,
+    erasures,
+    history,
+    people,
+    replies,
+    rules,
+    signals,
+)
 from hub.flow.actions.deliveries import Letters
 from hub.flow.actions.people import Ground, RecordPlace
+from hub.flow.decide.batch import process
 from hub.flow.sweep import prepare
 from hub.flow.views.history import Question
 from hub.runtime import Hub
 from hub.store import Store
+from hub.store.hold import Holding
 from hub.store.schema.types import metadata
 from tests.hub.flow.desk import POST, Stage
 from tests.hubs import Made
@@ -186,8 +199,8 @@ def replay(new_hub: NewHub, _: NewStage) -> tuple[Hub, Act]:
     made = new_hub(rules="")
     made.say({"id": "1", "text": "hello"})
     made.run()
-    rules = '[[rule]]\nname = "all"\ndeliver = [{ destination = "memo", mapping = "note" }]\n'
-    (made.hub.settings.folder / "rules.toml").write_text(rules)
+    text = '[[rule]]\nname = "all"\ndeliver = [{ destination = "memo", mapping = "note" }]\n'
+    (made.hub.settings.folder / "rules.toml").write_text(text)
     (made.hub.settings.folder / "topics.toml").touch()
     made.hub.__dict__.pop("book", None)
     prepare(made.hub)
@@ -199,8 +212,28 @@ def replay(new_hub: NewHub, _: NewStage) -> tuple[Hub, Act]:
     return made.hub, send
 
 
+def back_up(new_hub: NewHub, _: NewStage) -> tuple[Hub, Act]:
+    hub = new_hub().hub
+    return hub, lambda actor: backups.make(hub, actor, hub.settings.folder / "kept.zip")
+
+
+def resume(new_hub: NewHub, _: NewStage) -> tuple[Hub, Act]:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme"})
+    process(made.hub)
+    with made.hub.store.database.write() as conn:
+        made.hub.store.hold.begin(conn, Holding(made.clock(), "restored", made.clock()))
+    return made.hub, lambda actor: backups.resume(made.hub, actor)
+
+
+def activate(new_hub: NewHub, _: NewStage) -> tuple[Hub, Act]:
+    hub = new_hub().hub
+    return hub, lambda actor: rules.activate(hub, actor)
+
+
 SCENES: Mapping[str, Callable[[NewHub, NewStage], tuple[Hub, Act]]] = {
     "alerts.test": tell_of_alerts,
+    "backups.make": back_up,
     "connections.check": check,
     "deliveries.discard": discard,
     "deliveries.retry": retry,
@@ -217,6 +250,8 @@ SCENES: Mapping[str, Callable[[NewHub, NewStage], tuple[Hub, Act]]] = {
     "people.unref": unref,
     "replies.approve": approve,
     "replies.refuse": refuse,
+    "rules.activate": activate,
+    "sending.resume": resume,
     "signals.poll": poll,
     "signals.retry": retry_raw,
     "signals.take_in": take_in,

@@ -17,6 +17,8 @@ from tests.hubs import Made
 NewHub = Callable[..., Made]
 NewStage = Callable[..., Stage]
 KIM = Actor("kim", "console", "admin")
+ELSEWHERE = {"backups.restore"}
+"""What is done to a database that is not there yet: see tests/hub/flow/backup."""
 EVERY = pytest.mark.parametrize("name", sorted(SCENES))
 
 
@@ -33,7 +35,7 @@ class Fatal(Audit):
 
 
 def test_every_action_of_the_table_has_its_scene() -> None:
-    assert sorted(SCENES) == sorted(name for name in TABLE if not name.endswith(".see"))
+    assert sorted(SCENES) == sorted(name for name in TABLE if not name.endswith(".see") and name not in ELSEWHERE)
 
 
 @EVERY

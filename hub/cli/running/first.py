@@ -1,0 +1,30 @@
+"""What `hub up` does before its parts start: the database brought up to date, rules, topics and mappings activated."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+from hub.cli.opened import me
+from hub.core.errors import ConfigError, HubError, NewerDatabase
+from hub.flow.actions.rules import activate_or_keep
+from hub.runtime import open_hub, set_up_logging
+
+
+def main(arguments: list[str]) -> int:
+    """Prepare the hub of a configuration; returns the exit code of an error that no part could live with, else 0."""
+    from hub.cli.running.up import say
+
+    set_up_logging(level="WARNING")
+    try:
+        with closing(open_hub(Path(arguments[0]), migrate=True)) as hub:
+            if kept := activate_or_keep(hub, me()):
+                say(kept)
+            if held := hub.store.hold.get():
+                say(f"NOTHING IS SENT: {held.why}")
+    except (ConfigError, NewerDatabase) as error:
+        say(str(error))
+        return error.exit_code
+    except HubError as error:
+        say(f"the rules could not be activated now: {error}")
+    return 0

@@ -1,0 +1,119 @@
+"""A backup put back into an empty place: files that are not there yet, then all rows, all or none; then nothing is sent yet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+from zipfile import ZipFile
+
+from hub.config.failpoint import reached
+from hub.config.settings import Settings, load_settings
+from hub.core.errors import ConfigError, NewerDatabase, Problem
+from hub.flow.backup.archive import Manifest, NoBackup, TableEntry, table_file
+from hub.flow.backup.files import CONFIG, WITHHELD, place_of
+from hub.store import Store
+from hub.store.audit import AuditEntry
+from hub.store.copies import TableSum
+from hub.store.database import HEAD
+from hub.store.hold import Holding
+
+
+class Backup(NamedTuple):
+    """An opened backup."""
+
+    file: Path
+    archive: ZipFile
+    manifest: Manifest
+
+
+def restore_files(archive: ZipFile, manifest: Manifest, config: Path) -> tuple[list[Path], list[Path]]:
+    """Write the configuration's files that are not there; returns those, and those that are there and differ.
+
+    The configuration comes first, since it says where the others belong. Raises ConfigError if it cannot be used as it is.
+    """
+    names = sorted(manifest.files, key=lambda name: name != CONFIG)
+    done: list[Path] = []
+    differing: list[Path] = []
+    settings = load_settings(config) if config.exists() else None
+    for name in names:
+        place = config if name == CONFIG else place_of(name, settings or load_settings(config))
+        if place is None:
+            raise NoBackup(f"the backup holds a file of a name that no backup has: {name}")
+        content = archive.read(f"files/{name}")
+        if not place.exists():
+            _write(place, content)
+            done.append(place)
+        elif place.read_bytes().removeprefix(b"\xef\xbb\xbf") != content:
+            differing.append(place)
+    return done, differing
+
+
+def refuse_withheld(settings: Settings) -> None:
+    """Raise ConfigError if the database's own password is one of the secrets that the backup left out."""
+    if WITHHELD in settings.database_url:
+        message = f"its password is in no backup: {WITHHELD} stands in its place"
+        hint = "write it there (or keep it apart, by { env } or { file }), then restore again"
+        raise ConfigError([Problem(str(settings.file), "database.url", message, hint)])
+
+
+def restore_rows(store: Store, backup: Backup, *, held: Holding, entry: AuditEntry, now: datetime) -> None:
+    """Fill an empty database, compare each table with what the backup says of it, and hold the hub: in one transaction.
+
+    Raises NotEmpty, NoBackup if a table is not what was written, NewerDatabase if the backup is of a newer program.
+    """
+    manifest = backup.manifest
+    if manifest.revision > HEAD:
+        raise NewerDatabase(
+            f"the backup is of Hubbub {manifest.version} (revision {manifest.revision}), this program knows {HEAD}: "
+            "install that version, or a later one, and restore again"
+        )
+    with store.copies.filling(manifest.revision) as conn:
+        for name, table in manifest.tables.items():
+            with backup.archive.open(table_file(name)) as lines:
+                read = store.copies.add(conn, name, table.columns, (line.rstrip(b"\n") for line in lines))
+            _compare(name, table, read, "is not what was written")
+            _compare(
+                name, table, store.copies.sum_of(conn, name, table.columns), "was not taken by the database as it is"
+            )
+            reached("restore.table")
+        store.copies.complete(conn)
+        # In the same transaction: a hub that was restored is never seen without its hold.
+        store.hold.begin(conn, held)
+        store.audit.note_in(conn, entry, now=now)
+        reached("restore.held")
+
+
+def _compare(name: str, table: TableEntry, found: TableSum, what: str) -> None:
+    if found != TableSum(table.rows, table.sum):
+        raise NoBackup(
+            f"the table {name} of the backup {what} ({found.rows} of {table.rows} rows): nothing was restored"
+        )
+
+
+def _write(place: Path, content: bytes) -> None:
+    """Write a file that is either there as a whole or not at all."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    part = place.with_name(f".{place.name}.part")
+    try:
+        with part.open("wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
+        part.rename(place)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
+
+
+def absent_secrets(manifest: Manifest, folder: Path) -> Iterator[str]:
+    """Yield the secrets that the configuration reads and that are not here."""
+    for one in manifest.secrets:
+        if one.env and one.env not in os.environ:
+            yield f"{one.at}: the environment variable {one.env}"
+        if one.file and not (folder / one.file).is_file():
+            yield f"{one.at}: the file {one.file}"

@@ -1,0 +1,106 @@
+"""A connection's connector, made of its section of the configuration; whatever its plugin's code does then stops nothing else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+
+from hub.config.secrets import read_options, secret_values
+from hub.config.settings import ConnectionSection, Settings
+from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
+from hub.core.spec import MappingSpec, Rule
+from hub.registry import Registry
+from hub.sdk.connectors import Connector, Options, Source
+from hub.sdk.http.redaction import Redactor
+
+C = TypeVar("C", bound=Connector[Any])
+T = TypeVar("T")
+_LABEL = re.compile(r"\blabels\.(\w+)")
+
+
+class FailsToStart(UnknownPlugin):
+    """A plugin's own code raised while a connection was made."""
+
+
+def make_connector(settings: Settings, table: str, name: str, find: Callable[[str], type[C]]) -> C:
+    """Construct a connection's connector with its checked options. Raises ConfigError if they are wrong."""
+    section: ConnectionSection = getattr(settings, table)[name]
+    try:
+        cls = find(section.plugin)
+    except UnknownPlugin as error:
+        place = (str(settings.file), f"{table}.{name}.plugin")
+        raise UnknownPlugin(
+            [Problem(*place, f"{one.path}: {one.message}", one.hint) for one in error.problems]
+        ) from error
+    options = options_of(settings, table, name, cls)
+    return started(partial(cls, options), settings, f"{table}.{name}", *secret_values(options))
+
+
+def options_of(settings: Settings, table: str, name: str, cls: type[Connector[Any]]) -> Options:
+    """Read a connection's options, with its secrets. Raises ConfigError if they are wrong."""
+    section: ConnectionSection = getattr(settings, table)[name]
+    at = f"{table}.{name}.options"
+    raw = dict(section.options)
+    for shared in cls.inherits:
+        raw.setdefault(shared, getattr(settings.hub, shared))
+    read = partial(read_options, cls.Options, raw, folder=settings.folder, file=str(settings.file), at=at)
+    return started(read, settings, at)
+
+
+def has_files(options: Mapping[str, Any]) -> bool:
+    """Return True if a secret among raw options stands in a file: it may change while the hub runs."""
+    return any(isinstance(value, Mapping) and set(value) == {"file"} for value in options.values())
+
+
+def started(start: Callable[[], T], settings: Settings, at: str, *secrets: str) -> T:
+    """Return what a plugin's own code makes; whatever else it raises counts as a plugin that cannot be had."""
+    try:
+        return start()
+    except ConfigError:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - told by each that asks for the connection
+        bug = ConnectorError(f"its plugin fails to start: {type(error).__name__}: {error}")
+        Redactor(secrets).redact_error(bug)
+        raise FailsToStart([Problem(str(settings.file), at, str(bug), "this is a bug of the plugin")]) from None
+
+
+def plain_source(registry: Registry, plugin: str) -> Source[Any]:
+    """Make a source of a plugin for translating only: options without a default are left unset, since translate is pure."""
+    cls = registry.source(plugin)
+    missing = {name: None for name, field_ in cls.Options.model_fields.items() if field_.is_required()}
+    return cls(cls.Options.model_construct(**missing))
+
+
+# ------------------------------------------------------------------------------------------- without a plugin
+
+
+class Absent:
+    """What a book is made without: the plugins that cannot be had, and the destinations whose mappings are not known either.
+
+    `last` returns the mappings that a destination had last; `labels` are those that the book was compiled with.
+    """
+
+    def __init__(self, last: Callable[[str], dict[str, MappingSpec]]) -> None:
+        self.last = last
+        self.plugins: dict[str, str] = {}
+        self.destinations: set[str] = set()
+        self.labels: tuple[str, ...] = ()
+        self.labels_unknown = False
+
+
+def why_absent(registry: Registry, plugin: str) -> str:
+    """Return why a plugin cannot be had, "" if it can."""
+    try:
+        return registry.load(plugin).reason
+    except UnknownPlugin as error:
+        return str(error)
+
+
+def labels_named(rules: Iterable[Rule], specs: Mapping[str, Mapping[str, MappingSpec]]) -> tuple[str, ...]:
+    """Return the names of labels that rules and mappings speak of: what an enricher that cannot be had gives is not known."""
+    text = msgspec.json.encode([list(rules), dict(specs)]).decode()
+    return tuple(dict.fromkeys(_LABEL.findall(text)))
