@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy import (
     ARRAY,
@@ -56,8 +56,6 @@ if TYPE_CHECKING:
     from sqlalchemy.dialects import postgresql
 
 T = TypeVar("T")
-Scrubbed = Literal["clean", "busy", "large"]
-"""How a scrub ended: nothing is left; others are in the way (try again); the file was too large to be rewritten."""
 Also = Callable[[Connection], None]
 """What is done in the transaction that makes a change."""
 HEAD = "0003"
@@ -69,8 +67,6 @@ NAP_S = 0.002  # between two tries to take the write lock
 # Freed space is overwritten with zeros by the write that frees it: it costs nothing that can be measured (these pages are
 # written anyway), and an earlier form of a row would else stay in the file for years.
 PRAGMAS = ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
-REWRITABLE = 512 * 1024 * 1024  # bytes of a file that may be rewritten while others wait for it: about 3 seconds
-SCRUB_PATIENCE_MS = 500
 
 
 class Database:
@@ -196,26 +192,6 @@ class Database:
         )
         with self.read() as conn:
             return [token for token, until in conn.execute(held) if until < now or holder_is_gone(token)]
-
-    def scrub(self, tables: Sequence[Table], *, whole: bool) -> Scrubbed:
-        """Take what was deleted out of the files too. Raises StoreUnavailable.
-
-        SQLite zeroes freed space at once; what is left are the write-ahead log, which is emptied, and (`whole`) copies that
-        the splitting of pages left behind: the file is rewritten, unless it is larger than REWRITABLE. PostgreSQL is asked to
-        VACUUM these tables (`whole`); what it keeps besides (its own log, space that it uses again) it alone can remove.
-        """
-        if self.is_sqlite:
-            with unavailable(), self.engine.connect() as conn:
-                raw = conn.connection.dbapi_connection
-                assert raw is not None
-                with contextlib.closing(raw.cursor()) as cursor:
-                    return _scrub_file(cursor, whole=whole)
-        if whole:
-            with unavailable(), self.engine.connect() as conn:
-                bare = conn.execution_options(isolation_level="AUTOCOMMIT")
-                names = ", ".join(bare.dialect.identifier_preparer.format_table(table) for table in tables)
-                bare.exec_driver_sql(f"VACUUM {names}")
-        return "clean"
 
     def close(self) -> None:
         """Close all connections."""
@@ -414,34 +390,6 @@ def _prepare_sqlite(dbapi: Any, _record: Any) -> None:
     for pragma in PRAGMAS:
         with contextlib.closing(dbapi.cursor()) as cursor:
             _execute_patiently(cursor, f"PRAGMA {pragma}")
-
-
-def _scrub_file(cursor: Any, *, whole: bool) -> Scrubbed:
-    cursor.execute(f"PRAGMA busy_timeout={SCRUB_PATIENCE_MS}")
-    try:
-        is_whole = not whole or _rewrite(cursor)
-        busy, *_ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
-            return "busy"
-        raise StoreUnavailable(f"the database cannot take it now: {error}") from error
-    finally:
-        cursor.execute(f"PRAGMA {PRAGMAS[0]}")
-    return "busy" if busy else "clean" if is_whole else "large"
-
-
-def _rewrite(cursor: Any) -> bool:
-    """Rewrite the file; False if it is too large for that, or the disk has no room for a second one."""
-    (pages,), (size,) = (cursor.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size"))
-    if pages * size > REWRITABLE:
-        return False
-    try:
-        cursor.execute("VACUUM")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_FULL:
-            raise
-        return False
-    return True
 
 
 def _prepare_postgres(dbapi: Any, _record: Any) -> None:

@@ -30,9 +30,10 @@ from hub.core.decide.trace import decode_trace, encode_trace, forget_last_word, 
 from hub.core.errors import Conflict
 from hub.core.ledger import IDLE, OPEN, RECORDS, STOPPABLE, WITHDRAWN, State
 from hub.core.model import Delivery, RawItem, Signal, Tombstone
-from hub.store.database import Database, Scrubbed, among, chunks
+from hub.store.database import Database, among, chunks
 from hub.store.ledger.moves import moving
 from hub.store.ledger.outbox import GONE
+from hub.store.residue import Scrubbed, scrub
 from hub.store.schema import UNFINISHED, attempts, audit, erasures, json_text, links, needs, of_kind, people, sightings
 from hub.store.schema import authors as A
 from hub.store.schema import deliveries as T
@@ -370,7 +371,7 @@ class Erasures:
         with self.database.read() as conn:
             queries = (select(erasures.c.key).where(*asked, among(erasures.c.key, part)) for part in chunks(keys))
             whole = any(conn.execute(query.limit(1)).first() is not None for query in queries)
-        return self.database.scrub((S, A, T, I, attempts, links, people, audit), whole=whole)
+        return scrub(self.database, (S, A, T, I, attempts, links, people, audit), whole=whole)
 
     def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
         """Close erasures; what their tombstones knew of fields that were written is not needed any more."""

@@ -79,6 +79,9 @@ class HeldServer(uvicorn.Server):
         await super().startup(sockets)
         for one in sockets or ():
             one.listen(QUEUE)
+            # The connections that it accepts have this too; asyncio sets it for sockets of its own making only, and without it
+            # the second answer on a connection waits 40 ms for the caller's acknowledgement (Nagle).
+            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 if __name__ == "__main__":

@@ -67,9 +67,12 @@ class SalesforceRecords:
         known = [name for name, field in described.fields.items() if field.writable]
         blanks = {row.trace: blanks_of(row, described, held.get(row.id or "", {})) for row in there}
 
+        def body(row: RecordRow) -> dict[str, Any]:
+            empty, changed = blanks[row.trace]
+            return erasure(self._object, row.id or "", [name for name in known if name not in changed], empty)
+
         def put(part: Sequence[RecordRow]) -> Mapping[str, Result]:
-            bodies = [erasure(self._object, row.id or "", known, blanks[row.trace][0]) for row in part]
-            return self._sent(part, lambda: self._org.update(bodies))
+            return self._sent(part, lambda: self._org.update([body(row) for row in part]))
 
         gone: Results = {row.trace: Landed() for row in rows}
         left = {trace: changed for trace, (_, changed) in blanks.items() if changed}

@@ -55,13 +55,7 @@ _LAST = (
     *("Social_Signals_30d__c", "Social_Conversation_Url__c", "Social_Hub_Url__c"),
 )
 ERASED = "deleted"
-_NEUTRAL = (
-    "LeadSource",
-    "AccountSource",
-    "Company",
-    "OwnerId",
-    "State__c",
-)  # says nothing of a person, or is set below
+_NEUTRAL = ("LeadSource", "AccountSource", "Company", "OwnerId", "State__c")  # what they hold says nothing of a person
 # What the mappings that ship write of a post or a person, and a tombstone must leave nothing of.
 CONTENT = {
     "Social_Signal__c": (
@@ -73,14 +67,14 @@ CONTENT = {
         *("Display_Name__c", "Handle__c", "Profile_Url__c", "Avatar_Url__c", "Bio__c", "Native_Id__c", "Followers__c"),
         *("Sentiment_30d__c", "Sentiment_Trend_30d__c", "Signals_30d__c"),
     ),
-    "Lead": ("Social_Handle__c", "Social_Profile_Url__c", *_MOOD, *_LAST),
+    "Lead": ("Description", "Social_Handle__c", "Social_Profile_Url__c", *_MOOD, *_LAST),
     "Contact": (*_MOOD, *_LAST),
     "Account": (*_MOOD, *_LAST),
 }
 # What they write too, where people may have written since, or which must not be empty.
 THEIRS = {
     "Social_Author__c": ("Verified__c", "Is_Bot__c"),
-    "Lead": ("FirstName", "LastName", "Description"),
+    "Lead": ("FirstName", "LastName"),
     "Contact": ("FirstName", "LastName", "Email"),
 }
 
@@ -128,8 +122,7 @@ def blanks_of(row: RecordRow, described: ObjectInfo, held: Mapping[str, Any]) ->
     """
     object_, fields = row.last.object, described.fields
     written: Mapping[str, str] = row.last.written or dict.fromkeys(THEIRS.get(object_, ()), "")
-    kept = {*_NEUTRAL, row.key_field, *CONTENT.get(object_, ())}
-    names = [name for name in written if name in fields and name not in kept]
+    names = [name for name in written if name in fields and name not in (*_NEUTRAL, row.key_field)]
     changed = tuple(name for name in names if held.get(name) and not may_empty(name, written, held))
     return {name: _blank_of(fields[name]) for name in names if name not in changed and fields[name].writable}, changed
 

@@ -144,17 +144,18 @@ class Eraser:
     # --------------------------------------------------------------------------------------------------------- subject
 
     def _clear_subjects(self, ticket_id: str, text: str) -> _Subject:
-        """See to the subject of a ticket, and to those of the tickets where it went on: a follow-up takes it along."""
-        found = self._clear_subject(ticket_id, text)
-        further = ticket_id
+        """See to the subjects of the tickets where this one went on, which a follow-up takes along, and to its own last.
+
+        Raises Rejected as `_clear_subject`: its words still tell what to look for.
+        """
+        found, further = _Subject.CLEAN, ticket_id
         for _ in range(STEPS):
             following = self._tickets.next_of(further)
-            if following is None or found is _Subject.DELETED:
+            if following is None:
                 break
             further = following
-            kept = self._clear_subject(further, text, may_delete=False)
-            found = kept if kept is _Subject.KEPT else found
-        return found
+            found = max(found, self._clear_subject(further, text, may_delete=False), key=_WORST.index)
+        return max(found, self._clear_subject(ticket_id, text), key=_WORST.index)
 
     def _clear_subject(self, ticket_id: str, text: str, *, may_delete: bool = True) -> _Subject:
         """See to a subject that holds words of the post, or held them before: its old value stays in the history for ever.
@@ -182,6 +183,9 @@ class _Subject(Enum):
     CLEAN = "none are there"
     KEPT = "the history keeps them"
     DELETED = "they went with the ticket"
+
+
+_WORST = (_Subject.CLEAN, _Subject.KEPT, _Subject.DELETED)
 
 
 def _kept() -> Rejected:

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from hub import Author, Delivery, Media, RemoteRef, Signal
+from hub import Author, Delivery, Media, Outcome, Rejected, RemoteRef, Signal
 from hub.config.rulebook import default_mappings
+from hub.core.erasure import without, words_of, written_of
 from hub.core.grammar.facts import facts
 from hub.core.mapping import Mapped, compile_mapping
 from hub.sdk.connectors import Destination
@@ -21,10 +22,13 @@ from hub.testkit.fakes import context
 from hub.testkit.sandbox import Sandbox, SandboxOptions, serve
 from plugins.hubspot.config import HubSpotOptions
 from plugins.hubspot.destination import HubSpotDestination
+from plugins.hubspot.erasure import CONTENT as HUBSPOT
 from plugins.hubspot.sandbox import build as hubspot
 from plugins.salesforce.config import SalesforceOptions
 from plugins.salesforce.destination import SalesforceDestination
 from plugins.salesforce.sandbox import build as salesforce
+from plugins.salesforce.translate import CONTENT as SALESFORCE
+from plugins.salesforce.translate import THEIRS
 from plugins.webhook.config import OutboundOptions
 from plugins.webhook.destination import WebhookDestination
 from plugins.webhook.sandbox import build as webhook
@@ -135,13 +139,9 @@ def test_no_word_about_an_erased_author_is_left_in_the_hubs_own_fields(name: str
     ("name", "mapping"),
     [("salesforce", "author"), ("salesforce", "lead"), ("hubspot", "author"), ("hubspot", "contact")],
 )
-def test_what_is_written_about_a_person_holds_nothing_that_was_said_but_the_wish(name: str, mapping: str) -> None:
-    written = delivery(1, name, mapping, {}).fields
-    fields = json.dumps(
-        {field: value for field, value in written.items() if field not in ("Description", "hub_message")}
-    )
-    assert TEXT not in fields
-    assert TITLE not in fields
+def test_what_was_said_is_found_in_what_is_written_about_a_person(name: str, mapping: str) -> None:
+    fields = without(delivery(1, name, mapping, {}).fields, words_of(SIGNAL))
+    assert [word for word in (TEXT, TITLE) if word in json.dumps(fields)] == []
 
 
 def test_hubspot_archives_records_without_their_words() -> None:
@@ -152,3 +152,68 @@ def test_hubspot_archives_records_without_their_words() -> None:
         emptied, archived = box.journal.entries[-2:]
     assert (emptied.kind, archived.kind) == ("update", "delete")
     assert emptied.fields["excerpt"] == ""
+
+
+MAPPINGS = [
+    (name, mapping)
+    for name in ("salesforce", "hubspot")
+    for mapping in default_mappings(f"mappings:{name}")
+    if default_mappings(f"mappings:{name}")[mapping].keyed_by != "account"
+]
+
+
+@pytest.mark.parametrize(("name", "mapping"), MAPPINGS)
+def test_a_tombstone_empties_each_field_that_a_shipped_mapping_fills_about_a_person(name: str, mapping: str) -> None:
+    spec = default_mappings(f"mappings:{name}")[mapping]
+    known = {*SALESFORCE.get(spec.object, ()), *THEIRS.get(spec.object, ()), *HUBSPOT.get(spec.object, ())}
+    wanted = {field for field, how in spec.fields.items() if how.value is None and "." not in field}
+    assert wanted - known - SAYS_NOTHING == set()
+
+
+SAYS_NOTHING = {
+    *("Name", "State__c", "Network__c", "Kind__c", "Published__c", "Edited__c", "Visibility__c", "Origin__c"),
+    *("Conversation_Key__c", "In_Reply_To__c", "network", "kind", "published_at", "state", "conversation_key"),
+}
+"""Keys, kinds and times of a record that stays as a row without words; its name is replaced."""
+
+
+def changed_by_people(name: str, mapping: str, changes: Mapping[str, Any]) -> tuple[Outcome, dict[str, Any]]:
+    """A record is written, people change it, and its author is erased, by all that the engine knows of what was written."""
+    with opened(name) as (made, box, ctx):
+        write(made, ctx, delivery(9, name, "author", {}))
+        one = replace(delivery(1, name, mapping, {}), once=ONCE[mapping])
+        ref = write(made, ctx, one)
+        assert ref is not None
+        held = box.store.get(one.object, ref.id)
+        assert held is not None
+        theirs = {"properties": {**held["properties"], **changes}} if name == "hubspot" else changes
+        box.store.update(one.object, ref.id, theirs)
+        written = written_of([(one.fields, one.once)])
+        (outcome,) = made.deliver(ctx, [replace(tombstone(one, ref), written=written)])
+        found = box.store.get(one.object, ref.id)
+        assert found is not None
+        return outcome, found.get("properties", found)
+
+
+ONCE = {"lead": ("FirstName", "LastName", "Company", "LeadSource", "Description"), "contact": ("firstname", "lastname")}
+
+
+def test_what_people_wrote_on_a_lead_stays_and_the_receipt_names_it() -> None:
+    outcome, left = changed_by_people("salesforce", "lead", {"LastName": "Mrs Quist", "Title": "CEO"})
+    assert (outcome.error, outcome.left) == (None, ("LastName",))
+    assert (left["LastName"], left["Title"], left["Social_Handle__c"]) == ("Mrs Quist", "CEO", None)
+
+
+def test_what_the_hub_wrote_on_a_lead_goes() -> None:
+    outcome, left = changed_by_people("salesforce", "lead", {"Title": "CEO"})
+    assert (outcome.left, left["LastName"], left["Title"], left["Company"]) == ((), "deleted", "CEO", "Not provided")
+    assert [name for name, one in left.items() if name.startswith("Social_") and one and "Key" not in name] == [
+        "Social_Author__c"
+    ]
+
+
+def test_what_the_hub_wrote_on_a_contact_goes_and_a_person_is_told_of_the_rest() -> None:
+    outcome, left = changed_by_people("hubspot", "contact", {"lastname": "Mrs Quist", "jobtitle": "CEO"})
+    assert isinstance(outcome.error, Rejected)
+    assert "lastname" in str(outcome.error)
+    assert (left["lastname"], left["jobtitle"], left["hub_handle"]) == ("Mrs Quist", "CEO", "")

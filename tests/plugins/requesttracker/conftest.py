@@ -43,7 +43,7 @@ def delivery(number: int, operation: str = "create", **changes: Any) -> Delivery
         "operation": operation,
         "seq": 1,
         "key": "delivery" + "abcdefghij"[number],
-        "fields": fields[operation],
+        "fields": fields.get(operation, {}),
         "parents": {} if operation == "create" else {"conversation": RemoteRef("1")},
     }
     return Delivery(**{**given, **changes})

@@ -247,3 +247,53 @@ def test_passages_are_the_authors_long_lines() -> None:
     assert erasure.passages_of(BODY) == [*LINES, "https://example.social/@ann/1"]
     assert erasure.passages_of("ok\n\n—\nRule: complaints") == []
     assert erasure.passages_of("▇▇▇▇▇▇▇▇▇▇") == []
+
+
+# ------------------------------------------------------------------------------------------------------------- people
+
+AUTHORED = f"{POST}\n\n—\nPriority high: negative\nAuthor: Ann Lee (ann@example.social), 120 followers\nRule: x"
+
+
+@pytest.mark.parametrize(
+    "subject", ["Ann Lee on Mastodon: too late", "A post of ann@example.social", "Ann Lee: The kettle"]
+)
+def test_a_subject_that_names_the_author_is_cleared_and_a_person_asked(stand: Stand, subject: str) -> None:
+    (made,) = stand.deliver(delivery(1, "create", fields={**FIELDS, "subject": subject, "comment": {"body": AUTHORED}}))
+    assert erase(stand, made).error.code == "history"
+    assert stand.sandbox.held("1")["subject"] == erasure.NEUTRAL
+
+
+@pytest.mark.parametrize("subject", ["Negative post on Mastodon", "Annabel Leeward asks", "120 followers"])
+def test_a_subject_that_names_others_stays(stand: Stand, subject: str) -> None:
+    (made,) = stand.deliver(delivery(1, "create", fields={**FIELDS, "subject": subject, "comment": {"body": AUTHORED}}))
+    assert (erase(stand, made).error, stand.sandbox.held("1")["subject"]) == (None, subject)
+
+
+def test_a_name_that_a_follow_up_took_along_is_cleared_there_too(stand: Stand) -> None:
+    named = {**FIELDS, "subject": "Ann Lee on Mastodon", "comment": {"body": AUTHORED}}
+    (made,) = stand.deliver(delivery(1, "create", fields=named))
+    stand.close_ticket("1")
+    stand.deliver(delivery(2, "comment", fields={"comment": {"body": "and what now"}}))
+    assert stand.sandbox.held("2")["subject"] == "Re: Ann Lee on Mastodon"
+    erase(stand, made)
+    assert stand.sandbox.held("2")["subject"] == erasure.NEUTRAL
+
+
+def forgotten(key: str) -> Delivery:
+    fields = {"operation": "author"}
+    return delivery(50, "tombstone", object="requester", record_key=key, fields=fields, parents={})
+
+
+def test_the_user_behind_an_authors_tickets_becomes_nameless_and_has_a_name_again_if_the_author_returns(
+    stand: Stand,
+) -> None:
+    stand.deliver(delivery(1, "create", fields=FIELDS))
+    (outcome,) = stand.deliver(forgotten(REQUESTER["external_id"]))
+    assert (outcome.error, REQUESTER["name"] in everything(stand)) == (None, False)
+    stand.deliver(delivery(2, "create", fields=FIELDS, record_key="mastodon:other"))
+    assert REQUESTER["name"] in json.dumps(stand.sandbox.store.all("user"))
+
+
+def test_an_author_of_whom_no_user_was_made_is_done(stand: Stand) -> None:
+    (outcome,) = stand.deliver(forgotten("mastodon:nobody"))
+    assert outcome.error is None
