@@ -32,12 +32,12 @@ def activate(hub: Hub, actor: Actor) -> Activated:
     book = read_book(hub.settings, hub.registry)
     wanted = versions_of(hub.settings, hub.registry, book)
     with doing(hub, actor, "rules.activate") as act:
+        hub.store.connections.remember_versions(book_versions(book), now=hub.now(), conn=act.conn)
         current = hub.store.activations.current()
         if current is not None and current.book.says_the_same(wanted):
             hub.store.activations.renew(act.conn, current.id, wanted)
             return Activated(current.id, ())
         changed = tuple(_changed(current.book if current else None, wanted))
-        hub.store.connections.remember_versions(book_versions(book), now=hub.now(), conn=act.conn)
         number = hub.store.activations.add(act.conn, wanted, actor=actor.name, now=hub.now())
         _note(act, number, wanted, changed)
     hub.book, hub.activation = book, number
