@@ -1,15 +1,19 @@
 """Entry points to connector classes. A plugin that does not load, or that has a wrong hook, is quarantined, never fatal.
 
-Only what is asked for by name is imported; first-party plugins come through the same door as those of others.
+Only what is asked for by name is imported; first-party plugins come through the same door as those of others. What is
+quarantined is tried again now and then, so that what was repaired is taken up without a restart.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from time import monotonic
 from typing import Any, TypeVar
 
 import pluggy
@@ -21,6 +25,10 @@ from hub.sdk.connectors import Connector, Destination, Enricher, Source
 from hub.sdk.version import refusal
 
 GROUP = "hub.plugins"
+FIRST_PARTY = "hubbub"
+AGAIN_S = 30.0
+"""How long what cannot be had is left alone before it is tried again."""
+
 C = TypeVar("C", bound=Connector[Any])
 log = structlog.get_logger(__name__)
 
@@ -30,6 +38,8 @@ class Plugin:
     """A plugin as `hub plugins list` shows it.
 
     `module` is its entry point, `api` the version of the plugin API that it names, `reason` says why it is quarantined.
+    `mappings` are the folders of mappings that its destinations name, also of a plugin that is quarantined for want of a library.
+    `others` are further distributions that provide a plugin of this name and are not used.
     """
 
     name: str
@@ -40,6 +50,8 @@ class Plugin:
     sources: Mapping[str, type[Source[Any]]] = field(default_factory=dict)
     destinations: Mapping[str, type[Destination[Any]]] = field(default_factory=dict)
     enrichers: Mapping[str, type[Enricher[Any]]] = field(default_factory=dict)
+    mappings: Mapping[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
     reason: str = ""
 
     @property
@@ -49,15 +61,56 @@ class Plugin:
         return tuple(kind for kind, classes in offers.items() if classes)
 
 
-class Registry:
-    """The installed plugins, each loaded when first asked for."""
+class Quarantine(dict[str, str]):
+    """Why connections and plugins cannot be had, by place; a place is in it for a while after each try, and is tried again then.
 
-    def __init__(self, found: Iterable[EntryPoint] | None = None) -> None:
-        points = entry_points(group=GROUP) if found is None else found
-        self._points: dict[str, list[EntryPoint]] = {}
-        for point in points:
-            self._points.setdefault(point.name, []).append(point)
+    What is listed was found broken at the last try.
+    """
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        super().__init__()
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    def __setitem__(self, place: str, reason: str) -> None:
+        """Quarantine a place from now on."""
+        super().__setitem__(place, reason)
+        self._until[place] = self._clock() + AGAIN_S
+
+    def __contains__(self, place: object) -> bool:
+        """Return True if a place is to be left alone now."""
+        return super().__contains__(place) and self._clock() < self._until[str(place)]
+
+    def put(self, place: str, reason: str) -> bool:
+        """Quarantine a place; True if that, or the reason, is new: then it is told."""
+        is_new = self.get(place) != reason
+        self[place] = reason
+        return is_new
+
+    def heal(self, place: str) -> bool:
+        """Take a place out; True if it was in it."""
+        return self.pop(place, None) is not None
+
+
+class Registry:
+    """The installed plugins, each loaded when first asked for.
+
+    `owners` names the distribution that provides a plugin, for names that several provide: without it the first-party one does.
+    """
+
+    def __init__(
+        self,
+        found: Iterable[EntryPoint] | None = None,
+        *,
+        owners: Mapping[str, str] | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._points = _by_name(entry_points(group=GROUP) if found is None else found)
+        self._is_installed = found is None
         self._loaded: dict[str, Plugin] = {}
+        self._owners = owners or {}
+        self._clock = clock
+        self._again: dict[str, float] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,13 +124,43 @@ class Registry:
 
     def load(self, name: str) -> Plugin:
         """Load a plugin by name; a broken one comes back with its reason. Raises UnknownPlugin if no package provides it."""
+        if name not in self._points and self._is_due(name) and self._is_installed:
+            self._look_again()
         if name not in self._points:
             known = ", ".join(self.names) or "none is installed"
             hint = f"pip install the package that does, or take out what names it; known: {known}"
             raise UnknownPlugin([Problem("plugins", name, "no installed package provides this plugin", hint)])
-        if name not in self._loaded:
-            self._loaded[name] = _load(self._points[name])
+        before = self._loaded.get(name)
+        if before is None or (before.reason and self._points[name] and self._is_due(name)):
+            self._again[name] = self._clock() + AGAIN_S
+            plugin = self._loaded[name] = _load(self._points[name], self._owners.get(name, ""))
+            if plugin.reason and (before is None or before.reason != plugin.reason):
+                log.warning("plugin quarantined", plugin=name, reason=plugin.reason)
+            if plugin.others and before is None:
+                log.warning(
+                    "a plugin's name is provided twice", plugin=name, used=plugin.distribution, unused=plugin.others
+                )
         return self._loaded[name]
+
+    def folder_of(self, name: str) -> str:
+        """Return the folder of mappings that a destination names, also of a plugin that cannot be had; "" if it is not known."""
+        return self._loaded[name].mappings.get(name, "") if name in self._loaded else ""
+
+    def forget(self, name: str) -> None:
+        """Forget a plugin that loads and does not start, so that its code is read again at the next try."""
+        self._loaded.pop(name, None)
+        for point in self._points.get(name, []):
+            _forget_modules(point, set())
+
+    def _is_due(self, name: str) -> bool:
+        return self._clock() >= self._again.get(name, 0.0)
+
+    def _look_again(self) -> None:
+        """Look what is installed by now; what was not there may be."""
+        importlib.invalidate_caches()
+        found = _by_name(entry_points(group=GROUP))
+        self._again |= dict.fromkeys(set(self._again) - set(found), self._clock() + AGAIN_S)
+        self._points |= {name: points for name, points in found.items() if name not in self._points}
 
     def source(self, name: str) -> type[Source[Any]]:
         """Return a source class by its plugin's name. Raises UnknownPlugin with the reason if it cannot be had."""
@@ -103,24 +186,55 @@ class Registry:
         return classes[name]
 
 
-def _load(points: list[EntryPoint]) -> Plugin:
-    point = points[0]
-    dist = point.dist
-    plugin = Plugin(point.name, dist.name if dist else "?", dist.version if dist else "?", point.module)
-    if len(points) > 1:
-        owners = ", ".join(sorted(one.dist.name if one.dist else "?" for one in points))
-        return _quarantined(plugin, f"several distributions provide it: {owners}; uninstall one")
+def _by_name(points: Iterable[EntryPoint]) -> dict[str, list[EntryPoint]]:
+    found: dict[str, list[EntryPoint]] = {}
+    for point in points:
+        found.setdefault(point.name, []).append(point)
+    return found
+
+
+def _owner(point: EntryPoint) -> str:
+    return point.dist.name if point.dist else "?"
+
+
+def _load(points: list[EntryPoint], owner: str = "") -> Plugin:
+    known = {_owner(one): one for one in reversed(points)}
+    point = known.get(owner or FIRST_PARTY, points[0])
+    others = tuple(sorted(set(known) - {_owner(point)}))
+    plugin = Plugin(point.name, _owner(point), point.dist.version if point.dist else "?", point.module, others=others)
+    if owner and owner not in known:
+        return _quarantined(
+            plugin, f"[plugins] names '{owner}', which does not provide it; it is in: {', '.join(sorted(known))}"
+        )
+    if others and _owner(point) not in (owner, FIRST_PARTY):
+        way_out = f'name one of them: [plugins] {point.name} = "{_owner(point)}"'
+        return _quarantined(plugin, f"several distributions provide it: {', '.join(sorted(known))}; {way_out}")
+    folders: dict[str, str] = {}
+    before = set(sys.modules)
+    importlib.invalidate_caches()
     try:
-        return _register(plugin, point.load())
+        loaded = _register(plugin, point.load(), folders)
     except ModuleNotFoundError as error:
-        return _quarantined(plugin, _missing(point, error))
+        loaded = _quarantined(plugin, _missing(point, error))
     except KeyboardInterrupt:  # this is the person at the terminal, not the plugin
         raise
     except BaseException as error:  # noqa: BLE001 - whatever a plugin does (sys.exit() too), everything else runs on
-        return _quarantined(plugin, f"{type(error).__name__}: {error}")
+        loaded = _quarantined(plugin, f"{type(error).__name__}: {error}")
+    if loaded.reason:
+        _forget_modules(point, before)
+    return replace(loaded, mappings=folders)
 
 
-def _register(plugin: Plugin, module: object) -> Plugin:
+def _forget_modules(point: EntryPoint, before: set[str]) -> None:
+    """Forget the plugin's own modules that a failed load has imported: the next try reads them as they are then."""
+    package = point.module.rpartition(".")[0] or point.module
+    for name in set(sys.modules) - before:
+        if name == package or name.startswith(f"{package}."):
+            del sys.modules[name]
+
+
+def _register(plugin: Plugin, module: object, folders: dict[str, str]) -> Plugin:
+    """Return the plugin with its classes; the folders of its destinations' mappings are noted before they are checked."""
     api = getattr(module, "api", None)
     if api is not None and (why := refusal(api)):
         return _quarantined(plugin, why)
@@ -143,8 +257,17 @@ def _register(plugin: Plugin, module: object) -> Plugin:
             if inspect.iscoroutinefunction(implementation.function):
                 return _quarantined(plugin, f"the hook {caller.name} is async; hooks are sync")
             found: Any = implementation.function()
+            if caller.name == "register_destinations" and isinstance(found, Iterable):
+                folders.update(
+                    {one.name: one.mappings for one in found if hasattr(one, "name") and hasattr(one, "mappings")}
+                )
             classes[caller.name].update(_named(found, caller.name))
     sources, destinations, enrichers = classes.values()
+    if strange := sorted({name for found in classes.values() for name in found} - {plugin.name}):
+        names = ", ".join(f"'{name}'" for name in strange)
+        return _quarantined(
+            plugin, f"a class of it is named {names}: its name must be '{plugin.name}', as its entry point's is"
+        )
     return replace(plugin, api=api or "", sources=sources, destinations=destinations, enrichers=enrichers)
 
 
@@ -174,5 +297,4 @@ def _missing(point: EntryPoint, error: ModuleNotFoundError) -> str:
 
 
 def _quarantined(plugin: Plugin, reason: str) -> Plugin:
-    log.warning("plugin quarantined", plugin=plugin.name, reason=reason)
     return replace(plugin, reason=reason)

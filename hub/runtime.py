@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import random
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -20,29 +21,37 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
+from hub.book import (
+    Absent,
+    book_versions,
+    enricher_labels,
+    labels_named,
+    load_book,
+    mapping_specs,
+    read_book,
+    versions_of,
+    why_absent,
+)
 from hub.config.private import close_to_others
-from hub.config.rulebook import default_mappings, files_digest, own_mappings, read_rules, read_topics
+from hub.config.rulebook import files_digest
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
-from hub.core.grammar.facts import did_you_mean
 from hub.core.ledger import Lane
-from hub.core.mapping import CompiledMapping, compile_mapping
-from hub.core.pipeline import Rulebook, check_rulebook
-from hub.core.route import RuleSet, compile_rules, unknown_topics
-from hub.core.spec import MappingSpec, Rule, Topic
-from hub.core.topics import compile_topics
+from hub.core.pipeline import Rulebook
+from hub.core.spec import MappingSpec
 from hub.queue.bell import Bell, RedisBell
 from hub.queue.embedded import socket_url
 from hub.queue.pace import LocalPaces, Paces, RedisPaces
-from hub.registry import Registry
-from hub.sdk.connectors import Connector, Context, Destination, Enricher, Source
+from hub.registry import Quarantine, Registry
+from hub.sdk.connectors import Connector, Context, Destination, Enricher, Options, Source
 from hub.sdk.http import Guard, open_guard
 from hub.sdk.http.redaction import Redactor
 from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, open_store
 from hub.store.activations import BookVersions
 
 log = structlog.get_logger(__name__)
+REREAD_S = 10.0  # between two looks into a secret's file
 GRACE_S = 20.0  # from the supervisor's end to a hard one
 C = TypeVar("C", bound=Connector[Any])
 T = TypeVar("T")
@@ -58,11 +67,17 @@ def _seconds() -> float:
     return system_clock().timestamp()
 
 
+class FailsToStart(UnknownPlugin):
+    """A plugin's own code raised while a connection was made."""
+
+
 @dataclass
 class Hub:
     """Everything that a step needs, made once in a process. `jitter` gives numbers in [-1, 1]; `sleep` waits, in seconds.
 
     `sizes` holds how many records an outlet takes at once, by its name, then (object, operation), as its plugin said.
+    `broken` holds why connections cannot be had now, by place (`destinations.NAME`), `absent` the plugins without which the book
+    was made, `renewed` the connections (table, name) whose secrets have changed and of which nothing has been freed yet.
     """
 
     settings: Settings
@@ -74,7 +89,8 @@ class Hub:
     sleep: Callable[[float], None] = time.sleep
     stopping: threading.Event = field(default_factory=threading.Event)
     loaded: set[str] = field(default_factory=set)
-    broken: dict[str, str] = field(default_factory=dict)
+    broken: Quarantine = field(default_factory=Quarantine)
+    absent: frozenset[str] = frozenset()
     paces: Paces = field(default_factory=LocalPaces)
     sizes: dict[str, dict[tuple[str, str], int]] = field(default_factory=dict)
     looked_ahead_at: datetime | None = None
@@ -82,6 +98,8 @@ class Hub:
     refused_activation: int | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
+    renewed: set[tuple[str, str]] = field(default_factory=set)
+    _read_at: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def now(self) -> datetime:
         """Return the time now, aware UTC."""
@@ -91,11 +109,22 @@ class Hub:
     def book(self) -> Rulebook:
         """The rules, topics and mappings that are active, compiled; as long as none were activated, those of the files.
 
-        Raises ConfigError with all that is wrong in them.
+        Destinations whose plugin cannot be had keep the mappings that they had last, so that what is for them waits. Raises
+        ConfigError with all that is wrong.
         """
         active = self.store.activations.current()
-        self.activation = active.id if active else None
-        return load_book(self, active.book) if active else read_book(self.settings, self.registry)
+        if active is None:
+            book, versions = self.read_files()
+        else:
+            book, versions = self._load_book(active.book), active.book
+        self.activation, self.absent = active.id if active else None, frozenset(versions.absent)
+        return book
+
+    def read_files(self) -> tuple[Rulebook, BookVersions]:
+        """Read and compile the files of rules, topics and mappings. Raises ConfigError with all that is wrong in them."""
+        absent = Absent(self._last_mappings)
+        book = read_book(self.settings, self.registry, absent=absent)
+        return book, versions_of(self.settings, self.registry, book, absent)
 
     def take_up(self) -> bool:
         """Take up what was activated since the book was loaded; True if something was. Call it between two pieces of work.
@@ -110,14 +139,44 @@ class Hub:
         active = self.store.activations.current()
         assert active is not None
         try:
-            self.book = load_book(self, active.book)
+            self.book = self._load_book(active.book)
         except ConfigError as error:
             self.refused_activation = active.id
             log.error("what was activated cannot be used here: what was active before stays", error=str(error))  # noqa: TRY400 - it says why
             return False
-        self.activation = active.id
+        self.activation, self.absent = active.id, frozenset(active.book.absent)
         log.info("rules, topics and mappings were activated", activation=active.id, rules=self.book.rules.version[:8])
         return True
+
+    def _load_book(self, active: BookVersions) -> Rulebook:
+        return load_book(self.settings, active, self.store.activations.contents(active))
+
+    def renew_book(self) -> bool:
+        """Make the book again if a plugin that it was made without can be had by now; True if that was done.
+
+        Files that have changed since they were activated are left for a person to activate.
+        """
+        if all(why_absent(self.registry, name) for name in self.absent):
+            return False
+        active = self.store.activations.current()
+        if active is not None and active.book.files != files_digest(self.settings):
+            return False
+        try:
+            book, versions = self.read_files()
+        except ConfigError as error:
+            log.warning("the rules could not be read again: they stay as they were", error=str(error))
+            return False
+        if active is not None:
+            with self.store.database.write() as conn:
+                self.store.connections.remember_versions(book_versions(book), now=self.now(), conn=conn)
+                self.activation = self.store.activations.add(conn, versions, actor="hub", now=self.now())
+        self.book, self.absent = book, frozenset(versions.absent)
+        return True
+
+    def _last_mappings(self, destination: str) -> dict[str, MappingSpec]:
+        """Return the mappings that a destination had when they were active last, as the store keeps them."""
+        found = self.store.connections.last_versions("mapping", f"{destination}/")
+        return {name.partition("/")[2]: msgspec.json.decode(text, type=MappingSpec) for name, text in found.items()}
 
     def source(self, name: str) -> Source[Any]:
         """Return a configured source by its name."""
@@ -182,6 +241,37 @@ class Hub:
             if made == bare:
                 Redactor(secret_values(connector.options)).redact_error(error)
 
+    def reread(self, table: str, name: str) -> bool:
+        """Read a connection's secrets from their files again; True if they have changed: it is made again with the new ones.
+
+        Files that cannot be read now, or hold nothing that will do, leave it as it is.
+        """
+        made = self._made.get((table, name))
+        if made is None or (table, name) not in self._read_at:
+            return False
+        self._read_at[table, name] = time.monotonic() + REREAD_S
+        try:
+            options = options_of(self.settings, table, name, type(made))
+            if options == made.options:
+                return False
+            self._made[table, name] = _started(
+                partial(type(made), options), self.settings, name, *secret_values(options)
+            )
+        except ConfigError as error:
+            log.warning("secrets could not be read again", connection=name, error=str(error))
+            return False
+        guard = self._guards.pop(place_of(name, made), None)
+        if guard is not None:
+            guard.close()
+        self.renewed.add((table, name))
+        log.info("a connection has new secrets", connection=name)
+        return True
+
+    def doubt(self, table: str, name: str) -> None:
+        """Read a connection's secrets again when it is used next: they were refused."""
+        if (table, name) in self._read_at:
+            self._read_at[table, name] = 0.0
+
     def close(self) -> None:
         """Close connections to vendors and to the database."""
         for guard in self._guards.values():
@@ -206,13 +296,25 @@ class Hub:
         self, table: str, name: str, sections: Mapping[str, ConnectionSection], find: Callable[[str], type[C]]
     ) -> C:
         made = self._made.get((table, name))
+        if (
+            made is not None
+            and self._read_at.get((table, name), math.inf) <= time.monotonic()
+            and self.reread(table, name)
+        ):
+            made = self._made[table, name]
         if made is None:
             if name not in sections:
                 known = ", ".join(sections) or "none"
                 raise UnknownPlugin(
                     [Problem(str(self.settings.file), f"{table}.{name}", "is not configured", f"known: {known}")]
                 )
-            made = self._made[(table, name)] = make_connector(self.settings, table, name, find)
+            try:
+                made = self._made[(table, name)] = make_connector(self.settings, table, name, find)
+            except FailsToStart:
+                self.registry.forget(sections[name].plugin)
+                raise
+            if has_files(sections[name].options):
+                self._read_at[table, name] = time.monotonic() + REREAD_S
         return made  # type: ignore[return-value]  # the key's table tells the class
 
 
@@ -231,11 +333,36 @@ def make_connector(settings: Settings, table: str, name: str, find: Callable[[st
         raise UnknownPlugin(
             [Problem(*place, f"{one.path}: {one.message}", one.hint) for one in error.problems]
         ) from error
+    options = options_of(settings, table, name, cls)
+    return _started(partial(cls, options), settings, f"{table}.{name}", *secret_values(options))
+
+
+def options_of(settings: Settings, table: str, name: str, cls: type[Connector[Any]]) -> Options:
+    """Read a connection's options, with its secrets. Raises ConfigError if they are wrong."""
+    section: ConnectionSection = getattr(settings, table)[name]
     at = f"{table}.{name}.options"
     raw = dict(section.options)
     for shared in cls.inherits:
         raw.setdefault(shared, getattr(settings.hub, shared))
-    return cls(read_options(cls.Options, raw, folder=settings.folder, file=str(settings.file), at=at))
+    read = partial(read_options, cls.Options, raw, folder=settings.folder, file=str(settings.file), at=at)
+    return _started(read, settings, at)
+
+
+def has_files(options: Mapping[str, Any]) -> bool:
+    """Return True if a secret among raw options stands in a file: it may change while the hub runs."""
+    return any(isinstance(value, Mapping) and set(value) == {"file"} for value in options.values())
+
+
+def _started(start: Callable[[], T], settings: Settings, at: str, *secrets: str) -> T:
+    """Return what a plugin's own code makes; whatever else it raises counts as a plugin that cannot be had."""
+    try:
+        return start()
+    except ConfigError:
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - told by each that asks for the connection
+        bug = ConnectorError(f"its plugin fails to start: {type(error).__name__}: {error}")
+        Redactor(secrets).redact_error(bug)
+        raise FailsToStart([Problem(str(settings.file), at, str(bug), "this is a bug of the plugin")]) from None
 
 
 def plain_source(registry: Registry, plugin: str) -> Source[Any]:
@@ -243,116 +370,6 @@ def plain_source(registry: Registry, plugin: str) -> Source[Any]:
     cls = registry.source(plugin)
     missing = {name: None for name, field_ in cls.Options.model_fields.items() if field_.is_required()}
     return cls(cls.Options.model_construct(**missing))
-
-
-def read_book(settings: Settings, registry: Registry) -> Rulebook:
-    """Compile rules, topics and mappings. Raises ConfigError with all problems of all files."""
-    found: list[Problem] = []
-    rules_file, topics_file = settings.folder / settings.files.rules, settings.folder / settings.files.topics
-    labels = enricher_labels(settings, registry, found)
-    rules = _collect(found, lambda: compile_rules(read_rules(rules_file), file=str(rules_file), labels=labels))
-    topics = _collect(found, lambda: compile_topics(read_topics(topics_file)))
-    mappings = _read_mappings(settings, registry, found, labels=labels)
-    if found or rules is None or topics is None:
-        raise ConfigError(found)
-    found += unknown_topics(rules.rules, [one.name for one in topics.topics], file=str(rules_file))
-    found += _unknown_private(settings, rules)
-    if found:
-        raise ConfigError(found)
-    private = frozenset(settings.hub.private_rules)
-    book = Rulebook(rules, topics, mappings, private, settings.hub.uncertain_below)
-    if unfit := check_rulebook(book, file=str(rules_file)):
-        raise ConfigError(unfit)
-    return book
-
-
-def load_book(hub: Hub, active: BookVersions) -> Rulebook:
-    """Compile versions that the database keeps. Raises ConfigError if this program cannot use them, or one is not there."""
-    contents = hub.store.activations.contents(active)
-    absent = {active.rules, active.topics, *active.mappings.values()} - set(contents)
-    if absent:
-        message = f"versions that are active are not in the database: {', '.join(sorted(absent))[:200]}"
-        raise ConfigError([Problem("the active rules", "", message, "`hub reload` activates the files")])
-    rules = msgspec.json.decode(contents[active.rules], type=tuple[Rule, ...])
-    topics = msgspec.json.decode(contents[active.topics], type=tuple[Topic, ...])
-    mappings = {}
-    for path, version in active.mappings.items():
-        destination, _, name = path.partition("/")
-        spec = msgspec.json.decode(contents[version], type=MappingSpec)
-        mappings[destination, name] = compile_mapping(spec, name=name, file=f"{path} (active)", labels=active.labels)
-    compiled = compile_rules(rules, file="the active rules", labels=active.labels)
-    private, below = frozenset(hub.settings.hub.private_rules), hub.settings.hub.uncertain_below
-    return Rulebook(compiled, compile_topics(topics), mappings, private, below)
-
-
-def versions_of(settings: Settings, registry: Registry, book: Rulebook) -> BookVersions:
-    """Return the versions of a book that was read from files."""
-    mappings = {"/".join(name): one.version for name, one in book.mappings.items()}
-    labels = enricher_labels(settings, registry, [])
-    return BookVersions(book.rules.version, book.topics.version, mappings, labels, files_digest(settings))
-
-
-def _unknown_private(settings: Settings, rules: RuleSet) -> Iterator[Problem]:
-    for name in settings.hub.private_rules:
-        if name not in rules.by_name:
-            hint = did_you_mean(name, rules.by_name) if rules.by_name else "there is no rule"
-            yield Problem(str(settings.file), "hub.private_rules", f'there is no rule "{name}"', hint)
-
-
-def enricher_labels(settings: Settings, registry: Registry, found: list[Problem]) -> tuple[str, ...]:
-    """Return the label names that the configured enrichers may give."""
-    names: list[str] = []
-    for section in settings.enrichers.values():
-        cls = _collect(found, partial(registry.enricher, section.plugin))
-        names += cls.labels if cls else ()
-    return tuple(dict.fromkeys(names))
-
-
-def book_versions(book: Rulebook) -> list[tuple[str, str, str, str]]:
-    """Return hash, kind, name and content of all that is active, for the store to keep."""
-
-    def text(value: Any) -> str:
-        return msgspec.json.encode(value).decode()
-
-    entries = [(book.rules.version, "rules", "rules", text(book.rules.rules))]
-    entries.append((book.topics.version, "topics", "topics", text(book.topics.topics)))
-    entries += [(one.version, "mapping", "/".join(name), text(one.spec)) for name, one in book.mappings.items()]
-    return entries
-
-
-def _read_mappings(
-    settings: Settings, registry: Registry, found: list[Problem], *, labels: tuple[str, ...]
-) -> dict[tuple[str, str], CompiledMapping]:
-    compiled: dict[tuple[str, str], CompiledMapping] = {}
-    for name in settings.destinations:
-        for mapping, spec in mapping_specs(settings, registry, name, found).items():
-            file = f"mappings/{name}/{mapping}.toml"
-            make = partial(compile_mapping, spec, name=mapping, file=file, labels=labels)
-            one = _collect(found, make)
-            if one is not None:
-                compiled[(name, mapping)] = one
-    return compiled
-
-
-def mapping_specs(settings: Settings, registry: Registry, name: str, found: list[Problem]) -> dict[str, MappingSpec]:
-    """Return a destination's mappings by name: those it ships, then the user's own for its plugin and for its name."""
-    plugin = settings.destinations[name].plugin
-    cls = _collect(found, partial(registry.destination, plugin))
-    if cls is None:
-        return {}
-    specs = dict(_collect(found, partial(default_mappings, cls.mappings)) or {})
-    own = settings.folder / settings.files.mappings
-    for folder in dict.fromkeys((own / plugin, own / name)):
-        specs.update(_collect(found, partial(own_mappings, folder)) or {})
-    return specs
-
-
-def _collect(found: list[Problem], attempt: Callable[[], T]) -> T | None:
-    try:
-        return attempt()
-    except ConfigError as error:
-        found += error.problems
-        return None
 
 
 def find_config(given: Path | None = None) -> Path:
@@ -384,7 +401,7 @@ def open_hub(
     except BaseException:
         store.close()
         raise
-    return Hub(settings, store, bell, Registry(), paces=paces)
+    return Hub(settings, store, bell, Registry(owners=settings.plugins), paces=paces)
 
 
 def await_revision(store: Store, patience_s: float) -> None:
@@ -467,4 +484,7 @@ def set_up_logging(*, level: str = "INFO") -> None:
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-__all__ = ["Hub", "find_config", "open_hub", "read_book", "redis_url", "set_up_logging", "tie_to_parent"]
+__all__ = [
+    "Absent", "Hub", "book_versions", "enricher_labels", "find_config", "labels_named", "mapping_specs", "open_hub",
+    "read_book", "redis_url", "set_up_logging", "tie_to_parent", "why_absent",
+]  # fmt: skip

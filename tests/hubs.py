@@ -14,7 +14,19 @@ import msgspec
 from hub.config.settings import Settings
 from hub.core.errors import ConnectorError, TranslationError
 from hub.core.keys import author_key, signal_key
-from hub.core.model import Author, Delivery, Ignored, Label, RawItem, RemoteRef, Signal, Tombstone, Translated
+from hub.core.model import (
+    Author,
+    Counts,
+    Delivery,
+    Ignored,
+    Label,
+    Rating,
+    RawItem,
+    RemoteRef,
+    Signal,
+    Tombstone,
+    Translated,
+)
 from hub.core.spec import FieldSpec, MappingSpec
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Plugin
@@ -69,7 +81,10 @@ class LineSource(PollingSource[Options]):
             key=key,
             network="lines",
             native_id=said["id"],
-            kind="reply" if parent else "post",
+            kind=said.get("kind", "reply" if parent else "post"),
+            quotes=signal_key("lines", said["of"]) if "of" in said else None,
+            rating=Rating(said["stars"]) if "stars" in said else None,
+            counts=Counts(shares=said.get("shares")),
             text=said["text"],
             author_key=by,
             published_at=raw.received_at - timedelta(minutes=said.get("ago", 0)),

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 from hub.core.errors import HubError
-from hub.flow.actions.rules import begin
+from hub.flow.begin import begin
 from hub.flow.monitor.pulse import Pulse
 from hub.queue.ear import Ear
 from hub.runtime import Hub, open_hub, redis_url, set_up_logging, tie_to_parent

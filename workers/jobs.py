@@ -14,7 +14,7 @@ from hub.flow.deliver.send import deliver as deliver_due
 from hub.flow.erase.recheck import recheck_due
 from hub.flow.intake.changes import poll_changes
 from hub.flow.intake.poll import poll as poll_source
-from hub.flow.sweep import due_lanes, is_lane
+from hub.flow.sweep import due_lanes, is_lane, take_up_secrets
 from hub.runtime import Hub
 
 log = structlog.get_logger(__name__)
@@ -46,6 +46,7 @@ def do(step: str, connection: str) -> None:
     _guarded("take up", hub.take_up)
     if step in _JOBS and _is_known(hub, step, connection):
         _JOBS[step](connection)
+        _guarded("secrets", lambda: take_up_secrets(hub))
     else:
         log.warning("a lane that is not configured was rung for", step=step)
 
@@ -54,6 +55,7 @@ def look(steps: Collection[str]) -> bool:
     """Look at the database for due lanes of these steps and do their jobs; True if there were any."""
     _guarded("take up", _hub[0].take_up)
     found: list[tuple[str, str]] = []
+    _guarded("secrets", lambda: take_up_secrets(_hub[0]))
     _guarded("look", lambda: found.extend(due_lanes(_hub[0], steps)))
     for step, connection in found:
         if _hub[0].stopping.is_set():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
@@ -15,6 +16,7 @@ from hub.sdk.connectors import StreamingSource
 
 log = structlog.get_logger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
+LOOK_S = 10.0  # between two looks for sources that could not be had before
 
 
 def streaming_sources(hub: Hub) -> list[str]:
@@ -23,14 +25,17 @@ def streaming_sources(hub: Hub) -> list[str]:
 
 
 def run(hub: Hub, stop: threading.Event) -> None:
-    """Listen until `stop` is set."""
-    names = streaming_sources(hub)
-    hub.store.cursors.declare(names, now=hub.now())
-    threads = [threading.Thread(target=_listen, args=(hub, name, stop), name=name, daemon=True) for name in names]
-    for thread in threads:
-        thread.start()
-    stop.wait()
-    for thread in threads:
+    """Listen until `stop` is set; a source that can be had only later is listened to from then on."""
+    threads: dict[str, threading.Thread] = {}
+    while not stop.is_set():
+        names = [name for name in streaming_sources(hub) if name not in threads]
+        with suppress(HubError):
+            hub.store.cursors.declare(names, now=hub.now())
+            for name in names:
+                threads[name] = threading.Thread(target=_listen, args=(hub, name, stop), name=name, daemon=True)
+                threads[name].start()
+        stop.wait(LOOK_S)
+    for thread in threads.values():
         thread.join(timeout=5)
 
 

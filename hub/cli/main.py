@@ -11,7 +11,21 @@ from typing import Annotated, Any
 
 import typer.main
 
-from hub.cli import backups, check, deliveries, erase, history, people, read, replies, rulebook, setup, signals, status
+from hub.cli import (
+    backups,
+    check,
+    deliveries,
+    erase,
+    history,
+    manual,
+    people,
+    read,
+    replies,
+    rulebook,
+    setup,
+    signals,
+    status,
+)
 from hub.cli.plugins import commands as plugins
 from hub.cli.running import run
 from hub.cli.watch import alerts
@@ -82,6 +96,7 @@ app.add_typer(rulebook.mappings, name="mappings")
 app.add_typer(rulebook.rules, name="rules")
 app.add_typer(setup.config, name="config")
 app.add_typer(setup.db, name="db")
+app.command()(manual.docs)
 
 
 @cache

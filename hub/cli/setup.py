@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 from collections.abc import Callable
 from importlib.resources import as_file
 from importlib.resources import files as resources
@@ -22,6 +22,10 @@ def init(
     context: typer.Context,
     *,
     demo: Annotated[bool, typer.Option("--demo", help="with sandboxes and a sample of posts")] = False,
+    feed: Annotated[
+        list[str] | None,
+        typer.Option("--feed", metavar="ADDRESS", help="only this feed, to begin with; may be given again"),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="write over files that are there")] = False,
 ) -> None:
     """Write a configuration to start from, with rules and topics beside it."""
@@ -29,16 +33,23 @@ def init(
     written: list[tuple[Path, Path]] = []
     kept: list[tuple[Path, Path]] = []
     with as_file(resources("hub.cli").joinpath("starters")) as starters:
-        chosen = starters / ("demo" if demo else "first")
+        chosen = starters / ("demo" if demo else "feed" if feed else "first")
         for file in sorted(path for path in chosen.rglob("*") if path.is_file()):
             inner = file.relative_to(chosen)
             target = context.obj.resolve() if inner == Path("config.toml") else folder / inner
             (kept if target.exists() and not force else written).append((file, target))
     for file, target in written:
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, target)
+        target.write_bytes(_with_feeds(file.read_bytes(), feed or []))
     _tell(folder, [target for _, target in written], [target for _, target in kept])
-    show.say("next: hub up" if demo else "next: edit config.toml, then hub check, then hub up")
+    edit = "" if demo or feed else "edit config.toml, then "
+    show.say(f"next: {edit}{'' if demo else 'hub check, then '}hub up")
+
+
+def _with_feeds(content: bytes, feeds: list[str]) -> bytes:
+    """Return a starter's file with the feeds that were asked for; a JSON string is one of TOML too."""
+    asked = ", ".join(map(json.dumps, feeds)).encode()
+    return content.replace(b'"https://example.com/feed.xml"', asked) if feeds else content
 
 
 def _tell(folder: Path, written: list[Path], kept: list[Path]) -> None:

@@ -25,6 +25,7 @@ COLUMNS = {
 SPARE = ("network", "kind", "rules", "author")  # a key begins with its network
 FAILED = {"id": "id", "connection": "source", "plugin": "plugin", "received_at": "received", "note": "reason"}
 SHOWN = 80
+RATED = "rating"  # the model whose label is a review's own rating
 
 
 @app.command("list")
@@ -117,6 +118,9 @@ def _tell(found: Any) -> None:
         for condition in rule.conditions:
             read = ", ".join(f"{path} = {_value(value)}" for path, value in condition.read.items())
             show.say(f"  {condition.verdict:<7} {show.safe(condition.source)}  {show.paint(read, 'dim')}")
+    if not found.rules:
+        show.say(f"\nmatched: {show.safe(', '.join(found.matched) or 'none')}")
+        show.say(f"rules {found.rules_version or 'none'}, topics {found.topics_version or 'none'}", "dim")
     show.say("" if found.deliveries or found.notes else "\nnothing was delivered")
     for note in found.notes:
         show.say(f"{show.paint('note', 'yellow')} {show.safe(note)}")
@@ -132,7 +136,9 @@ def _tell(found: Any) -> None:
 def _label(label: dict[str, Any]) -> str:
     score = "" if label.get("score") is None else f" {label['score']:+.2f}"
     sure = "" if label.get("confidence") is None else f" ({label['confidence']:.0%} sure)"
-    return show.safe(f"{label['name']} {label['value']}{score}{sure}")
+    # A rating says more than that it is sure: which, and what a model made of the text.
+    said = f" (by its rating: {label['version']})" if label.get("model") == RATED else sure
+    return show.safe(f"{label['name']} {label['value']}{score}{said}")
 
 
 def _value(value: Any) -> str:

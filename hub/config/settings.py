@@ -233,7 +233,7 @@ class EnricherSection(ConnectionSection):
 
 
 class Settings(Section):
-    """The whole file."""
+    """The whole file. `[plugins]` names the distribution of a plugin, if several installed ones provide it."""
 
     hub: HubSection = HubSection()
     files: FilesSection = FilesSection()
@@ -246,6 +246,7 @@ class Settings(Section):
     prices: PricesSection = PricesSection()
     alerts: AlertsSection = AlertsSection()
     delivery: DeliverySection = DeliverySection()
+    plugins: Mapping[Name, str] = {}
     sources: Mapping[Name, SourceSection] = {}
     destinations: Mapping[Name, DestinationSection] = {}
     enrichers: Mapping[Name, EnricherSection] = {}

@@ -8,9 +8,11 @@ import msgspec
 
 from hub.core.model import GONE, Signal
 
+FOREIGN = "the post is of another source:"
+
 
 class KnownSignal(msgspec.Struct, frozen=True):
-    """What the hub keeps of the signal with this key: enough to compare, and the raw row that it stands in (0: none)."""
+    """What the hub keeps of the signal with this key: enough to compare, its raw row (0: none), and its source."""
 
     content_hash: str
     state: str
@@ -18,6 +20,8 @@ class KnownSignal(msgspec.Struct, frozen=True):
     updated_at: datetime | None = None
     observed_at: datetime | None = None
     raw_id: int = 0
+    source: str = ""
+    plugin: str = ""
 
 
 class New(msgspec.Struct, frozen=True):
@@ -39,9 +43,12 @@ class Duplicate(msgspec.Struct, frozen=True):
 Novelty = New | Revision | Duplicate
 
 
-def compare(new: Signal, known: KnownSignal | None, *, tombstoned: bool = False) -> Novelty:
+def compare(
+    new: Signal, known: KnownSignal | None, *, tombstoned: bool = False, private: frozenset[str] = frozenset()
+) -> Novelty:
     """Compare a normalised signal with what is known; `tombstoned` says that its key has a tombstone.
 
+    `private` names the sources whose senders choose ids and networks: what one of them brought, no other may change.
     A post that is gone comes back only by a later edit time, never by a late crawl. A copy without an edit time is older
     than one with it. If both have the same or none, the one that came in first is older (its worker may be slow or lost).
     """
@@ -51,8 +58,21 @@ def compare(new: Signal, known: KnownSignal | None, *, tombstoned: bool = False)
         return New()
     if reason := _nothing_new(new, known):
         return Duplicate(reason)
+    if is_foreign(new, known, private):
+        return Duplicate(f"{FOREIGN} '{known.source}'")
     changes = (("content", new.content_hash != known.content_hash), ("state", new.state != known.state))
     return Revision(tuple(name for name, is_so in changes if is_so))
+
+
+def is_foreign(new: Signal, known: KnownSignal, private: frozenset[str]) -> bool:
+    """Return True if a signal would change what another source brought, and may not: it speaks for no network, or for another.
+
+    Two sources of one network bring the same posts, and each tells of edits.
+    """
+    by = new.provenance
+    if by is None or not known.source or by.source == known.source:
+        return False
+    return known.plugin not in ("", by.plugin) or {by.source, known.source} <= private
 
 
 def _nothing_new(new: Signal, known: KnownSignal) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from hub.core.grammar.words import network_name
+from hub.core.keys import digest
 from hub.core.ledger import Need
-from hub.core.model import Signal, TombstoneReason
+from hub.core.model import Author, Signal, TombstoneReason
 
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
@@ -38,6 +39,15 @@ def traces_of(signal: Signal, page: str) -> frozenset[str]:
     """Return place and time of a signal as records of people hold them: its link, its page in the hub, its time."""
     at: str = msgspec.to_builtins(signal.published_at)
     return frozenset(one for one in (signal.url, page, at) if one)
+
+
+def marks_of(author: Author) -> tuple[str, ...]:
+    """Return what names an account and no other, as networks write it: ids, addresses, handles; others may bear its name."""
+    handles = (one for one in (author.handle, *author.handle_history) if one and re.search(r"[@.]", one.strip("@.")))
+    told = (author.native_id, author.url, author.avatar_url, *handles)
+    found = [one for one in told if one and len(one) >= TELLING and not one.isdigit()]
+    # Some networks escape the slashes of JSON.
+    return tuple(dict.fromkeys([*found, *(one.replace("/", "\\/") for one in found)]))
 
 
 def quotes(value: str, words: Sequence[str]) -> bool:
@@ -99,6 +109,35 @@ def quoting(fields: Mapping[str, Any], words: Sequence[str], *, traces: Collecti
     """Return only those fields that hold these words or traces, redacted."""
     bare = without(fields, words, traces=traces)
     return {name: value for name, value in bare.items() if value != fields[name]}
+
+
+def fingerprint(value: Any) -> str:
+    """Return a digest of a field's value, so that a destination can tell if it still holds what was written."""
+    return digest("written", str(value))
+
+
+def may_empty(name: str, written: Mapping[str, str], held: Mapping[str, Any]) -> bool:
+    """Return True unless people have changed a field since that was theirs to change."""
+    mark = written.get(name, "")
+    return not mark or fingerprint(held.get(name)) == mark
+
+
+def written_of(rows: Iterable[tuple[Mapping[str, Any], Collection[str]]]) -> dict[str, str]:
+    """Return what the rows of a record ever wrote, as `Delivery.written`: fields, and those that only filled; oldest first."""
+    found: dict[str, str] = {}
+    for fields, once in rows:
+        for name, value in fields.items():
+            if name not in once:
+                found[name] = ""
+            elif value not in (None, ""):
+                found.setdefault(name, fingerprint(value))
+    return found
+
+
+def told_of(fields: Mapping[str, Any], once: Collection[str]) -> frozenset[str]:
+    """Return the names of fields that hold what the hub keeps up to date; not what people told, nor ties to other records."""
+    plain = {name for name, value in fields.items() if not isinstance(value, Mapping) and value not in (None, "")}
+    return frozenset(plain.difference(once))
 
 
 def is_own(provides: str, operation: str) -> bool:

@@ -7,7 +7,8 @@ code and belongs into the destination's translate.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -86,6 +87,20 @@ class CompiledMapping:
                 stable.append((field.name, field.weigh(value)))
         return Mapped(fields, sha256(msgspec.json.encode(stable, order="sorted")).hexdigest()[:32])
 
+    def only(self, names: Collection[str], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values of some fields alone, by their dotted names; those without a value, or that fail, are left out."""
+        found: dict[str, Any] = {}
+        for field in self._fields:
+            if field.name in names:
+                with suppress(ValueError):
+                    found[field.name] = field.get(facts)
+        return {name: value for name, value in found.items() if value is not None}
+
+    def reading(self, paths: Collection[str]) -> tuple[str, ...]:
+        """Return the fields that read one of these facts."""
+        texts = ((name, how.from_ or how.template or "") for name, how in self.spec.fields.items())
+        return tuple(name for name, text in texts if any(path in text for path in paths))
+
     def run_tests(self) -> tuple[MappingTestResult, ...]:
         """Run the mapping's own tests: `given` is laid over a skeleton of nulls, `expect` names the fields to look at.
 
@@ -131,12 +146,17 @@ def _head_faults(spec: MappingSpec, name: str) -> Iterator[MappingFault]:
         yield "fields", "a mapping needs at least one field", ""
     if spec.then is not None and spec.keyed_by != "conversation":
         yield "then", f"keyed_by is {spec.keyed_by}", 'then is for keyed_by = "conversation"'
-    if spec.keyed_by in ("person", "account") and spec.operation != "upsert":
+    if spec.then is not None and spec.operation != "create":
+        # of what is written again and again there is no first record that the next post could follow
+        yield "then", f"the operation is {spec.operation}", 'then is for operation = "create"'
+    if spec.keyed_by in ("author", "person", "account") and spec.operation != "upsert":
         yield (
             "operation",
-            f"a record of a{'n' * (spec.keyed_by == 'account')} {spec.keyed_by} is written again",
+            f"a record of a{'n' * spec.keyed_by.startswith('a')} {spec.keyed_by} is written again",
             'use "upsert"',
         )
+    elif spec.operation == "comment" and spec.keyed_by != "signal":
+        yield "keyed_by", f"one comment for all posts of the {spec.keyed_by}", 'a comment is keyed_by = "signal"'
     for key, others in (("requires", spec.requires), ("then", (spec.then,))):
         if name in others:
             yield key, "names the mapping itself", ""

@@ -297,6 +297,7 @@ class Record(Value, frozen=True):
     `stable` is a hash over the fields that may cause a write (never counts). `provides` and `needs` order deliveries: one
     waits while another of the same destination that provides what it needs is open. `key_field` is the destination's field
     that holds `key`; `once` names fields that are written only when the record is made (a person may change them after).
+    `written` is for tombstones, see `Delivery`.
     """
 
     destination: str
@@ -311,16 +312,21 @@ class Record(Value, frozen=True):
     once: tuple[str, ...] = ()
     provides: str = ""
     needs: tuple[str, ...] = ()
+    written: Mapping[str, str] = {}
 
 
 class Planned(NamedTuple):
-    """A record that a signal asks for, with the rule that asked; `state` dead or approval tells why not in `error`."""
+    """A record that a signal asks for, with the rule that asked; `state` dead or approval tells why not in `error`.
+
+    `forced`: it is written though nothing that weighs has changed, and weighs what the record weighed before.
+    """
 
     record: Record
     signal_key: str
     rule: str
     state: str = "pending"
     error: dict[str, Any] | None = None
+    forced: bool = False
 
 
 class Delivery(Value, frozen=True):
@@ -328,7 +334,9 @@ class Delivery(Value, frozen=True):
 
     `ref` is the record's own reference if an earlier delivery made it, `parents` maps what `needs` names by kind
     ("author", "conversation") to the references that the destination gave. `first_sent_at` is set from the second attempt on.
-    `once` names the fields that may only fill what is empty, if the record turns out to be there already.
+    `once` names the fields that may only fill what is empty, if the record turns out to be there already. `written` is for
+    tombstones: the fields that were ever written, by name; of a field that people may change after (`once`) a digest of what
+    was written (`hub.core.erasure.fingerprint`), else "".
     """
 
     id: int
@@ -346,3 +354,4 @@ class Delivery(Value, frozen=True):
     parents: Mapping[str, RemoteRef] = {}
     first_sent_at: datetime | None = None
     once: tuple[str, ...] = ()
+    written: Mapping[str, str] = {}

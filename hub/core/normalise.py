@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.core.grammar.grapheme import cut
+from hub.core.grammar.markup import safe_html
 from hub.core.languages import base_language
 from hub.core.model import Author, Counts, Media, Signal
 
@@ -137,8 +138,9 @@ def _clean_count(count: int | None) -> int | None:
 
 
 def _clean_html(html: str | None) -> str | None:
+    """Return HTML that may stand in our pages, whatever a connector gave: nothing in it loads or runs."""
     # Not cut: inside a tag, what follows on a page would become part of it.
-    return _clean(html) or None if html and len(html) <= LONGEST_TEXT else None
+    return safe_html(_clean(html)) or None if html and len(html) <= LONGEST_TEXT else None
 
 
 def _web_url(url: str | None) -> str | None:

@@ -6,6 +6,7 @@ give the same plan, so history can be explained, tried dry and replayed.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,8 @@ class Rulebook:
     """All that decides about a signal. Mappings are found by (destination's name, mapping's name).
 
     `private_rules` names the rules that may make records of direct, followers-only and internal signals. A label whose
-    confidence is below `uncertain_below` is marked uncertain.
+    confidence is below `uncertain_below` is marked uncertain. `absent` names the destinations whose plugin cannot be had:
+    mappings of theirs may be missing.
     """
 
     rules: RuleSet
@@ -49,6 +51,7 @@ class Rulebook:
     mappings: Mapping[tuple[str, str], CompiledMapping]
     private_rules: frozenset[str] = frozenset()
     uncertain_below: float = 0.55
+    absent: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +111,13 @@ class SignalPlan:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why records that rules asked for are not made."""
+        """Why records that rules asked for are not made: each reason once, with all records that it concerns."""
         failed = (f"{fail.destination}/{fail.mapping}: {fail.field}: {fail.reason}" for fail in self.failures)
-        return (*failed, *(f"{one.destination}/{one.mapping}: {one.note}" for one in self.notes if not one.made))
+        told: dict[str, dict[str, None]] = {}
+        for one in self.notes:
+            if not one.made:
+                told.setdefault(one.note, {})[f"{one.destination}/{one.mapping}"] = None
+        return (*failed, *(f"{', '.join(places)}: {note}" for note, places in told.items()))
 
 
 def topics_of(signal: Signal, book: Rulebook) -> tuple[str, ...]:
@@ -166,7 +173,7 @@ def plan(
     if assign and known["conversation"]["assignee"] is None and known["conversation"]["signals"] in (None, 1):
         # A new conversation is its assignee's from its first record on.
         known["conversation"] = {**known["conversation"], "assignee": assign}
-    making = _Making(signal, known, book, memory)
+    making = _Making(signal, known, book, memory, joining=_joining(rules))
     for rule in rules:
         making.follow(rule)
     return SignalPlan(
@@ -187,9 +194,11 @@ def check_rulebook(book: Rulebook, *, file: str = "rules.toml") -> list[Problem]
         Problem(file, f'rule "{rule.name}" deliver', *_missing(book, target))
         for rule in book.rules.rules
         for target in rule.deliver
-        if (target.destination, target.mapping) not in book.mappings
+        if (target.destination, target.mapping) not in book.mappings and target.destination not in book.absent
     ]
     for (destination, name), mapping in book.mappings.items():
+        if destination in book.absent:
+            continue
         file = f"mappings/{destination}/{name}.toml"
         found += (Problem(file, *told) for told in _misfits(book, destination, mapping))
     return found
@@ -266,6 +275,20 @@ def _rule_labels(rules: Sequence[Rule], book: RuleSet) -> tuple[Label, ...]:
 
 # ------------------------------------------------------------------------------------------------------------- records
 
+_BOOSTS = re.compile(r"""(?:==\s*|\[[^\]]*)["']repost["']|["']repost["']\s*==""")
+
+
+def asks_for_boosts(rule: Rule) -> bool:
+    """Return True if a rule names boosts as what it wants: each would else be a record with another's words."""
+    return any(_BOOSTS.search(when) for when in rule.when)
+
+
+def _joining(rules: Sequence[Rule]) -> frozenset[DeliverTo]:
+    """Return what joins a person's open conversation: it does if any matching rule says so, whichever asks for it first."""
+    return frozenset(target for rule in rules if rule.join == "person" for target in rule.deliver)
+
+
+_SEEN_BY = {"direct": "a direct message", "followers": "a post for followers", "internal": "an internal note"}
 _UNLINKED = {"person": "no person is linked to the author", "account": "no account is known of the author"}
 
 
@@ -280,7 +303,15 @@ class _Failed(msgspec.Struct, frozen=True):
 class _Making:
     """The records of one signal while they are made: each mapping of a destination once, what is required first."""
 
-    def __init__(self, signal: Signal, known: dict[str, Any], book: Rulebook, memory: SignalContext) -> None:
+    def __init__(
+        self,
+        signal: Signal,
+        known: dict[str, Any],
+        book: Rulebook,
+        memory: SignalContext,
+        *,
+        joining: frozenset[DeliverTo] = frozenset(),
+    ) -> None:
         self.signal = signal
         self.known = known
         self.book = book
@@ -292,16 +323,17 @@ class _Making:
         self._made: dict[tuple[str, str, str, str], str] = {}  # by which mapping a record was made
         self._rule = ""
         self._joined = False
+        self._joining = joining
 
     def follow(self, rule: Rule) -> None:
         """Make what a matching rule asks for, or note why not."""
         self._rule = rule.name
-        # A conversation that has its own ticket keeps it: two halves of one matter would else end in two places.
-        self._joined = rule.join == "person" and bool(self.memory.joins) and not self.memory.opened
         # the facts are this plan's own, and a mapping reads the rule that asked for it first
         self.known["rule"] = {"name": rule.name, "version": self.book.rules.versions[rule.name]}
         reason = self._forbidden(rule)
         for target in rule.deliver:
+            # A conversation that has its own ticket keeps it: two halves of one matter would else end in two places.
+            self._joined = target in self._joining and bool(self.memory.joins) and not self.memory.opened
             if reason:
                 self._note(target.destination, target.mapping, reason)
             else:
@@ -312,8 +344,12 @@ class _Making:
             return "the hub wrote it"
         if self.signal.state in GONE:
             return f"the post is {self.signal.state}"
+        if self.signal.kind == "repost" and not asks_for_boosts(rule):
+            return 'a boost: it counts on what it boosts (a rule that wants boosts says signal.kind == "repost")'
         if is_private(self.signal) and rule.name not in self.book.private_rules:
-            return "private: no policy allows it"
+            return (
+                f"{_SEEN_BY[self.signal.visibility]}: only rules that private_rules in [hub] names make records of it"
+            )
         return ""
 
     def _want(self, destination: str, name: str) -> None:
@@ -345,7 +381,8 @@ class _Making:
     def _make_new(self, destination: str, name: str, *, follows: str) -> str | _Absent | _Failed:
         mapping = self.book.mappings.get((destination, name))
         if mapping is None:
-            return self._fail(destination, name, field="", reason="there is no such mapping")
+            why = "its plugin cannot be had now" if destination in self.book.absent else "there is no such mapping"
+            return self._fail(destination, name, field="", reason=why)
         key = self._key(mapping.spec.keyed_by)
         if key is None:
             return _Absent()

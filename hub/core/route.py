@@ -10,10 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cel
-
 from hub.core.errors import InvalidRule, Problem
-from hub.core.grammar.condition import Condition, compile_condition, evaluate, plain_facts
+from hub.core.grammar.condition import Condition, compile_condition, evaluate, has_zone, open_context, plain_facts
 from hub.core.grammar.facts import MADE_LATER, skeleton
 from hub.core.grammar.sense import contradictions, senseless, strangers
 from hub.core.keys import digest
@@ -41,17 +39,18 @@ class RuleSet:
         self.by_name = {entry.rule.name: entry.rule for entry in compiled}
         self.versions = {entry.rule.name: entry.version for entry in compiled}
         self._enabled = tuple(entry for entry in compiled if entry.rule.enabled)
+        self._zones = any(has_zone(one.source) for entry in self._enabled for one in entry.conditions)
         self._variables = tuple((name, tuple(path.split("."))) for path, name in variables.items())
 
     def decide(self, facts: Mapping[str, Any]) -> tuple[RuleTrace, ...]:
         """Return the trace of every enabled rule, in the file's order; each condition is tried, so that all of them are told."""
         values = self._values(facts)
-        context = _context(values)
+        context = _context(values, zones=self._zones)
         return tuple(_trace(entry, values, context) for entry in self._enabled)
 
     def matches(self, facts: Mapping[str, Any]) -> tuple[str, ...]:
         """Return the names of the rules that match: what `decide` says, without the trace, faster."""
-        context = _context(self._values(facts))
+        context = _context(self._values(facts), zones=self._zones)
         return tuple(
             entry.rule.name
             for entry in self._enabled
@@ -115,19 +114,19 @@ def _read(facts: Mapping[str, Any], parts: tuple[str, ...]) -> Any:
     return node
 
 
-def _context(values: dict[str, Any]) -> Any:
+def _context(values: dict[str, Any], *, zones: bool) -> Any:
     try:
-        return cel.Context(values)
+        return open_context(values, zones=zones)
     except Exception:  # noqa: BLE001 - a number beyond 64 bits, half a surrogate pair: only that value counts as absent
         for name, value in values.items():
             if not _is_admissible(value):
                 values[name] = None
-        return cel.Context(values)
+        return open_context(values, zones=zones)
 
 
 def _is_admissible(value: Any) -> bool:
     try:
-        cel.Context({"value": value})
+        open_context({"value": value}, zones=False)
     except Exception:  # noqa: BLE001 - see above
         return False
     return True

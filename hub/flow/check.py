@@ -19,6 +19,7 @@ from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.converse.changes import learn_self
 from hub.flow.fit import ambiguous, misplaced, strays, unused
+from hub.flow.samples import value_misfits
 from hub.queue.bell import BellAway
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector, read_book
@@ -108,6 +109,9 @@ def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) ->
     """
     yield from _console(hub.settings)
     yield _try_bell(hub)
+    for table in ("sources", "destinations"):
+        for name in getattr(hub.settings, table):
+            hub.doubt(table, name)
     for name in (name for name, section in hub.settings.sources.items() if section.enabled):
         tried = _try(hub, name, partial(_check_source, hub, name))
         yield tried
@@ -218,7 +222,10 @@ def used_mappings(book: Rulebook, name: str) -> list[str]:
 
 
 def misfits(mapping: CompiledMapping, objects: Any) -> Iterator[str]:
-    """Yield what in a mapping does not fit the destination's object: unknown or read-only fields, required ones left out."""
+    """Yield what in a mapping does not fit the destination's object: unknown or read-only fields, required ones left out.
+
+    And values that a field does not take: a wrong type, too many characters, a word that is no choice there.
+    """
     spec = mapping.spec
     info: ObjectInfo | None = objects.get(spec.object) or objects.get("*")
     if info is None:
@@ -238,3 +245,4 @@ def misfits(mapping: CompiledMapping, objects: Any) -> Iterator[str]:
     for field, known in info.fields.items():
         if known.required and field not in written:
             yield f"'{spec.object}.{field}' is required there and the mapping does not fill it"
+    yield from value_misfits(mapping, info)

@@ -8,15 +8,15 @@ from datetime import timedelta
 import structlog
 
 from hub.core.errors import Overtaken
-from hub.core.ledger import Lane
-from hub.flow.actions.rules import begin
+from hub.core.ledger import Lane, Work
+from hub.flow.begin import begin
 from hub.flow.converse.replies import hold_stranded
 from hub.flow.erase.erase import finish
 from hub.flow.erase.recheck import recheck_lanes, recheck_pause
 from hub.flow.erase.retention import forget_unread
 from hub.flow.intake.changes import watched_destinations
 from hub.flow.intake.poll import interval_of, polling_sources
-from hub.flow.lanes import outlet_works, outlets
+from hub.flow.lanes import free, outlet_works, outlets, place_of_outlet
 from hub.runtime import Hub
 
 LOOK_AHEAD = timedelta(minutes=1)
@@ -30,6 +30,7 @@ def sweep(hub: Hub) -> None:
     lost = hub.store.inbox.expire(now=now) + hub.store.deliveries.expire(now=now)
     if lost:
         log.warning("leases were lost", rows=lost)
+    take_up_secrets(hub)
     finish(hub)
     forget_unread(hub)
     ring_due(hub)
@@ -51,6 +52,20 @@ def _pauses(hub: Hub) -> dict[str, timedelta]:
     found = {name: interval_of(hub, name) for name in polling_sources(hub)}
     found |= {name: hub.destination(Lane.of_cursor(name).name).every for name in watched_destinations(hub)}
     return found | {name: recheck_pause(hub, Lane.of_cursor(name).name) for name in recheck_lanes(hub)}
+
+
+def take_up_secrets(hub: Hub) -> None:
+    """Let what waited for a connection go as soon as the files of its secrets have changed."""
+    polled_lanes(hub)  # they are read again when their connections are asked for
+    while hub.renewed:
+        table, name = hub.renewed.pop()
+        hub.store.cursors.hurry(now=hub.now(), sources=_cursors(table, name))
+        free(hub, str(Lane("deliver" if table == "destinations" else "reply", name)))
+
+
+def _cursors(table: str, name: str) -> list[str]:
+    works: tuple[Work, ...] = ("changes",) if table == "destinations" else ("poll", "recheck")
+    return [str(Lane(work, name)) for work in works]
 
 
 def ring_due(hub: Hub) -> None:
@@ -78,7 +93,7 @@ def due_lanes(hub: Hub, steps: Collection[str] = ("process", "deliver", "poll"))
     if "deliver" in steps and not hub.store.hold.get():
         paused = hub.store.connections.paused(now=now)
         for outlet in hub.store.deliveries.due(now=now):
-            if outlet_works(hub, outlet) and outlet not in paused:
+            if outlet_works(hub, outlet) and outlet not in paused and place_of_outlet(outlet) not in hub.broken:
                 yield "deliver", outlet
     if "poll" in steps:
         polled = frozenset(polled_lanes(hub))
@@ -98,6 +113,12 @@ def is_lane(hub: Hub, step: str, connection: str) -> bool:
 
 
 def prepare(hub: Hub) -> None:
-    """Prepare what the scheduler needs at its start: cursors for the polled sources, versions of what is active."""
+    """Prepare what the scheduler needs at its start: cursors for the polled sources, versions of what is active.
+
+    What a plugin's bug or a refused credential holds up is tried at once: both may be mended by now.
+    """
     hub.store.cursors.declare(polled_lanes(hub), now=hub.now())
+    hub.store.cursors.hurry(now=hub.now(), after=("bug:", "Unauthorised"))
+    for outlet in hub.store.figures.blocked():
+        free(hub, outlet)
     begin(hub)

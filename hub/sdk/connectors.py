@@ -119,10 +119,13 @@ class Source(Connector[OptionsT]):
     `module:function` (see `hub.testkit.sandbox`). `whole_documents` is True if a document holds many items (a feed), False
     if each line is one. A source that answers sets `reply_rules` and has `reply`; one that
     can ask whether posts still exist sets `recheck_size` (posts a call) and has `recheck`; one that can like, hide or delete
-    names these acts among its `capabilities` and has `act`.
+    names these acts among its `capabilities` and has `act`. With `own_ids` the ids are those of each sender, not of a network
+    that all share: a connection's name is its realm unless its option `realm` says otherwise, and what one connection
+    brought no other changes.
     """
 
     network: ClassVar[str]
+    own_ids: ClassVar[bool] = False
     capabilities: ClassVar[frozenset[str]] = frozenset()
     compliance: ClassVar[Compliance]
     whole_documents: ClassVar[bool] = False
@@ -233,7 +236,8 @@ class StreamingSource(Source[OptionsT]):
 class Outcome:
     """What became of one delivery or act: a reference, or the error that the engine acts on.
 
-    `moved` names a parent's place now, by kind, if the vendor sent us on: a closed ticket's follow-up, a merge's winner.
+    `moved` names a parent's place now, by kind, if the vendor sent us on: a closed ticket's follow-up, a merge's winner. `left`
+    names what of a tombstone only a person can remove there; the receipt says so.
     """
 
     delivery_id: int
@@ -241,6 +245,7 @@ class Outcome:
     error: ConnectorError | None = None
     response: Mapping[str, Any] | None = None
     moved: Mapping[str, RemoteRef] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
 
     @classmethod
     def delivered(cls, delivery: Delivery | Act, ref: RemoteRef | None = None) -> Outcome:
@@ -267,7 +272,9 @@ class Destination(Connector[OptionsT]):
     `mappings` names the folder of default mappings as `package:folder`, `sandbox` the local look-alike as
     `module:function` (see `hub.testkit.sandbox`). `capabilities` tells what the engine may ask beyond records:
 
-    - `tombstone`: operation "tombstone" leaves nothing of a record's text (its `fields` are empty, `ref` is the record's);
+    - `tombstone`: operation "tombstone" leaves nothing of what was written of a record (`fields["operation"]` is what made it,
+      `ref` is the record's, `written` the fields that were written); `Outcome.left` says what only a person can remove;
+    - `requesters`: a tombstone with `fields["operation"]` "author" makes the user nameless who asks for an author's tickets;
     - `note`: operation "note" adds `fields["text"]` to the record `parents["conversation"]` for agents only, never in public;
     - `inbound`: the vendor calls `/in/NAME`: `verify`, `event_id`, `acknowledge` and `parse` are there;
     - `changes`: `changes` is there, and asked `every` so often;

@@ -17,6 +17,7 @@ from hub.core.errors import TranslationError
 from hub.core.grammar.template import Template
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, CanReply, Counts, Kind, Rating, RawItem, Signal, Translated, Visibility
+from hub.core.ratings import parse_rating
 from hub.sdk.doc import Doc, at, steps_of
 from hub.sdk.text import clean, html_to_text, parse_time, safe_html
 
@@ -36,6 +37,7 @@ FIELDS = (
     ),
     *(
         "in_reply_to",
+        "shared",
         "conversation",
         "hashtags",
         "visibility",
@@ -49,6 +51,8 @@ FIELDS = (
     *("author_id", "author_handle", "author_name", "author_url", "author_followers", "author_verified"),
 )
 KINDS = frozenset(get_args(Kind))
+BOOSTS = frozenset(("repost", "share", "boost", "reblog", "retweet", "reshare"))
+"""Words for a post that only passes another's on."""
 VISIBILITIES = frozenset(get_args(Visibility))
 HOLE = re.compile(r"\{([\w.:-]+)\}")
 Read = Callable[[Doc, Mapping[str, str]], Any]
@@ -66,8 +70,8 @@ class FieldRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename=
     required: bool = False
     limit: int | None = None
     format: str = ""
-    best: float = 5.0
-    worst: float = 1.0
+    best: float | None = None
+    worst: float | None = None
     unless: str = ""
     drop: tuple[Any, ...] = ()
 
@@ -107,7 +111,9 @@ class Fields:
         Raises ValueError that names the field.
         """
         known = (*FIELDS, *(usual or ()))
-        readers: dict[str, Read] = {name: _first(paths) for name, paths in (usual or {}).items()}
+        readers: dict[str, Read] = {
+            name: _first(paths, objects=name == "rating") for name, paths in (usual or {}).items()
+        }
         for name, rule in rules.items():
             if name not in known:
                 raise ValueError(f"fields.{name}: no such field; known are {', '.join(dict.fromkeys(known))}")
@@ -131,16 +137,13 @@ class Fields:
         return values
 
     def rating(self, value: Any) -> Rating | None:
-        """Return a rating on the rule's scale."""
-        number = _float(value)
-        if number is None:
-            return None
-        rule = self._rating or FieldRule()
-        return Rating(number, rule.best, rule.worst)
+        """Return a rating on its own scale, else on the rule's."""
+        rule = self._rating
+        return parse_rating(value, rule and rule.best, rule and rule.worst)
 
 
-def _first(paths: Sequence[str]) -> Read:
-    """Return the first of the usual paths that leads to a value, which is no object."""
+def _first(paths: Sequence[str], *, objects: bool = False) -> Read:
+    """Return the first of the usual paths that leads to a value, which is no object unless `objects` lets it be one."""
     # Most items lack most of the usual names: the first step is looked up before anything else is done.
     places = [(first, steps) for first, *steps in map(steps_of, paths)]
 
@@ -150,7 +153,7 @@ def _first(paths: Sequence[str]) -> Read:
             found = data.get(first)
             if found is not None and steps:
                 found = at(found, steps)
-            if found is not None and not isinstance(found, dict):
+            if found is not None and (objects or not isinstance(found, dict)):
                 return found
         return None
 
@@ -245,14 +248,17 @@ def translated(
         missing = "text (or html, or title)" if native_id else "id: name its field (fields.native_id)"
         raise TranslationError(f"the item has no {missing}")
     parent, thread = _text(said.get("in_reply_to")), _text(said.get("conversation"))
-    kind, published, updated = _text(said.get("kind")), _time(said.get("published_at")), _time(said.get("updated_at"))
+    kind, shared = _kind(_text(said.get("kind")), parent), _text(said.get("shared"))
+    if kind == "repost" and not shared:
+        parent, shared = None, parent
+    published, updated = _time(said.get("published_at")), _time(said.get("updated_at"))
     edited = updated if updated and published and updated > published else None
     signal = Signal(
         key=signal_key(network, native_id, raw.realm),
         network=network,
         native_id=native_id,
         realm=raw.realm,
-        kind=kind if kind in KINDS else ("reply" if parent else "post"),  # type: ignore[arg-type]  # just checked
+        kind=kind,
         text=text,
         html=safe_html(html) or None if html else None,
         title=_text(said.get("title")),
@@ -265,6 +271,7 @@ def translated(
         observed_at=raw.received_at,
         in_reply_to=signal_key(network, parent, raw.realm) if parent else None,
         # A conversation's ids and those of posts are two name spaces: number 7 of the one is not number 7 of the other.
+        quotes=signal_key(network, shared, raw.realm) if shared else None,
         conversation_key=signal_key(network, f"conversation {thread}", raw.realm) if thread else None,
         hashtags=_tags(said["hashtags"]) if "hashtags" in said else (),
         visibility=_visibility(said.get("visibility")),  # type: ignore[arg-type]  # one of the words
@@ -276,6 +283,13 @@ def translated(
         parent_alias=_alias(said["parent_alias"], raw, network) if said.get("parent_alias") else None,
     )
     return Translated((signal,), (author,) if author else ())
+
+
+def _kind(said: str | None, parent: str | None) -> Kind:
+    word = (said or "").lower()
+    if word in BOOSTS:
+        return "repost"
+    return word if word in KINDS else "reply" if parent else "post"  # type: ignore[return-value]  # just checked
 
 
 def _author(said: Mapping[str, Any], network: str, realm: str) -> Author | None:

@@ -248,6 +248,17 @@ def outcomes_of(
     return [_outcome(row, one, results.get(row.trace), ref) for row in rows for one in row.deliveries]
 
 
+def told_left(
+    rows: Sequence[RecordRow], outcomes: Sequence[Outcome], left: Mapping[str, Sequence[str]]
+) -> list[Outcome]:
+    """Return the outcomes of tombstones with the fields, by their rows' traces, that only a person can empty."""
+    theirs = {one.id: tuple(left.get(row.trace, ())) for row in rows for one in row.deliveries}
+    return [
+        replace(one, left=theirs[one.delivery_id]) if one.error is None and theirs.get(one.delivery_id) else one
+        for one in outcomes
+    ]
+
+
 def _outcome(
     row: RecordRow, one: Delivery, result: Result | None, ref: Callable[[RecordRow, Landed], RemoteRef | None]
 ) -> Outcome:

@@ -53,7 +53,11 @@ class ReplyRules:
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """A field of a destination's object. `type`: string, text, number, integer, boolean, datetime, url, picklist, reference."""
+    """A field of a destination's object.
+
+    `type`: string, text, number, integer, boolean, date, datetime, url, picklist, reference. `values` are the only words that the
+    field takes; empty if it takes others too.
+    """
 
     name: str
     type: str = "string"

@@ -21,6 +21,7 @@ from hub.store.ledger.held import HeldBack
 from hub.store.ledger.outbox import Outbox
 from hub.store.ledger.resends import Resends
 from hub.store.monitor.alerts import Alerts
+from hub.store.monitor.calls import Calls
 from hub.store.monitor.figures import Figures
 from hub.store.people import People
 from hub.store.rechecks import Rechecks
@@ -50,6 +51,7 @@ class Store:
         self.unread = UnreadRows(database)
         self.rechecks = Rechecks(database)
         self.alerts = Alerts(database)
+        self.calls = Calls(database)
         self.figures = Figures(database)
         self.held = HeldBack(database)
         self.resends = Resends(database)

@@ -16,6 +16,7 @@ class BookVersions(msgspec.Struct, frozen=True):
     """The hashes of rules, topics and mappings (by DESTINATION/NAME), and the labels that conditions may name.
 
     `files` is the digest of the files that they were read from: a comment changes it, and nothing else.
+    `absent` names plugins that could not be had when they were read, `without` the destinations whose mappings wait for one.
     """
 
     rules: str
@@ -23,10 +24,20 @@ class BookVersions(msgspec.Struct, frozen=True):
     mappings: Mapping[str, str] = {}
     labels: tuple[str, ...] = ()
     files: str = ""
+    absent: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
     def says_the_same(self, other: BookVersions) -> bool:
         """Return True if both decide alike, whatever else stands in their files."""
         return msgspec.structs.replace(self, files="") == msgspec.structs.replace(other, files="")
+
+    def changes_of(self, old: BookVersions | None) -> list[str]:
+        """Return what differs from an older book: rules, topics, labels, mappings by name."""
+        if old is None:
+            return ["rules", "topics", *sorted(f"mapping {name}" for name in self.mappings)]
+        found = [name for name in ("rules", "topics", "labels") if getattr(old, name) != getattr(self, name)]
+        names = sorted({*old.mappings, *self.mappings})
+        return found + [f"mapping {name}" for name in names if old.mappings.get(name) != self.mappings.get(name)]
 
 
 class Activation(msgspec.Struct, frozen=True):

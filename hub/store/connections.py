@@ -107,6 +107,13 @@ class Connections:
             with self.database.within(conn) as within:
                 within.execute(self.database.insert_new(versions), rows)
 
+    def last_versions(self, kind: str, prefix: str) -> dict[str, str]:
+        """Return the content that was active last of each name of a kind that begins so."""
+        query = select(versions.c.name, versions.c.content).where(versions.c.kind == kind)
+        query = query.where(versions.c.name.startswith(prefix, autoescape=True)).order_by(versions.c.active_from)
+        with self.database.read() as conn:
+            return {row.name: row.content for row in conn.execute(query)}
+
     def version(self, hash_: str) -> dict[str, Any] | None:
         """Return a stored version by its hash."""
         with self.database.read() as conn:

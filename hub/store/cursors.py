@@ -64,6 +64,21 @@ class Cursors:
         with self.database.write() as conn:
             conn.execute(update(cursors).where(cursors.c.source == source, cursors.c.lease == token).values(values))
 
+    def hurry(
+        self,
+        *,
+        now: datetime,
+        sources: Sequence[str] | None = None,
+        after: Sequence[str] = ("",),
+        conn: Connection | None = None,
+    ) -> int:
+        """Make failed cursors due now, whose error begins with one of `after`; return how many."""
+        waits = cursors.c.due_at > now, cursors.c.lease.is_(None)
+        failed = or_(*(cursors.c.error.startswith(one, autoescape=True) for one in after))
+        named = [] if sources is None else [cursors.c.source.in_(sources)]
+        with self.database.within(conn) as within:
+            return within.execute(update(cursors).where(failed, *waits, *named).values(due_at=now)).rowcount
+
     def due(self, *, now: datetime) -> list[str]:
         """Return the sources that are due and that no worker polls."""
         free = or_(cursors.c.lease_until.is_(None), cursors.c.lease_until < now)

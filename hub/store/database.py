@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shutil
 import socket
 import sqlite3
 import time
@@ -49,18 +50,19 @@ from sqlalchemy.types import TypeEngine
 
 from hub.config.private import close_to_others, make_private_folder
 from hub.core.errors import ConfigError, NewerDatabase, Problem, StoreUnavailable, WrongRevision
-from hub.store.schema import json_text, storable
+from hub.store.schema import json_text, memories, storable
 
 T = TypeVar("T")
 Scrubbed = Literal["clean", "busy", "large"]
 """How a scrub ended: nothing is left; others are in the way (try again); the file was too large to be rewritten."""
 Also = Callable[[Connection], None]
 """What is done in the transaction that makes a change."""
-HEAD = "0002"
+HEAD = "0003"
 OUTAGES = frozenset(
     {"OperationalError", "InterfaceError", "DatabaseError"}
 )  # the last by itself: no database, or a broken one
 MIGRATION_LOCK = 0x48554242  # any number that no other program on this database uses
+PROBE = {"connection": "readiness", "name": "probe", "value": None}
 NAP_S = 0.002  # between two tries to take the write lock
 # Freed space is overwritten with zeros by the write that frees it: it costs nothing that can be measured (these pages are
 # written anyway), and an earlier form of a row would else stay in the file for years.
@@ -94,6 +96,18 @@ class Database:
         """Open a transaction that writes: all of it or nothing. Raises StoreUnavailable if the database cannot take it."""
         with unavailable(), self._writer.connect() as conn, conn.begin():
             yield conn
+
+    def probe(self) -> None:
+        """Write something that has no effect. Raises StoreUnavailable if the database cannot take it now."""
+        with self.borrow() as conn:
+            conn.execute(self.upsert(memories, index=["connection", "name"], update=["value"]), [PROBE])
+
+    def free_bytes(self) -> int | None:
+        """Return the room that is left on the disk of the database; None if it is not this machine's."""
+        place = self.engine.url.database
+        if not self.is_sqlite or not place or place == ":memory:":
+            return None
+        return shutil.disk_usage(Path(place).parent).free
 
     @contextmanager
     def borrow(self) -> Iterator[Connection]:
@@ -359,6 +373,28 @@ def among(column: ColumnElement[Any], keys: Sequence[Any]) -> ColumnElement[bool
     """Return the condition that a column is one of the keys, bound as one parameter: one for each takes longer to render."""
     item = BigInteger if isinstance(column.type, Integer) else Text
     return _Among(column, bindparam(None, keys, type_=_Keys(item), unique=True))
+
+
+class _JsonText(FunctionElement[Any]):
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(_JsonText)
+def _json_by_arrows(element: _JsonText, compiler: SQLCompiler, **options: Any) -> str:
+    column, path = (compiler.process(one, **options) for one in element.clauses)
+    return f"(({column})::json #>> string_to_array({path}, '.'))"
+
+
+@compiles(_JsonText, "sqlite")
+def _json_by_path(element: _JsonText, compiler: SQLCompiler, **options: Any) -> str:
+    column, path = (compiler.process(one, **options) for one in element.clauses)
+    return f"json_extract({column}, '$.' || {path})"
+
+
+def json_value(column: ColumnElement[Any], path: str) -> ColumnElement[Any]:
+    """Return the text at a dotted path of a column that holds JSON; None if there is none."""
+    return _JsonText(column, literal(path))
 
 
 def chunks(keys: Sequence[T]) -> Iterator[Sequence[T]]:

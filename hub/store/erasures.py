@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
+    ColumnElement,
     CompoundSelect,
     Connection,
+    Integer,
     and_,
     bindparam,
     delete,
@@ -61,7 +63,17 @@ class Sent(NamedTuple):
     was_sent: bool
     remote_id: str | None
     was_let_go: bool
+    once: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+
+
+class Ticketed(NamedTuple):
+    """A destination that got tickets or comments because of an author: the last row, and what the open ones provide."""
+
+    author: str
+    destination: str
+    last: int
+    open: tuple[str, ...]
 
 
 class Erasures:
@@ -118,6 +130,21 @@ class Erasures:
         query = select(I.c.id).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
         return list(conn.scalars(query))
 
+    def naming(self, conn: Connection, marks: Sequence[str]) -> list[int]:
+        """Return raw rows that were read, or set aside, whose payload holds one of these. Reads all that is kept."""
+        told = [one.encode("utf-8", "replace") for one in marks]
+        if not told:
+            return []
+        found = or_(*(self._place_of(one) > 0 for one in told))
+        waiting = I.c.state.in_(("new", "leased", ERASED))
+        return list(conn.scalars(select(I.c.id).where(~waiting, found).order_by(I.c.id)))
+
+    def _place_of(self, mark: bytes) -> ColumnElement[int]:
+        given = literal(mark, I.c.payload.type)
+        if self.database.is_sqlite:
+            return func.instr(I.c.payload, given, type_=Integer)
+        return func.position(given.op("IN")(I.c.payload), type_=Integer)
+
     def _rows(self, key: str) -> CompoundSelect[Any]:
         own = select(S.c.raw_id).where(S.c.key == key)
         return union_all(select(sightings.c.raw_id).where(sightings.c.signal_key == key), own)
@@ -161,6 +188,19 @@ class Erasures:
         this = T.c.record_key == tombstone.record_key, T.c.destination == tombstone.destination
         kind = T.c.object == tombstone.object, T.c.operation == tombstone.fields.get("operation")
         return bool(conn.scalar(select(exists().where(*this, *kind, T.c.state.not_in(WITHDRAWN)))))
+
+    def ticketed(self, conn: Connection, authors: Sequence[str]) -> list[Ticketed]:
+        """Return the destinations that got tickets or comments because of these authors, with what of that is still under way."""
+        found: dict[tuple[str, str], Ticketed] = {}
+        for part in chunks(authors):
+            query = select(S.c.author_key, T.c.destination, T.c.id, T.c.provides, T.c.state)
+            query = query.join(T, T.c.signal_key == S.c.key).where(among(S.c.author_key, part))
+            for row in conn.execute(query.where(T.c.operation.in_(("create", "comment"))).order_by(T.c.id)):
+                old = found.get((row.author_key, row.destination))
+                open_ = (*(old.open if old else ()), *((row.provides,) if row.state in OPEN else ()))
+                one = Ticketed(row.author_key, row.destination, row.id, tuple(dict.fromkeys(open_)))
+                found[(row.author_key, row.destination)] = one
+        return list(found.values())
 
     def answers(self, conn: Connection, keys: Sequence[str]) -> list[tuple[int, str, Mapping[str, Any]]]:
         """Return replies to these signals that are settled: id, signal and payload."""
@@ -307,8 +347,10 @@ class Erasures:
         return self.database.scrub((S, A, T, I, attempts, links, people, audit), whole=whole)
 
     def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
-        """Close erasures."""
+        """Close erasures; what their tombstones knew of fields that were written is not needed any more."""
         for part in chunks(keys):
+            asked = T.c.operation == "tombstone", among(T.c.signal_key, part)
+            conn.execute(update(T).where(*asked).values(once=[]))
             conn.execute(update(erasures).where(among(erasures.c.key, part)).values(finished_at=now))
 
     def receipts(self, key: str) -> list[dict[str, Any]]:
@@ -360,6 +402,7 @@ _SENT = (
     T.c.first_sent_at.is_not(None).label("was_sent"),
     T.c.remote_id,
     and_(T.c.state.in_(IDLE), _DOUBTED).label("was_let_go"),
+    T.c.once,
 )
 _ANSWER = (T.c.id, T.c.signal_key, T.c.fields)
 _RECEIPT = (

@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
 from sqlalchemy import Connection, and_, case, func, literal, select, text, update
 
 from hub.core.errors import LeaseLost
 from hub.core.model import RawItem
 from hub.store.database import Database, among, chunks, lease_token
 from hub.store.schema import inbox as T
+from hub.store.schema import realms as R
 
 LEASE = timedelta(seconds=30)
 ALONE_AFTER = 2
@@ -51,16 +53,30 @@ class Inbox:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._realms: dict[str, str] | None = None  # only an upgrade writes them
 
     def add(self, items: Iterable[RawItem], *, form: str = "item", conn: Connection | None = None) -> int:
         """Insert raw items in one transaction and return how many were new: known (connection, external id, payload) are left."""
-        rows = [_row(item, form) for item in items]
+        rows = [_row(item, form) for item in self._kept(list(items))]
         if not rows:
             return 0
         if conn is not None:
             return self.database.add_new(conn, T, rows)
         with self.database.write() as own:
             return self.database.add_new(own, T, rows)
+
+    def _kept(self, items: list[RawItem]) -> list[RawItem]:
+        """Return items with the realm that their source had before a source's name became it: what is stored keeps its keys."""
+        if not any(item.realm == item.source for item in items):
+            return items
+        if self._realms is None:
+            with self.database.read() as conn:
+                self._realms = {row.source: row.realm for row in conn.execute(select(R))}
+        old = self._realms
+        return [
+            replace(item, realm=old[item.source]) if item.realm == item.source and item.source in old else item
+            for item in items
+        ]
 
     def claim(self, *, limit: int, now: datetime) -> tuple[str, list[InboxRow]]:
         """Lease up to `limit` due rows, oldest first; a row whose lease was lost twice comes alone. Return (token, rows)."""
@@ -128,6 +144,11 @@ class Inbox:
         """Return True if a row is due."""
         with self.database.read() as conn:
             return conn.execute(self._due(now).with_only_columns(T.c.id).limit(1)).first() is not None
+
+    def due_since(self, *, now: datetime) -> datetime | None:
+        """Return since when the row waits that is due longest; None if none is due."""
+        with self.database.read() as conn:
+            return conn.execute(self._due(now).with_only_columns(T.c.due_at).limit(1)).scalar()
 
     def retry(self, ids: Sequence[int] | None, *, now: datetime, conn: Connection | None = None) -> int:
         """Take failed and quarantined rows up again, all of them if `ids` is None; return how many."""

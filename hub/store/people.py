@@ -177,6 +177,17 @@ class People:
                     conn.execute(update(links).where(links.c.id == row.id).values(evidence=REMOVED))
             Audit(self.database).redact(conn, part, names=("evidence",), is_theirs=is_theirs)
 
+    def alone(self, conn: Connection, author_keys: Sequence[str]) -> frozenset[str]:
+        """Return the people who have no author but these, and all who were merged into them: they are forgotten with these."""
+        if is_empty(conn, links):
+            return frozenset()
+        heads: set[str] = set()
+        for part in chunks(author_keys):
+            heads.update(conn.scalars(select(links.c.person_key).where(among(links.c.author_key, part), _ACTIVE)))
+        families = self.families(conn, sorted(_chains(conn, heads)))
+        gone = set(author_keys)
+        return frozenset(_heads(conn, [key for key, linked in families.items() if gone.issuperset(linked)]))
+
     def forget(self, conn: Connection, author_keys: Sequence[str], *, now: datetime) -> list[str]:
         """Revoke the links of erased authors, without their ground; return the people who have no linked author left.
 

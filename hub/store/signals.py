@@ -8,11 +8,13 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Insert,
     Select,
+    Table,
     and_,
     bindparam,
     case,
@@ -30,12 +32,12 @@ from hub.core.decide.judgement import Judged
 from hub.core.decide.trace import decode_trace, encode_trace
 from hub.core.dedupe import KnownSignal
 from hub.core.errors import Conflict
-from hub.core.model import Author, Label, Signal, Tombstone
+from hub.core.model import GONE, Author, Label, Signal, Tombstone
 from hub.core.signals import Stats
-from hub.store.database import Database, among, chunks, is_empty
+from hub.store.database import Database, among, chunks, is_empty, json_value
 from hub.store.schema import authors as A
 from hub.store.schema import inbox as I
-from hub.store.schema import json_text
+from hub.store.schema import json_text, storable
 from hub.store.schema import labels as L
 from hub.store.schema import signals as S
 from hub.store.schema import tombstones as D
@@ -48,7 +50,7 @@ class SignalFilter(NamedTuple):
     """Which signals a page holds: newest first, or, with `after`, oldest first from there on. None: any.
 
     `sentiment` is a label's value, or "uncertain": a model's confidence is less than `unsure_below`. `text` is looked for in
-    the latest SEARCHED signals only. `sources` are those that may be seen.
+    text, title and author's names of the latest SEARCHED signals. `sources` are those that may be seen.
     """
 
     network: str | None = None
@@ -64,6 +66,7 @@ class SignalFilter(NamedTuple):
 
 SEARCHED = 50_000
 ERASED = "erased"  # in place of a content's hash: the signal's text was erased
+_BODY = select(S.c.key, S.c.body).where(S.c.content_hash != ERASED)
 
 
 class Signals:
@@ -74,9 +77,19 @@ class Signals:
 
     def known(self, conn: Connection, keys: Sequence[str]) -> dict[str, KnownSignal]:
         """Return stored signals among the keys."""
-        columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, S.c.updated_at, S.c.observed_at, S.c.raw_id)
+        plugin = func.coalesce(json_value(S.c.body, "provenance.plugin"), "")
+        seen = (S.c.updated_at, S.c.observed_at, S.c.raw_id, S.c.source, plugin)
+        columns = (S.c.key, S.c.content_hash, S.c.state, S.c.revision, *seen)
         rows = (row for part in chunks(keys) for row in conn.execute(select(*columns).where(among(S.c.key, part))))
         return {row[0]: KnownSignal(*row[1:]) for row in rows}
+
+    def of_others(self, conn: Connection, pairs: Mapping[str, str]) -> frozenset[str]:
+        """Return those of these authors (key to source) whose signals another source has brought too."""
+        query, found = select(S.c.author_key, S.c.source).distinct(), set[str]()
+        for part in chunks(list(pairs)):
+            rows = conn.execute(query.where(among(S.c.author_key, part)))
+            found.update(row.author_key for row in rows if row.source != pairs[row.author_key])
+        return frozenset(found)
 
     def tombstoned(self, conn: Connection, keys: Sequence[str]) -> frozenset[str]:
         """Return those of these keys that have a tombstone."""
@@ -116,8 +129,9 @@ class Signals:
             func.count(score),
             func.sum(score) if late is not None else null(),
         ).select_from(join)
-        # What was erased does not count: of its author nothing old is known.
-        query = query.where(S.c.published_at >= since, S.c.content_hash != ERASED).group_by(S.c.author_key)
+        # What was erased does not count: of its author nothing old is known. Nor does a boost: it repeats the words of another.
+        own = S.c.content_hash != ERASED, S.c.kind != "repost"
+        query = query.where(S.c.published_at >= since, *own).group_by(S.c.author_key)
         parts = chunks(author_keys)
         rows = (row for part in parts for row in conn.execute(query.where(among(S.c.author_key, part))))
         return {row[0]: Stats(row[1], row[2], row[3] or 0.0, row[4], row[5] or 0.0) for row in rows}
@@ -151,6 +165,21 @@ class Signals:
         for ids in chunks(sorted(old)):
             needed = exists().where(S.c.raw_id == I.c.id)
             conn.execute(delete(I).where(among(I.c.id, ids), I.c.state == "done", not_(needed)))
+
+    def shared(self, conn: Connection, boosted: Mapping[str, int], told: Mapping[str, int]) -> None:
+        """Count new boosts on the stored signals that they boost (key to number).
+
+        `told` are the counts that networks gave just now: these include the boost.
+        """
+        rows = [row for part in chunks(sorted(boosted)) for row in conn.execute(_BODY.where(among(S.c.key, part)))]
+        for row in rows:
+            signal = _signal.decode(row.body)
+            if signal.state in GONE:
+                continue
+            before = signal.counts.shares or 0
+            shares = max(before, told[row.key]) if row.key in told else before + boosted[row.key]
+            counts = replace(signal.counts, shares=shares)
+            conn.execute(update(S).where(S.c.key == row.key).values(body=json_text(replace(signal, counts=counts))))
 
     def meet(self, conn: Connection, people: Iterable[Author], *, now: datetime) -> None:
         """Remember authors: the newest face of each, with the handles it had before."""
@@ -269,8 +298,20 @@ def _filters(wanted: SignalFilter) -> Iterator[ColumnElement[bool]]:
         yield exists().where(L.c.signal_key == S.c.key, L.c.name == "sentiment", fits)
     if wanted.text is not None:
         newest = select(func.max(S.c.id)).scalar_subquery()
-        inside = json_text(wanted.text)[1:-1]
-        yield and_(S.c.id > newest - SEARCHED, S.c.body.icontains(inside, autoescape=True))
+        yield and_(S.c.id > newest - SEARCHED, or_(_says(S, wanted.text, ("text", "title")), _is_by(wanted.text)))
+
+
+def _says(table: Table, text: str, names: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that one of these texts in a row's JSON holds a text, whatever its case."""
+    # The whole JSON is looked through first: it holds the text in most rows not at all, and to take it apart costs more.
+    somewhere = table.c.body.icontains(json_text(text)[1:-1], autoescape=True)
+    there = (json_value(table.c.body, name).icontains(storable(text), autoescape=True) for name in names)
+    return and_(somewhere, or_(*there))
+
+
+def _is_by(text: str) -> ColumnElement[bool]:
+    """Return the condition that the author's handle or name holds a text."""
+    return exists().where(A.c.key == S.c.author_key, _says(A, text, ("handle", "display_name")))
 
 
 def _row(item: Judged) -> dict[str, Any]:

@@ -40,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         return error.exit_code
     if given.tied:
         tie_to_parent()
-    with contextlib.closing(hub), contextlib.closing(Pulse(hub, "web", takes_up=True)) as pulse:
+    pulse = Pulse(hub, "web", takes_up=True)
+    with contextlib.closing(hub), contextlib.closing(pulse):
         pulse.start()
         serve(hub)
     return 0

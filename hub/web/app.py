@@ -7,19 +7,18 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
 from fastapi import FastAPI, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.requests import ClientDisconnect
 
-from hub.core.errors import HubError
-from hub.flow.views import health
 from hub.runtime import Hub
 from hub.web import api as json_api
 from hub.web.complaints import Complaints
 from hub.web.console.actions import make_actions
 from hub.web.console.pages import make_pages
 from hub.web.console.render import FOLDER, Renderer
-from hub.web.failures import answer_failures
+from hub.web.failures import RETRY_AFTER_S, answer_failures
 from hub.web.inbound import PREFIX, InboundDoor, Receive, Scope, Send
 from hub.web.limits import USUAL, Limits
 from hub.web.metrics import make_metrics
@@ -84,14 +83,14 @@ def make_api(serving: Serving, open_: Callable[[], None], close: Callable[[], No
         return {"status": "ok"}
 
     @api.get("/readyz")
-    def readyz(response: Response) -> dict[str, Any]:
-        """Say if the database can be read; which other processes are alive is told, not judged."""
-        try:
-            alive = health.alive(serving.hub, serving.api)
-        except HubError as error:
+    def readyz(response: Response, *, accept: str | None = None) -> dict[str, Any]:
+        """Say if posts can be stored and are processed, 503 if not; `?accept` judges the first only, for load balancers."""
+        found = serving.readiness()
+        if not (found.processes if accept is None else found.accepts):
             response.status_code = 503
-            return {"status": "unavailable", "reason": str(error)}
-        return {"status": "ok", "alive": alive}
+            response.headers["retry-after"] = str(RETRY_AFTER_S)
+        told: dict[str, Any] = msgspec.to_builtins(found)
+        return {"status": found.status, "accepts": found.accepts, "processes": found.processes, **told}
 
     add_pages(api, serving)
     return api

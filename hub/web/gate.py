@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from time import monotonic
 from typing import Protocol
 
 import structlog
@@ -18,9 +19,10 @@ from hub.web.limits import Limits
 
 log = structlog.get_logger(__name__)
 GIVEN_AWAY = 20  # when all places are taken, a twentieth of them is freed at once: to look for one each time costs more
+FRESH_S = 0.25
 MOMENT_S = 0.02  # of many that come at once, those with a request at hand are known by then
-LAZY = {"idle": 0, "drain": 1, "header": 2, "body": 3, "unread": 4}
-"""What a connection may be at without a request that is being answered, the first to go first."""
+LAZY = frozenset({"idle", "drain", "header", "body", "unread"})
+"""What a connection may be at without a request that is being answered."""
 
 
 class Seat(Protocol):
@@ -99,8 +101,12 @@ class Gate:
         if len(crowd) <= most:
             return
         states = [(*seat.state(), seat) for seat in crowd]
-        lazy = [(LAZY[state], since, seat) for state, since, seat in states if state in LAZY]
-        lazy.sort(key=lambda one: one[:2])
+        # By age, whatever they are at; but one that has just come was not listened to yet.
+        fresh = monotonic() - FRESH_S
+        lazy = sorted(
+            ((state == "header" and since > fresh, since, seat) for state, since, seat in states if state in LAZY),
+            key=_age,
+        )
         gone = [seat for _, _, seat in lazy[: len(crowd) - most + most // GIVEN_AWAY]]
         self.complaints.tell(f"too many {of}: the idlest are closed", open=len(crowd), closed=len(gone))
         for seat in gone:
@@ -118,6 +124,10 @@ class Gate:
         self._sweeping = bool(self.seats)
         if self._sweeping:
             loop.call_later(self.limits.sweep_s, self._sweep, loop)
+
+
+def _age(one: tuple[bool, float, Seat]) -> tuple[bool, float]:
+    return one[:2]
 
 
 def _address(seat: Seat) -> str:

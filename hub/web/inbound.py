@@ -20,12 +20,13 @@ import structlog
 
 from hub.core.errors import HubError
 from hub.core.model import RawItem
-from hub.flow.intake.poll import usable_destination, usable_source
+from hub.flow.intake.poll import realm_of, usable_destination, usable_source
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Request, WebhookSource
 from hub.web.caller import LOOPBACK, Networks, caller_of, host_of
 from hub.web.limits import USUAL, Limits
 from hub.web.shield import is_address, own_hosts
+from hub.web.tally import Tally
 
 log = structlog.get_logger(__name__)
 Scope = MutableMapping[str, Any]
@@ -74,6 +75,7 @@ class InboundDoor:
         self.hub = hub
         self.called: dict[str, Called] = called_connections(hub)
         self.writer = GroupWriter(hub)
+        self.tally = Tally(hub)
         web = hub.settings.web
         self._hosts = own_hosts(web.host, hub.settings.public_url)
         self._public = urlsplit(hub.settings.public_url).netloc.lower()
@@ -85,10 +87,12 @@ class InboundDoor:
     def open(self) -> None:
         """Start the threads; called inside the event loop that will be answered."""
         self.writer.open()
+        self.tally.open()
 
     def close(self) -> None:
         """Commit what waits, then end."""
         self.writer.close()
+        self.tally.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request.
@@ -102,6 +106,7 @@ class InboundDoor:
             status, body, headers = refused.answer
         except CutOff:
             return
+        self.tally.count(name if status != 404 else "", status)  # strangers think of many names
         fixed = [(b"content-length", str(len(body)).encode())]
         if b"content-type" not in dict(headers):
             fixed.append((b"content-type", JSON))
@@ -158,7 +163,7 @@ class InboundDoor:
             payload=request.body,
             received_at=request.received_at,
             external_id=called.event_id(request) or sha256(request.body).hexdigest(),
-            realm="" if isinstance(called, Destination) else getattr(called.options, "realm", ""),
+            realm="" if isinstance(called, Destination) else realm_of(called, name),
         )
 
     def _url(self, scope: Scope) -> str:
@@ -187,7 +192,8 @@ def find_called(hub: Hub, name: str) -> Called | None:
 
 def is_awaited(hub: Hub, name: str) -> bool:
     """Return True if a connection of this name is configured and on, and could not be made: it may be one that is called."""
-    return any(place in hub.broken for place in (f"sources.{name}", f"destinations.{name}"))
+    # Listed, also if it is about to be tried again.
+    return any(hub.broken.get(place) is not None for place in (f"sources.{name}", f"destinations.{name}"))
 
 
 def make_again(hub: Hub, name: str) -> Called | None:

@@ -109,6 +109,10 @@ def _hub(now: MetricValues) -> Iterator[Any]:
     arrivals = [((name,), at.timestamp()) for name, at in now.arrivals.items()]
     failures = [((name,), float(one.failures)) for name, one in now.polls.items()]
     ages = [((str(one["name"]), str(one["role"])), (now.now - one["at"]).total_seconds()) for one in now.beats]
+    calls = [((source, str(status)), float(count)) for source, status, count in now.calls]
+    yield counter(
+        "inbound_calls", "Calls at /in/NAME by status; no source: a name that is not known", ("source", "status"), calls
+    )
     yield gauge("source_last_arrival_timestamp_seconds", "When the source was heard last", ("source",), arrivals)
     yield gauge("source_failed_polls", "Polls in a row that failed", ("source",), failures)
     yield gauge("heartbeat_age_seconds", "Since when a process gave no sign of life", ("process", "role"), ages)

@@ -6,9 +6,11 @@ from functools import partial
 
 from hub.core.access import API, CONSOLE, Actor
 from hub.flow.views import health
+from hub.flow.views.readiness import readiness
 from hub.runtime import Hub
 from hub.web.counters import Counters
 from hub.web.forms import Forms
+from hub.web.readiness import KeptReadiness
 
 
 class Serving:
@@ -21,6 +23,7 @@ class Serving:
     counters: Counters
     slow: Counters
     forms: Forms
+    readiness: KeptReadiness
     console: Actor = CONSOLE
     api: Actor = API
 
@@ -33,3 +36,4 @@ class Serving:
         self.counters = Counters(partial(health.totals, hub, self.console))
         self.slow = Counters(partial(health.slow_figures, hub, self.console))
         self.forms = Forms(hub.settings.public_url)
+        self.readiness = KeptReadiness(partial(readiness, hub, self.api))

@@ -20,8 +20,9 @@ Sum = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pat
 class FlairOptions(Options):
     """`model` is "embedded" or the path of a flair file, which is opened only if its SHA-256 is `sha256`.
 
-    `languages` are those whose texts get a label, an empty list means all; unset, they are the embedded model's nine, or all
-    for another model. A text of unknown language is labelled, unless they are unset and its script is none of the nine's.
+    `languages` are those whose texts get a label, an empty list means all; unset, they are the embedded model's nine (Hindi is
+    little better than chance), or all for another model. A text of unknown language is labelled, unless they are unset and its
+    script is none of the nine's.
     `threads` are those of one text: several workers share a machine better with one each. `max_windows` bounds the work on a
     long text; a window is 126 pieces, some 90 words.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -56,16 +56,19 @@ class HubSpotRecords:
         return found
 
     def archive(self, deliveries: Sequence[Delivery]) -> list[Outcome]:
-        """Empty records and move them to the recycling bin (204 also if they are there already)."""
-        if self._object in PEOPLES:
-            error = Rejected("this record belongs to the people who work with it: delete it in HubSpot", code="contact")
-            return [Outcome.failed(item, error) for item in deliveries]
+        """Empty records and move them to the recycling bin (204 also if they are there already).
+
+        Contacts and companies belong to the people who work with them: what was written is emptied, and a person is asked.
+        """
         known = self.find([item for item in deliveries if item.ref is None])
         ids = {item.id: item.ref.id if item.ref else known.get(item.record_key) for item in deliveries}
-        gone = sorted({id_ for id_ in ids.values() if id_ is not None})
-        if gone:
-            self._empty(gone)
-            self._post("batch/archive", {"inputs": [{"id": id_} for id_ in gone]})
+        there = [(id_, item) for item in deliveries if (id_ := ids[item.id]) is not None]
+        changed = self._empty(there) if there else {}
+        if self._object in PEOPLES:
+            left = {item.id: changed.get(id_, ()) for id_, item in there}
+            return [_kept(item, left[item.id]) if item.id in left else Outcome.delivered(item) for item in deliveries]
+        if there:
+            self._post("batch/archive", {"inputs": [{"id": id_} for id_ in sorted({id_ for id_, _ in there})]})
         return [Outcome.delivered(item, item.ref) for item in deliveries]
 
     # ------------------------------------------------------------------------------------------------------- writing
@@ -169,14 +172,43 @@ class HubSpotRecords:
 
     # --------------------------------------------------------------------------------------------------------- calls
 
-    def _empty(self, ids: Sequence[str]) -> None:
-        """Take the words out of records; those that are gone already, or lack a property, are archived as they are."""
-        body = erasure.blanks(self._object, ids)
-        if body["inputs"]:
+    def _empty(self, there: Sequence[tuple[str, Delivery]]) -> dict[str, tuple[str, ...]]:
+        """Take out of records what was written; gives what people have changed since, by id.
+
+        Those of our own objects that are gone already are archived as they are.
+        """
+        known = self._properties()
+        held = self._changeable(there)
+        empty = {id_: erasure.blanks_of(item, known, held.get(id_, {})) for id_, item in there}
+        inputs = [
+            {"id": id_, "properties": fields, "objectWriteTraceId": id_}
+            for id_, (fields, _) in sorted(empty.items())
+            if fields
+        ]
+        if inputs:
             try:
-                self._post("batch/update", body)
+                self._post("batch/update", {"inputs": inputs})
             except Rejected as error:
+                if self._object in PEOPLES and not _is_gone(error):
+                    raise
                 self._client.ctx.log.warning("records of %s are archived with their words: %s", self._object, error)
+        return {id_: changed for id_, (_, changed) in empty.items()}
+
+    def _properties(self) -> Collection[str]:
+        """Return the names of the object's properties that can be written."""
+        answer = self._client.get(self._client.path("properties", self._type)).doc
+        return {name for name, one in translate.object_info(self._object, answer).fields.items() if one.writable}
+
+    def _changeable(self, there: Sequence[tuple[str, Delivery]]) -> dict[str, Mapping[str, object]]:
+        """Return what records hold of the properties that people may have changed since, by id."""
+        asked = [(id_, item) for id_, item in there if any(item.written.values())]
+        names = sorted({name for _, item in asked for name, mark in item.written.items() if mark})
+        if not names:
+            return {}
+        inputs = [{"id": id_} for id_ in sorted({id_ for id_, _ in asked})]
+        body = {"properties": names, "propertiesWithHistory": [], "inputs": inputs}
+        answer = self._post("batch/read", body)
+        return {one.id("id"): one.doc("properties").data for one in answer.docs("results")}
 
     def _read(self, key_field: str, keys: Sequence[str], *names: str) -> Doc:
         """Return a batch read of at most 100 records by key."""
@@ -190,6 +222,15 @@ class HubSpotRecords:
 def ref_of(id_: str, site: str | None) -> RemoteRef:
     """Return a record's reference, with its page if the site is known."""
     return RemoteRef(id_, f"{site}/{id_}" if site else None)
+
+
+def _kept(item: Delivery, changed: Sequence[str]) -> Outcome:
+    said = (
+        "what the hub wrote was emptied, but the history of its properties keeps it, and the record belongs to the people who"
+        " work with it: delete it for good in HubSpot"
+    )
+    more = f" (changed there since, and left: {', '.join(changed)})" if changed else ""
+    return Outcome.failed(item, Rejected(said + more, code="contact"))
 
 
 def _is_gone(result: Result) -> bool:

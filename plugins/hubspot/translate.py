@@ -23,7 +23,7 @@ _STANDARD = {"contacts": "0-1", "companies": "0-2", "deals": "0-3", "tickets": "
 _RECORD_URL = re.compile(r"/record/([^/?#]+)/[^/?#]+")
 _PASSING_CATEGORIES = ("RATE_LIMIT", "CONFLICT", "INTERNAL", "UNAVAILABLE", "TIMEOUT", "LOCKED", "SERVER_ERROR")
 _NO_RIGHT = re.compile(r"MISSING_SCOPES|scopes|permission", re.IGNORECASE)
-_TYPES = {"string": "string", "number": "number", "bool": "boolean", "date": "datetime", "datetime": "datetime"}
+_TYPES = {"string": "string", "number": "number", "bool": "boolean", "date": "date", "datetime": "datetime"}
 
 
 # --------------------------------------------------------------------------------------------------------------- rows

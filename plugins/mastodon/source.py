@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -86,8 +86,9 @@ class MastodonSource(StreamsSource[MastodonOptions]):
             yield Stream(name, partial(_fetch, instance, name), order, most_pages=MAX_PAGES, realm=realm)
 
     def pull(self, ctx: Context, cursor: Any) -> Iterator[Page]:
-        """Yield each stream's new items; before mentions come those of our posts that they answer.
+        """Yield each stream's new items; before mentions come those of our posts that they answer, before boosts what they boost.
 
+        A boost makes no record of its own: it counts on the post, which may stand in no stream, and brings its counts of today.
         No stream shows our answers, and without them an author's next word would stand in no conversation: the API names a
         parent by its local id only.
         """
@@ -95,7 +96,13 @@ class MastodonSource(StreamsSource[MastodonOptions]):
         for page in super().pull(ctx, cursor):
             answered = _answered(instance, [one.payload for one in page.items if _is_notification(one)])
             raws = [msgspec.structs.replace(page.items[0], **self._named(payload)) for payload in answered]
-            yield Page((*raws, *page.items), page.cursor)
+            yield Page((*raws, *self._with_boosted(page.items)), page.cursor)
+
+    def _with_boosted(self, items: Iterable[RawItem]) -> Iterator[RawItem]:
+        for item in items:
+            if (payload := _boosted(item.payload)) is not None:
+                yield msgspec.structs.replace(item, **self._named(payload))
+            yield item
 
     def _named(self, payload: bytes) -> dict[str, Any]:
         external_id, revision = self.identify(payload)
@@ -173,6 +180,21 @@ def _read_asked(item: bytes) -> _Asked | None:
         return msgspec.json.decode(item, type=_Told).status
     except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
+
+
+class _Boost(msgspec.Struct):
+    """A status that may be a boost."""
+
+    reblog: msgspec.Raw = msgspec.Raw(b"null")
+
+
+def _boosted(item: bytes) -> bytes | None:
+    """Return the status that a boost passes on, as it came."""
+    try:
+        found = bytes(msgspec.json.decode(item, type=_Boost).reblog).strip()
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    return found if found.startswith(b"{") else None
 
 
 def _is_notification(raw: RawItem) -> bool:

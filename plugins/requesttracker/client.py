@@ -41,6 +41,10 @@ class RequestTrackerClient:
         """Write; a doubt about a call that "reads" (a user more or less) does no harm."""
         return self._api.post(path, body, effect=effect)
 
+    def put(self, path: str, body: Mapping[str, Any]) -> ApiAnswer:
+        """Change what is there; doing it again does no harm."""
+        return self._api.call("PUT", path, body=body, effect="again")
+
     def named(self, kind: str, name: str) -> Doc:
         """Return a queue or a user by name or id, an empty document if there is none that we may see."""
         answer = self._api.get(f"{kind}/{quote(name, safe='')}", also=(403, 404))

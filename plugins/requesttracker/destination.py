@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from hub import Change, ChangePage, Context, Delivery, Lookup, ObjectInfo, RemoteRef, Unauthorised, Uncertain
+from hub import Change, ChangePage, Context, Delivery, Lookup, ObjectInfo, Outcome, RemoteRef, Unauthorised, Uncertain
+from hub.sdk.batches import one_by_one
 from hub.sdk.desk import DeskDestination
 from hub.sdk.doc import Doc
 from plugins.requesttracker import translate
@@ -26,7 +27,8 @@ _TOKEN = re.compile(r"\d+-(\d+)-\w[\w-]*")
 class RequestTrackerDestination(DeskDestination[RequestTrackerOptions]):
     """One conversation, one ticket; further signals are correspondence, notes are comments. All one by one: RT has no keys.
 
-    No `tombstone`: REST 2.0 cannot take words back out of RT (its README says what can).
+    No `tombstone` of what was said: REST 2.0 cannot take words back out of RT (its README says what can). An erased author's
+    user becomes nameless.
     """
 
     name = "requesttracker"
@@ -34,7 +36,7 @@ class RequestTrackerDestination(DeskDestination[RequestTrackerOptions]):
     idempotency = Lookup(timedelta(seconds=60))
     mappings = "mappings:requesttracker"
     sandbox = "plugins.requesttracker.sandbox:build"
-    capabilities = frozenset({"tickets", "comments", "note", "changes"})
+    capabilities = frozenset({"tickets", "comments", "note", "changes", "requesters"})
     every = timedelta(seconds=60)
 
     def egress(self) -> tuple[str, ...]:
@@ -77,6 +79,12 @@ class RequestTrackerDestination(DeskDestination[RequestTrackerOptions]):
     def desk(self, ctx: Context) -> RequestTrackerDesk:
         """Open RT's tickets, for the length of a call."""
         return RequestTrackerDesk(self.options, ctx)
+
+    def deliver(self, ctx: Context, batch: Sequence[Delivery]) -> list[Outcome]:
+        """Write to the desk; see `DeskDestination`. A tombstone of an author takes the name of the user who asked for tickets."""
+        if batch and batch[0].operation == "tombstone":
+            return one_by_one(batch, lambda one: self.desk(ctx).forget(one))
+        return super().deliver(ctx, batch)
 
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:
         """Find a ticket by its key field, a message by its content type's mark. Raises Uncertain if marks are not kept."""

@@ -125,6 +125,17 @@ class RequestTrackerSandbox(Sandbox):
         self.journal.record("user", "user", id_, key=given["Name"], fields=given)
         return Answer(201, {"id": given["Name"], "type": "user"}, {"Location": f"{API}/user/{id_}"})
 
+    @route("PUT", API + "/user/{name}", object="user")
+    def put_user(self, call: Call) -> Answer:
+        """Change a user; what is left empty is emptied."""
+        found = self._user(call.args["name"])
+        if found is None:
+            return Answer(404, {"message": "No user found"})
+        given = {name: value for name, value in call.json().items() if name in ("RealName", "Comments")}
+        self.store.update("user", found[0], given)
+        self.journal.record("update", "user", found[0], key=found[1]["Name"], fields=given)
+        return Answer(200, [f"User {found[1]['Name']} updated"])
+
     def _user(self, name: str) -> tuple[str, dict[str, Any]] | None:
         record = self.store.get("user", name)
         return (name, record) if record else self.store.find("user", "Name", name)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from hub import ConnectorError, Context, Delivery, Rejected, RemoteRef, Unauthorised, Uncertain
+from hub import ConnectorError, Context, Delivery, Outcome, Rejected, RemoteRef, Unauthorised, Uncertain
 from hub.sdk.desk import Desk, DeskTicket, Spoken, is_note
 from hub.sdk.doc import Doc
 from plugins.requesttracker import translate
@@ -98,6 +98,15 @@ class RequestTrackerDesk(Desk):
             self._known |= {ticket_id: ticket, ticket.id("id"): ticket}
         return self._known[ticket_id]
 
+    def forget(self, delivery: Delivery) -> Outcome:
+        """Take name, handle and address of the user who asked for an author's tickets. Raises Rejected for other tombstones."""
+        if delivery.fields.get("operation") != "author":
+            raise Rejected("RT's REST 2.0 takes no words back: delete the ticket by RT's shredder", code="operation")
+        name = translate.user_name(delivery.record_key)
+        if self._client.named("user", name):
+            self._client.put(f"user/{quote(name, safe='')}", dict.fromkeys(("RealName", "Comments"), ""))
+        return Outcome(delivery.id, left=("the user's old name in RT's transactions (RT's shredder removes it)",))
+
     # ------------------------------------------------------------------------------------------------------------ making
 
     def _make(self, delivery: Delivery, body: Mapping[str, Any]) -> str:
@@ -118,7 +127,10 @@ class RequestTrackerDesk(Desk):
         try:
             self._client.post("user", requestor, effect="reads")
         except Rejected as error:
-            if not self._client.named("user", requestor["Name"]):
+            there = self._client.named("user", requestor["Name"])
+            if there and not there.text("RealName") and "RealName" in requestor:  # erased, and speaks again
+                self._client.put(f"user/{quote(requestor['Name'], safe='')}", {"RealName": requestor["RealName"]})
+            if not there:
                 hint = "give our user the right AdminUsers, or make a mapping without Requestor.Name"
                 text = f"RT makes no user {requestor['Name']}: {error} ({hint})"
                 raise Rejected(text, field="Requestor.Name") from error

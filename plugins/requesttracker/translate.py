@@ -48,12 +48,17 @@ def requestor_of(delivery: Delivery) -> dict[str, Any] | None:
     A colon has to go: RT reads "mastodon:abc" as an address group and leaves the ticket without a requestor, in silence.
     """
     given = delivery.fields.get("Requestor")
-    name = re.sub(r"[^\w.-]+", "-", str(given.get("Name") or "")) if isinstance(given, Mapping) else ""
+    name = user_name(str(given.get("Name") or "")) if isinstance(given, Mapping) else ""
     if not isinstance(given, Mapping) or not name:
         return None
     real = " ".join(str(given.get("RealName") or "").split())[:REAL_NAME]
     rest = {"RealName": real, "Comments": str(given.get("Comments") or "")}
     return {"Name": name, "Privileged": 0, **{key: value for key, value in rest.items() if value}}
+
+
+def user_name(key: str) -> str:
+    """Return the name that an author's user has in RT."""
+    return re.sub(r"[^\w.-]+", "-", key)
 
 
 def ticket_body(delivery: Delivery, queue: str, key_field: str) -> dict[str, Any]:

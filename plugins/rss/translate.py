@@ -15,7 +15,8 @@ from urllib.parse import urljoin
 
 from hub.core.errors import TranslationError
 from hub.core.keys import author_key, signal_key
-from hub.core.model import Author, Counts, Media, RawItem, Signal, Translated
+from hub.core.model import Author, Counts, Media, Rating, RawItem, Signal, Translated
+from hub.core.ratings import parse_rating
 from hub.sdk.doc import Doc, load
 from hub.sdk.text import clean
 
@@ -37,14 +38,14 @@ def translate(raw: RawItem) -> Translated:
     edited = bool(updated and published and updated > published)
     html, text = _body(entry)
     title = _title(entry)
-    parent = entry.text("thr_in-reply-to.ref")
+    parent, rating = entry.text("thr_in-reply-to.ref"), _rating(entry)
     parent_key = signal_key(NETWORK, parent, raw.realm) if parent else None
     signal = Signal(
         key=signal_key(NETWORK, native_id, raw.realm),
         network=NETWORK,
         native_id=native_id,
         realm=raw.realm,
-        kind="comment" if parent else "article",
+        kind="comment" if parent else "review" if rating else "article",
         text=text or title or "",
         html=html,
         title=title,
@@ -59,6 +60,7 @@ def translate(raw: RawItem) -> Translated:
         conversation_key=parent_key,
         hashtags=tuple(term for tag in entry.docs("tags") if (term := tag.text("term"))),
         media=tuple(_media(entry)),
+        rating=rating,
         counts=Counts(replies=_count(entry.get("slash_comments")) or _count(entry.get("thr_total"))),
         can_reply="no",
     )
@@ -175,6 +177,12 @@ def _feed_as_author(feed: Doc, realm: str) -> Author:
         url=_web(feed.get("link")),
         avatar_url=_web(feed.get("image.href")),
     )
+
+
+def _rating(entry: Doc) -> Rating | None:
+    """Return the stars of a review: of the App Store (`im:rating`), Google's shops (`g:rating`, `gd:rating`) or schema.org."""
+    found = (entry.get(name) for name in ("im_rating", "gd_rating", "g_rating", "schema_ratingvalue", "review_rating"))
+    return next((rating for one in found if (rating := parse_rating(one))), None)
 
 
 def _count(value: object) -> int | None:

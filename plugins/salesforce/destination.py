@@ -24,7 +24,7 @@ from hub import (
     Usage,
 )
 from hub.sdk.batches import chunks
-from hub.sdk.records import outcomes_of, rows_of
+from hub.sdk.records import outcomes_of, rows_of, told_left
 from plugins.salesforce import inbound
 from plugins.salesforce.client import COLLECTION, QUERIES, Org, auth_of
 from plugins.salesforce.config import SalesforceOptions
@@ -89,8 +89,13 @@ class SalesforceDestination(Destination[SalesforceOptions]):
         ordered = sorted((one for one in batch if one.id not in refused), key=_kind)
         for (object_, operation, _), group in groupby(ordered, key=_kind):
             records, rows = SalesforceRecords(self._org(ctx), self.options, ctx, object_), rows_of(group)
-            results = records.erase(rows) if operation == "tombstone" else records.upsert(rows)
-            outcomes += outcomes_of(rows, results, lambda row, made: self._ref(row.last.object, made.id or row.id))
+            left: Mapping[str, tuple[str, ...]] = {}
+            if operation == "tombstone":
+                results, left = records.erase(rows)
+            else:
+                results = records.upsert(rows)
+            made = outcomes_of(rows, results, lambda row, made: self._ref(row.last.object, made.id or row.id))
+            outcomes += told_left(rows, made, left)
         return outcomes
 
     def lookup(self, ctx: Context, delivery: Delivery) -> RemoteRef | None:

@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from hub import ConnectorError, Context, QuotaExhausted, Retryable
+from hub import ConnectorError, Context, ObjectInfo, QuotaExhausted, Retryable
 from hub.sdk.records import Landed, RecordRow, Result, Results, Writer, follow_merges, one_call_each
 from plugins.salesforce.client import COLLECTION, Org
 from plugins.salesforce.config import SalesforceOptions
 from plugins.salesforce.translate import (
     DUPLICATE,
     PARK,
+    blanks_of,
     change,
     erasure,
     is_name,
@@ -50,24 +51,37 @@ class SalesforceRecords:
         raced = [row for row in (*fresh, *again) if _code(results[row.trace]) == DUPLICATE]
         return results | writer.write(raced)
 
-    def erase(self, rows: Sequence[RecordRow]) -> Results:
-        """Blank the content of records by id: an upsert by key would make a record if there were none."""
+    def erase(self, rows: Sequence[RecordRow]) -> tuple[Results, Mapping[str, tuple[str, ...]]]:
+        """Blank what was written of records, by id: an upsert by key would make a record if there were none.
+
+        Also gives, by trace, the fields that people have changed since: those only a person can empty.
+        """
         try:
             unknown = [row.key for row in rows if row.id is None]
             ids = self._org.find(self._object, rows[0].key_field, unknown)
             described = object_info(self._object, {self._object: self._org.describe(self._object) or {}})
+            there = [replace(row, id=row.id or ids[row.key]) for row in rows if row.id or row.key in ids]
+            held = self._changeable(there, described)
         except ConnectorError as error:
-            return {row.trace: error for row in rows}
+            return {row.trace: error for row in rows}, {}
         known = [name for name, field in described.fields.items() if field.writable]
-        there = [replace(row, id=row.id or ids[row.key]) for row in rows if row.id or row.key in ids]
+        blanks = {row.trace: blanks_of(row, described, held.get(row.id or "", {})) for row in there}
 
         def put(part: Sequence[RecordRow]) -> Mapping[str, Result]:
-            return self._sent(
-                part, lambda: self._org.update([erasure(self._object, row.id or "", known) for row in part])
-            )
+            bodies = [erasure(self._object, row.id or "", known, blanks[row.trace][0]) for row in part]
+            return self._sent(part, lambda: self._org.update(bodies))
 
         gone: Results = {row.trace: Landed() for row in rows}
-        return gone | Writer(one_call_each(put), size=COLLECTION).write(there)
+        left = {trace: changed for trace, (_, changed) in blanks.items() if changed}
+        return gone | Writer(one_call_each(put), size=COLLECTION).write(there), left
+
+    def _changeable(self, rows: Sequence[RecordRow], described: ObjectInfo) -> Mapping[str, Mapping[str, Any]]:
+        """Return what records hold of the fields that people may have changed since they were written, by id; one call more."""
+        asked = [row for row in rows if any(row.last.written.values())]
+        names = {name for row in asked for name, mark in row.last.written.items() if mark and name in described.fields}
+        if not names:
+            return {}
+        return self._org.held(self._object, "Id", [row.id or "" for row in asked], names=sorted(names))
 
     # ------------------------------------------------------------------------------------------------------- writing
 

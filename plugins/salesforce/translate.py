@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from hub.core.erasure import may_empty
 from hub.core.errors import (
     ConnectorError,
     QuotaExhausted,
@@ -48,15 +49,39 @@ _HINTS = {
     "CANNOT_UPDATE_CONVERTED_LEAD": "the lead was converted: it takes no more changes",
     "ENTITY_IS_DELETED": "the record lies in the recycle bin: restore or purge it",
 }
-_LAST = ("Social_Hub_Url__c", "Social_Last_Url__c", "Social_Last_Signal__c")
-_PERSONS = ("Description", "Social_Handle__c", "Social_Profile_Url__c", "Social_Hub_Url__c", "Social_Last_Url__c")
-# Salesforce object reference, "Text, Long Text Area": what a tombstone must leave nothing of.
+_MOOD = tuple(f"Social_{name}__c" for name in ("Sentiment", "Sentiment_Score", "Sentiment_30d", "Sentiment_Trend_30d"))
+_LAST = (
+    *("Social_Network__c", "Social_Last_Signal__c", "Social_Last_Url__c", "Social_Followers__c"),
+    *("Social_Signals_30d__c", "Social_Conversation_Url__c", "Social_Hub_Url__c"),
+)
+ERASED = "deleted"
+_NEUTRAL = (
+    "LeadSource",
+    "AccountSource",
+    "Company",
+    "OwnerId",
+    "State__c",
+)  # says nothing of a person, or is set below
+# What the mappings that ship write of a post or a person, and a tombstone must leave nothing of.
 CONTENT = {
-    "Social_Signal__c": ("Text__c", "Title__c", "Url__c", "Native_Id__c", "Tags__c", "Hub_Url__c"),
-    "Social_Author__c": ("Display_Name__c", "Handle__c", "Profile_Url__c", "Avatar_Url__c", "Bio__c", "Native_Id__c"),
-    "Lead": _PERSONS,
-    "Contact": _LAST,
-    "Account": _LAST,
+    "Social_Signal__c": (
+        *("Text__c", "Title__c", "Url__c", "Native_Id__c", "Tags__c", "Hub_Url__c", "Topics__c", "Language__c"),
+        *("Sentiment__c", "Sentiment_Score__c", "Intent__c", "Urgency__c", "Rating__c", "Rating_Best__c"),
+        *("Likes__c", "Replies__c", "Shares__c"),
+    ),
+    "Social_Author__c": (
+        *("Display_Name__c", "Handle__c", "Profile_Url__c", "Avatar_Url__c", "Bio__c", "Native_Id__c", "Followers__c"),
+        *("Sentiment_30d__c", "Sentiment_Trend_30d__c", "Signals_30d__c"),
+    ),
+    "Lead": ("Social_Handle__c", "Social_Profile_Url__c", *_MOOD, *_LAST),
+    "Contact": (*_MOOD, *_LAST),
+    "Account": (*_MOOD, *_LAST),
+}
+# What they write too, where people may have written since, or that must not be empty.
+THEIRS = {
+    "Social_Author__c": ("Verified__c", "Is_Bot__c"),
+    "Lead": ("FirstName", "LastName", "Description"),
+    "Contact": ("FirstName", "LastName", "Email"),
 }
 
 
@@ -83,16 +108,35 @@ def _nulls(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {name: None if value == "" else value for name, value in fields.items()}
 
 
-def erasure(object_: str, id_: str, known: Iterable[str]) -> dict[str, Any]:
-    """Return a record that blanks what a deleted post left behind; the row itself stays, as Cases may hang on it.
+def erasure(object_: str, id_: str, known: Iterable[str], blanks: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return a record that blanks what was written of a post or a person; the row itself stays, as Cases may hang on it.
 
-    `known` are the object's writable fields. A plain delete would keep the text in the recycle bin for 15 days.
+    `known` are the object's writable fields, `blanks` what further fields hold when they are empty. A plain delete would keep
+    the text in the recycle bin for 15 days.
     """
     fields = set(known)
-    blanks: dict[str, Any] = dict.fromkeys((name for name in CONTENT.get(object_, ()) if name in fields), None)
+    empty: dict[str, Any] = dict.fromkeys((name for name in CONTENT.get(object_, ()) if name in fields), None)
     if object_.endswith("__c"):
-        blanks |= dict.fromkeys(fields & {"State__c", "Name"}, "deleted")
-    return {"attributes": {"type": object_}, "Id": id_, **blanks}
+        empty |= dict.fromkeys(fields & {"State__c", "Name"}, ERASED)
+    return {"attributes": {"type": object_}, "Id": id_, **empty, **(blanks or {})}
+
+
+def blanks_of(row: RecordRow, described: ObjectInfo, held: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what else was written, emptied, and the names of what people have changed since: that only they can empty.
+
+    `held` is what the record holds of fields that people may have changed.
+    """
+    object_, fields = row.last.object, described.fields
+    written: Mapping[str, str] = row.last.written or dict.fromkeys(THEIRS.get(object_, ()), "")
+    kept = {*_NEUTRAL, row.key_field, *CONTENT.get(object_, ())}
+    names = [name for name in written if name in fields and name not in kept]
+    changed = tuple(name for name in names if held.get(name) and not may_empty(name, written, held))
+    return {name: _blank_of(fields[name]) for name in names if name not in changed and fields[name].writable}, changed
+
+
+def _blank_of(field_: FieldInfo) -> Any:
+    """Return what a field holds when it is empty; one that must not be says that it was erased."""
+    return False if field_.type == "boolean" else ERASED if field_.required else None
 
 
 # -------------------------------------------------------------------------------------------------------------- errors
@@ -204,7 +248,7 @@ _TYPES = {
     "int": "integer",
     "long": "integer",
     "boolean": "boolean",
-    "date": "datetime",
+    "date": "date",
     "datetime": "datetime",
     "url": "url",
     "picklist": "picklist",

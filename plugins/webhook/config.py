@@ -30,7 +30,9 @@ class InboundOptions(Options):
     header: str = Field(default="x-webhook-secret", description="Scheme header: the header that carries the secret")
     tolerance_s: int = Field(default=300, ge=1, description="Scheme standard: seconds that the stamp may be off")
     max_body: int = Field(default=2 * 1024 * 1024, ge=1024, description="Bytes; a larger request is refused")
-    realm: str = Field(default="", description="Tells apart senders that give the same ids")
+    realm: str | None = Field(
+        default=None, description="Tells apart senders that give the same ids; without it the source's name does"
+    )
     network: str = Field(default="webhook", description="The network of signals whose body names none")
     mapping: ConfigPath | None = Field(
         default=None, description="A TOML file that says which field of the body is what"

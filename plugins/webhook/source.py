@@ -17,6 +17,7 @@ class WebhookInbound(WebhookSource[InboundOptions]):
     name = "webhook"
     Options = InboundOptions
     network = "webhook"
+    own_ids = True
     # The system that posts decides about its own content; a deletion comes as a tombstone within a day.
     compliance: ClassVar[Compliance] = Compliance(delete_within=timedelta(hours=24), terms="set by the sending system")
 

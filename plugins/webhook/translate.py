@@ -29,6 +29,8 @@ USUAL: dict[str, tuple[str, ...]] = {
     "published_at": ("published_at", "created_at", "date"),
     "updated_at": ("updated_at", "edited_at"),
     "in_reply_to": ("in_reply_to",),
+    "shared": ("shared_id", "share_of", "repost_of", "shared.id"),
+    "rating": ("rating", "reviewRating", "stars"),
     "conversation": ("conversation_id", "thread_id"),
     "hashtags": ("hashtags", "tags"),
     "visibility": ("visibility",),

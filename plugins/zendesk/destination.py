@@ -43,7 +43,9 @@ class ZendeskDestination(DeskDestination[ZendeskOptions]):
     mappings = "mappings:zendesk"
     sandbox = "plugins.zendesk.sandbox:build"
     libraries = ("zenpy", "requests")
-    capabilities = frozenset({"records", "tickets", "comments", "inbound", "note", "tombstone", "without_author"})
+    capabilities = frozenset(
+        {"records", "tickets", "comments", "inbound", "note", "tombstone", "requesters", "without_author"}
+    )
 
     def __init__(self, options: ZendeskOptions, *, pause: Callable[[float], None] = time.sleep) -> None:
         super().__init__(options)

@@ -28,6 +28,9 @@ SHORTEST = 8  # characters of a line that is in another comment hardly by chance
 _BLACK = "▇"
 _TAG = re.compile(r"(<[^<>]*>)")
 _LINKED = re.compile(r"^<(?:a|img)\b", re.IGNORECASE)
+_NAMED = re.compile(
+    r"^Author: (?P<name>.*?)(?: \((?P<handle>[^()\s]+)\))?(?:, \d+ (?:followers|signals).*)?$", re.MULTILINE
+)
 _TICKET_PAGE = re.compile(r"/agent/tickets/(\d+)$")
 
 Comment = Doc
@@ -45,9 +48,12 @@ class Eraser:
 
     def erase(self, batch: Sequence[Delivery]) -> list[Outcome]:
         """Erase what each delivery's `fields["operation"]` made; doing it again does no harm."""
-        records = [one for one in batch if one.fields.get("operation") == "upsert"]
-        said = [one for one in batch if one.fields.get("operation") != "upsert"]
-        return [*self._delete(records), *one_by_one(said, self._erase_said)]
+        kinds: dict[str, list[Delivery]] = {}
+        for one in batch:
+            kinds.setdefault(str(one.fields.get("operation")), []).append(one)
+        records, people = kinds.pop("upsert", []), kinds.pop("author", [])
+        said = [one for rest in kinds.values() for one in rest]
+        return [*self._delete(records), *self._forget(people), *one_by_one(said, self._erase_said)]
 
     # --------------------------------------------------------------------------------------------------------- records
 
@@ -60,6 +66,12 @@ class Eraser:
         self._requesters.forget_names(keys)
         failed = [(one, left.get(one.record_key)) for one in batch]
         return [Outcome.failed(one, error) if error else Outcome.delivered(one, one.ref) for one, error in failed]
+
+    def _forget(self, batch: Sequence[Delivery]) -> list[Outcome]:
+        """Take the names of users who asked for tickets, also where their authors have no record."""
+        if batch:
+            self._requesters.forget_names(list(dict.fromkeys(one.record_key for one in batch)))
+        return [Outcome.delivered(one) for one in batch]
 
     # -------------------------------------------------------------------------------------------------------- comments
 
@@ -85,7 +97,7 @@ class Eraser:
         passages = passages_of(plain(comment))
         copies = [(ticket_id, one) for one in here if one is not comment] + self._further(ticket_id)
         done = [self._redact_copy(place, one, passages) for place, one in copies if holds(plain(one), passages)]
-        subject = self._clear_subject(ticket_id, plain(comment)) if comment_id is None else _Subject.CLEAN
+        subject = self._clear_subjects(ticket_id, plain(comment)) if comment_id is None else _Subject.CLEAN
         if subject is _Subject.DELETED:
             return done
         if not is_black(plain(comment)):
@@ -131,16 +143,29 @@ class Eraser:
 
     # --------------------------------------------------------------------------------------------------------- subject
 
-    def _clear_subject(self, ticket_id: str, text: str) -> _Subject:
+    def _clear_subjects(self, ticket_id: str, text: str) -> _Subject:
+        """See to the subject of a ticket, and to those of the tickets where it went on: a follow-up takes it along."""
+        found = self._clear_subject(ticket_id, text)
+        further = ticket_id
+        for _ in range(STEPS):
+            following = self._tickets.next_of(further)
+            if following is None or found is _Subject.DELETED:
+                break
+            further = following
+            kept = self._clear_subject(further, text, may_delete=False)
+            found = kept if kept is _Subject.KEPT else found
+        return found
+
+    def _clear_subject(self, ticket_id: str, text: str, *, may_delete: bool = True) -> _Subject:
         """See to a subject that holds words of the post, or held them before: its old value stays in the history for ever.
 
         Nothing less than deleting the ticket removes that. Raises Rejected if the ticket is closed and must stay.
         """
         ticket = self._client.get(f"tickets/{ticket_id}").doc("ticket")
         subject = ticket.text("subject") or ""
-        if subject != NEUTRAL and not shares_words(subject, author_text(text)):
+        if subject != NEUTRAL and not (shares_words(subject, author_text(text)) or names(subject, text)):
             return _Subject.CLEAN
-        if self._options.delete_tickets_to_erase:
+        if self._options.delete_tickets_to_erase and may_delete:
             self._client.delete(f"tickets/{ticket_id}")
             self._client.delete(f"deleted_tickets/{ticket_id}")
             return _Subject.DELETED
@@ -161,8 +186,8 @@ class _Subject(Enum):
 
 def _kept() -> Rejected:
     said = (
-        "the ticket's subject held words of the post and its history keeps them: delete the ticket for good, or allow"
-        " it by delete_tickets_to_erase"
+        "the ticket's subject held words of the post, or its author's name, and its history keeps them: delete the ticket for"
+        " good, or allow it by delete_tickets_to_erase"
     )
     return Rejected(said, field="subject", code="history")
 
@@ -220,6 +245,15 @@ def shares_words(subject: str, text: str) -> bool:
         if any(f" {' '.join(run)} " in said for run in runs):
             return True
     return False
+
+
+def names(subject: str, text: str) -> bool:
+    """Return True if a subject, which may be cut, holds the name or the handle that stand below a comment's foot."""
+    found = _NAMED.search(text.rsplit(f"\n{FOOT}\n", maxsplit=1)[-1]) if f"\n{FOOT}\n" in text else None
+    if found is None:
+        return False
+    told = (one.strip() for one in found.group("name", "handle") if one)
+    return any(one and re.search(rf"(?<!\w){re.escape(one)}(?!\w)", subject) for one in told)
 
 
 def is_black(text: str) -> bool:

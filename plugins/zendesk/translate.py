@@ -27,7 +27,7 @@ _TYPES = {
     "regexp": "string",
     "textarea": "text",
     "checkbox": "boolean",
-    "date": "datetime",
+    "date": "date",
     "integer": "integer",
     "decimal": "number",
     "dropdown": "picklist",

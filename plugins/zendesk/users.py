@@ -8,6 +8,7 @@ from typing import Any
 
 from hub import ConnectorError, Delivery, Rejected, Retryable, Uncertain
 from hub.sdk.batches import FOR_ALL, chunks
+from hub.sdk.doc import Doc
 from plugins.zendesk import translate
 from plugins.zendesk.client import Jobs, ZendeskClient
 from plugins.zendesk.config import ZendeskOptions
@@ -32,7 +33,9 @@ class Requesters:
         Those who exist are only read: a user may be updated 5 times a minute, and an agent may have corrected the name.
         """
         wanted = {user["external_id"]: user for user in map(translate.requester_of, batch) if user is not None}
-        users: Users = dict(self._known(list(wanted)))
+        known = self._found(list(wanted))
+        # An author who was erased and speaks again is a new one, with a name.
+        users: Users = {key: one.get("id") for key, one in known.items() if one.text("name") != NAMELESS}
         missing = [key for key in wanted if key not in users]
         if len(missing) > 1 and self._make_many([wanted[key] for key in missing]):
             users |= self._known(missing)
@@ -62,11 +65,14 @@ class Requesters:
         return True
 
     def _known(self, keys: Sequence[str]) -> dict[str, int]:
-        known: dict[str, int] = {}
+        return {key: one.get("id") for key, one in self._found(keys).items()}
+
+    def _found(self, keys: Sequence[str]) -> dict[str, Doc]:
+        known: dict[str, Doc] = {}
         for part in chunks(keys, translate.MOST):
             users = self._client.get("users/show_many", external_ids=",".join(part)).docs("users")
             known |= {
-                one.id("external_id").lower(): one.get("id")
+                one.id("external_id").lower(): one
                 for one in users
                 if one.id("external_id") and translate.is_id(one.get("id"))
             }

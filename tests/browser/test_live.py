@@ -42,7 +42,7 @@ def page(tmp_path: Path) -> Iterator[tuple[str, Hub]]:
     url = f"http://127.0.0.1:{port}"
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as web:
         try:
-            wait_for(url + "/readyz")
+            wait_for(url + "/readyz?accept")
             hub = open_hub(tmp_path / "config.toml", bell=InProcessBell())
             yield url, hub
             hub.close()

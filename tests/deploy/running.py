@@ -24,6 +24,8 @@ CONFIG = """
 data = "data"
 [web]
 port = {port}
+public_url = "https://hub.example.com"
+console = "open"
 [redis]
 url = "{redis}"
 [sources.shop]

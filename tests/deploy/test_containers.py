@@ -148,7 +148,7 @@ def test_a_pod_has_no_rights_and_no_secret_in_its_manifest(part: str) -> None:
 def test_the_web_pod_is_asked_if_it_lives_and_if_it_is_ready() -> None:
     (container,) = pods()["web"]["containers"]
     asked = {kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
-    assert asked == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz"}
+    assert asked == {"startup": "/healthz", "liveness": "/healthz", "readiness": "/readyz?accept"}
 
 
 def test_only_webhooks_come_in_by_the_ingress() -> None:

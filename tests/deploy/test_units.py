@@ -71,3 +71,15 @@ def test_the_hubs_user_can_be_made(tmp_path: Path) -> None:
     told = run(program("systemd-sysusers"), f"--root={tmp_path}", made)
     assert told.returncode == 0, told.stderr
     assert "hubbub:" in (tmp_path / "etc/passwd").read_text()
+
+
+def test_a_command_at_the_terminal_has_the_services_user_configuration_and_redis(tmp_path: Path) -> None:
+    places = {"runuser -u hubbub --": "", HUB: "/usr/bin/env", "$@": "-u", '"-u"': ""}
+    (tmp_path / "hub").write_text(fitted(DEPLOY / "systemd/hub", places))
+    told = run("/bin/sh", tmp_path / "hub").stdout.splitlines()
+    wanted = [
+        line.partition("=")[2]
+        for line in (DEPLOY / "systemd/hubbub.service").read_text().splitlines()
+        if line.startswith("Environment=")
+    ]
+    assert set(wanted) <= set(told)

@@ -26,6 +26,8 @@ RUNTIME = (
 )
 """The files behind the doors that see more than actions and views: the inbound door's fast path, and what starts the hub."""
 BEFORE_A_HUB = {"files", "trials"}
+WITHOUT_A_HUB = {"backups.keep_before_upgrade", "backups.restore"}
+"""Actions upon a place whose hub cannot be opened yet."""
 """Views of what is there before a database is."""
 FOR_OTHERS = {"deliveries.matching", "explain.rules_of", "explain.with_tries"}
 """What views lend to each other and to actions, which have asked if the actor may."""
@@ -66,7 +68,8 @@ def begins(function: Callable[..., object]) -> tuple[str, ...]:
     return tuple(inspect.signature(function).parameters)[:2]
 
 
-ACTIONS = [one for one in public(hub.flow.actions) if not one[0].startswith("doing.")]
+EVERY_ACTION = [one for one in public(hub.flow.actions) if not one[0].startswith("doing.")]
+ACTIONS = [one for one in EVERY_ACTION if one[0] not in WITHOUT_A_HUB]
 VIEWS = [one for one in public(hub.flow.views) if one[0].partition(".")[0] not in BEFORE_A_HUB]
 
 
@@ -91,7 +94,8 @@ def test_a_door_with_an_exception_is_there(place: str) -> None:
 
 
 def test_every_action_has_its_row_in_the_table_and_every_row_its_action() -> None:
-    assert sorted(name for name, _ in ACTIONS) == sorted(name for name in TABLE if not name.endswith(".see"))
+    named = {name for name, _ in EVERY_ACTION} - {"backups.keep_before_upgrade"}  # a part of the upgrade
+    assert sorted(named) == sorted(name for name in TABLE if not name.endswith(".see"))
 
 
 @pytest.mark.parametrize(("name", "action"), ACTIONS, ids=[name for name, _ in ACTIONS])

@@ -55,6 +55,7 @@ FIXED = {
 OWN_FILES = {
     "flair/embeddings.py": "flair finds the class by its module's name when it opens the embedded model",
     "http/tables.py": "the form of the files that describe sources, table by table",
+    "rss/encoding.py": "what browsers take the name of an encoding for: a noun of its own",
     "http/files": "those files: data, one a source",
 }
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "managers", "misc"}

@@ -40,11 +40,11 @@ PURE = {
         "operator",
         "re",
     ),
-    *("string", "struct", "typing", "types", "unicodedata", "urllib.parse"),
+    *("string", "struct", "typing", "types", "unicodedata", "urllib.parse", "zoneinfo"),
 }
 """What of the standard library the core may import: it does no I/O, reads no clock and rolls no dice."""
 
-LIBRARIES = {"msgspec", "cel", "jinja2", "ahocorasick_rs"}
+LIBRARIES = {"msgspec", "cel", "jinja2", "ahocorasick_rs", "nh3"}
 CLIENTS = (
     *("atproto", "atproto_client", "feedparser", "flair", "httpcore", "httpx", "hubspot", "jwt", "mastodon", "numpy"),
     *("onnxruntime", "py3langid", "redis", "requests", "rq", "simple_salesforce", "sqlalchemy", "tokenizers", "torch"),

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from importlib.metadata import distributions
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
 from hub.core.errors import UnknownPlugin
-from hub.registry import Registry
+from hub.registry import AGAIN_S, Registry
 from hub.sdk.version import API_VERSION
 
 HEAD = """
@@ -46,10 +47,10 @@ class Shelf:
         self.modules.append(module)
         return module
 
-    def registry(self) -> Registry:
+    def registry(self, **wanted: Any) -> Registry:
         """A registry that finds these distributions only."""
         found = distributions(path=[str(self.folder)])
-        return Registry([point for dist in found for point in dist.entry_points])
+        return Registry([point for dist in found for point in dist.entry_points], **wanted)
 
     def reason(self, source: str, **wanted: str) -> str:
         """Why a plugin with this source is quarantined."""
@@ -166,7 +167,9 @@ def test_a_missing_package_without_an_extra_names_the_distribution(shelf: Shelf)
 def test_one_name_from_two_distributions_is_refused_and_neither_is_imported(shelf: Shelf) -> None:
     modules = shelf.install(WHOLE), shelf.install(WHOLE, dist="impostor")
     plugin = shelf.registry().load("toy")
-    assert plugin.reason == "several distributions provide it: impostor, toybox; uninstall one"
+    assert plugin.reason.startswith(
+        "several distributions provide it: impostor, toybox; name one of them: [plugins] toy = "
+    )
     assert not set(modules) & set(sys.modules)
 
 
@@ -199,7 +202,37 @@ def test_asking_for_a_kind_that_it_does_not_offer_says_what_it_offers(shelf: She
 
 def test_a_class_under_another_name_than_its_plugin_is_told(shelf: Shelf) -> None:
     shelf.install(WHOLE.replace('name = "toy"', 'name = "tiy"'))
-    assert "its name must be 'toy', not 'tiy'" in problem(lambda: shelf.registry().source("toy"))
+    assert "a class of it is named 'tiy': its name must be 'toy'" in shelf.registry().load("toy").reason
+
+
+def test_a_stranger_who_takes_a_first_party_name_changes_nothing_and_is_named(shelf: Shelf) -> None:
+    shelf.install(WHOLE, dist="hubbub")
+    shelf.install("raise SystemExit", dist="impostor")
+    plugin = shelf.registry().load("toy")
+    assert (plugin.distribution, plugin.others, plugin.reason) == ("hubbub", ("impostor",), "")
+
+
+def test_the_configuration_may_name_the_distribution_that_provides_a_plugin(shelf: Shelf) -> None:
+    shelf.install("raise SystemExit", dist="hubbub")
+    shelf.install(WHOLE, dist="other-toys")
+    plugin = shelf.registry(owners={"toy": "other-toys"}).load("toy")
+    assert (plugin.distribution, plugin.others, plugin.reason) == ("other-toys", ("hubbub",), "")
+
+
+def test_a_distribution_that_does_not_provide_what_it_is_named_for_is_told(shelf: Shelf) -> None:
+    shelf.install(WHOLE)
+    reason = shelf.registry(owners={"toy": "elsewhere"}).load("toy").reason
+    assert reason == "[plugins] names 'elsewhere', which does not provide it; it is in: toybox"
+
+
+def test_a_broken_plugin_that_was_mended_is_taken_up_after_a_while(shelf: Shelf) -> None:
+    module, clock = shelf.install("import no_such_library"), [0.0]
+    registry = shelf.registry(clock=lambda: clock[0])
+    assert "no_such_library" in registry.load("toy").reason
+    (shelf.folder / f"{module}.py").write_text(WHOLE)
+    assert registry.load("toy").reason
+    clock[0] += AGAIN_S
+    assert registry.load("toy").reason == ""
 
 
 def test_every_plugin_of_this_project_loads() -> None:

@@ -104,3 +104,13 @@ def test_the_hub_goes_on_where_the_release_stopped(hub: Hub, config: Path) -> No
     after = hub.store.outbox.counts()["salesforce"]
     # The blocked one takes a record back that this look-alike never had: a person is told, nothing else is held up.
     assert after == {"delivered": before["salesforce"]["delivered"] + before["salesforce"]["pending"], "dead": 1}
+
+
+def test_the_sources_of_a_release_keep_the_realm_that_their_keys_were_made_in(upgraded: Store) -> None:
+    with upgraded.database.read() as conn:
+        kept = {row.source: row.realm for row in conn.execute(text("SELECT source, realm FROM realms"))}
+        stored = conn.execute(text("SELECT source, body FROM signals")).all()
+    unnamed = {source for source, body in stored if '"realm":' not in body}
+    assert unnamed
+    assert unnamed <= set(kept)
+    assert set(kept.values()) == {""}

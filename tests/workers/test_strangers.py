@@ -1,4 +1,4 @@
-"""Whoever may write to Redis rings the bell, and nothing else: jobs, callbacks, commands and keys of a stranger."""
+"""One who may write to Redis rings the bell, and nothing else: jobs, callbacks, commands and keys of a stranger."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hub.cli.opened import me
 from hub.core.errors import ConfigError, HubError, NewerDatabase
-from hub.flow.actions.rules import activate_or_keep
+from hub.flow.begin import activate_or_keep
 from hub.runtime import open_hub, set_up_logging
 
 

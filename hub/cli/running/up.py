@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import sys
@@ -136,12 +135,14 @@ def _refused(host: str, port: int) -> str:
 
 
 def streams(settings: Settings) -> bool:
-    """Return True if a source is listened to; a plugin that cannot be had is told about by the parts that need it."""
-    registry = Registry()
+    """Return True if a source is listened to, or may be: a plugin that cannot be had now may be had later."""
+    registry = Registry(owners=settings.plugins)
     for section in settings.sources.values():
-        with contextlib.suppress(ConfigError):
+        try:
             if section.enabled and issubclass(registry.source(section.plugin), StreamingSource):
                 return True
+        except ConfigError:
+            return True
     return False
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from hub.core.dedupe import Duplicate, KnownSignal, New, compare
+from hub.core.dedupe import FOREIGN, Duplicate, KnownSignal, New, compare
 from hub.core.model import Author, Signal
 from hub.core.persons import Linked
 from hub.core.pipeline import Rulebook, topics_of
@@ -26,12 +26,15 @@ class Known:
     """What the hub knows before a batch is decided, by key; `met` are the batch's own authors.
 
     `opened` holds the tickets of conversations (destination to the signal that opened it), `tickets` their links, `values`
-    their state, assignee and tags. `pages` is what stands before a signal's key in its address in the hub.
+    their state, assignee and tags. `private` are sources whose senders choose the ids, `owned` authors of the batch that other
+    sources brought and that it may not change. `pages` is what stands before a signal's key in its address in the hub.
     """
 
     pages: str = ""
     signals: Mapping[str, KnownSignal] = field(default_factory=dict)
     tombstoned: frozenset[str] = frozenset()
+    private: frozenset[str] = frozenset()
+    owned: frozenset[str] = frozenset()
     threads: BatchThreads = field(default_factory=BatchThreads)
     rivals: Rivals = field(default_factory=Rivals)
     sizes: Mapping[str, int] = field(default_factory=dict)
@@ -81,7 +84,7 @@ class Sifted:
     """A batch without its repeats: what is fresh, in order, and how the raw rows of the others end.
 
     `refreshed` are signals whose raw row is another now. `opened` and `sizes` count joined conversations as one, `dropped`
-    are tickets that are not sent since their conversation has one.
+    are tickets that are not sent since their conversation has one, `owned` authors that only another source may change.
     """
 
     fresh: Sequence[Fresh]
@@ -91,6 +94,7 @@ class Sifted:
     opened: Mapping[str, Mapping[str, str]]
     sizes: Mapping[str, int]
     dropped: Sequence[Dropped] = ()
+    owned: frozenset[str] = frozenset()
 
     @property
     def needs_rivals(self) -> bool:
@@ -104,12 +108,15 @@ def sift(known: Known, signals: Sequence[Signal], book: Rulebook) -> Sifted:
     fresh: dict[str, tuple[Signal, bool]] = {}
     outcome: dict[int, RowEnd] = {}
     refreshed: dict[str, int] = {}
+    strange: set[str] = set()
     for given in signals:
         signal = known.ours.mark(threads.place(given))
         raw_id, before = raw_of(signal), seen.get(signal.key)
-        verdict = compare(signal, before, tombstoned=known.is_gone(signal))
+        verdict = compare(signal, before, tombstoned=known.is_gone(signal), private=known.private)
         if isinstance(verdict, Duplicate):
             outcome[raw_id] = ("duplicate", verdict.reason)
+            if verdict.reason.startswith(FOREIGN) and signal.author_key:
+                strange.add(signal.author_key)
             if before and _is_fresher(verdict, signal, before) and signal.key not in fresh:
                 refreshed[signal.key] = raw_id
                 outcome[raw_id] = ("done", verdict.reason)
@@ -117,9 +124,11 @@ def sift(known: Known, signals: Sequence[Signal], book: Rulebook) -> Sifted:
         is_new = isinstance(verdict, New) or fresh.get(signal.key, (signal, False))[1]
         fresh[signal.key] = (signal, is_new)
         seen[signal.key] = _as_known(signal, 0 if is_new else raw_id)
+    strange -= {signal.author_key for signal, _ in fresh.values() if signal.author_key}
     settled = [(threads.settled(signal), is_new) for signal, is_new in fresh.values()]
     found = [Fresh(signal, is_new, topics_of(signal, book)) for signal, is_new in settled]
-    return Sifted(found, outcome, refreshed, threads, known.opened, known.sizes)
+    owned = known.owned | strange
+    return Sifted(found, outcome, refreshed, threads, known.opened, known.sizes, owned=owned)
 
 
 def rejoin(known: Known, sifted: Sifted, book: Rulebook) -> Sifted:
@@ -138,7 +147,8 @@ def raw_of(signal: Signal) -> int:
 
 def _as_known(signal: Signal, raw_id: int) -> KnownSignal:
     said = (signal.content_hash, signal.state, signal.revision, signal.updated_at)
-    return KnownSignal(*said, signal.observed_at, raw_id)
+    by = signal.provenance
+    return KnownSignal(*said, signal.observed_at, raw_id, by.source if by else "", by.plugin if by else "")
 
 
 def _is_fresher(verdict: Duplicate, signal: Signal, seen: KnownSignal) -> bool:

@@ -14,6 +14,7 @@ from hub.core.decide.judgement import Judged, judge
 from hub.core.decide.trace import Trace
 from hub.core.model import Author, Label, Planned, Signal
 from hub.core.pipeline import Rulebook, SignalPlan
+from hub.core.ratings import heard
 from hub.core.signals import Stats, fortnight_before
 from hub.core.threads import BatchThreads, Dropped
 
@@ -74,7 +75,7 @@ def decide(
         new,
         revised,
         signals.refreshed,
-        [author for author in known.met if author.key not in known.tombstoned],
+        [author for author in known.met if author.key not in known.tombstoned | signals.owned],
         planned,
         signals.outcome,
         tally.assigned,
@@ -85,6 +86,7 @@ def decide(
 
 def _judge(tally: _Tally, one: Fresh, labels: Sequence[Label], book: Rulebook) -> tuple[Judged, SignalPlan]:
     signal = _spoken(one.signal, labels)
+    labels = heard(signal, labels)
     tally.hear(signal, labels, is_new=one.is_new)
     page = tally.page(signal)
     made, trace = judge(signal, tally.recall(signal, labels), labels, book=book, page=page, topics=one.topics)
@@ -111,6 +113,8 @@ class _Tally:
 
     def hear(self, signal: Signal, labels: Sequence[Label], *, is_new: bool) -> None:
         """Count a signal in."""
+        if signal.kind == "repost":  # another's words: they count on what is boosted
+            return
         if is_new:
             writer, thread = signal.author_key or "", _thread(signal)
             late = signal.published_at >= fortnight_before(self.now)

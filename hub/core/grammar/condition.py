@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import cel
 
+from hub.core.grammar import calendar
 from hub.core.grammar.facts import LISTS, did_you_mean, leaf_hint, missing_name
 from hub.core.grammar.fold import DASHES, plain
 
@@ -20,19 +21,7 @@ MAX_LENGTH = 4_000
 MAX_NESTING = 50
 FUNCTIONS = frozenset({"size", "int", "uint", "double", "string", "timestamp", "duration"})
 MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
-_CALENDAR = (
-    "FullYear",
-    "Month",
-    "Date",
-    "DayOfMonth",
-    "DayOfWeek",
-    "DayOfYear",
-    "Hours",
-    "Minutes",
-    "Seconds",
-    "Milliseconds",
-)
-METHODS = frozenset({"contains", "startsWith", "endsWith", "matches", "size", *(f"get{part}" for part in _CALENDAR)})
+METHODS = frozenset({"contains", "startsWith", "endsWith", "matches", "size"}) | calendar.METHODS
 _WORDS = frozenset({"true", "false", "null", "in"})
 _TOKEN = re.compile(
     r"""(?P<space>\s+|//[^\n]*)
@@ -48,6 +37,7 @@ _OTHER_MARKS = {"===": "==", "!==": "!=", "<>": "!=", "=>": ">=", "=<": "<=", "&
 _EXAMPLE = "an example: labels.sentiment.score < -0.5 && author.followers > 1000"
 _AS_WORDS = ("contains", "matches", "startsWith", "endsWith", "startswith", "endswith", "like")
 _DASH = re.compile(f"[{DASHES}]")
+_ZONED = re.compile(r"\.get[A-Z]\w*\(\s*[^)\s]")
 _CEL_ERROR = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 
 
@@ -103,6 +93,16 @@ def read_paths(source: str, tree: Mapping[str, Any]) -> tuple[list[Token], Mappi
     """Return the tokens of a condition, and the dotted paths that it reads by their places."""
     tokens = _tokens(source)
     return tokens, _Reading(tokens, tree).paths
+
+
+def has_zone(source: str) -> bool:
+    """Return True if a condition asks for a part of a time in a zone."""
+    return bool(_ZONED.search(source))
+
+
+def open_context(values: dict[str, Any], *, zones: bool = True) -> Any:
+    """Return what a program runs over; `zones` lets it ask for times in a zone, which costs a little."""
+    return cel.Context(values, dict(calendar.FUNCTIONS)) if zones else cel.Context(values)
 
 
 def evaluate(program: Any, context: Any) -> bool | Exception:
@@ -252,7 +252,7 @@ def plain_facts(value: Any) -> Any:
 def _no_verdict(condition: Condition) -> ConditionFault | None:
     """Refuse what gives no verdict: over nulls and empty lists a condition may fail, but else it must be true or false."""
     nothing: dict[str, Any] = {name: [] if path in LISTS else None for path, name in condition.reads.items()}
-    outcome = evaluate(condition.program, cel.Context(nothing))
+    outcome = evaluate(condition.program, open_context(nothing))
     if isinstance(outcome, TypeError) and str(outcome).startswith("gives "):
         return ConditionFault(f"{outcome}", "compare it with something")
     return None
@@ -313,6 +313,8 @@ class _Reading:
             self._fault(f"unknown method .{name}()", did_you_mean(name, METHODS | MACROS))
         elif name == "matches":
             self._check_pattern(index)
+        elif name in calendar.METHODS:
+            self._check_time(index)
         return index + 1
 
     def _macro(self, index: int) -> int:
@@ -337,6 +339,18 @@ class _Reading:
         except (ValueError, RuntimeError) as error:
             said = str(error).strip().splitlines()[-1].removeprefix("error: ").split(". Check function")[0]
             self._fault(f"bad pattern {self._text(index + 2)}: {said}")
+
+    def _check_time(self, index: int) -> None:
+        """Refuse a part of a time that is asked of a fact itself, which is a text, and a zone that does not exist."""
+        end = self.tokens[index - 2].end
+        for path in (path for (_, last), path in self.paths.items() if last == end):
+            self._fault(f"{path} is a text, no time", f"write timestamp({path}).{self._text(index)}(...)")
+        if self._text(index + 2) == ")":
+            return
+        if self._kind(index + 2) != "string" or self._text(index + 3) != ")":
+            self._fault(f".{self._text(index)}() takes a time zone in quotes", 'such as "Europe/Paris"')
+        elif wrong := calendar.wrong_zone(cel.compile(self._text(index + 2)).execute({})):
+            self._fault(*wrong)
 
     def _path(self, index: int) -> int:
         first, parts = index, [self._text(index)]

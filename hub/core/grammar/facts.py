@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from hub.core.model import Author, Counts, Label, Media, Rating, Signal
+from hub.core.ratings import stars_of
 
 LABELS = ("sentiment", "language", "intent", "topic", "spam", "urgency")
 LABEL: dict[str, Any] = dict.fromkeys(("value", "score", "confidence", "model", "uncertain"))
 COUNTS: dict[str, Any] = dict.fromkeys(Counts.__struct_fields__)
-RATING: dict[str, Any] = dict.fromkeys(Rating.__struct_fields__)
+RATING: dict[str, Any] = dict.fromkeys((*Rating.__struct_fields__, "stars"))
 PROVENANCE: dict[str, Any] = {"source": None, "plugin": None}
 _INNER = ("aliases", "parent_alias")  # keys for the engine's own use
 SIGNAL: dict[str, Any] = dict.fromkeys(name for name in Signal.__struct_fields__ if name not in _INNER) | {
@@ -170,7 +171,8 @@ def _signal_facts(signal: Signal) -> dict[str, Any]:
         made["counts"] = {**COUNTS, **made["counts"]}
     if signal.rating is not None:
         rating = signal.rating
-        made["rating"] = {"value": rating.value, "best": rating.best, "worst": rating.worst}
+        scale = {"value": rating.value, "best": rating.best, "worst": rating.worst}
+        made["rating"] = {**scale, "stars": stars_of(rating)}
     if signal.provenance is not None:
         made["provenance"] = {"source": signal.provenance.source, "plugin": signal.provenance.plugin}
     if signal.media:

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 import cel
 import msgspec
 
-from hub.core.grammar.condition import Condition, ConditionFault, Token, evaluate, read_paths
+from hub.core.grammar.condition import Condition, ConditionFault, Token, evaluate, open_context, read_paths
 from hub.core.grammar.facts import LISTS, did_you_mean
 from hub.core.languages import base_language
 from hub.core.model import Author, Counts, Provenance, Rating, Signal
@@ -28,9 +28,9 @@ _STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     "signal": Signal,
     "author": Author,
 }
-_NUMBERS = frozenset({"score", "confidence", "signals", "signals_30d", "followers"})
-_BOUNDS = {"score": (-1.0, 1.0), "confidence": (0.0, 1.0)}
-_PARTS = frozenset({"score", "confidence", *Rating.__struct_fields__})  # numbers with a fraction
+_NUMBERS = frozenset({"score", "confidence", "signals", "signals_30d", "followers", "stars"})
+_BOUNDS = {"score": (-1.0, 1.0), "confidence": (0.0, 1.0), "stars": (1.0, 5.0)}
+_PARTS = frozenset({"score", "confidence", "stars", *Rating.__struct_fields__})  # numbers with a fraction
 _COUNTED = frozenset({"signal.counts", "author"})  # their numbers are counts
 _ORDER = frozenset({"<", ">", "<=", ">="})
 _COMPARE = _ORDER | {"==", "!="}
@@ -68,7 +68,7 @@ def kind_of(path: str) -> Kind:
     if path == "labels.sentiment.value":
         return Kind("text", _MOODS)
     root, _, name = path.rpartition(".")
-    if struct := _STRUCTS.get(root):
+    if (struct := _STRUCTS.get(root)) and name != "stars":  # of a rating, reckoned
         hints = {one.name: one.type for one in msgspec.structs.fields(struct)}
         found = _of_type(hints.get(name))
         return found._replace(low=0) if found.name == "number" and root in _COUNTED else found
@@ -282,7 +282,7 @@ def _sample(path: str) -> Any:
 def _fails(condition: Condition) -> list[ConditionFault]:
     """Run it over values of the right kinds: an error of types would come for every signal."""
     facts = {name: _sample(path) for path, name in condition.reads.items()}
-    verdict = evaluate(condition.program, cel.Context(facts))
+    verdict = evaluate(condition.program, open_context(facts))
     if verdict is False and not condition.reads and condition.source.strip() != "false":  # that is meant
         return [ConditionFault("it is false for every signal", "take the rule out, or write enabled = false")]
     if re.search(r"[/%]\s*0+(?![\w.])", condition.source):

@@ -114,11 +114,11 @@ def resume(hub: Hub, actor: Actor) -> Resumed | None:
     Erasures that the restored database does not know are done first. What waited when the backup was made is in doubt: it is
     looked up, or recognised by its key, before it is sent. Raises RegisterUnavailable: nothing is changed then.
     """
-    demand(actor, "sending.resume")
+    demand(actor, "backups.resume")
     if hub.store.hold.get() is None:
         return None
     erased = len(reapply(hub))
-    with doing(hub, actor, "sending.resume") as act:
+    with doing(hub, actor, "backups.resume") as act:
         held = hub.store.hold.get()
         doubtful = hub.store.hold.end(act.conn, held, now=hub.now()) if held else 0
         act.note("resume sending", "hub", erased=erased or None, doubtful=doubtful or None)

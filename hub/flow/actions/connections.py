@@ -8,7 +8,7 @@ from hub.core.access import Actor, demand
 from hub.core.ledger import Lane
 from hub.flow.actions.doing import doing
 from hub.flow.check import Tried, try_connections
-from hub.flow.lanes import outlet_works, ring_outlets
+from hub.flow.lanes import free, ring_outlets
 from hub.runtime import Hub
 
 
@@ -25,10 +25,11 @@ def check(hub: Hub, actor: Actor) -> Iterator[Tried]:
 def _resume(hub: Hub, actor: Actor, outlet: str) -> None:
     """End an outlet's pause, and let what was blocked by it go at once."""
     with doing(hub, actor, "connections.check") as act:
-        if not hub.store.connections.resume(outlet, now=hub.now(), conn=act.conn):
+        lane = Lane.of_outlet(outlet)
+        cursor = lane.name if lane.work == "reply" else str(Lane("changes", lane.name))
+        hub.store.cursors.hurry(now=hub.now(), sources=[cursor], conn=act.conn)
+        freed = free(hub, outlet, conn=act.conn)
+        if freed is None:
             return
-        is_on = outlet_works(hub, outlet)
-        wanted = {"state": "blocked", "destination": outlet}
-        freed = hub.store.outbox.retry(None, now=hub.now(), conn=act.conn, **wanted) if is_on else 0
         act.note("resume", outlet, freed=freed or None)
     ring_outlets(hub, [outlet])

@@ -21,7 +21,7 @@ from hub.flow.decide.write import ask, write
 from hub.flow.erase.erase import lighten
 from hub.flow.lanes import outlets, ring_outlets
 from hub.flow.lease import kept
-from hub.runtime import Hub
+from hub.runtime import Hub, book_versions
 from hub.store.inbox import InboxRow, Settled
 
 log = structlog.get_logger(__name__)
@@ -31,6 +31,8 @@ def process(hub: Hub, *, slice_s: float = 5.0) -> int:
     """Work on due raw rows until nothing is due or the time slice ends; return how many rows were settled."""
     end = monotonic() + slice_s
     done = 0
+    if hub.renew_book():
+        hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())
     while monotonic() < end and not hub.stopping.is_set():
         worked = process_batch(hub)
         if not worked:
@@ -73,7 +75,8 @@ def process_batch(hub: Hub, *, most: int | None = None) -> int:
 
 def decide_batch(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author]) -> Decision:
     """Read what is known, enrich what is fresh, and decide about the signals of a batch in their order."""
-    known, book = read_known(hub, signals, authors), hub.book
+    book = hub.book  # before the transaction below: it may load plugins
+    known = read_known(hub, signals, authors)
     sifted = sift(known, signals, book)
     if sifted.needs_rivals:
         known = read_rivals(hub, known, sifted)

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
+from hub.core.errors import ConfigError
 from hub.core.model import Label, Signal
 from hub.flow.bugs import tell
 from hub.runtime import Hub
@@ -30,7 +31,9 @@ def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]])
     spoken = list(signals)
     for name in names:
         everything = not hub.settings.enrichers[name].topics_only
-        meant = [index for index, about in enumerate(topics) if everything or about]
+        # A boost repeats another's words, which are judged with the post that it boosts.
+        heard = [index for index, signal in enumerate(signals) if signal.kind != "repost"]
+        meant = [index for index in heard if everything or topics[index]]
         for index, labels in zip(meant, _run(hub, name, [spoken[index] for index in meant]), strict=True):
             given[index] += labels
             spoken[index] = _with_language(spoken[index], labels)
@@ -70,15 +73,20 @@ def _alone(enricher: Enricher[Any], name: str, signal: Signal) -> Labels:
 
 def ready(hub: Hub, name: str) -> Enricher[Any] | None:
     """Return an enricher with its models loaded, once in a process; None if it cannot be had: told once, the rest runs on."""
-    if name in hub.broken:
+    place = f"enrichers.{name}"
+    if place in hub.broken:
         return None
     try:
         enricher = hub.enricher(name)
         if name not in hub.loaded:
             enricher.load()
             hub.loaded.add(name)
-    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
-        bug = tell(hub, name, error, event="an enricher is quarantined: `hub check` says more")
-        hub.broken[name] = str(bug)
+    except ConfigError as error:
+        if hub.broken.put(place, str(error)):
+            log.error("an enricher is quarantined: `hub check` says more", enricher=name, error=str(error))  # noqa: TRY400 - it says why
         return None
+    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
+        hub.broken[place] = str(tell(hub, name, error, event="an enricher is quarantined: `hub check` says more"))
+        return None
+    hub.broken.heal(place)
     return enricher

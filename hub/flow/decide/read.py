@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from hub.core.decide.batch import Known, Sifted, barred
+from hub.core.dedupe import KnownSignal
 from hub.core.errors import ConfigError
 from hub.core.ledger import Lane
 from hub.core.model import Author, Signal
@@ -14,6 +15,7 @@ from hub.core.replies import Ours
 from hub.core.signals import fortnight_before, month_before
 from hub.core.threads import BatchThreads, Rivals, keys_of, thread_of
 from hub.flow.decide.linked import find_linked
+from hub.flow.intake.poll import has_own_ids
 from hub.runtime import Hub
 from hub.store import Connection, Store
 
@@ -39,9 +41,13 @@ def known_in(
     named = keys_of(threads, signals)
     sizes, opened = store.signals.sizes(conn, named), threads.fold(store.outbox.opened(conn, named))
     threads.live.update(sizes)
+    stored = store.signals.known(conn, keys)
+    private = private_sources(hub, signals, stored)
     return Known(
         pages=f"{hub.settings.public_url}/signals/",
-        signals=store.signals.known(conn, keys),
+        signals=stored,
+        private=private,
+        owned=_read_owned(store, conn, signals, private),
         tombstoned=read_barred(store, conn, signals, stones) if stones else frozenset(),
         threads=threads,
         sizes=sizes,
@@ -61,6 +67,20 @@ def read_barred(
 ) -> frozenset[str]:
     """Return what must not come back, of these signals and of what is gone."""
     return barred(signals, stones, store.signals.authors(conn, list(stones)))
+
+
+def private_sources(hub: Hub, signals: Sequence[Signal], stored: Mapping[str, KnownSignal]) -> frozenset[str]:
+    """Return those of the sources at hand whose senders choose the ids."""
+    names = {one.provenance.source for one in signals if one.provenance} | {one.source for one in stored.values()}
+    return frozenset(name for name in names if has_own_ids(hub, name))
+
+
+def _read_owned(store: Store, conn: Connection, signals: Sequence[Signal], private: frozenset[str]) -> frozenset[str]:
+    """Read which authors are another source's, though a sender names them: only keys outside of its own realm can be."""
+    said = {one.author_key: one.provenance.source for one in signals if one.author_key and one.provenance}
+    own = {one.author_key for one in signals if one.provenance and one.realm == one.provenance.source}
+    asked = {key: source for key, source in said.items() if source in private and key not in own}
+    return store.signals.of_others(conn, asked) if asked else frozenset()
 
 
 def read_rivals(hub: Hub, known: Known, sifted: Sifted) -> Known:

@@ -61,10 +61,9 @@ def read_rows(hub: Hub, rows: Sequence[InboxRow]) -> ReadRows:
 def _without_plugin(hub: Hub, row: InboxRow, error: UnknownPlugin) -> Settled:
     """Let a row wait for its plugin: it was installed after this process began, or is replaced now. After a day it failed."""
     place = f"plugins.{row.item.plugin}"
-    if place not in hub.broken:
-        hub.broken[place] = str(error)
+    if hub.broken.put(place, str(error)):
         log.error(
-            "what came waits for a plugin that this process cannot have: install it, and start the hub again",
+            "what came waits for a plugin that this process cannot have",
             plugin=row.item.plugin,
             source=row.item.source,
             error=str(error),

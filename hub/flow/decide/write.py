@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from hub.core.decide.decision import Decision
 from hub.core.errors import Conflict
 from hub.core.model import Signal
 from hub.flow.converse.changes import Weighed, handle, weigh
+from hub.flow.decide.evened import even_figures, levelled
 from hub.flow.decide.read import read_barred
 from hub.flow.decide.translate import ReadRows
 from hub.flow.erase.erase import take_back
@@ -58,12 +60,22 @@ def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: Pl
         hub.store.signals.add(conn, decision.new)
         hub.store.signals.revise(conn, decision.revised)
         hub.store.signals.refresh(conn, decision.refreshed)
+        count_boosts(hub, conn, read.signals, decision)
         hub.store.signals.meet(conn, decision.authors, now=now)
         weave(hub, conn, decision)
-        hub.store.outbox.plan(conn, decision.planned, now=now)
+        evened = even_figures(hub, conn, decision, hub.store.outbox.plan(conn, levelled(hub, decision), now=now) or ())
         taken_back = take_back(hub, conn, read.tombstones, told)
         reached("process.recorded")
-    return taken_back
+    return [*taken_back, *evened]
+
+
+def count_boosts(hub: Hub, conn: Connection, signals: Sequence[Signal], decision: Decision) -> None:
+    """Count the new boosts of a batch on what they boost: that is their whole effect."""
+    new = (item.signal for item in decision.new)
+    boosted = Counter(one.quotes for one in new if one.kind == "repost" and one.quotes)
+    if boosted:
+        told = {one.key: one.counts.shares for one in signals if one.counts.shares is not None}
+        hub.store.signals.shared(conn, boosted, told)
 
 
 def _settled(raw_ids: Iterable[int], decision: Decision) -> list[Settled]:

@@ -24,7 +24,12 @@ def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
     """Return the ledger's next state for one outcome."""
     if outcome.error is None:
         log.info("delivered", delivery=delivery.id, signal=delivery.signal_key, object=delivery.object)
-        return Settlement(delivery.id, "delivered", ref=outcome.ref, moved=outcome.moved)
+        left = (
+            {"note": f"only a person can remove what is left there: {', '.join(outcome.left)}"}
+            if outcome.left
+            else None
+        )
+        return Settlement(delivery.id, "delivered", ref=outcome.ref, error=left, moved=outcome.moved)
     decision = decide_about(hub, delivery, outcome.error)
     settled = settle(decision)
     state, due_at = settled.state, hub.now() + PAUSE if settled.state == "blocked" else settled.due_at

@@ -11,6 +11,7 @@ from hub.core.model import Delivery, RemoteRef, Reply
 from hub.flow.conflicts import begin_again
 from hub.flow.converse.notes import TIRED, desks_of, follow_up
 from hub.flow.converse.replies import make_reply, refusal
+from hub.flow.intake.poll import usable_destination, usable_source
 from hub.flow.lanes import ring_outlets
 from hub.runtime import Hub
 from hub.sdk.connectors import Context, Destination, Idempotency, ObjectInfo, Options, Outcome, Source
@@ -82,10 +83,13 @@ def close_claim(hub: Hub, claim: Claim, settlements: Sequence[Settlement]) -> No
     ring_outlets(hub, hub.settings.destinations)
 
 
-def open_outlet(hub: Hub, name: str) -> Destination[Any]:
-    """Return what the ledger sends to: a destination, or a source that answers."""
+def open_outlet(hub: Hub, name: str) -> Destination[Any] | None:
+    """Return what the ledger sends to: a destination, or a source that answers; None if it cannot be had now."""
     lane = Lane.of_outlet(name)
-    return ReplyOutlet(hub, hub.source(lane.name)) if lane.work == "reply" else hub.destination(name)
+    if lane.work != "reply":
+        return usable_destination(hub, name)
+    source = usable_source(hub, lane.name)
+    return None if source is None else ReplyOutlet(hub, source)
 
 
 def outlet_context(hub: Hub, name: str) -> Context:

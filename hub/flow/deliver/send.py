@@ -19,6 +19,7 @@ from hub.core.errors import (
     Unauthorised,
     Uncertain,
 )
+from hub.core.ledger import Lane
 from hub.core.model import Delivery
 from hub.core.retry import (
     ConnectionStanding,
@@ -30,12 +31,13 @@ from hub.core.retry import (
     parked_until,
 )
 from hub.flow.bugs import Bug, tell
+from hub.flow.decide.evened import link_tickets
 from hub.flow.deliver.claim import claim_batch
 from hub.flow.deliver.doubts import Worked, idempotency_of, keep_doubt, resolve_doubts
 from hub.flow.deliver.outcomes import PAUSE, is_closed_door, settle_one
 from hub.flow.deliver.outlets import close_claim, open_outlet, outlet_context
 from hub.flow.erase.forgotten import end_forgotten, forgotten, needless
-from hub.flow.lanes import outlet_works
+from hub.flow.lanes import outlet_works, ring_outlets
 from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Outcome
@@ -60,13 +62,14 @@ def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
 
 
 def deliver_batch(hub: Hub, name: str) -> int:
-    """Claim, send and settle one batch; 0 if nothing is due or nothing may be sent: unknown, off, paused, broken off, held."""
-    if not outlet_works(hub, name) or hub.store.hold.get():
+    """Claim, send and settle one batch; 0 if nothing is due or nothing may be sent: unknown, off, paused, broken (off), held."""
+    destination = open_outlet(hub, name) if outlet_works(hub, name) and not hub.store.hold.get() else None
+    if destination is None:
         return 0
     standing = hub.store.connections.standing(name)
     if not may_send(hub, name, standing):
         return 0
-    destination, probing = open_outlet(hub, name), standing.state in ("open", "half-open")
+    probing = standing.state in ("open", "half-open")
     began = hub.now()
     probe = partial(hub.store.deliveries.claim, name, size=one_record)
     claim = probe(now=began) if probing else claim_batch(hub, name, destination, now=began)
@@ -82,7 +85,17 @@ def deliver_batch(hub: Hub, name: str) -> int:
     except LeaseLost:
         log.warning("a batch lost its lease before it was settled", destination=name, rows=len(settlements))
     reached("deliver.settled")
+    if opened := _opened(claim, settlements):
+        ring_outlets(hub, link_tickets(hub, opened))
     return len(claim.deliveries)
+
+
+def _opened(claim: Claim, settlements: Sequence[Settlement]) -> dict[str, str]:
+    """Return the links of the tickets that a claim has opened, by the signal that asked for them."""
+    if claim.operation != "create":
+        return {}
+    urls = {one.id: one.ref.url for one in settlements if one.state == "delivered" and one.ref and one.ref.url}
+    return {one.signal_key: urls[one.id] for one in claim.deliveries if one.signal_key and one.id in urls}
 
 
 def one_record(_object: str, _operation: str) -> int:
@@ -218,6 +231,9 @@ def pause_if_asked(hub: Hub, name: str, errors: Sequence[ConnectorError | None])
     for error in errors:
         until = _paused_until(hub.now(), error)
         if until is not None:
+            if isinstance(error, Unauthorised):
+                lane = Lane.of_outlet(name)
+                hub.doubt("sources" if lane.work == "reply" else "destinations", lane.name)
             hub.store.connections.pause(name, reason=str(error), until=until, now=hub.now())
             return
 

@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from msgspec.structs import replace
 
-from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, without
+from hub.core.erasure import REMOVED, gone_note, is_of_people, is_own, quoting, told_of, without, written_of
 from hub.core.keys import digest
 from hub.core.ledger import MAYBE_THERE, Need
 from hub.core.model import Planned, Record, Tombstone
@@ -50,14 +50,17 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told:
         return []
     own = [row for row in fall.rows if fall.takes(row)]
     kept = _stop(hub, conn, fall, own, told=told)
-    _plan_tombstones(fall, own, told)
-    _correct(hub, conn, fall, [row for row in fall.rows if not fall.takes(row)])
+    _plan_tombstones(fall, [row for row in fall.rows if fall.takes(row) or fall.is_of_the_alone(row)], told)
+    _plan_requesters(hub, conn, fall, told)
+    shared = [row for row in fall.rows if not (fall.takes(row) or fall.is_of_the_alone(row))]
+    _correct(hub, conn, fall, shared)
     _plan(hub, conn, fall.planned, now=now)
     _tell(hub, conn, fall, told)
     store.erasures.blank_ledger(conn, [row for row in own if row.id not in kept])
     store.erasures.discount(conn, [row.id for row in own if row.operation == "upsert"])
     words = cache(lambda: [word for key in fall.said for word in told.ever_said(hub, conn, fall, key)])
     forget_quotes(hub, conn, said=fall.said, people=fall.people, words=words)
+    store.erasures.blank_raw(conn, told.naming)
     forget_people(hub, conn, sorted(fall.people), fall.rows)
     _blank(hub, conn, fall)
     store.erasures.untell(conn, fall.relatives, fall.traces)
@@ -106,16 +109,23 @@ def _is_doubt(hub: Hub, row: Sent, told: ErasureAnswers) -> bool:
     return row.was_let_go or (row.state == "review" and row.was_sent and told.can_be_found(row))
 
 
-def _plan_tombstones(fall: Fall, own: Sequence[Sent], told: ErasureAnswers) -> None:
+def _plan_tombstones(fall: Fall, rows: Sequence[Sent], told: ErasureAnswers) -> None:
     """Plan a tombstone for each record that is, or may be, at a destination."""
-    seen: set[tuple[str, str, str, str]] = set()
-    for row in reversed(own):
+    last: dict[tuple[str, str, str, str], Sent] = {}
+    written: dict[tuple[str, str, str, str], list[Sent]] = {}
+    for row in rows:
         target = (row.destination, row.object, row.record_key, row.operation)
-        if target in seen or not _may_be_there(row):
-            continue
-        seen.add(target)
+        if _may_be_there(row):
+            last[target] = row
+        if row.was_sent and row.operation == "upsert":
+            written.setdefault(target, []).append(row)
+    for target, row in reversed(last.items()):
         reason = _cannot_take_back(row.destination, told)
-        item = Planned(_tombstone(row), row.signal_key or row.record_key, row.rule or "")
+        names = written_of((one.fields, one.once) for one in written.get(target, ()))
+        record = replace(_tombstone(row), written=names)
+        # The receipt is found by a signal that falls, or by the author.
+        cause = row.signal_key if row.signal_key in fall.reasons else next(iter(fall.people), row.signal_key)
+        item = Planned(record, cause or row.record_key, row.rule or "")
         fall.planned.append(item._replace(state="dead", error={"message": reason}) if reason else item)
 
 
@@ -144,6 +154,26 @@ def _tombstone(row: Sent) -> Record:
     )
 
 
+def _plan_requesters(hub: Hub, conn: Connection, fall: Fall, told: ErasureAnswers) -> None:
+    """Plan a tombstone for each user that a desk made of an erased author: also where only the author's tickets were opened."""
+    authors = sorted(fall.people & fall.reasons.keys())
+    for one in hub.store.erasures.ticketed(conn, authors) if told.requesters and authors else ():
+        if one.destination in told.requesters:
+            record = Record(
+                destination=one.destination,
+                object="requester",
+                key=one.author,
+                operation="tombstone",
+                fields={"operation": "author"},
+                mapping="",
+                mapping_version="",
+                stable=f"{ERASED}:author:{one.last}",
+                provides=str(Need("author", "requester", one.author)),
+                needs=one.open,
+            )
+            fall.planned.append(Planned(record, one.author, ""))
+
+
 def _cannot_take_back(name: str, told: ErasureAnswers) -> str:
     """Return why a destination cannot be asked to take something back, "" if it can."""
     gone = f"cannot be taken back there: the destination '{name}' is not configured any more"
@@ -162,6 +192,13 @@ def _correct(hub: Hub, conn: Connection, fall: Fall, shared: Sequence[Sent]) -> 
         traces = fall.traces if is_of_people(last.provides) else frozenset[str]()
         empty, newest = quoting(there, words, traces=traces), rows[-1]
         bare = {row.id: without(row.fields, words, traces=traces) for row in rows}
+        if Need.read(last.provides).kind == "account" and last.record_key in fall.left_accounts:
+            # All that is known of the account was known by its people.
+            known = told_of({name: value for row in rows for name, value in row.fields.items()}, newest.once)
+            empty |= {name: "" for name in known if name in there}
+            bare = {
+                id_: {name: "" if name in known else one for name, one in held.items()} for id_, held in bare.items()
+            }
         if empty and newest.state == "pending" and not newest.was_sent:
             bare[newest.id] = empty | bare[newest.id]
         elif empty:
@@ -190,7 +227,7 @@ def _tell(hub: Hub, conn: Connection, fall: Fall, told: ErasureAnswers) -> None:
     for item in fall.planned:
         record = item.record
         tickets = [name for name in (record.provides, *record.needs) if Need.read(name).kind == "conversation"]
-        if record.operation == "tombstone" and record.fields["operation"] != "upsert" and tickets:
+        if record.operation == "tombstone" and record.fields["operation"] in ("create", "comment") and tickets:
             reason = fall.reasons.get(item.signal_key, "user_deleted")
             text = gone_note(item.signal_key.partition(":")[0], reason)
             fields = {"ticket": tickets[0], "destination": record.destination}

@@ -21,11 +21,14 @@ class Fall:
     """What falls with tombstones: each signal and author with its reason, what the signals said, and the ledger's rows.
 
     `traces` are the links and times of the signals; they also stand in records of the people behind their authors, and in what
-    was kept when other signals of these people's authors (`relatives`) were decided.
+    was kept when other signals of these people's authors (`relatives`) were decided. `alone` are the people who have no author
+    but erased ones, `left_accounts` the accounts that have no people but those.
     """
 
     reasons: dict[str, TombstoneReason]
     people: frozenset[str]
+    alone: frozenset[str]
+    left_accounts: frozenset[str]
     said: Mapping[str, Signal]
     rows: Sequence[Sent] = ()
     relatives: Sequence[str] = ()
@@ -41,10 +44,17 @@ class Fall:
         """Return the reason for which a row is taken back."""
         return self.reasons.get(row.signal_key or "") or self.reasons[row.record_key]
 
+    def is_of_the_erased(self, row: Sent) -> bool:
+        """Return True if a record stands for an erased author."""
+        return Need.read(row.provides).kind == "author" and row.record_key in self.people
+
+    def is_of_the_alone(self, row: Sent) -> bool:
+        """Return True if a record stands for a person who is forgotten with the author."""
+        return Need.read(row.provides).kind == "person" and row.record_key in self.alone
+
     def takes(self, row: Sent) -> bool:
         """Return True if the whole record goes, and not only what it quotes."""
-        is_theirs = Need.read(row.provides).kind == "author" and row.record_key in self.people
-        return is_theirs or is_own(row.provides, row.operation)
+        return self.is_of_the_erased(row) or is_own(row.provides, row.operation)
 
 
 class Stones(NamedTuple):
@@ -80,7 +90,12 @@ def look_up(hub: Hub, conn: Connection, stones: Stones) -> Fall:
     rows = hub.store.erasures.sent(conn, list(said), sorted(people), kin=kin)
     pages = f"{hub.settings.public_url}/signals"
     traces = frozenset[str]().union(*(traces_of(one, f"{pages}/{key}") for key, one in said.items()))
-    return Fall({key: stone.reason for key, stone in stones.by_key.items()}, people, said, rows, relatives, traces)
+    alone = hub.store.people.alone(conn, sorted(people))
+    accounts = sorted({row.record_key for row in rows if Need.read(row.provides).kind == "account"}) if alone else []
+    staff = hub.store.people.of_accounts(conn, accounts)
+    left = frozenset(key for key, mine in staff.items() if alone.issuperset(mine))
+    reasons = {key: stone.reason for key, stone in stones.by_key.items()}
+    return Fall(reasons, people, alone, left, said, rows, relatives, traces)
 
 
 def _kin(hub: Hub, conn: Connection, writers: Iterable[str]) -> tuple[list[str], list[str]]:

@@ -44,11 +44,12 @@ def end_forgotten(hub: Hub, claim: Claim, ids: frozenset[int]) -> list[Settlemen
 def needless(hub: Hub, claim: Claim) -> list[Settlement]:
     """End the tombstones of a claim that turned out, by the hub or a person, to have no record, since they were planned.
 
-    An upsert may be there whatever became of it, and is found by its key.
+    An upsert may be there whatever became of it, and is found by its key; so is the user who asked for an author's tickets.
     """
     if claim.operation != "tombstone":
         return []
-    blind = [one for one in claim.deliveries if one.ref is None and one.fields.get("operation") != "upsert"]
+    kept = ("upsert", "author")
+    blind = [one for one in claim.deliveries if one.ref is None and one.fields.get("operation") not in kept]
     if not blind:
         return []
     with hub.store.database.read() as conn:

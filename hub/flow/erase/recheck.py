@@ -15,7 +15,7 @@ from hub.core.ledger import Lane
 from hub.core.model import Signal, Tombstone
 from hub.flow.bugs import tell
 from hub.flow.erase.erase import erase
-from hub.flow.intake.poll import LONGEST, held, next_try
+from hub.flow.intake.poll import after_bug, held, next_try
 from hub.runtime import Hub
 from hub.sdk.connectors import Source
 
@@ -43,11 +43,11 @@ def recheck_lanes(hub: Hub) -> list[str]:
 def recheck_due(hub: Hub, lane: str, *, slice_s: float = SLICE_S) -> Checked | None:
     """Recheck a source's posts that are due, at once again if some are left; None if another does, or none is due."""
     name = Lane.of_cursor(lane).name
+    pause, age = _pace(hub, name)
     leased = hub.store.cursors.claim(lane, now=hub.now())
     if leased is None:
         return None
     token, done, error = leased[0], Checked(), None
-    pause, age = _pace(hub, name)
     due_at = hub.now() + pause
     try:
         with held(hub, lane, token):
@@ -59,7 +59,7 @@ def recheck_due(hub: Hub, lane: str, *, slice_s: float = SLICE_S) -> Checked | N
         due_at, error = next_try(hub, lane, failure), f"{type(failure).__name__}: {failure}"
         log.warning("posts could not be looked for", source=name, error=error)
     except Exception as failure:  # noqa: BLE001 - told, and tried again later
-        due_at, error = hub.now() + LONGEST, f"bug: {tell(hub, name, failure, event='a plugin failed to recheck')}"
+        due_at, error = after_bug(hub, lane), f"bug: {tell(hub, name, failure, event='a plugin failed to recheck')}"
     hub.store.cursors.release(lane, token, due_at=due_at, now=hub.now(), error=error)
     return done
 

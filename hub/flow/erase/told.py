@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from hub.core.erasure import words_of
+from hub.core.erasure import marks_of, words_of
 from hub.core.errors import ConfigError, Conflict
 from hub.core.model import RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import normalise
@@ -30,13 +30,17 @@ RecordKind = tuple[str, str, str]
 class ErasureAnswers:
     """What raw rows say, by id; of which kinds of records a destination can be asked; and the destinations that take notes.
 
+    `naming` are raw rows that name an author who asked to be erased, also those of others: likes, mentions. `requesters` are
+    the destinations that keep a user for each author of a ticket, who can be made nameless.
     `unable` says of each configured destination why it cannot be asked to take something back, "" if it can.
     """
 
     words: Mapping[int, WordsByKey] = field(default_factory=dict)
     findable: Mapping[RecordKind, bool] = field(default_factory=dict)
     desks: frozenset[str] = frozenset()
+    requesters: frozenset[str] = frozenset()
     unable: Mapping[str, str] = field(default_factory=dict)
+    naming: Sequence[int] = ()
 
     def with_batch(self, signals: Iterable[Signal]) -> ErasureAnswers:
         """Return the same with the words of a batch's own raw rows, which are stored in the same transaction."""
@@ -77,7 +81,9 @@ def ask_plugins(
     if not tombstones:
         return ErasureAnswers()
     plain = ErasureAnswers(
-        desks=desks_of(hub), unable={name: _why_unable(hub, name) for name in hub.settings.destinations}
+        desks=desks_of(hub),
+        requesters=frozenset(name for name in hub.settings.destinations if _keeps_requesters(hub, name)),
+        unable={name: _why_unable(hub, name) for name in hub.settings.destinations},
     )
     with hub.store.database.read() as conn:
         if not everything and not _is_known(hub, conn, [stone.key for stone in tombstones]):
@@ -89,9 +95,12 @@ def ask_plugins(
         # What is not stored yet may stand in raw rows of others: those that quote it.
         quoted = list({*stones.by_key, *beside}) if everything else quoted
         raws = {id_: raw for key in quoted for id_, raw in hub.store.erasures.seen(conn, key).items()}
+        asked = [stone.key for stone in tombstones if stone.reason == "erasure"]
+        marks = [mark for one in hub.store.signals.authors(conn, asked).values() for mark in marks_of(one)]
+        naming = hub.store.erasures.naming(conn, marks)
     kinds = {_kind(row) for row in own if row.state == "review" and row.was_sent}
     words = {id_: _read(hub, raw) for id_, raw in raws.items()}
-    return replace(plain, words=words, findable={kind: _can_look_up(hub, kind) for kind in kinds})
+    return replace(plain, words=words, naming=naming, findable={kind: _can_look_up(hub, kind) for kind in kinds})
 
 
 def _is_known(hub: Hub, conn: Connection, keys: Sequence[str]) -> bool:
@@ -129,6 +138,13 @@ def _why_unable(hub: Hub, name: str) -> str:
     except ConfigError:  # its plugin is broken now: the row waits like any other
         return ""
     return "" if able else f"cannot be taken back there: {plugin} cannot delete. Do it by hand"
+
+
+def _keeps_requesters(hub: Hub, name: str) -> bool:
+    try:
+        return "requesters" in hub.registry.destination(hub.settings.destinations[name].plugin).capabilities
+    except ConfigError:  # told when the destination is used
+        return False
 
 
 def _can_look_up(hub: Hub, kind: RecordKind) -> bool:

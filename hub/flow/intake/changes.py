@@ -6,12 +6,12 @@ from datetime import datetime
 
 import structlog
 
-from hub.core.errors import ConnectorError, HubError
+from hub.core.errors import ConnectorError, HubError, Unauthorised
 from hub.core.ledger import Lane
 from hub.core.model import RawItem
 from hub.flow.bugs import tell
 from hub.flow.converse.changes import change_items
-from hub.flow.intake.poll import LONGEST, held, next_try, usable_destination
+from hub.flow.intake.poll import after_bug, held, next_try, usable_destination
 from hub.runtime import Hub
 from hub.sdk.connectors import ChangePage
 
@@ -31,11 +31,11 @@ def _can_tell(hub: Hub, name: str) -> bool:
 def poll_changes(hub: Hub, cursor_name: str, *, early: bool = False) -> int | None:
     """Ask a destination for changes, page by page; None if it is not due, or another worker asks. Return how many were new."""
     name = Lane.of_cursor(cursor_name).name
+    destination, taken = hub.destination(name), 0
     leased = hub.store.cursors.claim(cursor_name, now=hub.now(), early=early)
     if leased is None:
         return None
     token, cursor = leased
-    destination, taken = hub.destination(name), 0
     due_at, error = hub.now() + destination.every, None
     try:
         with held(hub, cursor_name, token):
@@ -44,7 +44,10 @@ def poll_changes(hub: Hub, cursor_name: str, *, early: bool = False) -> int | No
     except HubError as failure:  # the vendor's trouble, or the database's
         due_at, error = _failed(hub, cursor_name, failure), f"{type(failure).__name__}: {failure}"
     except Exception as failure:  # noqa: BLE001 - told, and tried again later
-        due_at, error = hub.now() + LONGEST, f"bug: {tell(hub, name, failure, event='a plugin failed to read changes')}"
+        due_at, error = (
+            after_bug(hub, cursor_name),
+            f"bug: {tell(hub, name, failure, event='a plugin failed to read changes')}",
+        )
     hub.store.cursors.release(cursor_name, token, due_at=due_at, now=hub.now(), error=error)
     return taken
 
@@ -52,6 +55,8 @@ def poll_changes(hub: Hub, cursor_name: str, *, early: bool = False) -> int | No
 def _failed(hub: Hub, cursor_name: str, failure: HubError) -> datetime:
     if isinstance(failure, ConnectorError):
         hub.redact(Lane.of_cursor(cursor_name).name, failure)
+    if isinstance(failure, Unauthorised):
+        hub.doubt("destinations", Lane.of_cursor(cursor_name).name)
     log.warning("changes could not be read", destination=cursor_name, error=str(failure))
     return next_try(hub, cursor_name, failure)
 

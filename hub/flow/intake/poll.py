@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from hub.config.failpoint import reached
 from hub.core.errors import (
@@ -20,6 +21,8 @@ from hub.core.errors import (
     PartlyRefused,
     QuotaExhausted,
     TranslationError,
+    Unauthorised,
+    UnknownPlugin,
 )
 from hub.core.model import RawItem
 from hub.core.retry import asked_for, parked_until
@@ -32,8 +35,26 @@ from hub.store.database import Also
 
 log = structlog.get_logger(__name__)
 SHORTEST, LONGEST = timedelta(seconds=5), timedelta(hours=1)
+FIRST_AFTER_BUG = timedelta(minutes=1)
 PAGE = 500
 T = TypeVar("T")
+
+
+def realm_of(source: Source[Any], name: str, given: str | None = None) -> str:
+    """Return the realm of what a connection brings: the one given, its option's, or its name if its ids are its sender's own."""
+    realm = getattr(source.options, "realm", None) if given is None else given
+    return realm if isinstance(realm, str) else (name if source.own_ids else "")
+
+
+def has_own_ids(hub: Hub, name: str) -> bool:
+    """Return True if a source is configured whose senders choose the ids; one of files reads for another plugin."""
+    section = hub.settings.sources.get(name)
+    if section is None:
+        return False
+    try:
+        return hub.registry.source(str(section.options.get("as_plugin", section.plugin))).own_ids
+    except UnknownPlugin:
+        return False
 
 
 def polling_sources(hub: Hub) -> list[str]:
@@ -43,12 +64,12 @@ def polling_sources(hub: Hub) -> list[str]:
 
 def usable_source(hub: Hub, name: str) -> Source[Any] | None:
     """Return an enabled source; None if it is off or cannot be had: told once, the others run on."""
-    return _usable(hub, f"sources.{name}", hub.source) if hub.settings.sources[name].enabled else None
+    return usable(hub, f"sources.{name}", hub.source) if hub.settings.sources[name].enabled else None
 
 
 def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
     """Return an enabled destination; None if it is off or cannot be had: told once, the others run on."""
-    return _usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
+    return usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
 
 
 def unmade(hub: Hub) -> dict[str, str]:
@@ -60,18 +81,27 @@ def unmade(hub: Hub) -> dict[str, str]:
     return {place: why for place, why in hub.broken.items() if place.startswith(("sources.", "destinations."))}
 
 
-def _usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
+def usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
+    """Return a connection by its place (`sources.NAME`), None if it cannot be had now: told once, and tried again in a while."""
     if place in hub.broken:
         return None
     try:
-        return find(place.partition(".")[2])
+        found = find(place.partition(".")[2])
     except ConfigError as error:
-        hub.broken[place] = str(error)
-        log.error("a connection is quarantined: `hub check` says more", connection=place, error=str(error))  # noqa: TRY400 - it says why
+        _tell_broken(hub, place, str(error))
+        return None
     except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
         bug = tell(hub, place.partition(".")[2], error, event="a connection is quarantined: `hub check` says more")
-        hub.broken[place] = str(bug)
-    return None
+        hub.broken.put(place, str(bug))
+        return None
+    if hub.broken.heal(place):
+        log.info("a connection can be had again", connection=place)
+    return found
+
+
+def _tell_broken(hub: Hub, place: str, why: str) -> None:
+    if hub.broken.put(place, why):
+        log.error("a connection is quarantined: `hub check` says more", connection=place, error=why)
 
 
 def polled_source(hub: Hub, name: str) -> PollingSource[Any]:
@@ -100,6 +130,8 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     except HubError as failure:  # the network's trouble, or the database's
         if isinstance(failure, ConnectorError):
             hub.redact(name, failure)
+        if isinstance(failure, Unauthorised):
+            hub.doubt("sources", name)
         error = f"{type(failure).__name__}: {failure}"
         if isinstance(failure, PartlyRefused):  # shown, while the others keep their pace; the source has logged it
             log.info("a part of a poll was refused", source=name, error=error)
@@ -107,7 +139,7 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
             due_at = next_try(hub, name, failure)
             log.warning("a poll failed", source=name, error=error)
     except Exception as failure:  # noqa: BLE001 - told, and tried again later
-        due_at, error = hub.now() + LONGEST, f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"
+        due_at, error = after_bug(hub, name), f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"
     hub.store.cursors.release(name, token, due_at=due_at, now=hub.now(), error=error)
     return taken
 
@@ -137,12 +169,19 @@ def take(hub: Hub, name: str, page: Page, token: str) -> int:
     with hub.store.database.write() as conn:
         hub.store.cursors.advance(conn, name, token, page.cursor, now=hub.now())
         reached("intake.cursor")
-        taken = hub.store.inbox.add(page.items, conn=conn)
+        taken = hub.store.inbox.add([_placed(hub, item) for item in page.items], conn=conn)
         reached("intake.recorded")
     reached("intake.taken")
     if taken:
         hub.bell.ring("process")
     return taken
+
+
+def _placed(hub: Hub, item: RawItem) -> RawItem:
+    """Return an item with its source as realm, if it has none and its ids are its sender's own."""
+    if item.realm or not has_own_ids(hub, item.source):
+        return item
+    return replace(item, realm=item.source)
 
 
 def import_document(hub: Hub, file: Path, source_name: str, *, also: Also | None = None) -> Iterator[int]:
@@ -166,8 +205,9 @@ def _reader(hub: Hub, name: str) -> tuple[Source[Any], str]:
     """Return the source that reads what a source gives, with the realm of its items: one of files reads for another plugin."""
     source = hub.source(name)
     if "as_plugin" not in source.capabilities:
-        return source, ""
-    return hub.reader(source.options.as_plugin, name), source.options.realm
+        return source, realm_of(source, name) if source.own_ids else ""
+    reader = hub.reader(source.options.as_plugin, name)
+    return reader, realm_of(reader, name, source.options.realm or None)
 
 
 def read_document(
@@ -205,7 +245,16 @@ def next_try(hub: Hub, name: str, failure: HubError) -> datetime:
     """Return when to poll again after a failure: doubling from five seconds to an hour, never before the network said."""
     if isinstance(failure, QuotaExhausted) and failure.until is not None:
         return parked_until(failure, hub.now())
-    failures = next((row["failures"] for row in hub.store.cursors.list() if row["source"] == name), 0)
-    wait = min(SHORTEST * (1 << min(int(failures), 10)), LONGEST)
+    wait = _back_off(hub, name, SHORTEST)
     asked = timedelta(seconds=asked_for(getattr(failure, "retry_after", None)))
     return hub.now() + max(wait, asked)
+
+
+def after_bug(hub: Hub, name: str) -> datetime:
+    """Return when to try again after a plugin's bug: doubling from a minute to an hour. A restart tries at once."""
+    return hub.now() + _back_off(hub, name, FIRST_AFTER_BUG)
+
+
+def _back_off(hub: Hub, name: str, first: timedelta) -> timedelta:
+    failures = next((row["failures"] for row in hub.store.cursors.list() if row["source"] == name), 0)
+    return min(first * (1 << min(int(failures), 10)), LONGEST)

@@ -9,15 +9,26 @@ from typing import Literal
 import msgspec
 
 from hub.config.settings import AlertsSection
+from hub.core.ledger import Lane
 from hub.flow.monitor.silence import is_silent
 from hub.sdk.rates import Usage
 from hub.store.monitor.figures import Dead
 
-FAILURES = 5
-"""Polls in a row that failed, after which a source is in trouble."""
+FAILURES, BUGS = 5, 3
+"""Polls in a row that failed, after which a source is in trouble: by the network's fault, by a plugin's bug."""
 
 HELD_FOR = timedelta(minutes=15)
 LOST_AFTER = timedelta(minutes=2)
+WAITED = timedelta(minutes=5)
+REFUSED_FOR = timedelta(hours=1)
+MOST_REFUSED = 3
+"""Refused calls in a row, fewer of which may be a stranger's."""
+
+WHY_REFUSED = {
+    401: "they are not signed as it should be: is its secret the sender's?",
+    403: "they come from a place that may not call: see its option `networks`",
+    413: "they are too large: see its option `max_body`",
+}
 RISING = 2.0
 """So many times the usual hour's dead letters are a rise."""
 
@@ -66,6 +77,15 @@ class Held(msgspec.Struct, frozen=True):
     head: int
 
 
+class RefusedCalls(msgspec.Struct, frozen=True):
+    """Calls in a row that the door refused a source's senders, all with one status."""
+
+    status: int
+    calls: int
+    since: datetime
+    last: datetime
+
+
 class Let(msgspec.Struct, frozen=True):
     """What the valve did at a destination lately."""
 
@@ -83,11 +103,16 @@ class Snapshot(msgspec.Struct, frozen=True):
     usages: Mapping[str, Usage] = {}
     polls: Mapping[str, Poll] = {}
     heard: Mapping[str, Arrivals] = {}
+    refused: Mapping[str, RefusedCalls] = {}
     held: Mapping[str, Held] = {}
     let: Mapping[str, Let] = {}
     erasing: Mapping[str, Held] = {}
     beats: Mapping[str, datetime] = {}
+    restarting: frozenset[str] = frozenset()
     due: frozenset[str] = frozenset()
+    waiting_since: datetime | None = None
+    bell: str = ""
+    broken: Mapping[str, str] = {}
 
 
 def judge(snapshot: Snapshot, bounds: AlertsSection) -> list[Alert]:
@@ -103,7 +128,17 @@ def blocked(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
         yield Alert(f"blocked:{name}", "critical", f"{name} is blocked, {count} deliveries wait{why}")
     for name, poll in snapshot.polls.items():
         if poll.error.startswith("Unauthorised"):
-            yield Alert(f"blocked:sources/{name}", "critical", f"the source {name} is blocked: {poll.error}")
+            key = name if "/" in name else f"sources/{name}"
+            yield Alert(f"blocked:{key}", "critical", f"{_polled(name)} is blocked: {poll.error}")
+
+
+def _polled(cursor: str) -> str:
+    """Return what a cursor reads, in words."""
+    lane = Lane.of_cursor(cursor)
+    return {
+        "changes": f"what people do at {lane.name}",
+        "recheck": f"the posts of {lane.name} that are looked for again",
+    }.get(lane.work, f"the source {lane.name}")
 
 
 def broken(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
@@ -142,9 +177,22 @@ def silent(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
 def failing(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Yield sources that cannot be read, time after time."""
     for name, poll in snapshot.polls.items():
-        if poll.failures >= FAILURES and not poll.error.startswith("Unauthorised"):
-            text = f"the source {name} could not be read {poll.failures} times in a row: {poll.error}"
+        most = BUGS if poll.error.startswith("bug:") else FAILURES
+        if poll.failures >= most and not poll.error.startswith("Unauthorised"):
+            text = f"{_polled(name)} could not be read {poll.failures} times in a row: {poll.error}"
             yield Alert(f"poll:{name}", "warning", text)
+
+
+def refusing(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Yield connections whose senders are refused, each time for an hour: what they send is lost."""
+    for name, one in snapshot.refused.items():
+        lasts = one.last - one.since >= REFUSED_FOR and snapshot.now - one.last < REFUSED_FOR
+        if lasts and one.calls >= MOST_REFUSED and one.status in WHY_REFUSED:
+            text = (
+                f"all {one.calls} calls for {name} since {one.since:%Y-%m-%d %H:%M} UTC were refused with {one.status}: "
+                f"{WHY_REFUSED[one.status]}"
+            )
+            yield Alert(f"refused:{name}", "warning", text)
 
 
 def holding(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
@@ -183,5 +231,39 @@ def lost(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
             )
 
 
+def restarting(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Yield parts that end just after their start, again and again."""
+    for role in sorted(snapshot.restarting):
+        text = f"the {role} process is started again and again, and ends just after its start: its log says why"
+        yield Alert(f"restart:{role}", "critical", text)
+
+
+def slow(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Yield posts that wait although workers may be alive: they do not keep up, or hang."""
+    since = snapshot.waiting_since
+    if since is not None and snapshot.now - since > WAITED:
+        text = f"what came in waits to be processed since {since:%Y-%m-%d %H:%M} UTC"
+        yield Alert("waiting:process", "warning", text)
+
+
+def unheard(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Yield a bell that reaches no worker."""
+    if snapshot.bell:
+        text = f"Redis cannot be used: {snapshot.bell}; workers ask the database every few seconds until it can"
+        yield Alert("bell", "critical", text)
+
+
+def absent(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Yield connections whose plugin cannot be had, or that cannot be made by their options."""
+    found: dict[str, list[str]] = {}
+    for place, reason in sorted(snapshot.broken.items()):
+        found.setdefault(place.partition(".")[2], []).append(f"{place}: {reason}")
+    for name, reasons in found.items():
+        yield Alert(f"plugin:{name}", "critical", f"{name} cannot work, what is for it waits: {'; '.join(reasons)}")
+
+
 Finder = Callable[[Snapshot, AlertsSection], Iterator[Alert]]
-_FINDERS: tuple[Finder, ...] = (blocked, broken, dying, scarce, silent, failing, holding, undecided, lost)
+_FINDERS: tuple[Finder, ...] = (
+    *(blocked, broken, dying, scarce, silent, failing, refusing, holding, undecided),
+    *(lost, restarting, slow, unheard, absent),
+)

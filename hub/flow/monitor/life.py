@@ -20,18 +20,20 @@ MISSED = timedelta(seconds=25)
 """After so long without the next sign a process is gone."""
 
 LATELY = timedelta(minutes=3)
+LONGEST = 300
 RESTARTS = 2
 """So many processes of a role that did not come beyond their start, lately: it is started again and again."""
 
 
 class Beat(msgspec.Struct, frozen=True):
-    """The last sign of life of a process, and since when it lives."""
+    """The last sign of life of a process, since when it lives, and why connections cannot be had there, by place."""
 
     name: str
     role: str
     at: datetime
     since: datetime
     has_ended: bool = False
+    broken: Mapping[str, str] = {}
 
     @property
     def is_young(self) -> bool:
@@ -39,16 +41,20 @@ class Beat(msgspec.Struct, frozen=True):
         return self.at - self.since < STEADY
 
 
-def lived(since: datetime, *, ended: bool = False) -> dict[str, Any]:
+def lived(since: datetime, *, ended: bool = False, broken: Mapping[str, str] | None = None) -> dict[str, Any]:
     """Return what a heartbeat says beside its time."""
-    return {"since": since.timestamp(), "ended": ended}
+    return {
+        "since": since.timestamp(),
+        "ended": ended,
+        "broken": {place: why[:LONGEST] for place, why in (broken or {}).items()},
+    }
 
 
 def read_beat(row: Mapping[str, Any]) -> Beat:
     """Read a heartbeat as the store keeps it; one without detail counts as an old process's."""
     detail = row["detail"] if isinstance(row["detail"], dict) else {}
     since = datetime.fromtimestamp(detail["since"], UTC) if "since" in detail else row["at"] - STEADY
-    return Beat(row["name"], row["role"], row["at"], since, bool(detail.get("ended")))
+    return Beat(row["name"], row["role"], row["at"], since, bool(detail.get("ended")), detail.get("broken") or {})
 
 
 def living(beats: Iterable[Beat], now: datetime) -> list[Beat]:
@@ -66,3 +72,12 @@ def restarting(beats: Iterable[Beat], now: datetime) -> frozenset[str]:
     """Return the roles that are started again and again: several of their processes ended just after their start, lately."""
     gone = Counter(one.role for one in beats if one.is_young and not one.has_ended and MISSED < now - one.at <= LATELY)
     return frozenset(role for role, count in gone.items() if count >= RESTARTS)
+
+
+def broken(beats: Iterable[Beat], now: datetime) -> dict[str, str]:
+    """Return why connections cannot be had by a process that is alive, by place (`destinations.NAME`)."""
+    found: dict[str, str] = {}
+    for one in living(beats, now):
+        for place, reason in one.broken.items():
+            found.setdefault(place, reason)
+    return found

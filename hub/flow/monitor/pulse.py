@@ -1,4 +1,4 @@
-"""A process's sign of life: noted every few seconds with what it runs and since when, and its calm end."""
+"""A process's sign of life, noted every few seconds: since when it lives, what it runs and cannot have, and its calm end."""
 
 from __future__ import annotations
 
@@ -38,15 +38,17 @@ class Pulse:
     def beat(self) -> None:
         """Note once that this process is alive, and what it runs."""
         self._told = self._hub.activation
-        detail = {**lived(self._since), **running(self._hub)}
-        self._hub.store.connections.beat(self._name, self._role, now=self._hub.now(), detail=detail)
+        self._hub.store.connections.beat(self._name, self._role, now=self._hub.now(), detail=self._lived())
 
     def close(self) -> None:
         """Note a calm end: the process is neither alive nor lost."""
         self._stop.set()
         with contextlib.suppress(HubError):
-            detail = {**lived(self._since, ended=True), **running(self._hub)}
+            detail = self._lived(ended=True)
             self._hub.store.connections.beat(self._name, self._role, now=self._hub.now(), detail=detail)
+
+    def _lived(self, *, ended: bool = False) -> dict[str, Any]:
+        return {**lived(self._since, ended=ended, broken=dict(self._hub.broken)), **running(self._hub)}
 
     def _run(self) -> None:
         left = 0.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 
 import structlog
 
@@ -13,12 +14,13 @@ from hub.flow.monitor.alerts import judge
 from hub.flow.monitor.held import open_valves
 from hub.flow.monitor.notices import meet, settle, take
 from hub.flow.monitor.notify import message, tell
-from hub.flow.monitor.snapshot import look
+from hub.flow.monitor.snapshot import look, why_unheard
 from hub.runtime import Hub
 from hub.store.monitor.alerts import Book, Kept
 
 log = structlog.get_logger(__name__)
 EVERY_S = 20.0
+GLANCE_S = 2.0
 MOST_READS = 50
 
 
@@ -38,7 +40,15 @@ def make_rounds(hub: Hub, stop: threading.Event) -> None:
             log.warning("the watch could not look now", error=str(error))
         except Exception:
             log.exception("the watch stumbled")
-        stop.wait(EVERY_S)
+        _rest(hub, stop)
+
+
+def _rest(hub: Hub, stop: threading.Event) -> None:
+    """Wait until the next round is due, or the bell goes away or is back: that is told at once."""
+    was, end = why_unheard(hub), monotonic() + EVERY_S
+    while not stop.wait(GLANCE_S) and monotonic() < end:
+        if bool(why_unheard(hub)) != bool(was):
+            return
 
 
 def make_round(hub: Hub) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 
 import msgspec
 
+from hub.core.errors import HubError
 from hub.core.ledger import IN_DEAD_END, Lane
+from hub.flow.intake.poll import usable, usable_destination, usable_source
 from hub.flow.lanes import outlets, why_off
-from hub.flow.monitor.alerts import Arrivals, Held, Let, Pause, Poll, Snapshot
+from hub.flow.monitor import life
+from hub.flow.monitor.alerts import Arrivals, Held, Let, Pause, Poll, RefusedCalls, Snapshot
 from hub.runtime import Hub
 from hub.sdk.rates import Usage
 from hub.store.monitor.alerts import Kept
@@ -24,6 +27,7 @@ MOST_ENTRIES = 1000
 def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
     """Take a snapshot of the hub. Sources are not judged while not all of their arrivals are counted."""
     now, figures = hub.now(), hub.store.figures
+    beats = recent_beats(hub)
     names = set(outlets(hub))
     blocked = {
         name: count
@@ -38,12 +42,43 @@ def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
         usages=usages(hub),
         polls=polls(hub),
         heard=heard(hub) if arrivals_known else {},
+        refused=refused(hub),
         held={name: one for name in hub.settings.destinations if (one := held(hub, name))},
         let=let_go(hub),
         erasing=erasing(hub),
         beats=figures.last_beats(),
+        restarting=life.restarting(beats, now),
         due=roles_due(hub),
+        waiting_since=hub.store.inbox.due_since(now=now),
+        bell=why_unheard(hub),
+        broken={**life.broken(beats, now), **here(hub)},
     )
+
+
+def recent_beats(hub: Hub) -> list[life.Beat]:
+    """Return the signs of life that say who is alive, and who is started again and again."""
+    return [life.read_beat(row) for row in hub.store.connections.beats(since=hub.now() - life.LATELY)]
+
+
+def why_unheard(hub: Hub) -> str:
+    """Return why a ring would not be heard now, "" if it would."""
+    try:
+        hub.bell.check()
+    except HubError as error:
+        return str(error)
+    return ""
+
+
+def here(hub: Hub) -> dict[str, str]:
+    """Return why enabled connections cannot be had in this process, by place; each is tried again once its time has come."""
+    for name in hub.settings.sources:
+        usable_source(hub, name)
+    for name in hub.settings.destinations:
+        usable_destination(hub, name)
+    for name, section in hub.settings.enrichers.items():
+        if section.enabled:
+            usable(hub, f"enrichers.{name}", hub.enricher)
+    return {place: why for place, why in hub.broken.items() if not place.startswith("plugins.")}
 
 
 def pauses(hub: Hub) -> list[Pause]:
@@ -65,9 +100,16 @@ def usages(hub: Hub) -> dict[str, Usage]:
 
 
 def polls(hub: Hub) -> dict[str, Poll]:
-    """Return failing polls of enabled sources."""
-    rows = {row["source"]: row for row in hub.store.cursors.list() if row["error"]}
-    return {name: Poll(rows[name]["failures"], rows[name]["error"]) for name in enabled_sources(hub) if name in rows}
+    """Return failing polls of enabled sources, by their cursors: also of changes at destinations, and of rechecks."""
+    sources = enabled_sources(hub)
+    told = [name for name, section in hub.settings.destinations.items() if section.enabled]
+    asked = {
+        *sources,
+        *(str(Lane("recheck", name)) for name in sources),
+        *(str(Lane("changes", name)) for name in told),
+    }
+    rows = [row for row in hub.store.cursors.list() if row["error"] and row["source"] in asked]
+    return {row["source"]: Poll(row["failures"], row["error"]) for row in rows}
 
 
 def heard(hub: Hub) -> dict[str, Arrivals]:
@@ -75,6 +117,15 @@ def heard(hub: Hub) -> dict[str, Arrivals]:
     last, before = hub.store.figures.last_arrivals(), hub.now() - hub.settings.alerts.silence
     quiet = [name for name in enabled_sources(hub) if name in last and last[name] < before]
     return {name: Arrivals(last[name], tuple(hub.store.figures.slots(name))) for name in quiet}
+
+
+def refused(hub: Hub) -> dict[str, RefusedCalls]:
+    """Return which connections' senders are refused now, none of their calls being taken: by the status that is most frequent."""
+    known, found = {*hub.settings.sources, *hub.settings.destinations}, dict[str, RefusedCalls]()
+    for one in sorted(hub.store.calls.all(), key=lambda one: one.streak):
+        if one.source in known and one.since is not None and one.status >= 400:
+            found[one.source] = RefusedCalls(one.status, one.streak, one.since, one.last_at)
+    return found
 
 
 def enabled_sources(hub: Hub) -> list[str]:
@@ -141,6 +192,7 @@ class MetricValues(msgspec.Struct, frozen=True):
     polls: Mapping[str, Poll]
     beats: Sequence[Mapping[str, Any]]
     alerts: Mapping[str, int]
+    calls: Sequence[tuple[str, int, int]]
 
 
 def figures(hub: Hub) -> MetricValues:
@@ -157,6 +209,7 @@ def figures(hub: Hub) -> MetricValues:
         polls=polls(hub),
         beats=store.connections.beats(since=now - timedelta(hours=1)),
         alerts=Counter(one.severity for one in store.alerts.all() if one.is_open),
+        calls=[(one.source, one.status, one.calls) for one in store.calls.all()],
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,9 @@ from hub.store.history import History
 from hub.store.signals import ERASED
 
 _LABEL = re.compile(r"\blabels\s*\.\s*(\w+)")
+
+
+_ALREADY = "its record was written with these values already, or a later post of the same batch wrote it"
 
 
 class Explanation(msgspec.Struct, frozen=True):
@@ -47,6 +50,7 @@ def explain(hub: Hub, actor: Actor, key: str) -> Explanation | None:
     is_erased = row["content_hash"] == ERASED
     gone = ("the post is gone and was erased: only versions, what matched and labels are kept",) if is_erased else ()
     deliveries = hub.store.outbox.recent(signal_key=row["key"], limit=200)
+    unsaid = () if is_erased else _silent(hub.book, rules, kept, deliveries)
     page = f"{hub.settings.public_url}/signals/{row['key']}"
     return Explanation(
         signal=msgspec.to_builtins(row["signal"]),
@@ -57,8 +61,23 @@ def explain(hub: Hub, actor: Actor, key: str) -> Explanation | None:
         rules=() if is_erased else rules.decide(facts_then(row["signal"], kept, page)),
         deliveries=with_tries(hub, deliveries[::-1]),
         topics_version=kept.topics,
-        notes=(*gone, *kept.notes, *unkept),
+        notes=(*gone, *kept.notes, *unsaid, *unkept),
     )
+
+
+def _silent(book: Rulebook, rules: RuleSet, kept: Trace, deliveries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return why matched rules have neither a record of this signal nor a note: the record is there, or a later post's counts."""
+    told = {(one["destination"], one["mapping"]) for one in deliveries}
+    found: list[str] = []
+    for target in [target for name in kept.matched if name in rules.by_name for target in rules.by_name[name].deliver]:
+        place = f"{target.destination}/{target.mapping}: "
+        mapping = book.mappings.get((target.destination, target.mapping))
+        after = (target.destination, (mapping.spec.then if mapping else None) or "")
+        if told.isdisjoint(((target.destination, target.mapping), after)) and not any(
+            note.startswith(place) for note in (*kept.notes, *found)
+        ):
+            found.append(f"{place}{_ALREADY}")
+    return tuple(found)
 
 
 def rules_of(hub: Hub, version: str) -> RuleSet:

@@ -37,7 +37,7 @@ def all_problems(file: Path) -> list[Problem]:
     known, found = read_what_can_be_read(file)
     if known is None:
         return found
-    registry = Registry()
+    registry = Registry(owners=known.plugins)
     found += problems_of(known, registry)
     found += _nowhere(known, registry, found)
     return list(dict.fromkeys(one for one in found if not _follows(one, found)))
@@ -50,7 +50,8 @@ def all_notes(file: Path) -> list[Problem]:
 
 def book(file: Path) -> Rulebook:
     """Return the rules, topics and mappings of a configuration. Raises ConfigError."""
-    return read_book(load_settings(file), Registry())
+    settings = load_settings(file)
+    return read_book(settings, Registry(owners=settings.plugins))
 
 
 def mappings(file: Path) -> list[tuple[str, CompiledMapping]]:

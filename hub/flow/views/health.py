@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -10,12 +10,12 @@ import msgspec
 from hub.core.access import Actor, demand
 from hub.core.ledger import Lane
 from hub.flow.lanes import outlets
-from hub.flow.monitor import snapshot
+from hub.flow.monitor import life, snapshot
+from hub.flow.monitor.alerts import MOST_REFUSED
 from hub.flow.monitor.snapshot import MetricValues
 from hub.runtime import Hub
 
 __all__ = ["MetricValues", "alerts", "alive", "figures", "health", "slow_figures", "totals"]
-ALIVE = timedelta(seconds=45)
 
 
 def totals(hub: Hub, actor: Actor) -> dict[str, Any]:
@@ -53,12 +53,32 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
         if row["error"] and row["source"] in known
     ]
     failing += _without_plugin(hub)
-    beats = hub.store.connections.beats(since=now - ALIVE)
-    living = [{"name": one["name"], "role": one["role"], "at": one["at"]} for one in beats]
+    beats = snapshot.recent_beats(hub)
+    failing += _broken(hub, beats, {row["source"] for row in failing})
+    living = [{"name": one.name, "role": one.role, "at": one.at} for one in life.living(beats, now)]
     found: dict[str, Any] = msgspec.to_builtins(
-        {"now": now, "paused": paused, "failing": failing, "alive": living, "way_out": "hub check"}
+        {
+            "now": now,
+            "paused": paused,
+            "failing": failing,
+            "refused": _refused(hub),
+            "alive": living,
+            "way_out": "hub check",
+        }
     )
     return found
+
+
+def _broken(hub: Hub, beats: Sequence[life.Beat], known: Collection[str]) -> list[dict[str, Any]]:
+    """Return the connections that this process, or another that is alive, cannot have, as failing ones."""
+    found = {
+        place.partition(".")[2]: why for place, why in {**life.broken(beats, hub.now()), **snapshot.here(hub)}.items()
+    }
+    return [
+        {"source": name, "failures": 0, "error": why, "polled_at": None, "due_at": None}
+        for name, why in sorted(found.items())
+        if name not in known
+    ]
 
 
 def _without_plugin(hub: Hub) -> list[dict[str, Any]]:
@@ -72,10 +92,20 @@ def _without_plugin(hub: Hub) -> list[dict[str, Any]]:
     ]
 
 
+def _refused(hub: Hub) -> list[dict[str, Any]]:
+    """Return the connections none of whose calls is taken now, with the status that they hear."""
+    found = snapshot.refused(hub).items()
+    return [
+        {"source": name, "status": one.status, "calls": one.calls, "since": one.since}
+        for name, one in found
+        if one.calls >= MOST_REFUSED
+    ]
+
+
 def alive(hub: Hub, actor: Actor) -> list[str]:
     """Return the names of the processes that gave a sign of life lately."""
     demand(actor, "health.see")
-    return [beat["name"] for beat in hub.store.connections.beats(since=hub.now() - ALIVE)]
+    return [beat.name for beat in life.living(snapshot.recent_beats(hub), hub.now())]
 
 
 def alerts(hub: Hub, actor: Actor) -> list[dict[str, Any]]:

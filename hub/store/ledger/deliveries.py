@@ -226,8 +226,10 @@ def _finished(item: Settlement, token: str, now: datetime) -> dict[str, Any]:
 
 def _delivery(row: Any, wanted: Sequence[str], found: Mapping[str, RemoteRef]) -> Delivery:
     ref = found.get(row.provides)
+    is_tombstone = row.operation == "tombstone"  # its `once` holds what was written
+    once: Sequence[str] = () if is_tombstone else row.once
     # What is written only when the record is made must not undo what a person changed since.
-    fields = {name: value for name, value in row.fields.items() if name not in row.once} if ref else row.fields
+    fields = {name: value for name, value in row.fields.items() if name not in once} if ref else row.fields
     return Delivery(
         id=row.id,
         destination=row.destination,
@@ -243,5 +245,6 @@ def _delivery(row: Any, wanted: Sequence[str], found: Mapping[str, RemoteRef]) -
         ref=ref,
         parents={Need.read(need).kind: found[need] for need in wanted if need in found},
         first_sent_at=row.first_sent_at,
-        once=tuple(name for name in row.once if name in fields),
+        once=tuple(name for name in once if name in fields),
+        written=row.once if is_tombstone else {},
     )

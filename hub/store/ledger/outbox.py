@@ -51,8 +51,8 @@ class Outbox:
                 found.setdefault(key, url)
         return found
 
-    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
-        """Write the outbox rows of a batch. Raises Conflict if another process plans or sends the same just now.
+    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> list[RowTarget]:
+        """Write the outbox rows of a batch; returns those written. Raises Conflict if another process plans or sends the same.
 
         Unchanged records cause nothing; a newer payload replaces an unsent one; a ticket or comment is planned once ever.
         """
@@ -66,6 +66,7 @@ class Outbox:
             if conn.execute(superseded.values(settled_at=now)).rowcount != len(part):
                 raise Conflict
         self._insert(conn, rows, {target: item.record for target, item in wanted.items()})
+        return [_row_target(row) for row in rows]
 
     def _latest(self, conn: Connection, record_keys: set[str]) -> dict[RowTarget, Any]:
         columns = (
@@ -232,8 +233,9 @@ def _unsent(row: Any) -> bool:
 def _new_row(item: Planned, latest: Any, now: datetime) -> dict[str, Any] | None:
     record = item.record
     is_there = latest is not None and latest.stable != GONE
-    if is_there and (record.operation in ONCE_ONLY or latest.stable == record.stable):
+    if is_there and (record.operation in ONCE_ONLY or (latest.stable == record.stable and not item.forced)):
         return None
+    stable = latest.stable if is_there and item.forced else record.stable
     seq = 0 if latest is None else latest.seq + 1
     target = _target(record)
     return {
@@ -252,9 +254,9 @@ def _new_row(item: Planned, latest: Any, now: datetime) -> dict[str, Any] | None
         "rule": item.rule,
         "mapping": record.mapping,
         "mapping_version": record.mapping_version,
-        "stable": record.stable,
+        "stable": stable,
         "key_field": record.key_field,
-        "once": list(record.once),
+        "once": dict(record.written) if record.operation == "tombstone" else list(record.once),
         "fields": record.fields,
         "provides": record.provides,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hub.store.schema.connections import connections, cursors, heartbeats, memories
 from hub.store.schema.conversations import aliases, conversations, merged, retired
 from hub.store.schema.erasures import UNFINISHED, erasures, rechecks
-from hub.store.schema.inbox import UNREAD_OF_DESTINATIONS, inbox, sightings
+from hub.store.schema.inbox import UNREAD_OF_DESTINATIONS, inbox, realms, sightings
 from hub.store.schema.ledger import (
     CLOSED,
     CONVERSATION_NEED,
@@ -20,7 +20,7 @@ from hub.store.schema.ledger import (
     refs,
     written_out,
 )
-from hub.store.schema.monitor import alerts, arrivals
+from hub.store.schema.monitor import alerts, arrivals, calls
 from hub.store.schema.people import links, people
 from hub.store.schema.signals import authors, labels, signals, tombstones
 from hub.store.schema.types import EPOCH, MICROSECOND, Id, Json, Time, Words, json_text, metadata, storable
@@ -48,6 +48,7 @@ __all__ = [
     "attempts",
     "audit",
     "authors",
+    "calls",
     "connections",
     "conversations",
     "cursors",
@@ -64,6 +65,7 @@ __all__ = [
     "needs",
     "of_kind",
     "people",
+    "realms",
     "rechecks",
     "refs",
     "retired",

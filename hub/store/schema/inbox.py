@@ -84,3 +84,10 @@ UNREAD_OF_DESTINATIONS = text("form in ('event','change') and state in ('failed'
 Index(
     "ix_inbox_unread", inbox.c.received_at, sqlite_where=UNREAD_OF_DESTINATIONS, postgresql_where=UNREAD_OF_DESTINATIONS
 )
+
+realms = Table(
+    "realms",
+    metadata,
+    Column("source", Words, primary_key=True),  # older than the rule that a source's realm is its name
+    Column("realm", Words, nullable=False),
+)

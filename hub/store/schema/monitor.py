@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Integer,
@@ -30,5 +31,16 @@ arrivals = Table(
     metadata,
     Column("source", Words, primary_key=True),
     Column("slot", Integer, primary_key=True),  # five minutes since 1970
+    Column("last_at", Time, nullable=False),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("source", Words, primary_key=True),  # empty: a name that no connection has
+    Column("status", Integer, primary_key=True, autoincrement=False),
+    Column("calls", BigInteger, nullable=False),
+    Column("streak", BigInteger, nullable=False),  # those since a call was taken
+    Column("since", Time),  # the first of them
     Column("last_at", Time, nullable=False),
 )

@@ -68,7 +68,7 @@ class Sandbox:
         self.url = ""
         self.lock = threading.RLock()
         self.store = RecordStore(options.folder)
-        self.journal = Journal(options.clock, self.store.keep_entry)
+        self.journal = Journal(options.clock, self.store.keep_entry, self.store.scrub_soon)
         self.journal.restore(self.store.kept_entries())
         self.faults = Faults()
         self.teller = Teller(options.clock)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
+
+GOING = ("delete", "redact")
+"""Kinds of entries after which nothing of a record is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +40,60 @@ class HttpCall:
 
 
 class Journal:
-    """Entries and calls in memory, thread safe; `keep` is told each entry so that a store can persist it."""
+    """Entries and calls in memory, thread safe.
 
-    def __init__(self, clock: Callable[[], datetime], keep: Callable[[Entry], None] | None = None) -> None:
+    `keep` is told each entry so that a store can persist it, `aged` that some of them hold less than before.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        keep: Callable[[Entry], None] | None = None,
+        aged: Callable[[], None] | None = None,
+    ) -> None:
         self._clock = clock
         self._keep = keep
         self._lock = threading.Lock()
+        self._aged = aged
         self._seq = 0
+        self._places: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         self.entries: list[Entry] = []
         self.calls: list[HttpCall] = []
 
     def record(
         self, kind: str, object_: str, id_: str, *, key: str = "", fields: Mapping[str, Any] | None = None
     ) -> Entry:
-        """Note a change: kind is create, update, delete, ticket, comment, link ...; `fields` as written."""
+        """Note a change: kind is create, update, delete, ticket, comment, link ...; `fields` as written.
+
+        What a record held before an update, a redaction or its deletion is forgotten: a journal is no history of a person.
+        """
+        if kind in GOING or kind == "update":
+            self.forget(object_, id_, None if kind in GOING else set(fields or {}))
         with self._lock:
             self._seq += 1
+            self._places[object_, id_].append(len(self.entries))
             entry = Entry(self._seq, self._clock().isoformat(), kind, object_, id_, key, dict(fields or {}))
             self.entries.append(entry)
         if self._keep is not None:
             self._keep(entry)
         return entry
+
+    def forget(self, object_: str, id_: str, names: Collection[str] | None = None) -> None:
+        """Forget what was written of a record, or these fields of it, and say so to `aged`; that it was written stays."""
+        changed: list[Entry] = []
+        with self._lock:
+            for place in self._places[object_, id_]:
+                entry = self.entries[place]
+                spared = (name for name in entry.fields if names is not None and name not in names)
+                empty = (name for name, one in entry.fields.items() if one in ("", None))
+                kept = {name: entry.fields[name] for name in dict.fromkeys((*spared, *empty))}
+                if kept != entry.fields:
+                    self.entries[place] = replace(entry, fields=kept)
+                    changed.append(self.entries[place])
+        for entry in changed if self._keep is not None else ():
+            self._keep(entry)  # type: ignore[misc]  # it is not None
+        if changed and self._aged is not None:
+            self._aged()
 
     def note(self, *, write: bool, method: str, path: str, object_: str, status: int) -> None:
         """Note an HTTP call (the server does this)."""
@@ -70,12 +106,15 @@ class Journal:
         """Take back the entries that a store kept."""
         with self._lock:
             self.entries = entries
+            for place, entry in enumerate(entries):
+                self._places[entry.object, entry.id].append(place)
             self._seq = max((entry.seq for entry in entries), default=0)
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self.entries, self.calls = [], []
+            self._places.clear()
 
     def show(self, object_: str = "", since: int = 0) -> dict[str, list[dict[str, Any]]]:
         """Return entries and calls after sequence number `since`, of one object if it is named."""

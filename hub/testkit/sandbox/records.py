@@ -24,6 +24,9 @@ create table if not exists journal (seq integer primary key, body text);
 _PUT = "insert into records values (?, ?, ?) on conflict (collection, id) do update set body = excluded.body"
 
 
+SCRUB_S = 0.5  # seconds from a change to the rewriting of the file
+
+
 class Taken(Exception):
     """A unique key's value belongs to another record."""
 
@@ -85,6 +88,7 @@ class RecordStore:
         self._counters: dict[str, int] = {}
         self._database = _open(folder) if folder is not None else None
         self._changed = False
+        self._scrubbing: threading.Timer | None = None
         if self._database is not None:
             self._load(self._database)
 
@@ -199,10 +203,30 @@ class RecordStore:
     def close(self) -> None:
         """Flush and close the database."""
         with self.lock:
+            if self._scrubbing is not None:
+                self._scrubbing.cancel()
+                self._scrub()
             self.flush()
             if self._database is not None:
                 self._database.close()
                 self._database = None
+
+    def scrub_soon(self) -> None:
+        """Take what was replaced or removed out of the file too, within a second."""
+        with self.lock:
+            if self._database is not None and self._scrubbing is None:
+                self._scrubbing = threading.Timer(SCRUB_S, self._scrub)
+                self._scrubbing.daemon = True
+                self._scrubbing.start()
+
+    def _scrub(self) -> None:
+        with self.lock:
+            self._scrubbing = None
+            self.flush()
+            if self._database is not None:
+                # Rewritten, since copies stay behind as pages are split; a look-alike's file is small.
+                self._database.execute("vacuum")
+                self._database.execute("pragma wal_checkpoint(truncate)").fetchall()
 
     def _of(self, collection: str) -> _Collection:
         return self._collections.setdefault(collection, _Collection())
@@ -228,5 +252,6 @@ def _open(folder: Path) -> sqlite3.Connection:
     database = sqlite3.connect(folder / "sandbox.sqlite", check_same_thread=False)
     database.execute("pragma journal_mode = wal")
     database.execute("pragma synchronous = normal")
+    database.execute("pragma secure_delete = on")
     database.executescript(_SCHEMA)
     return database

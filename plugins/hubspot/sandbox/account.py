@@ -16,7 +16,11 @@ from plugins.hubspot.sandbox.people import PORTAL, PortalPeople
 
 _DATED = re.compile(r"^/crm/(objects|properties|associations)/\d{4}-\d\d/")
 _FIELD_TYPES = {"text": "textarea", "number": "number", "bool": "booleancheckbox", "datetime": "date"}
-_FORMS = {"number": re.compile(r"|-?\d+(\.\d+)?"), "datetime": re.compile(r"|\d{13}|\d{4}-\d\d-\d\dT[\d:.]+Z")}
+_FORMS = {
+    "date": re.compile(r"|\d{4}-\d\d-\d\d"),
+    "number": re.compile(r"|-?\d+(\.\d+)?"),
+    "datetime": re.compile(r"|\d{13}|\d{4}-\d\d-\d\dT[\d:.]+Z"),
+}
 _ANY = re.compile(r".*", re.DOTALL)
 _SCHEMA = json.loads(files("plugins.hubspot").joinpath("schema.json").read_text("utf-8"))
 

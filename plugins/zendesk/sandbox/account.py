@@ -306,7 +306,7 @@ class Account(Sandbox):
         self.store.put(key, id_, {**merged, "updated_at": self.stamp()})
         self.journal.record("update" if found else "create", key, id_, key=external_id, fields={**item, **fields})
         done = {"status": "Updated" if found else "Created", "success": True}
-        return {**done, "id": id_, "external_id": external_id, "name": merged.get("name")}
+        return {**done, "id": id_, "external_id": external_id}
 
     def problem(self, kind: str | None, value: Any) -> str | None:
         """Say why a field does not take a value, None if it does."""

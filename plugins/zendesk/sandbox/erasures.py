@@ -55,6 +55,8 @@ class DeskErasures(Ticketing):
         ticket_id = str(held["ticket_id"])
         if (self.store.get("ticket", ticket_id) or {}).get("first_comment") == int(id_):
             self.store.update("ticket", ticket_id, {"description": plain})
+            self.journal.forget("ticket", ticket_id, {"comment", "description"})
+        self.forget_answers(ticket_id)
         audit_id, base = self.fresh_id(), {name: held[name] for name in ("ticket_id", "via")}
         for key, audit in self.store.all("_audit"):
             events = [{**one, **new} if str(one["id"]) == id_ else one for one in audit["events"]]
@@ -73,6 +75,13 @@ class DeskErasures(Ticketing):
         self.journal.record("redact", "comment", id_)
         self.tell("comment_redacted", str(held["ticket_id"]), {"comment": {"id": id_}}, AGENT)
         return Answer(200, {"comment": {"id": int(id_), **held}})
+
+    def forget_answers(self, ticket_id: str) -> None:
+        """Leave nothing of a ticket in what idempotency keys remember but its id."""
+        for key, kept in self.store.all("_keys"):
+            ticket = kept["answer"].get("ticket") or {}
+            if str(ticket.get("id")) == ticket_id:
+                self.store.update("_keys", key, {"answer": {"ticket": {"id": ticket["id"]}}})
 
     # --------------------------------------------------------------------------------------------------------- merging
 
@@ -129,11 +138,13 @@ class DeskErasures(Ticketing):
 
     def wipe(self, id_: str) -> dict[str, Any]:
         """Leave nothing of it."""
+        self.forget_answers(id_)
         self.store.remove("_deleted", id_)
         for collection in _OF_A_TICKET:
             for key, one in self.store.all(collection):
                 if str(one["ticket_id"]) == id_:
                     self.store.remove(collection, key)
+                    self.journal.forget(collection, key)
         return {"id": int(id_), "status": "Deleted", "success": True}
 
 

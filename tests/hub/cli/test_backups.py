@@ -63,7 +63,9 @@ def test_an_upgrade_begins_with_a_backup_to_go_back_to(world: World, cli: Cli, t
     copytree(world.folder, tmp_path / "old")
     config = tmp_path / "old" / "config.toml"
     database = connect(tmp_path / "old" / "data" / "hubbub.db")
-    database.executescript("DROP TABLE activations; UPDATE alembic_version SET version_num = '0001';")
+    database.executescript(
+        "DROP TABLE activations; DROP TABLE calls; DROP TABLE realms; UPDATE alembic_version SET version_num = '0001';"
+    )
     database.close()
     said = cli("-c", config, "db", "upgrade")
     (kept,) = (tmp_path / "old").glob("hubbub-*.zip")
@@ -75,7 +77,9 @@ def test_an_upgrade_begins_with_a_backup_to_go_back_to(world: World, cli: Cli, t
 def test_an_upgrade_without_a_backup_is_had_by_name(world: World, cli: Cli, tmp_path: Path) -> None:
     copytree(world.folder, tmp_path / "old")
     database = connect(tmp_path / "old" / "data" / "hubbub.db")
-    database.executescript("DROP TABLE activations; UPDATE alembic_version SET version_num = '0001';")
+    database.executescript(
+        "DROP TABLE activations; DROP TABLE calls; DROP TABLE realms; UPDATE alembic_version SET version_num = '0001';"
+    )
     database.close()
     assert cli("-c", tmp_path / "old" / "config.toml", "db", "upgrade", "--no-backup").code == 0
     assert list((tmp_path / "old").glob("hubbub-*.zip")) == []

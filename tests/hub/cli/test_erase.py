@@ -44,6 +44,8 @@ def test_an_erased_signal_is_explained_with_what_is_left(config: Path) -> None:
     erase(config, KEY, "--yes")
     said = run("-c", config, "explain", KEY)
     assert (said.code, "was erased" in said.out) == (0, True)
+    assert "matched: " in said.out
+    assert "rules " in said.out
 
 
 def test_without_yes_it_is_asked_and_nothing_happens_unless_confirmed(config: Path) -> None:

@@ -42,6 +42,14 @@ def test_the_demo_is_right_without_any_variable(cli: Cli) -> None:
     assert cli("check", "--offline").code == 0
 
 
+def test_a_first_feed_is_right_at_once_and_holds_the_addresses_as_they_were_given(cli: Cli) -> None:
+    feeds = ["https://one.example/feed?a=1&b=2", "https://two.example/\u00e9.xml"]
+    said = cli("init", "--feed", feeds[0], "--feed", feeds[1])
+    assert (said.code, said.out.splitlines()[-1]) == (0, "next: hub check, then hub up")
+    assert cli("check", "--offline").code == 0
+    assert cli("config", "show").json["sources"]["news"]["options"]["feeds"] == feeds
+
+
 def test_init_keeps_what_is_there_unless_told_otherwise(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_text("# mine")
     said = cli("init")
@@ -81,7 +89,7 @@ def test_config_show_as_json_is_one_array(cli: Cli, tmp_path: Path) -> None:
     assert [next(iter(one)) for one in cli("config", "show", "--json").json] == ["hub"]
 
 
-@pytest.mark.parametrize("starter", ["demo", "first"])
+@pytest.mark.parametrize("starter", ["demo", "feed", "first"])
 def test_starters_name_no_real_company_but_the_networks(starter: str) -> None:
     for file in (STARTERS / starter).rglob("*.json*"):
         hosts = set(re.findall(r"https?://([\w.-]+)", file.read_text("utf-8")))

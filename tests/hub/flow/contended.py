@@ -8,7 +8,7 @@ from datetime import datetime
 from hub.core.errors import Conflict, HubError
 from hub.core.model import Planned
 from hub.store import Connection, Store
-from hub.store.ledger.outbox import Outbox
+from hub.store.ledger.outbox import Outbox, RowTarget
 
 EACH_TIME = 99
 
@@ -24,11 +24,12 @@ class ContendedOutbox(Outbox):
     only = ""
     conflicts = 0
 
-    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
-        super().plan(conn, planned, now=now)
+    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> list[RowTarget]:
+        written = super().plan(conn, planned, now=now)
         if self.left and any(self.only in {"", item.record.operation} for item in planned):
             self.left, self.conflicts = self.left - 1, self.conflicts + 1
             raise self.error
+        return written
 
 
 def contend(store: Store, times: int, *, only: str = "") -> ContendedOutbox:

@@ -27,6 +27,8 @@ PAST = {
     *(
         "audit.at",
         "activations.at",
+        "calls.since",
+        "calls.last_at",
         "versions.active_from",
         "people.created_at",
         "identity_links.at",

@@ -10,7 +10,7 @@ import pytest
 from hub.core.decide.judgement import Judged
 from hub.core.decide.trace import Trace
 from hub.core.errors import Conflict
-from hub.core.model import Counts, Label, Media, Signal, Tombstone
+from hub.core.model import Author, Counts, Label, Media, Signal, Tombstone
 from hub.core.signals import Stats
 from hub.store import Store
 from hub.store.inbox import Settled
@@ -124,6 +124,39 @@ def test_a_page_holds_what_is_wanted(store: Store, wanted: SignalFilter, found: 
     add(store, judged(signal("a"), mood("positive", 1.0)), signal("b", text='say "ä" 100'))
     add(store, Judged(signal("c", network="lines"), [], Trace(), matched=True))
     assert [row["key"] for row in store.signals.page(wanted)] == found
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("bad", ["a"]),
+        ("BAD", ["a"]),
+        ("headline", ["b"]),
+        ("ana", ["a"]),
+        ("Ana Lima", ["a"]),
+        ("author_key", []),
+        ("provenance", []),
+        ("rss", []),
+        ("<p>", []),
+        ("2026", []),
+        ("100%", ["c"]),
+        ("1_0", []),
+        ("100", ["c"]),
+        ("%", ["c"]),
+        ("_", ["d"]),
+        ("under_score", ["d"]),
+        ("back\\slash", ["d"]),
+        ('"quoted"', ["d"]),
+        ("line\nbreak", ["d"]),
+    ],
+)
+def test_a_search_looks_at_texts_and_names_and_at_nothing_else(store: Store, asked: str, found: list[str]) -> None:
+    bad = signal("a", text="acme is bad", html="<p>acme is bad</p>", author_key="rss:ana")
+    odd = signal("d", text='under_score back\\slash "quoted" line\nbreak')
+    add(store, bad, signal("b", text="x", title="A headline"), signal("c", text="it is 100% good"), odd)
+    names = {"handle": "ana@example.org", "display_name": "Ana Lima", "url": "https://headline.example"}
+    meet(store, Author("rss:ana", "rss", "1", **names))
+    assert [row["key"] for row in store.signals.page(SignalFilter(text=asked))] == found
 
 
 # ------------------------------------------------------------------------------------------------------------- authors

@@ -40,6 +40,13 @@ def test_a_source_that_cannot_be_made_asks_its_sender_to_come_again(tmp_path: Pa
     assert (status, int(headers["retry-after"]) > 0, "send it again" in json.loads(body)["error"]) == (503, True, True)
 
 
+def test_it_asks_so_too_when_it_may_be_tried_again_by_others(tmp_path: Path) -> None:
+    knocker = Unmakeable(FakeStore(untouched), tmp_path)
+    knocker.hub.broken._until = dict.fromkeys(knocker.hub.broken, 0.0)
+    knocker.door._tried["shop"] = monotonic()
+    assert knocker.knock(BODY, headers=signed(BODY))[0] == 503
+
+
 def test_why_a_connection_cannot_be_made_is_known(tmp_path: Path) -> None:
     knocker = Unmakeable(FakeStore(untouched), tmp_path)
     assert list(unmade(knocker.hub)) == ["sources.shop"]

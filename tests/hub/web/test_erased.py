@@ -29,6 +29,12 @@ def test_the_page_says_that_it_is_gone_and_shows_the_receipts(new_hub: NewHub) -
         assert piece in answer.text
 
 
+def test_the_page_says_what_is_kept_of_the_reasons(new_hub: NewHub) -> None:
+    said = Browser(gone(new_hub())).get(PAGE).text
+    assert "Kept is which rules matched: brand" in said
+    assert "There were no rules" not in said
+
+
 def test_a_receipt_tells_why_a_destination_could_not(new_hub: NewHub) -> None:
     assert "cannot be taken back there" in Browser(gone(new_hub())).get(PAGE).text
 

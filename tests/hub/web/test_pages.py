@@ -226,23 +226,6 @@ def test_a_wrong_address_gets_a_page_that_says_so(new_hub: NewHub, path: str, st
     assert "To the signals" in answer.text
 
 
-def test_a_hub_is_ready_while_its_database_can_be_read_and_lives_all_the_same(new_hub: NewHub) -> None:
-    made = new_hub()
-    made.hub.store.connections.beat("deliver-1", "deliver", now=made.clock())
-    browser = Browser(made)
-    ready = browser.json("/readyz")
-
-    class Away:
-        def beats(self, **_: object) -> None:
-            raise StoreUnavailable("database is locked")
-
-    made.hub.store.connections = Away()  # type: ignore[assignment]  # a fake
-    answer = browser.get("/readyz")
-    assert ready == {"status": "ok", "alive": ["deliver-1"]}
-    assert (answer.status_code, answer.json()["reason"]) == (503, "database is locked")
-    assert browser.get("/healthz").status_code == 200
-
-
 def test_a_database_that_is_away_is_told_with_when_to_come_back(new_hub: NewHub) -> None:
     made = new_hub()
     browser = Browser(made)

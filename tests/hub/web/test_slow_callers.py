@@ -223,9 +223,13 @@ def test_the_own_places_of_a_proxy_are_all_there_are(small_gate: Callable[..., G
     assert crowd(small_gate, *(FakeSeat("127.0.0.1") for _ in range(3))) == [False, False, False]
 
 
-def test_the_idle_go_before_those_that_send_and_the_oldest_of_them_first(small_gate: Callable[..., Gate]) -> None:
-    seats = [FakeSeat("192.0.2.1", "body"), FakeSeat("192.0.2.2", "idle", 5.0), FakeSeat("192.0.2.3", "idle", 4.0)]
-    assert crowd(small_gate, *seats, FakeSeat("192.0.2.4")) == [False, False, True, False]
+def test_the_one_that_has_been_without_a_whole_request_for_longest_goes(small_gate: Callable[..., Gate]) -> None:
+    seats = [
+        FakeSeat("192.0.2.1", "body", 3.0),
+        FakeSeat("192.0.2.2", "idle", 2.0),
+        FakeSeat("192.0.2.3", "header", 4.0),
+    ]
+    assert crowd(small_gate, *seats, FakeSeat("192.0.2.4", since=5.0)) == [False, True, False, False]
 
 
 def test_when_all_others_are_being_answered_the_new_one_goes(small_gate: Callable[..., Gate]) -> None:

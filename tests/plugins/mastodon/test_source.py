@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -268,3 +269,12 @@ def test_a_rate_limit_over_a_socket_gives_the_wait_and_no_sleep() -> None:
         with pytest.raises(RateLimited) as caught:
             list(tagged(instance=server.url).pull(ctx, None))
     assert (caught.value.retry_after or 0) > 10**9
+
+
+def test_before_a_boost_comes_what_it_boosts_with_its_counts() -> None:
+    boost, _ = statuses(2)
+    boosted = {**boost, "id": "77", "uri": "https://other.example/77", "reblogs_count": 9}
+    pages = pulled(tagged(), FakeInstance(tag_acme=[{**boost, "reblog": boosted}]), {"tag:acme": "1000"})
+    items = [json.loads(one.payload) for page in pages for one in page.items]
+    assert [one["id"] for one in items] == ["77", boost["id"]]
+    assert items[0]["reblogs_count"] == 9

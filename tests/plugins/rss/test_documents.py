@@ -54,12 +54,16 @@ def said(name: str) -> list[tuple[Signal, Author]]:
 @cache
 def entries(name: str) -> list[dict[str, Any]]:
     """feedparser's entries as plain dicts."""
-    parsed = feedparser.parse(io.BytesIO(documents()[name]))
+    parsed = feedparser.parse(io.BytesIO(documents()[name]), sanitize_html=False)
     return [dict(dict.items(entry)) for entry in parsed["entries"]]
 
 
+# UTF-8 with one byte that is none (feedparser takes all of it for windows-1252); a script in a script.
+_READ_BETTER = ("encoding/bozo_linenoise.xml", "wellformed/sanitize/entry_summary_crazy.xml")
+
+
 def xml() -> list[str]:
-    return [name for name in documents() if not name.endswith(".json")]
+    return [name for name in documents() if not name.endswith(".json") and name not in _READ_BETTER]
 
 
 class Stripper(HTMLParser):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from time import process_time
 
@@ -12,6 +13,7 @@ from hub.testkit.fakes import START
 from plugins.rss.client import read
 from plugins.rss.translate import translate
 from tests.material import shared
+from tests.plugins.rss.feeds import item, rss
 
 
 def told(case: str) -> list[Signal]:
@@ -101,3 +103,46 @@ def test_a_document_of_ampersands_takes_no_longer_than_its_length() -> None:
     began = process_time()
     read(b"<rss>" + b"&" * 200_000 + b"&#55357;" * 50_000 + b"</rss>")
     assert process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("label", "codec", "written"),
+    [
+        ("x-sjis", "cp932", "アクメ①"),
+        ("ks_c_5601-1987", "cp949", "믜 아크메"),
+        ("gb2312", "gb18030", "镕 阿克梅"),
+        ("big5", "big5hkscs", "嘅 艾克"),
+        ("iso-8859-9", "cp1254", "“ığdır” €"),
+        ("ISO-8859-1", "cp1252", "“Zoë” – €"),
+        ("macintosh", "mac_roman", "“Zoë”"),
+        ("x-mac-cyrillic", "mac_cyrillic", "Привет"),
+        ("koi8-r", "koi8_r", "Привет"),
+        ("windows-1251", "cp1251", "Привет"),
+        ("tis-620", "cp874", "สวัสดี “"),
+        ("euc-jp", "euc_jp", "アクメ日本語"),
+        ("iso-2022-jp", "iso2022_jp", "アクメ日本語"),
+        ("utf8", "utf-8", "Zoë 😀"),
+        ("no-such-thing", "utf-8", "Zoë 😀"),
+        ("base64", "utf-8", "Zoë 😀"),
+    ],
+)
+@pytest.mark.parametrize("where", ["declared", "answered", "both, one wrong"])
+def test_a_label_means_what_browsers_take_it_for(label: str, codec: str, written: str, where: str) -> None:
+    declared = f' encoding="{"utf-8" if where == "both, one wrong" else label}"' if where != "answered" else ""
+    body = rss(item("1", title=written)).decode().replace("?>", f"{declared}?>", 1)
+    content_type = {} if where == "declared" else {"content-type": f"application/rss+xml; charset={label}"}
+    (payload,) = read(body.encode(codec), content_type).payloads
+    assert json.loads(payload)["entry"]["title"] == written
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+def test_a_mark_or_zeros_tell_an_encoding_that_nothing_names(codec: str) -> None:
+    body = rss(item("a", title="Zoë 😀")).decode().replace("?>", ' encoding="iso-8859-1"?>', 1)
+    (payload,) = read(body.encode(codec), {"content-type": "text/xml; charset=windows-1252"}).payloads
+    assert json.loads(payload)["entry"]["title"] == "Zoë 😀"
+
+
+def test_one_wrong_byte_spoils_no_other_letter() -> None:
+    document = rss(item("a", title="Zoë und Grüße X")).replace(b"X", b"\xff")
+    (payload,) = read(document).payloads
+    assert json.loads(payload)["entry"]["title"] == "Zoë und Grüße \ufffd"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from hashlib import sha256
+from itertools import pairwise
+from time import process_time
 from typing import Any
 
 import msgspec
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import Author, Counts, Media, RawItem, Signal, TranslationError, author_key, signal_key
+from hub.core.model import Rating
 from plugins.rss.client import read
 from plugins.rss.translate import translate
 from tests.plugins.rss.feeds import FEED, item, rss
@@ -320,6 +323,75 @@ def test_no_markup_inside_an_item_breaks_the_reading(markup: str) -> None:
     assert isinstance(said(rss(f"<item><description>{markup}</description></item>")), list)
 
 
-@pytest.mark.parametrize("body", [b"&lt;!--" * 100_000, b" " * 17_000_000])
+@pytest.mark.parametrize("body", [b"&lt;a " * 500_001, b" " * 17_000_000])
 def test_a_document_that_would_take_minutes_is_not_read(body: bytes) -> None:
     assert raws(rss(item("a")).replace(b"News", body)) == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "stars"),
+    [({"im_rating": "2"}, "review", 2.0), ({"im_rating": "x"}, "article", None)],
+)
+def test_a_feed_of_reviews_gives_their_stars(fields: dict[str, str], kind: str, stars: float | None) -> None:
+    signal = entry(id="1", title="It crashes", **fields)
+    assert (signal.kind, signal.rating and signal.rating.value) == (kind, stars)
+
+
+def test_the_app_stores_own_feed_is_read_so() -> None:
+    feed = b"""<feed xmlns="http://www.w3.org/2005/Atom" xmlns:im="http://itunes.apple.com/rss"><entry><id>9</id>
+    <title>Broken</title><content>It crashes</content><im:rating>1</im:rating></entry></feed>"""
+    ((signal, _),) = said(feed)
+    assert (signal.kind, signal.rating) == ("review", Rating(1.0))
+
+
+@pytest.mark.parametrize(
+    "opened", ["&lt;!--", "<![CDATA[" + "<!--" * 3000 + "]]>", "&lt;!-- --", "&lt;a ", "&amp;", "&lt;a '", "<b><i>"]
+)
+def test_reading_takes_twice_as_long_for_twice_as_much(opened: str) -> None:
+    times = []
+    for size in (30_000, 120_000):
+        document = rss(
+            item("a") + f"<item><guid>b</guid><description>{opened * (size // len(opened) + 1)}</description></item>"
+        )
+        began = process_time()
+        read(document)
+        times.append(process_time() - began)
+    assert times[1] < max(8 * times[0], 0.3)
+
+
+def test_a_comment_that_never_ends_hides_no_other_entry() -> None:
+    broken = "<item><guid>b</guid><title>b</title><description>&lt;!-- &lt;!-- a</description></item>"
+    assert [signal.title for signal, _ in said(rss(broken + item("c")))] == ["b", "c"]
+
+
+def test_entities_that_multiply_are_not_followed() -> None:
+    names = "abcdefghij"
+    nested = "".join(f'<!ENTITY {name} "{f"&{before};" * 10}">' for before, name in pairwise(names))
+    bomb = f'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "ha">{nested}]>' + rss(item("a")).decode().replace(
+        "News", "&j;"
+    )
+    began = process_time()
+    assert all(len(signal.title or "") < 100_000 for signal, _ in said(bomb.encode()))
+    assert process_time() - began < 1
+
+
+def test_elements_nested_ten_thousand_deep_break_nothing() -> None:
+    read(rss("<item>" + "<a>" * 10_000 + "</item>") + b"</a>" * 10_000)
+
+
+@pytest.mark.parametrize(
+    ("before", "inside"),
+    [
+        ("\n" * 60_000, ""),
+        ("\n<!ENTITY a " * 6_000, ""),
+        ("", f"<author>{'a' * 60_000}</author>"),
+        ("", f"<dc:creator><![CDATA[<b>{'a.' * 30_000}]]></dc:creator>"),
+        ("", f'<description>&lt;p style="{"url(" * 15_000}"&gt;x&lt;/p&gt;</description>'),
+        ("", f"<pubDate>{' ' * 60_000}</pubDate>"),
+    ],
+)
+def test_what_feedparser_reads_in_quadratic_time_does_not_reach_it(before: str, inside: str) -> None:
+    document = rss(f"<item><guid>b</guid><title>b</title>{inside}</item>", item("c"))
+    began = process_time()
+    assert [signal.title for signal, _ in said(document.replace(b"<rss", before.encode() + b"<rss", 1))] == ["b", "c"]
+    assert process_time() - began < 1

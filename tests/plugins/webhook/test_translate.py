@@ -223,3 +223,29 @@ def test_a_template_that_makes_too_much_is_stopped(tmp_path: Path) -> None:
     source = inbound(tmp_path, f'[fields.text]\ntemplate = "{endless}"\n')
     with pytest.raises(TranslationError):
         source.translate(raw({"id": "1", "text": "hi"}))
+
+
+@pytest.mark.parametrize(
+    ("said", "rating"),
+    [
+        ({"stars": 4}, Rating(4.0)),
+        ({"rating": "8/10"}, Rating(8.0, 10.0, 0.0)),
+        ({"rating": {"value": 74, "best": 100}}, Rating(74.0, 100.0, 0.0)),
+        ({"reviewRating": {"ratingValue": "3", "bestRating": "5", "worstRating": "1"}}, Rating(3.0)),
+        ({"rating": "soso"}, None),
+    ],
+)
+def test_the_usual_names_fill_a_rating_with_its_scale(said: dict[str, Any], rating: Rating | None) -> None:
+    signal, _ = read(inbound(), {"id": 1, "text": "x", **said})
+    assert signal.rating == rating
+
+
+@pytest.mark.parametrize("word", ["share", "boost", "retweet", "Repost"])
+def test_a_share_is_a_boost_of_the_post_that_it_names(word: str) -> None:
+    signal, _ = read(inbound(), {"id": 2, "text": "x", "network": "shop", "kind": word, "shared_id": 1})
+    assert (signal.kind, signal.quotes) == ("repost", signal_key("shop", "1"))
+
+
+def test_a_share_that_names_its_post_as_a_parent_is_no_reply() -> None:
+    signal, _ = read(inbound(), {"id": 2, "text": "x", "network": "shop", "kind": "share", "in_reply_to": 1})
+    assert (signal.quotes, signal.in_reply_to) == (signal_key("shop", "1"), None)

@@ -20,7 +20,9 @@ from hub.testkit.contracts.means.witness import spilt, strange_hosts
 from hub.testkit.contracts.parts.delivering import DeliverySuite, leaves, meets, own, stands, with_texts
 from hub.testkit.contracts.stage import Sample, Stage
 
-_KNOWN = frozenset(("records", "tickets", "comments", "tombstone", "note", "inbound", "changes", "without_author"))
+_KNOWN = frozenset(
+    ("records", "tickets", "comments", "tombstone", "requesters", "note", "inbound", "changes", "without_author")
+)
 _KINDS = (Upsert, Native, Lookup, NoIdempotency)
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "number": (int, float),

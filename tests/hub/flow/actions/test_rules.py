@@ -9,7 +9,8 @@ import pytest
 
 from hub.core.access import at_terminal
 from hub.core.errors import ConfigError
-from hub.flow.actions.rules import activate, activate_or_keep, begin
+from hub.flow.actions.rules import activate
+from hub.flow.begin import activate_or_keep, begin
 from hub.runtime import Hub
 from tests.databases import Databases
 from tests.hubs import RULES, Made, make_hub

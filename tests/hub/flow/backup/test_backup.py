@@ -344,7 +344,8 @@ def test_a_release_before_is_backed_up_as_it_is_and_restored_into_this_program(
 ) -> None:
     fill(made)
     with made.hub.store.database.write() as conn:
-        conn.execute(text("DROP TABLE activations"))
+        for table in ("activations", "calls", "realms"):
+            conn.execute(text(f"DROP TABLE {table}"))
         conn.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     file = backups.keep_before_upgrade(tmp_path / "config.toml")
     assert file is not None

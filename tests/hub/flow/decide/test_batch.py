@@ -15,7 +15,7 @@ from hub.core.model import Label, Planned, RawItem, Signal
 from hub.flow.decide.batch import process, process_batch
 from hub.store import Connection
 from hub.store.inbox import Inbox, Settled
-from hub.store.ledger.outbox import Outbox
+from hub.store.ledger.outbox import Outbox, RowTarget
 from hub.store.schema import inbox
 from tests.hub.flow.contended import contend
 from tests.hubs import NOON, Made, Mood, raw_of
@@ -273,10 +273,10 @@ class Picky(Outbox):
 
     error: type[HubError] = Conflict
 
-    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> None:
+    def plan(self, conn: Connection, planned: Sequence[Planned], *, now: datetime) -> list[RowTarget]:
         if any("picked" in str(one.record.fields) for one in planned):
             raise self.error
-        super().plan(conn, planned, now=now)
+        return super().plan(conn, planned, now=now)
 
 
 def test_what_is_overtaken_each_time_holds_nothing_else_up(new_hub: NewHub) -> None:
@@ -311,3 +311,45 @@ def test_an_error_of_the_hub_itself_marks_only_the_row_at_fault(new_hub: NewHub)
     made.say({"id": "1", "text": "acme"}, {"id": "2", "text": "acme picked"}, {"id": "3", "text": "acme"})
     process(made.hub)
     assert made.hub.store.inbox.counts() == {"done": 2, "failed": 1}
+
+
+def shares(made: Made, id_: str) -> int | None:
+    row = made.hub.store.signals.get(signal_key("lines", id_))
+    assert row is not None
+    found: int | None = row["signal"].counts.shares
+    return found
+
+
+def test_boosts_count_on_what_they_boost_and_make_no_record(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme"})
+    made.run()
+    made.say(*({"id": str(n), "text": "acme", "kind": "repost", "of": "1", "by": f"b{n}"} for n in (2, 3)))
+    made.say({"id": "2", "text": "acme", "kind": "repost", "of": "1", "by": "b2"})
+    made.run()
+    assert (made.states(), shares(made, "1")) == ({"delivered": 1}, 2)
+
+
+def test_a_network_that_tells_how_often_a_post_was_boosted_is_believed(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme", "shares": 7}, {"id": "2", "text": "acme", "kind": "repost", "of": "1"})
+    made.run()
+    assert shares(made, "1") == 7
+
+
+def test_a_boost_says_nothing_of_the_mood_of_the_one_who_boosts(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say(
+        {"id": "1", "text": "I love Acme"}, {"id": "2", "text": "I love Acme", "kind": "repost", "of": "1", "by": "bo"}
+    )
+    made.run()
+    row = made.hub.store.signals.get(signal_key("lines", "2"))
+    assert row is not None
+    assert (row["labels"], row["trace"].stats.get("signals_30d")) == ([], 0)
+
+
+def test_the_stars_of_a_review_outrank_what_a_model_reads(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "I love Acme", "kind": "review", "stars": 1})
+    made.run()
+    assert [one.fields["mood"] for batch in made.memo.got for one in batch] == ["negative"]

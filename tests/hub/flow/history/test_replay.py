@@ -295,7 +295,7 @@ def test_what_cannot_be_read_any_more_is_taken_as_stored_and_told(new_hub: NewHu
 
 def test_models_are_not_asked_again(new_hub: NewHub) -> None:
     made = said(new_hub(), *TALK)
-    made.hub.broken["mood"] = "its model is gone"
+    made.hub.broken["enrichers.mood"] = "its model is gone"
     assert totals(told(made)) == {"same": 3}
 
 

@@ -21,6 +21,7 @@ from hub.core.errors import (
 )
 from hub.core.model import RawItem
 from hub.flow.intake.poll import import_document, poll, polling_sources, usable_source
+from hub.flow.sweep import prepare
 from hub.registry import Plugin
 from hub.sdk.connectors import Context, Options, Page
 from hub.store import StoreUnavailable
@@ -116,7 +117,7 @@ def test_the_cursor_of_before_is_given_to_the_next_poll(made: Made) -> None:
         (Unauthorised("expired"), 5),
         (TranslationError("no JSON"), 5),
         (StoreUnavailable("the database is locked"), 5),
-        (KeyError("bug"), 3600),
+        (KeyError("bug"), 60),
     ],
 )
 def test_a_failure_waits_as_its_kind_demands(made: Made, error: Exception, wait: float) -> None:
@@ -133,6 +134,31 @@ def test_failures_in_a_row_wait_twice_as_long_up_to_an_hour(made: Made) -> None:
         poll(made.hub, "lines", early=True)
         waits.append(again_in(made).total_seconds())
     assert waits == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600]
+
+
+def test_the_pauses_after_a_plugins_bug_double_from_a_minute_to_an_hour(made: Made) -> None:
+    made.source.pages = [KeyError("bug")]
+    waits = []
+    for _ in range(8):
+        poll(made.hub, "lines", early=True)
+        waits.append(again_in(made) // timedelta(minutes=1))
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+@pytest.mark.parametrize("error", [KeyError("bug"), Unauthorised("expired")])
+def test_a_restart_tries_at_once_what_a_bug_or_a_refused_credential_holds_up(made: Made, error: Exception) -> None:
+    made.source.pages = [error]
+    for _ in range(5):
+        poll(made.hub, "lines", early=True)
+    prepare(made.hub)
+    assert again_in(made) == timedelta()
+
+
+def test_a_restart_does_not_ask_a_network_that_is_away_before_its_time(made: Made) -> None:
+    made.source.pages = [Unavailable("HTTP 503", retry_after=600)]
+    poll(made.hub, "lines")
+    prepare(made.hub)
+    assert again_in(made) == timedelta(minutes=10)
 
 
 def test_a_refused_stream_is_shown_and_does_not_slow_the_others(made: Made) -> None:

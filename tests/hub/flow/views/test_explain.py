@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from hypothesis import strategies as st
 
 from hub.core.access import HUB
 from hub.core.decide import judgement
+from hub.core.errors import ConfigError
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Label
-from hub.core.spec import RuleTrace
+from hub.core.spec import FieldSpec, MappingSpec, RuleTrace
 from hub.flow.decide.batch import process
 from hub.flow.sweep import prepare
 from hub.flow.views.explain import explain
 from hub.runtime import Hub
 from tests.databases import Databases
-from tests.hubs import Made, make_hub
+from tests.hubs import Made, make_hub, to_toml
 
 NewHub = Callable[..., Made]
 
@@ -236,7 +238,48 @@ def test_an_explanation_names_deliveries_oldest_first_and_why_some_were_not_made
     assert private is not None
     assert [one["object"] for one in public.deliveries] == ["person", "said"]
     assert (private.matched, private.deliveries) == (("brand",), [])
-    assert private.notes == ("memo/said: private: no policy allows it",)
+    assert private.notes == (
+        "memo/said: a direct message: only rules that private_rules in [hub] names make records of it",
+    )
+
+
+COMBINED = list(
+    product(("upsert", "create", "comment"), ("signal", "author", "conversation", "person"), ("comment", None))
+)
+REFUSED = [
+    *(
+        (operation, keyed_by, "comment")
+        for operation, keyed_by, then in COMBINED
+        if then and keyed_by != "conversation"
+    ),
+    *(("upsert", "conversation", "comment"), ("comment", "conversation", "comment"), ("comment", "conversation", None)),
+    *((operation, keyed_by, None) for operation in ("create", "comment") for keyed_by in ("author", "person")),
+]
+
+
+@pytest.mark.parametrize(("operation", "keyed_by", "then"), COMBINED)
+def test_no_post_of_a_batch_is_lost_without_a_reason(
+    new_hub: NewHub, operation: Any, keyed_by: Any, then: str | None
+) -> None:
+    made = new_hub(mapping="mix")
+    text = {"text": FieldSpec(from_="signal.text")}
+    spec = MappingSpec("mixed", text, operation=operation, keyed_by=keyed_by, then=then)
+    (made.hub.settings.folder / "mappings" / "memo" / "mix.toml").write_text(to_toml(spec))
+    if (operation, keyed_by, then) in REFUSED:
+        with pytest.raises(ConfigError):
+            made.hub.book  # noqa: B018 - reading it compiles the files
+        return
+    say(
+        made,
+        {"id": "1", "text": "acme"},
+        {"id": "2", "text": "acme again", "re": "1"},
+        {"id": "3", "text": "acme", "re": "1"},
+    )
+    for number in "123":
+        found = explain(made.hub, HUB, signal_key("lines", number))
+        assert found is not None
+        assert found.matched == ("brand",)
+        assert found.deliveries or found.notes
 
 
 WORDS = st.lists(st.sampled_from(["acme", "love", "hate", "weather", "ä🎉", "a\x00e", "#acme"]), min_size=1, max_size=4)
