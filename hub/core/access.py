@@ -102,7 +102,7 @@ TABLE: Mapping[str, frozenset[Role]] = {
     "replies.approve": _AGENTS,
     "replies.refuse": _AGENTS,
     "rules.activate": _ADMIN,
-    "sending.resume": _ADMIN,
+    "backups.resume": _ADMIN,
     "signals.poll": _ADMIN,
     "signals.retry": _MANAGERS,
     "signals.see": _ALL,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from hub.books import read_book
+from hub.config.private import open_to_others
 from hub.config.secrets import read_secrets
 from hub.config.settings import InboundSection, Settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
@@ -61,8 +63,23 @@ def notes_of(settings: Settings, registry: Registry) -> list[Problem]:
     try:
         book = read_book(settings, registry)
     except ConfigError:
-        return list(strays(settings))
-    return [*strays(settings), *unused(settings, book), *unheard(settings, book), *ambiguous(book)]
+        return [*strays(settings), *readable_by_others(settings)]
+    return [
+        *strays(settings),
+        *unused(settings, book),
+        *unheard(settings, book),
+        *ambiguous(book),
+        *readable_by_others(settings),
+    ]
+
+
+def readable_by_others(settings: Settings) -> Iterator[Problem]:
+    """Yield the data folder and what lies in it, as far as other users of this machine may read it."""
+    for path in open_to_others(settings.data):
+        rights = stat.S_IMODE(path.stat().st_mode)
+        mended = "700" if path.is_dir() else "600"
+        message = f"other users of this machine have rights to it ({rights:o})"
+        yield Problem(str(path), "", message, f"chmod {mended} {path} (the next start does so, if it is the hub's own)")
 
 
 def unheard_alerts(settings: Settings) -> Iterator[Problem]:

@@ -125,7 +125,7 @@ def resume(hub: Hub, actor: Actor) -> Resumed | None:
     if hub.store.hold.get() is None:
         return None
     erased = len(reapply(hub))
-    with doing(hub, actor, "sending.resume") as act:
+    with doing(hub, actor, "backups.resume") as act:
         held = hub.store.hold.get()
         doubtful = hub.store.hold.end(act.conn, held, now=hub.now()) if held else 0
         act.note("resume sending", "hub", erased=erased or None, doubtful=doubtful or None)

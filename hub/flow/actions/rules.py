@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import structlog
-
 from hub.books import book_versions, versions_of
+from hub.config.logs import LateLogger
 from hub.core.access import Actor, demand
 from hub.flow.actions.doing import Doing, doing
 from hub.runtime import Hub
 from hub.store.activations import BookVersions
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 class Activated(NamedTuple):
@@ -33,12 +32,12 @@ def activate(hub: Hub, actor: Actor) -> Activated:
         log.warning("activated without a plugin: what it brings follows once it can be had", plugin=plugin, error=why)
     wanted = versions_of(hub.settings, book, absent)
     with doing(hub, actor, "rules.activate") as act:
+        hub.store.connections.remember_versions(book_versions(book), now=hub.now(), conn=act.conn)
         current = hub.store.activations.current()
         if current is not None and current.book.says_the_same(wanted):
             hub.store.activations.renew(act.conn, current.id, wanted)
             return Activated(current.id, ())
         changed = tuple(wanted.changes(current.book if current else None))
-        hub.store.connections.remember_versions(book_versions(book), now=hub.now(), conn=act.conn)
         number = hub.store.activations.add(act.conn, wanted, actor=actor.name, now=hub.now())
         _note(act, number, wanted, changed)
     hub.book, hub.activation, hub.absent = book, number, frozenset(absent.plugins)

@@ -107,6 +107,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     held: Mapping[str, Held] = {}
     let: Mapping[str, Let] = {}
     erasing: Mapping[str, Held] = {}
+    sending_held: str = ""
     beats: Mapping[str, datetime] = {}
     restarting: frozenset[str] = frozenset()
     due: frozenset[str] = frozenset()
@@ -209,6 +210,12 @@ def holding(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
         yield Alert(f"valve:{name}", "warning", f"deliveries to {name} waited too long: {told}")
 
 
+def stopped(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
+    """Yield that nothing is sent, since the hub was restored and no person has let it go on."""
+    if snapshot.sending_held:
+        yield Alert("sending", "critical", f"nothing is sent: {snapshot.sending_held}")
+
+
 def undecided(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Yield erasures that wait for a person: what must be forgotten may still be there."""
     for name, held in snapshot.erasing.items():
@@ -265,5 +272,5 @@ def absent(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
 Finder = Callable[[Snapshot, AlertsSection], Iterator[Alert]]
 _FINDERS: tuple[Finder, ...] = (
     *(blocked, broken, dying, scarce, silent, failing, refusing, holding, undecided),
-    *(lost, restarting, slow, unheard, absent),
+    *(lost, restarting, slow, unheard, absent, stopped),
 )

@@ -26,7 +26,7 @@ RESTARTS = 2
 
 
 class Beat(msgspec.Struct, frozen=True):
-    """The last sign of life of a process, since when it lives, and why connections cannot be had there, by place."""
+    """The last sign of life of a process: since when it lives, what it runs, why connections cannot be had there, by place."""
 
     name: str
     role: str
@@ -34,6 +34,8 @@ class Beat(msgspec.Struct, frozen=True):
     since: datetime
     has_ended: bool = False
     broken: Mapping[str, str] = {}
+    version: str = ""
+    activation: int | None = None
 
     @property
     def is_young(self) -> bool:
@@ -54,7 +56,10 @@ def read_beat(row: Mapping[str, Any]) -> Beat:
     """Read a heartbeat as the store keeps it; one without detail counts as an old process's."""
     detail = row["detail"] if isinstance(row["detail"], dict) else {}
     since = datetime.fromtimestamp(detail["since"], UTC) if "since" in detail else row["at"] - STEADY
-    return Beat(row["name"], row["role"], row["at"], since, bool(detail.get("ended")), detail.get("broken") or {})
+    runs: dict[str, Any] = {"version": detail.get("version") or "", "activation": detail.get("activation")}
+    return Beat(
+        row["name"], row["role"], row["at"], since, bool(detail.get("ended")), detail.get("broken") or {}, **runs
+    )
 
 
 def living(beats: Iterable[Beat], now: datetime) -> list[Beat]:

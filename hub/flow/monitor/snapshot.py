@@ -46,6 +46,7 @@ def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
         held={name: one for name in hub.settings.destinations if (one := held(hub, name))},
         let=let_go(hub),
         erasing=erasing(hub),
+        sending_held=stopped.why if (stopped := hub.store.hold.get()) else "",
         beats=figures.last_beats(),
         restarting=life.restarting(beats, now),
         due=roles_due(hub),

@@ -57,7 +57,9 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
     failing += _without_plugin(hub)
     beats = snapshot.recent_beats(hub)
     failing += _broken(hub, beats, {row["source"] for row in failing})
-    living = [{"name": one.name, "role": one.role, "at": one.at} for one in life.living(beats, now)]
+    runs = ("name", "role", "at", "version", "activation")
+    living = [{name: getattr(one, name) for name in runs} for one in life.living(beats, now)]
+    held = hub.store.hold.get()
     found: dict[str, Any] = msgspec.to_builtins(
         {
             "now": now,
@@ -67,6 +69,7 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
             "alive": living,
             "opening": opening(hub),
             "ahead": hub.store.figures.ahead(now=now)._asdict(),
+            "held": held.why if held else "",
             "way_out": "hub check",
         }
     )

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from sqlite3 import connect
@@ -28,6 +28,7 @@ from tests.servers import answers as redis_answers
 from tests.servers import clean_environment, descendants_of, is_alive, wait_for
 
 CONFIG = "[web]\nport = {port}\n"
+WRONG_RULES = '[[rule]]\nname = "r"\nwhen = ["signal.txt == 1"]\n'
 
 
 def free_port() -> int:
@@ -196,14 +197,6 @@ def test_a_configuration_that_cannot_be_read_ends_with_2(up: Up) -> None:
 
 
 @pytest.mark.servers
-def test_rules_that_cannot_be_read_end_with_2_before_anything_starts(up: Up) -> None:
-    (up.folder / "rules.toml").write_text('[[rule]]\nname = "r"\nwhen = ["signal.txt == 1"]\n')
-    assert up.start().wait(30) == 2
-    assert "did you mean signal.text?" in up.said()
-    assert "the page" not in up.said()
-
-
-@pytest.mark.servers
 def test_a_part_that_starts_again_beside_wrong_rules_runs_what_is_active(up: Up) -> None:
     process = up.serve()
     (up.folder / "rules.toml").write_text('[[rule]]\nname = "r"\nwhen = ["signal.txt == 1"]\n')
@@ -213,6 +206,66 @@ def test_a_part_that_starts_again_beside_wrong_rules_runs_what_is_active(up: Up)
     wait_for(lambda: up.part("workers process") is not None, seconds=60)
     process.terminate()
     assert process.wait(20) == 0
+
+
+@pytest.mark.servers
+def test_a_part_that_cannot_run_is_told_of_once_and_the_rest_runs_on(up: Up) -> None:
+    process = up.serve()
+    os.kill(up.part("hub.web"), signal.SIGKILL)
+    with taken(up.port):
+        wait_for(lambda: "web cannot run" in up.said(), seconds=60)
+        assert up.said().count("web cannot run") == 1
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    """Another program has the port, as soon as it is free."""
+    sockets: list[socket.socket] = []
+
+    def bind() -> bool:
+        with suppress(OSError):
+            sockets.append(socket.create_server(("127.0.0.1", port)))
+        return bool(sockets)
+
+    wait_for(bind)
+    yield
+    sockets[0].close()
+
+
+@pytest.mark.servers
+def test_a_first_start_with_errors_in_the_rules_ends_with_2_and_names_them(up: Up) -> None:
+    (up.folder / "rules.toml").write_text(WRONG_RULES)
+    assert up.start().wait(60) == 2
+    assert "did you mean signal.text?" in up.said()
+    assert "Traceback" not in up.said()
+
+
+@pytest.mark.servers
+def test_a_later_start_with_errors_in_the_rules_runs_what_was_active_and_says_so(up: Up) -> None:
+    process = up.serve()
+    process.terminate()
+    process.wait(20)
+    (up.folder / "rules.toml").write_text(WRONG_RULES)
+    up.serve()
+    assert "NOT ACTIVATED" in up.said()
+    assert "did you mean signal.text?" in up.said()
+
+
+@pytest.mark.servers
+def test_reload_is_followed_by_all_running_parts(up: Up) -> None:
+    up.serve()
+    (up.folder / "rules.toml").write_text('[[rule]]\nname = "all"\n')
+    said = subprocess.run(
+        [sys.executable, "-m", "hub.cli", "-c", str(up.config), "reload"],
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (said.returncode, "activation 2: rules" in said.stdout) == (0, True), said
+    assert [role for role in ("process-", "scheduler-") if f"{role}" not in said.stdout] == []
 
 
 @pytest.mark.servers

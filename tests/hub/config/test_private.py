@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from hub.config.private import make_private_folder, open_to_others
+from hub.config.settings import Settings
+from hub.flow.check import readable_by_others
 from hub.queue.embedded import lock
 from hub.store import open_store
 
@@ -67,3 +69,10 @@ def test_what_others_may_read_is_told_and_what_lies_behind_a_closed_door_is_not(
     assert open_to_others(data) == [data, data / "open"]
     make_private_folder(data)
     assert open_to_others(data) == []
+
+
+def test_a_check_names_what_others_may_read_and_the_way_out(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(0o755)
+    (found,) = readable_by_others(Settings(file=tmp_path / "config.toml"))
+    assert (found.file, "(755)" in found.message, "chmod 700" in found.hint) == (str(tmp_path / "data"), True, True)

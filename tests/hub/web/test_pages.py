@@ -11,6 +11,7 @@ from hub.config.settings import HubSection
 from hub.core.errors import Rejected
 from hub.core.keys import signal_key
 from hub.core.model import Author, RemoteRef
+from hub.flow.monitor.life import lived
 from hub.store import StoreUnavailable
 from tests.hub.web.browser import Browser
 from tests.hubs import Made
@@ -181,6 +182,13 @@ def test_a_source_that_cannot_be_read_is_shown(new_hub: NewHub) -> None:
     assert claimed
     cursors.release("lines", claimed[0], due_at=made.clock(), now=made.clock(), error="HTTP 503 from lines.test")
     assert "HTTP 503 from lines.test" in Browser(made).get("/").text
+
+
+def test_the_page_tells_which_version_and_which_rules_a_process_runs(new_hub: NewHub) -> None:
+    made = new_hub()
+    detail = {"version": "9.9", "activation": 7}
+    made.hub.store.connections.beat("process-1", "process", now=made.clock(), detail={**lived(made.clock()), **detail})
+    assert "process-1: version 9.9, rules of activation 7" in Browser(made).get("/").text
 
 
 def test_processes_are_alive_while_they_say_so(new_hub: NewHub) -> None:

@@ -251,7 +251,7 @@ SCENES: Mapping[str, Callable[[NewHub, NewStage], tuple[Hub, Act]]] = {
     "replies.approve": approve,
     "replies.refuse": refuse,
     "rules.activate": activate,
-    "sending.resume": resume,
+    "backups.resume": resume,
     "signals.poll": poll,
     "signals.retry": retry_raw,
     "signals.take_in": take_in,

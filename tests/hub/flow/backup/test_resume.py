@@ -16,6 +16,7 @@ from hub.flow.actions.deliveries import Letters
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver
 from hub.flow.erase.register import note
+from hub.flow.monitor.schedule import observe
 from hub.flow.sweep import ring_due
 from hub.sdk.connectors import Idempotency, Lookup, NoIdempotency
 from hub.store.hold import Holding
@@ -65,6 +66,12 @@ def test_a_held_hub_takes_in_and_decides_but_sends_nothing(new_hub: NewHub) -> N
     made.bell.rung.clear()
     ring_due(made.hub)
     assert made.bell.rung == []
+
+
+def test_a_held_hub_is_an_alert(new_hub: NewHub) -> None:
+    made = waiting(new_hub, SEARCH)
+    observe(made.hub, arrivals_known=True)
+    assert "sending" in {kept.key for kept in made.hub.store.alerts.all() if kept.is_open}
 
 
 def test_what_was_sent_since_the_backup_is_found_and_not_sent_again(new_hub: NewHub) -> None:
