@@ -9,6 +9,7 @@ from pathlib import Path
 from hub.config.settings import FilesSection, Settings, nearest
 from hub.core.errors import ConfigError, Problem
 from hub.core.pipeline import Rulebook, in_use
+from hub.queue.bell import checked
 from hub.registry import Registry
 from hub.store.database import parse_url
 
@@ -20,6 +21,7 @@ _MIB = 1 << 20
 def misplaced(settings: Settings, registry: Registry) -> Iterator[Problem]:
     """Yield what names a thing that is not there, or a place that is taken."""
     yield from _places(settings)
+    yield from _bell(settings)
     yield from _prices(settings)
     yield from _sandboxes(settings, registry)
     yield from _mapping_files(settings)
@@ -47,6 +49,15 @@ def _places(settings: Settings) -> Iterator[Problem]:
             f"{url.database} is a folder",
             f"name a file in it: sqlite:///{url.database}/hubbub.db",
         )
+
+
+def _bell(settings: Settings) -> Iterator[Problem]:
+    """Yield what is wrong with the address of Redis, where one is written."""
+    try:
+        if settings.redis.url:
+            checked(settings.redis_url)
+    except ConfigError as error:
+        yield from (Problem(str(settings.file), one.path, one.message, one.hint) for one in error.problems)
 
 
 def _is_writable(path: Path) -> bool:

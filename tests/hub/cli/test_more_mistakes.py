@@ -76,6 +76,18 @@ RULE = 'rules.toml: rule "all" when[1]: '
 FIELD = f"{OWN_FILE}: fields.name"
 TOLD: dict[str, Case] = {
     # ------------------------------------------------------------------------------------------ the configuration
+    "an address of Redis without a scheme": (
+        more('[redis]\nurl = "localhost:6379"\n'),
+        ["redis.url: this is no address of"],
+    ),
+    "an address of Redis with another's scheme": (
+        more('[redis]\nurl = "http://h:6379"\n'),
+        ["begins with none of redis"],
+    ),
+    "an address of Redis in no variable": (
+        more('[redis]\nurl = { env = "NOT_THERE" }\n'),
+        ["redis.url: the environment has no variable NOT_THERE"],
+    ),
     "a number in quotes": (config("9302", '"9302"'), [f"{NUMBER}, without quotes"]),
     "a number that is true": (config("9302", "true"), [NUMBER]),
     "a number with a fraction": (config("9302", "93.5"), [NUMBER]),
