@@ -191,12 +191,13 @@ class Hub:
 
     def context(self, name: str, connector: Connector[Any], section: ConnectionSection) -> Context:
         """Return what a connector is lent for a call: its guarded HTTP, memory, clock and log."""
+        guard = self._guard(place_of(name, connector), connector, section)
         return Context(
             connection=name,
-            http=self._guard(place_of(name, connector), connector, section),
+            http=guard,
             now=self.clock,
             state=self.store.connections.memory(place_of(name, connector)),
-            log=logging.LoggerAdapter(logging.getLogger(f"hub.plugin.{section.plugin}"), {"connection": name}),
+            log=guard.log(logging.getLogger(f"hub.plugin.{section.plugin}"), name),
             public_url=self.settings.public_url,
         )
 

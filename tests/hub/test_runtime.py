@@ -149,6 +149,15 @@ def test_a_context_lends_a_connection_its_name_clock_memory_and_guard(new_hub: N
     assert made.hub.source_context("lines").http is context.http
 
 
+def test_what_a_connector_logs_holds_no_token_that_was_got_on_the_way(
+    new_hub: NewHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    context = new_hub().hub.source_context("lines")
+    context.http.learn_secret("minted-token")
+    context.log.warning("asked with %s", "minted-token")
+    assert [(one.getMessage(), one.__dict__["connection"]) for one in caplog.records] == [("asked with ***", "lines")]
+
+
 def test_raw_items_of_a_source_that_is_gone_are_still_read(new_hub: NewHub) -> None:
     hub = new_hub().hub
     assert hub.reader("lines", "lines") is hub.source("lines")

@@ -19,6 +19,7 @@ from hub.sdk.connectors import Http, HttpResponse
 from hub.sdk.http.body import BrokenBody
 from hub.sdk.http.egress import Egress
 from hub.sdk.http.errors import retry_after, unanswered
+from hub.sdk.http.logs import ConnectionLog
 from hub.sdk.http.message import Message, checked, parse_url, read_answer, redirected
 from hub.sdk.http.network import Deadline, GuardedBackend
 from hub.sdk.http.pace import Pace
@@ -101,6 +102,10 @@ class Guard(Http):
     def redact_error(self, error: ConnectorError) -> None:
         """Take secrets out of an error's message, code, field and details, in place."""
         self._redactor.redact_error(error)
+
+    def log(self, logger: logging.Logger, connection: str) -> ConnectionLog:
+        """Return a log for the connection whose lines pass the same redactor."""
+        return ConnectionLog(logger, connection, self._redactor)
 
     def learn_secret(self, *secrets: str) -> None:
         """Redact these too from now on: a token that was got on the way."""
