@@ -14,7 +14,7 @@ import msgspec
 from jinja2 import TemplateError
 
 from hub.core.errors import TranslationError
-from hub.core.grammar.template import Template
+from hub.core.grammar.template import Template, source_faults
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, CanReply, Counts, Kind, Rating, RawItem, Signal, Translated, Visibility
 from hub.core.ratings import parse_rating
@@ -238,6 +238,8 @@ def _given(rule: FieldRule, name: str, *, templates: bool) -> Read:
         return lambda *_: rule.value
     if not templates:
         raise ValueError("templates are not for this file: write paths, or text with {paths} in it")
+    for message, hint in source_faults(rule.template):
+        raise ValueError(f"template, {message}{f' ({hint})' if hint else ''}")
     template = Template(rule.template, escape=False)
     return lambda item, _: template.render(item.data)
 

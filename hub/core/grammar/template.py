@@ -305,7 +305,16 @@ class Template:
 
 
 def template_faults(source: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield what is wrong with a template's source, as (message with its line, hint)."""
+    """Yield what is wrong with a template's source over facts of this tree, as (message with its line, hint)."""
+    yield from _faults(source, tree)
+
+
+def source_faults(source: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a template's source whatever it is rendered over, as (message with its line, hint)."""
+    yield from _faults(source, None)
+
+
+def _faults(source: str, tree: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
     try:
         parsed = _PLAIN.parse(source)
         _compiled(source, escape=False)
@@ -313,7 +322,8 @@ def template_faults(source: str, tree: Mapping[str, Any]) -> Iterator[tuple[str,
         name = re.match(r"No filter named '(\w+)'", error.message or "")
         yield f"line {error.lineno}: {error.message}", did_you_mean(name[1], FILTERS | {"plain"}) if name else ""
         return
-    yield from _unknown_facts(parsed, tree)
+    if tree is not None:
+        yield from _unknown_facts(parsed, tree)
     yield from _unsafe_calls(parsed)
     yield from _deep_loops(parsed)
     for node in parsed.find_all(
