@@ -76,13 +76,13 @@ def test_without_the_apps_secret_nothing_is_genuine() -> None:
     ids=str,
 )
 def test_anything_that_differs_is_refused(changes: dict[str, Any]) -> None:
-    """Trap 7: signed are the raw body and the public URL, not what a parser or a proxy made of them."""
+    """Signed are the raw body and the public URL, not what a parser or a proxy made of them."""
     assert not is_genuine(request(**changes), SECRET)
 
 
 @pytest.mark.parametrize("minutes", [-10, -5.01, 5.01, 10, 24 * 60])
 def test_a_stale_and_a_future_time_are_refused(minutes: float) -> None:
-    """Trap 7, and a defect of the vendor's own helper: it takes a time of tomorrow, and raises for a stale one."""
+    """A defect of the vendor's own helper: it takes a time of tomorrow, and raises for a stale one."""
     assert not is_genuine(request(at=NOW + timedelta(minutes=minutes)), SECRET)
 
 
@@ -92,7 +92,7 @@ def test_a_time_within_five_minutes_is_taken(minutes: float) -> None:
 
 
 def test_a_proxy_that_escapes_the_query_does_not_break_the_signature() -> None:
-    """Trap 7: `a=b:c` arrives as `a=b%3Ac`."""
+    """Read `a=b%3Ac` for `a=b:c`: HubSpot signs it so."""
     assert is_genuine(request(url="https://hub.example.com/hooks/hubspot?a=b%3Ac"), SECRET)
     assert is_genuine(request(url="https://hub.example.com/hooks%2fhubspot?a=b%3ac"), SECRET)
 
@@ -169,7 +169,6 @@ def test_a_deletion_is_told(what: str) -> None:
 
 
 def test_a_merge_names_the_winner_for_each_record_that_went_into_it() -> None:
-    """Trap 9."""
     merge = {"subscriptionType": "contact.merge", "primaryObjectId": 5, "mergedObjectIds": [6, 7], "objectId": 5}
     assert [(one.kind, one.remote_id, one.value) for one in said({**EVENT, **merge})] == [
         ("merged", "6", "5"),

@@ -118,7 +118,7 @@ def test_a_thousand_known_contacts_cost_ten_calls(account: Account) -> None:
 
 @pytest.mark.parametrize("forwards", [True, False])
 def test_a_merged_contact_is_followed_to_its_winner(open_account: Callable[..., Account], forwards: bool) -> None:
-    """Trap 9: the id is gone; HubSpot forwards it, or the search knows who has it now."""
+    """The id is gone; HubSpot forwards it, or the search knows who has it now."""
     account = open_account(forwards=forwards)
     loser, winner = deliver(account, contact(0)), deliver(account, contact(1))
     box(account).edit_by_hand("contacts", winner.id, CONTACT)

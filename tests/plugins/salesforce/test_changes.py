@@ -37,7 +37,7 @@ def test_a_status_and_an_owner_that_a_person_set_come_back() -> None:
 
 
 def test_what_we_wrote_ourselves_does_not_come_back() -> None:
-    """Trap 9: the echo of our own write."""
+    """The echo of our own write."""
     with office() as at:
         cursor = begun(at)
         ref = at.deliver(person(1))
@@ -97,7 +97,7 @@ def test_our_own_tombstone_is_no_deletion() -> None:
 
 
 def test_a_row_that_was_committed_late_is_still_seen() -> None:
-    """Trap 10: the stamp is set before the commit."""
+    """The stamp is set before the commit."""
     with office() as at:
         early, late = at.deliver(person(1)), at.deliver(person(2))
         cursor = begun(at)
@@ -111,7 +111,7 @@ def test_a_row_that_was_committed_late_is_still_seen() -> None:
 
 
 def test_what_the_overlap_shows_again_has_the_same_ids() -> None:
-    """Trap 10: a duplicate has one effect."""
+    """A duplicate has one effect."""
     with office() as at:
         ref = at.deliver(person(1))
         cursor = begun(at)
@@ -188,7 +188,6 @@ def test_an_outage_is_told_and_moves_no_cursor() -> None:
 
 
 def test_the_query_has_the_overlap_and_an_order_and_a_short_url() -> None:
-    """Trap 4 and 10."""
     query = poll_of("Lead", "2026-01-02T03:04:05+00:00")
     assert "WHERE SystemModstamp >= 2026-01-02T03:02:05Z ORDER BY SystemModstamp, Id" in query
     assert len(query) < 500

@@ -120,7 +120,7 @@ def always_expired(_method: str, url: str, _headers: Mapping[str, str], _content
 
 
 def test_a_lasting_401_ends_after_two_tokens_and_two_calls() -> None:
-    """A1.8-1 and trap 2: the client's own renewal made 764 calls."""
+    """The client's own renewal made 764 calls."""
     http = FakeHttp(always_expired)
     org = org_of(http, client_credentials())
     with pytest.raises(Unauthorised):
@@ -180,7 +180,7 @@ def test_looking_up_no_keys_makes_no_call() -> None:
 
 
 def test_a_thousand_keys_are_looked_up_in_one_call_with_a_short_url() -> None:
-    """Trap 4: as a GET this was a URL of 38,088 characters."""
+    """As a GET this was a URL of 38,088 characters."""
     body = {"compositeResponse": [{"httpStatusCode": 200, "body": {"records": [{"Id": "1", "Key__c": "k1"}]}}] * 5}
     http = FakeHttp([answer(200, body)])
     assert org_of(http).find("Lead", "Key__c", [f"k{i}" for i in range(1000)]) == {"k1": "1"}

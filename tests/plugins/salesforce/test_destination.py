@@ -76,7 +76,7 @@ def test_the_outcome_says_whether_the_record_was_made() -> None:
 
 @given(st.lists(st.text(max_size=4), max_size=60))
 def test_any_keys_are_all_answered_once_and_never_reach_the_path(keys: list[str]) -> None:
-    """Trap 3: keys with "/", "..", space or "+"."""
+    """Keys with "/", "..", space or "+"."""
     deliveries = [delivery(number, record_key=key) for number, key in enumerate(keys)]
     found, http = deliver(echo(lambda _: done(1)), *deliveries)
     assert len(found) == len(keys)
@@ -131,7 +131,7 @@ def test_a_mapping_that_cannot_be_upserted_sends_nothing(changes: dict[str, str]
 
 
 def test_a_200_answer_is_judged_row_by_row() -> None:
-    """Trap 1: rows 3 and 7 failed inside an HTTP 200."""
+    """Rows 3 and 7 failed inside an HTTP 200."""
     rows = [failed("UNKNOWN_EXCEPTION") if number in {3, 7} else done(number) for number in range(10)]
     found, _ = deliver([results(*rows)], *(delivery(number) for number in range(10)))
     assert {number for number, one in found.items() if isinstance(one, Retryable)} == {3, 7}
@@ -144,7 +144,6 @@ def test_a_row_without_a_verdict_is_not_taken_for_a_success() -> None:
 
 
 def test_a_lasting_401_pauses_the_connection_after_few_calls() -> None:
-    """Trap 2."""
     with running() as (sandbox, ctx, _):
         sandbox.sandbox.faults.set([{"match": {"path": "/composite"}, "expired_token": True}])
         crm = SalesforceDestination(client_credentials(instance_url=sandbox.url))
@@ -156,7 +155,7 @@ def test_a_lasting_401_pauses_the_connection_after_few_calls() -> None:
 
 
 def test_a_key_that_raced_is_sent_again_alone_and_lands() -> None:
-    """Trap 5: two workers upsert one new key."""
+    """Two workers upsert one new key."""
     answers = [results(done(1), failed("DUPLICATE_VALUE")), results(done(2, created=False))]
     found, http = deliver(answers, delivery(1), delivery(2))
     assert isinstance(found[2], RemoteRef)
@@ -170,7 +169,6 @@ def test_a_value_that_stays_a_duplicate_is_a_dead_letter_after_one_more_try() ->
 
 
 def test_a_locked_row_alone_is_tried_again_and_not_all_at_one_time() -> None:
-    """Trap 6."""
     rows = [failed("UNABLE_TO_LOCK_ROW") if number < 9 else done(number) for number in range(10)]
     found, _ = deliver([results(*rows)], *(delivery(number) for number in range(10)))
     waits = {one.retry_after for one in found.values() if isinstance(one, Retryable)}
@@ -180,7 +178,7 @@ def test_a_locked_row_alone_is_tried_again_and_not_all_at_one_time() -> None:
 
 
 def test_a_spent_day_parks_and_nothing_is_sent_until_the_clock_moves() -> None:
-    """Trap 7: 403 REQUEST_LIMIT_EXCEEDED is no lack of rights."""
+    """403 REQUEST_LIMIT_EXCEEDED is no lack of rights."""
     clock, state, crm = FakeClock(), MemoryState(), destination()
     first = crm.deliver(context(FakeHttp([LIMIT]), clock=clock, state=state), [delivery(1)])
     assert isinstance(first[0].error, QuotaExhausted)

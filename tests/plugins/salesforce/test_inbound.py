@@ -112,7 +112,6 @@ def test_a_notification_that_is_kept_by_itself_still_says_all_that_it_said() -> 
 
 
 def test_what_the_hub_wrote_itself_is_marked_as_ours() -> None:
-    """Trap 9."""
     found = changes_of(message([("04l1", "Social_Signal__c", {"Id": "a01", "Origin__c": "hub", "Text__c": "x"})]))
     assert [one.ours for one in found] == [True]
 

@@ -91,7 +91,7 @@ def test_a_mapping_writes_only_fields_that_the_admin_is_told_to_make(name: str) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_text_is_limited_by_its_fields_length(name: str) -> None:
-    """Trap 8: lengths by the fields' metadata."""
+    """Lengths by the fields' metadata."""
     known = object_info(mapping(name).spec.object, SalesforceSandbox(SandboxOptions()).objects).fields
     for field, how in mapping(name).spec.fields.items():
         length = known[field].max_length
@@ -103,7 +103,7 @@ def test_every_text_is_limited_by_its_fields_length(name: str) -> None:
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_no_text_is_ever_too_long_for_salesforce(text: str, name: str) -> None:
-    """Trap 8: STRING_TOO_LONG never comes back, whatever was said."""
+    """STRING_TOO_LONG never comes back, whatever was said."""
     long = text * (40000 // len(text))
     given_facts = json.loads(json.dumps(facts(long, name)).encode("utf-8", "replace"))
     with running() as (_, ctx, crm):
@@ -117,14 +117,14 @@ def test_no_text_is_ever_too_long_for_salesforce(text: str, name: str) -> None:
 
 
 def test_no_emoji_is_cut_in_half() -> None:
-    """Trap 8: a family of three is one sign."""
+    """A family of three is one sign."""
     cut = fields("signal", facts(FAMILY * 8000))["Text__c"]
     assert len(cut) <= 32000
     assert cut.replace(FAMILY, "") == ""
 
 
 def test_every_time_has_its_zone() -> None:
-    """Trap 8: a date without a zone is the org's guess."""
+    """A date without a zone is the org's guess."""
     made = fields("signal", facts("hello"))
     assert all(datetime.fromisoformat(made[name]).tzinfo for name in ("Published__c", "Edited__c"))
 

@@ -86,7 +86,7 @@ def test_thirty_updates_of_one_ticket_hold_that_ticket_only(open_ticket: Stand) 
     assert outcomes[1].ref
 
 
-def test_trap_10_a_closed_ticket_goes_on_in_one_follow_up(open_ticket: Stand) -> None:
+def test_a_closed_ticket_goes_on_in_one_follow_up(open_ticket: Stand) -> None:
     open_ticket.close_ticket("1")
     outcomes = open_ticket.deliver(*[delivery(number, "comment") for number in (2, 3)])
     follow_up = open_ticket.sandbox.store.get("ticket", "2")
@@ -97,7 +97,7 @@ def test_trap_10_a_closed_ticket_goes_on_in_one_follow_up(open_ticket: Stand) ->
     assert open_ticket.sandbox.store.count("ticket") == 2
 
 
-def test_trap_10_a_follow_up_whose_answer_was_lost_is_opened_once(open_ticket: Stand) -> None:
+def test_a_follow_up_whose_answer_was_lost_is_opened_once(open_ticket: Stand) -> None:
     open_ticket.close_ticket("1")
     open_ticket.sandbox.faults.set(
         [{"match": {"method": "POST", "path": "/tickets$"}, "times": 1, "reset_after": True}]
@@ -110,7 +110,7 @@ def test_trap_10_a_follow_up_whose_answer_was_lost_is_opened_once(open_ticket: S
     assert words(open_ticket, "2") == ["word 2"]
 
 
-def test_trap_10_two_workers_at_once_open_one_follow_up(open_ticket: Stand) -> None:
+def test_two_workers_at_once_open_one_follow_up(open_ticket: Stand) -> None:
     open_ticket.close_ticket("1")
     show = open_ticket.sandbox.show_ticket
     first = delivery(2, "comment")

@@ -113,7 +113,7 @@ def test_a_merge_tells_who_won(desk: Stand, hub: Hub) -> None:
     assert [(one.remote_id, one.value) for one in merged] == [("1", "2")]
 
 
-def test_trap_8_our_own_writes_come_back_and_are_nobodys_reply(desk: Stand, hub: Hub) -> None:
+def test_our_own_writes_come_back_and_are_nobodys_reply(desk: Stand, hub: Hub) -> None:
     desk.sandbox.change("1", {"status": "solved"}, PERSON)
     note = delivery(3, "note", object="ticket", fields={"text": "Posted"}, parents=delivery(2, "comment").parents)
     desk.deliver(note)

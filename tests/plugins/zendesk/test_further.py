@@ -76,7 +76,7 @@ def test_an_account_that_lets_nobody_close_reopens(open_ticket: Stand) -> None:
     assert status(open_ticket) == "open"
 
 
-def test_trap_10_the_outcome_tells_where_the_conversation_went(open_ticket: Stand) -> None:
+def test_the_outcome_tells_where_the_conversation_went(open_ticket: Stand) -> None:
     open_ticket.close_ticket("1")
     (outcome,) = open_ticket.deliver(delivery(2, "comment"))
     assert outcome.moved == {"conversation": RemoteRef("2", f"{open_ticket.url}/agent/tickets/2")}
@@ -84,7 +84,7 @@ def test_trap_10_the_outcome_tells_where_the_conversation_went(open_ticket: Stan
     assert (later.error, later.moved) == (None, {})
 
 
-def test_trap_10_a_ticket_closed_since_we_looked_is_followed_up_too(open_ticket: Stand) -> None:
+def test_a_ticket_closed_since_we_looked_is_followed_up_too(open_ticket: Stand) -> None:
     shown = open_ticket.sandbox.show_tickets
     stale = lambda call: _with_status(shown(call), "open")  # noqa: E731 - what we read a moment before
     open_ticket.close_ticket("1")
@@ -99,7 +99,7 @@ def _with_status(answer, value: str):
     return answer
 
 
-def test_trap_10_a_merged_tickets_comment_goes_to_the_winner(open_ticket: Stand) -> None:
+def test_a_merged_tickets_comment_goes_to_the_winner(open_ticket: Stand) -> None:
     open_ticket.deliver(delivery(9, "create"))
     open_ticket.sandbox.merge("1", "2", PERSON)
     (outcome,) = open_ticket.deliver(delivery(2, "comment"))

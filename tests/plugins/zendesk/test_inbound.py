@@ -32,7 +32,7 @@ def golden(body: bytes = BODY, signature: str = GOLDEN, stamp: str = STAMP, at: 
 
 
 @pytest.mark.parametrize(("body", "signature"), [(BODY, GOLDEN), (b"", EMPTY)], ids=["café 😀", "empty"])
-def test_trap_9_the_golden_signatures_are_right(body: bytes, signature: str) -> None:
+def test_the_golden_signatures_are_right(body: bytes, signature: str) -> None:
     assert inbound.is_genuine(golden(body, signature), "test_secret")
 
 
@@ -50,7 +50,7 @@ def test_trap_9_the_golden_signatures_are_right(body: bytes, signature: str) -> 
     ],
     ids=["escaped", "spaced", "milliseconds", "offset", "another's", "lower case", "none", "no ASCII"],
 )
-def test_trap_9_what_was_written_anew_is_another_message(request_: Request) -> None:
+def test_what_was_written_anew_is_another_message(request_: Request) -> None:
     assert not inbound.is_genuine(request_, "test_secret")
 
 
@@ -77,19 +77,19 @@ def test_the_invocation_is_the_events_id_so_that_a_retry_is_stored_once() -> Non
 
 
 @pytest.mark.parametrize("public", [False, None, "false", 1, "true", {}], ids=repr)
-def test_trap_7_only_what_is_said_to_be_public_is_a_reply(public: Any) -> None:
+def test_only_what_is_said_to_be_public_is_a_reply(public: Any) -> None:
     (change,) = inbound.read(told.comment("nobody outside may read this", public=public))
     assert change.kind == "note"
 
 
 @pytest.mark.parametrize("public", ["false", "", None, "maybe"], ids=repr)
-def test_trap_7_a_triggers_comment_without_its_word_is_a_note(public: Any) -> None:
+def test_a_triggers_comment_without_its_word_is_a_note(public: Any) -> None:
     (change,) = inbound.read(told.trigger(hubbub="comment", comment={"text": "hush", "public": public}))
     assert change.kind == "note"
 
 
 @pytest.mark.parametrize("missing", ["actor_id", "requester_id"])
-def test_trap_7_a_triggers_comment_of_nobody_knows_whom_is_a_note(missing: str) -> None:
+def test_a_triggers_comment_of_nobody_knows_whom_is_a_note(missing: str) -> None:
     body = told.trigger(hubbub="comment", comment={"text": "it broke", "public": "true"}, **{missing: ""})
     assert [change.kind for change in inbound.read(body)] == ["note"]
 
@@ -99,7 +99,7 @@ def test_an_end_users_words_are_no_change(staff: Any) -> None:
     assert inbound.read(told.comment("it broke", public=True, staff=staff)) == ()
 
 
-def test_trap_8_what_we_did_ourselves_carries_our_id() -> None:
+def test_what_we_did_ourselves_carries_our_id() -> None:
     for body in (
         told.comment("Posted on Mastodon", public=False, author=told.US, actor_id=told.US),
         told.event("status_changed", {"current": "OPEN"}, actor_id=told.US),

@@ -90,7 +90,7 @@ def test_recorded_jobs_tell_each_item(exchanges: list[dict[str, Any]]) -> None:
     assert len(lists) > 10
 
 
-def test_trap_1_recorded_completed_jobs_hold_failed_items(exchanges: list[dict[str, Any]]) -> None:
+def test_recorded_completed_jobs_hold_failed_items(exchanges: list[dict[str, Any]]) -> None:
     answers = [json.loads(one["response"]["body"])["job_status"] for one in pick(exchanges, "GET", "/job_statuses/V3")]
     failed = [
         made

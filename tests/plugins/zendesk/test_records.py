@@ -23,7 +23,7 @@ def test_1000_records_need_ten_write_calls_and_few_reads(stand: Stand) -> None:
     assert calls["read"] <= 3
 
 
-def test_trap_1_of_a_completed_job_only_the_failed_item_fails(stand: Stand) -> None:
+def test_of_a_completed_job_only_the_failed_item_fails(stand: Stand) -> None:
     stand.sandbox.faults.set([{"match": {"path": "/jobs$"}, "partial": [3]}])
     outcomes = stand.deliver(*many(10))
     failed = [outcome for outcome in outcomes if outcome.error]
@@ -40,9 +40,7 @@ def test_an_item_with_an_unknown_field_is_rejected_by_name(stand: Stand) -> None
 
 
 @pytest.mark.parametrize(("open_jobs", "records"), [(1, 300), (4, 900), (30, 3200)])
-def test_trap_4_there_are_never_more_jobs_open_than_allowed(
-    make_stand: MakeStand, open_jobs: int, records: int
-) -> None:
+def test_there_are_never_more_jobs_open_than_allowed(make_stand: MakeStand, open_jobs: int, records: int) -> None:
     stand = make_stand(open_jobs=open_jobs)
     most, queue = [], stand.sandbox.queue
 

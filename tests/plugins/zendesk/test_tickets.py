@@ -25,7 +25,7 @@ def test_a_ticket_is_the_requesters_and_carries_our_keys(stand: Stand) -> None:
     assert outcome.ref.url == f"{stand.url}/agent/tickets/{outcome.ref.id}"
 
 
-def test_trap_5_the_golden_body_of_a_ticket_holds_whole_times(zendesk_body) -> None:
+def test_the_golden_body_of_a_ticket_holds_whole_times(zendesk_body) -> None:
     fields = {
         "subject": "Late",
         "comment": {"body": "where is it?"},
@@ -61,7 +61,7 @@ def zendesk_body():
     return send
 
 
-def test_trap_3_the_idempotency_key_goes_only_with_the_ticket(stand: Stand) -> None:
+def test_the_idempotency_key_goes_only_with_the_ticket(stand: Stand) -> None:
     seen = {}
     handle = stand.sandbox.handle
     stand.sandbox.handle = lambda call: (seen.setdefault(call.path, call.headers.get("idempotency-key")), handle(call))[
@@ -74,7 +74,7 @@ def test_trap_3_the_idempotency_key_goes_only_with_the_ticket(stand: Stand) -> N
     assert seen["/api/v2/tickets"] == "delivery1"
 
 
-def test_trap_2_a_ticket_whose_answer_was_lost_is_not_made_twice(stand: Stand) -> None:
+def test_a_ticket_whose_answer_was_lost_is_not_made_twice(stand: Stand) -> None:
     stand.sandbox.faults.set([{"match": {"method": "POST", "path": "/tickets$"}, "times": 1, "reset_after": True}])
     (lost,) = stand.deliver(delivery(1, "create"))
     (again,) = stand.deliver(delivery(1, "create", attempt=2, first_sent_at=stand.clock()))
@@ -84,7 +84,7 @@ def test_trap_2_a_ticket_whose_answer_was_lost_is_not_made_twice(stand: Stand) -
 
 
 @pytest.mark.parametrize("hours", [1.9, 3, 24 * 30])
-def test_trap_3_after_the_keys_life_the_ticket_is_looked_for_first(stand: Stand, hours: float) -> None:
+def test_after_the_keys_life_the_ticket_is_looked_for_first(stand: Stand, hours: float) -> None:
     sent = stand.clock()
     (first,) = stand.deliver(delivery(1, "create"))
     stand.clock.advance(hours * 3600)

@@ -15,7 +15,7 @@ def by(number: int, **requester: Any) -> Delivery:
     return delivery(number, "create", fields={**TICKET, "requester": who})
 
 
-def test_trap_6_bulk_users_refused_once_are_not_asked_again(stand: Stand) -> None:
+def test_bulk_users_refused_once_are_not_asked_again(stand: Stand) -> None:
     first = stand.deliver(*map(by, range(4)))
     second = stand.deliver(*map(by, range(10, 14)))
     assert all(outcome.ref for outcome in (*first, *second))
@@ -23,7 +23,7 @@ def test_trap_6_bulk_users_refused_once_are_not_asked_again(stand: Stand) -> Non
     assert stand.calls("POST", "/create_or_update") == 1 + 8
 
 
-def test_trap_6_after_a_week_bulk_users_are_tried_again(make_stand: MakeStand) -> None:
+def test_after_a_week_bulk_users_are_tried_again(make_stand: MakeStand) -> None:
     stand = make_stand({"bulk_users": False})
     stand.deliver(*map(by, range(2)))
     stand.clock.advance(8 * 86400)
