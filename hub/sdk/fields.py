@@ -94,6 +94,7 @@ def percent(value: str) -> str:
 
 NO_COUNTS = Counts()
 COUNTED = ("likes", "replies", "shares", "quotes", "views")
+_MARKED = re.compile("(?:id )*(?:conversation|alias) ")
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?")
 
 
@@ -264,17 +265,19 @@ def translated(
     text = _text(said.get("text")) or (html_to_text(html) if html else None) or _text(said.get("title"))
     shown, left = attachments(_several(said["media"])) if "media" in said else ((), 0)
     shown = shown if shown or text else pictures(html)
-    if not native_id or not (text or shown or left or "rating" in said):
-        missing = "text (or html, or title)" if native_id else "id: name its field (fields.native_id)"
-        raise TranslationError(f"the item has no {missing}")
     parent, thread = _text(said.get("in_reply_to")), _text(said.get("conversation"))
     kind, shared = _kind(_text(said.get("kind")), parent), _text(said.get("shared"))
     if kind == "repost" and not shared:
         parent, shared = None, parent
+    if not native_id or not (text or shown or left or "rating" in said or (kind == "repost" and shared)):
+        missing = "text (or html, or title)" if native_id else "id: name its field (fields.native_id)"
+        raise TranslationError(f"the item has no {missing}")
+    if kind == "repost" and shared == native_id:  # a boost that bears the post's own id must not overwrite it
+        native_id = f"{author.native_id if author else ''}#boosts/{shared}"
     published, updated = _time(said.get("published_at")), _time(said.get("updated_at"))
     edited = updated if updated and published and updated > published else None
     signal = Signal(
-        key=signal_key(network, native_id, raw.realm),
+        key=_post(native_id, raw, network),
         network=network,
         native_id=native_id,
         realm=raw.realm,
@@ -289,9 +292,9 @@ def translated(
         updated_at=edited,
         state="edited" if edited else "live",
         observed_at=raw.received_at,
-        in_reply_to=signal_key(network, parent, raw.realm) if parent else None,
+        in_reply_to=_post(parent, raw, network) if parent else None,
+        quotes=_post(shared, raw, network) if shared else None,
         # A conversation's ids and those of posts are two name spaces: number 7 of the one is not number 7 of the other.
-        quotes=signal_key(network, shared, raw.realm) if shared else None,
         conversation_key=signal_key(network, f"conversation {thread}", raw.realm) if thread else None,
         hashtags=_tags(said["hashtags"]) if "hashtags" in said else (),
         media=shown,
@@ -330,6 +333,11 @@ def _author(said: Mapping[str, Any], network: str, realm: str) -> Author | None:
         followers=_number(said.get("author_followers")),
         verified=verified if isinstance(verified, bool) else None,
     )
+
+
+def _post(native_id: str, raw: RawItem, network: str) -> str:
+    """Return the key of a post; one whose id reads like the mark of a conversation or an alias is marked itself."""
+    return signal_key(network, f"id {native_id}" if _MARKED.match(native_id) else native_id, raw.realm)
 
 
 def _alias(value: Any, raw: RawItem, network: str) -> str:

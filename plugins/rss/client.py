@@ -18,6 +18,7 @@ from time import struct_time
 from typing import Any
 from urllib.parse import urljoin
 from xml.sax import SAXException  # what feedparser raises; nothing is parsed with it here
+from xml.sax.saxutils import unescape
 
 import feedparser
 
@@ -35,7 +36,8 @@ _PERMANENT = frozenset((301, 308))
 _FEED_FIELDS = ("title", "title_detail", "link", "id", "language", "image")
 # What begins with an ampersand and may be a reference: `&lang=en` is none, though HTML knows an entity of that name.
 _REFERENCE = re.compile(rb"&(?:(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,31});)?")
-_NAMES = frozenset(name[:-1].encode() for name in html5 if name.endswith(";"))
+_NAMES = {name[:-1].encode(): text for name, text in html5.items() if name.endswith(";")}
+_XML_NAMES = frozenset((b"amp", b"lt", b"gt", b"quot", b"apos"))
 _CODE = re.compile(rb"&#([xX][0-9a-fA-F]+|[0-9]+);")
 # Numbers that may be halves of a surrogate pair (D800 to DFFF), or lie beyond Unicode.
 _HALF = rb"&#(?:[xX]0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5[5-7][0-9]{3});"
@@ -116,6 +118,8 @@ def _parse(document: bytes, headers: Mapping[str, str]) -> Json:
                 _decode_title(entry)
         # Of other complaints (a wrong content type) no entry goes missing.
         broken = isinstance(dict.get(parsed, "bozo_exception"), SAXException)
+        if broken:
+            entries = [_plain_id(entry) for entry in entries]
         return {"entries": entries, "feed": _plain(parsed["feed"]), "version": version, "broken": broken}
     except _GIVES_UP:
         return {"entries": [], "feed": {}, "version": ""}
@@ -185,9 +189,14 @@ def _mended(document: bytes) -> bytes:
 
 
 def _reference(found: re.Match[bytes]) -> bytes:
-    """Return a reference as it is, a bare ampersand as one."""
+    """Return a reference that XML knows as it is, one that only HTML knows by its number, a bare ampersand as one.
+
+    At a name that XML does not know feedparser reads all of the document by another parser, which gives other ids.
+    """
     name = found[1]
-    return found[0] if name and (name.startswith(b"#") or name in _NAMES) else b"&amp;" + found[0][1:]
+    if name and (name.startswith(b"#") or name in _XML_NAMES):
+        return found[0]
+    return b"".join([b"&#%d;" % ord(one) for one in _NAMES[name]]) if name in _NAMES else b"&amp;" + found[0][1:]
 
 
 def _one_character(found: re.Match[bytes]) -> bytes:
@@ -201,6 +210,11 @@ def _one_character(found: re.Match[bytes]) -> bytes:
 def _code(number: bytes) -> int:
     digits = number.lstrip(b"xX").lstrip(b"0") or b"0"
     return 0x110000 if len(digits) > 8 else int(digits, 16 if number[:1] in b"xX" else 10)
+
+
+def _plain_id(entry: Json) -> Json:
+    """Return an entry with its id as XML has it: of a document that is not well formed feedparser leaves references in."""
+    return {**entry, "id": unescape(entry["id"])} if isinstance(entry.get("id"), str) else entry
 
 
 def _decode_title(entry: Json) -> None:

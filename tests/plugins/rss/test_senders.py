@@ -39,6 +39,12 @@ def test_an_ampersand_that_begins_no_reference_is_one() -> None:
     assert signal.media[0].url == "https://g.example/i.php?w=1&h=2"
 
 
+@pytest.mark.parametrize("title", ["A", "A &nbsp; B", "Caf&eacute;", "A<br>B", "A & B", "</b>A", "&copy &copy; A"])
+def test_an_entry_keeps_its_key_whatever_another_entry_writes(title: str) -> None:
+    payloads = read(rss(item("https://g.example/?p=7&amp;x=1"), item("other", title=title))).payloads
+    assert [json.loads(payload)["entry"]["id"] for payload in payloads] == ["https://g.example/?p=7&x=1", "other"]
+
+
 def test_an_encoding_is_read_as_browsers_read_its_name() -> None:
     (signal,) = told("07-rss-shift-jis")
     assert (signal.title, signal.text) == ("アクメ①障害", "日本語")

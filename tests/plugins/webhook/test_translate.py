@@ -207,6 +207,16 @@ def test_ids_of_conversations_and_of_messages_are_two_name_spaces() -> None:
     assert not keys & {one.conversation_key for one in signals}
 
 
+@pytest.mark.parametrize("id_", ["conversation 5", "id conversation 5", "alias 5"])
+def test_no_id_of_a_message_is_taken_for_that_of_a_conversation(id_: str) -> None:
+    thread = read(inbound(), {"id": "5", "text": "x", "thread_id": "5"})[0].conversation_key
+    (post, _), (answer, _) = (
+        read(inbound(), {"text": "x", **one}) for one in ({"id": id_}, {"id": 6, "in_reply_to": id_})
+    )
+    assert post.key == answer.in_reply_to
+    assert post.key not in {thread, signal_key("webhook", "conversation 5"), signal_key("webhook", "alias 5")}
+
+
 def test_a_time_is_read_with_the_zone_that_it_names() -> None:
     lines = shared("cases/08-webhook-dates.jsonl").read_bytes().splitlines()
     signals = [read(inbound(), json.loads(line))[0] for line in lines if line.strip()]
@@ -244,6 +254,17 @@ def test_the_usual_names_fill_a_rating_with_its_scale(said: dict[str, Any], rati
 def test_a_share_is_a_boost_of_the_post_that_it_names(word: str) -> None:
     signal, _ = read(inbound(), {"id": 2, "text": "x", "network": "shop", "kind": word, "shared_id": 1})
     assert (signal.kind, signal.quotes) == ("repost", signal_key("shop", "1"))
+
+
+def test_a_share_that_bears_the_posts_own_id_does_not_overwrite_it() -> None:
+    share = {"id": 1, "kind": "share", "shared_id": 1}
+    found = [read(inbound(), {**share, "author": {"id": one}})[0] for one in ("ana", "ben")]
+    assert len({one.key for one in found} | {signal_key("webhook", "1")}) == 3
+    assert {one.quotes for one in found} == {signal_key("webhook", "1")}
+
+
+def test_a_share_that_adds_no_word_is_one() -> None:
+    assert read(inbound(), {"id": 2, "kind": "share", "in_reply_to": 1})[0].quotes == signal_key("webhook", "1")
 
 
 def test_a_share_that_names_its_post_as_a_parent_is_no_reply() -> None:
