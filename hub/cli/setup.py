@@ -28,6 +28,10 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="write over files that are there")] = False,
 ) -> None:
     """Write a configuration to start from, with rules and topics beside it."""
+    if wrong := [address for address in feed or [] if not _is_address(address)]:
+        raise typer.BadParameter(
+            f"a feed's address begins with https:// or http://, not {wrong[0]!r}", param_hint="--feed"
+        )
     folder = context.obj.resolve().parent
     written: list[tuple[Path, Path]] = []
     kept: list[tuple[Path, Path]] = []
@@ -41,8 +45,16 @@ def init(
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(_with_feeds(file.read_bytes(), feed or []))
     _tell(folder, [target for _, target in written], [target for _, target in kept])
+    if feed and context.obj.resolve() in [target for _, target in kept]:
+        show.fail("config.toml was there and is as it was: write the feed into its [sources], or add --force")
+        raise typer.Exit(1)
     edit = "" if demo or feed else "edit config.toml, then "
     show.say(f"next: {edit}{'' if demo else 'hub check, then '}hub up")
+
+
+def _is_address(url: str) -> bool:
+    place = url.partition("://")[2].partition("/")[0]
+    return url.startswith(("https://", "http://")) and bool(place) and not any(map(str.isspace, url))
 
 
 def _with_feeds(content: bytes, feeds: list[str]) -> bytes:
@@ -52,9 +64,9 @@ def _with_feeds(content: bytes, feeds: list[str]) -> bytes:
 
 
 def _tell(folder: Path, written: list[Path], kept: list[Path]) -> None:
-    for verb, files in (("wrote", written), ("kept (--force overwrites it)", kept)):
+    for verb, files, added in (("wrote", written, ""), ("kept", kept, " as it was (--force overwrites it)")):
         for target in files:
-            show.say(f"{verb} {target.relative_to(folder)}")
+            show.say(f"{verb} {target.relative_to(folder)}{added}")
 
 
 @config.command("show")

@@ -133,7 +133,10 @@ def unheard(settings: Settings, book: Rulebook) -> Iterator[Problem]:
 
 
 def unused(settings: Settings, book: Rulebook) -> Iterator[Problem]:
-    """Yield what is no error and has no effect: mappings, files and topics that no rule leads to, two of a kind."""
+    """Yield what is no error and has no effect: mappings, files and topics that no rule leads to, two of a kind.
+
+    Without any rule a topic is a label on the page, as in a first feed.
+    """
     rules = str(settings.folder / settings.files.rules)
     used = in_use(book)
     for name, path in _own_mappings(settings):
@@ -146,7 +149,7 @@ def unused(settings: Settings, book: Rulebook) -> Iterator[Problem]:
             )
     asked = " ".join(when for rule in book.rules.rules for when in rule.when)
     for topic in book.topics.topics:
-        if f'"{topic.name}"' not in asked and f"'{topic.name}'" not in asked:
+        if asked and f'"{topic.name}"' not in asked and f"'{topic.name}'" not in asked:
             yield Problem(
                 str(settings.folder / settings.files.topics),
                 f'topic "{topic.name}"',

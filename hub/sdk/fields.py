@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 
 from hub.core.errors import TranslationError
 from hub.core.grammar.template import Template, source_faults
-from hub.core.keys import author_key, signal_key
+from hub.core.keys import author_key, own_author_key, signal_key
 from hub.core.model import Author, CanReply, Counts, Kind, Rating, RawItem, Signal, Translated, Visibility
 from hub.core.ratings import parse_rating
 from hub.sdk.attachments import attachments, pictures
@@ -256,13 +256,19 @@ def translate(raw: RawItem, fields: Fields, options: Mapping[str, str], *, netwo
 
 
 def translated(
-    said: Mapping[str, Any], raw: RawItem, fields: Fields, *, network: str, can_reply: CanReply = "unknown"
+    said: Mapping[str, Any],
+    raw: RawItem,
+    fields: Fields,
+    *,
+    network: str,
+    can_reply: CanReply = "unknown",
+    own_ids: bool = False,
 ) -> Translated:
-    """Return the Signal and the Author of what was read.
+    """Return the Signal and the Author of what was read; `own_ids` as `Source.own_ids`.
 
     Raises TranslationError if the id is missing, or all of text, html, title, rating and attachments.
     """
-    author = _author(said, network, raw.realm)
+    author = _author(said, network, raw.realm, make_key=own_author_key if own_ids else author_key)
     native_id, html = _text(said.get("native_id")), _text(said.get("html"))
     text = _text(said.get("text")) or (html_to_text(html) if html else None) or _text(said.get("title"))
     shown, left = attachments(_several(said["media"])) if "media" in said else ((), 0)
@@ -319,13 +325,15 @@ def _kind(said: str | None, parent: str | None) -> Kind:
     return word if word in KINDS else "reply" if parent else "post"  # type: ignore[return-value]  # just checked
 
 
-def _author(said: Mapping[str, Any], network: str, realm: str) -> Author | None:
+def _author(
+    said: Mapping[str, Any], network: str, realm: str, *, make_key: Callable[[str, str, str], str]
+) -> Author | None:
     native_id = _text(said.get("author_id"))
     if not native_id:
         return None
     verified = said.get("author_verified")
     return Author(
-        key=author_key(network, native_id, realm),
+        key=make_key(network, native_id, realm),
         network=network,
         native_id=native_id,
         realm=realm,

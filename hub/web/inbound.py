@@ -41,6 +41,8 @@ PREFIX = "/in/"
 JSON = b"application/json"
 PATIENCE_S = 4.0
 """How long a sender waits for the disk: many give up after five seconds, and do not know then what became of it."""
+RENEWED_S = 10.0
+"""How long nothing is read again after a call that is not genuine: strangers may send many."""
 AGAIN_S = 60.0
 """How long a connection that could not be made is left before it is tried again."""
 
@@ -83,6 +85,7 @@ class InboundDoor:
         largest = max(map(largest_body, self.called.values()), default=0)
         self._unverified = Unverified(max(limits.unverified_bytes, largest))
         self._tried: dict[str, float] = {}
+        self._renewals: dict[str, float] = {}
 
     def open(self) -> None:
         """Start the threads; called inside the event loop that will be answered."""
@@ -123,7 +126,9 @@ class InboundDoor:
         body = await self._unverified.read(headers, receive, largest_body(called))
         request = Request("POST", self._url(scope), headers, body, self.hub.now())
         if not called.verify(request):
-            return refusal(401, "the signature does not match, or its time is off")
+            called = await self._renewed(name, called)
+            if not called.verify(request):
+                return refusal(401, "the signature does not match, or its time is off")
         form, thanks = ("event", thank(called, request)) if isinstance(called, Destination) else ("body", ACCEPTED)
         answer = await self.writer.add(self._item(name, called, request), form=form)
         return thanks if answer is ACCEPTED else answer
@@ -140,6 +145,16 @@ class InboundDoor:
                 self.called[name] = found
                 return found
         raise Declined(UNMADE)
+
+    async def _renewed(self, name: str, called: Called) -> Called:
+        """Return a connection with the secrets that its files hold now: the sender may have a new one already."""
+        now = monotonic()
+        if now >= self._renewals.get(name, 0.0) + RENEWED_S:
+            self._renewals[name] = now
+            found = await asyncio.to_thread(find_called, self.hub, name)
+            if found is not None:
+                self.called[name] = called = found
+        return called
 
     def _check_place(self, called: Called, scope: Scope, headers: MutableMapping[str, str]) -> None:
         """Refuse calls without a signature from other places than the configuration names, and from pages. Raises Declined."""

@@ -142,7 +142,8 @@ class RssSource(PollingSource[RssOptions]):
             if not document.is_readable:
                 raise Rejected(f"{feed} is no feed", code="no_feed")
             entries += len(document.payloads)
-        return f"{len(self.options.feeds)} feeds with {entries} entries"
+        count = len(self.options.feeds)
+        return f"{count} feed{'' if count == 1 else 's'} with {entries} entr{'y' if entries == 1 else 'ies'}"
 
     def unpack(self, document: bytes, realm: str = "") -> Iterator[bytes]:
         """Return the entries of a feed document, newest first as feeds have them."""

@@ -101,7 +101,7 @@ def translate(raw: RawItem, reader: Fields, *, network: str) -> Translated:
     if not _NETWORK.fullmatch(network):
         raise TranslationError(f"'{network[:40]}' is no name of a network (letters, digits, - and _, at most 31)")
     said.setdefault("author_handle", said.get("author_id"))
-    return translated(said, raw, reader, network=network)
+    return translated(said, raw, reader, network=network, own_ids=True)
 
 
 def batch_id(keys: list[str]) -> str:

@@ -38,7 +38,7 @@ when = ['signal.network == "plain"']
 deliver = [{ destination = "shelf", mapping = "line" }]
 """
 LINE = 'object = "line"\noperation = "create"\nkeyed_by = "signal"\n[fields.text]\nfrom = "signal.text"\n'
-WAY_IN = [place for place in PLACES if not place.startswith("deliver.")]
+WAY_IN = [place for place in PLACES if place.startswith(("intake.", "process."))]
 WAY_OUT = [place for place in PLACES if place.startswith("deliver.")]
 LATER_S = 40  # past leases, and past the lag of Zendesk's comments
 DROPS = {"times": 1, "reset_after": True}

@@ -26,6 +26,18 @@ _PARTS: Mapping[str, Callable[[datetime], int]] = {
     "Seconds": lambda at: at.second,
     "Milliseconds": lambda at: at.microsecond // 1000,
 }
+BOUNDS: Mapping[str, tuple[float, float]] = {
+    "getMonth": (0, 11),
+    "getDate": (1, 31),
+    "getDayOfMonth": (0, 30),
+    "getDayOfWeek": (0, 6),
+    "getDayOfYear": (0, 365),
+    "getHours": (0, 23),
+    "getMinutes": (0, 59),
+    "getSeconds": (0, 60),
+    "getMilliseconds": (0, 999),
+}
+"""The least and the largest number that each may be; a year is any."""
 METHODS = frozenset(f"get{part}" for part in _PARTS)
 _OFFSET = re.compile(r"([+-]?)(\d\d):(\d\d)")
 

@@ -16,6 +16,7 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 import cel
 import msgspec
 
+from hub.core.grammar import calendar
 from hub.core.grammar.condition import Condition, ConditionFault, Token, evaluate, open_context, read_paths
 from hub.core.grammar.facts import LISTS, did_you_mean
 from hub.core.languages import base_language
@@ -31,6 +32,10 @@ _STRUCTS: Mapping[str, type[msgspec.Struct]] = {
 _NUMBERS = frozenset({"score", "confidence", "signals", "signals_30d", "followers", "stars"})
 _BOUNDS = {"score": (-1.0, 1.0), "confidence": (0.0, 1.0), "stars": (1.0, 5.0)}
 _PARTS = frozenset({"score", "confidence", "stars", *Rating.__struct_fields__})  # numbers with a fraction
+_TIMES = frozenset(
+    {"signal.published_at", "signal.updated_at", "signal.observed_at", "person.last_at", "account.last_at"}
+)
+_RESULTS = {**calendar.BOUNDS, "size": (0.0, math.inf)}
 _COUNTED = frozenset({"signal.counts", "author"})  # their numbers are counts
 _ORDER = frozenset({"<", ">", "<=", ">="})
 _COMPARE = _ORDER | {"==", "!="}
@@ -93,6 +98,7 @@ def _of_type(hint: Any) -> Kind:
 def senseless(condition: Condition, tree: Mapping[str, Any]) -> list[ConditionFault]:
     """Return why a condition can never hold, or fails for every signal; empty if nothing speaks against it."""
     found = [fault for one in asked(condition.source, tree) if (fault := _unfit(one))]
+    found += _results_beyond(read_paths(condition.source, tree)[0])
     return list(dict.fromkeys(found)) or _fails(condition) or contradictions([condition.source], tree)
 
 
@@ -225,8 +231,7 @@ def _constant(token: Token) -> tuple[str, str] | None:
 def _unfit(one: Compared) -> ConditionFault | None:
     kind = kind_of(one.path)
     if kind.name == "list":
-        told = f'write "{one.text}" in {one.path}' if one.kind == "text" else f"count it with size({one.path})"
-        return ConditionFault(f"{one.path} is a list, never {one.text}", told) if one.operator in _COMPARE else None
+        return _unlisted(one)
     if one.operator == "in":  # `"x" in text`: the evaluator says what it thinks of that
         return None
     if kind.name and kind.name != one.kind:
@@ -236,6 +241,15 @@ def _unfit(one: Compared) -> ConditionFault | None:
     return _never_said(one, kind) if one.kind == "text" else None
 
 
+def _unlisted(one: Compared) -> ConditionFault | None:
+    if one.operator in _COMPARE:
+        told = f'write "{one.text}" in {one.path}' if one.kind == "text" else f"count it with size({one.path})"
+        return ConditionFault(f"{one.path} is a list, never {one.text}", told)
+    if one.path == "signal.hashtags" and one.text.startswith("#"):
+        return ConditionFault("hashtags are kept without #", f'write "{one.text[1:]}" in signal.hashtags')
+    return None
+
+
 def _beyond(one: Compared, kind: Kind) -> ConditionFault | None:
     if one.operator == "!=" or not _is_beyond(one, kind):
         return None
@@ -243,10 +257,36 @@ def _beyond(one: Compared, kind: Kind) -> ConditionFault | None:
     return ConditionFault(f"{one.path} is {bounds}, never {_clause(one)}", "compare it with a number in between")
 
 
+def _results_beyond(tokens: list[Token]) -> Iterator[ConditionFault]:
+    """Yield the sizes and the parts of times that are compared with a number that they never are."""
+    if any(_is_part(tokens, index) for index in range(len(tokens))):  # a sum is compared, not the part
+        return
+    for index, token in enumerate(tokens[:-2]):
+        bounds = _RESULTS.get(token.text)
+        if bounds is None or tokens[index + 1].text != "(":
+            continue
+        operator, after = _operator(tokens, _closing(tokens, index + 1) + 1)
+        if operator and after < len(tokens) and (constant := _constant(tokens[after])) and constant[0] == "number":
+            fault = _beyond(Compared(f"{token.text}()", operator, *constant), Kind("number", (), *bounds))
+            yield from [fault] if fault else ()
+
+
+def _closing(tokens: list[Token], index: int) -> int:
+    """Return the index of the bracket that closes the one at `index`; the last token's if none does."""
+    depth = 0
+    for at in range(index, len(tokens)):
+        depth += (tokens[at].text == "(") - (tokens[at].text == ")")
+        if not depth:
+            return at
+    return len(tokens) - 1
+
+
 def _never_said(one: Compared, kind: Kind) -> ConditionFault | None:
     """Refuse a text that the fact never is: another word, a language or a network as the hub does not write it."""
     if kind.words and one.text not in kind.words:
         return ConditionFault(f'{one.path} is never "{one.text}"', did_you_mean(one.text, kind.words))
+    if one.path in _TIMES and one.operator != "!=" and not re.match(r"\d{4}(-|$)", one.text):
+        return ConditionFault(f'{one.path} is never "{one.text}"', 'a time is such as "2026-01-31T09:00:00Z"')
     plain: str | None = one.text
     if one.path == "signal.network":
         plain = one.text.lower()

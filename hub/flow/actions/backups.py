@@ -56,7 +56,7 @@ def make(hub: Hub, actor: Actor, target: Path) -> tuple[Path, Manifest]:
 
 
 def keep_before_upgrade(config: Path, folder: Path | None = None) -> Path | None:
-    """Back up a database that is about to be upgraded, into a folder (`beside`, if none is given); None if there is none."""
+    """Back up a database that is about to be upgraded, into a folder (else beside the configuration); None if there is none."""
     settings = load_settings(config)
     if is_absent(settings):
         return None
@@ -65,12 +65,12 @@ def keep_before_upgrade(config: Path, folder: Path | None = None) -> Path | None
         found = store.database.revision()
         if found is None or found >= HEAD:
             return None
-        return back_up(settings, store, folder or beside(settings), now=system_clock())[0]
+        return back_up(settings, store, folder or _beside(settings), now=system_clock())[0]
     finally:
         store.close()
 
 
-def beside(settings: Settings, *, may_write: Callable[[Path, int], bool] = os.access) -> Path:
+def _beside(settings: Settings, *, may_write: Callable[[Path, int], bool] = os.access) -> Path:
     """Return the configuration's folder, or the data folder if that one is read-only, as it is for a service."""
     return settings.folder if may_write(settings.folder, os.W_OK) else settings.data
 

@@ -80,7 +80,7 @@ def falling(store: Store, conn: Connection, tombstones: Iterable[Tombstone]) -> 
     stones = {stone.key: stone for stone in tombstones}
     buried = store.signals.gone_since(conn, list(stones))
     repeats = {key: at for key, at in buried.items() if at >= stones[key].at}
-    theirs = store.erasures.of_authors(conn, list(stones), until=repeats)
+    theirs = store.erasures.of_authors(conn, _accounts(stones), until=repeats)
     stones |= {key: replace(stones[author], key=key) for key, author in theirs.items() if key not in stones}
     repeated = store.erasures.reposts(conn, list(stones))
     stones |= {key: replace(stones[first], key=key) for key, first in repeated.items() if key not in stones}
@@ -89,19 +89,25 @@ def falling(store: Store, conn: Connection, tombstones: Iterable[Tombstone]) -> 
     return Stones(stones, frozenset(theirs.values()) & stones.keys())
 
 
+def _accounts(stones: Mapping[str, Tombstone]) -> list[str]:
+    """Return the keys that may be an author's: a network that tells of a post's end says nothing of an account of that id."""
+    return [key for key, stone in stones.items() if stone.reason in ("account_deleted", "erasure")]
+
+
 def look_up(hub: Hub, conn: Connection, stones: Stones) -> Fall:
     """Read all that falls."""
     keys = list(stones.by_key)
     said = hub.store.erasures.stored(conn, keys)
-    faces = hub.store.signals.authors(conn, keys)
-    people = stones.writers.union(faces, hub.store.people.behind(conn, keys))
+    accounts = _accounts(stones.by_key)
+    faces = hub.store.signals.authors(conn, accounts)
+    people = stones.writers.union(faces, hub.store.people.behind(conn, accounts))
     kin, relatives = _kin(hub, conn, {one.author_key for one in said.values() if one.author_key} | people)
     rows = hub.store.erasures.sent(conn, list(said), sorted(people), kin=kin)
     pages = f"{hub.settings.public_url}/signals"
     traces = frozenset[str]().union(*(traces_of(one, f"{pages}/{key}") for key, one in said.items()))
     alone = hub.store.people.alone(conn, sorted(people))
-    accounts = sorted({row.record_key for row in rows if Need.read(row.provides).kind == "account"}) if alone else []
-    staff = hub.store.people.of_accounts(conn, accounts)
+    companies = sorted({row.record_key for row in rows if Need.read(row.provides).kind == "account"}) if alone else []
+    staff = hub.store.people.of_accounts(conn, companies)
     left = frozenset(key for key, mine in staff.items() if alone.issuperset(mine))
     reasons = {key: stone.reason for key, stone in stones.by_key.items()}
     return Fall(reasons, people, alone, left, faces, said, rows, relatives, traces)

@@ -246,5 +246,6 @@ def _delivery(row: Any, wanted: Sequence[str], found: Mapping[str, RemoteRef]) -
         parents={Need.read(need).kind: found[need] for need in wanted if need in found},
         first_sent_at=row.first_sent_at,
         once=tuple(name for name in once if name in fields),
-        written=row.once if is_tombstone else {},
+        # Rows of 0.2.0 hold a list there: what they wrote is not known.
+        written=row.once if is_tombstone and isinstance(row.once, dict) else {},
     )

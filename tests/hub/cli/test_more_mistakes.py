@@ -312,6 +312,23 @@ TOLD: dict[str, Case] = {
     "a division by zero": (when("author.followers / 0 > 1"), ["it divides by zero"]),
     "a zone with a slip": (when("timestamp(signal.published_at).getHours('Europe/Pariss') > 3"), [RULE]),
     "an hour of a text": (when("signal.published_at.getHours('Europe/Paris') > 3"), [RULE]),
+    "an hour beyond the day": (
+        when("timestamp(signal.published_at).getHours() > 30"),
+        ["getHours() is from 0 to 23, never > 30"],
+    ),
+    "a month counted from one": (
+        when("timestamp(signal.published_at).getMonth('Europe/Paris') == 12"),
+        ["getMonth() is from 0 to 11, never 12"],
+    ),
+    "a size below zero": (when("size(topics) < 0"), ["size() is 0 or more, never < 0"]),
+    "a hashtag with its sign": (
+        when("'#fail' in signal.hashtags"),
+        ['hashtags are kept without # (write "fail" in signal.hashtags)'],
+    ),
+    "a time in words": (
+        when("signal.published_at > 'yesterday'"),
+        ['signal.published_at is never "yesterday" (a time is such as "2026-01-31T09:00:00Z")'],
+    ),
     "a pattern that is none": (when("signal.text.matches('(')"), ["bad pattern"]),
     # ------------------------------------------------------------------------------------------------- mappings
     "an empty mapping": ({"rules.toml": OWN, OWN_FILE: ""}, [f"{OWN_FILE}: `object` is missing"]),
@@ -423,6 +440,9 @@ def test_what_stands_for_home_is_understood(check: Check) -> None:
         "author.followers > 10 || author.followers < 5",
         "!(author.followers > 10) && author.followers > 3",
         "labels.sentiment.score <= -1",
+        "timestamp(signal.published_at).getHours() + 10 > 30",
+        "size(topics) > 1 && topics.size() < 3",
+        "signal.published_at > '2026'",
         "author.followers >= 5 && author.followers <= 5",
     ],
 )

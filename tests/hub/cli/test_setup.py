@@ -50,6 +50,27 @@ def test_a_first_feed_is_right_at_once_and_holds_the_addresses_as_they_were_give
     assert cli("config", "show").json["sources"]["news"]["options"]["feeds"] == feeds
 
 
+@pytest.mark.parametrize("address", ["", "ftp://one.example", "one.example/feed", "https://", "https://one. example/"])
+def test_what_is_no_address_of_a_feed_is_refused_before_anything_is_written(
+    cli: Cli, tmp_path: Path, address: str
+) -> None:
+    said = cli("init", "--feed", address)
+    assert (said.code, list(tmp_path.glob("*.toml"))) == (2, [])
+    assert "begins with https:// or http://" in said.err
+
+
+def test_a_feed_that_a_kept_configuration_does_not_take_is_told(cli: Cli) -> None:
+    cli("init", "--feed", "https://one.example/feed")
+    said = cli("init", "--feed", "https://two.example/feed")
+    assert (said.code, "--force" in said.err) == (1, True)
+    assert cli("init", "--feed", "https://two.example/feed", "--force").code == 0
+
+
+def test_a_first_feed_has_no_notes_about_topics_without_rules(cli: Cli) -> None:
+    cli("init", "--feed", "https://one.example/feed")
+    assert "note" not in cli("check", "--offline").out
+
+
 def test_init_keeps_what_is_there_unless_told_otherwise(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "rules.toml").write_text("# mine")
     said = cli("init")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import threading
 from pathlib import Path
@@ -15,6 +16,8 @@ from hub.flow.intake.poll import unmade
 from hub.store import Store
 from hub.web.inbound import AGAIN_S, BUSY, CutOff, Declined, GroupWriter, InboundDoor, Unverified
 from tests.hub.web.test_inbound import BODY, FakeStore, Knocker, assert_opened, signed, untouched
+
+NEWER = "whsec_" + base64.b64encode(b"a newer secret of the shop").decode()
 
 
 class Unmakeable(Knocker):
@@ -59,6 +62,14 @@ def test_a_source_that_can_be_made_again_takes_its_calls_without_a_restart(store
     knocker.repair()
     assert knocker.knock(BODY, headers=signed(BODY))[0] == 202
     assert unmade(knocker.hub) == {}
+
+
+def test_a_secret_that_is_new_in_its_file_is_taken_without_a_restart(store: Store, tmp_path: Path) -> None:
+    knocker = Knocker(store, tmp_path)
+    (tmp_path / "secret").write_text(NEWER)
+    knocker.hub._read_at = dict.fromkeys(knocker.hub._read_at, 0.0)  # the pause between two looks has passed
+    assert knocker.knock(BODY, headers=signed(BODY, secret=NEWER))[0] == 202
+    assert knocker.knock(BODY, headers=signed(BODY))[0] == 401
 
 
 def test_a_source_is_not_made_again_for_each_call(tmp_path: Path) -> None:

@@ -297,7 +297,7 @@ def test_the_check_refuses_what_is_no_feed(body: bytes) -> None:
 
 def test_the_check_counts_feeds_and_entries() -> None:
     reader = Reader([page(item("a"), item("b"))])
-    assert reader.source.check(context(reader.http)) == "1 feeds with 2 entries"
+    assert reader.source.check(context(reader.http)) == "1 feed with 2 entries"
 
 
 @pytest.mark.parametrize("feed", ["file:///etc/passwd", "/etc/passwd", "ftp://x.example/", "https://", "javascript:x"])

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pydantic import ValidationError
 
 from hub.core.errors import TranslationError
@@ -209,6 +210,14 @@ def test_ids_of_conversations_and_of_messages_are_two_name_spaces() -> None:
     keys = {one.key for one in signals}
     assert len(keys) == len(signals)
     assert not keys & {one.conversation_key for one in signals}
+
+
+@pytest.mark.parametrize(("realm", "apart"), [("shop", True), ("", False)])
+def test_a_sender_counts_its_authors_and_its_messages_each_by_itself(realm: str, apart: bool) -> None:
+    body = json.dumps({"id": "5", "text": "x", "author": {"id": "5", "name": "Ana"}}).encode()
+    found = inbound().translate(replace(raw(body), realm=realm))
+    assert isinstance(found, Translated)
+    assert (found.signals[0].key != found.authors[0].key) is apart  # without a realm the keys of 0.2.0 stay
 
 
 @pytest.mark.parametrize("id_", ["conversation 5", "id conversation 5", "alias 5"])

@@ -361,5 +361,5 @@ def test_a_backup_before_an_upgrade_goes_into_the_data_folder_where_the_configur
     tmp_path: Path,
 ) -> None:
     settings = Settings(file=tmp_path / "config.toml")
-    assert backups.beside(settings, may_write=lambda *_: True) == tmp_path
-    assert backups.beside(settings, may_write=lambda *_: False) == tmp_path / "data"
+    assert backups._beside(settings, may_write=lambda *_: True) == tmp_path
+    assert backups._beside(settings, may_write=lambda *_: False) == tmp_path / "data"

@@ -243,6 +243,16 @@ def test_an_author_goes_with_all_signals_and_the_authors_record(new_hub: NewHub)
     assert len(receipts(made.hub, HUB, eve)) == 3
 
 
+def test_the_end_of_a_post_takes_nothing_of_an_author_whose_id_is_the_same(new_hub: NewHub) -> None:
+    made = able(new_hub(mapping="said"))
+    made.say({**POST, "by": "bob"}, {"id": "2", "text": "acme again", "by": "1"})
+    made.run()
+    assert author_key("lines", "1") == key("1")
+    erase(made.hub, [Tombstone(key("1"), "user_deleted", made.clock())])
+    made.run()
+    assert [one.record_key for one in taken_back(made)] == [key("1")]
+
+
 def test_asking_twice_asks_the_destination_once(new_hub: NewHub) -> None:
     made = able(new_hub())
     made.say(POST)

@@ -117,7 +117,7 @@ def test_less_than_a_day_makes_no_month(new_hub: NewHub) -> None:
 
 
 def test_an_empty_hub_costs_nothing(new_hub: NewHub) -> None:
-    assert cost_of_past(new_hub().hub, None) == Cost("EUR", 0.0, (), (), (), Share("all", Amount()))
+    assert cost_of_past(new_hub().hub, None) == Cost("EUR", 0.0, (), (), (), Share("all", Amount()), basis="posts")
 
 
 def test_a_dry_run_tells_what_sending_the_differences_costs(new_hub: NewHub) -> None:

@@ -18,6 +18,7 @@ from hub.core.errors import ConfigError, Overtaken, TranslationError
 from hub.core.keys import idempotency_key, signal_key
 from hub.core.model import Label, Tombstone
 from hub.core.spec import FieldSpec, MappingSpec
+from hub.flow.actions.rules import activate
 from hub.flow.decide.batch import process
 from hub.flow.history.book import candidate
 from hub.flow.history.gather import RecordFilter, closure
@@ -72,10 +73,10 @@ def shown(made: Made, rules: str | None = None, **wanted: Any) -> list[dict[str,
 
 
 def change_rules(made: Made, text: str) -> None:
-    """Another rules file, as after a restart."""
+    """Another rules file, activated."""
     (made.hub.settings.folder / "rules.toml").write_text(text)
     (made.hub.settings.folder / "topics.toml").touch()
-    made.hub.__dict__.pop("book", None)
+    activate(made.hub, HUB)
 
 
 def totals(found: Report) -> dict[str, int]:
@@ -415,7 +416,7 @@ def test_a_changed_record_is_sent_under_its_key_with_the_next_number(new_hub: Ne
     made = said(new_hub(), TALK[0])
     own = made.hub.settings.folder / "mappings" / "memo" / "note.toml"
     own.write_text(to_toml(MappingSpec("note", {"text": FieldSpec(from_="signal.key")})))
-    made.hub.__dict__.pop("book", None)
+    activate(made.hub, HUB)
     assert told(made, send=True).planned == 1
     made.run()
     key = signal_key("lines", "1")

@@ -19,6 +19,7 @@ from hub.core.errors import ConfigError
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Label
 from hub.core.spec import FieldSpec, MappingSpec, RuleTrace
+from hub.flow.actions.rules import activate
 from hub.flow.decide.batch import process
 from hub.flow.sweep import prepare
 from hub.flow.views.explain import explain
@@ -82,10 +83,10 @@ def say(made: Made, *items: dict[str, object]) -> None:
 
 
 def change_rules(made: Made, text: str) -> None:
-    """Another rules file, as after a restart."""
+    """Another rules file, activated."""
     (made.hub.settings.folder / "rules.toml").write_text(text)
     (made.hub.settings.folder / "topics.toml").touch()
-    made.hub.__dict__.pop("book", None)
+    activate(made.hub, HUB)
 
 
 TALK: list[dict[str, object]] = [
@@ -191,10 +192,10 @@ def test_rules_that_read_a_label_whose_enricher_is_gone_are_still_explained(new_
         labels = ("sentiment", "oddity")
 
     made = new_hub(rules=RULES)
-    change_rules(made, "[[rule]]\nname = 'odd'\nwhen = ['labels . oddity.score > 0.5', 'labels.sentiment.score < 0']\n")
     cls = made.hub.registry.load("mood").enrichers["mood"]
     wider = type("Wider", (cls,), {"labels": Odd.labels})
     made.hub.registry._loaded["mood"] = msgspec_free(made.hub.registry.load("mood"), wider)
+    change_rules(made, "[[rule]]\nname = 'odd'\nwhen = ['labels . oddity.score > 0.5', 'labels.sentiment.score < 0']\n")
     say(made, TALK[0])
     made.hub.registry._loaded["mood"] = msgspec_free(made.hub.registry.load("mood"), cls)
     change_rules(made, "")
