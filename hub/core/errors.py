@@ -109,6 +109,10 @@ class TranslationError(HubError):
     """The raw item does not have the form that its network promises."""
 
 
+class TooManyItems(TranslationError):
+    """A body holds more items than its source takes at once: its sender is told, and nothing of it is kept."""
+
+
 class ConnectorError(HubError):
     """A connector could not do its work.
 

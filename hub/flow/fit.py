@@ -52,7 +52,7 @@ def _places(settings: Settings) -> Iterator[Problem]:
 
 
 def _bell(settings: Settings) -> Iterator[Problem]:
-    """Yield what is wrong with the address of Redis, where one is written."""
+    """Yield what is wrong with the address of Redis, if one is written."""
     try:
         if settings.redis.url:
             checked(settings.redis_url)

@@ -218,7 +218,10 @@ class WebhookSource(Source[OptionsT]):
 
     @abstractmethod
     def parse(self, body: bytes) -> Sequence[bytes]:
-        """Return the payloads in a body, as `translate` wants them; raises TranslationError if it is broken."""
+        """Return the payloads in a body, as `translate` wants them; raises TranslationError if it is broken.
+
+        TooManyItems is told to the sender, with status 413; any other body that is broken is kept, and shown as failed.
+        """
 
 
 class StreamingSource(Source[OptionsT]):

@@ -3,12 +3,13 @@
 Sources that are called stand behind it, and destinations that tell what people do there (a source of the same name wins).
 
 All requests that wait share one commit (synchronous=FULL), so a 202 (or a destination's 200) means that the body is on the
-disk. Nothing is parsed here.
+disk. Nothing is parsed here but a large body that is genuine: its sender hears if it holds too many items.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from hashlib import sha256
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from hub.core.errors import HubError
+from hub.core.errors import HubError, TooManyItems
 from hub.core.model import RawItem
 from hub.flow.intake.poll import realm_of, usable_destination, usable_source
 from hub.flow.intake.tally import Tally
@@ -43,6 +44,8 @@ PATIENCE_S = 4.0
 """How long a sender waits for the disk: many give up after five seconds, and do not know then what became of it."""
 RENEWED_S = 10.0
 """How long nothing is read again after a call that is not genuine: strangers may send many."""
+MANY = 16 * 1024
+"""Bytes of a body from which on its items are counted: less cannot hold very many."""
 AGAIN_S = 60.0
 """How long a connection that could not be made is left before it is tried again."""
 
@@ -129,6 +132,8 @@ class InboundDoor:
             called = await self._renewed(name, called)
             if not called.verify(request):
                 return refusal(401, "the signature does not match, or its time is off")
+        if isinstance(called, WebhookSource) and len(body) > MANY:
+            await asyncio.to_thread(_check_number, called, body)
         form, thanks = ("event", thank(called, request)) if isinstance(called, Destination) else ("body", ACCEPTED)
         answer = await self.writer.add(self._item(name, called, request), form=form)
         return thanks if answer is ACCEPTED else answer
@@ -216,6 +221,16 @@ def make_again(hub: Hub, name: str) -> Called | None:
     for place in (f"sources.{name}", f"destinations.{name}"):
         hub.broken.pop(place, None)
     return find_called(hub, name)
+
+
+def _check_number(called: WebhookSource[Any], body: bytes) -> None:
+    """Raise Declined if a body holds more items than its source takes; what else is wrong with it is kept and shown."""
+    try:
+        called.parse(body)
+    except TooManyItems as error:
+        raise Declined((413, json.dumps({"error": str(error)}).encode(), [])) from None
+    except Exception:  # noqa: BLE001 - the same is raised, and told, when the body is read
+        return
 
 
 def largest_body(called: Called) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from hub.core.errors import TranslationError
+from hub.core.errors import TooManyItems, TranslationError
 from hub.core.keys import digest
 from hub.core.model import RawItem, Translated
 from hub.sdk.doc import Doc, load
@@ -84,7 +84,7 @@ def parse(body: bytes) -> list[bytes]:
         return [body]
     if isinstance(found, list):
         if len(found) > MOST_ITEMS:
-            raise TranslationError(f"a body of {len(found)} items: send at most {MOST_ITEMS} at once")
+            raise TooManyItems(f"a body of {len(found)} items: send at most {MOST_ITEMS} at once")
         return [msgspec.json.encode(one) for one in found]
     raise TranslationError("the body is neither a JSON object nor a list of them")
 

@@ -240,3 +240,14 @@ def test_what_waits_is_written_before_the_door_closes(store: Store, tmp_path: Pa
     assert knocker.door.writer._thread is not None
     assert not knocker.door.writer._thread.is_alive()
     assert store.inbox.counts() == {"new": 1}
+
+
+def test_a_sender_of_very_many_items_is_told_and_nothing_of_it_is_kept(tmp_path: Path) -> None:
+    knocker = Knocker(FakeStore(untouched), tmp_path, scheme="none")
+    status, _, body = knocker.knock(b"[" + b"{}," * 20_000 + b"{}]")
+    assert (status, json.loads(body)["error"]) == (413, "a body of 20001 items: send at most 10000 at once")
+
+
+@pytest.mark.parametrize("body", [b"[" + b"{}," * 9_000 + b"{}]", b"[" * 20_000, b"x" * 20_000])
+def test_what_is_not_too_many_is_kept_whatever_it_holds(store: Store, tmp_path: Path, body: bytes) -> None:
+    assert Knocker(store, tmp_path, scheme="none").knock(body)[0] == 202
