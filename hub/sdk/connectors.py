@@ -351,7 +351,7 @@ class Destination(Connector[OptionsT]):
 
 
 class Enricher(Connector[OptionsT]):
-    """Judges signals. `labels` names what it may say; `local` is False if it calls a service."""
+    """Judges signals. `labels` names what it may say."""
 
     labels: ClassVar[tuple[str, ...]] = ()
 

@@ -1,1 +1,1 @@
-"""Sentiment in nine languages and more: a flair TextClassifier, loaded only from bytes whose sum is known."""
+"""Sentiment in several languages: a flair TextClassifier, loaded only from bytes whose sum is known."""

@@ -352,3 +352,13 @@ def test_the_picture_is_a_picture() -> None:
 def test_the_changelog_has_an_entry_for_this_version() -> None:
     version = tomllib.loads(text_of("pyproject.toml"))["project"]["version"]
     assert re.search(rf"^## (Unreleased|{re.escape(version)})", text_of("CHANGELOG.md"), re.MULTILINE)
+
+
+def test_the_number_of_languages_with_a_mood_is_that_of_the_models_card() -> None:
+    card = re.search(r"Short texts in (.+?) and (\w+),", text_of("plugins/flair/MODEL_CARD.md"))
+    assert card
+    number = {8: "eight", 9: "nine"}[len(card[1].split(", ")) + 1]
+    starters = sorted((ROOT / "hub/cli/starters").rglob("*.toml"))
+    told = [*PAGES, *READMES, *starters, ROOT / "config.example.toml"]
+    said = {word for page in told for word in re.findall(r"(\w+) languages", page.read_text("utf-8"))}
+    assert said & {"seven", "eight", "nine", "ten"} == {number}
