@@ -57,8 +57,11 @@ def _fields(kind: Any, place: str) -> list[str]:
 
 
 def _words(kind: Any, place: str) -> str:
-    words = [str(one) for one in get_args(_at(kind, place))]
-    return f"one of {', '.join(words)}" if words else ""
+    choices = get_args(_at(kind, place))
+    # A word that may be left out is a union of its words and nothing.
+    words = [word for one in choices for word in (get_args(one) or (one,)) if isinstance(word, str)]
+    several = f"one of {', '.join(words)}" if words else ""
+    return f'write "{words[0]}", or leave it out' if len(words) == 1 else several
 
 
 def _at(kind: Any, place: str) -> Any:

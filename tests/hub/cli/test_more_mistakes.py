@@ -76,6 +76,10 @@ RULE = 'rules.toml: rule "all" when[1]: '
 FIELD = f"{OWN_FILE}: fields.name"
 TOLD: dict[str, Case] = {
     # ------------------------------------------------------------------------------------------ the configuration
+    "a join with another than a person": (
+        rules('name = "all"\n', 'name = "all"\njoin = "account"\n'),
+        ["join: 'account' is none of the words for this (write \"person\", or leave it out)"],
+    ),
     "an address of Redis without a scheme": (
         more('[redis]\nurl = "localhost:6379"\n'),
         ["redis.url: this is no address of"],
