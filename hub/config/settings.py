@@ -324,8 +324,15 @@ def is_loopback(host: str) -> bool:
         return host.lower().removesuffix(".") == "localhost"
 
 
+UNSPECIFIED = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+
+
 def unaddressed(settings: Settings) -> list[Problem]:
     """Return what is wrong with a hub that others reach and that does not know its own address."""
+    named = urlsplit(settings.web.public_url).hostname
+    if named in UNSPECIFIED:
+        message = f"{named} is where the hub listens, no address by which others reach it"
+        return [Problem(str(settings.file), "web.public_url", message, 'write public_url = "https://hub.example"')]
     if settings.web.public_url or is_loopback(settings.web.host):
         return []
     message = f"the hub listens at {settings.web.host}, and links to it would not say how others reach it"

@@ -76,6 +76,10 @@ RULE = 'rules.toml: rule "all" when[1]: '
 FIELD = f"{OWN_FILE}: fields.name"
 TOLD: dict[str, Case] = {
     # ------------------------------------------------------------------------------------------ the configuration
+    "a public address that is everywhere": (
+        config("port = 9302", 'host = "0.0.0.0"\nport = 9302\npublic_url = "http://0.0.0.0:9302"'),
+        ["web.public_url: 0.0.0.0 is where the hub listens, no address by which others reach it"],
+    ),
     "a join with another than a person": (
         rules('name = "all"\n', 'name = "all"\njoin = "account"\n'),
         ["join: 'account' is none of the words for this (write \"person\", or leave it out)"],
