@@ -1,4 +1,4 @@
-"""Who the hub is at a destination: asked for by those who speak with it anyway, and only read where rows are processed."""
+"""Our own user at a destination: asked for by those who speak with it anyway; a batch of raw rows only reads it."""
 
 from __future__ import annotations
 
