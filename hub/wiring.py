@@ -54,7 +54,8 @@ def options_of(settings: Settings, table: str, name: str, cls: type[Connector[An
 
 def has_files(options: Mapping[str, Any]) -> bool:
     """Return True if a secret among raw options stands in a file: it may change while the hub runs."""
-    return any(isinstance(value, Mapping) and set(value) == {"file"} for value in options.values())
+    members = (one for value in options.values() for one in (value if isinstance(value, list) else [value]))
+    return any(isinstance(one, Mapping) and set(one) == {"file"} for one in members)
 
 
 def started(start: Callable[[], T], settings: Settings, at: str, *secrets: str) -> T:

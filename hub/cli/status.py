@@ -48,6 +48,8 @@ def _print(found: Status) -> None:
         show.say("all is well", "green")
     _part("processes", [_process(one) for one in found.processes], "nothing runs")
     backlog = [f"{one.lane}: {one.waiting} wait{_since(one.oldest, found.now)}" for one in found.backlog if one.waiting]
+    if found.unlabelled:
+        backlog.append(f"{found.unlabelled} posts are labelled later: an enricher could not work on them")
     _part("backlog", backlog, "nothing waits")
     _part("connections", [_connection(one) for one in found.connections], "none is configured")
     _part("rules", [_active(found)], "")

@@ -13,6 +13,7 @@ from hub.config.references import REFERENCES, SecretReference, look_up
 from hub.config.settings import Settings, problems
 from hub.core.errors import ConfigError, Problem
 from hub.sdk.connectors import Options
+from hub.sdk.http.redaction import address_secrets
 
 
 def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, file: str, at: str) -> Options:
@@ -22,8 +23,9 @@ def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, 
     """
     found: list[Problem] = []
     known = {name for name in raw if name in model.model_fields}  # of an unknown option nothing is looked up
+    hidden: list[str] = []
     given = {
-        name: look_up(value, folder, Problem(file, f"{at}.{name}", ""), found) if name in known else value
+        name: _looked_up(value, folder, Problem(file, f"{at}.{name}", ""), (found, hidden)) if name in known else value
         for name, value in raw.items()
     }
     found += [
@@ -54,7 +56,20 @@ def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, 
         found += [one for one in problems(error, file=file, model=model, at=at) if one.path not in missing]
     if found:
         raise ConfigError(found)
+    options.hide(hidden)
     return options
+
+
+def _looked_up(value: Any, folder: Path, place: Problem, into: tuple[list[Problem], list[str]]) -> Any:
+    """Return a value, or a list, with what its references lead to; `into` gets what is wrong and what was in a list."""
+    found, hidden = into
+    if not isinstance(value, list):
+        return look_up(value, folder, place, found)
+    read = [
+        look_up(one, folder, Problem(place.file, f"{place.path}.{index}", ""), found) for index, one in enumerate(value)
+    ]
+    hidden += [now for was, now in zip(value, read, strict=True) if now is not was and isinstance(now, str)]
+    return read
 
 
 def read_secrets(settings: Settings, references: Sequence[SecretReference], *, at: str) -> list[SecretStr]:
@@ -93,6 +108,8 @@ def secret_fields(model: type[BaseModel]) -> list[str]:
 
 def secret_values(options: BaseModel) -> Iterator[str]:
     """Yield the values of the secrets, for redaction."""
+    if isinstance(options, Options):
+        yield from (word for one in options.hidden for word in address_secrets(one))
     for name in type(options).model_fields:
         value = getattr(options, name)
         if isinstance(value, SecretStr) and value.get_secret_value():

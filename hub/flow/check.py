@@ -20,7 +20,7 @@ from hub.core.mapping import CompiledMapping
 from hub.core.pipeline import Rulebook
 from hub.core.retry import asked_for
 from hub.flow.bugs import tell
-from hub.flow.converse.changes import learn_self
+from hub.flow.converse.selves import learn_self
 from hub.flow.fit import ambiguous, misplaced, strays, unheard, unused
 from hub.flow.samples import value_misfits
 from hub.queue.bell import BellAway

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from datetime import timedelta
+from itertools import chain
 
 from hub.config.logs import LateLogger
 from hub.core.errors import Overtaken
 from hub.core.ledger import Lane, Work
 from hub.flow.activation import begin, complete
 from hub.flow.converse.replies import hold_stranded
+from hub.flow.converse.selves import wants_self
 from hub.flow.erase.erase import finish
 from hub.flow.erase.recheck import recheck_lanes, recheck_pause
 from hub.flow.erase.retention import forget_unread
 from hub.flow.intake.changes import watched_destinations
-from hub.flow.intake.poll import interval_of, polling_sources
+from hub.flow.intake.poll import interval_of, polling_sources, usable_destination
 from hub.flow.lanes import free, outlet_works, outlets, place_of_outlet
 from hub.runtime import Hub
 
@@ -92,12 +94,20 @@ def due_lanes(hub: Hub, steps: Collection[str] = ("process", "deliver", "poll"))
         yield "process", ""
     if "deliver" in steps and not hub.store.hold.get():
         paused = hub.store.connections.paused(now=now)
-        for outlet in hub.store.deliveries.due(now=now):
+        due = list(hub.store.deliveries.due(now=now))
+        # One after the other: to look who is a stranger makes what was broken, and would hide that it is due to be tried again.
+        for outlet in chain(due, (name for name in _strangers(hub) if name not in due)):
             if outlet_works(hub, outlet) and outlet not in paused and place_of_outlet(outlet) not in hub.broken:
                 yield "deliver", outlet
     if "poll" in steps:
         polled = frozenset(polled_lanes(hub))
         yield from (("poll", lane) for lane in hub.store.cursors.due(now=now) if lane in polled)
+
+
+def _strangers(hub: Hub) -> Iterator[str]:
+    """Yield the destinations that are to be asked who we are there."""
+    on = (name for name in hub.settings.destinations if outlet_works(hub, name))
+    yield from (name for name in on if wants_self(hub, name, usable_destination(hub, name)))
 
 
 def polled_lanes(hub: Hub) -> list[str]:

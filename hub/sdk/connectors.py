@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationInfo
 
 from hub.core.errors import ConnectorError, Rejected, TranslationError, Uncertain
 from hub.core.grammar.grapheme import graphemes
@@ -57,9 +57,26 @@ ConfigPath = Annotated[Path, AfterValidator(_from_folder)]
 
 
 class Options(BaseModel):
-    """The base of a connector's options: unknown keys are refused, values are frozen. Secrets are `SecretStr`."""
+    """The base of a connector's options: unknown keys are refused, values are frozen. Secrets are `SecretStr`.
+
+    Members of a list may be written as references to secrets too: `is_secret` tells which, and they are never shown.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    _hidden: frozenset[str] = PrivateAttr(default=frozenset())
+
+    def is_secret(self, value: str) -> bool:
+        """Return True if a member of a list was read from a reference to a secret."""
+        return value in self._hidden
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Remember what was read from references in lists; called by the hub once the options are read."""
+        self._hidden = frozenset(values)
+
+    @property
+    def hidden(self) -> frozenset[str]:
+        """What was read from references in lists, for redaction."""
+        return self._hidden
 
 
 # ---------------------------------------------------------------------------------------------------------- connectors

@@ -15,8 +15,8 @@ from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exi
 from hub.core.retry import JITTER, LONGEST_PARK, LONGEST_WAIT
 from hub.store.connections import LEASE as CURSOR_LEASE
 from hub.store.database import Database
+from hub.store.inbox import LABEL_PAUSES, PAUSES, UNLABELLED
 from hub.store.inbox import LEASE as INBOX_LEASE
-from hub.store.inbox import PAUSES
 from hub.store.ledger.deliveries import LEASE as DELIVERY_LEASE
 from hub.store.monitor.figures import SLOT, slot_of
 from hub.store.schema import DUE, alerts, arrivals, attempts, connections, cursors, heartbeats, inbox, rechecks
@@ -79,7 +79,10 @@ def _heard_later(now: datetime) -> ColumnElement[bool]:
 
 def _late(now: datetime) -> Iterator[_Late]:
     soon = now + SLACK
-    yield _Late(inbox, and_(inbox.c.state == "new", inbox.c.due_at > soon + max(PAUSES.values())), {"due_at": now})
+    too_far = or_(inbox.c.form != UNLABELLED, inbox.c.due_at > soon + LABEL_PAUSES[1])
+    yield _Late(
+        inbox, and_(inbox.c.state == "new", inbox.c.due_at > soon + max(PAUSES.values()), too_far), {"due_at": now}
+    )
     yield _lease(inbox, now, INBOX_LEASE)
     yield _Late(T, and_(DUE, T.c.due_at > soon, or_(_too_far(now), _tried_later(soon))), {"due_at": now})
     yield _lease(T, now, DELIVERY_LEASE)

@@ -122,6 +122,17 @@ class History:
         with self.database.read() as conn:
             rows = conn.execute(query).all()
             corrected = self._corrected(conn, [row.key for row in rows])
+        return self._stored(rows, corrected)
+
+    def by_key(self, keys: Sequence[str]) -> list[Stored]:
+        """Return those of these signals that are there, oldest first; what is gone or buried is left out."""
+        query = select(S.c.id, S.c.key, S.c.source, S.c.raw_id, S.c.body, S.c.trace).where(*_ALIVE)
+        with self.database.read() as conn:
+            rows = [row for part in chunks(keys) for row in conn.execute(query.where(among(S.c.key, part)))]
+            corrected = self._corrected(conn, [row.key for row in rows])
+        return self._stored(sorted(rows, key=lambda row: row.id), corrected)
+
+    def _stored(self, rows: Sequence[Any], corrected: Mapping[str, Sequence[Label]]) -> list[Stored]:
         raws = Inbox(self.database).get([row.raw_id for row in rows])
         return [
             Stored(

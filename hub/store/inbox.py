@@ -22,13 +22,18 @@ QUARANTINE_AFTER = 5
 # A row that was lost alone waits before its next try: workers that are killed from outside must not meet the same row each time.
 PAUSES = {3: timedelta(seconds=10), 4: timedelta(minutes=1)}
 LOST = "its worker was lost"
+UNLABELLED = "label"
+"""The form of a mark: a signal that an enricher could not label."""
+LABEL_PAUSES = timedelta(minutes=1), timedelta(days=1)
+"""How long a mark waits before its signal is tried again: at first, and at the most."""
 
 
 class InboxRow(NamedTuple):
     """A claimed row: the raw item, its id, and its form.
 
     `item` is one item of a source, `body` a webhook's body that is not yet parsed; `event` is a destination's request,
-    `change` one Change of a destination as JSON: their `item.source` is the destination's name.
+    `change` one Change of a destination as JSON: their `item.source` is the destination's name. `label` marks a stored signal
+    that is to be labelled later.
     """
 
     id: int
@@ -79,14 +84,18 @@ class Inbox:
         ]
 
     def claim(self, *, limit: int, now: datetime) -> tuple[str, list[InboxRow]]:
-        """Lease up to `limit` due rows, oldest first; a row whose lease was lost twice comes alone. Return (token, rows)."""
+        """Lease up to `limit` due rows, oldest first; a row whose lease was lost twice comes alone. Return (token, rows).
+
+        Marks come apart from what came in.
+        """
         token = lease_token()
         with self.database.borrow() as conn:
-            first = conn.execute(self._due(now).with_only_columns(T.c.id, T.c.losses).limit(1)).first()
+            first = conn.execute(self._due(now).with_only_columns(T.c.id, T.c.losses, T.c.form).limit(1)).first()
             if first is None:
                 return token, []
             alone = first.losses >= ALONE_AFTER
             pick = self._due(now).where(T.c.losses < ALONE_AFTER if not alone else T.c.id == first.id)
+            pick = pick.where(T.c.form == UNLABELLED if first.form == UNLABELLED else T.c.form != UNLABELLED)
             picked = pick.limit(1 if alone else limit).with_for_update(skip_locked=True).cte("pick")
             claimed = conn.execute(
                 update(T)
@@ -158,10 +167,26 @@ class Inbox:
         with self.database.within(conn) as within:
             return within.execute(again).rowcount
 
+    def hurry_marks(self, *, now: datetime, limit: int) -> int:
+        """Let the oldest marks be due now, so many of them; return how many."""
+        waiting = _MARKS.where(T.c.due_at > now).order_by(T.c.id).limit(limit)
+        with self.database.read() as conn:
+            ids = list(conn.scalars(waiting))
+        if not ids:
+            return 0
+        with self.database.write() as conn:
+            hurried = update(T).where(T.c.state == "new").values(due_at=now)
+            return sum(conn.execute(hurried.where(among(T.c.id, part))).rowcount for part in chunks(ids))
+
+    def count_marks(self) -> int:
+        """Count the signals that are to be labelled later."""
+        with self.database.read() as conn:
+            return conn.scalar(select(func.count()).select_from(_MARKS.subquery())) or 0
+
     def open_counts(self) -> tuple[int, int]:
         """Count the rows that wait, and those that could not be translated."""
         # Written out, not bound: SQLite uses a partial index only if it sees the index's own condition.
-        new, failed = text("state = 'new'"), text("state in ('failed','quarantined')")
+        new, failed = text("state = 'new' and form <> 'label'"), text("state in ('failed','quarantined')")
         with self.database.read() as conn:
             waiting, broken = (conn.scalar(select(func.count()).select_from(T).where(one)) for one in (new, failed))
         return waiting or 0, broken or 0
@@ -200,6 +225,10 @@ RAW_ITEM = (
 )
 """The columns of a RawItem, in its order."""
 _ITEM = (T.c.id, T.c.form, *RAW_ITEM)
+
+
+# Written out, not bound: SQLite uses a partial index only if it sees the index's own condition.
+_MARKS = select(T.c.id).where(text("state = 'new'"), T.c.form == UNLABELLED)
 
 
 def _row(item: RawItem, form: str) -> dict[str, Any]:

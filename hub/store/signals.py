@@ -154,6 +154,30 @@ class Signals:
             conn.execute(delete(L).where(among(L.c.signal_key, part), L.c.by == "enricher"))
         self._label(conn, judged)
 
+    def hold(self, conn: Connection, read: Mapping[str, tuple[int, Signal]]) -> None:
+        """Lock signals (key to the raw row and the signal that were read). Raises Conflict if one is another by now."""
+        query, there = select(S.c.key, S.c.raw_id, S.c.body).order_by(S.c.key).with_for_update(), {}
+        for part in chunks(sorted(read)):
+            rows = conn.execute(query.where(among(S.c.key, part)))
+            there.update({row.key: (row.raw_id, _signal.decode(row.body)) for row in rows})
+        if there != dict(read):
+            raise Conflict
+
+    def relabel(self, conn: Connection, judged: Sequence[Judged]) -> None:
+        """Replace what enrichers said of stored signals, and what was decided by that; their content stays."""
+        names = ("lang", "matched", "body", "trace")
+        rows = [(item.signal.key, _row(item)) for item in judged]
+        for part in chunks([key for key, _ in rows]):
+            conn.execute(delete(L).where(among(L.c.signal_key, part), L.c.by == "enricher"))
+        for key, row in rows:
+            conn.execute(update(S).where(S.c.key == key).values({name: row[name] for name in names}))
+        self._label(conn, judged)
+
+    def order(self, conn: Connection, keys: Sequence[str]) -> dict[str, int]:
+        """Return the rows of signals by key: a later signal has a higher one."""
+        query = select(S.c.key, S.c.id)
+        return {row[0]: row[1] for part in chunks(keys) for row in conn.execute(query.where(among(S.c.key, part)))}
+
     def refresh(self, conn: Connection, pairs: Mapping[str, int]) -> None:
         """Let a repeat in which only counts changed (key to its new raw row) take the place of the older raw row.
 

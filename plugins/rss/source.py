@@ -27,6 +27,7 @@ from hub import (
 )
 from hub.core.keys import digest
 from hub.sdk.http.errors import error_for
+from hub.sdk.http.redaction import Redactor, address_secrets
 from plugins.rss.client import Document, Fetched, canonical, fetch, read
 from plugins.rss.config import RssOptions
 from plugins.rss.translate import NETWORK, content_of, decode, native_id_of, published_of, translate
@@ -114,6 +115,9 @@ class Item:
         return digest(self.native_id)[:12]
 
 
+HIDDEN = "secret:"
+
+
 class RssSource(PollingSource[RssOptions]):
     """Reads feeds. The realm of all that a feed says is its address as configured, even after it has moved.
 
@@ -140,7 +144,7 @@ class RssSource(PollingSource[RssOptions]):
                 raise error
             document = read(response.content, response.headers)
             if not document.is_readable:
-                raise Rejected(f"{feed} is no feed", code="no_feed")
+                raise Rejected(f"{self._shown(feed)} is no feed", code="no_feed")
             entries += len(document.payloads)
         count = len(self.options.feeds)
         return f"{count} feed{'' if count == 1 else 's'} with {entries} entr{'y' if entries == 1 else 'ies'}"
@@ -164,7 +168,8 @@ class RssSource(PollingSource[RssOptions]):
         the first one's error is raised.
         """
         known = cursor if isinstance(cursor, dict) else {}
-        memories = {feed: _remember(known.get(feed)) for feed in self.options.feeds}
+        addresses = {self._shown(feed): feed for feed in self.options.feeds}
+        memories = {feed: _remember(known.get(feed)) for feed in addresses}
         # A visit further away than any pause was planned by a clock that ran ahead.
         now, never = _iso(ctx.now()), _iso(ctx.now() + 2 * max(_LONGEST_PAUSE, self._pause))
         due = [feed for feed, memory in memories.items() if not memory.gone and not now < memory.next < never]
@@ -172,8 +177,10 @@ class RssSource(PollingSource[RssOptions]):
         for feed in due:
             memory = structs.replace(memories[feed])
             try:
-                items = self._visit(ctx, feed, memory)
+                items = self._visit(ctx, addresses[feed], memory)
             except ConnectorError as error:
+                if self.options.is_secret(addresses[feed]):
+                    Redactor(address_secrets(addresses[feed])).redact_error(error)
                 ctx.log.warning("feed %s: %s", feed, error)
                 memories[feed] = _backed_off(memories[feed], error, ctx.now(), self._pause)
                 errors.append(error)
@@ -193,6 +200,10 @@ class RssSource(PollingSource[RssOptions]):
             told = "; ".join(f"{feed}: {error}" for feed, error in failing.items())
             raise PartlyRefused(f"{len(failing)} of {len(memories)} feeds fail: {told}", code="feeds")
 
+    def _shown(self, feed: str) -> str:
+        """Return what stands for a feed's address in cursors, keys and messages: a digest for one that is a secret."""
+        return f"{HIDDEN}{digest(feed)[:16]}" if self.options.is_secret(feed) else feed
+
     @property
     def _pause(self) -> timedelta:
         return timedelta(minutes=self.options.pause_minutes)
@@ -204,6 +215,7 @@ class RssSource(PollingSource[RssOptions]):
         """Ask for the feed, bring `memory` up to date, and give what is worth giving. Raises ConnectorErrors."""
         now = ctx.now()
         address, conditions = memory.address(feed, now), memory.conditions()
+        feed = self._shown(feed)
         fetched = fetch(ctx, address, conditions=conditions, timeout=self.options.timeout)
         response = fetched.response
         if response.status == 410 and not memory.until:
@@ -221,7 +233,8 @@ class RssSource(PollingSource[RssOptions]):
         if not document.is_readable:
             raise Unavailable(f"the answer (HTTP {response.status}) is no feed", code="no_feed")
         memory.fails, memory.error = 0, ""
-        _note_move(ctx, feed, memory, fetched)
+        if not feed.startswith(HIDDEN):  # where a secret address leads to may hold the secret too
+            _note_move(ctx, feed, memory, fetched)
         memory.etag = response.headers.get("etag", "")
         memory.modified = response.headers.get("last-modified", "")
         return self._choose(memory, document, now)

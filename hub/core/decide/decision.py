@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from dataclasses import replace as replaced
 from datetime import datetime
 from typing import Any
 
@@ -49,10 +50,20 @@ class Decision:
         """All signals that are stored in a new form."""
         return [*self.new, *self.revised]
 
+    def lacking(self, missing: Mapping[str, Sequence[str]]) -> Decision:
+        """Return the decision with what its traces tell of enrichers that could not work (signal's key to their names)."""
+        if not any(missing.values()):
+            return self
+        return replaced(self, new=_marked(self.new, missing), revised=_marked(self.revised, missing))
+
     @property
     def late(self) -> list[int]:
         """Raw rows whose post is gone already: they bring its text back."""
         return [raw_id for raw_id, (_, reason) in self.outcome.items() if reason == TOMBSTONED]
+
+
+def _marked(judged: Sequence[Judged], missing: Mapping[str, Sequence[str]]) -> list[Judged]:
+    return [one._replace(trace=replace(one.trace, missing=tuple(missing[one.signal.key]))) for one in judged]
 
 
 def decide(

@@ -17,7 +17,8 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is kept of a decision: versions, what matched, and the facts that may change later; the rest is computed again.
 
     `rules` and `topics` are versions, `about` the topics' names, `size` the conversation's number of signals. `opened` names
-    the destinations that had another signal's ticket of the conversation. `notes` say why records were not made.
+    the destinations that had another signal's ticket of the conversation. `notes` say why records were not made. `missing` names
+    the enrichers that could not work, `late` those that labelled the signal later, each with when (ISO 8601, UTC).
     """
 
     rules: str = ""
@@ -36,6 +37,8 @@ class Trace(msgspec.Struct, frozen=True, omit_defaults=True):
     joins: str = ""
     joins_opened: tuple[str, ...] = ()
     account: dict[str, Any] | None = None
+    missing: tuple[str, ...] = ()
+    late: dict[str, str] = {}
 
 
 _decoder = msgspec.json.Decoder(Trace)

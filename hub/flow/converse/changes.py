@@ -24,7 +24,7 @@ from hub.core.changes import (
     read_change,
     reply_text,
 )
-from hub.core.errors import ConfigError, Conflict, ConnectorError, TranslationError
+from hub.core.errors import ConfigError, Conflict, TranslationError
 from hub.core.keys import digest, signal_key
 from hub.core.ledger import Need
 from hub.core.model import Change, Planned, RawItem, Record, RemoteRef, Reply, Unread
@@ -35,6 +35,7 @@ from hub.core.signals import is_private
 from hub.flow.bugs import tell
 from hub.flow.converse.notes import desks_of, follow_up, plan_note
 from hub.flow.converse.replies import answering_source, lane_of, make_reply, refusal
+from hub.flow.converse.selves import known_self
 from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.conversations import SignalForReply
@@ -43,7 +44,6 @@ from hub.store.merges import winners_of
 
 log = LateLogger(__name__)
 AGAIN = timedelta(seconds=30)
-SELF = "self"
 LONGEST_NOTE = 500
 _change = msgspec.json.Decoder(Change)
 
@@ -116,7 +116,9 @@ def _hear_row(hub: Hub, row: InboxRow, heard: HeardRows) -> None:
         _hear_event(hub, row, heard)
         return
     if name not in heard.selves:
-        heard.selves[name] = _who_we_are(hub, name)
+        heard.selves[name] = known_self(hub, name)
+        if heard.selves[name] is None:
+            log.info("changes wait until our own user there is known", destination=name)
     if heard.selves[name] is None:
         heard.settled.append(Settled(row.id, "new", "waits: our own user there is unknown", hub.now() + AGAIN))
     else:
@@ -145,27 +147,6 @@ def change_items(changes: Iterable[Change], *, like: RawItem) -> list[RawItem]:
         replace(like, payload=msgspec.json.encode(one), external_id=one.event_id, realm="", revision="")
         for one in changes
     ]
-
-
-def _who_we_are(hub: Hub, name: str) -> str | None:
-    """Return our own user's id, asked for once: a change that we made ourselves must never be taken for that of another."""
-    known = hub.destination_context(name).state.get(SELF)
-    if known is not None:
-        return str(known)
-    try:
-        return learn_self(hub, name)
-    except ConnectorError as error:
-        hub.redact(name, error)
-        log.warning("our own user there is unknown: changes wait", destination=name, error=str(error))
-        return None
-
-
-def learn_self(hub: Hub, name: str) -> str:
-    """Ask a destination who we are there, and keep it; `hub check` does so too, since credentials may be another's by now."""
-    ctx = hub.destination_context(name)
-    known = hub.destination(name).whoami(ctx)
-    ctx.state.set(SELF, known)
-    return known
 
 
 def weigh(hub: Hub, heard: HeardRows) -> Weighed:

@@ -17,13 +17,14 @@ from hub.core.model import Author, Signal
 from hub.flow.conflicts import begin_again
 from hub.flow.decide.enrich import enrich
 from hub.flow.decide.read import read_known, read_rivals
+from hub.flow.decide.relabel import relabel
 from hub.flow.decide.translate import ReadRows, note, read_rows
 from hub.flow.decide.write import ask, write
 from hub.flow.erase.erase import lighten
 from hub.flow.lanes import outlets, ring_outlets
 from hub.flow.lease import kept
 from hub.runtime import Hub
-from hub.store.inbox import InboxRow, Settled
+from hub.store.inbox import UNLABELLED, InboxRow, Settled
 
 log = LateLogger(__name__)
 
@@ -82,12 +83,16 @@ def decide_batch(hub: Hub, signals: Sequence[Signal], authors: Sequence[Author])
     if sifted.needs_rivals:
         known = read_rivals(hub, known, sifted)
         sifted = rejoin(known, sifted, book)
-    labels = enrich(hub, [one.signal for one in sifted.fresh], [one.topics for one in sifted.fresh])
-    return decide(known, sifted, labels, book=book, now=hub.now())
+    found = enrich(hub, [one.signal for one in sifted.fresh], [one.topics for one in sifted.fresh])
+    decision = decide(known, sifted, found.labels, book=book, now=hub.now())
+    return decision.lacking(dict(zip((one.signal.key for one in sifted.fresh), found.missing, strict=True)))
 
 
 def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
     with kept(hub.store.inbox, token, hub.now):
+        if rows[0].form == UNLABELLED:
+            ring_outlets(hub, relabel(hub, token, rows))
+            return len(rows)
         read = read_rows(hub, rows)
         lighten(hub, read.tombstones)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec.structs import replace
 
@@ -18,18 +18,28 @@ from hub.sdk.connectors import Enricher, State
 log = LateLogger(__name__)
 Labels = tuple[Label, ...]
 LONGEST_OPENING = timedelta(minutes=5)
+HURRIED = 1000
+"""So many of the signals that wait for labels are taken up at a time."""
 OPENING = "opening"
 """Since when an enricher loads its models, in its memory; null when it is done."""
 
 
-def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]]) -> list[Labels]:
+class Enriched(NamedTuple):
+    """The labels of each signal, in order, and for each the names of the enrichers that could not work on it."""
+
+    labels: list[Labels]
+    missing: list[tuple[str, ...]]
+
+
+def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]]) -> Enriched:
     """Return the labels of each signal, in order; `topics` is what each is about.
 
     What a broken enricher would have said is missing, and loud in the log.
     """
     given: list[Labels] = [() for _ in signals]
+    missing: list[tuple[str, ...]] = [() for _ in signals]
     if not signals:
-        return given
+        return Enriched(given, missing)
     names = [name for name, section in hub.settings.enrichers.items() if section.enabled]
     names.sort(key=lambda name: hub.settings.enrichers[name].plugin != "language")
     spoken = list(signals)
@@ -39,9 +49,12 @@ def enrich(hub: Hub, signals: Sequence[Signal], topics: Sequence[Sequence[str]])
         heard = [index for index, signal in enumerate(signals) if signal.kind != "repost"]
         meant = [index for index in heard if everything or topics[index]]
         for index, labels in zip(meant, _run(hub, name, [spoken[index] for index in meant]), strict=True):
+            if labels is None:
+                missing[index] += (name,)
+                continue
             given[index] += labels
             spoken[index] = _with_language(spoken[index], labels)
-    return given
+    return Enriched(given, missing)
 
 
 def _open(hub: Hub, name: str, enricher: Enricher[Any]) -> None:
@@ -54,6 +67,8 @@ def _open(hub: Hub, name: str, enricher: Enricher[Any]) -> None:
     finally:
         memory.set(OPENING, None)
     hub.loaded.add(name)
+    # It may have been away: what waits for its labels need not wait any longer.
+    hub.store.inbox.hurry_marks(now=hub.now(), limit=HURRIED)
     log.info("an enricher is open", enricher=name, seconds=round((hub.now() - began).total_seconds(), 1))
 
 
@@ -79,10 +94,11 @@ def _with_language(signal: Signal, labels: Labels) -> Signal:
     return signal
 
 
-def _run(hub: Hub, name: str, signals: Sequence[Signal]) -> Sequence[Labels]:
+def _run(hub: Hub, name: str, signals: Sequence[Signal]) -> Sequence[Labels | None]:
+    """Return the labels of each signal by one enricher; None if it could not work on it."""
     enricher = ready(hub, name) if signals else None
     if enricher is None:
-        return [() for _ in signals]
+        return [None for _ in signals]
     try:
         labels = [tuple(given) for given in enricher.enrich(signals)]
     except Exception as error:  # noqa: BLE001 - told; a model's bug must not stop the batch: find what it stumbles over
@@ -90,16 +106,16 @@ def _run(hub: Hub, name: str, signals: Sequence[Signal]) -> Sequence[Labels]:
         return [_alone(enricher, name, signal) for signal in signals]
     if len(labels) != len(signals):
         log.error("an enricher gave the wrong number of labels", enricher=name, got=len(labels), want=len(signals))
-        return [() for _ in signals]
+        return [None for _ in signals]
     return labels
 
 
-def _alone(enricher: Enricher[Any], name: str, signal: Signal) -> Labels:
+def _alone(enricher: Enricher[Any], name: str, signal: Signal) -> Labels | None:
     try:
         return tuple(enricher.enrich([signal])[0])
     except Exception:  # noqa: BLE001 - as above
         log.warning("an enricher failed on a signal", enricher=name, signal=signal.key)
-        return ()
+        return None
 
 
 def ready(hub: Hub, name: str) -> Enricher[Any] | None:

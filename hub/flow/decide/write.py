@@ -12,6 +12,7 @@ from hub.core.errors import Conflict
 from hub.core.model import Signal
 from hub.flow.converse.changes import Weighed, handle, weigh
 from hub.flow.decide.evened import even_figures, levelled
+from hub.flow.decide.marks import marks_of
 from hub.flow.decide.read import read_barred
 from hub.flow.decide.translate import ReadRows
 from hub.flow.erase.erase import take_back
@@ -19,7 +20,7 @@ from hub.flow.erase.recheck import dutiful_sources
 from hub.flow.erase.told import ErasureAnswers, ask_plugins
 from hub.runtime import Hub
 from hub.store import Connection, Store
-from hub.store.inbox import Settled
+from hub.store.inbox import UNLABELLED, Settled
 
 HEARD = frozenset({"split", "done", "ignored"})
 
@@ -54,6 +55,7 @@ def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: Pl
         hub.store.inbox.empty(conn, [one.id for one in heard if one.state in HEARD])
         hub.store.inbox.add(read.parts, conn=conn)
         hub.store.inbox.add(read.heard.parts, form="change", conn=conn)
+        hub.store.inbox.add(marks_of(decision.judged, now=now), form=UNLABELLED, conn=conn)
         hub.store.conversations.assign(conn, decision.assigned, now=now)
         assert_not_gone(hub.store, conn, decision)
         note_sightings(hub, conn, read.signals, decision, dutiful=dutiful)

@@ -31,12 +31,14 @@ from hub.core.retry import (
     parked_until,
 )
 from hub.flow.bugs import Bug, tell
+from hub.flow.converse.selves import meet
 from hub.flow.decide.evened import link_tickets
 from hub.flow.deliver.claim import claim_batch
 from hub.flow.deliver.doubts import Worked, idempotency_of, keep_doubt, resolve_doubts
 from hub.flow.deliver.outcomes import PAUSE, is_closed_door, settle_one
 from hub.flow.deliver.outlets import close_claim, open_outlet, outlet_context
 from hub.flow.erase.forgotten import end_forgotten, forgotten, needless
+from hub.flow.intake.poll import usable_destination
 from hub.flow.lanes import outlet_works, ring_outlets
 from hub.flow.lease import kept
 from hub.runtime import Hub
@@ -52,6 +54,8 @@ def deliver(hub: Hub, destination: str, *, slice_s: float = 5.0) -> int:
     """Send what is due at one destination until nothing is due or the time slice ends; return how many were settled."""
     end = monotonic() + slice_s
     done = 0
+    if Lane.of_outlet(destination).work == "deliver" and outlet_works(hub, destination):
+        meet(hub, destination, usable_destination(hub, destination))
     while monotonic() < end and not hub.stopping.is_set():
         sent = deliver_batch(hub, destination)
         if not sent:

@@ -10,6 +10,7 @@ from hub.core.ledger import Lane
 from hub.core.model import RawItem
 from hub.flow.bugs import tell
 from hub.flow.converse.changes import change_items
+from hub.flow.converse.selves import meet
 from hub.flow.intake.poll import after_bug, held, next_try, usable_destination
 from hub.runtime import Hub
 from hub.sdk.connectors import ChangePage
@@ -38,6 +39,7 @@ def poll_changes(hub: Hub, cursor_name: str, *, early: bool = False) -> int | No
     due_at, error = hub.now() + destination.every, None
     try:
         with held(hub, cursor_name, token):
+            meet(hub, name, destination)
             for page in destination.changes(hub.destination_context(name), cursor):
                 taken += _take(hub, name, page, token)
     except HubError as failure:  # the vendor's trouble, or the database's

@@ -61,8 +61,15 @@ def explain(hub: Hub, actor: Actor, key: str) -> Explanation | None:
         rules=() if is_erased else rules.decide(facts_then(row["signal"], kept, page)),
         deliveries=with_tries(hub, deliveries[::-1]),
         topics_version=kept.topics,
-        notes=(*gone, *kept.notes, *unsaid, *unkept),
+        notes=(*gone, *_labelling(kept), *kept.notes, *unsaid, *unkept),
     )
+
+
+def _labelling(kept: Trace) -> tuple[str, ...]:
+    """Return which enrichers could not work when the signal was decided, and which labelled it later."""
+    away = (f"{name} could not work: it labels the post once it does, for 30 days" for name in kept.missing)
+    late = (f"labelled later by {name}, at {at}, and decided again" for name, at in kept.late.items())
+    return (*away, *late)
 
 
 def _silent(book: Rulebook, rules: RuleSet, kept: Trace, deliveries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:

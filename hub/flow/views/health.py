@@ -29,7 +29,7 @@ def totals(hub: Hub, actor: Actor) -> dict[str, Any]:
             "matched": sum(matched for _, matched in networks.values()),
             "networks": {name: total for name, (total, _) in networks.items()},
         },
-        "raw": {"waiting": waiting, "failed": broken},
+        "raw": {"waiting": waiting, "failed": broken, "unlabelled": hub.store.inbox.count_marks()},
         "deliveries": {
             name: dict(sorted(states.items())) for name, states in sorted(hub.store.outbox.counts().items())
         },

@@ -91,7 +91,10 @@ class Disk(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """The whole; `attention` says in sentences what needs a person, and is empty if all is well."""
+    """The whole; `attention` says in sentences what needs a person, and is empty if all is well.
+
+    `unlabelled` counts the signals that were decided without an enricher and are labelled later.
+    """
 
     now: datetime
     attention: list[str]
@@ -103,6 +106,7 @@ class Status(msgspec.Struct, frozen=True):
     alerts: list[dict[str, Any]]
     versions: Versions
     disk: Disk
+    unlabelled: int = 0
 
 
 def status(hub: Hub, actor: Actor) -> Status:
@@ -122,6 +126,7 @@ def status(hub: Hub, actor: Actor) -> Status:
         snapshot.shown_alerts(hub.store.alerts.all()),
         _versions(hub),
         _disk(hub),
+        hub.store.inbox.count_marks(),
     )
     return msgspec.structs.replace(found, attention=list(_attention(hub, found)))
 

@@ -13,6 +13,7 @@ from hub.core.errors import ConnectorError, Rejected
 
 HIDDEN = "***"
 _SHORTEST = 4
+_LONG_WORD = 12
 _MOST_MINTED = 50  # tokens that wear out are forgotten in turn: an hour's token is known for two days
 
 _NAMES = (
@@ -91,6 +92,13 @@ class Redactor:
         if isinstance(error, Rejected) and error.field:
             error.field = self.redact(error.field)
         error.details = self.redact_value(error.details)
+
+
+def address_secrets(address: str) -> tuple[str, ...]:
+    """Return what is hidden of an address that is a secret: itself, and the long words in its path and query."""
+    _, _, behind = address.partition("://")
+    _, _, rest = behind.partition("/")
+    return address, *(word for word in re.split(r"[/?&=;#]", rest) if len(word) >= _LONG_WORD)
 
 
 def _all_forms(secrets: Iterable[str]) -> frozenset[str]:

@@ -87,8 +87,10 @@ class Figures:
             return {row[0]: (row[1], row[2]) for row in conn.execute(query.group_by(T.c.destination))}
 
     def unread(self) -> tuple[int, datetime | None]:
-        """Count what waits to be processed, and since when the oldest does."""
-        new = text("state = 'new'")  # written out: SQLite uses the index only if it sees its condition
+        """Count what waits to be processed, and since when the oldest does; marks of signals to be labelled are no such thing."""
+        new = text(
+            "state = 'new' and form <> 'label'"
+        )  # written out: SQLite uses the index only if it sees its condition
         with self.database.read() as conn:
             count, oldest = conn.execute(
                 select(func.count(), func.min(inbox.c.due_at, type_=Time)).select_from(inbox).where(new)

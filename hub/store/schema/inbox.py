@@ -27,7 +27,7 @@ inbox = Table(
     Column("revision", Words, nullable=False, server_default=""),
     Column(
         "form", Words, nullable=False, server_default="item"
-    ),  # item | body (a webhook's, not yet parsed) | event | change
+    ),  # item | body (a webhook's, not yet parsed) | event | change | label
     Column("payload", LargeBinary, nullable=False),
     Column("received_at", Time, nullable=False),
     Column("state", Words, nullable=False, server_default="new"),

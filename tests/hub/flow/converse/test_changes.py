@@ -16,9 +16,11 @@ from hub.core.access import HUB
 from hub.core.errors import TranslationError, Unavailable
 from hub.core.keys import signal_key
 from hub.core.model import Change, RawItem, RemoteRef, Unread
+from hub.flow.converse.selves import known_self
 from hub.flow.decide.batch import process
+from hub.flow.deliver.send import deliver
 from hub.flow.intake.changes import poll_changes, watched_destinations
-from hub.flow.sweep import prepare, ring_due
+from hub.flow.sweep import due_lanes, prepare, ring_due
 from hub.flow.views.explain import explain
 from hub.sdk.connectors import ChangePage, Outcome
 from tests.hub.flow.desk import OURS, POST, Stage
@@ -107,16 +109,49 @@ def test_a_record_that_is_not_the_hubs_is_left_alone(new_stage: NewStage) -> Non
 
 def test_while_our_own_user_is_unknown_changes_wait(new_stage: NewStage) -> None:
     stage = new_stage()
-    stage.say(POST)
     stage.desk.self_id = Unavailable()
+    stage.say(POST)
     stage.change("status", value="solved", actor_id=OURS)
-    assert (stage.conversation(), stage.heard()[0][0]) == ({}, "new")
+    assert (stage.conversation(), stage.heard()) == ({}, [("new", "waits: our own user there is unknown")])
     stage.desk.self_id = OURS
-    process(stage.hub)
-    assert stage.heard()[0][0] == "new"
+    stage.clock.pass_(seconds=61)
+    stage.run()
     stage.clock.pass_(seconds=31)
-    process(stage.hub)
+    stage.run()
     assert stage.heard()[0][0] == "ignored"
+
+
+def test_the_batch_asks_no_destination_who_we_are(new_stage: NewStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = new_stage()
+    stage.tell(msgspec.convert({"kind": "status", "object": "ticket", "remote_id": "1", "event_id": "e"}, Change))
+    calls: list[str] = []
+    monkeypatch.setattr(stage.desk, "whoami", lambda *_: calls.append("whoami") or OURS)
+    monkeypatch.setattr(type(stage.hub), "context", lambda *_: calls.append("context"))
+    process(stage.hub)
+    assert (stage.heard(), calls) == ([("new", "waits: our own user there is unknown")], [])
+
+
+def test_the_sweep_rings_for_a_destination_that_is_not_known_yet(new_stage: NewStage) -> None:
+    stage = new_stage()
+    assert ("deliver", "desk") in due_lanes(stage.hub)
+    deliver(stage.hub, "desk")
+    assert ("deliver", "desk") not in due_lanes(stage.hub)
+
+
+def test_a_destination_that_does_not_say_is_asked_once_a_minute(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.desk.self_id = Unavailable()
+    deliver(stage.hub, "desk")
+    assert ("deliver", "desk") not in due_lanes(stage.hub)
+    stage.clock.pass_(seconds=61)
+    assert ("deliver", "desk") in due_lanes(stage.hub)
+
+
+def test_a_poll_of_changes_learns_who_we_are(new_stage: NewStage) -> None:
+    stage = new_stage()
+    prepare(stage.hub)
+    poll_changes(stage.hub, "destinations/desk")
+    assert known_self(stage.hub, "desk") == OURS
 
 
 def test_rules_read_the_state_and_an_explanation_says_what_they_read(new_stage: NewStage) -> None:
