@@ -29,7 +29,9 @@ def init(
 ) -> None:
     """Write a configuration to start from, with rules and topics beside it."""
     if wrong := [address for address in feed or [] if not _is_address(address)]:
-        raise typer.BadParameter(f"a feed's address begins with https:// or http://, not {wrong[0]!r}", param_hint="--feed")
+        raise typer.BadParameter(
+            f"a feed's address begins with https:// or http://, not {wrong[0]!r}", param_hint="--feed"
+        )
     folder = context.obj.resolve().parent
     written: list[tuple[Path, Path]] = []
     kept: list[tuple[Path, Path]] = []

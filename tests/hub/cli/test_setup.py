@@ -51,7 +51,9 @@ def test_a_first_feed_is_right_at_once_and_holds_the_addresses_as_they_were_give
 
 
 @pytest.mark.parametrize("address", ["", "ftp://one.example", "one.example/feed", "https://", "https://one. example/"])
-def test_what_is_no_address_of_a_feed_is_refused_before_anything_is_written(cli: Cli, tmp_path: Path, address: str) -> None:
+def test_what_is_no_address_of_a_feed_is_refused_before_anything_is_written(
+    cli: Cli, tmp_path: Path, address: str
+) -> None:
     said = cli("init", "--feed", address)
     assert (said.code, list(tmp_path.glob("*.toml"))) == (2, [])
     assert "begins with https:// or http://" in said.err
