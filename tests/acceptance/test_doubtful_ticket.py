@@ -19,7 +19,7 @@ from hub.core.model import RawItem, Tombstone
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver, deliver_batch
 from hub.flow.erase.erase import erase, finish
-from hub.flow.erase.forgotten import NEVER_THERE
+from hub.flow.erase.forgotten import NEVER_THERE, NO_READER
 from hub.flow.views.erasures import receipts
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub, system_clock
@@ -112,6 +112,15 @@ def test_so_is_one_that_a_person_has_let_go_on(tmp_path: Path, monkeypatch: pyte
         assert (
             here.desk.store.all("ticket") == []
         )  # its subject began with the words, and a ticket's history keeps them
+
+
+def test_the_note_about_a_ticket_that_went_with_its_post_is_no_dead_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with shop(tmp_path, monkeypatch, reset_after=True) as here:
+        here.forget()
+        (note,) = here.hub.store.outbox.recent(operation="note")
+        assert (note["state"], note["error"]) == ("discarded", {"message": NO_READER})
 
 
 def test_one_that_never_came_there_is_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ from hub.flow.deliver.claim import claim_batch
 from hub.flow.deliver.doubts import Worked, idempotency_of, keep_doubt, resolve_doubts
 from hub.flow.deliver.outcomes import PAUSE, is_closed_door, settle_one
 from hub.flow.deliver.outlets import close_claim, open_outlet, outlet_context
-from hub.flow.erase.forgotten import end_forgotten, forgotten, needless
+from hub.flow.erase.forgotten import NO_READER, end_forgotten, forgotten, lost_its_ticket, needless
 from hub.flow.intake.poll import usable_destination
 from hub.flow.lanes import outlet_works, ring_outlets
 from hub.flow.lease import kept
@@ -153,10 +153,16 @@ def work(hub: Hub, destination: Destination[Any], claim: Claim, *, began: dateti
         reached("deliver.sending")
         outcomes = send_apart(hub, destination, claim.destination, ready, suspects=suspects)
         reached("deliver.sent")
-        settled = (set_aside(suspects, settle_one(hub, delivery, outcomes[delivery.id])) for delivery in ready)
+        settled = (set_aside(suspects, _settled(hub, delivery, outcomes[delivery.id])) for delivery in ready)
         worked.settlements.extend(map(keep_doubt, settled) if claim.doubtful and kind == "native" else settled)
         worked.errors.extend(outcome.error for outcome in outcomes.values())
     return worked
+
+
+def _settled(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
+    if lost_its_ticket(hub, delivery, outcome.error):
+        return Settlement(delivery.id, "discarded", error={"message": NO_READER})
+    return settle_one(hub, delivery, outcome)
 
 
 def overtaken(hub: Hub, claim: Claim, *, began: datetime) -> list[Settlement]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from hub.core.erasure import is_own
+from hub.core.errors import ConnectorError, Rejected
 from hub.core.ledger import RECORDS, Need
 from hub.core.model import Delivery
 from hub.runtime import Hub
 from hub.store.ledger.deliveries import Claim, Settlement
 
 NEVER_THERE = "there was nothing to take back: it never came there"
+NO_READER = "there is no ticket to write it to: it was deleted with the post"
+GONE = (404, 410)
 
 
 def forgotten(hub: Hub, claim: Claim) -> frozenset[int]:
@@ -39,6 +42,14 @@ def end_forgotten(hub: Hub, claim: Claim, ids: frozenset[int]) -> list[Settlemen
     if fallen:
         hub.store.erasures.give_up_tickets(fallen)
     return [Settlement(id_, "discarded", burns=False) for id_ in fallen]
+
+
+def lost_its_ticket(hub: Hub, delivery: Delivery, error: ConnectorError | None) -> bool:
+    """Return True if a note was refused because its ticket was deleted with the post: it has no reader, and no remedy."""
+    if delivery.operation != "note" or not isinstance(error, Rejected) or error.details.get("status") not in GONE:
+        return False
+    with hub.store.database.read() as conn:
+        return bool(hub.store.signals.tombstoned(conn, [delivery.record_key]))
 
 
 def needless(hub: Hub, claim: Claim) -> list[Settlement]:

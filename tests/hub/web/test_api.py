@@ -69,7 +69,10 @@ def test_the_status_counts_everything(new_hub: NewHub) -> None:
     made.run()
     found = Browser(made).json("/api/status")
     assert found["signals"] == {"total": 2, "matched": 1, "networks": {"lines": 2}}
-    assert (found["raw"], found["deliveries"]) == ({"waiting": 0, "failed": 1, "unlabelled": 0}, {"memo": {"delivered": 1}})
+    assert (found["raw"], found["deliveries"]) == (
+        {"waiting": 0, "failed": 1, "unlabelled": 0},
+        {"memo": {"delivered": 1}},
+    )
 
 
 @pytest.mark.parametrize(
