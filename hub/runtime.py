@@ -245,7 +245,7 @@ class Hub:
         self._read_at[table, name] = time.monotonic() + REREAD_S
         try:
             options = options_of(self.settings, table, name, type(made))
-            if options == made.options:
+            if dict(options) == dict(made.options):  # whole, they would differ by what an object keeps for itself
                 return False
             self._made[table, name] = started(
                 partial(type(made), options), self.settings, name, *secret_values(options)

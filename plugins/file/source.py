@@ -38,7 +38,7 @@ class FileSource(PollingSource[FileOptions]):
         if not found:
             raise Unavailable(f"no file matches {self.options.path}")
         ctx.log.debug("the first file is %s", found[0].path)
-        return f"{len(found)} files, read as {self.options.as_plugin}"
+        return f"{len(found)} file{'' if len(found) == 1 else 's'}, read as {self.options.as_plugin}"
 
     def pull(self, ctx: Context, cursor: Any) -> Iterable[Page]:
         """Yield all complete lines that were not given yet, in batches of 500; files oldest first, lines in their order."""

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from hub.config.settings import AlertsSection
+from hub.core.grammar.words import counted
 from hub.core.ledger import Lane
 from hub.flow.monitor.silence import is_silent
 from hub.sdk.rates import Usage
@@ -121,12 +122,16 @@ def judge(snapshot: Snapshot, bounds: AlertsSection) -> list[Alert]:
     return [alert for finder in _FINDERS for alert in finder(snapshot, bounds)]
 
 
+def _wait(count: int, where: str = "") -> str:
+    return f"{counted(count, 'delivery')} {where}{'waits' if count == 1 else 'wait'}"
+
+
 def blocked(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Yield connections that a person must authorise again, destinations and sources."""
     reasons = {pause.name: pause.reason for pause in snapshot.pauses}
     for name, count in snapshot.blocked.items():
         why = f": {reasons[name]}" if reasons.get(name) else ""
-        yield Alert(f"blocked:{name}", "critical", f"{name} is blocked, {count} deliveries wait{why}")
+        yield Alert(f"blocked:{name}", "critical", f"{name} is blocked, {_wait(count)}{why}")
     for name, poll in snapshot.polls.items():
         if poll.error.startswith("Unauthorised"):
             key = name if "/" in name else f"sources/{name}"
@@ -200,9 +205,7 @@ def holding(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Yield what waits for records that need a person, and what the valve let go."""
     for name, held in snapshot.held.items():
         if snapshot.now - held.since >= HELD_FOR:
-            text = (
-                f"{held.waiting} deliveries to {name} wait for records that need a person, such as delivery {held.head}"
-            )
+            text = f"{_wait(held.waiting, f'to {name} ')} for records that need a person, such as delivery {held.head}"
             yield Alert(f"held:{name}", "warning", text)
     for name, let in snapshot.let.items():
         ways = ((let.review, "left to a person"), (let.released, "sent without what they waited for"))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import PrivateAttr, SecretStr
 
 from hub import runtime
 from hub.core.access import HUB
@@ -24,9 +24,10 @@ NewHub = Callable[..., Made]
 
 
 class Locked(Options):
-    """Options with a secret."""
+    """Options with a secret, and with something that is made new each time, as a compiled pattern is."""
 
     token: SecretStr
+    _kept: object = PrivateAttr(default_factory=object)
 
 
 class LockedMemo(Memo):

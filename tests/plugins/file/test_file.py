@@ -223,7 +223,7 @@ def test_the_check_counts_the_files(log: Path) -> None:
     with pytest.raises(Unavailable):
         reader.source.check(context())
     log.write_bytes(b"")
-    assert reader.source.check(context()) == "1 files, read as mastodon"
+    assert reader.source.check(context()) == "1 file, read as mastodon"
 
 
 @pytest.mark.parametrize("options", [{"path": "", "as_plugin": "x"}, {"path": "x"}, {"path": "x", "as_plugin": ""}])

@@ -66,7 +66,7 @@ def test_a_stranded_reply_is_an_alert_with_its_reason(new_stage: NewStage, how: 
     found = judge(look(stage.hub, arrivals_known=False), stage.hub.settings.alerts)
     reason = stage.rows("reply")[0]["error"]["message"]
     assert [(one.key, one.text) for one in found] == [
-        ("blocked:sources/talk", f"sources/talk is blocked, 1 deliveries wait: {reason}")
+        ("blocked:sources/talk", f"sources/talk is blocked, 1 delivery waits: {reason}")
     ]
 
 

@@ -129,7 +129,7 @@ def test_a_blocked_connection_is_an_alert(new_hub: NewHub) -> None:
     made.run()
     make_round(made.hub)
     (shown,) = shown_alerts(made.hub.store.alerts.all())
-    assert (shown["key"], shown["text"]) == ("blocked:memo", "memo is blocked, 1 deliveries wait: the token is refused")
+    assert (shown["key"], shown["text"]) == ("blocked:memo", "memo is blocked, 1 delivery waits: the token is refused")
 
 
 def test_a_breaker_that_opened_is_an_alert_until_somebody_answers(new_hub: NewHub) -> None:
