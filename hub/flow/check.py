@@ -63,9 +63,9 @@ def notes_of(settings: Settings, registry: Registry) -> list[Problem]:
     try:
         book = read_book(settings, registry)
     except ConfigError:
-        return [*strays(settings), *readable_by_others(settings)]
+        return [*strays(settings, registry), *readable_by_others(settings)]
     return [
-        *strays(settings),
+        *strays(settings, registry),
         *unused(settings, book),
         *unheard(settings, book),
         *ambiguous(book),

@@ -172,9 +172,9 @@ def ambiguous(book: Rulebook) -> Iterator[Problem]:
             yield Problem(f"mappings/{destination}/{name}.toml", "", told, "let one of them write all fields")
 
 
-def strays(settings: Settings) -> Iterator[Problem]:
+def strays(settings: Settings, registry: Registry) -> Iterator[Problem]:
     """Yield files beside the mappings that are no mappings, and folders that are named after no destination."""
-    known = {*settings.destinations, *(one.plugin for one in settings.destinations.values())}
+    known = {*settings.destinations, *registry.names}
     told: set[str] = set()
     for name, path in _own_mappings(settings):
         if name not in known and name not in told:

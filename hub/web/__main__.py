@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -68,6 +69,9 @@ def serve(hub: Hub) -> None:
         timeout_keep_alive=int(limits.idle_s) + 60,  # the gate is earlier
         timeout_graceful_shutdown=1,
     )
+    # uvicorn raises the signal that ended it once more: without these the process would die before its last word.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     HeldServer(config).run([config.bind_socket()])
 
 

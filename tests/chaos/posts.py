@@ -32,7 +32,7 @@ class Post:
     @property
     def key(self) -> str:
         """The signal's key."""
-        return signal_key(self.network, self.native_id)
+        return signal_key(self.network, self.native_id, self.network)
 
 
 def posts(network: str, count: int, *, first: int = 0) -> list[Post]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -59,6 +60,11 @@ def landed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield hub
 
 
+def said(landed: Landing) -> list[Mapping[str, Any]]:
+    """The signals that are their authors' own words: boosts are counted at what they boost, and make no record."""
+    return [row for row in landed.signals() if row["kind"] != "repost"]
+
+
 def test_every_recorded_item_is_settled_and_none_failed(landed: Landing) -> None:
     assert landed.taken > 700
     assert set(landed.hub.store.inbox.counts()) <= {"done", "duplicate", "ignored"}
@@ -83,27 +89,26 @@ def test_every_delivery_arrived_or_was_replaced_before_it_was_sent(landed: Landi
 
 
 def test_no_mapping_failed(landed: Landing) -> None:
-    notes = Counter(note for row in landed.signals() for note in row["trace"].notes)
-    assert not notes
+    assert not Counter(note for row in said(landed) for note in row["trace"].notes)
 
 
 @pytest.mark.parametrize(("vendor", "object_", "kind"), ONE_PER_SIGNAL)
 def test_every_signal_is_one_record_at_each_vendor(landed: Landing, vendor: str, object_: str, kind: str) -> None:
     made = landed.made(vendor, object_, kind)
-    assert made == dict.fromkeys((row["key"] for row in landed.signals()), 1)
+    assert made == dict.fromkeys((row["key"] for row in said(landed)), 1)
 
 
 @pytest.mark.parametrize(("vendor", "object_", "kind"), ONE_PER_AUTHOR)
 def test_every_author_is_one_record_at_each_vendor(landed: Landing, vendor: str, object_: str, kind: str) -> None:
     made = landed.made(vendor, object_, kind)
-    assert made == dict.fromkeys((row["author_key"] for row in landed.signals()), 1)
+    assert made == dict.fromkeys((row["author_key"] for row in said(landed)), 1)
 
 
 def test_every_signal_opened_a_ticket_or_is_a_comment_of_one(landed: Landing) -> None:
     tickets, comments = landed.made("zendesk", "ticket", "ticket"), landed.made("zendesk", "comment", "comment")
-    assert set(tickets) == {row["conversation_key"] for row in landed.signals()}
+    assert set(tickets) == {row["conversation_key"] for row in said(landed)}
     assert set(tickets.values()) == set(comments.values()) == {1}
-    assert len(tickets) + len(comments) == len(landed.signals())
+    assert len(tickets) + len(comments) == len(said(landed))
 
 
 def test_no_call_broke_a_contract(landed: Landing) -> None:
