@@ -21,7 +21,6 @@ class ConnectionLog(logging.LoggerAdapter[logging.Logger]):
         if not self.isEnabledFor(level):
             return
         extra = self._redactor.redact_value({**(kwargs.pop("extra", None) or {}), **(self.extra or {})})
-        kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1
         self.logger.log(level, "%s", self._redactor.redact(_line(msg, args)), extra=extra, **kwargs)
 
 

@@ -21,7 +21,8 @@ def unlogged() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield
-    root.handlers[:], root.level = handlers, level
+    root.handlers[:] = handlers
+    root.setLevel(level)  # not by the attribute: loggers remember what they met
     structlog.reset_defaults()
 
 

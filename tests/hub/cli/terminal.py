@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -43,7 +44,8 @@ def run(*arguments: object, given: bytes = b"") -> Said:
     """Run `hub ARGUMENTS` with `given` on standard input."""
     out, err = _stream(), _stream()
     stdin, sys.stdin = sys.stdin, _stream(given)
-    code = 0
+    code, root = 0, logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     try:
         with redirect_stdout(out), redirect_stderr(err):
             main([str(argument) for argument in arguments])
@@ -51,6 +53,8 @@ def run(*arguments: object, given: bytes = b"") -> Said:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     finally:
         sys.stdin = stdin
+        root.handlers[:] = handlers
+        root.setLevel(level)
     return Said(code, _text(out), _text(err))
 
 

@@ -21,8 +21,10 @@ from hub.core.ledger import RETRYABLE
 from hub.core.model import Change, RawItem
 from hub.flow.actions.deliveries import Letters, discard
 from hub.flow.conflicts import TRIES
+from hub.flow.converse.selves import meet
 from hub.flow.decide.batch import process, process_batch
 from hub.flow.deliver.send import deliver_batch
+from hub.flow.intake.poll import usable_destination
 from hub.flow.sweep import sweep
 from hub.runtime import Hub
 from tests.hub.flow.contended import contend
@@ -169,6 +171,8 @@ class Engine(RuleBasedStateMachine):
     def send_all(self, lane: str) -> int:
         """Send until nothing is due; returns how many rows were worked on."""
         done = 0
+        if lane in self.hub.settings.destinations:
+            meet(self.hub, lane, usable_destination(self.hub, lane))
         while sent := self.send_batch(lane):
             done += sent
         return done

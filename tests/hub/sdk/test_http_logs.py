@@ -50,10 +50,6 @@ def test_a_line_names_its_connection_and_keeps_what_is_no_secret(caplog: pytest.
     }
 
 
-def test_a_line_is_of_the_place_that_wrote_it(caplog: pytest.LogCaptureFixture) -> None:
-    assert written(caplog, "x").funcName == "written"
-
-
 def test_a_level_that_is_not_written_costs_nothing() -> None:
     logger = logging.getLogger("hub.plugin.quiet")
     logger.setLevel(logging.ERROR)
