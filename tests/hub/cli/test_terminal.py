@@ -34,6 +34,8 @@ class Terminal:
         no_rules(folder)
         command = [sys.executable, "-m", "hub.cli", "-c", str(folder / "config.toml"), "up"]
         env = clean_environment() | {"TERM": term, "NO_COLOR": "1"}
+        for size in ("COLUMNS", "LINES"):  # of the terminal that the tests run in
+            env.pop(size, None)
         self.pid, self.window = pty.fork()
         if self.pid == 0:
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
