@@ -8,7 +8,7 @@ from sqlalchemy import (
     Table,
 )
 
-from hub.store.schema.types import Time, Words, metadata
+from hub.store.schema.types import Time, Words, metadata, partial_index
 
 erasures = Table(
     "erasures",
@@ -21,7 +21,11 @@ erasures = Table(
 
 UNFINISHED = erasures.c.finished_at.is_(None)
 
-Index("ix_erasures_open", erasures.c.at, sqlite_where=UNFINISHED, postgresql_where=UNFINISHED)
+partial_index(
+    "ix_erasures_open",
+    erasures.c.at,
+    where=UNFINISHED,
+)
 
 rechecks = Table(
     "rechecks",

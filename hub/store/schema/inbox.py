@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import (
     Column,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     Table,
@@ -13,7 +12,7 @@ from sqlalchemy import (
     text,
 )
 
-from hub.store.schema.types import Id, Time, Words, metadata
+from hub.store.schema.types import Id, Time, Words, metadata, partial_index
 
 inbox = Table(
     "inbox",
@@ -42,26 +41,23 @@ inbox = Table(
     UniqueConstraint("connection", "digest"),
 )
 
-Index(
+partial_index(
     "ix_inbox_due",
     inbox.c.due_at,
     inbox.c.id,
-    sqlite_where=inbox.c.state == "new",
-    postgresql_where=inbox.c.state == "new",
+    where=inbox.c.state == "new",
 )
 
-Index(
+partial_index(
     "ix_inbox_leased",
     inbox.c.lease_until,
-    sqlite_where=inbox.c.state == "leased",
-    postgresql_where=inbox.c.state == "leased",
+    where=inbox.c.state == "leased",
 )
 
-Index(
+partial_index(
     "ix_inbox_failed",
     inbox.c.id,
-    sqlite_where=text("state in ('failed','quarantined')"),
-    postgresql_where=text("state in ('failed','quarantined')"),
+    where=text("state in ('failed','quarantined')"),
 )
 
 sightings = Table(
@@ -71,18 +67,19 @@ sightings = Table(
     Column("raw_id", Id, ForeignKey("inbox.id", ondelete="CASCADE"), primary_key=True, index=True),
 )
 
-Index(
+partial_index(
     "ix_inbox_split",
     inbox.c.connection,
     inbox.c.received_at,
-    sqlite_where=inbox.c.state == "split",
-    postgresql_where=inbox.c.state == "split",
+    where=inbox.c.state == "split",
 )
 
 UNREAD_OF_DESTINATIONS = text("form in ('event','change') and state in ('failed','quarantined')")
 
-Index(
-    "ix_inbox_unread", inbox.c.received_at, sqlite_where=UNREAD_OF_DESTINATIONS, postgresql_where=UNREAD_OF_DESTINATIONS
+partial_index(
+    "ix_inbox_unread",
+    inbox.c.received_at,
+    where=UNREAD_OF_DESTINATIONS,
 )
 
 realms = Table(

@@ -19,7 +19,7 @@ from sqlalchemy import (
 
 from hub.core import ledger
 from hub.core.ledger import State
-from hub.store.schema.types import Id, Json, Time, Words, metadata
+from hub.store.schema.types import Id, Json, Time, Words, metadata, partial_index
 
 deliveries = Table(
     "deliveries",
@@ -71,46 +71,41 @@ TROUBLED = deliveries.c.state.in_(written_out(ledger.TROUBLED))
 
 """The conditions of the partial indexes below, for queries that they shall serve."""
 
-Index(
+partial_index(
     "ix_deliveries_due",
     deliveries.c.destination,
     deliveries.c.due_at,
     deliveries.c.id,
-    sqlite_where=DUE,
-    postgresql_where=DUE,
+    where=DUE,
 )
 
-Index(
+partial_index(
     "ix_deliveries_leased",
     deliveries.c.lease_until,
-    sqlite_where=deliveries.c.state == "leased",
-    postgresql_where=deliveries.c.state == "leased",
+    where=deliveries.c.state == "leased",
 )
 
-Index(
+partial_index(
     "ix_deliveries_provides",
     deliveries.c.destination,
     deliveries.c.provides,
-    sqlite_where=UNCLOSED,
-    postgresql_where=UNCLOSED,
+    where=UNCLOSED,
 )
 
 # Counted, often and over all that ever was: an entry is written when a row is closed, and none for its way there.
-Index(
+partial_index(
     "ix_deliveries_closed",
     deliveries.c.destination,
     deliveries.c.state,
-    sqlite_where=CLOSED,
-    postgresql_where=CLOSED,
+    where=CLOSED,
 )
 
-Index(
+partial_index(
     "ix_deliveries_troubled",
     deliveries.c.state,
     deliveries.c.destination,
     deliveries.c.settled_at,
-    sqlite_where=TROUBLED,
-    postgresql_where=TROUBLED,
+    where=TROUBLED,
 )
 
 needs = Table(
@@ -125,7 +120,11 @@ CONVERSATION_NEED = "substr(need, 1, 13) = 'conversation:'"
 # What was added to a ticket is asked for when its agent answers; the needs of other records are not worth an index.
 _of_conversation = text(CONVERSATION_NEED)
 
-Index("ix_needs_conversation", needs.c.need, sqlite_where=_of_conversation, postgresql_where=_of_conversation)
+partial_index(
+    "ix_needs_conversation",
+    needs.c.need,
+    where=_of_conversation,
+)
 
 
 def of_kind(column: ColumnElement[str], *kinds: str) -> ColumnElement[bool]:
@@ -166,4 +165,8 @@ PEOPLES_NEED = "(substr(provides, 1, 7) = 'person:' or substr(provides, 1, 8) = 
 # What stands for people is asked for by their keys; the many other records are not looked up so.
 _of_people = text(PEOPLES_NEED)
 
-Index("ix_refs_people", refs.c.record_key, sqlite_where=_of_people, postgresql_where=_of_people)
+partial_index(
+    "ix_refs_people",
+    refs.c.record_key,
+    where=_of_people,
+)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from sqlalchemy import (
     Column,
     Float,
-    Index,
     Table,
     text,
 )
 
-from hub.store.schema.types import Id, Json, Time, Words, metadata
+from hub.store.schema.types import Id, Json, Time, Words, metadata, partial_index
 
 people = Table(
     "people",
@@ -37,10 +36,9 @@ links = Table(
 )
 
 # An author is at most one person at a time; links that were revoked stay, as the history.
-Index(
+partial_index(
     "uq_links_active",
     links.c.author_key,
     unique=True,
-    sqlite_where=text("revoked_at is null"),
-    postgresql_where=text("revoked_at is null"),
+    where=text("revoked_at is null"),
 )

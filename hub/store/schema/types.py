@@ -9,10 +9,15 @@ from typing import Any
 import msgspec
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
+    Connection,
     Dialect,
+    Index,
     Integer,
     MetaData,
     Text,
+    TextClause,
+    event,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -95,3 +100,20 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+def partial_index(
+    name: str, *columns: ColumnElement[Any], where: ColumnElement[bool] | TextClause, unique: bool = False
+) -> Index:
+    """Return an index of those rows for which a condition holds.
+
+    PostgreSQL's is told when tables are made: naming it here would load its dialect for each command that only looks.
+    """
+    return Index(name, *columns, unique=unique, sqlite_where=where, info={"where": where})
+
+
+@event.listens_for(metadata, "before_create")
+def _tell_postgresql(_: MetaData, conn: Connection, **_more: Any) -> None:
+    if conn.dialect.name == "postgresql":
+        for index in (index for table in metadata.tables.values() for index in table.indexes if "where" in index.info):
+            index.dialect_options["postgresql"]["where"] = index.info["where"]
