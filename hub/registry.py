@@ -11,10 +11,10 @@ import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from importlib.metadata import EntryPoint, entry_points
+from functools import cached_property
 from importlib.util import find_spec
 from time import monotonic
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
@@ -23,6 +23,9 @@ from hub.core.errors import Problem, UnknownPlugin
 from hub.sdk import hookspecs
 from hub.sdk.connectors import Connector, Destination, Enricher, Source
 from hub.sdk.version import refusal
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "hub.plugins"
 FIRST_PARTY = "hubbub"
@@ -105,12 +108,15 @@ class Registry:
         owners: Mapping[str, str] | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._points = _by_name(entry_points(group=GROUP) if found is None else found)
-        self._is_installed = found is None
+        self._given = found
         self._loaded: dict[str, Plugin] = {}
         self._owners = owners or {}
         self._clock = clock
         self._again: dict[str, float] = {}
+
+    @cached_property
+    def _points(self) -> dict[str, list[EntryPoint]]:
+        return _by_name(installed() if self._given is None else self._given)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -124,7 +130,7 @@ class Registry:
 
     def load(self, name: str) -> Plugin:
         """Load a plugin by name; a broken one comes back with its reason. Raises UnknownPlugin if no package provides it."""
-        if name not in self._points and self._is_due(name) and self._is_installed:
+        if name not in self._points and self._is_due(name) and self._given is None:
             self._look_again()
         if name not in self._points:
             known = ", ".join(self.names) or "none is installed"
@@ -158,7 +164,7 @@ class Registry:
     def _look_again(self) -> None:
         """Look what is installed by now; what was not there may be."""
         importlib.invalidate_caches()
-        found = _by_name(entry_points(group=GROUP))
+        found = _by_name(installed())
         self._again |= dict.fromkeys(set(self._again) - set(found), self._clock() + AGAIN_S)
         self._points |= {name: points for name, points in found.items() if name not in self._points}
 
@@ -184,6 +190,13 @@ class Registry:
             hint = f"its name must be '{name}', not {', '.join(map(repr, classes))}" if classes else f"it offers: {has}"
             raise UnknownPlugin([Problem("plugins", name, f"the plugin offers no {kind}", hint)])
         return classes[name]
+
+
+def installed() -> Iterable[EntryPoint]:
+    """Return what the installed packages offer; each package's list is read."""
+    from importlib.metadata import entry_points  # noqa: PLC0415 - it brings the mail parser: a list asks for no plugin
+
+    return entry_points(group=GROUP)
 
 
 def _by_name(points: Iterable[EntryPoint]) -> dict[str, list[EntryPoint]]:

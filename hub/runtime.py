@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from hub.books import load_book, read_book
 from hub.config.logs import LateLogger, set_up_logging
 from hub.config.private import close_to_others
 from hub.config.references import read_address
@@ -27,7 +26,6 @@ from hub.config.secrets import passwords, secret_values
 from hub.config.settings import ConnectionSection, Settings, load_settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.ledger import Lane
-from hub.core.pipeline import Rulebook
 from hub.core.spec import MappingSpec
 from hub.queue.bell import Bell, RedisBell
 from hub.queue.embedded import socket_url
@@ -48,7 +46,9 @@ from hub.wiring import (
 )
 
 if TYPE_CHECKING:
+    from hub.core.pipeline import Rulebook
     from hub.sdk.http import Guard
+    from hub.store.activations import BookVersions
 
 log = LateLogger(__name__)
 REREAD_S = 10.0  # between two looks into a secret's file
@@ -113,10 +113,17 @@ class Hub:
         if active is None:
             return self._book_of_files()
         self.absent = frozenset(active.book.absent)
-        return load_book(self.settings, active.book, self.store.activations.contents(active.book))
+        return self._load_book(active.book)
+
+    def _load_book(self, active: BookVersions) -> Rulebook:
+        from hub.books import load_book  # noqa: PLC0415 - the evaluator and its like: a command that only lists needs none
+
+        return load_book(self.settings, active, self.store.activations.contents(active))
 
     def read_files(self) -> tuple[Rulebook, Absent]:
         """Read the files, and note without which plugins that had to be done. Raises ConfigError with all that is wrong."""
+        from hub.books import read_book  # noqa: PLC0415 - see above
+
         absent = Absent(self._last_mappings)
         return read_book(self.settings, self.registry, absent=absent), absent
 
@@ -161,7 +168,7 @@ class Hub:
         active = self.store.activations.current()
         assert active is not None
         try:
-            self.book = load_book(self.settings, active.book, self.store.activations.contents(active.book))
+            self.book = self._load_book(active.book)
         except ConfigError as error:
             self.refused_activation = active.id
             log.error("what was activated cannot be used here: what was active before stays", error=str(error))  # noqa: TRY400 - it says why

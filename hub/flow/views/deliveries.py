@@ -11,7 +11,6 @@ import msgspec
 
 from hub.core.access import Actor, demand, may
 from hub.core.ledger import DISCARDABLE, RETRYABLE, RETRYABLE_TOGETHER, State, in_order
-from hub.flow.views.explain import shown_delivery
 from hub.runtime import Hub
 from hub.store import Connection
 
@@ -143,3 +142,23 @@ def _dated(row: Mapping[str, Any]) -> dict[str, Any]:
     times = {name: row[name] for name in ("created_at", "settled_at")}
     found: dict[str, Any] = msgspec.to_builtins(shown_delivery(dict(row)) | times)
     return found
+
+
+def shown_delivery(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a delivery as listings show it."""
+    remote = {"id": row["remote_id"], "url": row["remote_url"]} if row["remote_id"] else None
+    return {
+        "id": row["id"],
+        "destination": row["destination"],
+        "object": row["object"],
+        "operation": row["operation"],
+        "record": row["record_key"],
+        "signal": row["signal_key"],
+        "rule": row["rule"],
+        "mapping": row["mapping"],
+        "state": row["state"],
+        "attempts": row["attempts"],
+        "due_at": row["due_at"],
+        "remote": remote,
+        "error": row["error"],
+    }

@@ -14,6 +14,7 @@ from hub.core.decide.trace import Trace
 from hub.core.pipeline import Rulebook
 from hub.core.route import RuleSet, compile_rules
 from hub.core.spec import Rule, RuleTrace
+from hub.flow.views.deliveries import shown_delivery
 from hub.runtime import Hub
 from hub.store.history import History
 from hub.store.signals import ERASED
@@ -108,23 +109,3 @@ def with_tries(hub: Hub, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]
         {**shown_delivery(row), "mapping_version": row["mapping_version"], "tries": tries.get(row["id"], [])}
         for row in rows
     ]
-
-
-def shown_delivery(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a delivery as listings show it."""
-    remote = {"id": row["remote_id"], "url": row["remote_url"]} if row["remote_id"] else None
-    return {
-        "id": row["id"],
-        "destination": row["destination"],
-        "object": row["object"],
-        "operation": row["operation"],
-        "record": row["record_key"],
-        "signal": row["signal_key"],
-        "rule": row["rule"],
-        "mapping": row["mapping"],
-        "state": row["state"],
-        "attempts": row["attempts"],
-        "due_at": row["due_at"],
-        "remote": remote,
-        "error": row["error"],
-    }

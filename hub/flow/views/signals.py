@@ -11,7 +11,7 @@ from hub.core.access import Actor, Scope, demand
 from hub.core.errors import HubError
 from hub.core.grammar.facts import facts
 from hub.flow.views import conversations, deliveries, erasures
-from hub.flow.views.explain import explain, shown_delivery
+from hub.flow.views.deliveries import shown_delivery
 from hub.runtime import Hub
 from hub.store.signals import SignalFilter
 
@@ -122,6 +122,8 @@ def _shown(hub: Hub, row: Mapping[str, Any], found: Sequence[dict[str, Any]]) ->
 
 
 def _explained(hub: Hub, actor: Actor, key: str) -> tuple[dict[str, Any] | None, str | None]:
+    from hub.flow.views.explain import explain  # noqa: PLC0415 - it brings the evaluator, which a list needs not
+
     try:
         return msgspec.to_builtins(explain(hub, actor, key)), None
     except HubError as error:
