@@ -24,8 +24,10 @@ class Role(StrEnum):
 
 def up(context: typer.Context) -> None:
     """Run everything on this machine until Ctrl-C."""
+    from hub.cli import live_long
     from hub.cli.running.up import supervise
 
+    live_long()
     sys.exit(supervise(context.obj))
 
 
@@ -80,10 +82,12 @@ def sandbox(
     tied: Annotated[bool, typer.Option(help="end when standard input ends", hidden=True)] = False,
 ) -> None:
     """Serve stateful look-alikes of Salesforce, HubSpot, Zendesk, Mastodon and any connector that ships one."""
+    from hub.cli import live_long
     from hub.cli.running.sandboxes import builder, with_sandbox
     from hub.config.settings import Settings, load_settings
     from hub.testkit.sandbox import SandboxOptions, serve
 
+    live_long()
     settings = load_settings(context.obj) if context.obj.exists() else Settings()
     names = plugins or list(settings.sandbox.plugins) or with_sandbox()
     keep = folder or (settings.data / "sandbox" if context.obj.exists() else None)
