@@ -5,7 +5,7 @@ import gc
 
 _USUAL = gc.get_threshold()
 
-# A command ends before there is garbage worth a look, and a look, and another one at the end, take a fifth of the time of its imports.
+# A command ends before there is garbage worth a look: looks, one at the end too, take a fifth of the time that its imports take.
 # One that keeps much still meets the collector: what counts is how many objects there are more than before.
 gc.set_threshold(500_000, 50, 100)
 atexit.register(gc.freeze)
