@@ -1,4 +1,4 @@
-"""CPU seconds and peak memory of commands that only look: `python -m tests.bench.bench_lists [ROUNDS]`, beside a bare Python.
+"""CPU seconds of commands that only look: `python -m tests.bench.bench_lists [ROUNDS]`, beside a bare Python.
 
 The database holds what `tests.hub.cli.terminal.make_world` makes: the demo, run to its end.
 """
@@ -26,14 +26,14 @@ COMMANDS = {
 }
 
 
-def measure(arguments: list[str], folder: Path) -> tuple[float, float]:
-    """CPU seconds (user and system) of one run, and its peak in MB."""
+def measure(arguments: list[str], folder: Path) -> float:
+    """CPU seconds (user and system) of one run."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     run = [sys.executable, *arguments]
     with subprocess.Popen(run, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
         _, _, used = os.wait4(child.pid, 0)
         child.returncode = 0
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    return used.ru_utime + used.ru_stime
 
 
 def main(rounds: int = 5) -> None:
@@ -42,8 +42,7 @@ def main(rounds: int = 5) -> None:
         for name, arguments in COMMANDS.items():
             measure(arguments, world.folder)  # compiles what is new
             found = [measure(arguments, world.folder) for _ in range(rounds)]
-            cpu, peak = (median(one) for one in zip(*found, strict=True))
-            say("list", command=name, rounds=rounds, cpu_s=round(cpu, 3), peak_mb=round(peak, 1))
+            say("list", command=name, rounds=rounds, cpu_s=round(median(found), 3))
 
 
 if __name__ == "__main__":
