@@ -55,7 +55,7 @@ _LAST = (
     *("Social_Signals_30d__c", "Social_Conversation_Url__c", "Social_Hub_Url__c"),
 )
 ERASED = "deleted"
-_NEUTRAL = ("LeadSource", "AccountSource", "Company", "OwnerId", "State__c")  # what they hold says nothing of a person
+_NEUTRAL = ("LeadSource", "AccountSource", "OwnerId", "State__c")  # what they hold says nothing of a person
 # What the mappings that ship write of a post or a person, and a tombstone must leave nothing of.
 CONTENT = {
     "Social_Signal__c": (
@@ -74,7 +74,7 @@ CONTENT = {
 # What they write too, where people may have written since, or which must not be empty.
 THEIRS = {
     "Social_Author__c": ("Verified__c", "Is_Bot__c"),
-    "Lead": ("FirstName", "LastName"),
+    "Lead": ("FirstName", "LastName", "Company"),
     "Contact": ("FirstName", "LastName", "Email"),
 }
 
