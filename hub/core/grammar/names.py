@@ -29,11 +29,8 @@ _PRONOUN = _listed(
     "she her hers he him his they them theirs xe xem ze zir it its ey em any all sie ihr er ihm ihn elle",
     "elles il lui iel ella él elle/il ela ele lei hij hem zij hen die diens dey denen",
 )
-_PRONOUNS = re.compile(
-    rf"(?:\A|[\s,])(?:{'|'.join(map(re.escape, sorted(_PRONOUN, key=len, reverse=True)))})"
-    rf"(?:/(?:{'|'.join(map(re.escape, sorted(_PRONOUN, key=len, reverse=True)))}))+(?=[\s,]|\Z)",
-    re.IGNORECASE,
-)
+_ANY_PRONOUN = "|".join(map(re.escape, sorted(_PRONOUN, key=len, reverse=True)))
+_PRONOUNS = re.compile(rf"(?:\A|[\s,])(?:{_ANY_PRONOUN})(?:/(?:{_ANY_PRONOUN}))+(?=[\s,]|\Z)", re.IGNORECASE)
 _TITLES = _listed(
     "dr dr. prof prof. mr mr. mrs mrs. ms ms. miss sir dame lady lord rev rev. frau herr hr. fr. mme",
     "mme. mlle monsieur madame dott. dott.ssa dra dra. sra. sig. sig.ra dipl.-ing. dipl. ing. ing mag.",
