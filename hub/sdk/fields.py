@@ -126,7 +126,7 @@ class Fields:
             except (msgspec.ValidationError, TemplateError, ValueError) as error:
                 raise ValueError(f"fields.{name}: {error}") from None
         if "native_id" not in readers or not {"text", "html", "title", "media"} & set(readers):
-            raise ValueError("fields: native_id is needed, and one of text, html and title")
+            raise ValueError("fields: native_id is needed, and one of text, html, title and media")
         rating = rules.get("rating")
         return cls(readers, msgspec.convert(rating, FieldRule) if isinstance(rating, dict) else None)
 
