@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.core.erasure import may_empty
+from hub.core.erasure import changed_since
 from hub.core.errors import (
     ConnectorError,
     QuotaExhausted,
@@ -123,7 +123,7 @@ def blanks_of(row: RecordRow, described: ObjectInfo, held: Mapping[str, Any]) ->
     object_, fields = row.last.object, described.fields
     written: Mapping[str, str] = row.last.written or dict.fromkeys(THEIRS.get(object_, ()), "")
     names = [name for name in written if name in fields and name not in (*_NEUTRAL, row.key_field)]
-    changed = tuple(name for name in names if held.get(name) and not may_empty(name, written, held))
+    changed = changed_since(names, written, held)
     return {name: _blank_of(fields[name]) for name in names if name not in changed and fields[name].writable}, changed
 
 
