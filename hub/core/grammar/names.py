@@ -133,7 +133,8 @@ def _may_be_a_person(name: str) -> bool:
     # "Carnet de voyage", "Run Wren Run": a phrase, not a name.
     plain = [word for word in words if word.casefold() not in _PARTICLES and word.casefold() not in _DEGREES]
     is_phrase = any(word.islower() for word in plain[1:]) and bool(plain) and not plain[0].islower()
-    return not is_phrase and len({word.casefold() for word in plain}) == len(plain)
+    spelled = [word.casefold() for word in plain if len(word.rstrip(".")) > 1]  # initials may be alike
+    return not is_phrase and len(set(spelled)) == len(spelled)
 
 
 def _asian(name: str) -> SplitName | None:
