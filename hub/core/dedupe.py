@@ -8,8 +8,6 @@ import msgspec
 
 from hub.core.model import GONE, Signal
 
-FOREIGN = "the post is of another source:"
-
 
 class KnownSignal(msgspec.Struct, frozen=True):
     """What the hub keeps of the signal with this key: enough to compare, its raw row (0: none), and its source."""
@@ -35,9 +33,10 @@ class Revision(msgspec.Struct, frozen=True):
 
 
 class Duplicate(msgspec.Struct, frozen=True):
-    """Nothing to do, and why."""
+    """Nothing to do, and why; `foreign` if the signal is another source's, which this one may not change."""
 
     reason: str
+    foreign: bool = False
 
 
 Novelty = New | Revision | Duplicate
@@ -56,15 +55,15 @@ def compare(
         return Duplicate("tombstoned")
     if known is None:
         return New()
+    if _is_foreign(new, known, private):  # first: the raw item of a repeat would take the place of the other source's
+        return Duplicate(f"the post is of another source: '{known.source}'", foreign=True)
     if reason := _nothing_new(new, known):
         return Duplicate(reason)
-    if is_foreign(new, known, private):
-        return Duplicate(f"{FOREIGN} '{known.source}'")
     changes = (("content", new.content_hash != known.content_hash), ("state", new.state != known.state))
     return Revision(tuple(name for name, is_so in changes if is_so))
 
 
-def is_foreign(new: Signal, known: KnownSignal, private: frozenset[str]) -> bool:
+def _is_foreign(new: Signal, known: KnownSignal, private: frozenset[str]) -> bool:
     """Return True if a signal would change what another source brought, and may not: it speaks for no network, or for another.
 
     Two sources of one network bring the same posts, and each tells of edits.

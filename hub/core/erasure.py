@@ -128,14 +128,14 @@ def quoting(fields: Mapping[str, Any], words: Sequence[str], *, traces: Collecti
 
 
 def fingerprint(value: Any) -> str:
-    """Return a digest of a field's value, so that a destination can tell if it still holds what was written."""
-    return digest("written", str(value))
+    """Return a digest of a field's value, so that a destination, which may trim it, can tell if it still holds that."""
+    return digest("written", str(value).strip())
 
 
-def may_empty(name: str, written: Mapping[str, str], held: Mapping[str, Any]) -> bool:
-    """Return True unless people have changed a field since that was theirs to change."""
-    mark = written.get(name, "")
-    return not mark or fingerprint(held.get(name)) == mark
+def changed_since(names: Iterable[str], written: Mapping[str, str], held: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return which of these fields, if they were people's to change, hold what people wrote since: only they can empty them."""
+    marks = ((name, written.get(name)) for name in names if held.get(name))
+    return tuple(name for name, mark in marks if mark and fingerprint(held[name]) != mark)
 
 
 def written_of(rows: Iterable[tuple[Mapping[str, Any], Collection[str]]]) -> dict[str, str]:

@@ -6,7 +6,6 @@ give the same plan, so history can be explained, tried dry and replayed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -275,13 +274,6 @@ def _rule_labels(rules: Sequence[Rule], book: RuleSet) -> tuple[Label, ...]:
 
 # ------------------------------------------------------------------------------------------------------------- records
 
-_BOOSTS = re.compile(r"""(?:==\s*|\[[^\]]*)["']repost["']|["']repost["']\s*==""")
-
-
-def asks_for_boosts(rule: Rule) -> bool:
-    """Return True if a rule names boosts as what it wants: each would else be a record with another's words."""
-    return any(_BOOSTS.search(when) for when in rule.when)
-
 
 def _joining(rules: Sequence[Rule]) -> frozenset[DeliverTo]:
     """Return what joins a person's open conversation: it does if any matching rule says so, whichever asks for it first."""
@@ -344,7 +336,7 @@ class _Making:
             return "the hub wrote it"
         if self.signal.state in GONE:
             return f"the post is {self.signal.state}"
-        if self.signal.kind == "repost" and not asks_for_boosts(rule):
+        if self.signal.kind == "repost" and rule.name not in self.book.rules.for_boosts:
             return 'a boost: it counts on what it boosts (a rule that wants boosts says signal.kind == "repost")'
         if is_private(self.signal) and rule.name not in self.book.private_rules:
             return (

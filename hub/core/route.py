@@ -13,7 +13,7 @@ from typing import Any
 from hub.core.errors import InvalidRule, Problem
 from hub.core.grammar.condition import Condition, compile_condition, evaluate, has_zone, open_context, plain_facts
 from hub.core.grammar.facts import MADE_LATER, skeleton
-from hub.core.grammar.sense import contradictions, senseless, strangers
+from hub.core.grammar.sense import asked, contradictions, senseless, strangers
 from hub.core.keys import digest
 from hub.core.spec import ConditionTrace, Rule, RuleTrace, Verdict, version_of
 
@@ -22,21 +22,26 @@ _SHOWN = 200  # characters of a text that a trace keeps: enough to recognise it
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
-    """A rule with its version (a digest of what it says) and its conditions."""
+    """A rule with its version (a digest of what it says) and its conditions; see `RuleSet.for_boosts`."""
 
     rule: Rule
     version: str
     conditions: tuple[Condition, ...]
+    for_boosts: bool
 
 
 class RuleSet:
-    """Compiled rules: `version` (digest), `rules` (as written), `paths` (the dotted paths that any condition reads)."""
+    """Compiled rules: `version` (digest), `rules` (as written), `paths` (the dotted paths that any condition reads).
+
+    `for_boosts` names the rules that name boosts as what they want: of others each would be a record with another's words.
+    """
 
     def __init__(self, compiled: Sequence[CompiledRule], variables: Mapping[str, str]) -> None:
         self.rules = tuple(entry.rule for entry in compiled)
         self.version = digest(*(entry.version for entry in compiled))
         self.paths = frozenset(variables)
         self.by_name = {entry.rule.name: entry.rule for entry in compiled}
+        self.for_boosts = frozenset(entry.rule.name for entry in compiled if entry.for_boosts)
         self.versions = {entry.rule.name: entry.version for entry in compiled}
         self._enabled = tuple(entry for entry in compiled if entry.rule.enabled)
         self._zones = any(has_zone(one.source) for entry in self._enabled for one in entry.conditions)
@@ -82,10 +87,16 @@ def compile_rules(rules: Sequence[Rule], *, file: str = "rules.toml", labels: It
             faults = contradictions([one.source for one in conditions], tree)
             problems += [Problem(file, f'rule "{rule.name}" when', *fault) for fault in faults]
         problems += _misnamed(rule, seen, file)
-        compiled.append(CompiledRule(rule, version_of(rule), tuple(conditions)))
+        for_boosts = any(_wants_boosts(one.source, tree) for one in conditions)
+        compiled.append(CompiledRule(rule, version_of(rule), tuple(conditions), for_boosts))
     if problems:
         raise InvalidRule(problems)
     return RuleSet(compiled, variables)
+
+
+def _wants_boosts(source: str, tree: Mapping[str, Any]) -> bool:
+    wanted = (one for one in asked(source, tree) if one.path == "signal.kind" and one.operator in {"==", "in list"})
+    return any(one.text == "repost" for one in wanted)
 
 
 def unknown_topics(rules: Sequence[Rule], topics: Collection[str], *, file: str) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from html import unescape
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,7 +55,7 @@ def attachments(found: Iterable[Any]) -> tuple[tuple[Media, ...], int]:
 
 def pictures(html: str | None) -> tuple[Media, ...]:
     """Return the pictures that HTML shows."""
-    found = _PICTURE.findall(html or "")[:MOST]
+    found = [unescape(url) for url in _PICTURE.findall(html or "")[:MOST]]
     return tuple(Media("image", url) for url in dict.fromkeys(found) if _is_web(url))
 
 

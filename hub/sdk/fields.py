@@ -126,7 +126,7 @@ class Fields:
             except (msgspec.ValidationError, TemplateError, ValueError) as error:
                 raise ValueError(f"fields.{name}: {error}") from None
         if "native_id" not in readers or not {"text", "html", "title", "media"} & set(readers):
-            raise ValueError("fields: native_id is needed, and one of text, html and title")
+            raise ValueError("fields: native_id is needed, and one of text, html, title and media")
         rating = rules.get("rating")
         return cls(readers, msgspec.convert(rating, FieldRule) if isinstance(rating, dict) else None)
 
@@ -273,11 +273,12 @@ def translated(
     text = _text(said.get("text")) or (html_to_text(html) if html else None) or _text(said.get("title"))
     shown, left = attachments(_several(said["media"])) if "media" in said else ((), 0)
     shown = shown if shown or text else pictures(html)
+    rating = fields.rating(said.get("rating"))
     parent, thread = _text(said.get("in_reply_to")), _text(said.get("conversation"))
     kind, shared = _kind(_text(said.get("kind")), parent), _text(said.get("shared"))
     if kind == "repost" and not shared:
         parent, shared = None, parent
-    if not native_id or not (text or shown or left or "rating" in said or (kind == "repost" and shared)):
+    if not native_id or not (text or shown or left or rating or (kind == "repost" and shared)):
         missing = "text (or html, or title)" if native_id else "id: name its field (fields.native_id)"
         raise TranslationError(f"the item has no {missing}")
     if kind == "repost" and shared == native_id:  # a boost that bears the post's own id must not overwrite it
@@ -308,7 +309,7 @@ def translated(
         media=shown,
         visibility=_visibility(said.get("visibility")),  # type: ignore[arg-type]  # one of the words
         counts=NO_COUNTS if said.keys().isdisjoint(COUNTED) else Counts(*[_number(said.get(name)) for name in COUNTED]),
-        rating=fields.rating(said.get("rating")),
+        rating=rating,
         can_reply=can_reply,
         revision=raw.revision,
         aliases=tuple([_alias(one, raw, network) for one in _several(said["aliases"])]) if "aliases" in said else (),

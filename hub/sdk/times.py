@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+from calendar import isleap
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from email.utils import parsedate_to_datetime
@@ -96,7 +97,7 @@ def _from_iso(found: re.Match[str]) -> datetime:
 
 
 def _days(year: int, ordinal: int) -> timedelta:
-    if not 1 <= ordinal <= 365 + (year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)):
+    if not 1 <= ordinal <= 365 + isleap(year):
         raise ValueError("no day of the year")
     return timedelta(days=ordinal - 1)
 

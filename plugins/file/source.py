@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from hub import Compliance, Context, Page, PollingSource, RawItem, TranslationError, Unavailable
+from hub.core.grammar.words import counted
 from plugins.file.client import Found, Place, find, read_lines
 from plugins.file.config import FileOptions
 
@@ -38,7 +39,7 @@ class FileSource(PollingSource[FileOptions]):
         if not found:
             raise Unavailable(f"no file matches {self.options.path}")
         ctx.log.debug("the first file is %s", found[0].path)
-        return f"{len(found)} file{'' if len(found) == 1 else 's'}, read as {self.options.as_plugin}"
+        return f"{counted(len(found), 'file')}, read as {self.options.as_plugin}"
 
     def pull(self, ctx: Context, cursor: Any) -> Iterable[Page]:
         """Yield all complete lines that were not given yet, in batches of 500; files oldest first, lines in their order."""

@@ -9,6 +9,7 @@ from typing import ClassVar
 
 from hub import Compliance, ConfigError, Context, Limit, RawItem, Signal, Tombstone, Translated
 from hub.core.errors import Problem
+from hub.core.grammar.words import counted
 from hub.sdk.doc import Doc
 from hub.sdk.fields import filled, translate
 from hub.sdk.streams import Stream, StreamsSource
@@ -78,7 +79,7 @@ class HttpSource(StreamsSource[HttpOptions]):
         told = ", ".join(f"{name} {share} %" for name, share in shares.items())
         calls = round(timedelta(days=1) / span(file.source.every))
         recorded = "; experimental: never tried on recorded answers" if file.source.experimental else ""
-        return f"{file.source.title}: {len(page.items)} items ({told}), {calls} polls a day{recorded}"
+        return f"{file.source.title}: {counted(len(page.items), 'item')} ({told}), {calls} polls a day{recorded}"
 
     def streams(self, ctx: Context) -> Iterator[Stream]:
         """Return the one list of the file."""

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from hub import Delivery
-from hub.core.erasure import may_empty
+from hub.core.erasure import changed_since
 
 DELETED = "(deleted)"
 _MOOD = ("sentiment_mean_30d", "sentiment_trend_30d", "followers", "signals_30d")
@@ -37,5 +37,5 @@ def blanks_of(one: Delivery, known: Collection[str], held: Mapping[str, Any]) ->
     content = CONTENT.get(one.object, {})
     written: Mapping[str, str] = one.written or dict.fromkeys(content, "")
     names = [name for name in written if name in known and name != one.key_field]
-    changed = tuple(name for name in names if held.get(name) and not may_empty(name, written, held))
+    changed = changed_since(names, written, held)
     return {name: content.get(name, "") for name in names if name not in changed}, changed

@@ -25,6 +25,7 @@ from hub import (
     Translated,
     Unavailable,
 )
+from hub.core.grammar.words import counted
 from hub.core.keys import digest
 from hub.sdk.http.errors import error_for
 from hub.sdk.http.redaction import Redactor, address_secrets
@@ -146,8 +147,7 @@ class RssSource(PollingSource[RssOptions]):
             if not document.is_readable:
                 raise Rejected(f"{self._shown(feed)} is no feed", code="no_feed")
             entries += len(document.payloads)
-        count = len(self.options.feeds)
-        return f"{count} feed{'' if count == 1 else 's'} with {entries} entr{'y' if entries == 1 else 'ies'}"
+        return f"{counted(len(self.options.feeds), 'feed')} with {counted(entries, 'entry')}"
 
     def unpack(self, document: bytes, realm: str = "") -> Iterator[bytes]:
         """Return the entries of a feed document, newest first as feeds have them."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from hub.core.erasure import may_empty
+from hub.core.erasure import changed_since
 from hub.core.errors import (
     ConnectorError,
     QuotaExhausted,
@@ -55,7 +55,7 @@ _LAST = (
     *("Social_Signals_30d__c", "Social_Conversation_Url__c", "Social_Hub_Url__c"),
 )
 ERASED = "deleted"
-_NEUTRAL = ("LeadSource", "AccountSource", "Company", "OwnerId", "State__c")  # what they hold says nothing of a person
+_NEUTRAL = ("LeadSource", "AccountSource", "OwnerId", "State__c")  # what they hold says nothing of a person
 # What the mappings that ship write of a post or a person, and a tombstone must leave nothing of.
 CONTENT = {
     "Social_Signal__c": (
@@ -74,7 +74,7 @@ CONTENT = {
 # What they write too, where people may have written since, or which must not be empty.
 THEIRS = {
     "Social_Author__c": ("Verified__c", "Is_Bot__c"),
-    "Lead": ("FirstName", "LastName"),
+    "Lead": ("FirstName", "LastName", "Company"),
     "Contact": ("FirstName", "LastName", "Email"),
 }
 
@@ -123,7 +123,7 @@ def blanks_of(row: RecordRow, described: ObjectInfo, held: Mapping[str, Any]) ->
     object_, fields = row.last.object, described.fields
     written: Mapping[str, str] = row.last.written or dict.fromkeys(THEIRS.get(object_, ()), "")
     names = [name for name in written if name in fields and name not in (*_NEUTRAL, row.key_field)]
-    changed = tuple(name for name in names if held.get(name) and not may_empty(name, written, held))
+    changed = changed_since(names, written, held)
     return {name: _blank_of(fields[name]) for name in names if name not in changed and fields[name].writable}, changed
 
 

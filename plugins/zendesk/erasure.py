@@ -12,6 +12,7 @@ from enum import Enum
 from html import escape, unescape
 
 from hub import ConnectorError, Delivery, Outcome, Rejected, Retryable
+from hub.core.grammar.words import gist
 from hub.sdk.batches import one_by_one
 from hub.sdk.desk import STEPS
 from hub.sdk.doc import Doc
@@ -25,11 +26,12 @@ from plugins.zendesk.users import Requesters
 FOOT = "—"  # a line of its own: what stands below it is the hub's, not the author's
 NEUTRAL = "Deleted post"
 SHORTEST = 8  # characters of a line that is in another comment hardly by chance
+SHOWN = 40  # characters of a name in the subjects of the mappings that ship
 _BLACK = "▇"
 _TAG = re.compile(r"(<[^<>]*>)")
 _LINKED = re.compile(r"^<(?:a|img)\b", re.IGNORECASE)
 _NAMED = re.compile(
-    r"^Author: (?P<name>.*?)(?: \((?P<handle>[^()\s]+)\))?(?:, \d+ (?:followers|signals).*)?$", re.MULTILINE
+    r"^Author: (?P<name>.*?)(?: \((?P<handle>[^()\s]+)\))?(?:, [\d,]+ (?:follower|signal)s?\b.*)?$", re.MULTILINE
 )
 _TICKET_PAGE = re.compile(r"/agent/tickets/(\d+)$")
 
@@ -257,7 +259,8 @@ def names(subject: str, text: str) -> bool:
     if found is None:
         return False
     told = (one.strip() for one in found.group("name", "handle") if one)
-    return any(one and re.search(rf"(?<!\w){re.escape(one)}(?!\w)", subject) for one in told)
+    shown = (form for one in told for form in (one, gist(one, SHOWN).removesuffix("…")))
+    return any(one and re.search(rf"(?<!\w){re.escape(one)}(?!\w)", subject) for one in shown)
 
 
 def is_black(text: str) -> bool:

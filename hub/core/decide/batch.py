@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from hub.core.dedupe import FOREIGN, Duplicate, KnownSignal, New, compare
+from hub.core.dedupe import Duplicate, KnownSignal, New, compare
 from hub.core.model import Author, Signal
 from hub.core.persons import Linked
 from hub.core.pipeline import Rulebook, topics_of
@@ -115,7 +115,7 @@ def sift(known: Known, signals: Sequence[Signal], book: Rulebook) -> Sifted:
         verdict = compare(signal, before, tombstoned=known.is_gone(signal), private=known.private)
         if isinstance(verdict, Duplicate):
             outcome[raw_id] = ("duplicate", verdict.reason)
-            if verdict.reason.startswith(FOREIGN) and signal.author_key:
+            if verdict.foreign and signal.author_key:
                 strange.add(signal.author_key)
             if before and _is_fresher(verdict, signal, before) and signal.key not in fresh:
                 refreshed[signal.key] = raw_id

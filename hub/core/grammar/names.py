@@ -29,11 +29,8 @@ _PRONOUN = _listed(
     "she her hers he him his they them theirs xe xem ze zir it its ey em any all sie ihr er ihm ihn elle",
     "elles il lui iel ella él elle/il ela ele lei hij hem zij hen die diens dey denen",
 )
-_PRONOUNS = re.compile(
-    rf"(?:\A|[\s,])(?:{'|'.join(map(re.escape, sorted(_PRONOUN, key=len, reverse=True)))})"
-    rf"(?:/(?:{'|'.join(map(re.escape, sorted(_PRONOUN, key=len, reverse=True)))}))+(?=[\s,]|\Z)",
-    re.IGNORECASE,
-)
+_ANY_PRONOUN = "|".join(map(re.escape, sorted(_PRONOUN, key=len, reverse=True)))
+_PRONOUNS = re.compile(rf"(?:\A|[\s,])(?:{_ANY_PRONOUN})(?:/(?:{_ANY_PRONOUN}))+(?=[\s,]|\Z)", re.IGNORECASE)
 _TITLES = _listed(
     "dr dr. prof prof. mr mr. mrs mrs. ms ms. miss sir dame lady lord rev rev. frau herr hr. fr. mme",
     "mme. mlle monsieur madame dott. dott.ssa dra dra. sra. sig. sig.ra dipl.-ing. dipl. ing. ing mag.",
@@ -136,7 +133,8 @@ def _may_be_a_person(name: str) -> bool:
     # "Carnet de voyage", "Run Wren Run": a phrase, not a name.
     plain = [word for word in words if word.casefold() not in _PARTICLES and word.casefold() not in _DEGREES]
     is_phrase = any(word.islower() for word in plain[1:]) and bool(plain) and not plain[0].islower()
-    return not is_phrase and len({word.casefold() for word in plain}) == len(plain)
+    spelled = [word.casefold() for word in plain if len(word.rstrip(".")) > 1]  # initials may be alike
+    return not is_phrase and len(set(spelled)) == len(spelled)
 
 
 def _asian(name: str) -> SplitName | None:

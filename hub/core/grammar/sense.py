@@ -128,12 +128,18 @@ def _is_empty(ones: Sequence[Compared]) -> bool:
     words = {one.text for one in ones if one.kind == "text" and one.operator == "=="}
     low, high, open_low, open_high = -math.inf, math.inf, False, False
     for one in (one for one in ones if one.kind == "number"):
-        value = float(one.text.rstrip("uU")) if not one.text.startswith("0x") else float(int(one.text, 16))
+        value = _number(one.text)
         if one.operator in {">", ">=", "=="} and value >= low:
             low, open_low = value, one.operator == ">" or (open_low and value == low)
         if one.operator in {"<", "<=", "=="} and value <= high:
             high, open_high = value, one.operator == "<" or (open_high and value == high)
     return len(words) > 1 or low > high or (low == high and (open_low or open_high))
+
+
+def _number(text: str) -> float:
+    """Return the value of a number as conditions write it: 12, -0.5, 0x1f, 7u."""
+    plain = text.rstrip("uU")
+    return float(int(plain, 16) if "x" in plain else plain)
 
 
 def _clause(one: Compared) -> str:

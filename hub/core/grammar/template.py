@@ -34,7 +34,7 @@ FILTERS = frozenset(
 METHODS = frozenset(
     {"lower", "upper", "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "title", "capitalize", "items"}
 )
-_WORK = "\x00work"  # a name that no template can say
+_WORK, _WALKED, _JOINED, _WEIGHED = "\x00work", "\x00walked", "\x00joined", "\x00weighed"  # names that no template has
 _MOST_DIGITS = 20
 _TAG = re.compile(r"<[^<>]*>")
 
@@ -81,7 +81,7 @@ class _CountingSandbox(_Sandbox):
         """Compile the tree in which all that can grow passes a counting filter."""
         for loop in source.find_all(nodes.For):
             written = sum(len(data.data) for data in loop.find_all(nodes.TemplateData))
-            loop.iter = _filtered(loop.iter, "walked", nodes.Const(1 + written))
+            loop.iter = _filtered(loop.iter, _WALKED, nodes.Const(1 + written))
         _count_joins(source)
         return super()._generate(source, name, filename, defer_init=defer_init)
 
@@ -98,10 +98,10 @@ def _count_joins(node: nodes.Node) -> None:
 def _counted(node: nodes.Node) -> nodes.Node:
     _count_joins(node)
     if isinstance(node, nodes.Concat):
-        return _filtered(nodes.List(node.nodes, lineno=node.lineno), "joined")
+        return _filtered(nodes.List(node.nodes, lineno=node.lineno), _JOINED)
     is_made = isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load")
     if is_made and node.find(nodes.Name):
-        return _filtered(node, "weighed")
+        return _filtered(node, _WEIGHED)
     return node
 
 
@@ -110,9 +110,9 @@ def _filtered(node: nodes.Node, name: str, *arguments: nodes.Expr) -> nodes.Filt
 
 
 def _spend(context: Context, work: int) -> None:
-    """Count work. Raises TooMuch beyond what one field can need."""
+    """Count work, and never give any back. Raises TooMuch beyond what one field can need."""
     spent = context.parent[_WORK]
-    spent[0] += work
+    spent[0] += max(work, 0)
     if spent[0] > MAX_WORK:
         raise TooMuch(f"more than {MAX_WORK:,} characters and steps on the way")
 
@@ -235,7 +235,7 @@ _OWN_FILTERS: dict[str, Callable[..., Any]] = {
 """Filters of the hub's own: what people read (hub.core.grammar.words) and the parts of a name (hub.core.grammar.names)."""
 
 
-_COUNTING = {"walked": _walked, "joined": _joined, "weighed": _weighed}
+_COUNTING = {_WALKED: _walked, _JOINED: _joined, _WEIGHED: _weighed}
 
 
 @pass_context
@@ -320,7 +320,10 @@ def _faults(source: str, tree: Mapping[str, Any] | None) -> Iterator[tuple[str, 
         _compiled(source, escape=False)
     except jinja2.TemplateSyntaxError as error:
         name = re.match(r"No filter named '(\w+)'", error.message or "")
-        yield f"line {error.lineno}: {error.message}", did_you_mean(name[1], FILTERS | {"plain"}) if name else ""
+        yield (
+            f"line {error.lineno}: {error.message}",
+            did_you_mean(name[1], FILTERS | _OWN_FILTERS.keys()) if name else "",
+        )
         return
     if tree is not None:
         yield from _unknown_facts(parsed, tree)

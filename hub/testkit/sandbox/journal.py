@@ -90,8 +90,9 @@ class Journal:
                 if kept != entry.fields:
                     self.entries[place] = replace(entry, fields=kept)
                     changed.append(self.entries[place])
-        for entry in changed if self._keep is not None else ():
-            self._keep(entry)  # type: ignore[misc]  # it is not None
+        if self._keep is not None:
+            for entry in changed:
+                self._keep(entry)
         if changed and self._aged is not None:
             self._aged()
 

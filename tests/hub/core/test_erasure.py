@@ -6,7 +6,7 @@ from time import process_time
 
 import pytest
 
-from hub.core.erasure import is_of_people, is_quoting, quoting
+from hub.core.erasure import changed_since, is_of_people, is_quoting, quoting, written_of
 
 
 def test_a_link_goes_as_a_whole_and_others_that_begin_alike_stay() -> None:
@@ -63,3 +63,22 @@ def test_a_hostile_call_is_looked_through_in_no_time(part: bytes) -> None:
 )
 def test_records_of_people_are_known_by_what_they_provide(provides: str, is_peoples: bool) -> None:
     assert is_of_people(provides) is is_peoples
+
+
+WRITTEN = written_of([({"name": "Ann Lee ", "mood": "bad", "size": 3}, ["name", "size"]), ({"name": "Bo"}, ["name"])])
+
+
+@pytest.mark.parametrize(
+    ("held", "changed"),
+    [
+        ({"name": "Ann Lee ", "mood": "bad", "size": 3}, ()),
+        ({"name": "Ann Lee", "size": "3"}, ()),
+        ({"name": "Mrs Lee", "mood": "good", "size": 3}, ("name",)),
+        ({"name": "", "size": None}, ()),
+        ({}, ()),
+    ],
+)
+def test_a_field_is_peoples_once_it_holds_other_words_than_were_first_written(
+    held: dict[str, object], changed: tuple[str, ...]
+) -> None:
+    assert changed_since(WRITTEN, WRITTEN, held) == changed

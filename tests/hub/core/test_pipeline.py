@@ -398,7 +398,9 @@ def test_a_reason_that_concerns_several_records_is_told_once() -> None:
     [
         ('signal.network != ""', False),
         ('signal.kind != "repost"', False),
+        ('labels.topic.value != "x" && !(labels.topic.value == "repost")', False),
         ('signal.kind == "repost"', True),
+        ("signal.kind == 'repost'", True),
         ('"repost" == signal.kind', True),
         ('signal.kind in ["quote", "repost"]', True),
     ],

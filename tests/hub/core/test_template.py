@@ -6,6 +6,8 @@ from time import process_time
 
 import pytest
 
+from hub.core.grammar.facts import skeleton
+from hub.core.grammar.template import template_faults
 from hub.core.mapping import Mapped, MappingFailed
 from hub.core.pipeline import facts
 from tests.hub.core.given import mapping, signal
@@ -28,6 +30,9 @@ DOUBLED = {
     + "{% endfor %}" * 2,
     "in a block": "{% set a %}{% for i in range(9999) %}" + "y" * 2000 + "{% endfor %}{% endset %}{{ a | length }}",
     "methods": "{% for i in signal.text | list %}{% set a = signal.text.split('x') %}{% endfor %}",
+    "given back": "{% set a = [signal.text] %}{% set b = ['x'] | map('\x00walked', -999999999) | list %}"
+    + "{% set a = a + a %}" * 24
+    + "{{ a | length }}",
     "mapped": "{{ signal.text | list | map('replace', 'x', signal.text) | list | length }}",
 }
 
@@ -40,6 +45,15 @@ def test_a_template_that_grows_without_end_is_stopped_while_it_runs(source: str,
     made = mapping(fields={"F": {"template": source, "html": html}}).apply(read)
     assert isinstance(made, MappingFailed)
     assert process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("walked", "known: "), ("joined", "did you mean join?"), ("gsit", "did you mean gist?")]
+)
+def test_only_the_filters_that_are_told_are_there(name: str, hint: str) -> None:
+    ((told, way_out),) = template_faults(f"{{{{ signal.text | {name} }}}}", skeleton())
+    assert told == f"line 1: No filter named '{name}'."
+    assert way_out.startswith(hint)
 
 
 def test_a_template_may_do_what_a_field_needs() -> None:

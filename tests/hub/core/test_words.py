@@ -34,6 +34,8 @@ NAMES = [
     ("Müller, Anna", "Anna", "Müller"),
     ("Jean DUPONT", "Jean", "DUPONT"),
     ("KIM Min-su", "Min-su", "KIM"),
+    ("J. R. R. Tolkien", "J. R. R.", "Tolkien"),
+    ("Ann M M Lee", "Ann M M", "Lee"),
     ("Martin Luther King Jr.", "Martin Luther", "King Jr."),
     # East Asian names begin with the family
     ("王小明", "小明", "王"),

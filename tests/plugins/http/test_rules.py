@@ -390,7 +390,7 @@ def test_an_error_has_its_name(tmp_path: Path, reply: HttpResponse, kind: type[E
         ({"source": 'source = { network = "The shelf", title = "x" }'}, "source.network"),
         ({"source": 'source = { network = "s", title = "x", rate = "often" }'}, "a rate is text such as"),
         ({"fields": 'fields = { native_id = "id", txt = "text" }'}, "fields.txt: no such field"),
-        ({"fields": 'fields = { native_id = "id" }'}, "one of text, html and title"),
+        ({"fields": 'fields = { native_id = "id" }'}, "one of text, html, title and media"),
         (
             {"fields": 'fields = { native_id = "id", text = { from = "a", value = "b" } }'},
             "exactly one of from and value",

@@ -41,6 +41,11 @@ def test_a_message_that_is_only_a_picture_is_a_signal_with_it(body: dict[str, An
     assert (signal.text, [(one.kind, one.url) for one in signal.media]) == ("", [("image", PICTURE)])
 
 
+def test_the_address_of_a_picture_in_html_is_read_as_a_browser_reads_it() -> None:
+    (signal,) = said(html=f"<img src='{PICTURE}?w=1&amp;h=2'>").signals
+    assert [one.url for one in signal.media] == [f"{PICTURE}?w=1&h=2"]
+
+
 def test_a_text_keeps_its_attachments_of_all_names() -> None:
     (signal,) = said(
         text="look",
@@ -77,7 +82,9 @@ def test_a_review_of_stars_alone_is_kept() -> None:
     assert (signal.text, signal.rating and signal.rating.value) == ("", 2.0)
 
 
-@pytest.mark.parametrize("body", [{}, {"text": ""}, {"attachments": []}, {"attachments": None}, {"media": {}}])
+@pytest.mark.parametrize(
+    "body", [{}, {"text": ""}, {"attachments": []}, {"attachments": None}, {"media": {}}, {"rating": "n/a"}]
+)
 def test_what_says_nothing_at_all_is_no_message(body: dict[str, Any]) -> None:
     with pytest.raises(TranslationError, match="text"):
         said(**body)

@@ -11,11 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub import Delivery, Outcome, Rejected, RemoteRef, Retryable
+from hub.core.grammar.facts import merge, skeleton
+from hub.core.mapping import Mapped
 from hub.sdk.text import html_to_text
 from plugins.zendesk import erasure
 from plugins.zendesk.sandbox.account import PERSON
 from plugins.zendesk.sandbox.tickets import bodies
 from tests.plugins.zendesk.conftest import REQUESTER, MakeStand, Stand, delivery
+from tests.plugins.zendesk.test_mappings import read as shipped
 
 POST = "The kettle burst on Sunday morning\nand nobody <b>answers</b> the phone & I am tired"
 LINES = POST.splitlines()
@@ -267,6 +270,26 @@ def test_a_subject_that_names_the_author_is_cleared_and_a_person_asked(stand: St
 def test_a_subject_that_names_others_stays(stand: Stand, subject: str) -> None:
     (made,) = stand.deliver(delivery(1, "create", fields={**FIELDS, "subject": subject, "comment": {"body": AUTHORED}}))
     assert (erase(stand, made).error, stand.sandbox.held("1")["subject"]) == (None, subject)
+
+
+@pytest.mark.parametrize(
+    ("author", "signals"),
+    [
+        ({"display_name": "Ann Lee", "handle": "ann@example.social", "followers": 120}, 2),
+        ({"display_name": "Ann Lee", "handle": "ann@example.social", "followers": 1}, None),
+        ({"display_name": "Lee, Ann", "followers": 25_000}, 6),
+        ({"handle": "ann.example"}, 1),
+        ({"display_name": "Ann " * 20 + "Lee", "followers": 1_200_000}, 1),
+        ({"display_name": "Ann Lee https://lee.example #baking", "handle": "ann"}, 3),
+    ],
+)
+def test_a_subject_of_the_mapping_that_ships_is_known_to_name_its_author(
+    author: dict[str, Any], signals: int | None
+) -> None:
+    said = {"signal": {"text": "It broke", "network": "mastodon"}, "author": author, "stats": {"signals_30d": signals}}
+    made = shipped("ticket").apply(merge(said, skeleton()))
+    assert isinstance(made, Mapped)
+    assert erasure.names(made.fields["subject"], made.fields["comment"]["body"])
 
 
 def test_a_name_that_a_follow_up_took_along_is_cleared_there_too(stand: Stand) -> None:

@@ -101,6 +101,17 @@ def test_what_was_not_taken_is_told_on_its_raw_item(new_town: NewTown) -> None:
     assert town.hub.store.inbox.counts() == {"done": 1, "duplicate": 1}
 
 
+def test_a_repeat_by_another_source_takes_no_raw_item_away_and_changes_no_author(new_town: NewTown) -> None:
+    town = new_town()
+    town.say("plain", id="9", text="acme is fine", author={"id": "5", "name": "Ana"})
+    town.say("other", id="9", text="acme is fine", author={"id": "6", "name": "Eve"})
+    (row,) = town.hub.store.signals.recent()
+    with town.hub.store.database.read() as conn:
+        held = conn.execute(text("SELECT connection FROM inbox WHERE id = :id"), {"id": row["raw_id"]}).scalar()
+        assert held == "plain"
+        assert town.hub.store.signals.authors(conn, [author_key("webhook", "6")]) == {}
+
+
 def test_a_new_post_does_not_change_the_face_of_another_sources_author(new_town: NewTown) -> None:
     town = new_town()
     town.say("plain", id="9", network="mastodon", text="acme is fine", author={"id": "5", "name": "Ana"})
