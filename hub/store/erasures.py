@@ -145,13 +145,15 @@ class Erasures:
     def quoting(self, conn: Connection, words: Sequence[str]) -> list[int]:
         """Return deliveries, of any signal, of which a vendor's answer holds one of these words."""
         told = [json_text(one)[1:-1] for one in words]
+        if not told:
+            return []
         rows = (
             *conn.execute(select(T.c.id, cast(T.c.error, Text)).where(T.c.error.is_not(None))),
             *conn.execute(
                 select(attempts.c.delivery_id, cast(attempts.c.error, Text)).where(attempts.c.error.is_not(None))
             ),
         )
-        return sorted({id_ for id_, error in rows if any(one in error for one in told)}) if told else []
+        return sorted({id_ for id_, error in rows if any(one in error for one in told)})
 
     def waiting_answers(self, conn: Connection, keys: Sequence[str]) -> list[int]:
         """Return replies to these signals that were not sent yet, and are not under way."""
