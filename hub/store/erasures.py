@@ -283,16 +283,11 @@ class Erasures:
         for id_, payload in fields.items():
             conn.execute(update(T).where(T.c.id == id_).values(fields=payload))
 
-    def give_up_tickets(self, ids: Sequence[int]) -> None:
-        """Let tickets that will not be sent count for nothing, so that a later signal of their conversation opens one."""
-        with self.database.write() as conn:
+    def discount(self, ids: Sequence[int], *, conn: Connection | None = None) -> None:
+        """Let rows count for nothing: a later signal of the same record writes it whole, or opens a ticket again."""
+        with self.database.within(conn) as within:
             for part in chunks(ids):
-                conn.execute(update(T).where(among(T.c.id, part)).values(stable=GONE))
-
-    def discount(self, conn: Connection, ids: Sequence[int]) -> None:
-        """Let upserts count for nothing: a later signal of the same author writes the record whole."""
-        for part in chunks(ids):
-            conn.execute(update(T).where(among(T.c.id, part)).values(stable=GONE))
+                within.execute(update(T).where(among(T.c.id, part)).values(stable=GONE))
 
     def open(self, conn: Connection, stones: Sequence[Tombstone], *, now: datetime) -> None:
         """Note erasures that have begun; `finish` ends them."""
