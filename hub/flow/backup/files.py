@@ -15,36 +15,36 @@ from hub.flow.backup.archive import SecretPlace
 WITHHELD = "WITHHELD"
 IS_SECRET = re.compile("(.*[_-])?(secret|password|passwd|token|api_?key|key|credentials?)", re.IGNORECASE)
 PUBLIC = "sandbox."  # what look-alikes are told is no secret
-CONFIG = "config.toml"
+CONFIG, MAPPINGS = "config.toml", "mappings"
 
 
 def named_files(settings: Settings) -> dict[str, Path]:
     """Return the configuration's files by their names in a backup; what is not there is left out."""
-    found = {CONFIG: settings.file, "rules.toml": settings.folder / settings.files.rules}
-    found["topics.toml"] = settings.folder / settings.files.topics
-    own = settings.folder / settings.files.mappings
+    found = places(settings)
+    own = found.pop(MAPPINGS)
     inner = sorted(own.rglob("*.toml")) if own.is_dir() else []
-    found |= {f"mappings/{path.relative_to(own).as_posix()}": path for path in inner}
+    found |= {f"{MAPPINGS}/{path.relative_to(own).as_posix()}": path for path in inner}
     return {name: path for name, path in found.items() if path.is_file()}
 
 
 def places(settings: Settings) -> dict[str, Path]:
-    """Return the folders and files to which the names in a backup belong, under a configuration."""
-    folder = settings.folder
-    named = {CONFIG: settings.file, "rules.toml": folder / settings.files.rules}
-    return {**named, "topics.toml": folder / settings.files.topics, "mappings": folder / settings.files.mappings}
+    """Return the files, and the folder of mappings, to which the names in a backup belong, under a configuration."""
+    folder, named = settings.folder, settings.files
+    found = {CONFIG: settings.file, "rules.toml": folder / named.rules, "topics.toml": folder / named.topics}
+    return {**found, MAPPINGS: folder / named.mappings}
 
 
 def place_of(name: str, settings: Settings) -> Path | None:
     """Return where a file of a backup belongs; None if its name leads out of its folder."""
     known = places(settings)
+    own = known.pop(MAPPINGS)
     if name in known:
         return known[name]
     first, _, rest = name.partition("/")
     inner = Path(rest)
-    if first != "mappings" or not rest or inner.is_absolute() or ".." in inner.parts or inner.suffix != ".toml":
+    if first != MAPPINGS or not rest or inner.is_absolute() or ".." in inner.parts or inner.suffix != ".toml":
         return None
-    return known["mappings"] / inner
+    return own / inner
 
 
 def without_secrets(text: str) -> tuple[str, list[str]]:
