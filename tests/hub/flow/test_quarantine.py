@@ -14,11 +14,13 @@ from msgspec import json
 
 from hub.config.settings import Settings
 from hub.core.keys import signal_key
+from hub.flow.activation import complete
 from hub.flow.deliver.send import deliver
 from hub.flow.intake.poll import poll
 from hub.flow.sweep import due_lanes, prepare, sweep
 from hub.registry import AGAIN_S, GROUP, Quarantine
 from tests.hubs import NOON, Made
+from tests.logs import captured
 
 NewHub = Callable[..., Made]
 WHOLE = """
@@ -219,3 +221,29 @@ def test_a_secret_in_a_constructors_error_is_not_told(world: World) -> None:
     prepare(world.hub)
     assert "fails to start" in world.hub.broken["destinations.crm"]
     assert "p4ssw0rd" not in world.hub.broken["destinations.crm"]
+
+
+def test_a_plugin_that_can_be_had_again_waits_for_a_reload_if_the_files_differ_and_that_is_told_once(
+    world: World,
+) -> None:
+    world.write(BROKEN["an error at its import"])
+    world.run()
+    world.write(WHOLE)
+    world.now[0] += AGAIN_S
+    (world.folder / "rules.toml").write_text(RULES + "# a word\n")
+    with captured() as lines:
+        assert (complete(world.hub), complete(world.hub)) == (False, False)
+    assert [line["event"] for line in lines] == [
+        "a plugin can be had again, and files differ from what is active: `hub reload` activates both"
+    ]
+    (world.folder / "rules.toml").write_text(RULES)
+    assert (complete(world.hub), complete(world.hub)) == (True, False)
+
+
+def test_a_plugin_that_brings_no_destination_is_not_activated_with_each_sweep(world: World) -> None:
+    world.write(WHOLE.replace("return (ToyDestination,)", "return ()"))
+    prepare(world.hub)
+    with captured() as lines:
+        complete(world.hub)
+        complete(world.hub)
+    assert len([line for line in lines if line["event"].startswith("activated without a plugin")]) == 1
