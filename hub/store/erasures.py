@@ -198,6 +198,14 @@ class Erasures:
         for mine in (*of_signals, *of_people, *of_kin):
             rows = conn.execute(select(*_SENT).where(mine, T.c.operation.in_(RECORDS)))
             found.update((row.id, row) for row in rows)
+        return self._with_needs(conn, found)
+
+    def rows(self, conn: Connection, ids: Sequence[int]) -> list[Sent]:
+        """Return rows by their ids."""
+        found = {row.id: row for part in chunks(ids) for row in conn.execute(select(*_SENT).where(among(T.c.id, part)))}
+        return self._with_needs(conn, found)
+
+    def _with_needs(self, conn: Connection, found: Mapping[int, Any]) -> list[Sent]:
         wanted = self._needs(conn, sorted(found))
         return [Sent._make((*found[id_], wanted.get(id_, ()))) for id_ in sorted(found)]
 
