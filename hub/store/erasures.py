@@ -31,6 +31,7 @@ from hub.core.errors import Conflict
 from hub.core.ledger import IDLE, OPEN, RECORDS, STOPPABLE, WITHDRAWN, State
 from hub.core.model import Delivery, RawItem, Signal, Tombstone
 from hub.store.database import Database, among, chunks
+from hub.store.inbox import UNLABELLED
 from hub.store.ledger.moves import moving
 from hub.store.ledger.outbox import GONE
 from hub.store.residue import Scrubbed, scrub
@@ -365,8 +366,9 @@ class Erasures:
         busy = exists().where(mine, T.c.state.in_(OPEN), T.c.operation.in_((*RECORDS, "tombstone")))
         done = select(erasures.c.key, erasures.c.at).where(UNFINISHED, ~busy).order_by(erasures.c.at).limit(limit)
         rows = conn.execute(done).all()
-        # What had come in before is not read yet: it may be of the same author.
-        waiting = select(func.min(I.c.received_at, type_=I.c.received_at.type)).where(I.c.state.in_(("new", "leased")))
+        # What had come in before is not read yet: it may be of the same author. A mark says nothing, and may wait for weeks.
+        unread = I.c.state.in_(("new", "leased")), I.c.form != UNLABELLED
+        waiting = select(func.min(I.c.received_at, type_=I.c.received_at.type)).where(*unread)
         first = conn.scalar(waiting) if rows else None
         return [row.key for row in rows if first is None or row.at < first]
 
