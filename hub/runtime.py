@@ -124,8 +124,10 @@ class Hub:
         return read_book(self.settings, self.registry, absent=absent), absent
 
     def _last_mappings(self, destination: str) -> dict[str, MappingSpec]:
-        """Return the mappings that a destination had when they were active last, as the store keeps them."""
-        found = self.store.connections.last_versions("mapping", f"{destination}/")
+        """Return the mappings that a destination has by what is active, else had when it had some last."""
+        active, prefix = self.store.activations.current(), f"{destination}/"
+        found = self.store.activations.mappings(active.book, prefix) if active else {}
+        found = found or self.store.connections.last_versions("mapping", prefix)
         return {name.partition("/")[2]: msgspec.json.decode(text, type=MappingSpec) for name, text in found.items()}
 
     def take_up(self) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
-from msgspec import json
+from msgspec import json, structs
 
 from hub.config.settings import Settings
 from hub.core.keys import signal_key
@@ -19,10 +20,12 @@ from hub.flow.deliver.send import deliver
 from hub.flow.intake.poll import poll
 from hub.flow.sweep import due_lanes, prepare, sweep
 from hub.registry import AGAIN_S, GROUP, Quarantine
+from hub.store.activations import BookVersions
 from tests.hubs import NOON, Made
 from tests.logs import captured
 
 NewHub = Callable[..., Made]
+AN_HOUR = timedelta(hours=1)
 WHOLE = """
 from datetime import timedelta
 from hub import *
@@ -189,6 +192,20 @@ def test_mappings_that_a_plugin_ships_are_those_it_had_last(world: World) -> Non
     world.made.say({"id": "1", "text": "acme"})
     world.run()
     assert (world.states("memo"), world.states("crm")) == ({"delivered": 1}, {"pending": 1})
+
+
+def test_mappings_that_were_active_again_after_others_are_the_last(world: World) -> None:
+    (world.folder / "mappings" / "crm" / "note.toml").unlink()
+    store, spec = world.hub.store, world.hub.book.mappings["memo", "note"].spec
+    for number, object_ in enumerate(("old", "new"), 1):
+        content = json.encode(structs.replace(spec, object=object_)).decode()
+        store.connections.remember_versions(
+            [(f"v{number}", "mapping", "crm/note", content)], now=NOON + number * AN_HOUR
+        )
+    with store.database.write() as conn:
+        store.activations.add(conn, BookVersions("", "", {"crm/note": "v1"}), actor="ann", now=NOON + 3 * AN_HOUR)
+    world.write("raise ValueError")
+    assert world.hub.read_files()[0].mappings["crm", "note"].spec.object == "old"
 
 
 def test_a_destination_that_never_worked_is_left_out_and_the_signal_says_so(world: World) -> None:
