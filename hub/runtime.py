@@ -42,7 +42,6 @@ from hub.wiring import (
     options_of,
     plain_source,
     started,
-    why_absent,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +72,8 @@ class Hub:
 
     `sizes` holds how many records an outlet takes at once, by its name, then (object, operation), as its plugin said.
     `broken` holds why connections cannot be had now, by place (`destinations.NAME`), `absent` the plugins without which the book
-    was made, `renewed` the connections (table, name) whose secrets have changed and of which nothing has been freed yet.
+    was made, `renewed` the connections (table, name) whose secrets have changed and of which nothing has been freed yet,
+    `tried_completing` the activation, the plugins that could be had again and the files' digest of the last try with them.
     """
 
     settings: Settings
@@ -92,6 +92,7 @@ class Hub:
     looked_ahead_at: datetime | None = None
     activation: int | None = None
     refused_activation: int | None = None
+    tried_completing: tuple[int | None, frozenset[str], str] | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
     renewed: set[tuple[str, str]] = field(default_factory=set)
@@ -111,7 +112,9 @@ class Hub:
         active = self.store.activations.current()
         self.activation = active.id if active else None
         if active is None:
-            return self._book_of_files()
+            book, absent = self.read_files()
+            self.absent = frozenset(absent.plugins)
+            return book
         self.absent = frozenset(active.book.absent)
         return self._load_book(active.book)
 
@@ -127,32 +130,11 @@ class Hub:
         absent = Absent(self._last_mappings)
         return read_book(self.settings, self.registry, absent=absent), absent
 
-    def _book_of_files(self) -> Rulebook:
-        book, absent = self.read_files()
-        self.absent = frozenset(absent.plugins)
-        return book
-
-    def can_be_complete(self) -> bool:
-        """Return True if a plugin without which the book was made can be had by now."""
-        return not all(why_absent(self.registry, name) for name in self.absent)
-
-    def renew_book(self) -> bool:
-        """Make the book again if it is of the files, and a plugin can be had that it was made without; True if that was done.
-
-        What is active is renewed by the scheduler, for all processes.
-        """
-        if self.activation is not None or not self.can_be_complete():
-            return False
-        try:
-            self.__dict__["book"] = self._book_of_files()
-        except ConfigError as error:
-            log.warning("the rules could not be read again: they stay as they were", error=str(error))
-            return False
-        return True
-
     def _last_mappings(self, destination: str) -> dict[str, MappingSpec]:
-        """Return the mappings that a destination had when they were active last, as the store keeps them."""
-        found = self.store.connections.last_versions("mapping", f"{destination}/")
+        """Return the mappings that a destination has by what is active, else had when it had some last."""
+        active, prefix = self.store.activations.current(), f"{destination}/"
+        found = self.store.activations.mappings(active.book, prefix) if active else {}
+        found = found or self.store.connections.last_versions("mapping", prefix)
         return {name.partition("/")[2]: msgspec.json.decode(text, type=MappingSpec) for name, text in found.items()}
 
     def take_up(self) -> bool:

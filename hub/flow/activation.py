@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import structlog
-
 from hub.books import versions_of
+from hub.config.logs import LateLogger
+from hub.config.rulebook import files_digest
 from hub.core.access import HUB, Actor
 from hub.core.errors import ConfigError
 from hub.flow.actions.rules import activate
 from hub.runtime import Hub
+from hub.wiring import why_absent
 
-log = structlog.get_logger(__name__)
+log = LateLogger(__name__)
 
 
 def begin(hub: Hub) -> None:
@@ -37,18 +38,25 @@ def begin(hub: Hub) -> None:
 def complete(hub: Hub) -> bool:
     """Activate what a plugin brings that could not be had, once it can; True if that was done.
 
-    Only if the files are those that are active: what a person changed since waits for that person's word.
+    Only if the files are those that are active: what a person changed since waits for that person's word. A try that activates
+    nothing is told, and made again only when more plugins can be had or the files change.
     """
-    if not hub.absent or not hub.can_be_complete():
+    again = frozenset(name for name in hub.absent if not why_absent(hub.registry, name))
+    if not again or hub.tried_completing == (state := (hub.activation, again, files_digest(hub.settings))):
         return False
+    done = _complete(hub)
+    hub.tried_completing = state
+    return done
+
+
+def _complete(hub: Hub) -> bool:
     current = hub.store.activations.current()
     if current is None:
         return False
+    if files_digest(hub.settings) != current.book.files:
+        log.warning("a plugin can be had again, and files differ from what is active: `hub reload` activates both")
+        return False
     try:
-        written = versions_of(hub.settings, *hub.read_files())
-        if written.files != current.book.files:
-            log.warning("a plugin can be had again, and files differ from what is active: `hub reload` activates both")
-            return False
         return activate(hub, HUB).id != current.id
     except ConfigError as error:
         log.warning("a plugin can be had again, and the files have errors: what is active stays", error=str(error))

@@ -81,3 +81,10 @@ class Activations:
         with self.database.read() as conn:
             rows = conn.execute(select(versions.c.hash, versions.c.content).where(versions.c.hash.in_(sorted(wanted))))
             return {row.hash: row.content for row in rows}
+
+    def mappings(self, book: BookVersions, prefix: str) -> dict[str, str]:
+        """Return the contents of those mappings whose DESTINATION/NAME begins so, as JSON."""
+        contents = self.contents(book)
+        return {
+            name: contents[one] for name, one in book.mappings.items() if name.startswith(prefix) and one in contents
+        }

@@ -31,6 +31,7 @@ from hub.core.errors import Conflict
 from hub.core.ledger import IDLE, OPEN, RECORDS, STOPPABLE, WITHDRAWN, State
 from hub.core.model import Delivery, RawItem, Signal, Tombstone
 from hub.store.database import Database, among, chunks
+from hub.store.inbox import UNLABELLED
 from hub.store.ledger.moves import moving
 from hub.store.ledger.outbox import GONE
 from hub.store.residue import Scrubbed, scrub
@@ -145,13 +146,15 @@ class Erasures:
     def quoting(self, conn: Connection, words: Sequence[str]) -> list[int]:
         """Return deliveries, of any signal, of which a vendor's answer holds one of these words."""
         told = [json_text(one)[1:-1] for one in words]
+        if not told:
+            return []
         rows = (
             *conn.execute(select(T.c.id, cast(T.c.error, Text)).where(T.c.error.is_not(None))),
             *conn.execute(
                 select(attempts.c.delivery_id, cast(attempts.c.error, Text)).where(attempts.c.error.is_not(None))
             ),
         )
-        return sorted({id_ for id_, error in rows if any(one in error for one in told)}) if told else []
+        return sorted({id_ for id_, error in rows if any(one in error for one in told)})
 
     def waiting_answers(self, conn: Connection, keys: Sequence[str]) -> list[int]:
         """Return replies to these signals that were not sent yet, and are not under way."""
@@ -196,6 +199,14 @@ class Erasures:
         for mine in (*of_signals, *of_people, *of_kin):
             rows = conn.execute(select(*_SENT).where(mine, T.c.operation.in_(RECORDS)))
             found.update((row.id, row) for row in rows)
+        return self._with_needs(conn, found)
+
+    def rows(self, conn: Connection, ids: Sequence[int]) -> list[Sent]:
+        """Return rows by their ids."""
+        found = {row.id: row for part in chunks(ids) for row in conn.execute(select(*_SENT).where(among(T.c.id, part)))}
+        return self._with_needs(conn, found)
+
+    def _with_needs(self, conn: Connection, found: Mapping[int, Any]) -> list[Sent]:
         wanted = self._needs(conn, sorted(found))
         return [Sent._make((*found[id_], wanted.get(id_, ()))) for id_ in sorted(found)]
 
@@ -281,16 +292,11 @@ class Erasures:
         for id_, payload in fields.items():
             conn.execute(update(T).where(T.c.id == id_).values(fields=payload))
 
-    def give_up_tickets(self, ids: Sequence[int]) -> None:
-        """Let tickets that will not be sent count for nothing, so that a later signal of their conversation opens one."""
-        with self.database.write() as conn:
+    def discount(self, ids: Sequence[int], *, conn: Connection | None = None) -> None:
+        """Let rows count for nothing: a later signal of the same record writes it whole, or opens a ticket again."""
+        with self.database.within(conn) as within:
             for part in chunks(ids):
-                conn.execute(update(T).where(among(T.c.id, part)).values(stable=GONE))
-
-    def discount(self, conn: Connection, ids: Sequence[int]) -> None:
-        """Let upserts count for nothing: a later signal of the same author writes the record whole."""
-        for part in chunks(ids):
-            conn.execute(update(T).where(among(T.c.id, part)).values(stable=GONE))
+                within.execute(update(T).where(among(T.c.id, part)).values(stable=GONE))
 
     def open(self, conn: Connection, stones: Sequence[Tombstone], *, now: datetime) -> None:
         """Note erasures that have begun; `finish` ends them."""
@@ -360,8 +366,9 @@ class Erasures:
         busy = exists().where(mine, T.c.state.in_(OPEN), T.c.operation.in_((*RECORDS, "tombstone")))
         done = select(erasures.c.key, erasures.c.at).where(UNFINISHED, ~busy).order_by(erasures.c.at).limit(limit)
         rows = conn.execute(done).all()
-        # What had come in before is not read yet: it may be of the same author.
-        waiting = select(func.min(I.c.received_at, type_=I.c.received_at.type)).where(I.c.state.in_(("new", "leased")))
+        # What had come in before is not read yet: it may be of the same author. A mark says nothing, and may wait for weeks.
+        unread = I.c.state.in_(("new", "leased")), I.c.form != UNLABELLED
+        waiting = select(func.min(I.c.received_at, type_=I.c.received_at.type)).where(*unread)
         first = conn.scalar(waiting) if rows else None
         return [row.key for row in rows if first is None or row.at < first]
 

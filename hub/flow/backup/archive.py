@@ -5,16 +5,16 @@ The manifest is written last, and the file gets its name when it is whole: a bac
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 import msgspec
 
+from hub.config.durable import whole_file
 from hub.config.private import private_opener
 from hub.core.errors import HubError
 from hub.store.copies import ColumnForm
@@ -71,28 +71,8 @@ def written(target: Path) -> Iterator[ZipFile]:
     """Open a backup to be written; it gets its name at the end, and an error leaves nothing. Raises FileThere, OSError."""
     if target.exists():
         raise FileThere(f"{target} is there already: name another file, or a folder")
-    part = target.with_name(f"{target.name}.part")
-    try:
-        with open(part, "wb", opener=private_opener) as raw:
-            with ZipFile(raw, "w", ZIP_DEFLATED) as archive:
-                yield archive
-            raw.flush()
-            os.fsync(raw.fileno())
-        part.rename(target)
-        _keep_name(target.parent)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
-
-
-def _keep_name(folder: Path) -> None:
-    """Write a folder to the disk, so that a power cut does not take the name of the file away."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with whole_file(target, opener=private_opener) as raw, ZipFile(raw, "w", ZIP_DEFLATED) as archive:
+        yield archive
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -15,50 +16,64 @@ from hub.flow.backup.archive import SecretPlace
 WITHHELD = "WITHHELD"
 IS_SECRET = re.compile("(.*[_-])?(secret|password|passwd|token|api_?key|key|credentials?)", re.IGNORECASE)
 PUBLIC = "sandbox."  # what look-alikes are told is no secret
-CONFIG = "config.toml"
+CONFIG, MAPPINGS = "config.toml", "mappings"
+# A comment, or a text in one of TOML's four kinds of quotes: its escapes hide what it says.
+_TOKEN = re.compile(r'''#[^\n]*|"""(?:\\.|[^\\])*?"{3,5}|\'{3}.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'''', re.DOTALL)
 
 
 def named_files(settings: Settings) -> dict[str, Path]:
     """Return the configuration's files by their names in a backup; what is not there is left out."""
-    found = {CONFIG: settings.file, "rules.toml": settings.folder / settings.files.rules}
-    found["topics.toml"] = settings.folder / settings.files.topics
-    own = settings.folder / settings.files.mappings
+    found = places(settings)
+    own = found.pop(MAPPINGS)
     inner = sorted(own.rglob("*.toml")) if own.is_dir() else []
-    found |= {f"mappings/{path.relative_to(own).as_posix()}": path for path in inner}
+    found |= {f"{MAPPINGS}/{path.relative_to(own).as_posix()}": path for path in inner}
     return {name: path for name, path in found.items() if path.is_file()}
 
 
 def places(settings: Settings) -> dict[str, Path]:
-    """Return the folders and files to which the names in a backup belong, under a configuration."""
-    folder = settings.folder
-    named = {CONFIG: settings.file, "rules.toml": folder / settings.files.rules}
-    return {**named, "topics.toml": folder / settings.files.topics, "mappings": folder / settings.files.mappings}
+    """Return the files, and the folder of mappings, to which the names in a backup belong, under a configuration."""
+    folder, named = settings.folder, settings.files
+    found = {CONFIG: settings.file, "rules.toml": folder / named.rules, "topics.toml": folder / named.topics}
+    return {**found, MAPPINGS: folder / named.mappings}
 
 
 def place_of(name: str, settings: Settings) -> Path | None:
     """Return where a file of a backup belongs; None if its name leads out of its folder."""
     known = places(settings)
+    own = known.pop(MAPPINGS)
     if name in known:
         return known[name]
     first, _, rest = name.partition("/")
     inner = Path(rest)
-    if first != "mappings" or not rest or inner.is_absolute() or ".." in inner.parts or inner.suffix != ".toml":
+    if first != MAPPINGS or not rest or inner.is_absolute() or ".." in inner.parts or inner.suffix != ".toml":
         return None
-    return known["mappings"] / inner
+    return own / inner
 
 
 def without_secrets(text: str) -> tuple[str, list[str]]:
     """Return a configuration's text without passwords and tokens that stand in it, and the places that had one."""
-    withheld: list[str] = []
-    for at, value in _texts(tomllib.loads(text)):
-        bare = value
-        for secret in secrets_in(value, at.rpartition(".")[2]) if not at.startswith(PUBLIC) else ():
-            bare = bare.replace(secret, WITHHELD)
-        if bare != value:
-            withheld.append(at)
-            for quote in "\"'":
-                text = text.replace(f"{quote}{value}{quote}", f"{quote}{bare}{quote}")
-    return text, withheld
+    texts = {at: value for at, value in _texts(tomllib.loads(text)) if not at.startswith(PUBLIC)}
+    bare = {at: _bare(at, value) for at, value in texts.items()}
+    withheld = [at for at, value in texts.items() if bare[at] != value]
+    instead = {texts[at]: bare[at] for at in withheld}
+    return _TOKEN.sub(lambda token: _withhold(token[0], instead), text), withheld
+
+
+def _bare(at: str, value: str) -> str:
+    bare = value
+    for secret in secrets_in(value, at.rpartition(".")[2]):
+        bare = bare.replace(secret, WITHHELD)
+    return bare
+
+
+def _withhold(token: str, instead: Mapping[str, str]) -> str:
+    """Return a comment, or a text as it is written in the file, with what stands instead of it if it holds a secret."""
+    if token.startswith("#"):
+        for value, bare in instead.items():
+            token = token.replace(value, bare)
+        return token
+    value = tomllib.loads(f"text = {token}")["text"]
+    return json.dumps(instead[value], ensure_ascii=False) if value in instead else token
 
 
 def secrets_of(text: str) -> list[SecretPlace]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 from zipfile import ZipFile
 
+from hub.config.durable import whole_file
 from hub.config.failpoint import reached
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError, NewerDatabase, Problem
@@ -45,7 +45,9 @@ def restore_files(archive: ZipFile, manifest: Manifest, config: Path) -> tuple[l
             raise NoBackup(f"the backup holds a file of a name that no backup has: {name}")
         content = archive.read(f"files/{name}")
         if not place.exists():
-            _write(place, content)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(place) as out:
+                out.write(content)
             done.append(place)
         elif place.read_bytes().removeprefix(b"\xef\xbb\xbf") != content:
             differing.append(place)
@@ -92,22 +94,6 @@ def _compare(name: str, table: TableEntry, found: TableSum, what: str) -> None:
         raise NoBackup(
             f"the table {name} of the backup {what} ({found.rows} of {table.rows} rows): nothing was restored"
         )
-
-
-def _write(place: Path, content: bytes) -> None:
-    """Write a file that is either there as a whole or not at all."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    part = place.with_name(f".{place.name}.part")
-    try:
-        with part.open("wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        part.rename(place)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
 
 
 def absent_secrets(manifest: Manifest, folder: Path) -> Iterator[str]:

@@ -44,7 +44,7 @@ def wants_self(hub: Hub, name: str, destination: Destination[Any] | None) -> boo
 
 def meet(hub: Hub, name: str, destination: Destination[Any] | None) -> None:
     """Learn who we are at a destination if that is wanted; called by those who are about to speak with it. Never raises."""
-    if hub.store.hold.get() or not wants_self(hub, name, destination):
+    if not wants_self(hub, name, destination) or hub.store.hold.get():
         return
     try:
         learn_self(hub, name)

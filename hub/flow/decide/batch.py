@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from time import monotonic
 
-from hub.books import book_versions
 from hub.config.failpoint import reached
 from hub.config.logs import LateLogger
 from hub.config.traces import where
@@ -33,8 +32,6 @@ def process(hub: Hub, *, slice_s: float = 5.0) -> int:
     """Work on due raw rows until nothing is due or the time slice ends; return how many rows were settled."""
     end = monotonic() + slice_s
     done = 0
-    if hub.renew_book():
-        hub.store.connections.remember_versions(book_versions(hub.book), now=hub.now())
     while monotonic() < end and not hub.stopping.is_set():
         worked = process_batch(hub)
         if not worked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -20,13 +20,14 @@ from hub.flow.conflicts import begin_again
 from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.erasures import Sent
+from hub.store.history import History
+from hub.store.ledger.outbox import GONE, RowTarget
 
 log = LateLogger(__name__)
 
 LINKS = ("conversation.url",)
 FIGURES = ("stats.", "author.followers", "30d", "person.followers", "account.followers")
 _KINDS = ("author", "person", "account")
-Place = tuple[str, str, str]
 
 
 def link_tickets(hub: Hub, opened: Mapping[str, str]) -> list[str]:
@@ -56,8 +57,8 @@ def link_tickets(hub: Hub, opened: Mapping[str, str]) -> list[str]:
 def _latest(hub: Hub, conn: Connection, rows: Iterable[Sent]) -> list[Sent]:
     """Return the rows that say what their record holds now: later ones, of other signals, know better."""
     upserts = [row for row in rows if row.operation == "upsert"]
-    found = {(row.destination, row.object, row.record_key): row for row in upserts}
-    return [row for row in found.values() if hub.store.erasures.record(conn, row)[-1].id == row.id]
+    newest = {one.id for one in History(hub.store.database).latest(conn, [row.record_key for row in upserts]).values()}
+    return [row for row in upserts if row.id in newest]
 
 
 def _linked(book: Rulebook, row: Sent, opened: Mapping[str, str]) -> Planned | None:
@@ -70,14 +71,9 @@ def _linked(book: Rulebook, row: Sent, opened: Mapping[str, str]) -> Planned | N
     return _again(row, fields, mapping.once) if fields != row.fields else None
 
 
-def levelled(hub: Hub, decision: Decision) -> Sequence[Planned]:
+def levelled(book: Rulebook, planned: Sequence[Planned], facts: Mapping[str, Mapping[str, Any]]) -> list[Planned]:
     """Return the records of a batch, those of one author, person or account with the figures that were known last."""
-    told = _facts_by_key(hub, decision) if len(decision.judged) > 1 else {}
-    return (
-        [_levelled(hub.book, item, told.get(item.record.key)) for item in decision.planned]
-        if told
-        else decision.planned
-    )
+    return [_levelled(book, item, facts.get(item.record.key)) for item in planned]
 
 
 def _levelled(book: Rulebook, item: Planned, facts: Mapping[str, Any] | None) -> Planned:
@@ -87,25 +83,48 @@ def _levelled(book: Rulebook, item: Planned, facts: Mapping[str, Any] | None) ->
     return item._replace(record=replace(item.record, fields={**item.record.fields, **mapping.only(names, facts)}))
 
 
-def even_figures(hub: Hub, conn: Connection, decision: Decision, written: Iterable[Sequence[str]]) -> list[str]:
-    """Plan the other records of an author whose record is written: the same figures everywhere. Returns destinations."""
-    book, told = hub.book, {place[2] for place in written}
-    facts = {key: known for key, known in _facts_by_key(hub, decision).items() if key in told}
-    if not facts:
-        return []
-    planned_now = {(one.record.destination, one.record.object, one.record.key) for one in decision.planned}
-    kin = [key for key in facts if key.startswith(("person:", "account:"))]
-    rows = hub.store.erasures.sent(conn, [], [key for key in facts if key not in kin], kin=kin)
-    others = [row for row in _latest(hub, conn, rows) if _place(row) not in planned_now and row.state not in OPEN]
-    items = [item for row in others if (item := _evened(book, row, facts[row.record_key]))]
+def even_figures(
+    hub: Hub,
+    conn: Connection,
+    planned: Iterable[Planned],
+    facts: Mapping[str, Mapping[str, Any]],
+    *,
+    written: Iterable[RowTarget],
+) -> list[str]:
+    """Plan the other records of an author whose record is written: the same figures everywhere. Returns destinations.
+
+    `planned` are the records of the batch, `written` those of them that have changed.
+    """
+    told = {key for _, _, key, _ in written} & facts.keys()
+    rows = _others(hub, conn, told, planned) if told else []
+    items = [item for row in rows if (item := _evened(hub.book, row, facts[row.record_key]))]
     if items:
         hub.store.outbox.plan(conn, items, now=hub.now())
     return list(dict.fromkeys(item.record.destination for item in items))
 
 
-def _facts_by_key(hub: Hub, decision: Decision) -> dict[str, dict[str, Any]]:
-    """Return the newest facts of each author, person and account that a batch heard of."""
+def _others(hub: Hub, conn: Connection, keys: Collection[str], planned: Iterable[Planned]) -> list[Sent]:
+    """Return what the other records of these authors hold that show figures, and are neither under way nor erased."""
+    now = {(one.record.destination, one.record.object, one.record.key) for one in planned}
+    latest = History(hub.store.database).latest(conn, sorted(keys))
+    ids = [
+        row.id
+        for of, row in latest.items()
+        if of.operation == "upsert"
+        and (of.destination, of.object, of.record_key) not in now
+        and row.state not in OPEN
+        and row.stable != GONE
+        and (mapping := hub.book.mappings.get((of.destination, row.mapping)))
+        and _figures(mapping)
+    ]
+    return hub.store.erasures.rows(conn, ids)
+
+
+def facts_by_key(hub: Hub, decision: Decision) -> dict[str, dict[str, Any]]:
+    """Return the newest facts of each author, person and account that a batch heard of; none if no mapping shows figures."""
     found: dict[str, dict[str, Any]] = {}
+    if not any(_figures(mapping) for mapping in hub.book.mappings.values()):
+        return found
     for one in decision.judged:
         if one.signal.kind != "repost" and one.matched:
             known = facts_then(one.signal, one.trace, f"{hub.settings.public_url}/signals/{one.signal.key}")
@@ -114,12 +133,9 @@ def _facts_by_key(hub: Hub, decision: Decision) -> dict[str, dict[str, Any]]:
 
 
 def _evened(book: Rulebook, row: Sent, facts: Mapping[str, Any]) -> Planned | None:
-    mapping = book.mappings.get((row.destination, row.mapping))
-    if mapping is None:
-        return None
-    names = _figures(mapping)
-    fields = {**row.fields, **mapping.only(names, facts)}
-    return _again(row, fields, mapping.once) if names and fields != row.fields else None
+    mapping = book.mappings[row.destination, row.mapping]
+    fields = {**row.fields, **mapping.only(_figures(mapping), facts)}
+    return _again(row, fields, mapping.once) if fields != row.fields else None
 
 
 def _figures(mapping: CompiledMapping) -> list[str]:
@@ -142,7 +158,3 @@ def _again(row: Sent, fields: Mapping[str, Any], once: Sequence[str]) -> Planned
         needs=row.needs,
     )
     return Planned(record, row.signal_key or "", row.rule or "", forced=True)
-
-
-def _place(row: Sent) -> Place:
-    return row.destination, row.object, row.record_key

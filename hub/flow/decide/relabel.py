@@ -18,7 +18,7 @@ from hub.core.model import Label, Planned, Record
 from hub.core.pipeline import topics_of
 from hub.flow.conflicts import begin_again
 from hub.flow.decide.enrich import HURRIED, enrich
-from hub.flow.decide.evened import even_figures, levelled
+from hub.flow.decide.evened import even_figures, facts_by_key, levelled
 from hub.flow.decide.marks import KEPT, pause_of, read_mark
 from hub.flow.decide.read import answering, known_in
 from hub.flow.decide.write import assert_not_gone
@@ -108,8 +108,11 @@ def _correct(hub: Hub, conn: Connection, found: Sequence[LateLabels], lanes: Map
     decision = _decided(hub, conn, found, lanes)
     assert_not_gone(hub.store, conn, decision)
     hub.store.signals.relabel(conn, decision.revised)
-    planned = _last_words(hub, conn, levelled(hub, decision))
-    evened = even_figures(hub, conn, decision, hub.store.outbox.plan(conn, planned, now=hub.now()))
+    facts = facts_by_key(hub, decision)
+    told = levelled(hub.book, decision.planned, facts)
+    planned = _last_words(hub, conn, told)
+    written = hub.store.outbox.plan(conn, planned, now=hub.now())
+    evened = even_figures(hub, conn, told, facts, written=written)
     return list(dict.fromkeys([*(one.record.destination for one in planned), *evened]))
 
 

@@ -11,7 +11,7 @@ from hub.core.decide.decision import Decision
 from hub.core.errors import Conflict
 from hub.core.model import Signal
 from hub.flow.converse.changes import Weighed, handle, weigh
-from hub.flow.decide.evened import even_figures, levelled
+from hub.flow.decide.evened import even_figures, facts_by_key, levelled
 from hub.flow.decide.marks import marks_of
 from hub.flow.decide.read import read_barred
 from hub.flow.decide.translate import ReadRows
@@ -47,6 +47,8 @@ def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: Pl
     now, asked = hub.now(), asked or ask(hub, read)
     dutiful = dutiful_sources(hub, read.signals, decision)
     told = asked.told.with_batch(read.signals) if read.tombstones else asked.told
+    facts = facts_by_key(hub, decision)
+    planned = levelled(hub.book, decision.planned, facts)
     with hub.store.database.write() as conn:
         hub.store.threads.take_turns(conn, alone=bool(read.tombstones) or decision.threads.is_woven)
         heard = handle(hub, conn, read.heard, asked.weighed)
@@ -65,7 +67,8 @@ def write(hub: Hub, token: str, read: ReadRows, decision: Decision, *, asked: Pl
         count_boosts(hub, conn, read.signals, decision)
         hub.store.signals.meet(conn, decision.authors, now=now)
         weave(hub, conn, decision)
-        evened = even_figures(hub, conn, decision, hub.store.outbox.plan(conn, levelled(hub, decision), now=now) or ())
+        written = hub.store.outbox.plan(conn, planned, now=now)
+        evened = even_figures(hub, conn, planned, facts, written=written)
         taken_back = take_back(hub, conn, read.tombstones, told)
         reached("process.recorded")
     return [*taken_back, *evened]

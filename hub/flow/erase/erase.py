@@ -57,7 +57,7 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told:
     _plan(hub, conn, fall.planned, now=now)
     _tell(hub, conn, fall, told)
     store.erasures.blank_ledger(conn, [row for row in own if row.id not in kept])
-    store.erasures.discount(conn, [row.id for row in own if row.operation == "upsert"])
+    store.erasures.discount([row.id for row in own if row.operation == "upsert"], conn=conn)
     words = cache(lambda: [word for key in fall.said for word in told.ever_said(hub, conn, fall, key)])
     forget_quotes(hub, conn, said=fall.said, people=fall.people, words=words)
     store.erasures.blank_raw(conn, told.naming)

@@ -40,7 +40,7 @@ def end_forgotten(hub: Hub, claim: Claim, ids: frozenset[int]) -> list[Settlemen
     if claim.operation != "create":
         return [Settlement(id_, "superseded", burns=False) for id_ in fallen]
     if fallen:
-        hub.store.erasures.give_up_tickets(fallen)
+        hub.store.erasures.discount(fallen)
     return [Settlement(id_, "discarded", burns=False) for id_ in fallen]
 
 

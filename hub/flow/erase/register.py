@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from hub.config.durable import keep_names
 from hub.config.logs import LateLogger
 from hub.core.errors import HubError
 from hub.core.model import Tombstone
@@ -47,7 +48,7 @@ def note(hub: Hub, key: str, at: datetime, *others: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         _append(file, lines)
         if is_new:
-            _keep_name(file.parent)
+            keep_names(file.parent)
     except OSError as error:
         raise RegisterUnavailable(
             f"nothing was erased, since the register of erasures cannot be written: {file}: {error.strerror or error}. "
@@ -70,14 +71,13 @@ def read(hub: Hub) -> list[Erased]:
     return sorted(found, key=lambda one: one.at)
 
 
-def reapply(hub: Hub, newer_than: datetime | None = None) -> list[Erased]:
-    """Erase again all that the database knows nothing of, as `hub erase` does; `newer_than` leaves out what is older.
+def reapply(hub: Hub) -> list[Erased]:
+    """Erase again all that the database knows nothing of, as `hub erase` does.
 
     Returns what was erased again. A key that the database never had is kept as a tombstone: sources may be read once more
     from a time before the erasure. Raises what `erase` raises; called again it goes on.
     """
-    wanted = [one for one in read(hub) if newer_than is None or one.at >= newer_than]
-    latest = {one.key: one for one in wanted}
+    latest = {one.key: one for one in read(hub)}
     with hub.store.database.read() as conn:
         known = hub.store.signals.gone_since(conn, list(latest))
     missing = [one for one in latest.values() if one.key not in known or known[one.key] < one.at]
@@ -104,15 +104,6 @@ def _append(file: Path, lines: bytes) -> None:
 def _write(handle: int, data: bytes) -> None:
     while data:
         data = data[os.write(handle, data) :]
-
-
-def _keep_name(folder: Path) -> None:
-    """Wait until the disk has the folder's entry of a new file."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _read_line(file: Path, number: int, line: bytes) -> Erased | None:

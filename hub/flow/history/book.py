@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from hub.config.rulebook import own_mappings, read_rules, read_topics
 from hub.core.errors import ConfigError, Problem
@@ -15,9 +14,7 @@ from hub.core.route import compile_rules
 from hub.core.spec import MappingSpec
 from hub.core.topics import compile_topics
 from hub.runtime import Hub
-from hub.wiring import enricher_labels, mapping_specs
-
-T = TypeVar("T")
+from hub.wiring import collect, enricher_labels, mapping_specs
 
 
 def candidate(
@@ -25,7 +22,7 @@ def candidate(
 ) -> Rulebook:
     """Return the book with some of its files replaced; None leaves the configuration's own.
 
-    `mappings` is a folder as `files.mappings` is (DESTINATION/NAME.toml); its mappings are laid over those that are active.
+    `mappings` is a folder as `files.mappings` is (DESTINATION/NAME.toml); its mappings are laid over the configuration's own.
     Raises ConfigError with all problems of all files.
     """
     found = _absent(rules, topics, mappings)
@@ -33,8 +30,8 @@ def candidate(
     rules_file = rules or settings.folder / settings.files.rules
     topics_file = topics or settings.folder / settings.files.topics
     labels = enricher_labels(settings, registry, found)
-    ruleset = _try(found, lambda: compile_rules(read_rules(rules_file), file=str(rules_file), labels=labels))
-    index = _try(found, lambda: compile_topics(read_topics(topics_file)))
+    ruleset = collect(found, lambda: compile_rules(read_rules(rules_file), file=str(rules_file), labels=labels))
+    index = collect(found, lambda: compile_topics(read_topics(topics_file)))
     compiled = _mappings(hub, mappings, labels, found)
     if found or ruleset is None or index is None:
         raise ConfigError(found)
@@ -70,7 +67,7 @@ def _mappings(
             laid += len(more)
         for mapping, spec in specs.items():
             make = partial(compile_mapping, spec, name=mapping, file=files[mapping], labels=labels)
-            one = _try(found, make)
+            one = collect(found, make)
             if one is not None:
                 compiled[name, mapping] = one
     if folder is not None and folder.is_dir() and not laid and not found:
@@ -85,12 +82,4 @@ def _laid_over(
     """Yield the mappings of a folder for one destination: those of its plugin, then its own."""
     if folder is not None:
         for place in dict.fromkeys((folder / hub.settings.destinations[name].plugin, folder / name)):
-            yield place, _try(found, partial(own_mappings, place)) or {}
-
-
-def _try(found: list[Problem], attempt: Callable[[], T]) -> T | None:
-    try:
-        return attempt()
-    except ConfigError as error:
-        found += error.problems
-        return None
+            yield place, collect(found, partial(own_mappings, place)) or {}

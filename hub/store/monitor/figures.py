@@ -29,6 +29,8 @@ KEPT_SLOTS = timedelta(days=8) // SLOT
 READ = 20_000
 PROBE = {"connection": "readiness", "name": "probe", "value": None}
 MARK = {"connection": "watch", "name": "inbox"}
+# Written out, not bound: SQLite uses a partial index only if it sees the index's own condition.
+_UNREAD = text("state = 'new' and form <> 'label'")
 
 
 class Dead(NamedTuple):
@@ -88,12 +90,9 @@ class Figures:
 
     def unread(self) -> tuple[int, datetime | None]:
         """Count what waits to be processed, and since when the oldest does; marks of signals to be labelled are no such thing."""
-        new = text(
-            "state = 'new' and form <> 'label'"
-        )  # written out: SQLite uses the index only if it sees its condition
         with self.database.read() as conn:
             count, oldest = conn.execute(
-                select(func.count(), func.min(inbox.c.due_at, type_=Time)).select_from(inbox).where(new)
+                select(func.count(), func.min(inbox.c.due_at, type_=Time)).select_from(inbox).where(_UNREAD)
             ).one()
         return count, oldest
 
@@ -105,11 +104,10 @@ class Figures:
             return int(conn.scalar(query) or 0)
 
     def ahead(self, *, now: datetime, most: int = 10_000) -> ToBeDone:
-        """Count what is to be done now, each up to `most`."""
-        # Written out, not bound: SQLite uses a partial index only if it sees the index's own condition.
-        new, leased = text("state = 'new'"), text("state = 'leased'")
+        """Count what is to be done now, each up to `most`; marks of signals to be labelled wait for their enricher."""
+        leased = text("state = 'leased'")  # written out, as above
         chosen = (
-            select(inbox.c.id).where(new),
+            select(inbox.c.id).where(_UNREAD),
             select(inbox.c.id).where(leased),
             select(T.c.id).where(DUE, T.c.due_at <= now),
             select(T.c.id).where(leased),

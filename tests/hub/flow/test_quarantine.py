@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
-from msgspec import json
+from msgspec import json, structs
 
 from hub.config.settings import Settings
 from hub.core.keys import signal_key
+from hub.flow.activation import complete
 from hub.flow.deliver.send import deliver
 from hub.flow.intake.poll import poll
 from hub.flow.sweep import due_lanes, prepare, sweep
 from hub.registry import AGAIN_S, GROUP, Quarantine
+from hub.store.activations import BookVersions
 from tests.hubs import NOON, Made
+from tests.logs import captured
 
 NewHub = Callable[..., Made]
+AN_HOUR = timedelta(hours=1)
 WHOLE = """
 from datetime import timedelta
 from hub import *
@@ -189,6 +194,20 @@ def test_mappings_that_a_plugin_ships_are_those_it_had_last(world: World) -> Non
     assert (world.states("memo"), world.states("crm")) == ({"delivered": 1}, {"pending": 1})
 
 
+def test_mappings_that_were_active_again_after_others_are_the_last(world: World) -> None:
+    (world.folder / "mappings" / "crm" / "note.toml").unlink()
+    store, spec = world.hub.store, world.hub.book.mappings["memo", "note"].spec
+    for number, object_ in enumerate(("old", "new"), 1):
+        content = json.encode(structs.replace(spec, object=object_)).decode()
+        store.connections.remember_versions(
+            [(f"v{number}", "mapping", "crm/note", content)], now=NOON + number * AN_HOUR
+        )
+    with store.database.write() as conn:
+        store.activations.add(conn, BookVersions("", "", {"crm/note": "v1"}), actor="ann", now=NOON + 3 * AN_HOUR)
+    world.write("raise ValueError")
+    assert world.hub.read_files()[0].mappings["crm", "note"].spec.object == "old"
+
+
 def test_a_destination_that_never_worked_is_left_out_and_the_signal_says_so(world: World) -> None:
     (world.folder / "mappings" / "crm" / "note.toml").unlink()
     world.write("raise ValueError")
@@ -219,3 +238,29 @@ def test_a_secret_in_a_constructors_error_is_not_told(world: World) -> None:
     prepare(world.hub)
     assert "fails to start" in world.hub.broken["destinations.crm"]
     assert "p4ssw0rd" not in world.hub.broken["destinations.crm"]
+
+
+def test_a_plugin_that_can_be_had_again_waits_for_a_reload_if_the_files_differ_and_that_is_told_once(
+    world: World,
+) -> None:
+    world.write(BROKEN["an error at its import"])
+    world.run()
+    world.write(WHOLE)
+    world.now[0] += AGAIN_S
+    (world.folder / "rules.toml").write_text(RULES + "# a word\n")
+    with captured() as lines:
+        assert (complete(world.hub), complete(world.hub)) == (False, False)
+    assert [line["event"] for line in lines] == [
+        "a plugin can be had again, and files differ from what is active: `hub reload` activates both"
+    ]
+    (world.folder / "rules.toml").write_text(RULES)
+    assert (complete(world.hub), complete(world.hub)) == (True, False)
+
+
+def test_a_plugin_that_brings_no_destination_is_not_activated_with_each_sweep(world: World) -> None:
+    world.write(WHOLE.replace("return (ToyDestination,)", "return ()"))
+    prepare(world.hub)
+    with captured() as lines:
+        complete(world.hub)
+        complete(world.hub)
+    assert len([line for line in lines if line["event"].startswith("activated without a plugin")]) == 1

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from hub.core.errors import ConfigError, HubError, NewerDatabase
 from hub.core.keys import signal_key
 from hub.flow.actions import backups, erasures, people
 from hub.flow.backup.archive import FileThere, NoBackup
-from hub.flow.backup.files import WITHHELD
+from hub.flow.backup.files import WITHHELD, without_secrets
 from hub.queue.embedded import AlreadyRunning, lock
 from hub.store.copies import NotEmpty
 from hub.store.database import HEAD
@@ -363,3 +364,20 @@ def test_a_backup_before_an_upgrade_goes_into_the_data_folder_where_the_configur
     settings = Settings(file=tmp_path / "config.toml")
     assert backups._beside(settings, may_write=lambda *_: True) == tmp_path
     assert backups._beside(settings, may_write=lambda *_: False) == tmp_path / "data"
+
+
+SPELLINGS = {
+    "escapes": r'token = "p\"a\\zz"',
+    "no escapes": r"password = 'pa\zz'",
+    "a character by its number": r'url = "postgresql://hub:p\u0061zz@db/hub"',
+    "three quotes": 'url = """postgresql://hub:pazz@db/hub"""',
+    "two lines": 'key = """\npa\nzz"""',
+    "two lines without escapes": "key = '''pa\nzz'''",
+    "behind what looks like a comment": 'list = [{ name = "it\'s # one", token = "pazz" }]',
+}
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_a_secret_is_withheld_however_it_is_written(spelling: str) -> None:
+    text, withheld = without_secrets(SPELLINGS[spelling])
+    assert (len(withheld), WITHHELD in str(tomllib.loads(text)), "zz" in text) == (1, True, False)

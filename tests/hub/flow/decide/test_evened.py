@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from hub.core.model import Delivery, RemoteRef
+from hub.core.keys import author_key
+from hub.core.model import Delivery, RemoteRef, Tombstone
+from hub.flow.erase.erase import erase
+from tests.hub.flow.erase.test_erase import able
 from tests.hubs import Made
 
 NewHub = Callable[..., Made]
@@ -88,3 +91,17 @@ def test_a_record_that_was_made_earlier_follows_when_another_of_its_author_is_wr
     made.say({"id": "2", "text": "hello"})
     made.run()
     assert [got(made, name)[-1].fields["said"] for name in ("lead", "author")] == [2, 2]
+
+
+def test_a_record_that_was_erased_is_not_made_again_to_follow_another_of_its_author(made: Made) -> None:
+    able(made).say({"id": "1", "text": "I want to buy"})
+    made.run()
+    made.clock.pass_(minutes=1)
+    erase(made.hub, [Tombstone(author_key("lines", "ana"), "erasure", made.clock())])
+    made.clock.pass_(minutes=1)
+    made.run()
+    made.memo.got.clear()
+    made.say({"id": "2", "text": "hello"})
+    made.run()
+    assert ([one.operation for one in got(made, "author")], got(made, "lead")) == (["upsert"], [])
+    assert made.hub.store.outbox.counts()["memo"] == {"delivered": 5}

@@ -83,6 +83,7 @@ def test_a_signal_that_an_enricher_could_not_label_gets_a_mark(new_hub: NewHub) 
     without(made, {"id": "1", "text": "hate acme"})
     assert trace_of(made, "1").missing == ("mood",)
     assert (made.hub.store.inbox.count_marks(), made.hub.store.inbox.open_counts()) == (1, (0, 0))
+    assert not made.hub.store.figures.ahead(now=made.clock())
 
 
 def test_what_waits_for_labels_is_no_backlog(new_hub: NewHub) -> None:

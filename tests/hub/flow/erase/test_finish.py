@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from hub.core.keys import author_key
 from hub.core.model import Tombstone
-from hub.flow.erase.erase import SLICE, finish
+from hub.flow.erase.erase import SLICE, erase, finish
 from tests.hubs import NOON, Made
 
 COUNT = 2 * SLICE + 50
@@ -34,3 +35,13 @@ def test_where_time_is_over_the_rest_is_closed_by_the_next_sweep(made: Made) -> 
 def test_a_process_that_stops_closes_no_more_than_it_has_begun(made: Made) -> None:
     made.hub.stopping.set()
     assert finish(made.hub, slice_s=60) == SLICE
+
+
+def test_posts_that_wait_for_labels_hold_up_no_erasure(new_hub: Callable[..., Made]) -> None:
+    made = new_hub()
+    made.hub.broken["enrichers.mood"] = "it is away"
+    made.say({"id": "1", "text": "acme"}, {"id": "2", "text": "acme", "by": "eve"})
+    made.run()
+    erase(made.hub, [Tombstone(author_key("lines", "eve"), "erasure", made.clock())])
+    made.run()
+    assert (made.hub.store.inbox.count_marks(), finish(made.hub)) == (2, 2)

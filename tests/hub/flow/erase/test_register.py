@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -82,12 +81,6 @@ def test_what_the_database_knows_is_not_erased_again(made: Made) -> None:
     made.run()
     assert reapply(made.hub) == []
     assert leftovers(made.hub.store, "new words") != []
-
-
-def test_what_is_older_can_be_left_out(made: Made) -> None:
-    note(made.hub, EVE, NOON)
-    assert reapply(made.hub, newer_than=NOON + timedelta(seconds=1)) == []
-    assert [one.key for one in reapply(made.hub, newer_than=NOON)] == [EVE]
 
 
 def test_a_line_that_a_crash_has_cut_hides_no_other(made: Made) -> None:
