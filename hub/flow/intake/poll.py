@@ -72,15 +72,6 @@ def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
     return usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
 
 
-def unmade(hub: Hub) -> dict[str, str]:
-    """Return why each enabled source and destination cannot be made in this process, by place: `sources.NAME`."""
-    for name in hub.settings.sources:
-        usable_source(hub, name)
-    for name in hub.settings.destinations:
-        usable_destination(hub, name)
-    return {place: why for place, why in hub.broken.items() if place.startswith(("sources.", "destinations."))}
-
-
 def usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
     """Return a connection by its place (`sources.NAME`), None if it cannot be had now: told once, and tried again in a while."""
     if place in hub.broken:

@@ -52,7 +52,7 @@ def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
         due=roles_due(hub),
         waiting_since=hub.store.inbox.due_since(now=now),
         bell=why_unheard(hub),
-        broken={**life.broken(beats, now), **here(hub)},
+        broken=broken(hub, beats),
     )
 
 
@@ -68,6 +68,11 @@ def why_unheard(hub: Hub) -> str:
     except HubError as error:
         return str(error)
     return ""
+
+
+def broken(hub: Hub, beats: Iterable[life.Beat]) -> dict[str, str]:
+    """Return why enabled connections cannot be had, in this process or in another that is alive, by place."""
+    return {**life.broken(beats, hub.now()), **here(hub)}
 
 
 def here(hub: Hub) -> dict[str, str]:

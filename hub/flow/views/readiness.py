@@ -15,7 +15,7 @@ from hub.core.access import Actor, demand
 from hub.core.errors import HubError
 from hub.flow.intake.poll import usable_source
 from hub.flow.monitor import life
-from hub.flow.monitor.snapshot import here, recent_beats, why_unheard
+from hub.flow.monitor.snapshot import broken, recent_beats, why_unheard
 from hub.runtime import Hub
 from hub.sdk.connectors import StreamingSource
 
@@ -102,7 +102,7 @@ def _poorer(hub: Hub, beats: list[life.Beat]) -> Iterator[Cause]:
         yield Cause("disk", f"{room // 1024} kB are left on the database's disk")
     if why_unheard(hub):
         yield Cause("bell", "Redis cannot be used: workers ask the database every few seconds")
-    if count := len({**life.broken(beats, hub.now()), **here(hub)}):
+    if count := len(broken(hub, beats)):
         yield Cause("plugin", f"{count} connections cannot work: `hub check` and the page say which")
     since = hub.store.inbox.due_since(now=hub.now())
     if since is not None and hub.now() - since > LONG:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hub.flow.intake.poll import unmade
+from hub.flow.monitor.snapshot import here
 from hub.store import Store
 from hub.web.inbound import BUSY, CutOff, Declined, GroupWriter, InboundDoor, Unverified
 from tests.hub.web.test_inbound import BODY, FakeStore, Knocker, assert_opened, signed, untouched
@@ -54,8 +54,8 @@ def test_it_asks_so_too_once_it_was_tried_again_in_vain(tmp_path: Path) -> None:
 
 def test_why_a_connection_cannot_be_made_is_known(tmp_path: Path) -> None:
     knocker = Unmakeable(FakeStore(untouched), tmp_path)
-    assert list(unmade(knocker.hub)) == ["sources.shop"]
-    assert "secret" in unmade(knocker.hub)["sources.shop"]
+    assert list(here(knocker.hub)) == ["sources.shop"]
+    assert "secret" in here(knocker.hub)["sources.shop"]
 
 
 def test_a_source_that_can_be_made_again_takes_its_calls_without_a_restart(store: Store, tmp_path: Path) -> None:
@@ -63,13 +63,13 @@ def test_a_source_that_can_be_made_again_takes_its_calls_without_a_restart(store
     assert knocker.knock(BODY, headers=signed(BODY))[0] == 503
     knocker.repair()
     assert knocker.knock(BODY, headers=signed(BODY))[0] == 202
-    assert unmade(knocker.hub) == {}
+    assert here(knocker.hub) == {}
 
 
 def test_it_takes_them_too_if_another_part_of_the_process_has_made_it_again(store: Store, tmp_path: Path) -> None:
     knocker = Unmakeable(store, tmp_path)
     knocker.repair()
-    assert unmade(knocker.hub) == {}  # as the page and `readyz` look
+    assert here(knocker.hub) == {}  # as the page and `readyz` look
     assert knocker.knock(BODY, headers=signed(BODY))[0] == 202
 
 
