@@ -45,7 +45,8 @@ def all_problems(file: Path) -> list[Problem]:
 
 def all_notes(file: Path) -> list[Problem]:
     """Return what is no error and will surprise. Raises ConfigError if the configuration itself has errors."""
-    return notes_of(load_settings(file), Registry())
+    settings = load_settings(file)
+    return notes_of(settings, Registry(owners=settings.plugins))
 
 
 def book(file: Path) -> Rulebook:
