@@ -29,7 +29,7 @@ from hub.core.retry import asked_for, parked_until
 from hub.flow.bugs import tell
 from hub.flow.lease import kept
 from hub.runtime import Hub
-from hub.sdk.connectors import Destination, Page, PollingSource, Source
+from hub.sdk.connectors import Destination, Page, PollingSource, Source, StreamingSource
 from hub.store.cursors import Cursors
 from hub.store.database import Also
 
@@ -60,6 +60,11 @@ def has_own_ids(hub: Hub, name: str) -> bool:
 def polling_sources(hub: Hub) -> list[str]:
     """Return the enabled sources that are polled."""
     return [name for name in hub.settings.sources if isinstance(usable_source(hub, name), PollingSource)]
+
+
+def streaming_sources(hub: Hub) -> list[str]:
+    """Return the enabled sources that are listened to."""
+    return [name for name in hub.settings.sources if isinstance(usable_source(hub, name), StreamingSource)]
 
 
 def usable_source(hub: Hub, name: str) -> Source[Any] | None:
