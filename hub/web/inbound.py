@@ -136,6 +136,7 @@ class InboundDoor:
         if found is None:
             raise Declined(UNMADE if is_awaited(self.hub, name) else UNKNOWN)
         self.called[name] = found
+        self._unverified.most = max(self._unverified.most, largest_body(found))
         return found
 
     async def _genuine(self, name: str, called: Called, request: Request) -> Called:

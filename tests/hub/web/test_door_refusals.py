@@ -15,6 +15,7 @@ import pytest
 from hub.flow.monitor.snapshot import here
 from hub.store import Store
 from hub.web.inbound import BUSY, CutOff, Declined, GroupWriter, InboundDoor, Unverified
+from hub.web.limits import Limits
 from tests.hub.web.test_inbound import BODY, FakeStore, Knocker, assert_opened, signed, untouched
 from tests.logs import captured
 
@@ -70,6 +71,13 @@ def test_it_takes_them_too_if_another_part_of_the_process_has_made_it_again(stor
     knocker = Unmakeable(store, tmp_path)
     knocker.repair()
     assert here(knocker.hub) == {}  # as the page and `readyz` look
+    assert knocker.knock(BODY, headers=signed(BODY))[0] == 202
+
+
+def test_it_takes_as_large_bodies_as_one_that_was_there_from_the_start(store: Store, tmp_path: Path) -> None:
+    knocker = Unmakeable(store, tmp_path)
+    knocker.door = InboundDoor(knocker.hub, Limits(unverified_bytes=8))
+    knocker.repair()
     assert knocker.knock(BODY, headers=signed(BODY))[0] == 202
 
 
