@@ -8,17 +8,27 @@ from pathlib import Path
 from time import monotonic
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from hub.store import Store
 from tests.databases import TEMPLATE, Databases, Postgres
 from tests.house.measures import ROOT
 from tests.hubs import Made, make_hub
+from tests.logs import root_kept
 from tests.postgres import find_programs, postgres
 
 # How quick an example is says nothing of the program on a machine that others use too.
 settings.register_profile("hubbub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hubbub")
+
+
+@pytest.fixture
+def unlogged() -> Iterator[None]:
+    """Logging may be set up in the test: the next one gets it back as it was."""
+    with root_kept():
+        yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,18 @@ def captured() -> Iterator[list[EventDict]]:
     forget()
 
 
+@contextmanager
+def root_kept() -> Iterator[None]:
+    """Give the root logger back as it was: commands set logging up for their process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)  # not by the attribute: loggers remember what they met
+
+
 def forget() -> None:
     """Have each module's `log` ask for its configuration again."""
     for name, module in list(sys.modules.items()):
@@ -31,4 +44,4 @@ def forget() -> None:
             vars(module.log).pop("bind", None)
 
 
-__all__ = ["captured"]
+__all__ = ["captured", "root_kept"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,12 @@ def wait_for(what: Callable[[], object], *, seconds: float = 10.0) -> float:
         assert monotonic() - begun < seconds, "it did not come about"
         sleep(0.02)
     return monotonic() - begun
+
+
+def free_port() -> int:
+    """Return a port on which no program of this machine listens now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def is_alive(pid: int) -> bool:

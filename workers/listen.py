@@ -9,18 +9,13 @@ from dataclasses import dataclass
 from hub.config.logs import LateLogger
 from hub.core.errors import ConnectorError, HubError
 from hub.flow.bugs import tell
-from hub.flow.intake.poll import held, take, usable_source
+from hub.flow.intake.poll import held, streaming_sources, take
 from hub.runtime import Hub
 from hub.sdk.connectors import StreamingSource
 
 log = LateLogger(__name__)
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
 LOOK_S = 10.0  # between two looks for sources that could not be had before
-
-
-def streaming_sources(hub: Hub) -> list[str]:
-    """Return the enabled sources that are listened to."""
-    return [name for name in hub.settings.sources if isinstance(usable_source(hub, name), StreamingSource)]
 
 
 def run(hub: Hub, stop: threading.Event) -> None:

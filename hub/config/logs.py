@@ -38,9 +38,6 @@ class Wanted:
         return self.form == "json" or (self.form == "auto" and not sys.stderr.isatty())
 
 
-_wanted: list[Wanted] = [Wanted()]
-
-
 def asked(otherwise: Wanted) -> Wanted:
     """Return what the environment asks for, else what the configuration does. Raises ConfigError for an unknown word."""
     level, form = os.environ.get(LEVEL, "").lower(), os.environ.get(FORM, "").lower()
@@ -56,7 +53,7 @@ def asked(otherwise: Wanted) -> Wanted:
 
 def set_up_logging(*, level: str = "info", form: Form = "auto") -> None:
     """Send lines of this level and above to standard error; may be called again as soon as more is known."""
-    wanted = _wanted[0] = Wanted(level.lower(), form)
+    wanted = Wanted(level.lower(), form)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines(as_json=wanted.as_json))
     logging.basicConfig(level=wanted.level.upper(), handlers=[handler], force=True)

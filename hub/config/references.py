@@ -36,14 +36,18 @@ class SecretReference(BaseModel):
             raise ValueError('write { env = "NAME" } or { file = "path" }')
         return self
 
+    @property
+    def written(self) -> dict[str, str]:
+        """The reference as it is written in the file."""
+        return {"env": self.env} if self.env else {"file": self.file}
+
 
 def read_address(value: str | SecretReference, place: Problem, folder: Path) -> str:
     """Return an address that may be a reference to a secret. Raises ConfigError at `place` if that cannot be read."""
     if isinstance(value, str):
         return value
     found: list[Problem] = []
-    raw = {"env": value.env} if value.env else {"file": value.file}
-    address = look_up(raw, folder, place, found)
+    address = look_up(value.written, folder, place, found)
     if found:
         raise ConfigError(found)
     return str(address)

@@ -77,8 +77,7 @@ def read_secrets(settings: Settings, references: Sequence[SecretReference], *, a
     found: list[Problem] = []
     values = []
     for index, one in enumerate(references):
-        raw = {"env": one.env} if one.env else {"file": one.file}
-        values.append(look_up(raw, settings.folder, Problem(str(settings.file), f"{at}.{index}", ""), found))
+        values.append(look_up(one.written, settings.folder, Problem(str(settings.file), f"{at}.{index}", ""), found))
     if found:
         raise ConfigError(found)
     return [SecretStr(value) for value in values]

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
-from hub.config.references import SecretReference, read_address
+from hub.config.logs import Form, Level
+from hub.config.references import REFERENCES, SecretReference, read_address
 from hub.config.text import read_text, syntax_hint
 from hub.config.values import (
     AllowPrivate,
@@ -104,7 +105,7 @@ class WebSection(Section):
 
 def _address(value: Any) -> str | SecretReference:
     """Take an address, or a reference to a secret that holds one."""
-    if isinstance(value, Mapping) and len(value) == 1 and set(value) <= {"env", "file"} and all(value.values()):
+    if isinstance(value, Mapping) and set(value) in REFERENCES and all(value.values()):
         return SecretReference.model_validate(value)
     if not isinstance(value, str | SecretReference):
         raise ValueError('write the address as text, or { env = "NAME" } or { file = "path" }')  # noqa: TRY004 - pydantic's way
@@ -119,7 +120,7 @@ def _proxy(value: Any) -> str | SecretReference:
 
 def _shown(value: str | SecretReference) -> str | dict[str, str]:
     """Return an address as it is written in the file."""
-    return value if isinstance(value, str) else value.model_dump(exclude_defaults=True)
+    return value if isinstance(value, str) else value.written
 
 
 Address = Annotated[str | SecretReference, PlainValidator(_address), PlainSerializer(_shown)]
@@ -141,8 +142,8 @@ class RedisSection(Section):
 class LogSection(Section):
     """`[log]`: how much is written to standard error, and how: `auto` is text at a terminal, one JSON object a line elsewhere."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "text", "json"] = "auto"
+    level: Level = "info"
+    format: Form = "auto"
 
 
 class WorkersSection(Section):

@@ -168,7 +168,6 @@ Name = Annotated[str, AfterValidator(name)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
 IpNetwork = Annotated[str, BeforeValidator(network)]
 Span = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(milliseconds=100), le=timedelta(hours=1))]
-ProxyAddress = Annotated[str, AfterValidator(proxy_address)]
 Host = Annotated[str, AfterValidator(host)]
 Place = Annotated[Path, AfterValidator(path)]
 Whole = Annotated[int, Strict()]
@@ -191,7 +190,6 @@ __all__ = [
     "Pause",
     "Place",
     "Port",
-    "ProxyAddress",
     "Rate",
     "Span",
     "Switch",

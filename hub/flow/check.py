@@ -17,7 +17,7 @@ from hub.config.settings import InboundSection, Settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
-from hub.core.pipeline import Rulebook
+from hub.core.pipeline import in_use
 from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.converse.selves import learn_self
@@ -27,6 +27,7 @@ from hub.queue.bell import BellAway
 from hub.registry import Registry
 from hub.runtime import Hub, make_connector
 from hub.sdk.connectors import Destination, ObjectInfo, WebhookSource
+from hub.wiring import collect
 
 
 @dataclass(frozen=True)
@@ -48,8 +49,8 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     }
     for table, find in finders.items():
         for name in getattr(settings, table):
-            found += _problems(partial(make_connector, settings, table, name, find))
-    found += _problems(partial(read_book, settings, registry))
+            collect(found, partial(make_connector, settings, table, name, find))
+    collect(found, partial(read_book, settings, registry))
     found += ways_back(settings, registry)
     found += unheard_alerts(settings)
     found += unaddressed(settings)
@@ -86,7 +87,9 @@ def unheard_alerts(settings: Settings) -> Iterator[Problem]:
     """Yield why alerts would be sent to no address: secrets that cannot be read, a library that is not there."""
     if settings.alerts.urls and find_spec("apprise") is None:
         yield Problem(str(settings.file), "alerts.urls", "alerts need 'apprise'", "pip install 'hubbub[alerts]'")
-    yield from _problems(partial(read_secrets, settings, settings.alerts.urls, at="alerts.urls"))
+    found: list[Problem] = []
+    collect(found, partial(read_secrets, settings, settings.alerts.urls, at="alerts.urls"))
+    yield from found
 
 
 def ways_back(settings: Settings, registry: Registry) -> Iterator[Problem]:
@@ -110,14 +113,6 @@ def _is_called(settings: Settings, registry: Registry, name: str) -> bool:
         return issubclass(registry.source(settings.sources[name].plugin), WebhookSource)
     except ConfigError:  # told above
         return False
-
-
-def _problems(attempt: Any) -> list[Problem]:
-    try:
-        attempt()
-    except ConfigError as error:
-        return error.problems
-    return []
 
 
 def try_connections(hub: Hub, works: Callable[[Lane], None] = lambda _: None) -> Iterator[Tried]:
@@ -208,7 +203,7 @@ def _again(error: ConnectorError, now: datetime) -> str:
 
 def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterator[Tried]:
     book = read_book(hub.settings, hub.registry)  # the files are checked, not what is active
-    used = used_mappings(book, name)
+    used = sorted(mapping for destination, mapping in in_use(book) if destination == name)
     if not used:
         return
     try:
@@ -224,19 +219,6 @@ def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterato
     for mapping in used:
         for message in misfits(book.mappings[(name, mapping)], objects):
             yield Tried(f"{name}/{mapping}", fine=False, message=message)
-
-
-def used_mappings(book: Rulebook, name: str) -> list[str]:
-    """Return the mappings of a destination that rules use, with those that they require or turn into."""
-    waiting = [target.mapping for rule in book.rules.rules for target in rule.deliver if target.destination == name]
-    used: dict[str, None] = {}
-    while waiting:
-        mapping = waiting.pop(0)
-        if mapping not in used:
-            used[mapping] = None
-            spec = book.mappings[(name, mapping)].spec
-            waiting += [*spec.requires, *([spec.then] if spec.then else [])]
-    return list(used)
 
 
 def misfits(mapping: CompiledMapping, objects: Any) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
-from hub.config.logs import LateLogger
+from hub.config.logs import LateLogger, follow
 from hub.core.errors import HubError
 from hub.flow.monitor.pulse import Pulse
 from hub.runtime import Hub, open_hub, set_up_logging, tie_to_parent
@@ -35,16 +35,17 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     set_up_logging()
     try:
-        hub = open_hub(given.config, migrate=given.migrate)
+        with contextlib.closing(open_hub(given.config, migrate=given.migrate)) as hub:
+            follow(hub.settings.log)
+            if given.tied:
+                tie_to_parent()
+            with contextlib.closing(Pulse(hub, "web", takes_up=True)) as pulse:
+                pulse.start()
+                serve(hub)
+            return 0
     except HubError as error:
         print(f"hub: {error}", file=sys.stderr)  # noqa: T201 - a person started this
         return error.exit_code
-    if given.tied:
-        tie_to_parent()
-    with contextlib.closing(hub), contextlib.closing(Pulse(hub, "web", takes_up=True)) as pulse:
-        pulse.start()
-        serve(hub)
-    return 0
 
 
 def serve(hub: Hub) -> None:
@@ -69,14 +70,22 @@ def serve(hub: Hub) -> None:
         timeout_keep_alive=int(limits.idle_s) + 60,  # the gate is earlier
         timeout_graceful_shutdown=1,
     )
-    # uvicorn raises the signal that ended it once more: without these the process would die before its last word.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: None)
-    HeldServer(config).run([config.bind_socket()])
+    server = HeldServer(config)
+    server.heed()
+    server.run([config.bind_socket()])
 
 
 class HeldServer(uvicorn.Server):
     """A server whose system keeps more callers waiting than it accepts at once: those are bound by the files it may open."""
+
+    def heed(self) -> None:
+        """End by SIGTERM and SIGINT from now on, also before it serves.
+
+        uvicorn listens to them while it serves, and raises what it heard once more afterwards: what stands here by then keeps the
+        process from dying before its last word.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen."""

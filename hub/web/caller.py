@@ -32,8 +32,7 @@ class Networks:
     """Networks as they stand in the configuration: addresses, or networks in CIDR form."""
 
     def __init__(self, written: Iterable[str]) -> None:
-        self.written = tuple(written)
-        self._networks: list[IPv4Network | IPv6Network] = [ip_network(one, strict=False) for one in self.written]
+        self._networks: list[IPv4Network | IPv6Network] = [ip_network(one, strict=False) for one in written]
 
     def hold(self, address: str) -> bool:
         """Return True if an address is in one of the networks; what is no address is in none."""

@@ -11,12 +11,10 @@ from collections.abc import Collection
 from time import monotonic
 from typing import Protocol
 
-from hub.config.logs import LateLogger
 from hub.web.caller import Networks
 from hub.web.complaints import Complaints
 from hub.web.limits import Limits
 
-log = LateLogger(__name__)
 GIVEN_AWAY = 20  # when all places are taken, a twentieth of them is freed at once: to look for one each time costs more
 FRESH_S = 0.25
 MOMENT_S = 0.02  # of many that come at once, those with a request at hand are known by then

@@ -42,12 +42,8 @@ PREFIX = "/in/"
 JSON = b"application/json"
 PATIENCE_S = 4.0
 """How long a sender waits for the disk: many give up after five seconds, and do not know then what became of it."""
-RENEWED_S = 10.0
-"""How long nothing is read again after a call that is not genuine: strangers may send many."""
 MANY = 16 * 1024
 """Bytes of a body from which on its items are counted: less cannot hold very many."""
-AGAIN_S = 60.0
-"""How long a connection that could not be made is left before it is tried again."""
 
 
 def refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> Answer:
@@ -87,8 +83,6 @@ class InboundDoor:
         self._proxies = Networks((*LOOPBACK, *web.proxies))
         largest = max(map(largest_body, self.called.values()), default=0)
         self._unverified = Unverified(max(limits.unverified_bytes, largest))
-        self._tried: dict[str, float] = {}
-        self._renewals: dict[str, float] = {}
 
     def open(self) -> None:
         """Start the threads; called inside the event loop that will be answered."""
@@ -128,10 +122,7 @@ class InboundDoor:
         self._check_place(called, scope, headers)
         body = await self._unverified.read(headers, receive, largest_body(called))
         request = Request("POST", self._url(scope), headers, body, self.hub.now())
-        if not called.verify(request):
-            called = await self._renewed(name, called)
-            if not called.verify(request):
-                return refusal(401, "the signature does not match, or its time is off")
+        called = await self._genuine(name, called, request)
         if isinstance(called, WebhookSource) and len(body) > MANY:
             await asyncio.to_thread(_check_number, called, body)
         form, thanks = ("event", thank(called, request)) if isinstance(called, Destination) else ("body", ACCEPTED)
@@ -139,27 +130,24 @@ class InboundDoor:
         return thanks if answer is ACCEPTED else answer
 
     async def _find(self, name: str) -> Called:
-        """Return a connection that could not be made before, if it can be made by now. Raises Declined."""
-        if not is_awaited(self.hub, name):
-            raise Declined(UNKNOWN)
-        now = monotonic()
-        if now >= self._tried.get(name, 0.0) + AGAIN_S:
-            self._tried[name] = now
-            found = await asyncio.to_thread(make_again, self.hub, name)
-            if found is not None:
-                self.called[name] = found
-                return found
-        raise Declined(UNMADE)
+        """Return a connection that could not be made before, if it can be by now: its quarantine says when. Raises Declined."""
+        is_configured = name in self.hub.settings.sources or name in self.hub.settings.destinations
+        found = await asyncio.to_thread(find_called, self.hub, name) if is_configured else None
+        if found is None:
+            raise Declined(UNMADE if is_awaited(self.hub, name) else UNKNOWN)
+        self.called[name] = found
+        self._unverified.most = max(self._unverified.most, largest_body(found))
+        return found
 
-    async def _renewed(self, name: str, called: Called) -> Called:
-        """Return a connection with the secrets that its files hold now: the sender may have a new one already."""
-        now = monotonic()
-        if now >= self._renewals.get(name, 0.0) + RENEWED_S:
-            self._renewals[name] = now
-            found = await asyncio.to_thread(find_called, self.hub, name)
-            if found is not None:
-                self.called[name] = called = found
-        return called
+    async def _genuine(self, name: str, called: Called, request: Request) -> Called:
+        """Return the connection with the secret that a call is signed by: its file may hold a new one. Raises Declined."""
+        if called.verify(request):
+            return called
+        renewed = await asyncio.to_thread(find_called, self.hub, name)
+        if renewed is None or renewed is called or not renewed.verify(request):
+            raise Declined(refusal(401, "the signature does not match, or its time is off"))
+        self.called[name] = renewed
+        return renewed
 
     def _check_place(self, called: Called, scope: Scope, headers: MutableMapping[str, str]) -> None:
         """Refuse calls without a signature from other places than the configuration names, and from pages. Raises Declined."""
@@ -214,13 +202,6 @@ def is_awaited(hub: Hub, name: str) -> bool:
     """Return True if a connection of this name is configured and on, and could not be made: it may be one that is called."""
     # Listed, also if it is about to be tried again.
     return any(hub.broken.get(place) is not None for place in (f"sources.{name}", f"destinations.{name}"))
-
-
-def make_again(hub: Hub, name: str) -> Called | None:
-    """Try once more to make a connection: a secret may be there by now."""
-    for place in (f"sources.{name}", f"destinations.{name}"):
-        hub.broken.pop(place, None)
-    return find_called(hub, name)
 
 
 def _check_number(called: WebhookSource[Any], body: bytes) -> None:

@@ -14,14 +14,14 @@ LATE = Readiness((Cause("database", "posts cannot be stored: the database does n
 
 
 class KeptReadiness:
-    """The readiness as it was found last; if a look takes too long, that is the finding."""
+    """The readiness as it was found last; if a look takes too long, that is the finding, for those who ask then at once."""
 
     def __init__(self, look: Callable[[], Readiness]) -> None:
         self._look = look
         self._lock = threading.Lock()
         self._done = threading.Event()
         self._found = LATE
-        self._until = 0.0
+        self._until = self._since = 0.0
         self._is_looking = False
 
     def __call__(self) -> Readiness:
@@ -30,11 +30,11 @@ class KeptReadiness:
             if monotonic() < self._until:
                 return self._found
             if not self._is_looking:
-                self._is_looking = True
+                self._is_looking, self._since = True, monotonic()
                 self._done = threading.Event()
                 threading.Thread(target=self._run, args=(self._done,), name="readiness", daemon=True).start()
-            done = self._done
-        return self._found if done.wait(PATIENCE_S) else LATE
+            done, left = self._done, self._since + PATIENCE_S - monotonic()
+        return self._found if done.wait(max(left, 0.0)) else LATE
 
     def _run(self, done: threading.Event) -> None:
         found = LATE

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from hub.core.errors import UnknownPlugin
+from hub.flow.views.files import all_notes
+from hub.flow.views.trials import labelled
 from hub.registry import AGAIN_S, Registry
 from hub.sdk.version import API_VERSION
 
@@ -27,6 +29,19 @@ class Whole(Source):
         return None
 """
 WHOLE = HEAD + "\n@hookimpl\ndef register_sources():\n    return (Whole,)\n"
+MOOD = """
+from hub import Enricher, hookimpl
+
+class Mood(Enricher):
+    name = "toy"
+    labels = ("sentiment",)
+    def enrich(self, signals):
+        return [() for _ in signals]
+
+@hookimpl
+def register_enrichers():
+    return (Mood,)
+"""
 
 
 class Shelf:
@@ -217,6 +232,17 @@ def test_the_configuration_may_name_the_distribution_that_provides_a_plugin(shel
     shelf.install(WHOLE, dist="other-toys")
     plugin = shelf.registry(owners={"toy": "other-toys"}).load("toy")
     assert (plugin.distribution, plugin.others, plugin.reason) == ("other-toys", ("hubbub",), "")
+
+
+def test_views_of_files_ask_the_distribution_that_the_configuration_names(shelf: Shelf) -> None:
+    shelf.install("raise SystemExit", dist="one")
+    shelf.install(MOOD, dist="two")
+    file = shelf.folder / "config.toml"
+    file.write_text('[plugins]\ntoy = "two"\n[enrichers.a]\nplugin = "toy"\n')
+    (shelf.folder / "rules.toml").write_text('[[rule]]\nname = "all"\nwhen = []\n')
+    (shelf.folder / "topics.toml").touch()
+    assert "this rule has no effect" in [one.message for one in all_notes(file)]
+    assert [number for number, _ in labelled(file, b'{"text": "fine"}')] == [1]
 
 
 def test_a_distribution_that_does_not_provide_what_it_is_named_for_is_told(shelf: Shelf) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
@@ -223,16 +223,6 @@ def test_the_versions_of_all_that_is_active_are_named(new_hub: NewHub) -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- logging
-
-
-@pytest.fixture
-def unlogged() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)  # not by the attribute: loggers remember what they met
-    structlog.reset_defaults()
 
 
 def test_logs_are_lines_of_json_on_standard_error(unlogged: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,6 +14,8 @@ from pydantic import SecretStr
 from hub.core.errors import RateLimited, Unavailable
 from hub.core.model import Ignored, RawItem, Translated
 from hub.flow import lease
+from hub.flow.intake.poll import streaming_sources
+from hub.flow.monitor.snapshot import roles_due
 from hub.flow.sweep import ring_due
 from hub.registry import Plugin
 from hub.sdk.connectors import Compliance, Context, Options, Page, StreamingSource
@@ -95,6 +97,10 @@ def test_what_comes_is_stored_with_its_cursor_and_rung_for(made: Made) -> None:
     with listening(made, [page("p1", 1, 2), page("p2", 3)]):
         wait_for(lambda: cursor(made).get("value") == "p2")
     assert (made.hub.store.inbox.counts(), made.bell.rung) == ({"new": 3}, [("process", "")])
+
+
+def test_a_stream_is_work_for_a_listener(made: Made) -> None:
+    assert roles_due(made.hub) == {"listen"}
 
 
 def test_a_lost_stream_is_taken_up_where_the_cursor_stands(made: Made) -> None:
@@ -198,4 +204,4 @@ def test_a_stream_is_never_rung_for_as_a_poll(made: Made) -> None:
 
 def test_a_source_whose_plugin_is_broken_is_left_out(made: Made) -> None:
     made.hub.registry._loaded["lines"] = Plugin("lines", "tests", "1", reason="it needs 'liner'")
-    assert listen.streaming_sources(made.hub) == []
+    assert streaming_sources(made.hub) == []

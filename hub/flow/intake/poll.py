@@ -29,7 +29,7 @@ from hub.core.retry import asked_for, parked_until
 from hub.flow.bugs import tell
 from hub.flow.lease import kept
 from hub.runtime import Hub
-from hub.sdk.connectors import Destination, Page, PollingSource, Source
+from hub.sdk.connectors import Destination, Page, PollingSource, Source, StreamingSource
 from hub.store.cursors import Cursors
 from hub.store.database import Also
 
@@ -62,6 +62,11 @@ def polling_sources(hub: Hub) -> list[str]:
     return [name for name in hub.settings.sources if isinstance(usable_source(hub, name), PollingSource)]
 
 
+def streaming_sources(hub: Hub) -> list[str]:
+    """Return the enabled sources that are listened to."""
+    return [name for name in hub.settings.sources if isinstance(usable_source(hub, name), StreamingSource)]
+
+
 def usable_source(hub: Hub, name: str) -> Source[Any] | None:
     """Return an enabled source; None if it is off or cannot be had: told once, the others run on."""
     return usable(hub, f"sources.{name}", hub.source) if hub.settings.sources[name].enabled else None
@@ -70,15 +75,6 @@ def usable_source(hub: Hub, name: str) -> Source[Any] | None:
 def usable_destination(hub: Hub, name: str) -> Destination[Any] | None:
     """Return an enabled destination; None if it is off or cannot be had: told once, the others run on."""
     return usable(hub, f"destinations.{name}", hub.destination) if hub.settings.destinations[name].enabled else None
-
-
-def unmade(hub: Hub) -> dict[str, str]:
-    """Return why each enabled source and destination cannot be made in this process, by place: `sources.NAME`."""
-    for name in hub.settings.sources:
-        usable_source(hub, name)
-    for name in hub.settings.destinations:
-        usable_destination(hub, name)
-    return {place: why for place, why in hub.broken.items() if place.startswith(("sources.", "destinations."))}
 
 
 def usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:

@@ -230,11 +230,8 @@ def lost(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Yield workers that have something to do and give no sign of life."""
     for role in sorted(snapshot.due):
         beat = snapshot.beats.get(role)
-        if (
-            beat is not None
-            and snapshot.now - beat > LOST_AFTER
-            and snapshot.now - snapshot.beats.get("all", beat) > LOST_AFTER
-        ):
+        stand_in = snapshot.beats.get("all", beat) if role in ("process", "deliver") else beat
+        if beat is not None and stand_in is not None and snapshot.now - max(beat, stand_in) > LOST_AFTER:
             since = f"{beat:%Y-%m-%d %H:%M} UTC"
             yield Alert(
                 f"worker:{role}", "critical", f"no {role} worker has given a sign of life since {since}, and work waits"

@@ -16,6 +16,7 @@ from hub.runtime import Hub
 
 BEAT_S = 15.0
 LOOK_S = 1.0
+LAST_S = 2.0  # for a sign that is being noted; a database that hangs must not hold up the end
 
 
 class Pulse:
@@ -30,10 +31,12 @@ class Pulse:
         self._since = hub.now()
         self._stop = threading.Event()
         self._told: int | None = None
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
         """Beat in a thread, until the process ends."""
-        threading.Thread(target=self._run, name="heartbeat", daemon=True).start()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread.start()
 
     def beat(self) -> None:
         """Note once that this process is alive, and what it runs."""
@@ -43,6 +46,8 @@ class Pulse:
     def close(self) -> None:
         """Note a calm end: the process is neither alive nor lost."""
         self._stop.set()
+        if self._thread is not None:
+            self._thread.join(LAST_S)  # a sign after this one would tell of life
         with contextlib.suppress(HubError):
             detail = self._lived(ended=True)
             self._hub.store.connections.beat(self._name, self._role, now=self._hub.now(), detail=detail)

@@ -11,7 +11,7 @@ import msgspec
 
 from hub.core.errors import HubError
 from hub.core.ledger import IN_DEAD_END, Lane
-from hub.flow.intake.poll import usable, usable_destination, usable_source
+from hub.flow.intake.poll import streaming_sources, usable, usable_destination, usable_source
 from hub.flow.lanes import outlets, why_off
 from hub.flow.monitor import life
 from hub.flow.monitor.alerts import Arrivals, Held, Let, Pause, Poll, RefusedCalls, Snapshot
@@ -52,7 +52,7 @@ def look(hub: Hub, *, arrivals_known: bool) -> Snapshot:
         due=roles_due(hub),
         waiting_since=hub.store.inbox.due_since(now=now),
         bell=why_unheard(hub),
-        broken={**life.broken(beats, now), **here(hub)},
+        broken=broken(hub, beats),
     )
 
 
@@ -68,6 +68,11 @@ def why_unheard(hub: Hub) -> str:
     except HubError as error:
         return str(error)
     return ""
+
+
+def broken(hub: Hub, beats: Iterable[life.Beat]) -> dict[str, str]:
+    """Return why enabled connections cannot be had, in this process or in another that is alive, by place."""
+    return {**life.broken(beats, hub.now()), **here(hub)}
 
 
 def here(hub: Hub) -> dict[str, str]:
@@ -169,7 +174,8 @@ def roles_due(hub: Hub) -> frozenset[str]:
     now = hub.now()
     paused = hub.store.connections.paused(now=now)
     delivers = any(name not in paused for name in hub.store.deliveries.due(now=now))
-    return frozenset([*(["process"] if hub.store.inbox.due(now=now) else []), *(["deliver"] if delivers else [])])
+    due = {"process": hub.store.inbox.due(now=now), "deliver": delivers, "listen": bool(streaming_sources(hub))}
+    return frozenset(role for role, is_due in due.items() if is_due)
 
 
 def shown_alerts(kept: Sequence[Kept]) -> list[dict[str, Any]]:

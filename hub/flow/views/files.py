@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from hub.books import read_book
 from hub.config.rulebook import default_mappings, read_mapping, read_rules
-from hub.config.settings import Settings, load_settings, nameless, problems, read_toml
+from hub.config.settings import Settings, load_settings, nameless, nearest, problems, read_toml
 from hub.config.values import duration
 from hub.core.errors import ConfigError, Problem
 from hub.core.mapping import CompiledMapping, compile_mapping
@@ -46,7 +45,8 @@ def all_problems(file: Path) -> list[Problem]:
 
 def all_notes(file: Path) -> list[Problem]:
     """Return what is no error and will surprise. Raises ConfigError if the configuration itself has errors."""
-    return notes_of(load_settings(file), Registry())
+    settings = load_settings(file)
+    return notes_of(settings, Registry(owners=settings.plugins))
 
 
 def book(file: Path) -> Rulebook:
@@ -147,17 +147,19 @@ def _nowhere(known: Settings, registry: Registry, found: list[Problem]) -> Itera
             if f"{name} has no mapping {mapping}" in told:
                 continue
             if name not in specs:
-                yield Problem(str(file), place, f"there is no destination '{name}'", _near(name, specs))
+                yield Problem(
+                    str(file),
+                    place,
+                    f"there is no destination '{name}'",
+                    nearest(name, list(specs)) or "there are none",
+                )
             elif specs[name] and mapping not in specs[name] and not _is_written(known, name, mapping):
-                yield Problem(str(file), place, f"{name} has no mapping '{mapping}'", _near(mapping, specs[name]))
+                yield Problem(
+                    str(file), place, f"{name} has no mapping '{mapping}'", nearest(mapping, list(specs[name]))
+                )
 
 
 def _is_written(known: Settings, name: str, mapping: str) -> bool:
     """Return True if there is a file of the mapping: what is wrong in it has been told."""
     root = known.folder / known.files.mappings
     return any((root / folder / f"{mapping}.toml").exists() for folder in (name, known.destinations[name].plugin))
-
-
-def _near(word: str, known: Iterable[str]) -> str:
-    near = get_close_matches(word, known := list(known), n=1)
-    return f"did you mean '{near[0]}'?" if near else f"there are: {', '.join(known) or 'none'}"

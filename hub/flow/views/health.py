@@ -15,7 +15,7 @@ from hub.flow.monitor.alerts import MOST_REFUSED
 from hub.flow.monitor.snapshot import MetricValues
 from hub.runtime import Hub
 
-__all__ = ["MetricValues", "alerts", "alive", "figures", "health", "slow_figures", "totals"]
+__all__ = ["MetricValues", "alerts", "figures", "health", "slow_figures", "totals"]
 
 
 def totals(hub: Hub, actor: Actor) -> dict[str, Any]:
@@ -78,9 +78,7 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
 
 def _broken(hub: Hub, beats: Sequence[life.Beat], known: Collection[str]) -> list[dict[str, Any]]:
     """Return the connections that this process, or another that is alive, cannot have, as failing ones."""
-    found = {
-        place.partition(".")[2]: why for place, why in {**life.broken(beats, hub.now()), **snapshot.here(hub)}.items()
-    }
+    found = {place.partition(".")[2]: why for place, why in snapshot.broken(hub, beats).items()}
     return [
         {"source": name, "failures": 0, "error": why, "polled_at": None, "due_at": None}
         for name, why in sorted(found.items())
@@ -107,12 +105,6 @@ def _refused(hub: Hub) -> list[dict[str, Any]]:
         for name, one in found
         if one.calls >= MOST_REFUSED
     ]
-
-
-def alive(hub: Hub, actor: Actor) -> list[str]:
-    """Return the names of the processes that gave a sign of life lately."""
-    demand(actor, "health.see")
-    return [beat.name for beat in life.living(snapshot.recent_beats(hub), hub.now())]
 
 
 def alerts(hub: Hub, actor: Actor) -> list[dict[str, Any]]:

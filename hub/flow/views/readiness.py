@@ -13,11 +13,10 @@ import msgspec
 
 from hub.core.access import Actor, demand
 from hub.core.errors import HubError
-from hub.flow.intake.poll import usable_source
+from hub.flow.intake.poll import streaming_sources
 from hub.flow.monitor import life
-from hub.flow.monitor.snapshot import here, recent_beats, why_unheard
+from hub.flow.monitor.snapshot import broken, recent_beats, why_unheard
 from hub.runtime import Hub
-from hub.sdk.connectors import StreamingSource
 
 Stops = Literal["accepts", "processes", ""]
 LONG = timedelta(minutes=5)
@@ -90,7 +89,7 @@ def _needed(hub: Hub) -> set[str]:
     roles = {"process", "scheduler"}
     if any(one.enabled for one in hub.settings.destinations.values()):
         roles.add("deliver")
-    if any(isinstance(usable_source(hub, name), StreamingSource) for name in hub.settings.sources):
+    if streaming_sources(hub):
         roles.add("listen")
     return roles
 
@@ -102,7 +101,7 @@ def _poorer(hub: Hub, beats: list[life.Beat]) -> Iterator[Cause]:
         yield Cause("disk", f"{room // 1024} kB are left on the database's disk")
     if why_unheard(hub):
         yield Cause("bell", "Redis cannot be used: workers ask the database every few seconds")
-    if count := len({**life.broken(beats, hub.now()), **here(hub)}):
+    if count := len(broken(hub, beats)):
         yield Cause("plugin", f"{count} connections cannot work: `hub check` and the page say which")
     since = hub.store.inbox.due_since(now=hub.now())
     if since is not None and hub.now() - since > LONG:

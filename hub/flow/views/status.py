@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,7 @@ from hub.config.rulebook import files_digest
 from hub.core.access import Actor, demand
 from hub.core.ledger import Lane
 from hub.flow.lanes import outlet_works
-from hub.flow.monitor import snapshot
-from hub.flow.monitor.life import living, read_beat, restarting
+from hub.flow.monitor import life, snapshot
 from hub.flow.monitor.pulse import program
 from hub.runtime import Hub
 from hub.store.activations import Activation
@@ -27,7 +26,6 @@ PAUSED_FOR = timedelta(minutes=1)
 SETTLING = timedelta(seconds=30)
 """By then each process runs what was activated."""
 LEAST_FREE = 500 * 1024 * 1024
-RECENT = timedelta(minutes=5)
 
 
 class Process(msgspec.Struct, frozen=True):
@@ -112,38 +110,34 @@ class Status(msgspec.Struct, frozen=True):
 def status(hub: Hub, actor: Actor) -> Status:
     """Return how the hub does now; only small indexes are read."""
     demand(actor, "health.see")
-    now = hub.now()
+    now, beats = hub.now(), snapshot.recent_beats(hub)
     held = hub.store.hold.get()
     current = hub.store.activations.current()
     found = Status(
         now,
         [],
         held.why if held else "",
-        processes(hub, actor),
+        _alive(beats, now),
         _active(hub, current),
         list(_backlog(hub)),
-        list(_connections(hub)),
+        list(_connections(hub, life.broken(beats, now))),
         snapshot.shown_alerts(hub.store.alerts.all()),
         _versions(hub),
         _disk(hub),
         hub.store.inbox.count_marks(),
     )
-    return msgspec.structs.replace(found, attention=list(_attention(hub, found)))
+    return msgspec.structs.replace(found, attention=list(_attention(hub, found, life.restarting(beats, now))))
 
 
 def processes(hub: Hub, actor: Actor) -> list[Process]:
     """Return the processes that are alive, with what each runs."""
     demand(actor, "health.see")
-    now = hub.now()
-    rows = {row["name"]: row for row in hub.store.connections.beats(since=now - RECENT)}
-    alive = living((read_beat(row) for row in rows.values()), now)
-    return [
-        _process(one, rows[one.name]["detail"] or {}) for one in sorted(alive, key=lambda one: (one.role, one.name))
-    ]
+    return _alive(snapshot.recent_beats(hub), hub.now())
 
 
-def _process(beat: Any, detail: dict[str, Any]) -> Process:
-    return Process(beat.name, beat.role, beat.since, beat.at, detail.get("version", ""), detail.get("activation"))
+def _alive(beats: Iterable[life.Beat], now: datetime) -> list[Process]:
+    alive = sorted(life.living(beats, now), key=lambda one: (one.role, one.name))
+    return [Process(one.name, one.role, one.since, one.at, one.version, one.activation) for one in alive]
 
 
 def _active(hub: Hub, current: Activation | None) -> Active | None:
@@ -166,7 +160,8 @@ def _backlog(hub: Hub) -> Iterator[Backlog]:
         yield Backlog(f"deliver {name}", waiting, since)
 
 
-def _connections(hub: Hub) -> Iterator[ConnectionState]:
+def _connections(hub: Hub, broken: Mapping[str, str]) -> Iterator[ConnectionState]:
+    """Yield each connection; `broken` says why a process that is alive cannot have it, by place. Here no plugin is loaded."""
     now = hub.now()
     pauses = {row["name"]: row for row in hub.store.connections.pauses(now=now)}
     cursors = {row["source"]: row for row in hub.store.cursors.list()}
@@ -174,15 +169,17 @@ def _connections(hub: Hub) -> Iterator[ConnectionState]:
         for name, section in sections.items():
             lane = str(Lane("reply", name)) if kind == "source" else name
             cursor = cursors.get(name if kind == "source" else str(Lane("changes", name)))
-            state = _state(section.enabled, pauses.get(lane), cursor, is_known=section.plugin in hub.registry.names)
+            is_known = section.plugin in hub.registry.names
+            why = broken.get(f"{kind}s.{name}", "") if is_known else "no installed package provides its plugin"
+            state = _state(section.enabled, why, pauses.get(lane), cursor)
             yield ConnectionState(name, kind, section.plugin, **state)
 
 
-def _state(enabled: bool, pause: Any, cursor: Any, *, is_known: bool) -> dict[str, Any]:
+def _state(enabled: bool, broken: str, pause: Any, cursor: Any) -> dict[str, Any]:
     if not enabled:
         return {"state": "off"}
-    if not is_known:
-        return {"state": "failing", "reason": "no installed package provides its plugin"}
+    if broken:
+        return {"state": "failing", "reason": broken}
     if pause is not None:
         return {
             "state": pause["state"],
@@ -209,11 +206,11 @@ def _disk(hub: Hub) -> Disk:
     return Disk(str(data), free, hub.store.figures.size())
 
 
-def _attention(hub: Hub, found: Status) -> Iterator[str]:
+def _attention(hub: Hub, found: Status, restarting: Iterable[str]) -> Iterator[str]:
     """Yield what needs a person, in sentences."""
     if found.held:
         yield f"nothing is sent: {found.held}"
-    yield from _of_processes(hub, found)
+    yield from _of_processes(found, restarting)
     yield from (f"{one['severity']}: {one['text']}" for one in found.alerts)
     for one in found.connections:
         lasts = one.until is None or one.until - found.now > PAUSED_FOR
@@ -243,7 +240,7 @@ def _is_told(one: ConnectionState, found: Status) -> bool:
     return any(alert["key"].partition(":")[2] in (lane, one.name) for alert in found.alerts)
 
 
-def _of_processes(hub: Hub, found: Status) -> Iterator[str]:
+def _of_processes(found: Status, restarting: Iterable[str]) -> Iterator[str]:
     roles = {one.role for one in found.processes}
     if not roles:
         yield "nothing runs: no process has given a sign of life in the last 45 seconds (`hub up` starts all)"
@@ -254,8 +251,7 @@ def _of_processes(hub: Hub, found: Status) -> Iterator[str]:
         "scheduler": roles & {"scheduler"},
     }
     yield from (f"no {role} runs" for role, there in wanted.items() if not there)
-    beats = map(read_beat, hub.store.connections.beats(since=found.now - RECENT))
-    yield from (f"{role} is started again and again: see its log" for role in sorted(restarting(beats, found.now)))
+    yield from (f"{role} is started again and again: see its log" for role in sorted(restarting))
     for one in found.processes:
         if one.version and one.version != found.versions.program:
             yield f"{one.name} runs version {one.version}, this is {found.versions.program}"

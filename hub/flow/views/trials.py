@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from hub.config.settings import load_settings
 from hub.core.errors import TranslationError
 from hub.core.grammar.facts import merge, skeleton
 from hub.core.model import Ignored
@@ -45,7 +46,9 @@ def translated(
 
 def labelled(file: Path, content: bytes, *, only: str | None = None) -> Iterator[tuple[int, dict[str, Any] | str]]:
     """Yield JSON lines with labels by a configuration's enrichers, numbered; a text says what is wrong with a line."""
-    return label_lines(content.split(b"\n"), labellers(file, Registry(), only=only), now=system_clock())
+    owners = load_settings(file).plugins if file.exists() and not only else {}
+    chosen = labellers(file, Registry(owners=owners), only=only)
+    return label_lines(content.split(b"\n"), chosen, now=system_clock())
 
 
 def judged(book: Rulebook, facts: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import logging
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from hub.flow.intake.poll import poll, polling_sources
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import open_hub
 from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
+from tests.logs import root_kept
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,14 @@ def run(*arguments: object, given: bytes = b"") -> Said:
     """Run `hub ARGUMENTS` with `given` on standard input."""
     out, err = _stream(), _stream()
     stdin, sys.stdin = sys.stdin, _stream(given)
-    code, root = 0, logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+    code = 0
     try:
-        with redirect_stdout(out), redirect_stderr(err):
+        with root_kept(), redirect_stdout(out), redirect_stderr(err):
             main([str(argument) for argument in arguments])
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     finally:
         sys.stdin = stdin
-        root.handlers[:] = handlers
-        root.setLevel(level)
     return Said(code, _text(out), _text(err))
 
 

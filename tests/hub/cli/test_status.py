@@ -85,6 +85,14 @@ def test_a_process_that_runs_something_else_is_named(
     assert (said.code, told in said.out) == (1, True)
 
 
+def test_a_connection_that_a_process_cannot_have_is_no_fine_one(config: Path, cli: Cli) -> None:
+    beat(config, broken={"destinations.salesforce": "the environment has no variable TOKEN"})
+    said = cli("-c", config, "status")
+    told = "salesforce (salesforce) failing: the environment has no variable TOKEN"
+    needed = "destination salesforce is failing: the environment has no variable TOKEN"
+    assert [line for line in (told, needed) if line not in said.out] == []
+
+
 def test_a_part_that_does_not_run_is_named(cli: Cli, config: Path) -> None:
     hub = open_hub(config, bell=InProcessBell())
     hub.store.connections.beat("web-here-1", "web", now=hub.now(), detail=None)

@@ -6,23 +6,12 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 import structlog
 
 from hub.config.logs import LateLogger, Wanted, as_text, asked, set_up_logging
 from hub.core.errors import ConfigError
-
-
-@pytest.fixture
-def unlogged() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)  # not by the attribute: loggers remember what they met
-    structlog.reset_defaults()
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:

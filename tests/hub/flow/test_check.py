@@ -14,9 +14,10 @@ from hub.config.settings import Settings, load_settings
 from hub.core.access import HUB
 from hub.core.errors import QuotaExhausted, RateLimited, Unauthorised
 from hub.core.mapping import CompiledMapping
+from hub.core.pipeline import in_use
 from hub.core.spec import FieldSpec
 from hub.flow.actions.connections import check
-from hub.flow.check import Tried, misfits, notes_of, problems_of, try_connections, used_mappings
+from hub.flow.check import Tried, misfits, notes_of, problems_of, try_connections
 from hub.queue.bell import RedisBell
 from hub.registry import Plugin, Registry
 from hub.sdk.connectors import FieldInfo, ObjectInfo, Options
@@ -282,4 +283,4 @@ def test_fields_that_cannot_be_read_are_told(new_hub: NewHub, error: Exception, 
 def test_mappings_that_are_used_are_those_of_rules_with_what_they_need(
     new_hub: NewHub, mapping_: str, used: list[str]
 ) -> None:
-    assert used_mappings(new_hub(mapping=mapping_).hub.book, "memo") == used
+    assert in_use(new_hub(mapping=mapping_).hub.book) == {("memo", one) for one in used}

@@ -44,6 +44,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
         {"refused": {"shop": RefusedCalls(401, 3, LONG_AGO - timedelta(minutes=1), JUST_NOW)}},
         "refused:shop",
     ),
+    "a stream and no listener": (
+        {"due": frozenset({"listen"}), "beats": {"listen": LONG_AGO, "all": JUST_NOW}},
+        "worker:listen",
+    ),
     "work and no worker": ({"due": frozenset({"deliver"}), "beats": {"deliver": LONG_AGO}}, "worker:deliver"),
 }
 
