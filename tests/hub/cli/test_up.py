@@ -238,8 +238,8 @@ def taken(port: int) -> Iterator[None]:
 def test_a_first_start_with_errors_in_the_rules_ends_with_2_and_names_them(up: Up) -> None:
     (up.folder / "rules.toml").write_text(WRONG_RULES)
     assert up.start().wait(60) == 2
-    assert "did you mean signal.text?" in up.said()
-    assert "Traceback" not in up.said()
+    (told,) = map(json.loads, up.said().splitlines())
+    assert (told["part"], "did you mean signal.text?" in told["event"]) == ("hub", True)
 
 
 @pytest.mark.servers
@@ -249,7 +249,8 @@ def test_a_later_start_with_errors_in_the_rules_runs_what_was_active_and_says_so
     process.wait(20)
     (up.folder / "rules.toml").write_text(WRONG_RULES)
     up.serve()
-    assert "NOT ACTIVATED" in up.said()
+    told = [one["event"] for one in map(json.loads, up.said().splitlines()) if one["level"] == "warning"]
+    assert "NOT ACTIVATED, since the files have errors:" in told
     assert "did you mean signal.text?" in up.said()
 
 
