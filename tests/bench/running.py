@@ -19,8 +19,9 @@ from threading import Thread
 from typing import Any
 
 from tests.bench.w1_home import SECRET, write_home
-from tests.chaos.stage import descendants, free_port, wait
+from tests.chaos.stage import descendants, wait
 from tests.material import ROOT
+from tests.servers import free_port
 
 SHARED = Path(os.environ.get("HUBBUB_SHARED", ROOT.parent / "shared"))
 PROBE = b'{"id": "probe", "network": "x", "text": "nothing here", "author": {"handle": "p"}}'

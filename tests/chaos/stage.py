@@ -6,7 +6,6 @@ import hmac
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from hub.store.schema import EPOCH, deliveries, inbox
 from hub.testkit.sandbox import RunningSandbox, Sandbox, SandboxOptions, serve
 from tests.chaos.posts import TOPICS, Post
 from tests.material import ROOT
+from tests.servers import free_port
 
 TOKEN = "sandbox-token"
 SECRET = "door-secret"
@@ -242,13 +242,6 @@ def rules(wanted: Wanted) -> Iterator[str]:
     if wanted.tickets:
         target = '{ destination = "zendesk", mapping = "ticket" }'
         yield RULE.format(name="tickets", more=""", 'signal.native_id.endsWith("7")'""", targets=target)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait(true: Callable[[], bool], *, why: str | Callable[[], str], within: float = 60.0) -> float:

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.stage import free_port
+from tests.servers import free_port
 
 START_S = 90.0
 ABOUT_REQUESTS = {

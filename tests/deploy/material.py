@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from collections.abc import Mapping
 from configparser import ConfigParser
@@ -46,10 +45,3 @@ def unit(path: Path) -> ConfigParser:
     read.optionxform = str  # type: ignore[assignment, method-assign]  # configparser's own way to keep capitals
     read.read_string(path.read_text("utf-8"))
     return read
-
-
-def free_port() -> int:
-    """A port of this machine that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port

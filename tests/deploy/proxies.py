@@ -13,9 +13,9 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from tests.deploy.material import DEPLOY, fitted, free_port, program, run
+from tests.deploy.material import DEPLOY, fitted, program, run
 from tests.deploy.running import ask, connect
-from tests.servers import wait_for
+from tests.servers import free_port, wait_for
 
 NGINX = """
 {user}

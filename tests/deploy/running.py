@@ -15,8 +15,8 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 
 from hub.sdk.signatures import StandardWebhook
-from tests.deploy.material import DEPLOY, free_port, unit
-from tests.servers import clean_environment, running_redis, wait_for
+from tests.deploy.material import DEPLOY, unit
+from tests.servers import clean_environment, free_port, running_redis, wait_for
 
 SECRET = "whsec_c2lnbmVkIGJ5IHRoZSBzaG9wLCBubyBvdGhlcg=="
 CONFIG = """

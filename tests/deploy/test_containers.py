@@ -25,9 +25,9 @@ from hub.flow.check import problems_of
 from hub.queue.bell import RedisBell
 from hub.queue.embedded import find_server
 from hub.registry import Registry
-from tests.deploy.material import DEPLOY, free_port, program, run
+from tests.deploy.material import DEPLOY, program, run
 from tests.deploy.running import SECRET
-from tests.servers import wait_for
+from tests.servers import free_port, wait_for
 
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 VERSIONS = ("1.29", "1.31", "1.34")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.material import free_port, program, run
+from tests.deploy.material import program, run
 from tests.deploy.proxies import (
     EVENTS,
     PAUSE_S,
@@ -26,7 +26,7 @@ from tests.deploy.proxies import (
     teller,
 )
 from tests.deploy.running import PARTS, Parts, ask, signed, started
-from tests.servers import is_alive, wait_for
+from tests.servers import free_port, is_alive, wait_for
 
 pytestmark = pytest.mark.servers
 LOGIN = {"authorization": "Basic " + base64.b64encode(b"hub:open sesame").decode()}

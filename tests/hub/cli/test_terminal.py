@@ -17,9 +17,9 @@ from time import monotonic
 
 import pytest
 
-from tests.hub.cli.test_up import CONFIG, free_port
+from tests.hub.cli.test_up import CONFIG
 from tests.hubs import no_rules
-from tests.servers import clean_environment, descendants_of, is_alive, wait_for
+from tests.servers import clean_environment, descendants_of, free_port, is_alive, wait_for
 
 pytestmark = pytest.mark.servers
 Start = Callable[..., "Terminal"]

@@ -17,8 +17,7 @@ from hub.cli.running.up import GUARD
 from hub.config.interpreter import isolated_command, module_command
 from hub.queue.embedded import socket_path
 from hub.store import open_store
-from tests.hub.cli.test_up import free_port
-from tests.servers import clean_environment, descendants_of, is_alive, running_redis, wait_for
+from tests.servers import clean_environment, descendants_of, free_port, is_alive, running_redis, wait_for
 
 PACKAGES = ("hub", "workers", "plugins", "mappings", "redis", "sqlalchemy", "apprise", "flair")
 MODULES = ("rq", "json", "os", "signal", "subprocess", "threading", "structlog", "uvicorn", "typer", "encodings")

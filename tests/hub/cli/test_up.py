@@ -25,16 +25,10 @@ from hub.core.errors import ConfigError
 from hub.queue.embedded import socket_path
 from tests.hubs import no_rules
 from tests.servers import answers as redis_answers
-from tests.servers import clean_environment, descendants_of, is_alive, wait_for
+from tests.servers import clean_environment, descendants_of, free_port, is_alive, wait_for
 
 CONFIG = "[web]\nport = {port}\n"
 WRONG_RULES = '[[rule]]\nname = "r"\nwhen = ["signal.txt == 1"]\n'
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Up:
