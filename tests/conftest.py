@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from time import monotonic
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from hub.store import Store
@@ -19,6 +21,17 @@ from tests.postgres import find_programs, postgres
 # How quick an example is says nothing of the program on a machine that others use too.
 settings.register_profile("hubbub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hubbub")
+
+
+@pytest.fixture
+def unlogged() -> Iterator[None]:
+    """Commands set logging up for their process; here the next test gets it back as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)  # not by the attribute: loggers remember what they met
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

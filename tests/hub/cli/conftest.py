@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-import structlog
 
 from tests.hub.cli.terminal import Said, World, make_world, run
 
 Cli = Callable[..., Said]
-
-
-@pytest.fixture
-def unlogged() -> Iterator[None]:
-    """Commands set logging up for their process; here the next test gets it back as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)  # not by the attribute: loggers remember what they met
-    structlog.reset_defaults()
 
 
 @pytest.fixture

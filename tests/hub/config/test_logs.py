@@ -6,7 +6,6 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
 
 import pytest
 import structlog
@@ -15,18 +14,10 @@ from hub.config.logs import LateLogger, Wanted, as_text, asked, set_up_logging
 from hub.core.errors import ConfigError
 
 
-@pytest.fixture
-def unlogged() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)  # not by the attribute: loggers remember what they met
-    structlog.reset_defaults()
-
-
 def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
-    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    out, err = capsys.readouterr()
+    assert out == ""
+    return [json.loads(line) for line in err.splitlines()]
 
 
 def test_each_event_is_one_json_object_whatever_is_in_it(unlogged: None, capsys: pytest.CaptureFixture[str]) -> None:
