@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
@@ -11,37 +12,19 @@ from sqlite3 import connect
 
 import pytest
 
-from hub.cli.main import shared_first
+from hub.cli.main import command, shared_first
 from tests.hub.cli.conftest import Cli
 
-COMMANDS = [
-    *("init", "check", "up", "web", "worker", "scheduler", "listen", "poll", "import", "translate", "label", "sandbox"),
-    *(
-        "explain",
-        "signals list",
-        "signals show",
-        "signals retry",
-        "deliveries list",
-        "deliveries show",
-        "deliveries retry",
-    ),
-    *(
-        "deliveries discard",
-        "plugins list",
-        "plugins show",
-        "plugins new",
-        "plugins check",
-        "mappings test",
-        "mappings show",
-        "rules test",
-    ),
-    *("config show", "db upgrade", "backup", "restore", "resume", "status", "reload"),
-]
+
+def all_commands() -> Iterator[str]:
+    """Each command as it is typed, those of groups by both words."""
+    for name, found in command().commands.items():
+        yield from [f"{name} {inner}" for inner in getattr(found, "commands", {})] or [name]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_explains_itself(cli: Cli, command: str) -> None:
-    said = cli(*command.split(), "--help")
+@pytest.mark.parametrize("words", list(all_commands()))
+def test_each_command_explains_itself(cli: Cli, words: str) -> None:
+    said = cli(*words.split(), "--help")
     assert said.code == 0
     assert "Usage: hub" in said.out
 
