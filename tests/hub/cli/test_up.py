@@ -288,6 +288,15 @@ def test_a_full_disk_is_told_before_anything_starts(up: Up) -> None:
 
 
 @pytest.mark.servers
+def test_a_data_folder_that_cannot_be_written_is_told_in_a_line(up: Up) -> None:
+    (up.folder / "data").touch()
+    assert up.start().wait(30) == 2
+    assert "hub.data: " in up.said()
+    assert "name a folder that this user may write" in up.said()
+    assert up.said().count("\n") == 1
+
+
+@pytest.mark.servers
 def test_a_database_that_is_upgraded_under_it_ends_it_with_4_instead_of_endless_starts(up: Up) -> None:
     process = up.serve()
     with closing(connect(up.folder / "data" / "hubbub.db")) as database, database:
