@@ -120,6 +120,19 @@ def test_every_command_exists(page: Path) -> None:
     assert [problem for words in commands(page.read_text("utf-8")) if (problem := unknown(words, command()))] == []
 
 
+def options(command: Any) -> set[str]:
+    """Every option of a command and of those below it."""
+    own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return own.union(*map(options, getattr(command, "commands", {}).values()))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_an_option_that_is_named_alone_is_one_of_a_command(page: Path) -> None:
+    others = {"--build-arg"}  # Docker's
+    named = set(re.findall(r"`(--[a-z-]+)", page.read_text("utf-8")))
+    assert named - others - options(command()) == set()
+
+
 def test_a_command_that_does_not_exist_is_seen() -> None:
     page = "`hub chekc`, `hub check --offlin`\n\n    hub signals liszt\n    hub deliveries list --state dead  # fine\n"
     assert [unknown(words, command()).rpartition(": ")[2] for words in commands(page)] == [

@@ -12,7 +12,7 @@ import pytest
 from hub.cli import status
 from hub.cli.main import EXITS
 from hub.cli.plugins.description import span
-from hub.config.settings import Settings
+from hub.config.settings import Settings, SourceSection
 from hub.core import retry
 from hub.flow.lease import RENEW_S
 from hub.flow.monitor import alerts, schedule, silence
@@ -54,6 +54,7 @@ NUMBERS = [
     ("secrets", f"again every {WORDS[REREAD_S]} seconds"),
     ("many-machines", f"renewed every {WORDS[RENEW_S]}"),
     ("upgrade", f"within {WORDS[AGAIN_S]}"),
+    ("configuration", f"one exchange with it may take ({span(SourceSection.model_fields['timeout'].default)})"),
     ("configuration", f"did not follow within {status.WAIT_S:g} seconds"),
     ("monitor", f"waits for more than {screen.LATE.seconds // 60} minutes"),
     ("monitor", f"less than {screen.LEAST_FREE // MIB} MB are free"),
