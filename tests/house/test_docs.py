@@ -172,6 +172,13 @@ def test_anchors_lead_to_a_heading(page: Path) -> None:
     assert [f"{target.name}#{anchor}" for target, anchor in anchors(page) if anchor not in headings(target)] == []
 
 
+@pytest.mark.parametrize("page", [*PAGES, *READMES], ids=name_of)
+def test_files_to_copy_are_there(page: Path) -> None:
+    named = re.findall(r"(?<![\w/])docs/(?:deploy|operate)/[\w/.@*-]*\w", page.read_text("utf-8"))
+    gone = {"docs/operate.md"}  # as the changelog calls it
+    assert [one for one in named if one not in gone and not any(ROOT.glob(one))] == []
+
+
 def test_a_dead_link_is_seen() -> None:
     assert list(links("[a](docs/none.md#x) [b](https://example.com) [c](#here)")) == ["docs/none.md"]
 
