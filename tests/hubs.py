@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from hub.config.settings import Settings
+from hub.core.access import HUB
 from hub.core.errors import ConnectorError, TranslationError
 from hub.core.keys import author_key, signal_key
 from hub.core.model import (
@@ -28,6 +29,7 @@ from hub.core.model import (
     Translated,
 )
 from hub.core.spec import FieldSpec, MappingSpec
+from hub.flow.actions.rules import activate
 from hub.queue.inprocess import InProcessBell
 from hub.registry import Plugin
 from hub.runtime import Hub
@@ -286,3 +288,10 @@ def to_toml(spec: MappingSpec) -> str:
     head += [f'then = "{spec.then}"'] if spec.then else []
     fields = [f'[fields.{name}]\nfrom = "{field_.from_}"' for name, field_ in spec.fields.items()]
     return "\n".join(head + fields) + "\n"
+
+
+def change_rules(made: Made, text: str) -> None:
+    """Another rules file, activated."""
+    (made.hub.settings.folder / "rules.toml").write_text(text)
+    (made.hub.settings.folder / "topics.toml").touch()
+    activate(made.hub, HUB)

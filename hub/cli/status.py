@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +141,3 @@ def _wait(hub: Hub, number: int) -> list[Process]:
     if not found:
         show.say("no process runs now: the next start takes it up")
     return behind
-
-
-COMMANDS: dict[str, Callable[..., None]] = {"status": status, "reload": reload}

@@ -112,6 +112,14 @@ def test_health_is_not_shown_to_the_world_by_caddy(proxies: dict[str, Proxy], pa
     assert proxies["caddy"].ask("GET", path, LOGIN)[0] == 403
 
 
+@pytest.mark.parametrize(("place", "status"), [("127.0.0.1", 200), ("127.0.0.2", 403)])
+def test_nginx_shows_health_to_its_own_machine_only(proxies: dict[str, Proxy], place: str, status: int) -> None:
+    with contextlib.closing(proxies["nginx"].connect()) as connection:
+        connection.source_address = (place, 0)
+        connection.request("GET", "/healthz")
+        assert connection.getresponse().status == status
+
+
 def test_a_flood_from_one_address_is_told_to_come_again(parts: Parts, tmp_path: Path) -> None:
     with nginx(tmp_path, parts.port) as own, ThreadPoolExecutor(20) as pool:
         told = [one for some in pool.map(lambda _: calls(own, 25), range(20)) for one in some]

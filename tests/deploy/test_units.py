@@ -11,8 +11,8 @@ from hub.cli.main import command
 from tests.deploy.material import DEPLOY, UNITS, fitted, program, run, unit
 
 HUB = "/opt/hubbub/bin/hub"
-EXPOSURE = "20"
-"""Tenths: systemd calls 2.0 and less OK."""
+EXPOSURE = "14"
+"""Tenths: what docs/operate/many-machines.md says; systemd calls 2.0 and less OK."""
 NAMES = [path.name for path in UNITS]
 
 

@@ -16,6 +16,7 @@ from hub.config.values import duration
 from hub.flow.check import problems_of
 from hub.registry import Registry
 from tests.house.measures import ROOT
+from tests.hubs import no_rules
 
 FILE = ROOT / "config.example.toml"
 RAW = tomllib.loads(FILE.read_text("utf-8"))
@@ -91,8 +92,7 @@ def test_it_names_no_table_that_nobody_knows() -> None:
 def without_rules(file: Path, text: str) -> Path:
     """Write a configuration, and beside it that there are no rules and no topics."""
     file.write_text(text, "utf-8")
-    for name in ("rules.toml", "topics.toml"):
-        (file.parent / name).touch()
+    no_rules(file.parent)
     return file
 
 

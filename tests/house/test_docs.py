@@ -120,6 +120,19 @@ def test_every_command_exists(page: Path) -> None:
     assert [problem for words in commands(page.read_text("utf-8")) if (problem := unknown(words, command()))] == []
 
 
+def options(command: Any) -> set[str]:
+    """Every option of a command and of those below it."""
+    own = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    return own.union(*map(options, getattr(command, "commands", {}).values()))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_an_option_that_is_named_alone_is_one_of_a_command(page: Path) -> None:
+    others = {"--build-arg"}  # Docker's
+    named = set(re.findall(r"`(--[a-z-]+)", page.read_text("utf-8")))
+    assert named - others - options(command()) == set()
+
+
 def test_a_command_that_does_not_exist_is_seen() -> None:
     page = "`hub chekc`, `hub check --offlin`\n\n    hub signals liszt\n    hub deliveries list --state dead  # fine\n"
     assert [unknown(words, command()).rpartition(": ")[2] for words in commands(page)] == [
@@ -157,6 +170,13 @@ def headings(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", [*PAGES, *READMES], ids=name_of)
 def test_anchors_lead_to_a_heading(page: Path) -> None:
     assert [f"{target.name}#{anchor}" for target, anchor in anchors(page) if anchor not in headings(target)] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, *READMES], ids=name_of)
+def test_files_to_copy_are_there(page: Path) -> None:
+    named = re.findall(r"(?<![\w/])docs/(?:deploy|operate)/[\w/.@*-]*\w", page.read_text("utf-8"))
+    gone = {"docs/operate.md"}  # as the changelog calls it
+    assert [one for one in named if one not in gone and not any(ROOT.glob(one))] == []
 
 
 def test_a_dead_link_is_seen() -> None:

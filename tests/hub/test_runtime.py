@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
 import pytest
-import structlog
 from pydantic import SecretStr
 
 from hub.books import book_versions, read_book
@@ -22,7 +20,7 @@ from hub.queue.embedded import socket_url
 from hub.queue.inprocess import InProcessBell
 from hub.queue.pace import LocalPaces, RedisPaces
 from hub.registry import Plugin
-from hub.runtime import Hub, find_config, open_hub, plain_source, redis_url, set_up_logging, system_clock
+from hub.runtime import Hub, find_config, open_hub, plain_source, redis_url, system_clock
 from hub.sdk.connectors import Options
 from hub.store import StoreUnavailable, WrongRevision, open_store
 from tests.hubs import FakeRegistry, LineSource, Made
@@ -220,20 +218,6 @@ def test_the_versions_of_all_that_is_active_are_named(new_hub: NewHub) -> None:
     assert ("mapping", "memo/note") in [entry[1:3] for entry in entries]
     assert entries[0][0] == compile_rules([*book.rules.rules]).version
     assert isinstance(book.rules.rules[0], Rule)
-
-
-# ------------------------------------------------------------------------------------------------------------- logging
-
-
-def test_logs_are_lines_of_json_on_standard_error(unlogged: None, capsys: pytest.CaptureFixture[str]) -> None:
-    set_up_logging()
-    structlog.get_logger("a").warning("it rains", where="here\nthere")
-    logging.getLogger("hub.plugin.x").warning("a plugin says")
-    out, err = capsys.readouterr()
-    lines = err.splitlines()
-    assert (out, len(lines)) == ("", 2)
-    assert '"where": "here\\nthere"' in lines[0]
-    assert '"level": "warning"' in lines[1]
 
 
 def opened_with(folder: Path, text: str) -> Hub:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from hub.cli.opened import me
@@ -10,21 +12,21 @@ from hub.core.errors import ConfigError, HubError, NewerDatabase
 from hub.flow.activation import activate_or_keep
 from hub.runtime import open_hub, set_up_logging
 
+tell = partial(print, file=sys.stderr)
+
 
 def main(arguments: list[str]) -> int:
     """Prepare the hub of a configuration; returns the exit code of an error that no part could live with, else 0."""
-    from hub.cli.running.up import say
-
-    set_up_logging(level="WARNING")
+    set_up_logging(level="WARNING", form="text")  # each line becomes one of the supervisor's own
     try:
         with closing(open_hub(Path(arguments[0]), migrate=True)) as hub:
             if kept := activate_or_keep(hub, me()):
-                say(kept)
+                tell(kept)
             if held := hub.store.hold.get():
-                say(f"NOTHING IS SENT: {held.why}")
+                tell(f"NOTHING IS SENT: {held.why}")
     except (ConfigError, NewerDatabase) as error:
-        say(str(error))
+        tell(str(error))
         return error.exit_code
     except HubError as error:
-        say(f"the rules could not be activated now: {error}")
+        tell(f"the rules could not be activated now: {error}")
     return 0

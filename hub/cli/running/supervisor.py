@@ -228,12 +228,16 @@ class Child:
 
     def start(self, env: dict[str, str], ties: Ties) -> None:
         """Start, or start again."""
-        if self.ear is not None:
-            self.ear.close()
+        self.close()
         self.ear = PartOutput(ties)
         self.process = self.program.start(env, ties, self.ear.mouth)
         os.close(self.ear.mouth)
         self.started = time.monotonic()
+
+    def close(self) -> None:
+        """Hear no more of what it wrote."""
+        if self.ear is not None:
+            self.ear.close()
 
     def lines(self) -> Iterator[str]:
         """Yield the lines that it has written since the last look."""

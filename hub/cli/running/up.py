@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 
 from hub.cli.running.sandboxes import builder
-from hub.cli.running.supervisor import Child, Forked, Running, Spawned, Supervisor, Ties
+from hub.cli.running.supervisor import Child, Forked, Spawned, Supervisor, Ties
 from hub.cli.running.surroundings import Surroundings
-from hub.cli.running.voice import CalmVoice, choose
+from hub.cli.running.voice import CalmVoice, Voice, choose
 from hub.config.interpreter import isolated_command, module_command, safe_environment
 from hub.config.logs import FORM, LEVEL, Wanted, asked
 from hub.config.settings import Settings, load_settings
@@ -80,7 +80,7 @@ def supervise(file: Path) -> int:
     env = safe_environment(**shared)
     with held:
         ties = Ties(held.fileno())
-        if code := prepared(settings.file.resolve(), env, ties):
+        if code := prepared(settings.file.resolve(), env, ties, voice):
             return code
         for line in greeting(settings):
             voice.say(line)
@@ -116,19 +116,17 @@ class InHand:
                 time.sleep(1.0)
 
 
-def prepared(file: Path, env: dict[str, str], ties: Ties) -> int:
-    """Let a process of its own prepare the database and the rules, with our standard error; returns its exit code."""
-    mouth = os.dup(2)
-    try:
-        return finished(Forked(FIRST, [str(file)], "hub up: preparing").start(env, ties, mouth))
-    finally:
-        os.close(mouth)
-
-
-def finished(process: Running) -> int:
-    """Wait for a process and return its exit code."""
-    while (code := process.poll()) is None:
+def prepared(file: Path, env: dict[str, str], ties: Ties, voice: Voice) -> int:
+    """Let a process of its own prepare the database and the rules, and pass on each line that it says; returns its exit code."""
+    child = Child("preparing", Forked(FIRST, [str(file)], "hub up: preparing"), rank=0)
+    child.start(env, ties)
+    code = None
+    while code is None:
         time.sleep(0.01)
+        code = child.look(time.monotonic())
+        for line in child.lines():
+            voice.say(line, level="warning")
+    child.close()
     return code
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from shutil import copytree
 from sqlite3 import connect
@@ -59,27 +60,26 @@ def test_what_cannot_be_done_is_told_in_a_line(
     assert (said.code, told in said.err, "Traceback" in said.err) == (code, True, False)
 
 
-def test_an_upgrade_begins_with_a_backup_to_go_back_to(world: World, cli: Cli, tmp_path: Path) -> None:
+@pytest.fixture
+def old(world: World, tmp_path: Path) -> Path:
+    """The configuration of a hub whose database is at the first revision."""
     copytree(world.folder, tmp_path / "old")
-    config = tmp_path / "old" / "config.toml"
-    database = connect(tmp_path / "old" / "data" / "hubbub.db")
-    database.executescript(
-        "DROP TABLE activations; DROP TABLE calls; DROP TABLE realms; UPDATE alembic_version SET version_num = '0001';"
-    )
-    database.close()
-    said = cli("-c", config, "db", "upgrade")
-    (kept,) = (tmp_path / "old").glob("hubbub-*.zip")
+    with closing(connect(tmp_path / "old" / "data" / "hubbub.db")) as database:
+        database.executescript(
+            "DROP TABLE activations; DROP TABLE calls; DROP TABLE realms; "
+            "UPDATE alembic_version SET version_num = '0001';"
+        )
+    return tmp_path / "old" / "config.toml"
+
+
+def test_an_upgrade_begins_with_a_backup_to_go_back_to(old: Path, cli: Cli) -> None:
+    said = cli("-c", old, "db", "upgrade")
+    (kept,) = old.parent.glob("hubbub-*.zip")
     assert (said.code, str(kept) in said.out) == (0, True)
-    assert "the way back" not in cli("-c", config, "db", "upgrade").out
-    assert len(list((tmp_path / "old").glob("hubbub-*.zip"))) == 1
+    assert "the way back" not in cli("-c", old, "db", "upgrade").out
+    assert len(list(old.parent.glob("hubbub-*.zip"))) == 1
 
 
-def test_an_upgrade_without_a_backup_is_had_by_name(world: World, cli: Cli, tmp_path: Path) -> None:
-    copytree(world.folder, tmp_path / "old")
-    database = connect(tmp_path / "old" / "data" / "hubbub.db")
-    database.executescript(
-        "DROP TABLE activations; DROP TABLE calls; DROP TABLE realms; UPDATE alembic_version SET version_num = '0001';"
-    )
-    database.close()
-    assert cli("-c", tmp_path / "old" / "config.toml", "db", "upgrade", "--no-backup").code == 0
-    assert list((tmp_path / "old").glob("hubbub-*.zip")) == []
+def test_an_upgrade_without_a_backup_is_had_by_name(old: Path, cli: Cli) -> None:
+    assert cli("-c", old, "db", "upgrade", "--no-backup").code == 0
+    assert list(old.parent.glob("hubbub-*.zip")) == []

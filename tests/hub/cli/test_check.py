@@ -8,6 +8,7 @@ import pytest
 
 from tests.hub.cli.conftest import Cli
 from tests.hub.cli.terminal import World
+from tests.hubs import no_rules
 
 DESK = '[destinations.desk]\nplugin = "zendesk"\noptions = { subdomain = "x", token = { file = "token" } }\n'
 RULE = '[[rule]]\nname = "r"\nwhen = [{when!r}]\ndeliver = [{{ destination = "{to}", mapping = "{mapping}" }}]\n'
@@ -75,12 +76,6 @@ CASES = {
 }
 
 
-def without_rules(folder: Path) -> None:
-    """Write that there are no rules and no topics."""
-    for name in ("rules.toml", "topics.toml"):
-        (folder / name).touch()
-
-
 @pytest.mark.parametrize(("config", "rules", "where", "message", "hint"), CASES.values(), ids=CASES)
 def test_what_is_wrong_is_told_with_its_place_and_a_way_out(
     cli: Cli, tmp_path: Path, config: str, rules: str, where: str, message: str, hint: str
@@ -123,7 +118,7 @@ def test_errors_of_all_files_are_told_at_once(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_missing_secret_hides_what_follows_from_it(cli: Cli, tmp_path: Path) -> None:
-    without_rules(tmp_path)
+    no_rules(tmp_path)
     (tmp_path / "config.toml").write_text(
         '[destinations.d]\nplugin = "zendesk"\n'
         'options = { subdomain = "x", client_id = "h", client_secret = { env = "ABSENT_HERE" } }\n'
@@ -155,7 +150,7 @@ def test_a_mapping_to_a_field_that_the_destination_lacks_is_found(cli: Cli, in_w
 
 
 def test_check_needs_no_database_beforehand(cli: Cli, tmp_path: Path) -> None:
-    without_rules(tmp_path)
+    no_rules(tmp_path)
     (tmp_path / "posts.jsonl").write_text("{}\n")
     (tmp_path / "config.toml").write_text(
         f'[sources.a]\nplugin = "file"\noptions = {{ path = "{tmp_path}/posts.jsonl", as_plugin = "mastodon" }}'
@@ -164,7 +159,7 @@ def test_check_needs_no_database_beforehand(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_a_connection_that_does_not_work_is_exit_code_one(cli: Cli, tmp_path: Path) -> None:
-    without_rules(tmp_path)
+    no_rules(tmp_path)
     (tmp_path / "config.toml").write_text(
         '[sources.a]\nplugin = "file"\noptions = { path = "nothing-*", as_plugin = "mastodon" }'
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
@@ -11,37 +12,19 @@ from sqlite3 import connect
 
 import pytest
 
-from hub.cli.main import shared_first
+from hub.cli.main import command, shared_first
 from tests.hub.cli.conftest import Cli
 
-COMMANDS = [
-    *("init", "check", "up", "web", "worker", "scheduler", "listen", "poll", "import", "translate", "label", "sandbox"),
-    *(
-        "explain",
-        "signals list",
-        "signals show",
-        "signals retry",
-        "deliveries list",
-        "deliveries show",
-        "deliveries retry",
-    ),
-    *(
-        "deliveries discard",
-        "plugins list",
-        "plugins show",
-        "plugins new",
-        "plugins check",
-        "mappings test",
-        "mappings show",
-        "rules test",
-    ),
-    *("config show", "db upgrade", "backup", "restore", "resume", "status", "reload"),
-]
+
+def all_commands() -> Iterator[str]:
+    """Each command as it is typed, those of groups by both words."""
+    for name, found in command().commands.items():
+        yield from [f"{name} {inner}" for inner in getattr(found, "commands", {})] or [name]
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_explains_itself(cli: Cli, command: str) -> None:
-    said = cli(*command.split(), "--help")
+@pytest.mark.parametrize("words", list(all_commands()))
+def test_each_command_explains_itself(cli: Cli, words: str) -> None:
+    said = cli(*words.split(), "--help")
     assert said.code == 0
     assert "Usage: hub" in said.out
 
@@ -99,16 +82,28 @@ def test_a_database_of_another_revision_is_told_with_its_cure(cli: Cli, tmp_path
     assert (said.code, "hub db upgrade" in said.err) == (4, True)
 
 
-@pytest.mark.parametrize("command", [["signals", "list"], ["db", "upgrade"], ["up"]])
-def test_a_newer_database_ends_with_4_and_is_never_told_to_upgrade(
-    cli: Cli, tmp_path: Path, command: list[str]
-) -> None:
+@pytest.fixture
+def newer(cli: Cli, tmp_path: Path) -> Path:
+    """The configuration of a hub whose database a later release has upgraded."""
     (tmp_path / "config.toml").write_text("[web]\nport = 0\n")
     cli("db", "upgrade")
     with closing(connect(tmp_path / "data" / "hubbub.db")) as database, database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
-    said = cli(*command)
+    return tmp_path / "config.toml"
+
+
+@pytest.mark.parametrize("command", [["signals", "list"], ["db", "upgrade"], ["up"]])
+def test_a_newer_database_ends_with_4_and_is_never_told_to_upgrade(newer: Path, cli: Cli, command: list[str]) -> None:
+    said = cli("-c", newer, *command)
     assert (said.code, "Install that version again" in said.err, "db upgrade" in said.err) == (4, True, False)
+
+
+@pytest.mark.parametrize("part", ["web", "web --migrate", "worker process", "worker deliver", "scheduler", "listen"])
+def test_a_part_before_a_newer_database_ends_with_4_and_says_so_in_a_line(newer: Path, part: str) -> None:
+    command = [sys.executable, "-m", "hub.cli", "-c", str(newer), *part.split()]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "Install that version again" in done.stderr) == (4, True)
+    assert done.stderr.count("\n") == 1
 
 
 def test_the_version_is_told_without_a_configuration(cli: Cli) -> None:

@@ -14,6 +14,7 @@ from hub.queue.inprocess import InProcessBell
 from hub.runtime import open_hub
 from tests.hub.cli.conftest import Cli
 from tests.hub.cli.terminal import World
+from tests.hubs import no_rules
 
 ROLES = ("process", "deliver", "scheduler", "web")
 
@@ -53,8 +54,7 @@ def test_a_hub_that_does_not_run_needs_attention(config: Path, cli: Cli) -> None
 def test_a_hub_that_does_well_ends_with_0(cli: Cli, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.touch()
-    for name in ("rules", "topics"):
-        (tmp_path / f"{name}.toml").touch()
+    no_rules(tmp_path)
     cli("db", "upgrade")
     beat(config)
     said = cli("status")

@@ -232,8 +232,8 @@ def taken(port: int) -> Iterator[None]:
 def test_a_first_start_with_errors_in_the_rules_ends_with_2_and_names_them(up: Up) -> None:
     (up.folder / "rules.toml").write_text(WRONG_RULES)
     assert up.start().wait(60) == 2
-    assert "did you mean signal.text?" in up.said()
-    assert "Traceback" not in up.said()
+    (told,) = map(json.loads, up.said().splitlines())
+    assert (told["part"], "did you mean signal.text?" in told["event"]) == ("hub", True)
 
 
 @pytest.mark.servers
@@ -243,7 +243,8 @@ def test_a_later_start_with_errors_in_the_rules_runs_what_was_active_and_says_so
     process.wait(20)
     (up.folder / "rules.toml").write_text(WRONG_RULES)
     up.serve()
-    assert "NOT ACTIVATED" in up.said()
+    told = [one["event"] for one in map(json.loads, up.said().splitlines()) if one["level"] == "warning"]
+    assert "NOT ACTIVATED, since the files have errors:" in told
     assert "did you mean signal.text?" in up.said()
 
 
@@ -284,6 +285,15 @@ def test_a_full_disk_is_told_before_anything_starts(up: Up) -> None:
     assert "the disk of" in done.stderr
     assert "make room there" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.servers
+def test_a_data_folder_that_cannot_be_written_is_told_in_a_line(up: Up) -> None:
+    (up.folder / "data").touch()
+    assert up.start().wait(30) == 2
+    assert "hub.data: " in up.said()
+    assert "name a folder that this user may write" in up.said()
+    assert up.said().count("\n") == 1
 
 
 @pytest.mark.servers

@@ -15,7 +15,9 @@ from hub.core.errors import ConfigError
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
-    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    out, err = capsys.readouterr()
+    assert out == ""
+    return [json.loads(line) for line in err.splitlines()]
 
 
 def test_each_event_is_one_json_object_whatever_is_in_it(unlogged: None, capsys: pytest.CaptureFixture[str]) -> None:

@@ -146,6 +146,7 @@ def test_a_refused_connection_is_tried_again_for_any_method(guard: Guard, ticker
     with pytest.raises(Unavailable) as caught:
         guard.send(method, url)
     assert (caught.value.code, ticker.slept) == ("connect", [0.2, 0.4])
+    assert url.removeprefix("http://").rstrip("/") in str(caught.value)  # host and port
 
 
 @pytest.mark.parametrize("status", [502, 503, 504])

@@ -14,7 +14,7 @@ from hub.core.model import Author, RemoteRef
 from hub.flow.monitor.life import lived
 from hub.store import StoreUnavailable
 from tests.hub.web.browser import Browser
-from tests.hubs import Made
+from tests.hubs import Made, Mood
 
 NewHub = Callable[..., Made]
 HOSTILE = '<script>alert(1)</script> acme "><img src=x onerror=alert(2)> {{7*7}} \u202eevil'
@@ -246,3 +246,15 @@ def test_a_database_that_is_away_is_told_with_when_to_come_back(new_hub: NewHub)
     answer = browser.get("/")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "database is locked" in answer.text
+
+
+def test_the_page_says_that_a_model_is_opened_and_how_many_posts_wait_for_it(
+    new_hub: NewHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, seen = new_hub(), list[str]()
+    made.say({"id": "1", "text": "I love acme"})
+    monkeypatch.setattr(Mood, "load", lambda _: seen.append(Browser(made).get("/").text))
+    made.run()
+    assert "mood</bdi> opens its model, since" in seen[0]
+    assert "1 post waits for it; they appear here by themselves." in seen[0]
+    assert "opens its model" not in Browser(made).get("/").text

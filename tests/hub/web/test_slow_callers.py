@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from time import sleep
 from typing import Any
@@ -244,6 +246,16 @@ def test_no_more_connections_are_kept_than_the_process_may_open_files(files: int
     limits = limits_of(CallersSection(), files)
     assert limits.connections == connections
     assert files < 100 or limits.connections + limits.backlog < files
+
+
+def test_as_many_files_may_be_open_as_the_machine_lets() -> None:
+    code = (
+        "import resource; from hub.web.limits import raise_files; "
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 200)); "
+        "print(raise_files(), *resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["200", "200", "200"]
 
 
 def test_the_short_limits_of_these_tests_are_of_the_same_shape() -> None:

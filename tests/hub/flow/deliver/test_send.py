@@ -41,6 +41,18 @@ def started(new_hub: NewHub, **wanted: object) -> Made:
     return made
 
 
+def test_a_batch_that_was_sent_is_one_line_and_its_records_are_for_who_asks_for_more(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say(*({"id": str(number), "text": "acme"} for number in range(3)))
+    process(made.hub)
+    with captured() as lines:
+        deliver(made.hub, "memo")
+    assert [line for line in lines if line["log_level"] != "debug"] == [
+        {"event": "a batch was sent", "log_level": "info", "destination": "memo", "delivered": 3}
+    ]
+    assert sum(line["log_level"] == "debug" for line in lines) == 3
+
+
 @pytest.mark.parametrize(
     ("error", "state", "burnt"),
     [

@@ -27,7 +27,7 @@ from hub.flow.history.report import Report, report
 from hub.flow.views.explain import explain
 from hub.store import Store
 from tests.hub.flow.contended import EACH_TIME, contend
-from tests.hubs import MAPPINGS, Made, make_hub, to_toml
+from tests.hubs import MAPPINGS, Made, change_rules, make_hub, to_toml
 
 NewHub = Callable[..., Made]
 
@@ -70,13 +70,6 @@ def told(made: Made, rules: str | None = None, **wanted: Any) -> Report:
 def shown(made: Made, rules: str | None = None, **wanted: Any) -> list[dict[str, Any]]:
     with tried(made, rules, **wanted) as done:
         return list(done.wishes.spooled())
-
-
-def change_rules(made: Made, text: str) -> None:
-    """Another rules file, activated."""
-    (made.hub.settings.folder / "rules.toml").write_text(text)
-    (made.hub.settings.folder / "topics.toml").touch()
-    activate(made.hub, HUB)
 
 
 def totals(found: Report) -> dict[str, int]:

@@ -19,13 +19,12 @@ from hub.core.errors import ConfigError
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Label
 from hub.core.spec import FieldSpec, MappingSpec, RuleTrace
-from hub.flow.actions.rules import activate
 from hub.flow.decide.batch import process
 from hub.flow.sweep import prepare
 from hub.flow.views.explain import explain
 from hub.runtime import Hub
 from tests.databases import Databases
-from tests.hubs import Made, make_hub, to_toml
+from tests.hubs import Made, change_rules, make_hub, to_toml
 
 NewHub = Callable[..., Made]
 
@@ -80,13 +79,6 @@ def say(made: Made, *items: dict[str, object]) -> None:
     prepare(made.hub)
     made.say(*items)
     process(made.hub, slice_s=30)
-
-
-def change_rules(made: Made, text: str) -> None:
-    """Another rules file, activated."""
-    (made.hub.settings.folder / "rules.toml").write_text(text)
-    (made.hub.settings.folder / "topics.toml").touch()
-    activate(made.hub, HUB)
 
 
 TALK: list[dict[str, object]] = [
