@@ -36,6 +36,7 @@ from hub.config.values import (
     Whole,
     proxy_address,
 )
+from hub.core.access import Role
 from hub.core.changes import ConversationState
 from hub.core.errors import ConfigError, Problem
 
@@ -125,6 +126,12 @@ def _shown(value: str | SecretReference) -> str | dict[str, str]:
 
 Address = Annotated[str | SecretReference, PlainValidator(_address), PlainSerializer(_shown)]
 ProxyPlace = Annotated[str | SecretReference, PlainValidator(_proxy), PlainSerializer(_shown)]
+
+
+class AccountsSection(Section):
+    """`[accounts]`: `second_factor` names the roles that log in with an authenticator's code too."""
+
+    second_factor: tuple[Role, ...] = ()
 
 
 class DatabaseSection(Section):
@@ -252,6 +259,7 @@ class Settings(Section):
     files: FilesSection = FilesSection()
     web: WebSection = WebSection()
     callers: CallersSection = CallersSection()
+    accounts: AccountsSection = AccountsSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
     log: LogSection = LogSection()

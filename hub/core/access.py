@@ -30,11 +30,19 @@ WHOLE = Scope()
 
 
 class Sight(msgspec.Struct, frozen=True):
-    """The sources and brands that an actor may see, None for all of them; `private`: direct messages too."""
+    """The sources and brands that an actor may see, None for all of them; `private`: direct messages too.
+
+    `names`: people's names, handles, addresses and numbers as they are; else they are masked.
+    """
 
     sources: frozenset[str] | None = None
     brands: frozenset[str] | None = None
     private: bool = True
+    names: bool = True
+
+    def for_role(self, role: Role) -> Sight:
+        """Return what of this a role may see."""
+        return Sight(self.sources, self.brands, self.private and role in _NEAR, self.names and role in _NEAR)
 
     def sees(self, scope: Scope) -> bool:
         """Return True if nothing of a scope is hidden."""
@@ -46,12 +54,18 @@ EVERYTHING = Sight()
 
 
 class Actor(msgspec.Struct, frozen=True):
-    """One that does or looks at something: `name` is what the audit log says."""
+    """One that does or looks at something: `name` is what the audit log says.
+
+    `user` is the number of the account, None for one without. `scopes` are those of an API key, None: all that the role may.
+    """
 
     name: str
     door: Door
     role: Role
     sight: Sight = EVERYTHING
+    user: int | None = None
+    scopes: frozenset[str] | None = None
+    drafts_only: bool = False
 
 
 def at_terminal(name: str) -> Actor:
@@ -71,6 +85,8 @@ _ADMIN = frozenset[Role]({"admin"})
 _MANAGERS = frozenset[Role]({"manager", "admin"})
 _AGENTS = frozenset[Role]({"agent", "manager", "admin"})
 _ANALYSTS = frozenset[Role]({"analyst", "manager", "admin"})
+_NEAR = _AGENTS
+"""Who reads direct messages, and names as they are."""
 
 TABLE: Mapping[str, frozenset[Role]] = {
     "alerts.see": _ALL,
@@ -107,13 +123,45 @@ TABLE: Mapping[str, frozenset[Role]] = {
     "signals.retry": _MANAGERS,
     "signals.see": _ALL,
     "signals.take_in": _ADMIN,
+    "keys.make": _ALL,
+    "keys.revoke": _ALL,
+    "keys.revoke_any": _ADMIN,
+    "me.choose": _ALL,
+    "me.choose_password": _ALL,
+    "me.drop_code": _ALL,
+    "me.end_others": _ALL,
+    "me.end_session": _ALL,
+    "me.renew_recovery": _ALL,
+    "me.see": _ALL,
+    "me.set_up_code": _ALL,
+    "users.change": _ADMIN,
+    "users.disable": _ADMIN,
+    "users.enable": _ADMIN,
+    "users.invite": _ADMIN,
+    "users.reset": _ADMIN,
+    "users.see": _ADMIN,
 }
 """The roles that may do each action, written `noun.verb`; `noun.see` is to look at it."""
+
+_SIGNALS = frozenset(
+    {"signals.see", "conversations.see", "deliveries.see", "connectors.see", "erasures.see", "alerts.see", "health.see"}
+)
+SCOPED: Mapping[str, frozenset[str]] = {
+    "signals:read": _SIGNALS,
+    "people:read": frozenset({"people.see"}),
+    "replies:draft": frozenset(),
+    "deliveries:write": frozenset({"deliveries.see", "deliveries.retry", "deliveries.discard", "signals.retry"}),
+    "rules:test": frozenset({"history.see"}),
+    "export": frozenset(),
+    "metrics:read": frozenset({"health.see"}),
+    "admin": frozenset(TABLE),
+}
+"""The actions that each scope of an API key lets its owner's programs do."""
 
 
 def may(actor: Actor, action: str, scope: Scope = WHOLE) -> bool:
     """Return True if an actor may do an action of the table within a scope."""
-    return actor.role in TABLE[action] and actor.sight.sees(scope)
+    return actor.role in TABLE[action] and _is_scoped(actor, action) and actor.sight.sees(scope)
 
 
 def demand(actor: Actor, action: str, scope: Scope = WHOLE) -> None:
@@ -121,6 +169,13 @@ def demand(actor: Actor, action: str, scope: Scope = WHOLE) -> None:
     if actor.role not in TABLE[action]:
         able = ", ".join(role for role in ROLES if role in TABLE[action])
         raise NotAllowed(f"{actor.name} ({actor.role}) may not do this ({action}): ask one who is {able}")
+    if not _is_scoped(actor, action):
+        able = ", ".join(one for one, actions in SCOPED.items() if action in actions)
+        raise NotAllowed(f"this key of {actor.name} may not do this ({action}): it needs the scope {able}")
     if not actor.sight.sees(scope):
         hidden = " of ".join(name for name in (scope.brand, scope.source) if name)
         raise NotAllowed(f"{actor.name} may not see {hidden} ({action}): ask an admin for a wider sight")
+
+
+def _is_scoped(actor: Actor, action: str) -> bool:
+    return actor.scopes is None or any(action in SCOPED[scope] for scope in actor.scopes)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from hub.core.errors import NewerDatabase, StoreUnavailable, WrongRevision
+from hub.store.accounts.failures import LogInFailures
+from hub.store.accounts.keys import Keys
+from hub.store.accounts.onetime import OneTimeLinks
+from hub.store.accounts.sessions import Sessions
+from hub.store.accounts.users import Users
 from hub.store.activations import Activations
 from hub.store.ahead import Ahead
 from hub.store.audit import Audit
@@ -59,6 +64,11 @@ class Store:
         self.hold = Hold(database)
         self.copies = Copies(database)
         self.activations = Activations(database)
+        self.users = Users(database)
+        self.sessions = Sessions(database)
+        self.keys = Keys(database)
+        self.one_time_links = OneTimeLinks(database)
+        self.log_in_failures = LogInFailures(database)
 
     def close(self) -> None:
         """Close all connections to the database."""

@@ -12,14 +12,29 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Table, and_, case, delete, exists, or_, select, update
 
+from hub.core.accounts import LIVES, LONGEST
 from hub.core.retry import JITTER, LONGEST_PARK, LONGEST_WAIT
+from hub.store.accounts.failures import LONGEST_BAR
 from hub.store.connections import LEASE as CURSOR_LEASE
 from hub.store.database import Database
 from hub.store.inbox import LABEL_PAUSES, PAUSES, UNLABELLED
 from hub.store.inbox import LEASE as INBOX_LEASE
 from hub.store.ledger.deliveries import LEASE as DELIVERY_LEASE
 from hub.store.monitor.figures import SLOT, slot_of
-from hub.store.schema import DUE, alerts, arrivals, attempts, connections, cursors, heartbeats, inbox, rechecks
+from hub.store.schema import (
+    DUE,
+    alerts,
+    arrivals,
+    attempts,
+    connections,
+    cursors,
+    heartbeats,
+    inbox,
+    log_in_failures,
+    one_time_links,
+    rechecks,
+    sessions,
+)
 from hub.store.schema import deliveries as T
 
 SLACK = timedelta(seconds=5)
@@ -96,6 +111,15 @@ def _late(now: datetime) -> Iterator[_Late]:
     yield _Late(heartbeats, heartbeats.c.at > soon, {"at": now})
     for column in (rechecks.c.checked_at, rechecks.c.seen_at):
         yield _Late(rechecks, column > soon, {column.name: now})
+    yield from _late_accounts(now)
+
+
+def _late_accounts(now: datetime) -> Iterator[_Late]:
+    """Yield sessions and links that would live too long, and log-ins that would be barred too long."""
+    yield _Late(sessions, sessions.c.until > now + LONGEST + SLACK, {"until": now + LONGEST})
+    yield _Late(sessions, sessions.c.seen_at > now + SLACK, {"seen_at": now})
+    yield _Late(one_time_links, one_time_links.c.until > now + max(LIVES.values()) + SLACK, {"until": now})
+    yield _Late(log_in_failures, log_in_failures.c.until > now + LONGEST_BAR + SLACK, {"until": now})
 
 
 def _late_windows(now: datetime) -> Iterator[_Late]:

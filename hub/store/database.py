@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Also = Callable[[Connection], None]
 """What is done in the transaction that makes a change."""
-HEAD = "0003"
+HEAD = "0004"
 OUTAGES = frozenset(
     {"OperationalError", "InterfaceError", "DatabaseError"}
 )  # the last by itself: no database, or a broken one

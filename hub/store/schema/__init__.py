@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hub.store.schema.accounts import keys, log_in_failures, one_time_links, sessions, users
 from hub.store.schema.connections import connections, cursors, heartbeats, memories
 from hub.store.schema.conversations import aliases, conversations, merged, retired
 from hub.store.schema.erasures import UNFINISHED, erasures, rechecks
@@ -57,22 +58,27 @@ __all__ = [
     "heartbeats",
     "inbox",
     "json_text",
+    "keys",
     "labels",
     "links",
+    "log_in_failures",
     "memories",
     "merged",
     "metadata",
     "needs",
     "of_kind",
+    "one_time_links",
     "people",
     "realms",
     "rechecks",
     "refs",
     "retired",
+    "sessions",
     "sightings",
     "signals",
     "storable",
     "tombstones",
+    "users",
     "versions",
     "written_out",
 ]

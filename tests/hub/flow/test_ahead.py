@@ -9,7 +9,9 @@ import pytest
 from sqlalchemy import Table, func, insert, select, update
 
 from hub.config.settings import SourceSection
+from hub.core.accounts import LONGEST
 from hub.core.errors import ConnectorError, QuotaExhausted, Unavailable
+from hub.flow.accounts import entrance
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver
 from hub.flow.intake.poll import poll
@@ -18,6 +20,7 @@ from hub.flow.sweep import pull_back, sweep
 from hub.store import ahead
 from hub.store.monitor.alerts import Kept
 from hub.store.schema import Time, deliveries, heartbeats, inbox, metadata, rechecks
+from tests.hub.flow.accounts.people import HERE, PASSWORD, make_user
 from tests.hubs import Made
 from tests.logs import captured
 
@@ -38,6 +41,8 @@ PAST = {
     *("authors.first_seen", "authors.last_seen", "tombstones.at", "erasures.at", "erasures.finished_at"),
     *("inbox.received_at", "deliveries.settled_at", "deliveries.created_at", "attempts.started_at"),
     *("attempts.finished_at", "alerts.due_at"),
+    *("users.created_at", "users.seen_at", "users.disabled_at", "sessions.made_at", "log_in_failures.last_at"),
+    *("one_time_links.made_at", "api_keys.made_at", "api_keys.used_at", "api_keys.until"),
 }
 """Times that only tell what was (nothing waits for them), and those that are judged by another of their row."""
 
@@ -216,6 +221,19 @@ def test_a_clock_that_is_set_back_is_noticed_at_the_next_sweep(made: Made) -> No
     made.clock.time -= WRONG
     pull_back(made.hub)
     assert made.hub.store.inbox.due(now=made.clock())
+
+
+def test_no_log_in_is_barred_and_no_session_lives_longer_by_a_wrong_clock(made: Made) -> None:
+    make_user(made.hub)
+    token = entrance.log_in(made.hub, "bea", PASSWORD, HERE).token
+    for _ in range(5):
+        with pytest.raises(entrance.WrongLogIn):
+            entrance.log_in(made.hub, "bea", "no", HERE)
+    now = set_back(made)
+    assert entrance.log_in(made.hub, "bea", PASSWORD, HERE)
+    session = entrance.session_of(made.hub, token)
+    assert session is not None
+    assert session.until <= now + LONGEST
 
 
 def test_each_time_of_the_schema_is_pulled_back_or_only_tells_what_was() -> None:

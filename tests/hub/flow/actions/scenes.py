@@ -35,6 +35,7 @@ from hub.runtime import Hub
 from hub.store import Store
 from hub.store.hold import Holding
 from hub.store.schema.types import metadata
+from tests.hub.flow.actions.accounts_scenes import ACCOUNT_SCENES
 from tests.hub.flow.desk import POST, Stage
 from tests.hubs import Made
 
@@ -255,4 +256,5 @@ SCENES: Mapping[str, Callable[[NewHub, NewStage], tuple[Hub, Act]]] = {
     "signals.poll": poll,
     "signals.retry": retry_raw,
     "signals.take_in": take_in,
+    **ACCOUNT_SCENES,
 }
