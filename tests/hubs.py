@@ -97,7 +97,8 @@ class LineSource(PollingSource[Options]):
             url=said.get("url"),
         )
         handle = said.get("by", "ana")
-        return Translated((signal,), (Author(by, "lines", handle, handle=handle, followers=said.get("followers")),))
+        named = {"handle": handle, "display_name": said.get("named"), "followers": said.get("followers")}
+        return Translated((signal,), (Author(by, "lines", handle, **named),))
 
 
 class Mood(Enricher[Options]):
@@ -177,13 +178,13 @@ class Made:
     memo: type[Memo]
     taken: int = field(default=0)
 
-    def say(self, *items: Mapping[str, Any]) -> None:
-        """Raw items come in."""
+    def say(self, *items: Mapping[str, Any], source: str = "lines") -> None:
+        """Raw items come in by a source."""
         raws = []
         for item in items:
             payload = msgspec.json.encode(item)
             self.taken += 1
-            raws.append(RawItem("lines", "lines", payload, self.clock(), sha256(payload).hexdigest()))
+            raws.append(RawItem(source, "lines", payload, self.clock(), sha256(payload).hexdigest()))
         self.hub.store.inbox.add(raws)
 
     def run(self) -> None:

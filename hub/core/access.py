@@ -49,6 +49,11 @@ class Sight(msgspec.Struct, frozen=True):
         pairs = ((scope.source, self.sources), (scope.brand, self.brands))
         return all(name is None or allowed is None or name in allowed for name, allowed in pairs)
 
+    @property
+    def is_whole(self) -> bool:
+        """True if nothing is hidden."""
+        return self == EVERYTHING
+
 
 EVERYTHING = Sight()
 
@@ -115,6 +120,7 @@ TABLE: Mapping[str, frozenset[Role]] = {
     "people.unlink": _AGENTS,
     "people.unmerge": _AGENTS,
     "people.unref": _AGENTS,
+    "raws.see": _AGENTS,
     "replies.approve": _AGENTS,
     "replies.refuse": _AGENTS,
     "rules.activate": _ADMIN,

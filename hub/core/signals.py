@@ -9,7 +9,7 @@ from typing import NamedTuple
 from hub.core.model import Signal
 
 MONTH, FORTNIGHT = timedelta(days=30), timedelta(days=15)
-_PRIVATE = frozenset({"direct", "followers", "internal"})
+PRIVATE = frozenset({"direct", "followers", "internal"})
 
 
 class Stats(NamedTuple):
@@ -67,4 +67,4 @@ def fortnight_before(now: datetime) -> datetime:
 
 def is_private(signal: Signal) -> bool:
     """Return True if the signal is not public."""
-    return signal.visibility in _PRIVATE
+    return signal.visibility in PRIVATE

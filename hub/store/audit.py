@@ -49,10 +49,11 @@ class Audit:
             if bad:
                 conn.execute(update(audit).where(audit.c.id == row.id).values(detail={**row.detail, **bad}))
 
-    def recent(self, *, limit: int = 50, action: str | None = None, subject: str | None = None) -> list[dict[str, Any]]:
-        """Return entries, newest first."""
+    def recent(self, *, limit: int = 50, before: int | None = None, **wanted: str | None) -> list[dict[str, Any]]:
+        """Return entries, newest first; `wanted` filters by column (action, actor, subject), None: any."""
         query = select(audit).order_by(audit.c.id.desc()).limit(limit)
-        query = query if action is None else query.where(audit.c.action == action)
-        query = query if subject is None else query.where(audit.c.subject == subject)
+        query = query if before is None else query.where(audit.c.id < before)
+        for name, value in wanted.items():
+            query = query if value is None else query.where(audit.c[name] == value)
         with self.database.read() as conn:
             return [dict(row) for row in conn.execute(query).mappings()]

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 from msgspec.structs import replace
 from sqlalchemy import Connection, and_, case, func, literal, select, text, update
 
+from hub.core.access import EVERYTHING, Sight
 from hub.core.errors import LeaseLost
 from hub.core.model import RawItem
 from hub.store.database import Database, among, chunks, lease_token
 from hub.store.schema import inbox as T
 from hub.store.schema import realms as R
+from hub.store.sight import seen_items
 
 LEASE = timedelta(seconds=30)
 ALONE_AFTER = 2
@@ -183,19 +185,21 @@ class Inbox:
         with self.database.read() as conn:
             return conn.scalar(select(func.count()).select_from(_MARKS.subquery())) or 0
 
-    def open_counts(self) -> tuple[int, int]:
-        """Count the rows that wait, and those that could not be translated."""
+    def open_counts(self, sight: Sight = EVERYTHING) -> tuple[int, int]:
+        """Count the rows of sources that are seen: those that wait, and those that could not be translated."""
         # Written out, not bound: SQLite uses a partial index only if it sees the index's own condition.
         new, failed = text("state = 'new' and form <> 'label'"), text("state in ('failed','quarantined')")
         with self.database.read() as conn:
-            waiting, broken = (conn.scalar(select(func.count()).select_from(T).where(one)) for one in (new, failed))
+            waiting, broken = (
+                conn.scalar(select(func.count()).select_from(T).where(one, *seen_items(sight))) for one in (new, failed)
+            )
         return waiting or 0, broken or 0
 
-    def failed(self, *, limit: int = 100, before: int | None = None) -> list[dict[str, Any]]:
+    def failed(self, *, limit: int = 100, before: int | None = None, sight: Sight = EVERYTHING) -> list[dict[str, Any]]:
         """Return rows that could not be translated, newest first, with the reason."""
         columns = (T.c.id, T.c.connection, T.c.plugin, T.c.external_id, T.c.received_at, T.c.state, T.c.note)
         query = select(*columns).where(T.c.state.in_(("failed", "quarantined"))).order_by(T.c.id.desc()).limit(limit)
-        query = query if before is None else query.where(T.c.id < before)
+        query = query.where(*seen_items(sight), *([] if before is None else [T.c.id < before]))
         with self.database.read() as conn:
             return [dict(row) for row in conn.execute(query).mappings()]
 

@@ -10,8 +10,9 @@ from typing import Any, get_args
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import ColumnElement, Connection, exists, func, not_, or_, select, text, update
 
+from hub.core.access import EVERYTHING, Sight
 from hub.core.decide.trace import decode_trace, encode_trace, forget_person, mark_of
 from hub.core.errors import HubError
 from hub.core.keys import account_key, digest
@@ -22,6 +23,7 @@ from hub.store.database import Database, among, chunks, is_empty
 from hub.store.references import give_back, inherit
 from hub.store.schema import links, people
 from hub.store.schema import signals as S
+from hub.store.sight import seen_author
 
 BASES: tuple[str, ...] = get_args(Basis)
 LONGEST_CHAIN = 20
@@ -66,17 +68,19 @@ class People:
             within.execute(update(people).where(people.c.key == key).values(new))
         return person
 
-    def get(self, key: str, *, conn: Connection | None = None) -> Person | None:
+    def get(self, key: str, *, conn: Connection | None = None, sight: Sight = EVERYTHING) -> Person | None:
         """Return a person by key (or an unambiguous beginning of it), as stored: a merged one names its winner."""
-        query = select(people).where(people.c.key.startswith(key, autoescape=True)).order_by(people.c.key).limit(2)
+        named = people.c.key.startswith(key, autoescape=True)
+        query = select(people).where(named, *_seen(sight)).order_by(people.c.key).limit(2)
         with self.database.read() if conn is None else nullcontext(conn) as within:
             rows = within.execute(query).all()
         exact = [row for row in rows if row.key == key] or rows
         return _person(exact[0]) if len(exact) == 1 else None
 
-    def recent(self, *, limit: int = 50) -> list[Person]:
+    def recent(self, *, limit: int = 50, sight: Sight = EVERYTHING) -> list[Person]:
         """Return people that are not merged into another, newest first."""
-        query = select(people).where(people.c.merged_into.is_(None)).order_by(people.c.created_at.desc()).limit(limit)
+        living = select(people).where(people.c.merged_into.is_(None), *_seen(sight))
+        query = living.order_by(people.c.created_at.desc()).limit(limit)
         with self.database.read() as conn:
             return [_person(row) for row in conn.execute(query)]
 
@@ -130,9 +134,11 @@ class People:
         if not self.database.is_sqlite:  # SQLite has one writer anyway
             conn.execute(text("SELECT pg_advisory_xact_lock(:this)"), {"this": PEOPLE_LOCK})
 
-    def links_of(self, *, author_key: str | None = None, person_key: str | None = None) -> list[IdentityLink]:
+    def links_of(
+        self, *, author_key: str | None = None, person_key: str | None = None, sight: Sight = EVERYTHING
+    ) -> list[IdentityLink]:
         """Return links, revoked ones too, oldest first."""
-        query = select(links).order_by(links.c.id)
+        query = select(links).where(*seen_author(sight, links.c.author_key)).order_by(links.c.id)
         query = query if author_key is None else query.where(links.c.author_key == author_key)
         query = query if person_key is None else query.where(links.c.person_key == person_key)
         with self.database.read() as conn:
@@ -250,6 +256,13 @@ class People:
             for row in conn.execute(query.group_by(S.c.author_key, S.c.conversation_key).order_by(newest.desc())):
                 found.setdefault(row.author_key, []).append(Recent(row.conversation_key, row.newest))
         return found
+
+
+def _seen(sight: Sight) -> list[ColumnElement[bool]]:
+    """Return the condition that a person said something that is seen by one of its accounts, or has none; none if all are."""
+    said = list(seen_author(sight, links.c.author_key))
+    mine = links.c.person_key == people.c.key
+    return [or_(exists().where(mine, *said), not_(exists().where(mine)))] if said else []
 
 
 def _told(person: Person, values: dict[str, Any]) -> Person:

@@ -28,6 +28,7 @@ from sqlalchemy import (
     update,
 )
 
+from hub.core.access import EVERYTHING, Sight
 from hub.core.decide.trace import decode_trace, encode_trace
 from hub.core.dedupe import KnownSignal
 from hub.core.errors import Conflict
@@ -41,6 +42,7 @@ from hub.store.schema import json_text, storable
 from hub.store.schema import labels as L
 from hub.store.schema import signals as S
 from hub.store.schema import tombstones as D
+from hub.store.sight import seen_signals
 
 if TYPE_CHECKING:
     from hub.core.decide.judgement import Judged
@@ -53,7 +55,7 @@ class SignalFilter(NamedTuple):
     """Which signals a page holds: newest first, or, with `after`, oldest first from there on. None: any.
 
     `sentiment` is a label's value, or "uncertain": a model's confidence is less than `unsure_below`. `text` is looked for in
-    text, title and author's names of the latest SEARCHED signals. `sources` are those that may be seen.
+    text, title and author's names of the latest SEARCHED signals; the names only if `sight` has them as they are.
     """
 
     network: str | None = None
@@ -64,7 +66,7 @@ class SignalFilter(NamedTuple):
     after: int | None = None
     limit: int = 50
     unsure_below: float = 0.0
-    sources: frozenset[str] | None = None
+    sight: Sight = EVERYTHING
 
 
 SEARCHED = 50_000
@@ -232,9 +234,11 @@ class Signals:
         later = {"reason": insert.excluded.reason, "at": insert.excluded.at}
         return insert.on_conflict_do_update(index_elements=["key"], set_=later, where=D.c.at < insert.excluded.at)
 
-    def recent(self, *, limit: int = 50, before: int | None = None, **wanted: Any) -> list[dict[str, Any]]:
+    def recent(
+        self, *, limit: int = 50, before: int | None = None, sight: Sight = EVERYTHING, **wanted: Any
+    ) -> list[dict[str, Any]]:
         """Return signals, newest first, with labels; `wanted` filters by column (network, source, matched, author_key, ...)."""
-        query = select(S).order_by(S.c.id.desc()).limit(limit)
+        query = select(S).where(*seen_signals(sight)).order_by(S.c.id.desc()).limit(limit)
         for name, value in wanted.items():
             query = query if value is None else query.where(S.c[name] == value)
         with self.database.read() as conn:
@@ -246,18 +250,18 @@ class Signals:
         with self.database.read() as conn:
             return self._whole(conn, select(S).where(*_filters(wanted)).order_by(order).limit(wanted.limit))
 
-    def totals(self) -> dict[str, tuple[int, int]]:
-        """Count by network all signals, and those that matched a rule. Reads the whole table."""
+    def totals(self, sight: Sight = EVERYTHING) -> dict[str, tuple[int, int]]:
+        """Count by network all signals that are seen, and those that matched a rule. Reads the whole table."""
         hits = func.count(case((S.c.matched, 1)))
-        query = select(S.c.network, func.count(), hits).group_by(S.c.network).order_by(S.c.network)
+        seen = select(S.c.network, func.count(), hits).where(*seen_signals(sight))
+        query = seen.group_by(S.c.network).order_by(S.c.network)
         with self.database.read() as conn:
             return {row[0]: (row[1], row[2]) for row in conn.execute(query)}
 
-    def get(self, key: str) -> dict[str, Any] | None:
+    def get(self, key: str, *, sight: Sight = EVERYTHING) -> dict[str, Any] | None:
         """Return one signal by its key (or a beginning of it that is unambiguous), with labels, trace and author."""
-        query = (
-            select(S).where(or_(S.c.key == key, S.c.key.startswith(key, autoescape=True))).order_by(S.c.key).limit(2)
-        )
+        named = or_(S.c.key == key, S.c.key.startswith(key, autoescape=True))
+        query = select(S).where(named, *seen_signals(sight)).order_by(S.c.key).limit(2)
         with self.database.read() as conn:
             rows = self._whole(conn, query)
         exact = [row for row in rows if row["key"] == key]
@@ -309,8 +313,7 @@ _KNOWN = select(A.c.key, A.c.handle, A.c.first_seen, A.c.body)
 
 
 def _filters(wanted: SignalFilter) -> Iterator[ColumnElement[bool]]:
-    if wanted.sources is not None:
-        yield among(S.c.source, sorted(wanted.sources))
+    yield from seen_signals(wanted.sight)
     if wanted.network is not None:
         yield S.c.network == wanted.network
     if wanted.matched is not None:
@@ -325,7 +328,8 @@ def _filters(wanted: SignalFilter) -> Iterator[ColumnElement[bool]]:
         yield exists().where(L.c.signal_key == S.c.key, L.c.name == "sentiment", fits)
     if wanted.text is not None:
         newest = select(func.max(S.c.id)).scalar_subquery()
-        yield and_(S.c.id > newest - SEARCHED, or_(_says(S, wanted.text, ("text", "title")), _is_by(wanted.text)))
+        by = [_is_by(wanted.text)] if wanted.sight.names else []
+        yield and_(S.c.id > newest - SEARCHED, or_(_says(S, wanted.text, ("text", "title")), *by))
 
 
 def _says(table: Table, text: str, names: Sequence[str]) -> ColumnElement[bool]:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
+from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.requests import ClientDisconnect
 
 from hub.runtime import Hub
 from hub.web import api as json_api
+from hub.web.asker import entry
 from hub.web.complaints import Complaints
 from hub.web.console.actions import make_actions
+from hub.web.console.admin import make_admin
+from hub.web.console.entrance import make_entrance
+from hub.web.console.own import make_own
 from hub.web.console.pages import make_pages
 from hub.web.console.render import FOLDER, Renderer
 from hub.web.failures import RETRY_AFTER_S, answer_failures
@@ -23,7 +28,7 @@ from hub.web.inbound import PREFIX, InboundDoor, Receive, Scope, Send
 from hub.web.limits import USUAL, Limits
 from hub.web.metrics import make_metrics
 from hub.web.serving import Serving
-from hub.web.shield import Shield
+from hub.web.shield import Shield, no_users
 
 
 class WebApp:
@@ -35,13 +40,13 @@ class WebApp:
         self.serving = Serving(hub)
         self.door = InboundDoor(hub, limits)
         self.pages = make_api(self.serving, self._open, self._close)
-        self.api = shielded(self.pages, hub)
+        self.api = shielded(self.pages, self.serving)
 
     def serve(self, hub: Hub) -> None:
         """Serve this hub from now on: what is made of routes and templates stays, all that is the hub's is made for it."""
         self.serving.serve(hub)
         self.door = InboundDoor(hub, self.limits)
-        self.api = shielded(self.pages, hub)
+        self.api = shielded(self.pages, self.serving)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request to its door."""
@@ -60,10 +65,18 @@ class WebApp:
         self.door.close()
 
 
-def shielded(pages: FastAPI, hub: Hub) -> Shield:
+def shielded(pages: FastAPI, serving: Serving) -> Shield:
     """Put the shield of this hub's addresses around the pages."""
-    settings = hub.settings
-    return Shield(pages, host=settings.web.host, public_url=settings.public_url, readers=settings.console_for)
+    settings = serving.hub.settings
+    # `local` is this machine only, whoever could log in.
+    has_users = serving.has_users if settings.web.console != "local" else no_users
+    return Shield(
+        pages,
+        host=settings.web.host,
+        public_url=settings.public_url,
+        readers=settings.console_for,
+        has_users=has_users,
+    )
 
 
 def make_api(serving: Serving, open_: Callable[[], None], close: Callable[[], None]) -> FastAPI:
@@ -75,7 +88,7 @@ def make_api(serving: Serving, open_: Callable[[], None], close: Callable[[], No
         yield
         await asyncio.to_thread(close)
 
-    api = FastAPI(title="Hubbub", lifespan=lifespan, docs_url=None, redoc_url=None)
+    api = FastAPI(title="Hubbub", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
 
     @api.get("/healthz")
     def healthz() -> dict[str, str]:
@@ -96,12 +109,29 @@ def make_api(serving: Serving, open_: Callable[[], None], close: Callable[[], No
     return api
 
 
+def add_description(api: FastAPI, behind: Sequence[Any]) -> None:
+    """Add the API's description, behind the log-in as all else."""
+
+    @api.get("/openapi.json", include_in_schema=False, dependencies=behind)
+    def openapi() -> JSONResponse:
+        """Return the description in OpenAPI's form."""
+        return JSONResponse(api.openapi())
+
+
 def add_pages(api: FastAPI, serving: Serving) -> None:
     """Add the JSON API, the console and its files."""
     renderer = Renderer(serving)
-    api.include_router(json_api.make_api(serving))
-    api.include_router(make_metrics(serving))
-    api.include_router(make_pages(serving, renderer))
-    api.include_router(make_actions(serving))
+    behind = [Depends(entry(serving))]
+    for routes in (
+        json_api.make_api(serving),
+        make_metrics(serving),
+        make_pages(serving, renderer),
+        make_actions(serving),
+        make_own(serving, renderer),
+        make_admin(serving, renderer),
+    ):
+        api.include_router(routes, dependencies=behind)
+    api.include_router(make_entrance(serving, renderer))
+    add_description(api, behind)
     api.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     answer_failures(api, renderer)

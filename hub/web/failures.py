@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 import msgspec
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
 from hub.core.access import NotAllowed
+from hub.core.accounts import BadAccount
 from hub.core.errors import HubError, Overtaken, StoreUnavailable
-from hub.web.console.render import Renderer
+from hub.flow.accounts.onetime import DeadLink
+from hub.flow.actions.keys import UnknownKey
+from hub.flow.actions.users import LastAdmin
+from hub.flow.views.users import UnknownUser
+from hub.web.asker import SECOND_FACTOR, CodeFirst, LogInFirst, SetUpFirst
+from hub.web.console.render import Renderer, link
 from hub.web.forms import RefusedForm
 
 log = structlog.get_logger(__name__)
 RETRY_AFTER_S = 5
+Handler = Callable[[Request, Exception], Response]
+Say = Callable[[Request, int, str], Response]
+
+
+SAID: Mapping[type[Exception], int] = {
+    NotAllowed: 403,
+    BadAccount: 422,
+    LastAdmin: 422,
+    DeadLink: 410,
+    UnknownUser: 404,
+    UnknownKey: 404,
+}
+"""Errors that say themselves what is wrong, with their status."""
+LEADS: Mapping[type[Exception], str] = {CodeFirst: "/login/code", SetUpFirst: SECOND_FACTOR}
+"""What is still to be done on the way in, and its page."""
+KNOWN = {404: "There is no such page.", 405: "This address takes no such request."}
 
 
 def answer_failures(api: FastAPI, renderer: Renderer) -> None:
@@ -29,25 +52,52 @@ def answer_failures(api: FastAPI, renderer: Renderer) -> None:
         values = {"title": HTTPStatus(status).phrase, "reason": reason}
         return renderer.show(request, "error.html", values, status=status)
 
-    def refused(request: Request, error: Exception) -> Response:
+    for kind, status in SAID.items():
+        api.add_exception_handler(kind, _saying(say, status))
+    for kind, path in LEADS.items():
+        api.add_exception_handler(kind, _leading(path))
+    api.add_exception_handler(LogInFirst, log_in_first)
+    add_of_requests(api, say)
+    add_of_the_hub(api, say)
+
+
+def _saying(say: Say, status: int) -> Handler:
+    return lambda request, error: say(request, status, str(error))
+
+
+def _leading(path: str) -> Handler:
+    return lambda _request, _error: RedirectResponse(path, 303)
+
+
+def log_in_first(request: Request, _: Exception) -> Response:
+    """Lead to the log-in, and after it back to what was asked for."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    onward = f"{request.url.path}{query}" if request.method == "GET" else ""
+    return RedirectResponse(link("/login", next="" if onward == "/" else onward), 303)
+
+
+def add_of_requests(api: FastAPI, say: Say) -> None:
+    """Register what is wrong with a request."""
+
+    @api.exception_handler(RefusedForm)
+    def refused(request: Request, error: RefusedForm) -> Response:
         return say(request, 403, (type(error).__doc__ or "").strip())
 
-    def forbidden(request: Request, error: Exception) -> Response:
-        return say(request, 403, str(error))
-
-    def http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        known = {404: "There is no such page.", 405: "This address takes no such request."}
+    @api.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> Response:
         plain = error.detail == HTTPStatus(error.status_code).phrase
-        response = say(
-            request, error.status_code, known.get(error.status_code, error.detail) if plain else error.detail
-        )
+        reason = KNOWN.get(error.status_code, error.detail) if plain else error.detail
+        response = say(request, error.status_code, reason)
         response.headers.update(error.headers or {})
         return response
 
-    def wrong(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
+    @api.exception_handler(RequestValidationError)
+    def wrong(request: Request, error: RequestValidationError) -> Response:
         return say(request, 400, "; ".join(map(_told, error.errors())))
+
+
+def add_of_the_hub(api: FastAPI, say: Say) -> None:
+    """Register what the hub cannot do, now or at all."""
 
     def unavailable(request: Request, error: Exception) -> Response:
         log.warning("it could not be done now", path=request.url.path, error=str(error))
@@ -55,21 +105,13 @@ def answer_failures(api: FastAPI, renderer: Renderer) -> None:
         response.headers["retry-after"] = str(RETRY_AFTER_S)
         return response
 
-    def failed(request: Request, error: Exception) -> Response:
+    api.add_exception_handler(StoreUnavailable, unavailable)
+    api.add_exception_handler(Overtaken, unavailable)
+
+    @api.exception_handler(HubError)
+    def failed(request: Request, error: HubError) -> Response:
         log.error("the page could not be made", path=request.url.path, error=str(error))
         return say(request, 500, str(error))
-
-    handlers: dict[type[Exception], Callable[[Request, Exception], Response]] = {
-        RefusedForm: refused,
-        NotAllowed: forbidden,
-        HTTPException: http,
-        RequestValidationError: wrong,
-        StoreUnavailable: unavailable,
-        Overtaken: unavailable,
-        HubError: failed,
-    }
-    for kind, handler in handlers.items():
-        api.add_exception_handler(kind, handler)
 
 
 def _told(error: dict[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""Forms that only our own pages can send: a token bound to the browser's cookie, and the Origin held against the Host."""
+"""Forms that only our own pages can send: a token bound to the session or the browser, and the Origin held against the Host."""
 
 from __future__ import annotations
 
@@ -9,45 +9,53 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Request, Response
 
-COOKIE = "hub_forms"
+from hub.web.cookies import Cookies
+
 FIELD = "token"
-MAX_FIELDS = 20
+MAX_FIELDS = 60
 
 
 class RefusedForm(Exception):
-    """The form did not come from a page of this hub, or from one of before its last start: open the page again."""
+    """The form did not come from a page of this hub, or from one of before your last log-in: open the page again."""
 
 
 class Forms:
-    """Hand out tokens and check them. The secret lives as long as the process; nothing is stored."""
+    """Hand out tokens and check them. Nothing is kept in the process: a restart, or another web process, takes them too."""
 
-    def __init__(self, public_url: str) -> None:
-        self._secret = secrets.token_bytes(32)
+    def __init__(self, public_url: str, cookies: Cookies) -> None:
         self._public = urlsplit(public_url)
+        self._cookies = cookies
 
-    def nonce(self, request: Request) -> str:
-        """Return the browser's nonce; a new one if it has none."""
-        return request.cookies.get(COOKIE) or secrets.token_urlsafe(24)
+    def token(self, request: Request) -> str:
+        """Return the token that forms of this answer carry: the session's, else one by the browser's nonce, made if need be."""
+        return _of_session(request) or _by_nonce(self._nonce(request))
 
-    def token(self, nonce: str) -> str:
-        """Return the token that forms of this browser carry."""
-        return hmac.new(self._secret, nonce.encode(), sha256).hexdigest()
-
-    def give(self, response: Response, nonce: str) -> None:
-        """Set the cookie: never sent along from another site, never read by a script."""
-        secure = self._public.scheme == "https"
-        response.set_cookie(COOKIE, nonce, httponly=True, samesite="strict", secure=secure, path="/")
+    def give(self, request: Request, response: Response) -> None:
+        """Set the browser's nonce if it was made for this answer."""
+        if made := getattr(request.state, "nonce", ""):
+            self._cookies.give_nonce(response, made)
 
     def read(self, request: Request, body: bytes) -> dict[str, str]:
         """Return the fields of a form, the last of each name. Raises RefusedForm."""
+        return dict(self.read_all(request, body))
+
+    def read_all(self, request: Request, body: bytes) -> list[tuple[str, str]]:
+        """Return the fields of a form in their order; a name may stand more than once. Raises RefusedForm."""
         if not self._is_own(request.headers.get("origin", ""), request.headers.get("host", "")):
             raise RefusedForm
         fields = _fields(body)
-        nonce = request.cookies.get(COOKIE, "")
-        given = fields.pop(FIELD, "").encode()
-        if not nonce or not hmac.compare_digest(given, self.token(nonce).encode()):
+        given = dict(fields).get(FIELD, "").encode()
+        is_bound = _of_session(request) or request.cookies.get(self._cookies.forms)
+        if not is_bound or not hmac.compare_digest(given, self.token(request).encode()):
             raise RefusedForm
-        return fields
+        return [one for one in fields if one[0] != FIELD]
+
+    def _nonce(self, request: Request) -> str:
+        if known := request.cookies.get(self._cookies.forms):
+            return known
+        if not getattr(request.state, "nonce", ""):
+            request.state.nonce = secrets.token_urlsafe(24)
+        return str(request.state.nonce)
 
     def _is_own(self, origin: str, host: str) -> bool:
         # Browsers name the origin with every POST: a missing one is no browser's form, "null" is a foreign frame's.
@@ -58,8 +66,18 @@ class Forms:
         return found.scheme in {"http", "https"} and found.netloc.lower() in {host.lower(), self._public.netloc.lower()}
 
 
-def _fields(body: bytes) -> dict[str, str]:
+def _of_session(request: Request) -> str:
+    """Return the token of the session that asks, "" without one."""
+    return str(getattr(request.state, "form_token", ""))
+
+
+def _by_nonce(nonce: str) -> str:
+    """Return a form's token: who cannot read the browser's cookie cannot make it, and the cookie cannot be told from it."""
+    return sha256(f"form {nonce}".encode()).hexdigest()
+
+
+def _fields(body: bytes) -> list[tuple[str, str]]:
     try:
-        return dict(parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS))
+        return parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise RefusedForm from None

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, HTTPException, Request, Response
 
 from hub.flow.views.health import MetricValues, figures
+from hub.web.asker import actor
 from hub.web.serving import Serving
 
 NEEDS = "metrics need 'prometheus-client': pip install 'hubbub[metrics]'"
@@ -18,9 +19,11 @@ def make_metrics(serving: Serving) -> APIRouter:
     metrics = APIRouter(include_in_schema=False, default_response_class=Response)
 
     @metrics.get("/metrics")
-    def show() -> Response:
+    def show(request: Request) -> Response:
         """Return all figures in Prometheus' text format."""
-        body, kind = exposition(lambda: families(figures(serving.hub, serving.api), serving.counters(), serving.slow()))
+        body, kind = exposition(
+            lambda: families(figures(serving.hub, actor(request)), serving.counters(actor(request)), serving.slow())
+        )
         return Response(body, media_type=kind)
 
     return metrics

@@ -86,3 +86,14 @@ class FailedQuery(BaseModel):
     before: Id = None
     limit: Limit = 50
     said: Literal["again", "all", ""] = ""
+
+
+class AuditQuery(BaseModel):
+    """Which entries of the audit log."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    action: Word = None
+    by: Word = None
+    subject: Text = None
+    before: Id = None
+    limit: Limit = 100

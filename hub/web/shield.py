@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from ipaddress import ip_address
 from typing import Any
@@ -15,6 +16,8 @@ App = Callable[[Message, Callable[[], Awaitable[Message]], Send], Awaitable[None
 
 LARGEST_FORM = 64 * 1024
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+FIRST_PATHS = ("/welcome/", "/static/")
+"""What a hub without users answers to everybody too: the first admin comes by a link that works once."""
 CLOSED: Mapping[Readers, str] = {
     "machine": "the page and the API answer this machine only, since the hub knows no users: see web.console",
     "none": "the page and the API are closed, since a proxy passes on what the world asks (web.public_url): see web.console",
@@ -33,11 +36,25 @@ HEADERS = (
 )
 
 
+def no_users() -> bool:
+    """Return False: no log-in opens the page to others than this machine."""
+    return False
+
+
 class Shield:
     """An ASGI application around another: it refuses foreign hosts and large bodies, and adds the headers."""
 
-    def __init__(self, app: App, *, host: str, public_url: str, readers: Readers = "machine") -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        host: str,
+        public_url: str,
+        readers: Readers = "machine",
+        has_users: Callable[[], bool] = no_users,
+    ) -> None:
         self.app = app
+        self.has_users = has_users
         self.bound = host
         self.readers = readers
         self.hosts = own_hosts(host, public_url)
@@ -54,7 +71,7 @@ class Shield:
                 message["headers"] = dressed(message["headers"])
             await send(message)
 
-        refused = self.refusal(scope)
+        refused = self.refusal(scope) or await self._beyond(scope)
         if refused is None:
             await self.app(scope, receive, send_dressed)
             return
@@ -73,8 +90,6 @@ class Shield:
                 return 400, "one Host header is needed"
             if not self.answers_to(host_of(named[0])):
                 return 421, "the hub does not answer to this host: set web.public_url to the address it is reached by"
-            if refused := self._beyond(scope):
-                return refused
         if scope["method"] in {"GET", "HEAD", "OPTIONS"}:
             return None
         lengths = [value for name, value in headers if name == b"content-length"]
@@ -82,9 +97,13 @@ class Shield:
             return 411, "a form needs a Content-Length"
         return (413, "the form is too large") if int(lengths[0]) > LARGEST_FORM else None
 
-    def _beyond(self, scope: Message) -> tuple[int, str] | None:
+    async def _beyond(self, scope: Message) -> tuple[int, str] | None:
         """Return status and reason if the page and the API are closed to a caller, since the hub knows no users."""
+        if scope["path"] in OPEN_PATHS or scope["path"].startswith(FIRST_PATHS):
+            return None
         if self.readers == "all" or (self.readers == "machine" and is_local(scope, bound=self.bound)):
+            return None
+        if await asyncio.to_thread(self.has_users):  # they log in
             return None
         return 403, CLOSED[self.readers]
 

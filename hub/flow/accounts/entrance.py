@@ -9,7 +9,7 @@ from hub.core.accounts import CODE_WITHIN, LONGEST, ApiKey, BadAccount, OpenSess
 from hub.core.errors import HubError
 from hub.core.keys import digest
 from hub.flow.accounts import codes
-from hub.flow.accounts.passwords import hash_password, verify_password
+from hub.flow.accounts.passwords import verify_password
 from hub.flow.accounts.tokens import KEY_PREFIX, digest_of, new_token
 from hub.runtime import Hub
 from hub.store import Connection
@@ -50,6 +50,11 @@ class Entered(NamedTuple):
     token: str
     user: User
     waits_for_code: bool
+
+
+def has_users(hub: Hub) -> bool:
+    """Return True if there are users: the hub is behind a log-in then."""
+    return hub.store.users.there_are()
 
 
 def log_in(hub: Hub, name: str, password: str, browser: Browser) -> Entered:
@@ -204,20 +209,3 @@ def sweep(hub: Hub) -> None:
     now: datetime = hub.now()
     hub.store.sessions.sweep(now=now)
     hub.store.log_in_failures.sweep(now=now)
-
-
-__all__ = [
-    "Browser",
-    "Entered",
-    "TooManyTries",
-    "WrongCode",
-    "WrongLogIn",
-    "enter",
-    "give_code",
-    "hash_password",
-    "key_of",
-    "log_in",
-    "log_out",
-    "session_of",
-    "sweep",
-]

@@ -23,7 +23,7 @@ def retry(hub: Hub, actor: Actor, wanted: Letters, *, ids: Sequence[int] | None 
     A reply that waits for approval is let out, which is audited as `approve`. Raises NotAllowed.
     """
     with doing(hub, actor, "deliveries.retry") as act:
-        rows = matching(hub, wanted, ids, of=retryable_states(wanted, ids), conn=act.conn)
+        rows = matching(hub, wanted, ids, of=retryable_states(wanted, ids), sight=actor.sight, conn=act.conn)
         _demand_word(actor, rows, "replies.approve")
         done = sum(
             hub.store.outbox.retry(part, now=hub.now(), conn=act.conn) for part in chunks([row["id"] for row in rows])
@@ -47,7 +47,7 @@ def discard(hub: Hub, actor: Actor, wanted: Letters, *, note: str, ids: Sequence
 
     def step(_: int) -> int:
         with doing(hub, actor, "deliveries.discard") as act:
-            rows = matching(hub, wanted, ids, of=discardable_states(wanted, ids), conn=act.conn)
+            rows = matching(hub, wanted, ids, of=discardable_states(wanted, ids), sight=actor.sight, conn=act.conn)
             _demand_word(actor, rows, "replies.refuse")
             parts = chunks([row["id"] for row in rows])
             done = sum(give_up(hub, act.conn, part, note=note, desks=desks) for part in parts)

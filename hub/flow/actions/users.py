@@ -29,13 +29,20 @@ class Rights(NamedTuple):
     drafts_only: bool = False
 
 
-def invite(
-    hub: Hub, actor: Actor, name: str, *, rights: Rights, full_name: str = "", mail: str | None = None
-) -> tuple[User, str]:
+class NewUser(NamedTuple):
+    """One to be invited: the name to log in by, the name in full, a mail address."""
+
+    name: str
+    full_name: str = ""
+    mail: str | None = None
+
+
+def invite(hub: Hub, actor: Actor, who: NewUser, rights: Rights) -> tuple[User, str]:
     """Make a user, and the link at which the person chooses a password. Returns both. Raises BadAccount."""
     demand(actor, "users.invite")
     _check(hub, rights)
-    fresh = User(0, fold_name(name), full_name.strip() or name.strip(), "viewer", hub.now(), mail=mail or None)
+    named = who.full_name.strip() or who.name.strip()
+    fresh = User(0, fold_name(who.name), named, "viewer", hub.now(), mail=who.mail)
     with doing(hub, actor, "users.invite") as act:
         try:
             user = hub.store.users.add(act.conn, _with(fresh, rights))

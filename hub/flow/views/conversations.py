@@ -14,6 +14,7 @@ from hub.store.conversations import VALUES
 def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any]:
     """Return a conversation as people keep it at a destination: what was never set is null."""
     demand(actor, "conversations.see")
-    row = hub.store.conversations.get(key) or {}
+    seen = actor.sight.is_whole or hub.store.signals.recent(limit=1, sight=actor.sight, conversation_key=key)
+    row = (hub.store.conversations.get(key) if seen else None) or {}
     found: dict[str, Any] = msgspec.to_builtins({name: row.get(name) for name in (*VALUES, "by", "updated_at")})
     return {"key": key, **found}

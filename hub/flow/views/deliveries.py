@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from hub.core.access import Actor, demand, may
+from hub.core.access import Actor, Sight, demand, may
 from hub.core.ledger import DISCARDABLE, RETRYABLE, RETRYABLE_TOGETHER, State, in_order
+from hub.core.reading.mask import as_seen
 from hub.runtime import Hub
 from hub.store import Connection
 
@@ -44,21 +45,22 @@ def page(hub: Hub, actor: Actor, **wanted: Any) -> Rows:
     `wanted` holds `limit`, `before` or `after`, and filters: `state`, `destination`, `object`, `signal_key`.
     """
     demand(actor, "deliveries.see")
-    return [_dated(row) for row in hub.store.outbox.recent(**wanted)]
+    return [as_seen(actor.sight, _dated(row)) for row in hub.store.outbox.recent(sight=actor.sight, **wanted)]
 
 
 def recent(hub: Hub, actor: Actor, *, signal: str | None = None, **wanted: Any) -> Rows:
     """Return the newest deliveries without their times; `signal` is a key, or an unambiguous beginning of it."""
     demand(actor, "deliveries.see")
-    whole = hub.store.signals.get(signal) if signal is not None else None
+    whole = hub.store.signals.get(signal, sight=actor.sight) if signal is not None else None
     key = str(whole["key"]) if whole else signal
-    return [shown_delivery(row) for row in hub.store.outbox.recent(signal_key=key, **wanted)]
+    rows = hub.store.outbox.recent(signal_key=key, sight=actor.sight, **wanted)
+    return [as_seen(actor.sight, shown_delivery(row)) for row in rows]
 
 
 def one(hub: Hub, actor: Actor, number: int) -> dict[str, Any] | None:
     """Return one delivery, whole: payload, attempts, what it needs, and what the actor may do about it. None if there is none."""
     demand(actor, "deliveries.see")
-    row = hub.store.outbox.get(number)
+    row = hub.store.outbox.get(number, sight=actor.sight)
     if row is None:
         return None
     names = ("seq", "key", "fields", "mapping_version", "first_sent_at", "needs", "provides", "key_field", "once")
@@ -68,15 +70,19 @@ def one(hub: Hub, actor: Actor, number: int) -> dict[str, Any] | None:
     words = ("replies.approve", "replies.refuse") if row["state"] == "approval" else _WORDS
     for name, states, word in zip(("may_retry", "may_discard"), (RETRYABLE, DISCARDABLE), words, strict=True):
         found[name] = row["state"] in states and may(actor, word)
-    return found
+    shown: dict[str, Any] = as_seen(actor.sight, found, _author_of(hub, actor, row))
+    return shown
 
 
 def stored(hub: Hub, actor: Actor, number: int) -> dict[str, Any] | None:
     """Return one delivery as the ledger holds it, with all attempts. None if there is none."""
     demand(actor, "deliveries.see")
-    row = hub.store.outbox.get(number)
-    found: dict[str, Any] | None = None if row is None else msgspec.to_builtins({**row, **shown_delivery(row)})
-    return found
+    row = hub.store.outbox.get(number, sight=actor.sight)
+    if row is None:
+        return None
+    found = msgspec.to_builtins({**row, **shown_delivery(row)})
+    shown: dict[str, Any] = as_seen(actor.sight, found, _author_of(hub, actor, row))
+    return shown
 
 
 def retryable(hub: Hub, actor: Actor, wanted: Letters, ids: Sequence[int] | None = None) -> Rows:
@@ -85,13 +91,13 @@ def retryable(hub: Hub, actor: Actor, wanted: Letters, ids: Sequence[int] | None
     If neither a state nor ids are named, those that await a person are left out: each waits for a word of its own.
     """
     demand(actor, "deliveries.see")
-    return matching(hub, wanted, ids, of=retryable_states(wanted, ids))
+    return matching(hub, wanted, ids, of=retryable_states(wanted, ids), sight=actor.sight)
 
 
 def discardable(hub: Hub, actor: Actor, wanted: Letters, ids: Sequence[int] | None = None) -> Rows:
     """Return the same of what can be given up: dead ones, if neither a state nor ids are named."""
     demand(actor, "deliveries.see")
-    return matching(hub, wanted, ids, of=discardable_states(wanted, ids))
+    return matching(hub, wanted, ids, of=discardable_states(wanted, ids), sight=actor.sight)
 
 
 def groups(rows: Sequence[Mapping[str, Any]]) -> Rows:
@@ -121,12 +127,20 @@ def discardable_states(wanted: Letters, ids: Sequence[int] | None) -> frozenset[
 
 
 def matching(
-    hub: Hub, wanted: Letters, ids: Sequence[int] | None, *, of: Iterable[State], conn: Connection | None = None
+    hub: Hub,
+    wanted: Letters,
+    ids: Sequence[int] | None,
+    *,
+    of: Iterable[State],
+    sight: Sight,
+    conn: Connection | None = None,
 ) -> Rows:
-    """Return the deliveries in these states that match, read in the caller's transaction if there is one."""
+    """Return the deliveries in these states that match and are seen, read in the caller's transaction if there is one."""
     columns = {"destination": wanted.destination, "object": wanted.object, "rule": wanted.rule}
     chosen = [state for state in in_order(of) if wanted.state in (None, state)]
-    rows = hub.store.outbox.matching(chosen, ids=ids, since=wanted.since, until=wanted.until, conn=conn, **columns)
+    rows = hub.store.outbox.matching(
+        chosen, ids=ids, since=wanted.since, until=wanted.until, conn=conn, sight=sight, **columns
+    )
     return [row for row in rows if _has(row, wanted.error)]
 
 
@@ -136,6 +150,15 @@ def _has(row: Mapping[str, Any], mark: str | None) -> bool:
 
 def _marks(error: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(str((error or {}).get(name, "")) for name in ("code", "field", "class"))
+
+
+def _author_of(hub: Hub, actor: Actor, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the author of the signal that caused a delivery, for one who may not see the names; else None."""
+    if actor.sight.names or row["signal_key"] is None:
+        return None
+    whole = hub.store.signals.get(row["signal_key"])
+    found: dict[str, Any] | None = msgspec.to_builtins(whole["author"]) if whole else None
+    return found
 
 
 def _dated(row: Mapping[str, Any]) -> dict[str, Any]:

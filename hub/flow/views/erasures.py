@@ -18,14 +18,13 @@ class NothingToErase(HubError):
 def find(hub: Hub, actor: Actor, key: str) -> str:
     """Return the whole key of a signal (by a beginning of it) or an author. Raises NothingToErase if there is none."""
     demand(actor, "erasures.see")
-    row = hub.store.signals.get(key)
+    row = hub.store.signals.get(key, sight=actor.sight)
     if row is not None:
         return str(row["key"])
     with hub.store.database.read() as conn:
-        known = hub.store.signals.authors(conn, [key]) or hub.store.erasures.of_authors(conn, [key])
-        if known or hub.store.people.behind(conn, [key]):
-            return key
-    if hub.store.erasures.status(key) is not None:
+        said = hub.store.signals.authors(conn, [key]) or hub.store.erasures.of_authors(conn, [key])
+        known = bool(said or hub.store.people.behind(conn, [key]))
+    if _sees(hub, actor, key) and (known or hub.store.erasures.status(key) is not None):
         return key
     raise NothingToErase(
         f"no signal, or more than one, has a key that begins with '{key}', and no author has it: "
@@ -36,7 +35,7 @@ def find(hub: Hub, actor: Actor, key: str) -> str:
 def status(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
     """Return when (`at`) and why a signal or author was erased, and when the last receipt was in; None if it was not."""
     demand(actor, "erasures.see")
-    return hub.store.erasures.status(key)
+    return hub.store.erasures.status(key) if _sees(hub, actor, key) else None
 
 
 def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
@@ -53,7 +52,7 @@ def receipts(hub: Hub, actor: Actor, key: str) -> list[dict[str, Any]]:
     """Return what each destination was asked because a signal or an author is gone, and what came of it, oldest first."""
     demand(actor, "erasures.see")
     found: list[dict[str, Any]] = []
-    rows = hub.store.erasures.receipts(key)
+    rows = hub.store.erasures.receipts(key) if _sees(hub, actor, key) else []
     undecided = {one.id: one.head for one in hub.store.held.undecided([row["id"] for row in rows])}
     for row in rows:
         remote = {"id": row["remote_id"], "url": row["remote_url"]} if row["remote_id"] else None
@@ -62,3 +61,13 @@ def receipts(hub: Hub, actor: Actor, key: str) -> list[dict[str, Any]]:
         signal["waits_for"] = undecided.get(row["id"])
         found.append(msgspec.to_builtins({name: row[name] for name in names} | signal))
     return found
+
+
+def _sees(hub: Hub, actor: Actor, key: str) -> bool:
+    """Return True if an actor sees a signal of this key, or one by the author of this key."""
+    if actor.sight.is_whole:
+        return True
+    sight = actor.sight
+    return bool(
+        hub.store.signals.get(key, sight=sight) or hub.store.signals.recent(limit=1, sight=sight, author_key=key)
+    )

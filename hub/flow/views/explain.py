@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
-from hub.core.access import Actor, Scope, demand
+from hub.core.access import Actor, demand
 from hub.core.decide.judgement import facts_then
 from hub.core.decide.trace import Trace
 from hub.core.pipeline import Rulebook
+from hub.core.reading.mask import as_seen
 from hub.core.route import RuleSet, compile_rules
 from hub.core.spec import Rule, RuleTrace
 from hub.flow.views.deliveries import shown_delivery
@@ -42,8 +43,8 @@ class Explanation(msgspec.Struct, frozen=True):
 def explain(hub: Hub, actor: Actor, key: str) -> Explanation | None:
     """Explain a signal by its key, or an unambiguous beginning of it; None if there is none that the actor sees."""
     demand(actor, "signals.see")
-    row = hub.store.signals.get(key)
-    if row is None or not actor.sight.sees(Scope(row["source"])):
+    row = hub.store.signals.get(key, sight=actor.sight)
+    if row is None:
         return None
     kept: Trace = row["trace"]
     rules = rules_of(hub, kept.rules)
@@ -53,7 +54,7 @@ def explain(hub: Hub, actor: Actor, key: str) -> Explanation | None:
     deliveries = hub.store.outbox.recent(signal_key=row["key"], limit=200)
     unsaid = () if is_erased else _silent(hub.book, rules, kept, deliveries)
     page = f"{hub.settings.public_url}/signals/{row['key']}"
-    return Explanation(
+    found = Explanation(
         signal=msgspec.to_builtins(row["signal"]),
         labels=msgspec.to_builtins(row["labels"]),
         topics=kept.about,
@@ -64,6 +65,10 @@ def explain(hub: Hub, actor: Actor, key: str) -> Explanation | None:
         topics_version=kept.topics,
         notes=(*gone, *_labelling(kept), *kept.notes, *unsaid, *unkept),
     )
+    if actor.sight.names:
+        return found
+    seen = as_seen(actor.sight, msgspec.to_builtins(found), msgspec.to_builtins(row["author"]))
+    return msgspec.convert(seen, Explanation)
 
 
 def _labelling(kept: Trace) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from hub.core.access import Actor, demand
+from hub.core.access import Actor, NotAllowed, Scope, demand
 from hub.core.ledger import Lane
 from hub.flow.lanes import outlets
 from hub.flow.monitor import life, snapshot
@@ -21,17 +21,21 @@ __all__ = ["MetricValues", "alerts", "figures", "health", "slow_figures", "total
 def totals(hub: Hub, actor: Actor) -> dict[str, Any]:
     """Return how much there is of everything. It reads whole tables: ask now and then, not for each page."""
     demand(actor, "health.see")
-    networks = hub.store.signals.totals()
-    waiting, broken = hub.store.inbox.open_counts()
+    networks = hub.store.signals.totals(actor.sight)
+    waiting, broken = hub.store.inbox.open_counts(actor.sight)
     return {
         "signals": {
             "total": sum(total for total, _ in networks.values()),
             "matched": sum(matched for _, matched in networks.values()),
             "networks": {name: total for name, (total, _) in networks.items()},
         },
-        "raw": {"waiting": waiting, "failed": broken, "unlabelled": hub.store.inbox.count_marks()},
+        "raw": {
+            "waiting": waiting,
+            "failed": broken,
+            "unlabelled": hub.store.inbox.count_marks() if actor.sight.is_whole else 0,
+        },
         "deliveries": {
-            name: dict(sorted(states.items())) for name, states in sorted(hub.store.outbox.counts().items())
+            name: dict(sorted(states.items())) for name, states in sorted(hub.store.outbox.counts(actor.sight).items())
         },
     }
 
@@ -46,7 +50,7 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
     paused = [
         {"connection": one["name"], "reason": one["reason"], "since": one["at"], "until": one["paused_until"]}
         for one in hub.store.connections.pauses(now=now)
-        if one["name"] in known
+        if one["name"] in known and not _hides(hub, actor, one["name"])
     ]
     names = ("source", "failures", "error", "polled_at", "due_at")
     failing = [
@@ -57,6 +61,7 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
     failing += _without_plugin(hub)
     beats = snapshot.recent_beats(hub)
     failing += _broken(hub, beats, {row["source"] for row in failing})
+    failing = [row for row in failing if not _hides(hub, actor, row["source"])]
     runs = ("name", "role", "at", "version", "activation")
     living = [{name: getattr(one, name) for name in runs} for one in life.living(beats, now)]
     held = hub.store.hold.get()
@@ -65,10 +70,10 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
             "now": now,
             "paused": paused,
             "failing": failing,
-            "refused": _refused(hub),
+            "refused": [row for row in _refused(hub) if not _hides(hub, actor, row["source"])],
             "alive": living,
             "opening": opening(hub),
-            "ahead": hub.store.figures.ahead(now=now)._asdict(),
+            "ahead": hub.store.figures.ahead(now=now)._asdict() if actor.sight.is_whole else None,
             "held": held.why if held else "",
             "way_out": "hub check",
         }
@@ -110,16 +115,31 @@ def _refused(hub: Hub) -> list[dict[str, Any]]:
 def alerts(hub: Hub, actor: Actor) -> list[dict[str, Any]]:
     """Return the alerts that are open, the oldest first."""
     demand(actor, "alerts.see")
-    return snapshot.shown_alerts(hub.store.alerts.all())
+    shown = snapshot.shown_alerts(hub.store.alerts.all())
+    return [one for one in shown if not _hides(hub, actor, one["key"].partition(":")[2])]
 
 
 def figures(hub: Hub, actor: Actor) -> MetricValues:
     """Return figures that are read over small indexes."""
-    demand(actor, "health.see")
+    _demand_whole(actor)
     return snapshot.figures(hub)
 
 
 def slow_figures(hub: Hub, actor: Actor) -> dict[str, Any]:
     """Return figures for which whole tables are read."""
-    demand(actor, "health.see")
+    _demand_whole(actor)
     return snapshot.slow_figures(hub)
+
+
+def _demand_whole(actor: Actor) -> None:
+    demand(actor, "health.see")
+    if actor.sight.sources is not None or actor.sight.brands is not None:
+        raise NotAllowed(
+            f"metrics are of the whole hub, and {actor.name} sees a part of it: use a key of one who sees all"
+        )
+
+
+def _hides(hub: Hub, actor: Actor, name: str) -> bool:
+    """Return True if a connection is, or answers at, a source that the actor does not see."""
+    source = name.rpartition("/")[2] if name.startswith("sources/") else name
+    return source in hub.settings.sources and not actor.sight.sees(Scope(source))

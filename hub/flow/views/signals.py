@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from hub.core.access import Actor, Scope, demand
+from hub.core.access import Actor, Scope, demand, may
 from hub.core.errors import HubError
 from hub.core.grammar.facts import facts
+from hub.core.reading.mask import as_seen
 from hub.flow.views import conversations, deliveries, erasures
 from hub.flow.views.deliveries import shown_delivery
 from hub.runtime import Hub
@@ -23,16 +24,17 @@ NO_SUCH = "no signal, or more than one, has a key that begins with '{}'"
 def page(hub: Hub, actor: Actor, wanted: SignalFilter) -> list[dict[str, Any]]:
     """Return a page of signals as listings show them, of the sources that the actor sees."""
     demand(actor, "signals.see")
-    rows = hub.store.signals.page(wanted._replace(sources=actor.sight.sources))
+    rows = hub.store.signals.page(wanted._replace(sight=actor.sight))
     found = hub.store.outbox.of_signals([row["key"] for row in rows])
-    return [_shown(hub, row, found.get(row["key"], [])) for row in rows]
+    shown = [_seen(actor, _shown(hub, row, found.get(row["key"], []))) for row in rows]
+    return shown if actor.sight.names or wanted.text is None else [one for one in shown if _says(one, wanted.text)]
 
 
 def recent(hub: Hub, actor: Actor, *, limit: int, **wanted: Any) -> list[dict[str, Any]]:
     """Return the newest signals without their deliveries; `wanted` names a network, a source, or whether a rule matched."""
     demand(actor, "signals.see", Scope(wanted.get("source")))
-    rows = hub.store.signals.recent(limit=limit, **wanted)
-    return [_known(row) for row in rows if actor.sight.sees(Scope(row["source"]))]
+    rows = hub.store.signals.recent(limit=limit, sight=actor.sight, **wanted)
+    return [_seen(actor, _known(row)) for row in rows]
 
 
 def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
@@ -41,12 +43,12 @@ def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
     `key` may be an unambiguous beginning. If the rules of its day cannot be read, `explanation` is null and `unexplained`
     says why.
     """
-    row = _seen(hub, actor, key)
+    row = _found(hub, actor, key)
     if row is None:
         return None
-    found = _shown(hub, row, [])
+    found = _seen(actor, _shown(hub, row, []))
     found["versions"] = {"rules": row["trace"].rules, "topics": row["trace"].topics}
-    found["raw"] = raw(hub, actor, row["raw_id"])
+    found["raw"] = raw(hub, actor, row["raw_id"]) if may(actor, "raws.see") else None
     found["explanation"], found["unexplained"] = _explained(hub, actor, row["key"])
     ids = [one["id"] for one in reversed(hub.store.outbox.recent(signal_key=row["key"], limit=DELIVERIES_SHOWN))]
     found["deliveries"] = [one for one in (deliveries.one(hub, actor, number) for number in ids) if one]
@@ -57,20 +59,21 @@ def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
 
 def stored(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
     """Return one signal with its labels and author; `raw` is its raw item's text, null if that is gone. None if there is none."""
-    row = _seen(hub, actor, key)
+    row = _found(hub, actor, key)
     if row is None:
         return None
+    if not may(actor, "raws.see"):
+        return {**_seen(actor, _known(row)), "raw": None}
     item = hub.store.inbox.get([row["raw_id"]]).get(row["raw_id"])
     return {**_known(row), "raw": item.payload.decode("utf-8", "replace") if item else None}
 
 
 def raw(hub: Hub, actor: Actor, raw_id: int) -> dict[str, Any] | None:
     """Return a raw item: JSON is indented and otherwise as it came, anything else is text. None if it is gone."""
-    demand(actor, "signals.see")
+    demand(actor, "raws.see")
     item = hub.store.inbox.get([raw_id]).get(raw_id)
-    if item is None:
+    if item is None or not actor.sight.sees(Scope(item.source)):
         return None
-    demand(actor, "signals.see", Scope(item.source))
     try:
         text = msgspec.json.format(item.payload, indent=2).decode("utf-8", "replace")
     except (msgspec.DecodeError, RecursionError):
@@ -82,18 +85,26 @@ def raw(hub: Hub, actor: Actor, raw_id: int) -> dict[str, Any] | None:
 
 def failed(hub: Hub, actor: Actor, *, limit: int, before: int | None = None) -> list[dict[str, Any]]:
     """Return a page of raw items that could not be translated, newest first, with the reason."""
-    demand(actor, "signals.see")
-    rows = hub.store.inbox.failed(limit=limit, before=before)
+    demand(actor, "raws.see")
     found: list[dict[str, Any]] = msgspec.to_builtins(
-        [row for row in rows if actor.sight.sees(Scope(row["connection"]))]
+        hub.store.inbox.failed(limit=limit, before=before, sight=actor.sight)
     )
     return found
 
 
-def _seen(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
+def _found(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
     demand(actor, "signals.see")
-    row = hub.store.signals.get(key)
-    return row if row is not None and actor.sight.sees(Scope(row["source"])) else None
+    return hub.store.signals.get(key, sight=actor.sight)
+
+
+def _seen(actor: Actor, found: dict[str, Any]) -> dict[str, Any]:
+    shown: dict[str, Any] = as_seen(actor.sight, found, found["author"])
+    return shown
+
+
+def _says(shown: Mapping[str, Any], text: str) -> bool:
+    """Return True if what is shown holds a text: what is masked is not found either."""
+    return any(text.casefold() in (shown[name] or "").casefold() for name in ("text", "title"))
 
 
 def _known(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy import insert as plain_insert
 
+from hub.core.access import EVERYTHING, Sight
 from hub.core.errors import Conflict
 from hub.core.keys import idempotency_key
 from hub.core.ledger import DISCARDABLE, IN_DEAD_END, RETRYABLE, SETTLED
@@ -20,6 +21,7 @@ from hub.store.ledger.moves import moving
 from hub.store.ledger.restored import doubt_new, is_marked
 from hub.store.schema import attempts, needs
 from hub.store.schema import deliveries as T
+from hub.store.sight import seen_deliveries
 
 ONCE_ONLY = ("create", "comment", "reply")
 GONE = ""  # in place of the hash: what was written is not there any more, and counts for nothing
@@ -113,10 +115,17 @@ class Outbox:
         return found
 
     def recent(
-        self, *, limit: int = 50, before: int | None = None, after: int | None = None, **wanted: Any
+        self,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        after: int | None = None,
+        sight: Sight = EVERYTHING,
+        **wanted: Any,
     ) -> list[dict[str, Any]]:
         """Return deliveries, newest first (with `after`: oldest first from there on); `wanted` filters by column (state, ...)."""
-        query = select(*_LISTED).order_by(T.c.id.desc() if after is None else T.c.id).limit(limit)
+        seen = select(*_LISTED).where(*seen_deliveries(sight))
+        query = seen.order_by(T.c.id.desc() if after is None else T.c.id).limit(limit)
         query = query if after is None else query.where(T.c.id > after)
         for name, value in wanted.items():
             query = query if value is None else query.where(T.c[name] == value)
@@ -133,6 +142,7 @@ class Outbox:
         since: datetime | None = None,
         until: datetime | None = None,
         conn: Connection | None = None,
+        sight: Sight = EVERYTHING,
         **wanted: Any,
     ) -> list[dict[str, Any]]:
         """Return deliveries in these states, oldest first: id, destination, object, state, error; `wanted` filters by column.
@@ -142,6 +152,7 @@ class Outbox:
         """
         at = func.coalesce(T.c.settled_at, T.c.created_at, type_=T.c.created_at.type)
         query = select(T.c.id, T.c.destination, T.c.object, T.c.state, T.c.error).where(T.c.state.in_(states))
+        query = query.where(*seen_deliveries(sight))
         query = query if since is None else query.where(at >= since)
         query = query if until is None else query.where(at < until)
         query = query if ids is None else query.where(among(T.c.id, ids))
@@ -152,10 +163,10 @@ class Outbox:
         with self.database.read() if conn is None else nullcontext(conn) as within:
             return [dict(row) for row in within.execute(query.order_by(T.c.id)).mappings()]
 
-    def get(self, delivery_id: int) -> dict[str, Any] | None:
+    def get(self, delivery_id: int, *, sight: Sight = EVERYTHING) -> dict[str, Any] | None:
         """Return one delivery, whole: its payload, what it needs, and its attempts."""
         with self.database.read() as conn:
-            row = conn.execute(select(T).where(T.c.id == delivery_id)).mappings().first()
+            row = conn.execute(select(T).where(T.c.id == delivery_id, *seen_deliveries(sight))).mappings().first()
             if row is None:
                 return None
             tried = conn.execute(select(attempts).where(attempts.c.delivery_id == delivery_id).order_by(attempts.c.id))
@@ -186,11 +197,13 @@ class Outbox:
         with self.database.within(conn) as within:
             return within.execute(given_up.values(settled_at=now, error={"note": note})).rowcount
 
-    def counts(self) -> Mapping[str, Mapping[str, int]]:
-        """Count the deliveries in each state, by destination."""
+    def counts(self, sight: Sight = EVERYTHING) -> Mapping[str, Mapping[str, int]]:
+        """Count the deliveries in each state, by destination; of those that not all may see, row by row."""
         found: dict[str, dict[str, int]] = {}
+        seen = list(seen_deliveries(sight))
+        each = select(T.c.destination, T.c.state, func.count()).where(*seen).group_by(T.c.destination, T.c.state)
         with self.database.read() as conn:
-            for destination, state, count in conn.execute(_COUNTS):
+            for destination, state, count in conn.execute(each if seen else _COUNTS):
                 if count:
                     found.setdefault(destination, {})[state] = count
         return found

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from hub.flow.views import deliveries as view
 from hub.web.api.answers import found, page
+from hub.web.asker import actor
 from hub.web.query import DeliveryQuery, Number
 from hub.web.serving import Serving
 
@@ -16,11 +17,11 @@ def add_routes(api: APIRouter, serving: Serving) -> None:
     """Add the routes of deliveries."""
 
     @api.get("/deliveries")
-    def deliveries(query: Annotated[DeliveryQuery, Query()]) -> Response:
+    def deliveries(request: Request, query: Annotated[DeliveryQuery, Query()]) -> Response:
         """Return a page of deliveries."""
-        return page("deliveries", view.page(serving.hub, serving.api, **query.wanted()), query)
+        return page("deliveries", view.page(serving.hub, actor(request), **query.wanted()), query)
 
     @api.get("/deliveries/{number}")
-    def delivery(number: Number) -> Response:
+    def delivery(request: Request, number: Number) -> Response:
         """Return one delivery, whole."""
-        return found(view.one(serving.hub, serving.api, number), f"there is no delivery {number}")
+        return found(view.one(serving.hub, actor(request), number), f"there is no delivery {number}")

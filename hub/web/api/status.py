@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 
 from hub.flow.views import health
 from hub.web.api.answers import answer
+from hub.web.asker import actor
 from hub.web.serving import Serving
 
 
@@ -13,6 +14,6 @@ def add_routes(api: APIRouter, serving: Serving) -> None:
     """Add the route of the status."""
 
     @api.get("/status")
-    def status() -> Response:
+    def status(request: Request) -> Response:
         """Return counters, pauses, failing sources, processes alive."""
-        return answer({**serving.counters(), **health.health(serving.hub, serving.api)})
+        return answer({**serving.counters(actor(request)), **health.health(serving.hub, actor(request))})

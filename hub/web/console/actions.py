@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from hub.flow.actions import deliveries, replies, signals
 from hub.flow.actions.deliveries import Letters
 from hub.flow.views.deliveries import one as known_delivery
+from hub.web.asker import actor
 from hub.web.console.render import link
 from hub.web.query import DeliveryQuery, Number
 from hub.web.serving import Serving
@@ -37,15 +38,16 @@ def add_of_deliveries(routes: APIRouter, serving: Serving) -> None:
     def retry(request: Request, number: Number, form: Form = b"") -> Response:
         """Make a delivery due again, and end its connection's pause."""
         serving.forms.read(request, form)
-        _demand_delivery(serving, number)
-        done = deliveries.retry(serving.hub, serving.console, Letters(), ids=[number])
+        _demand_delivery(serving, request, number)
+        done = deliveries.retry(serving.hub, actor(request), Letters(), ids=[number])
         return _back(serving, f"/deliveries/{number}?said={'again' if done else 'unchanged'}")
 
     @routes.post("/deliveries/{number}/discard")
     def discard(request: Request, number: Number, form: Form = b"") -> Response:
         """Give a delivery up for good, with a note."""
         note = note_of(serving.forms.read(request, form))
-        done = deliveries.discard(serving.hub, serving.console, Letters(), note=note, ids=[number])
+        _demand_delivery(serving, request, number)
+        done = deliveries.discard(serving.hub, actor(request), Letters(), note=note, ids=[number])
         return _back(serving, f"/deliveries/{number}?said={'discarded' if done else 'unchanged'}")
 
 
@@ -56,7 +58,7 @@ def add_of_many(routes: APIRouter, serving: Serving) -> None:
     def retry_matching(request: Request, form: Form = b"") -> Response:
         """Make all that match due again."""
         wanted = matching(serving.forms.read(request, form))
-        done = deliveries.retry(serving.hub, serving.console, wanted)
+        done = deliveries.retry(serving.hub, actor(request), wanted)
         return _back(serving, link("/deliveries", destination=wanted.destination, said="retried", count=done))
 
     @routes.post("/deliveries/discard")
@@ -64,7 +66,7 @@ def add_of_many(routes: APIRouter, serving: Serving) -> None:
         """Give all that match up for good, with a note."""
         fields = serving.forms.read(request, form)
         wanted = matching(fields)
-        done = deliveries.discard(serving.hub, serving.console, wanted, note=note_of(fields))
+        done = deliveries.discard(serving.hub, actor(request), wanted, note=note_of(fields))
         return _back(serving, link("/deliveries", destination=wanted.destination, said="discarded", count=done))
 
 
@@ -78,9 +80,9 @@ def add_of_replies(routes: APIRouter, serving: Serving) -> None:
     def approve(request: Request, number: Number, form: Form = b"") -> Response:
         """Let a reply out."""
         serving.forms.read(request, form)
-        _demand_delivery(serving, number)
+        _demand_delivery(serving, request, number)
         try:
-            replies.approve(serving.hub, serving.console, [number])
+            replies.approve(serving.hub, actor(request), [number])
         except replies.NotWaiting:  # another had the word first
             return answer(number, "unchanged")
         return answer(number, "approved")
@@ -89,9 +91,9 @@ def add_of_replies(routes: APIRouter, serving: Serving) -> None:
     def refuse(request: Request, number: Number, form: Form = b"") -> Response:
         """Refuse a reply, with a note that its agent reads."""
         note = note_of(serving.forms.read(request, form))
-        _demand_delivery(serving, number)
+        _demand_delivery(serving, request, number)
         try:
-            replies.refuse(serving.hub, serving.console, [number], note=note)
+            replies.refuse(serving.hub, actor(request), [number], note=note)
         except replies.NotWaiting:
             return answer(number, "unchanged")
         return answer(number, "refused")
@@ -104,14 +106,14 @@ def add_of_signals(routes: APIRouter, serving: Serving) -> None:
     def retry_raw(request: Request, number: Number, form: Form = b"") -> Response:
         """Take a raw item up again."""
         serving.forms.read(request, form)
-        signals.retry(serving.hub, serving.console, [number])
+        signals.retry(serving.hub, actor(request), [number])
         return _back(serving, "/failed?said=again")
 
     @routes.post("/failed/retry")
     def retry_all(request: Request, form: Form = b"") -> Response:
         """Take all of them up again."""
         serving.forms.read(request, form)
-        signals.retry(serving.hub, serving.console)
+        signals.retry(serving.hub, actor(request))
         return _back(serving, "/failed?said=all")
 
 
@@ -135,10 +137,10 @@ def note_of(fields: Mapping[str, str]) -> str:
 
 
 def _back(serving: Serving, path: str) -> Response:
-    serving.counters(fresh=True)
+    serving.count_again()
     return RedirectResponse(path, 303)
 
 
-def _demand_delivery(serving: Serving, number: int) -> None:
-    if known_delivery(serving.hub, serving.console, number) is None:
+def _demand_delivery(serving: Serving, request: Request, number: int) -> None:
+    if known_delivery(serving.hub, actor(request), number) is None:
         raise HTTPException(404, "There is no such delivery.")

@@ -11,6 +11,7 @@ from hub.flow.views import connectors, health
 from hub.flow.views import deliveries as delivery_view
 from hub.flow.views import signals as signal_view
 from hub.web.api.answers import Key
+from hub.web.asker import actor
 from hub.web.console.render import Renderer, link
 from hub.web.query import DeliveryQuery, FailedQuery, Number, Paged, SignalQuery
 from hub.web.serving import Serving
@@ -32,20 +33,21 @@ BULK = {"dead": ("retry", "discard"), "review": ("discard",)} | dict.fromkeys(
 def make_pages(serving: Serving, renderer: Renderer) -> APIRouter:
     """Make the routes of the pages."""
     pages = APIRouter(include_in_schema=False, default_response_class=Response)
-    actor = serving.console
 
     @pages.get("/")
     def signals(request: Request, query: Annotated[SignalQuery, Query()]) -> Response:
         """Show signals as they arrive."""
-        rows = signal_view.page(serving.hub, actor, query.wanted(serving.hub.settings.hub.uncertain_below))
+        rows = signal_view.page(serving.hub, actor(request), query.wanted(serving.hub.settings.hub.uncertain_below))
         values = {"rows": rows, "query": query, "older": older_link("/", rows, query)}
-        return renderer.show(request, "signals.html", {**values, **_state(serving), "totals": serving.counters()})
+        return renderer.show(
+            request, "signals.html", {**values, **_state(serving, request), "totals": serving.counters(actor(request))}
+        )
 
     @pages.get("/signals/{key}")
     def signal(request: Request, key: Key) -> Response:
         """Show one signal, whole."""
         row = known(
-            signal_view.one(serving.hub, actor, key),
+            signal_view.one(serving.hub, actor(request), key),
             "There is no signal with this key, or more than one key begins so.",
         )
         return renderer.show(request, "signal.html", {"signal": row})
@@ -53,13 +55,15 @@ def make_pages(serving: Serving, renderer: Renderer) -> APIRouter:
     @pages.get("/deliveries")
     def deliveries(request: Request, query: Annotated[DeliveryQuery, Query()]) -> Response:
         """Show what lands where."""
-        rows = delivery_view.page(serving.hub, actor, **query.wanted())
-        names = sorted({*connectors.destinations(serving.hub, actor), *serving.counters()["deliveries"]})
+        rows = delivery_view.page(serving.hub, actor(request), **query.wanted())
+        names = sorted(
+            {*connectors.destinations(serving.hub, actor(request)), *serving.counters(actor(request))["deliveries"]}
+        )
         values = {"rows": rows, "query": query, "older": older_link("/deliveries", rows, query)}
         choices = {
             "states": STATES,
             "destinations": names,
-            **_state(serving),
+            **_state(serving, request),
             "bulk": BULK.get(query.state or "", ()),
         }
         return renderer.show(request, "deliveries.html", {**values, **choices})
@@ -67,13 +71,13 @@ def make_pages(serving: Serving, renderer: Renderer) -> APIRouter:
     @pages.get("/deliveries/{number}")
     def delivery(request: Request, number: Number, said: str = "") -> Response:
         """Show one delivery, whole, with what a person may do about it."""
-        row = known(delivery_view.one(serving.hub, actor, number), "There is no such delivery.")
+        row = known(delivery_view.one(serving.hub, actor(request), number), "There is no such delivery.")
         return renderer.show(request, "delivery.html", {"row": row, "said": SAID.get(said, "")})
 
     @pages.get("/failed")
     def failed(request: Request, query: Annotated[FailedQuery, Query()]) -> Response:
         """Show raw items that could not be translated."""
-        rows = signal_view.failed(serving.hub, actor, limit=query.limit, before=query.before)
+        rows = signal_view.failed(serving.hub, actor(request), limit=query.limit, before=query.before)
         older = older_link("/failed", rows, query)
         said = {"again": "It is taken up again.", "all": "All of them are taken up again."}.get(query.said, "")
         return renderer.show(request, "failed.html", {"rows": rows, "older": older, "said": said})
@@ -81,15 +85,17 @@ def make_pages(serving: Serving, renderer: Renderer) -> APIRouter:
     @pages.get("/failed/{number}")
     def raw(request: Request, number: Number) -> Response:
         """Show one raw item, as it came."""
-        item = known(signal_view.raw(serving.hub, actor, number), "There is no such raw item, or it was erased.")
+        item = known(
+            signal_view.raw(serving.hub, actor(request), number), "There is no such raw item, or it was erased."
+        )
         return renderer.show(request, "raw.html", {"raw": item})
 
     return pages
 
 
-def _state(serving: Serving) -> dict[str, Any]:
+def _state(serving: Serving, request: Request) -> dict[str, Any]:
     """Return what every listing says of the hub."""
-    return {"health": health.health(serving.hub, serving.console)}
+    return {"health": health.health(serving.hub, actor(request))}
 
 
 def known(value: dict[str, Any] | None, missing: str) -> dict[str, Any]:

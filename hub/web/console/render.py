@@ -16,7 +16,8 @@ from fastapi import Request, Response
 from jinja2 import Environment, FileSystemLoader
 
 from hub.core.ledger import STATES
-from hub.web.forms import COOKIE, FIELD
+from hub.web.console.menu import menu_of
+from hub.web.forms import FIELD
 from hub.web.serving import Serving
 
 FOLDER = Path(__file__).parent.parent
@@ -49,15 +50,17 @@ class Renderer:
 
     def show(self, request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
         """Return a page; 304 if the browser has it already."""
-        forms = self.serving.forms
-        nonce = forms.nonce(request)
+        forms, found = self.serving.forms, getattr(request.state, "asker", None)
+        me = found.session.user if found is not None and found.session is not None else None
+        menu = menu_of(found.actor) if found is not None else ()
         page = environment().get_template(name)
-        body = page.render(values, token=forms.token(nonce), status=status).encode("utf-8", "replace")
+        body = page.render(values, token=forms.token(request), status=status, me=me, menu=menu).encode(
+            "utf-8", "replace"
+        )
         etag = f'"{sha256(body).hexdigest()[:32]}"'
         same = status == 200 and request.headers.get("if-none-match") == etag
         response = Response(b"" if same else body, 304 if same else status, {"etag": etag}, "text/html; charset=utf-8")
-        if COOKIE not in request.cookies:
-            forms.give(response, nonce)
+        forms.give(request, response)
         return response
 
 

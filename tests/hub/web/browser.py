@@ -14,7 +14,7 @@ from hub.web.app import WebApp
 from tests.hubs import Made
 
 ORIGIN = "http://127.0.0.1:8600"
-_TOKEN = re.compile(r'name="token" value="([0-9a-f]+)"')
+_TOKEN = re.compile(r'name="token" value="([\w-]+)"')
 
 
 class _Kept:

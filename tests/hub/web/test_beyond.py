@@ -39,8 +39,10 @@ def ask(app: WebApp, asked: dict[str, Any]) -> int:
     """The status that an application answers with."""
     statuses: list[int] = []
 
+    coming = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
     async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return next(coming, {"type": "http.disconnect"})
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":
@@ -86,7 +88,7 @@ def test_beyond_this_machine_each_route_but_health_and_webhooks_is_closed(
     found = {(method, path): ask(app, scope(path, method=method, **given)) for method, path in paths(app.pages.routes)}
     assert len(found) > 20
     opened = {path for (_, path), status in found.items() if status != 403}
-    assert opened == {"/healthz", "/readyz"}
+    assert opened == {"/healthz", "/readyz", "/welcome/{token}", "/static/hub.css"}
     assert ask(app, scope("/in/nothing", method="POST", **given)) == 404
 
 
@@ -179,4 +181,4 @@ def test_a_hub_that_others_reach_must_know_its_address(web: dict[str, str], wron
 def test_the_shield_of_a_hub_knows_its_readers(new_hub: NewHub) -> None:
     made = new_hub()
     app = with_web(made, **EVERYWHERE)
-    assert (shielded(app.pages, made.hub).readers, shielded(app.pages, made.hub).bound) == ("machine", "0.0.0.0")
+    assert (shielded(app.pages, app.serving).readers, shielded(app.pages, app.serving).bound) == ("machine", "0.0.0.0")

@@ -79,9 +79,10 @@ def test_a_reply_that_is_not_there_is_told(new_hub: NewHub, word: str) -> None:
     assert browser.press("/deliveries/1", f"/replies/99/{word}", note="x").status_code == 404
 
 
-def test_another_hub_takes_the_place_of_the_one_that_is_served(new_hub: NewHub) -> None:
+def test_a_form_survives_a_restart_of_the_process(new_hub: NewHub) -> None:
     made = with_waiting(new_hub)
     first = Browser(made)
     token = first.get("/deliveries/1").text.split('name="token" value="')[1][:64]
     first.app.serve(made.hub)
-    assert first.post("/replies/1/approve", {"token": token}).status_code == 403
+    assert first.post("/replies/1/approve", {"token": token}).status_code == 303
+    assert Browser(made).post("/replies/1/approve", {"token": token}).status_code == 403

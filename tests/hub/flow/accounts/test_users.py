@@ -15,7 +15,7 @@ from hub.flow.accounts.entrance import WrongLogIn, enter, log_in, session_of
 from hub.flow.accounts.onetime import DeadLink, first_link, link_of, use_link
 from hub.flow.actions import keys, me, users
 from hub.flow.actions.me import WrongPassword
-from hub.flow.actions.users import LastAdmin, Rights
+from hub.flow.actions.users import LastAdmin, NewUser, Rights
 from hub.flow.views.users import UnknownUser
 from hub.runtime import Hub
 from tests.hub.flow.accounts.people import HERE, PASSWORD, make_user
@@ -33,7 +33,7 @@ def token_of(address: str | None) -> str:
 
 
 def invited(hub: Hub, role: str = "agent") -> str:
-    _, address = users.invite(hub, ADMIN, "bea", rights=Rights(role), full_name="Bea Berg")
+    _, address = users.invite(hub, ADMIN, NewUser("bea", "Bea Berg"), Rights(role))
     return token_of(address)
 
 
@@ -166,7 +166,7 @@ def test_a_name_is_taken_once_and_an_unknown_one_is_told(new_hub: NewHub) -> Non
     hub = new_hub().hub
     invited(hub)
     with pytest.raises(BadAccount, match="there is a user bea already"):
-        users.invite(hub, ADMIN, "BEA", rights=Rights("viewer"))
+        users.invite(hub, ADMIN, NewUser("BEA"), Rights("viewer"))
     with pytest.raises(UnknownUser, match="hub users list"):
         users.reset(hub, ADMIN, "bob")
 

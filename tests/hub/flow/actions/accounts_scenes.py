@@ -11,7 +11,7 @@ from hub.core.access import Actor
 from hub.flow.accounts import codes, entrance
 from hub.flow.accounts.tokens import recovery_digest
 from hub.flow.actions import keys, me, users
-from hub.flow.actions.users import Rights
+from hub.flow.actions.users import NewUser, Rights
 from hub.runtime import Hub
 from tests.hub.flow.accounts.people import HERE, PASSWORD, make_user
 from tests.hubs import Made
@@ -86,6 +86,6 @@ ACCOUNT_SCENES: Mapping[str, Callable[[NewHub, object], tuple[Hub, Act]]] = {
     "users.change": upon(lambda hub, actor: users.change(hub, actor, "bea", Rights("manager"))),
     "users.disable": upon(lambda hub, actor: users.disable(hub, actor, "bea")),
     "users.enable": upon(lambda hub, actor: users.enable(hub, actor, "bea")),
-    "users.invite": upon(lambda hub, actor: users.invite(hub, actor, "tom", rights=Rights("analyst"))),
+    "users.invite": upon(lambda hub, actor: users.invite(hub, actor, NewUser("tom"), Rights("analyst"))),
     "users.reset": upon(lambda hub, actor: users.reset(hub, actor, "bea")),
 }
