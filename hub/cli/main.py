@@ -98,6 +98,7 @@ COMMANDS = {
     "replies": "replies:app",
     "alerts": "watch.alerts:app",
     "people": "people:app",
+    "users": "users:app",
     "plugins": "plugins.commands:app",
     "mappings": "rulebook:mappings",
     "rules": "rulebook:rules",

@@ -9,6 +9,7 @@ from itertools import chain
 from hub.config.logs import LateLogger
 from hub.core.errors import Overtaken
 from hub.core.ledger import Lane, Work
+from hub.flow.accounts import entrance
 from hub.flow.activation import begin, complete
 from hub.flow.converse.replies import hold_stranded
 from hub.flow.converse.selves import wants_self
@@ -35,6 +36,7 @@ def sweep(hub: Hub) -> None:
     complete(hub)
     finish(hub)
     forget_unread(hub)
+    entrance.sweep(hub)
     ring_due(hub)
 
 

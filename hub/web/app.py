@@ -68,7 +68,7 @@ class WebApp:
 def shielded(pages: FastAPI, serving: Serving) -> Shield:
     """Put the shield of this hub's addresses around the pages."""
     settings = serving.hub.settings
-    # `local` is this machine only, whoever could log in.
+    # `local` is this machine only, however many could log in.
     has_users = serving.has_users if settings.web.console != "local" else no_users
     return Shield(
         pages,

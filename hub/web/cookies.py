@@ -10,7 +10,7 @@ from hub.core.accounts import LONGEST
 
 
 class Cookies:
-    """Names and rules of the cookies at an address; `__Host-` where it is https, so that no other host can set them."""
+    """Names and rules of the cookies at an address; by https `__Host-`, so that no other host can set them."""
 
     def __init__(self, public_url: str) -> None:
         self.is_secure = urlsplit(public_url).scheme == "https"
