@@ -43,9 +43,9 @@ def load(payload: bytes, what: str = "the item") -> Any:
 
 
 def _load_slowly(payload: bytes, what: str) -> Any:
-    """Read what msgspec refuses and senders write: halves of surrogate pairs, NaN, a byte order mark."""
+    """Read what msgspec refuses and senders write: halves of surrogate pairs, bare tabs, NaN, a byte order mark."""
     try:
-        value = json.loads(payload)
+        value = json.loads(payload, strict=False)
         if b"\\ud" not in payload.lower():
             return value
         text = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
