@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from hub import ConfigPath, Options
+from hub.core.languages import base_language
 
 EMBEDDED_SHA256 = "d7a9c16d770cece9b675144281680b80b11110e94683a8e01e89d4e6888db64a"
 
@@ -52,8 +53,9 @@ class FlairOptions(Options):
 
         `familiar` is its script.
         """
+        base = base_language(language)  # of three letters the first two may be another's: `esu` is no Spanish
         if self.languages is not None:
-            return not self.languages or not language or language[:2].lower() in self.languages
+            return not self.languages or not language or base in self.languages
         if not self.embedded:
             return True
-        return language[:2].lower() in EMBEDDED_LANGUAGES if language else familiar
+        return base in EMBEDDED_LANGUAGES if language else familiar
