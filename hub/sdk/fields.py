@@ -18,8 +18,8 @@ from hub.core.grammar.template import Template, source_faults
 from hub.core.keys import author_key, own_author_key, signal_key
 from hub.core.model import Author, CanReply, Counts, Kind, Rating, RawItem, Signal, Translated, Visibility
 from hub.core.ratings import parse_rating
-from hub.sdk.attachments import attachments, pictures
-from hub.sdk.doc import Doc, at, steps_of
+from hub.sdk.attachments import attachments, left_out, pictures
+from hub.sdk.doc import LARGEST_ID, Doc, at, steps_of
 from hub.sdk.text import clean, html_to_text, parse_time, safe_html
 
 FIELDS = (
@@ -272,7 +272,9 @@ def translated(
     native_id, html = _text(said.get("native_id")), _text(said.get("html"))
     text = _text(said.get("text")) or (html_to_text(html) if html else None) or _text(said.get("title"))
     shown, left = attachments(_several(said["media"])) if "media" in said else ((), 0)
-    shown = shown if shown or text else pictures(html)
+    if not shown and not text:
+        shown, unseen = pictures(html)
+        left += unseen
     rating = fields.rating(said.get("rating"))
     parent, thread = _text(said.get("in_reply_to")), _text(said.get("conversation"))
     kind, shared = _kind(_text(said.get("kind")), parent), _text(said.get("shared"))
@@ -315,8 +317,7 @@ def translated(
         aliases=tuple([_alias(one, raw, network) for one in _several(said["aliases"])]) if "aliases" in said else (),
         parent_alias=_alias(said["parent_alias"], raw, network) if said.get("parent_alias") else None,
     )
-    told = f"{left} of its attachments have no web address and were left out" if left else ""
-    return Translated((signal,), (author,) if author else (), left_out=told)
+    return Translated((signal,), (author,) if author else (), left_out=left_out(left))
 
 
 def _kind(said: str | None, parent: str | None) -> Kind:
@@ -372,8 +373,8 @@ def _text(value: Any) -> str | None:
         return clean(value) or None
     if value is None:
         return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**18
-    return str(value) if is_number else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_ID
+    return str(value) if is_number and (isinstance(value, int) or abs(value) < 10**18) else None
 
 
 def _web(value: Any) -> str | None:

@@ -261,3 +261,11 @@ def test_a_json_feed_is_read_in_its_encoding_and_with_any_number(codec: str) -> 
 def test_a_bare_tab_in_one_text_of_a_json_feed_loses_no_entry() -> None:
     items = b'[{"id": 1, "content_text": "a\tb\x01"}]'
     assert one(b'{"version": "https://jsonfeed.org/version/1.1", "items": ' + items + b"}").text == "a\tb"
+
+
+def test_an_enclosure_that_is_not_in_the_web_is_told() -> None:
+    (payload,) = read(
+        rss('<item><guid>1</guid><title>t</title><enclosure url="ftp://a.example/x.mp3"/></item>')
+    ).payloads
+    found = translate(RawItem("r", "rss", payload, START, "1"))
+    assert (found.signals[0].media, found.left_out.split()[0]) == ((), "1")

@@ -34,11 +34,22 @@ def said(**body: Any) -> Translated:
         {"text": "", "photos": [PICTURE, PICTURE]},
         {"text": None, "files": [{"content_type": "image/jpeg", "href": PICTURE}]},
         {"html": f'<p><img alt="" src="{PICTURE}"></p>'},
+        {"html": f'<img src="{PICTURE.removeprefix("https:")}">'},
+        {"media": [[PICTURE]]},
+        {"media": [{"media_url_https": PICTURE}]},
+        {"media": [{"type": "photo", "thumbnail": {"url": PICTURE}}]},
+        {"sticker": {"url": PICTURE}},
     ],
 )
 def test_a_message_that_is_only_a_picture_is_a_signal_with_it(body: dict[str, Any]) -> None:
     (signal,) = said(**body).signals
     assert (signal.text, [(one.kind, one.url) for one in signal.media]) == ("", [("image", PICTURE)])
+
+
+def test_a_film_in_html_and_a_picture_of_a_mail_are_not_lost() -> None:
+    found = said(html='<video src="https://cdn.example/a"></video><img src="cid:1">')
+    assert [(one.kind, one.url) for one in found.signals[0].media] == [("video", "https://cdn.example/a")]
+    assert found.left_out.startswith("1 of its attachments")
 
 
 def test_the_address_of_a_picture_in_html_is_read_as_a_browser_reads_it() -> None:

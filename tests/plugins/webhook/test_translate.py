@@ -71,6 +71,7 @@ def test_a_short_body_leaves_the_rest_unknown() -> None:
         ({"counts": {"likes": -1, "views": 2**60, "replies": True}}, "counts", Counts()),
         ({"hashtags": "a b"}, "hashtags", ()),
         ({"id": 1.5}, "native_id", "1.5"),
+        ({"id": 1234567890123456789}, "native_id", "1234567890123456789"),
     ],
 )
 def test_odd_values_do_no_harm(change: dict[str, Any], field: str, value: Any) -> None:
