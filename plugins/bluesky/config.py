@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Self
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from hub import Options
+from hub.core.grammar.fold import plain
 
 
 def _check_service(url: str) -> str:
@@ -28,6 +30,17 @@ def _check_thread(uri: str) -> str:
     raise ValueError("must be a post: at://DID/app.bsky.feed.post/RKEY or https://bsky.app/profile/WHO/post/RKEY")
 
 
+# What people paste: a handle with its @, an address of a profile, an at-uri.
+_ACCOUNT = re.compile(r"(?:(?:https?://)?[^/@]+/profile/|at://|@)?([^/?#]+?)[./]*(?:[?#].*)?", re.IGNORECASE)
+
+
+def _plain_account(account: str) -> str:
+    text = normalize("NFKC", plain(account)).strip()  # the app copies handles with marks of direction
+    found = _ACCOUNT.fullmatch(text)
+    name = found[1] if found else text
+    return name if name.casefold().startswith("did:") else name.casefold()  # the letters of a DID count
+
+
 Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 
@@ -42,7 +55,7 @@ class BlueskyOptions(Options):
     service: Annotated[str, AfterValidator(_check_service)] = Field(
         default="https://bsky.social", description="URL of the account's PDS"
     )
-    handle: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)] = Field(
+    handle: Annotated[str, StringConstraints(min_length=3), AfterValidator(_plain_account)] = Field(
         description="Handle or DID of the account that reads; what it wrote is ours"
     )
     app_password: SecretStr = Field(description="An app password, not the account's own")

@@ -16,6 +16,7 @@ from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from hub.core.errors import TranslationError
+from hub.core.grammar.fold import plain
 from hub.core.keys import author_key, signal_key
 from hub.core.model import (
     Author,
@@ -56,7 +57,7 @@ _QUOTE_LINE = (
     r"(?:<br ?/?>\s*){{0,4}}(?:<span>\s*)?(?:RE|QT|RT): ?(?:</span>\s*)?"
     r"<a\b[^<>]{{0,300}}\bhref=[\"'](?:{})[\"'][^<>]{{0,300}}>"
 )
-_ADDRESS = re.compile(r"https?://([^/]+)/(?:@|users/)([^/@]+)")
+_ADDRESS = re.compile(r"(?:https?://)?([^/@]+)/(?:web/)?(?:@|users/)([^/@]+)(?:@([^/@]+))?")
 _ENCODED = re.compile(r"xn--[a-z0-9-]+")
 _MEDIA = {"image": "image", "gifv": "video", "video": "video", "audio": "audio"}
 
@@ -287,14 +288,17 @@ def _is_own(account: Doc, own: str | None) -> bool:
     """Return True if an account is ours by its name, address or id, in whatever case: servers do not tell `Acme` from `acme`."""
     wanted = _name(own)
     address = _ADDRESS.fullmatch(wanted)
-    also = f"{address[2]}@{address[1]}" if address else wanted  # a mention bears no id of the account
+    # A mention bears no id of the account; a page may show an account of another server.
+    also = f"{address[2]}@{address[3] or address[1]}" if address else wanted
+    if address and address[3]:
+        wanted = also
     names = {_name(name) for name in (*(account.id(name) for name in ("acct", "uri", "url", "id")), _handle(account))}
     return bool(wanted) and not names.isdisjoint((wanted, also))
 
 
 def _name(value: str | None) -> str:
-    """Return a name as servers compare them: without case, and with the letters of its domain."""
-    name = normalize("NFC", (value or "").strip().removeprefix("@").rstrip("/").casefold())
+    """Return a name as servers compare them: without case and what cannot be seen, and with the letters of its domain."""
+    name = normalize("NFKC", plain(value or "")).strip().casefold().removeprefix("acct:").lstrip("@").rstrip("/.")
     return _ENCODED.sub(_decoded, name) if "xn--" in name else name
 
 

@@ -401,3 +401,18 @@ def test_only_the_service_and_bluesky_can_be_reached() -> None:
 
 def test_a_token_of_the_fake_can_be_read() -> None:
     assert jwt(1).count(".") == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "handle"),
+    [
+        ("@Brand.test", "brand.test"),
+        ("\u202abrand.test\u202c", "brand.test"),
+        ("https://bsky.app/profile/brand.test", "brand.test"),
+        ("at://did:plc:aBc", "did:plc:aBc"),
+        ("me@mail.test", "me@mail.test"),
+    ],
+)
+def test_a_handle_is_taken_as_people_paste_it(written: str, handle: str) -> None:
+    options = BlueskySource.Options.model_validate({"handle": written, "app_password": "x"})
+    assert options.handle == handle

@@ -509,6 +509,18 @@ def test_a_domain_is_the_same_in_its_letters_and_as_it_is_sent(own: str) -> None
     assert said(status("1", account=account), own)[0].origin == "hub"
 
 
+@pytest.mark.parametrize(
+    "own",
+    [
+        *("acct:acme@shop.example", "＠Acme@shop.example", "@acme@shop.example.", "\u200e@acme@shop.example\u200e"),
+        *("shop.example/@acme", "https://shop.example/web/@acme", "https://m.example/@acme@shop.example"),
+    ],
+)
+def test_our_account_is_known_as_people_paste_its_name(own: str) -> None:
+    account = {"uri": "https://shop.example/users/7", "url": "https://shop.example/@Acme", "acct": "Acme@shop.example"}
+    assert said(status("1", account=account), own)[0].origin == "hub"
+
+
 def test_a_mention_is_ours_by_the_id_of_our_account_too() -> None:
     mention = {"acct": "acme@shop.example", "url": "https://shop.example/@acme"}
     assert said(status("1", mentions=[mention]), "https://shop.example/users/Acme")[0].kind == "mention"
