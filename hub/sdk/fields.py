@@ -44,6 +44,7 @@ FIELDS = (
         "media",
         "visibility",
         "rating",
+        "rating_best",
         "likes",
         "replies",
         "shares",
@@ -140,10 +141,10 @@ class Fields:
                 values[name] = value
         return values
 
-    def rating(self, value: Any) -> Rating | None:
-        """Return a rating on its own scale, else on the rule's."""
+    def rating(self, value: Any, best: Any = None) -> Rating | None:
+        """Return a rating on its own scale, else on the rule's, else up to what the item says is `best`."""
         rule = self._rating
-        return parse_rating(value, rule and rule.best, rule and rule.worst)
+        return parse_rating(value, best if rule is None or rule.best is None else rule.best, rule and rule.worst)
 
 
 def _first(paths: Sequence[str], *, objects: bool = False) -> Read:
@@ -275,7 +276,7 @@ def translated(
     if not shown and not text:
         shown, unseen = pictures(html)
         left += unseen
-    rating = fields.rating(said.get("rating"))
+    rating = fields.rating(said.get("rating"), said.get("rating_best"))
     parent, thread = _text(said.get("in_reply_to")), _text(said.get("conversation"))
     kind, shared = _kind(_text(said.get("kind")), parent), _text(said.get("shared"))
     if kind == "repost" and not shared:

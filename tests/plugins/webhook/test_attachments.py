@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.core.errors import TranslationError
-from hub.core.model import Media, RawItem, Translated
+from hub.core.model import Media, Rating, RawItem, Translated
 from hub.sdk.attachments import MOST
 from tests.plugins.webhook.given import NOW, inbound
 
@@ -82,6 +82,11 @@ def test_an_attachment_without_a_web_address_is_told(one: Any) -> None:
 def test_a_flood_of_attachments_is_counted() -> None:
     found = said(media=[f"{PICTURE}?{number}" for number in range(MOST + 5)])
     assert (len(found.signals[0].media), found.left_out.split()[0]) == (MOST, "5")
+
+
+@pytest.mark.parametrize("best", ["rating_best", "max_rating", "bestRating"])
+def test_the_best_of_a_scale_may_stand_beside_the_rating(best: str) -> None:
+    assert said(rating=3, **{best: 10}).signals[0].rating == Rating(3, 10, 0)
 
 
 def test_a_review_of_stars_alone_is_kept() -> None:
