@@ -138,7 +138,7 @@ class Source(Connector[OptionsT]):
     can ask whether posts still exist sets `recheck_size` (posts a call) and has `recheck`; one that can like, hide or delete
     names these acts among its `capabilities` and has `act`. With `own_ids` the ids are those of each sender, not of a network
     that all share: a connection's name is its realm unless its option `realm` says otherwise, and what one connection
-    brought no other changes.
+    brought no other changes. `item_realm` is the realm of an item that is imported, for a source whose options name it.
     """
 
     network: ClassVar[str]
@@ -150,6 +150,11 @@ class Source(Connector[OptionsT]):
     reply_rules: ClassVar[ReplyRules | None] = None
     reply_idempotency: ClassVar[Idempotency] = NoIdempotency()
     recheck_size: ClassVar[int] = 0
+
+    @property
+    def item_realm(self) -> str:
+        """Return the realm of an item that comes alone; "" where the item or its document tells it."""
+        return ""
 
     @abstractmethod
     def translate(self, raw: RawItem) -> Translated | Ignored:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 from urllib.parse import quote
 
 import msgspec
 from jinja2 import TemplateError
+from msgspec.structs import replace
 
 from hub.core.errors import TranslationError
 from hub.core.grammar.template import Template, source_faults
-from hub.core.keys import author_key, own_author_key, signal_key
+from hub.core.keys import apart_author_key, author_key, signal_key, together
 from hub.core.model import Author, CanReply, Counts, Kind, Rating, RawItem, Signal, Translated, Visibility
 from hub.core.ratings import parse_rating
 from hub.sdk.attachments import attachments, left_out, pictures
@@ -60,6 +61,19 @@ VISIBILITIES = frozenset(get_args(Visibility))
 HOLE = re.compile(r"\{([\w.:-]+)\}")
 Read = Callable[[Doc, Mapping[str, str]], Any]
 """Reads a field of an item, with the connection's options at hand."""
+
+
+class KeyOfAuthor(Protocol):
+    """Makes the key of an author; `by_name` says that a name serves as the native id."""
+
+    def __call__(self, network: str, native_id: str, realm: str, *, by_name: bool = False) -> str:
+        """Return the key."""
+
+
+class NameOnly(str):
+    """What serves as an author's id where the id itself is missing."""
+
+    __slots__ = ()
 
 
 class FieldRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"from_": "from"}):
@@ -116,7 +130,7 @@ class Fields:
         """
         known = (*FIELDS, *(usual or ()))
         readers: dict[str, Read] = {
-            name: _every(paths) if name == "media" else _first(paths, objects=name == "rating")
+            name: _every(paths) if name == "media" else _first(paths, objects=name == "rating", ids=name == "author_id")
             for name, paths in (usual or {}).items()
         }
         for name, rule in rules.items():
@@ -147,8 +161,11 @@ class Fields:
         return parse_rating(value, best if rule is None or rule.best is None else rule.best, rule and rule.worst)
 
 
-def _first(paths: Sequence[str], *, objects: bool = False) -> Read:
-    """Return the first of the usual paths that leads to a value, which is no object unless `objects` lets it be one."""
+def _first(paths: Sequence[str], *, objects: bool = False, ids: bool = False) -> Read:
+    """Return the first of the usual paths that leads to a value, which is no object unless `objects` lets it be one.
+
+    With `ids` all but the first path lead to names.
+    """
     # Most items lack most of the usual names: the first step is looked up before anything else is done.
     places = [(first, steps) for first, *steps in map(steps_of, paths)]
 
@@ -159,7 +176,7 @@ def _first(paths: Sequence[str], *, objects: bool = False) -> Read:
             if found is not None and steps:
                 found = at(found, steps)
             if found is not None and (objects or not isinstance(found, dict)):
-                return found
+                return NameOnly(found) if ids and isinstance(found, str) and (first, steps) != places[0] else found
         return None
 
     return read
@@ -182,10 +199,22 @@ def _compiled(rule: Any, name: str, *, templates: bool = False) -> Read:
         return _holes(rule, is_address=name.endswith("url")) if "{" in rule else _path(rule)
     if isinstance(rule, list):
         parts = [_compiled(one, name) for one in rule]
+        if name == "author_id":
+            parts[1:] = [_named(part) for part in parts[1:]]
         return lambda item, options: next(
             (found for part in parts if (found := part(item, options)) not in (None, "")), None
         )
     return _shaped(msgspec.convert(rule, FieldRule), name, templates=templates)
+
+
+def _named(part: Read) -> Read:
+    """Return a reader that marks what it reads as a name."""
+
+    def read(item: Doc, options: Mapping[str, str]) -> Any:
+        found = part(item, options)
+        return NameOnly(found) if isinstance(found, str) else found
+
+    return read
 
 
 def _path(path: str) -> Read:
@@ -249,11 +278,17 @@ def _given(rule: FieldRule, name: str, *, templates: bool) -> Read:
 
 
 def translate(raw: RawItem, fields: Fields, options: Mapping[str, str], *, network: str) -> Translated:
-    """Return one item that cannot be answered: a Signal with its Author. Raises TranslationError if id or text is missing."""
+    """Return one item that cannot be answered: a Signal with its Author. Raises TranslationError if id or text is missing.
+
+    Where the item's realm says so (`hub.core.keys.apart`), authors have keys apart from those of posts.
+    """
     said = fields.read(Doc.read(raw.payload), options)
     html = _text(said.get("html"))
     said["text"] = (html_to_text(html) if html else "") or said.get("text")
-    return translated(said, raw, fields, network=network, can_reply="no")
+    realm, is_apart = together(raw.realm)
+    key_of_author = apart_author_key if is_apart else None
+    raw = replace(raw, realm=realm)
+    return translated(said, raw, fields, network=network, can_reply="no", key_of_author=key_of_author)
 
 
 def translated(
@@ -263,13 +298,13 @@ def translated(
     *,
     network: str,
     can_reply: CanReply = "unknown",
-    own_ids: bool = False,
+    key_of_author: KeyOfAuthor | None = None,
 ) -> Translated:
-    """Return the Signal and the Author of what was read; `own_ids` as `Source.own_ids`.
+    """Return the Signal and the Author of what was read; without `key_of_author` authors and posts share a name space.
 
     Raises TranslationError if the id is missing, or all of text, html, title, rating and attachments.
     """
-    author = _author(said, network, raw.realm, make_key=own_author_key if own_ids else author_key)
+    author = _author(said, network, raw.realm, key_of_author)
     native_id, html = _text(said.get("native_id")), _text(said.get("html"))
     text = _text(said.get("text")) or (html_to_text(html) if html else None) or _text(said.get("title"))
     shown, left = attachments(_several(said["media"])) if "media" in said else ((), 0)
@@ -328,15 +363,13 @@ def _kind(said: str | None, parent: str | None) -> Kind:
     return word if word in KINDS else "reply" if parent else "post"  # type: ignore[return-value]  # just checked
 
 
-def _author(
-    said: Mapping[str, Any], network: str, realm: str, *, make_key: Callable[[str, str, str], str]
-) -> Author | None:
+def _author(said: Mapping[str, Any], network: str, realm: str, key_of: KeyOfAuthor | None) -> Author | None:
     native_id = _text(said.get("author_id"))
     if not native_id:
         return None
-    verified = said.get("author_verified")
+    verified, by_name = said.get("author_verified"), isinstance(said.get("author_id"), NameOnly)
     return Author(
-        key=make_key(network, native_id, realm),
+        key=key_of(network, native_id, realm, by_name=by_name) if key_of else author_key(network, native_id, realm),
         network=network,
         native_id=native_id,
         realm=realm,

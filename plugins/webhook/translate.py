@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from hub.core.errors import TooManyItems, TranslationError
-from hub.core.keys import digest
+from hub.core.keys import digest, own_author_key
 from hub.core.model import RawItem, Translated
 from hub.sdk.doc import Doc, load
 from hub.sdk.fields import FIELDS, Fields, translated
@@ -123,7 +123,7 @@ def translate(raw: RawItem, reader: Fields, *, network: str) -> Translated:
     if not _NETWORK.fullmatch(network):
         raise TranslationError(f"'{network[:40]}' is no name of a network (letters, digits, - and _, at most 31)")
     said.setdefault("author_handle", said.get("author_id"))
-    return translated(said, raw, reader, network=network, own_ids=True)
+    return translated(said, raw, reader, network=network, key_of_author=own_author_key)
 
 
 def batch_id(keys: list[str]) -> str:

@@ -201,7 +201,7 @@ def _reader(hub: Hub, name: str) -> tuple[Source[Any], str]:
     """Return the source that reads what a source gives, with the realm of its items: one of files reads for another plugin."""
     source = hub.source(name)
     if "as_plugin" not in source.capabilities:
-        return source, realm_of(source, name) if source.own_ids else ""
+        return source, realm_of(source, name) if source.own_ids else source.item_realm
     reader = hub.reader(source.options.as_plugin, name)
     return reader, realm_of(reader, name, source.options.realm or None)
 

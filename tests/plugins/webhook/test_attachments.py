@@ -104,3 +104,8 @@ def test_a_review_of_stars_alone_is_kept() -> None:
 def test_what_says_nothing_at_all_is_no_message(body: dict[str, Any]) -> None:
     with pytest.raises(TranslationError, match="text"):
         said(**body)
+
+
+def test_an_author_known_by_a_name_is_none_whose_number_it_is() -> None:
+    keys = {said(text="a", author={field: "7"}).authors[0].key for field in ("id", "handle", "name")}
+    assert len(keys) == 2
