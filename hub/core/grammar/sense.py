@@ -251,8 +251,9 @@ def _unlisted(one: Compared) -> ConditionFault | None:
     if one.operator in _COMPARE:
         told = f'write "{one.text}" in {one.path}' if one.kind == "text" else f"count it with size({one.path})"
         return ConditionFault(f"{one.path} is a list, never {one.text}", told)
-    if one.path == "signal.hashtags" and one.text.startswith("#"):
-        return ConditionFault("hashtags are kept without #", f'write "{one.text[1:]}" in signal.hashtags')
+    kept = one.text.lower().lstrip("#＃ ")
+    if one.path == "signal.hashtags" and one.kind == "text" and kept != one.text:
+        return ConditionFault("hashtags are kept without # and in lower case", f'write "{kept}" in signal.hashtags')
     return None
 
 
@@ -298,6 +299,8 @@ def _never_said(one: Compared, kind: Kind) -> ConditionFault | None:
         plain = one.text.lower()
     elif one.path in {"signal.lang", "labels.language.value"}:
         plain = base_language(one.text)
+    elif one.path == "author.handle":
+        plain = one.text.lstrip("@ ")
     if plain == one.text:
         return None
     return ConditionFault(
@@ -320,6 +323,10 @@ def _way_out(kind: Kind) -> str:
     return "write the text in quotes" if kind.name == "text" else f"compare it with {_WRITTEN[kind.name]}"
 
 
+_EXAMPLES = {"timestamp": 'timestamp("2026-01-31T09:00:00Z")', "duration": 'duration("36h")', "int": 'int("5")'}
+"""What the evaluator reads."""
+
+
 def _sample(path: str) -> Any:
     """Return a value of the kind of a fact; the evaluator tells whole numbers from others."""
     return 0.5 if path.rpartition(".")[2] in _PARTS or "sentiment_" in path else _SAMPLES.get(kind_of(path).name)
@@ -334,6 +341,9 @@ def _fails(condition: Condition) -> list[ConditionFault]:
     if re.search(r"[/%]\s*0+(?![\w.])", condition.source):
         return [ConditionFault("it divides by zero for every signal")]
     said = str(verdict)
+    for name, example in _EXAMPLES.items():
+        if f"Function '{name}' error" in said and re.search(rf"\b{name}\(\s*[\"']", condition.source):
+            return [ConditionFault(f"it fails for every signal: {name}() cannot read its text", f"write {example}")]
     if any(word in said for word in ("No such overload", "Unsupported operation", "Undefined variable or function")):
         kinds = ", ".join(f"{path} is {_WRITTEN[name]}" for path in condition.reads if (name := kind_of(path).name))
         return [ConditionFault("it fails for every signal: its parts are of kinds that do not go together", kinds)]

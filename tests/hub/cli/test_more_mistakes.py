@@ -331,7 +331,7 @@ TOLD: dict[str, Case] = {
     "a size below zero": (when("size(topics) < 0"), ["size() is 0 or more, never < 0"]),
     "a hashtag with its sign": (
         when("'#fail' in signal.hashtags"),
-        ['hashtags are kept without # (write "fail" in signal.hashtags)'],
+        ['hashtags are kept without # and in lower case (write "fail" in signal.hashtags)'],
     ),
     "a time in words": (
         when("signal.published_at > 'yesterday'"),
