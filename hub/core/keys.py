@@ -47,6 +47,11 @@ def apart_author_key(network: str, native_id: str, realm: str, *, by_name: bool 
     return f"{network}:{digest(_AUTHOR + ' name' * by_name, realm, native_id)}"
 
 
+def marked_author_key(network: str, native_id: str, realm: str, *, by_name: bool = False) -> str:
+    """Return the same in a realm that `apart` marks: no sender of a webhook source of the realm's name makes this key."""
+    return apart_author_key(network, native_id, apart(realm), by_name=by_name)
+
+
 def apart(realm: str) -> str:
     """Return the realm of a raw item whose authors and posts have a name space each; sources of 0.2.0 have one for both."""
     return _APART + realm

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from hub.core.errors import TranslationError
 from hub.core.grammar.template import Template, source_faults
-from hub.core.keys import apart_author_key, author_key, signal_key, together
+from hub.core.keys import author_key, marked_author_key, signal_key, together
 from hub.core.model import Author, CanReply, Counts, Kind, Rating, RawItem, Signal, Translated, Visibility
 from hub.core.ratings import parse_rating
 from hub.sdk.attachments import attachments, left_out, pictures
@@ -286,7 +286,7 @@ def translate(raw: RawItem, fields: Fields, options: Mapping[str, str], *, netwo
     html = _text(said.get("html"))
     said["text"] = (html_to_text(html) if html else "") or said.get("text")
     realm, is_apart = together(raw.realm)
-    key_of_author = apart_author_key if is_apart else None
+    key_of_author = marked_author_key if is_apart else None
     raw = replace(raw, realm=realm)
     return translated(said, raw, fields, network=network, can_reply="no", key_of_author=key_of_author)
 

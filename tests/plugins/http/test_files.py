@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from hub import HttpResponse, Page, Rating, RawItem, Signal, Translated, signal_key
-from hub.core.keys import apart, apart_author_key
+from hub.core.keys import apart, marked_author_key
 from hub.testkit.fakes import answer
 from plugins.http.config import SHIPPED, shipped
 from plugins.http.source import HttpSource
@@ -125,7 +125,7 @@ def test_an_edited_question_is_a_revision_of_the_same() -> None:
 
 def test_a_deleted_user_has_a_name_only() -> None:
     (signal,) = heard("stackexchange", {"items": [question(1, owner={"display_name": "ghost"})]})
-    assert signal.author_key == apart_author_key("stackexchange", "ghost", "stackoverflow", by_name=True)
+    assert signal.author_key == marked_author_key("stackexchange", "ghost", "stackoverflow", by_name=True)
 
 
 def test_questions_that_are_left_out_of_a_batch_are_gone() -> None:
@@ -173,8 +173,8 @@ def test_an_answer_to_a_comment_names_it() -> None:
 
 def test_a_visitor_is_known_by_name_and_a_member_by_number() -> None:
     visitor, member = heard("wordpress", [comment(1), comment(2, author=7, author_name="Ann")])
-    assert visitor.author_key == apart_author_key("wordpress", "Vera & Co", "blog.example.com", by_name=True)
-    assert member.author_key == apart_author_key("wordpress", "7", "blog.example.com")
+    assert visitor.author_key == marked_author_key("wordpress", "Vera & Co", "blog.example.com", by_name=True)
+    assert member.author_key == marked_author_key("wordpress", "7", "blog.example.com")
 
 
 def test_a_comment_its_author_and_a_visitor_of_one_number_are_three() -> None:
