@@ -71,7 +71,7 @@ class KeyOfAuthor(Protocol):
 
 
 class NameOnly(str):
-    """What serves as an author's id where the id itself is missing."""
+    """What serves as the id of an author that has none."""
 
     __slots__ = ()
 
