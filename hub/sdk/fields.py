@@ -55,7 +55,7 @@ FIELDS = (
     *("author_id", "author_handle", "author_name", "author_url", "author_followers", "author_verified"),
 )
 KINDS = frozenset(get_args(Kind))
-BOOSTS = frozenset(("repost", "share", "boost", "reblog", "retweet", "reshare"))
+BOOSTS = frozenset(("repost", "share", "boost", "reblog", "retweet", "reshare", "announce", "renote", "rt"))
 """Words for a post that only passes another's on."""
 VISIBILITIES = frozenset(get_args(Visibility))
 HOLE = re.compile(r"\{([\w.:-]+)\}")

@@ -264,7 +264,7 @@ def test_the_usual_names_fill_a_rating_with_its_scale(said: dict[str, Any], rati
     assert signal.rating == rating
 
 
-@pytest.mark.parametrize("word", ["share", "boost", "retweet", "Repost"])
+@pytest.mark.parametrize("word", ["share", "boost", "retweet", "Repost", "Announce", "renote"])
 def test_a_share_is_a_boost_of_the_post_that_it_names(word: str) -> None:
     signal, _ = read(inbound(), {"id": 2, "text": "x", "network": "shop", "kind": word, "shared_id": 1})
     assert (signal.kind, signal.quotes) == ("repost", signal_key("shop", "1"))
