@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
+from hub.config.ctrl_c import is_persons
 from hub.config.logs import LateLogger
 from hub.core.errors import Problem, UnknownPlugin
 from hub.sdk import hookspecs
@@ -229,9 +230,9 @@ def _load(points: list[EntryPoint], owner: str = "") -> Plugin:
         loaded = _register(plugin, point.load(), folders)
     except ModuleNotFoundError as error:
         loaded = _quarantined(plugin, _missing(point, error))
-    except KeyboardInterrupt:  # this is the person at the terminal, not the plugin
-        raise
-    except BaseException as error:  # noqa: BLE001 - whatever a plugin does (sys.exit() too), everything else runs on
+    except BaseException as error:  # whatever a plugin does (sys.exit() too), everything else runs on
+        if is_persons(error):
+            raise
         loaded = _quarantined(plugin, f"{type(error).__name__}: {error}")
     if loaded.reason:
         _forget_modules(point, before)
