@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from hub.core.retry import ConnectionStanding
 from hub.sdk.connectors import State
 from hub.store.database import Database
+from hub.store.ledger.restored import taken_at
 from hub.store.schema import connections, heartbeats, memories, versions
 
 LEASE = timedelta(seconds=30)
@@ -90,9 +91,11 @@ class Connections:
             conn.execute(self.database.upsert(heartbeats, index=["name"], update=["at", "detail"]), [row])
 
     def beats(self, *, since: datetime) -> list[dict[str, Any]]:
-        """Return the processes that were alive since then."""
+        """Return the processes that were alive since then; signs of life that a backup brought along are none."""
         with self.database.read() as conn:
             query = select(heartbeats).where(heartbeats.c.at >= since).order_by(heartbeats.c.name)
+            if (of_backup := taken_at(conn)) is not None:
+                query = query.where(heartbeats.c.at > of_backup)
             return [dict(row) for row in conn.execute(query).mappings()]
 
     def remember_versions(

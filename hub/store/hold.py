@@ -12,7 +12,7 @@ from hub.store.database import Database
 from hub.store.ledger import restored
 from hub.store.schema import memories
 
-PLACE = {"connection": "hub", "name": "held"}
+PLACE = restored.HELD
 
 
 class Holding(msgspec.Struct, frozen=True):
