@@ -1,4 +1,4 @@
-"""What a connector declares about itself, looked at when it is made: the engine acts on it where no plugin's bug is expected."""
+"""What a connector declares about itself, looked at when it is made: later the engine relies on it."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def score(number: float | None) -> str:
 
 
 def agent(name: str) -> str:
-    """Return a person at a desk by name; one whom the desk names by a number only is "agent 12"."""
+    """Return a person at a desk by name: "agent 12" if the desk tells a number only."""
     return f"agent {name}" if name.isdecimal() else name
 
 

@@ -128,7 +128,7 @@ def test_one_signal_explains_each_condition_with_what_it_read(new_hub: NewHub) -
 
 
 @pytest.mark.parametrize(("told", "shown"), [("12", "agent 12"), ("agnes", "agnes"), ("team-red", "team-red")])
-def test_an_assignee_whom_the_desk_knows_by_a_number_is_an_agent(new_hub: NewHub, told: str, shown: str) -> None:
+def test_an_assignee_that_the_desk_tells_by_a_number_is_an_agent(new_hub: NewHub, told: str, shown: str) -> None:
     made = new_hub()
     made.say({"id": "1", "text": "acme"})
     made.run()
