@@ -23,6 +23,7 @@ from hub.config.logs import LateLogger
 from hub.core.errors import Problem, UnknownPlugin
 from hub.sdk import hookspecs
 from hub.sdk.connectors import Connector, Destination, Enricher, Source
+from hub.sdk.declared import misdeclared_class
 from hub.sdk.version import refusal
 
 if TYPE_CHECKING:
@@ -296,6 +297,8 @@ def _named(found: Iterable[type[Any]], hook: str) -> dict[str, type[Any]]:
         if inspect.isabstract(cls):
             missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
             raise TypeError(f"{cls.__name__} lacks {missing}")
+        if wrong := next(misdeclared_class(cls), ""):
+            raise TypeError(wrong)
         if absent := next((one for one in cls.libraries if find_spec(one) is None), None):
             raise ModuleNotFoundError(f"No module named {absent!r}", name=absent)
         named[cls.name] = cls

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from hub.sdk.connectors import (
     Connector,
     Destination,
+    Enricher,
     Options,
     PollingSource,
     Source,
@@ -78,6 +79,25 @@ DECLARED: dict[type[Connector[Any]], dict[str, Declaration]] = {
     Destination: {"capabilities": WORDS, "every": PAUSE, "max_body": COUNT},
 }
 """What the engine reads of a connection, by the class that declares it. What it asks by a method is asked with care there."""
+
+
+OF_CLASSES: dict[type[Connector[Any]], dict[str, Declaration]] = {
+    Connector: {"inherits": TEXTS, "libraries": TEXTS},
+    Source: {"capabilities": WORDS},
+    Destination: {"capabilities": WORDS, "mappings": TEXT},
+    Enricher: {"labels": TEXTS},
+}
+"""What is read of a class, before and without a connection."""
+
+
+def misdeclared_class(cls: type[Connector[Any]]) -> Iterator[str]:
+    """Yield what a connector's class declares that the engine cannot use."""
+    for base, declared in OF_CLASSES.items():
+        if issubclass(cls, base):
+            for name, wanted in declared.items():
+                value = getattr(cls, name, None)
+                if not wanted.holds(value):
+                    yield f"{cls.__name__}.{name} is {value!r:.80}, and must be {wanted.words}"
 
 
 def misdeclared(connector: Connector[Any]) -> Iterator[str]:
