@@ -189,7 +189,7 @@ def _try(hub: Hub, name: str, attempt: Callable[[], str]) -> Tried:
     except ConnectorError as error:
         hub.redact(name, error)
         return Tried(name, fine=False, message=f"{type(error).__name__}: {error}{_again(error, hub.now())}")
-    except Exception as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
+    except BaseException as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
         return Tried(name, fine=False, message=f"bug: {tell(hub, name, error, event='a plugin failed its check')}")
 
 
@@ -212,7 +212,7 @@ def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterato
         hub.redact(name, error)
         yield Tried(name, fine=False, message=f"its fields cannot be read: {error}")
         return
-    except Exception as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
+    except BaseException as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
         bug = tell(hub, name, error, event="a plugin failed to describe its fields")
         yield Tried(name, fine=False, message=f"its fields cannot be read: bug: {bug}")
         return

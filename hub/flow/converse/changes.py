@@ -41,6 +41,7 @@ from hub.store import Connection
 from hub.store.conversations import SignalForReply
 from hub.store.inbox import InboxRow, Settled
 from hub.store.merges import winners_of
+from hub.store.schema import json_text
 
 log = LateLogger(__name__)
 AGAIN = timedelta(seconds=30)
@@ -104,7 +105,7 @@ def hear(hub: Hub, rows: Sequence[InboxRow]) -> HeardRows:
             _hear_row(hub, row, heard)
         except (TranslationError, ConfigError, msgspec.DecodeError) as error:
             heard.settled.append(Settled(row.id, "failed", clean_text(str(error))[:LONGEST_NOTE]))
-        except Exception as error:  # noqa: BLE001 - told; a plugin's bug must not stop the batch
+        except BaseException as error:  # noqa: BLE001 - told; a plugin's bug must not stop the batch
             bug = tell(hub, row.item.source, error, event="a plugin failed to parse", raw=row.id)
             heard.settled.append(Settled(row.id, "failed", clean_text(f"bug: {bug}")[:LONGEST_NOTE]))
     return heard
@@ -144,7 +145,7 @@ def _hear_event(hub: Hub, row: InboxRow, heard: HeardRows) -> None:
 def change_items(changes: Iterable[Change], *, like: RawItem) -> list[RawItem]:
     """Return changes as items of the inbox, told apart by their own ids."""
     return [
-        replace(like, payload=msgspec.json.encode(one), external_id=one.event_id, realm="", revision="")
+        replace(like, payload=json_text(one).encode(), external_id=one.event_id, realm="", revision="")
         for one in changes
     ]
 

@@ -53,7 +53,7 @@ def read_rows(hub: Hub, rows: Sequence[InboxRow]) -> ReadRows:
             read.settled.append(_without_plugin(hub, row, error))
         except (TranslationError, ConfigError) as error:
             read.settled.append(Settled(row.id, "failed", note(str(error))))
-        except Exception as error:  # noqa: BLE001 - told; a plugin's bug must not stop the batch
+        except BaseException as error:  # noqa: BLE001 - told; a plugin's bug must not stop the batch
             bug = tell(hub, row.item.source, error, event="a plugin failed to translate", raw=row.id)
             read.settled.append(Settled(row.id, "failed", note(f"bug: {bug}")))
     return read

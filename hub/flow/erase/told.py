@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from hub.config.ctrl_c import is_persons
 from hub.config.logs import LateLogger
 from hub.core.erasure import TELLING, marks_of, names_of, words_of
 from hub.core.errors import ConfigError, Conflict
@@ -138,7 +139,9 @@ def _waiting(hub: Hub, conn: Connection, own: Iterable[Sent]) -> dict[str, None]
 def _read(hub: Hub, raw: RawItem) -> WordsByKey:
     try:
         said = hub.reader(raw.plugin, raw.source).translate(raw)
-    except Exception as error:  # noqa: BLE001 - a broken form said nothing that could be on the ticket
+    except BaseException as error:  # a broken form said nothing that could be on the ticket
+        if is_persons(error):
+            raise
         log.info("an earlier form of a post cannot be read", source=raw.source, error=type(error).__name__)
         return {}
     signals = said.signals if isinstance(said, Translated) else ()
@@ -167,7 +170,7 @@ def _can_look_up(hub: Hub, kind: RecordKind) -> bool:
         return isinstance(hub.destination(name).idempotency_of(object_, operation), Lookup | Native)
     except ConfigError:  # told when the destination is used
         return False
-    except Exception as error:  # noqa: BLE001 - told; a destination's bug must not keep a post from being erased
+    except BaseException as error:  # noqa: BLE001 - told; a destination's bug must not keep a post from being erased
         tell(hub, name, error, event="a plugin failed to tell its idempotency", object=object_)
         return False
 

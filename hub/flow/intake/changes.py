@@ -44,7 +44,7 @@ def poll_changes(hub: Hub, cursor_name: str, *, early: bool = False) -> int | No
                 taken += _take(hub, name, page, token)
     except HubError as failure:  # the vendor's trouble, or the database's
         due_at, error = _failed(hub, cursor_name, failure), f"{type(failure).__name__}: {failure}"
-    except Exception as failure:  # noqa: BLE001 - told, and tried again later
+    except BaseException as failure:  # noqa: BLE001 - told, and tried again later
         due_at, error = (
             after_bug(hub, cursor_name),
             f"bug: {tell(hub, name, failure, event='a plugin failed to read changes')}",

@@ -86,7 +86,7 @@ def usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
     except ConfigError as error:
         _tell_broken(hub, place, str(error))
         return None
-    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
+    except BaseException as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
         bug = tell(hub, place.partition(".")[2], error, event="a connection is quarantined: `hub check` says more")
         hub.broken.put(place, str(bug))
         return None
@@ -134,7 +134,7 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
         else:
             due_at = next_try(hub, name, failure)
             log.warning("a poll failed", source=name, error=error)
-    except Exception as failure:  # noqa: BLE001 - told, and tried again later
+    except BaseException as failure:  # noqa: BLE001 - told, and tried again later
         due_at, error = after_bug(hub, name), f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"
     hub.store.cursors.release(name, token, due_at=due_at, now=hub.now(), error=error)
     return taken

@@ -69,7 +69,12 @@ class Redactor:
         return text
 
     def redact_value(self, value: Any) -> Any:
-        """Redact the same through lists and dicts of JSON; the value of a telling name is hidden whole."""
+        """Redact the same through lists and dicts of JSON; the value of a telling name is hidden whole.
+
+        What is no JSON becomes its text: that may quote a secret too, and must be stored.
+        """
+        if value is None or isinstance(value, bool | int | float):
+            return value
         if isinstance(value, str):
             return self.redact(value)
         if isinstance(value, Mapping):
@@ -79,19 +84,30 @@ class Redactor:
                 else self.redact_value(item)
                 for key, item in value.items()
             }
-        return [self.redact_value(item) for item in value] if isinstance(value, list | tuple) else value
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self.redact_value(item) for item in value]
+        return self.redact(value.decode("utf-8", "replace") if isinstance(value, bytes) else _shown(value))
 
     def redact_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
         """Return headers fit for a log: the values of those that carry credentials are hidden."""
         return {name: HIDDEN if _SECRET_HEADER.search(name) else self.redact(value) for name, value in headers.items()}
 
     def redact_error(self, error: ConnectorError) -> None:
-        """Take secrets out of an error's message, code, field and details, in place."""
+        """Take secrets out of an error's message, code, field and details, in place; they are of their types then."""
         error.args = tuple(self.redact_value(arg) for arg in error.args)
-        error.code = self.redact(error.code)
+        error.code = self.redact(_shown(error.code)) if error.code else ""
         if isinstance(error, Rejected) and error.field:
-            error.field = self.redact(error.field)
-        error.details = self.redact_value(error.details)
+            error.field = self.redact(_shown(error.field))
+        details = error.details if isinstance(error.details, Mapping) else {"details": error.details}
+        error.details = self.redact_value(details)
+
+
+def _shown(value: object) -> str:
+    """Return an object's text; one whose own code raises is named by its class."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - it is a plugin's, or a vendor's client's
+        return type(value).__name__
 
 
 def address_secrets(address: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.store.schema.connections import connections, cursors, heartbeats, memories
+from hub.store.schema.connections import HELD, RESTORED, connections, cursors, heartbeats, memories
 from hub.store.schema.conversations import aliases, conversations, merged, retired
 from hub.store.schema.erasures import UNFINISHED, erasures, rechecks
 from hub.store.schema.inbox import UNREAD_OF_DESTINATIONS, inbox, realms, sightings
@@ -31,8 +31,10 @@ __all__ = [
     "CONVERSATION_NEED",
     "DUE",
     "EPOCH",
+    "HELD",
     "MICROSECOND",
     "PEOPLES_NEED",
+    "RESTORED",
     "TROUBLED",
     "UNCLOSED",
     "UNFINISHED",

@@ -14,7 +14,7 @@ from hub.core.model import Author, RemoteRef
 from hub.flow.monitor.life import lived
 from hub.store import StoreUnavailable
 from tests.hub.web.browser import Browser
-from tests.hubs import Made, Mood
+from tests.hubs import NOON, Made, Mood
 
 NewHub = Callable[..., Made]
 HOSTILE = '<script>alert(1)</script> acme "><img src=x onerror=alert(2)> {{7*7}} \u202eevil'
@@ -125,6 +125,18 @@ def test_one_signal_explains_each_condition_with_what_it_read(new_hub: NewHub) -
         "author.followers",
     ):
         assert piece in page
+
+
+@pytest.mark.parametrize(("told", "shown"), [("12", "agent 12"), ("agnes", "agnes"), ("team-red", "team-red")])
+def test_an_assignee_that_the_desk_tells_by_a_number_is_an_agent(new_hub: NewHub, told: str, shown: str) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme"})
+    made.run()
+    key = signal_key("lines", "1")
+    with made.hub.store.database.write() as conn:
+        made.hub.store.conversations.assign(conn, {key: told}, now=NOON)
+    page = Browser(made).get(f"/signals/{key}").text
+    assert f">{shown}<" in page.partition("assigned to")[2][:200]
 
 
 def test_one_signal_shows_its_raw_item_with_nothing_hidden(new_hub: NewHub) -> None:
