@@ -337,6 +337,53 @@ TOLD: dict[str, Case] = {
         when("signal.published_at > 'yesterday'"),
         ['signal.published_at is never "yesterday" (a time is such as "2026-01-31T09:00:00Z")'],
     ),
+    "a part of a language's tag": (
+        when("signal.lang.startsWith('fr-')"),
+        [
+            'no value of signal.lang starts with "fr-" (a language is two letters: write signal.lang == "fr")',
+        ],
+    ),
+    "a pattern that no kind fits": (
+        when("signal.kind.matches('dm|direct')"),
+        ['no value of signal.kind matches "dm|direct" (known: article,'],
+    ),
+    "a part of a network in capitals": (
+        when("signal.network.contains('Masto')"),
+        ['no value of signal.network contains "Masto" (write "masto")'],
+    ),
+    "a part of a topic that does not exist": (when("topics.exists(t, t.startsWith('zz'))"), ['there is no topic "zz"']),
+    "a list of topics that do not exist": (when("topics.exists(t, t in ['nope'])"), ['there is no topic "nope"']),
+    "a state of the vendor's": (
+        when("conversation.state == 'solved'"),
+        ['conversation.state is never "solved" (known: closed, open, pending)'],
+    ),
+    "an empty list": (when("signal.lang in []"), ["signal.lang is in no empty list"]),
+    "a word and not that word": (
+        when("signal.lang in ['fr', 'de'] && signal.lang == 'it'"),
+        ['signal.lang cannot be "fr" and "de" and "it" at once'],
+    ),
+    "a weekday by its name": (
+        when("timestamp(signal.published_at).getDayOfWeek() == 'Monday'"),
+        ['getDayOfWeek() is a number, never "Monday"'],
+    ),
+    "hours beyond the day in a list": (
+        when("timestamp(signal.published_at).getHours('Europe/Paris') in [24, 25]"),
+        ["getHours() is from 0 to 23, never 24", "getHours() is from 0 to 23, never 25"],
+    ),
+    "a time that is none": (
+        when("timestamp(signal.published_at) > timestamp('yesterday')"),
+        ["'yesterday' is no timestamp (such as timestamp("],
+    ),
+    "a duration of a day": (
+        when("timestamp(signal.observed_at) - timestamp(signal.published_at) > duration('1d')"),
+        ["'1d' is no duration (such as duration("],
+    ),
+    "a date that no calendar has": (
+        when("signal.published_at > '2026-99-99'"),
+        ['signal.published_at is never "2026-99-99"'],
+    ),
+    "a hashtag of two words": (when("'two words' in signal.hashtags"), ['write "twowords" in signal.hashtags']),
+    "a size below zero, with its sign": (when("size(signal.text) < -1"), ["size() is 0 or more, never < -1"]),
     "a pattern that is none": (when("signal.text.matches('(')"), ["bad pattern"]),
     # ------------------------------------------------------------------------------------------------- mappings
     "an empty mapping": ({"rules.toml": OWN, OWN_FILE: ""}, [f"{OWN_FILE}: `object` is missing"]),
@@ -452,6 +499,17 @@ def test_what_stands_for_home_is_understood(check: Check) -> None:
         "size(topics) > 1 && topics.size() < 3",
         "signal.published_at > '2026'",
         "author.followers >= 5 && author.followers <= 5",
+        "labels.sentiment.value.startsWith('neg')",
+        "labels.sentiment.value.matches('^(pos|neg)')",
+        "labels.language.value.startsWith('e')",
+        "signal.lang.matches('fr|de')",
+        "signal.lang in ['fr', 'de'] && signal.lang != 'de'",
+        "signal.kind != 'repost' && signal.kind != 'reply'",
+        "topics.exists(t, t.startsWith('ac'))",
+        "signal.published_at.startsWith('2026')",
+        "timestamp(signal.published_at) > timestamp('2026-01-01T00:00:00Z')",
+        "timestamp(signal.published_at).getDayOfWeek() in [0, 6]",
+        "author.followers - 5 < -1",
     ],
 )
 def test_a_condition_that_can_hold_is_taken(check: Check, condition: str) -> None:
