@@ -12,6 +12,7 @@ import msgspec
 
 from hub.config.misfits import misfit
 from hub.config.settings import Settings, read_toml
+from hub.config.text import contents
 from hub.core.errors import ConfigError, InvalidMapping, InvalidRule, Problem
 from hub.core.grammar.fold import fold
 from hub.core.spec import FieldSpec, MappingSpec, Rule, Topic
@@ -60,7 +61,7 @@ def _unmatched(topics: Sequence[Topic], file: str) -> Iterator[Problem]:
 
 def read_mapping(file: Path) -> MappingSpec:
     """Read a mapping file. Raises InvalidMapping that names the file and the field."""
-    return parse_mapping(read_toml(file), file=str(file))
+    return parse_mapping(read_toml(file, missing="if it is a link, it leads nowhere"), file=str(file))
 
 
 def parse_mapping(raw: Mapping[str, Any], *, file: str) -> MappingSpec:
@@ -108,7 +109,7 @@ def files_digest(settings: Settings) -> str:
     made = sha256()
     try:
         for path in named:
-            content = path.read_bytes()
+            content = contents(path)
             made.update(f"{path.name} {len(content)} ".encode() + content)
     except OSError:
         return ""

@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from hub.core.languages import KNOWN, base_language
+from hub.sdk.paths import written_path
 from hub.sdk.rates import Limit
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 _LONGEST = timedelta(days=36_500)
+_MOST = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?", re.IGNORECASE)
 
@@ -51,6 +53,18 @@ def _pause(value: timedelta) -> timedelta:
 def _patience(value: timedelta) -> timedelta:
     if _lasting(value) > timedelta(hours=1):
         raise ValueError('an hour at most: "1h"')
+    return value
+
+
+def _span(value: timedelta) -> timedelta:
+    if not timedelta(milliseconds=100) <= value <= timedelta(hours=1):
+        raise ValueError('from "100ms" to "1h"')
+    return value
+
+
+def _countable(value: int) -> int:
+    if value > _MOST:
+        raise ValueError(f"this must be {_MOST} at most")
     return value
 
 
@@ -142,10 +156,8 @@ def host(value: str) -> str:
 
 
 def path(value: Path) -> Path:
-    """Take a path; `~` is the home of the person whose hub it is. Path("") is the folder itself: never meant."""
-    if value == Path():
-        raise ValueError("write a path")
-    return value.expanduser()
+    """Take a path; `~` is the home of the person whose hub it is."""
+    return written_path(value)
 
 
 def language(value: str) -> str:
@@ -167,10 +179,12 @@ Rate = Annotated[Limit, BeforeValidator(rate)]
 Name = Annotated[str, AfterValidator(name)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
 IpNetwork = Annotated[str, BeforeValidator(network)]
-Span = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(milliseconds=100), le=timedelta(hours=1))]
+Span = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_span)]
+"""A duration from a tenth of a second to an hour: how long a caller may take."""
 Host = Annotated[str, AfterValidator(host)]
 Place = Annotated[Path, AfterValidator(path)]
-Whole = Annotated[int, Strict()]
+Whole = Annotated[int, Strict(), AfterValidator(_countable)]
+Share = Annotated[float, Strict(), Field(le=1, allow_inf_nan=False)]
 Switch = Annotated[bool, Strict()]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Language = Annotated[str, AfterValidator(language)]
@@ -191,6 +205,7 @@ __all__ = [
     "Place",
     "Port",
     "Rate",
+    "Share",
     "Span",
     "Switch",
     "WebAddress",

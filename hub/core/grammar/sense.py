@@ -16,12 +16,11 @@ from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 import cel
 import msgspec
 
-from hub.core.changes import ConversationState
 from hub.core.grammar import calendar
 from hub.core.grammar.condition import Condition, ConditionFault, Token, evaluate, open_context, read_paths
 from hub.core.grammar.facts import LISTS, did_you_mean
 from hub.core.languages import KNOWN, base_language
-from hub.core.model import Author, Counts, Provenance, Rating, Signal
+from hub.core.model import Author, ConversationState, Counts, Provenance, Rating, Signal
 
 _STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     "signal.counts": Counts,

@@ -166,6 +166,31 @@ TOLD: dict[str, Case] = {
         more("[hub]\nuncertain_below = 55\n"),
         ["uncertain_below: this must be less than or equal to 1"],
     ),
+    "data of a user who is not": (more('[hub]\ndata = "~nosuchuser/x"\n'), ["hub.data: this machine has no user"]),
+    "data in a variable": (more('[hub]\ndata = "${HOME}/data"\n'), ["hub.data: variables are not filled in here"]),
+    "data of spaces": (more('[hub]\ndata = " "\n'), ["hub.data: write a path"]),
+    "data as a number": (more("[hub]\ndata = 5\n"), ["hub.data: this must be a path, in quotes"]),
+    "a path with a sign that is not seen": (
+        more('[files]\nrules = "a\\u0000b"\n'),
+        ["files.rules: this path holds a sign that is not seen"],
+    ),
+    "rules that never end": (more('[files]\nrules = "/dev/zero"\n'), ["/dev/zero: it cannot be read: it is larger"]),
+    "a share in quotes": (
+        more('[hub]\nuncertain_below = "0.5"\n'),
+        ["uncertain_below: this must be a number, without quotes"],
+    ),
+    "a price without an end": (
+        more("[prices]\nsources = { shop = inf }\n"),
+        ["prices.sources.shop: this must be a number that is not infinite"],
+    ),
+    "a number beyond all numbers": (
+        more("[delivery]\nhold_most = 1_000_000_000_000_000_000_000\n"),
+        ["hold_most: this must be 2147483647 at most"],
+    ),
+    "a caller's patience of two hours": (
+        more('[callers]\nheader_within = "2h"\n'),
+        ['callers.header_within: from "100ms" to "1h"'],
+    ),
     "data in no folder": (more('[hub]\ndata = ""\n'), ["hub.data: write a path"]),
     "too many workers": (
         more("[workers]\ndeliver = 100000\n"),
@@ -243,6 +268,19 @@ TOLD: dict[str, Case] = {
         ["the secret's file cannot be read: Is a directory"],
     ),
     "a secret's empty file": (secret('{ file = "s" }') | {"s": " \n"}, ["the secret's file is empty"]),
+    "a secret of signs that are not seen": (
+        secret('{ file = "s" }') | {"s": "\u200b\u2060\ufe0f\n"},
+        ["the secret's file is empty"],
+    ),
+    "a secret in UTF-16 without a mark": (
+        secret('{ file = "s" }') | {"s": "abc".encode("utf-16-le")},
+        ["the secret's file holds NUL characters"],
+    ),
+    "a secret that never ends": (secret('{ file = "/dev/zero" }'), ["cannot be read: it is larger than 16 MB"]),
+    "a secret of a user who is not": (
+        secret('{ file = "~nosuchuser/s" }'),
+        ["secret: this machine has no user nosuchuser: write the whole path"],
+    ),
     "a secret in UTF-16": (secret('{ file = "s" }') | {"s": "abc".encode("utf-16")}, ["it is UTF-16, not UTF-8"]),
     "a scheme without its secret": (config('"none"', '"hub256"'), ["needs a secret"]),
     # --------------------------------------------------------------------------------------------------- topics
