@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from hub.core.languages import KNOWN, base_language
+from hub.sdk.addresses import is_host, web_parts
 from hub.sdk.paths import written_path
 from hub.sdk.rates import Limit
 
@@ -133,26 +134,17 @@ def proxy_address(value: str) -> str:
 def is_web(value: str) -> bool:
     """Return True for an http or https URL with a host and no odd characters."""
     try:
-        parts = urlsplit(value)
-        return (
-            bool(parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0)
-            and value.isprintable()
-            and " " not in value
-        )
-    except ValueError:  # a port that is no number
+        return bool(web_parts(value))
+    except ValueError:
         return False
 
 
 def host(value: str) -> str:
     """Take an address or a name to listen on, alone."""
-    try:
-        ip_address(value.strip("[]"))
-    except ValueError:
-        if not _HOST.fullmatch(value) or value.startswith("*"):
-            raise ValueError(
-                'write an address or a name alone, such as "127.0.0.1"; the port has a key of its own'
-            ) from None
-    return value.strip("[]")
+    plain = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if not is_host(plain):
+        raise ValueError('write an address or a name alone, such as "127.0.0.1"; the port has a key of its own')
+    return plain
 
 
 def path(value: Path) -> Path:

@@ -52,6 +52,7 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
             collect(found, partial(make_connector, settings, table, name, find))
     collect(found, partial(read_book, settings, registry))
     found += ways_back(settings, registry)
+    found += unread(settings, registry)
     found += unheard_alerts(settings)
     found += unaddressed(settings)
     # The rulebook asks for the same plugins, and knows no place in the file.
@@ -90,6 +91,19 @@ def unheard_alerts(settings: Settings) -> Iterator[Problem]:
     found: list[Problem] = []
     collect(found, partial(read_secrets, settings, settings.alerts.urls, at="alerts.urls"))
     yield from found
+
+
+def unread(settings: Settings, registry: Registry) -> Iterator[Problem]:
+    """Yield the sources that read for a plugin that is none, or that itself reads for another."""
+    for name, section in settings.sources.items():
+        if not isinstance(reader := section.options.get("as_plugin"), str) or not reader:
+            continue
+        place = str(settings.file), f"sources.{name}.options.as_plugin"
+        found: list[Problem] = []
+        cls = collect(found, partial(registry.source, reader))
+        yield from (Problem(*place, f"{one.path}: {one.message}", one.hint) for one in found)
+        if cls and "as_plugin" in cls.capabilities:
+            yield Problem(*place, f"{reader} itself reads for another plugin", "name the plugin that knows the lines")
 
 
 def ways_back(settings: Settings, registry: Registry) -> Iterator[Problem]:

@@ -46,6 +46,10 @@ def source(line: str) -> Files:
     return config("[sources.shop]\n", f"[sources.shop]\n{line}\n")
 
 
+def plugged(plugin: str, options: str, table: str = "sources") -> Files:
+    return {"config.toml": f'{CONFIG}[{table}.x]\nplugin = "{plugin}"\noptions = {{ {options} }}\n'}
+
+
 def secret(value: str) -> Files:
     return config('scheme = "none"', f'scheme = "hub256", secret = {value}')
 
@@ -143,6 +147,80 @@ TOLD: dict[str, Case] = {
     "options as a list": (
         config('options = { scheme = "none" }', 'options = ["none"]'),
         ["options: this must be a table", "needs a secret"],
+    ),
+    "a text where a switch stands": (
+        plugged("rss", 'feeds = ["https://h.example/x"], updates = "no"'),
+        ["sources.x.options.updates: this must be true or false (without quotes)"],
+    ),
+    "a number in quotes, of a plugin": (
+        config('records"', 'records", batch = "5"'),
+        ["destinations.crm.options.batch: this must be a number (without quotes)"],
+    ),
+    "days without an end": (
+        plugged("rss", 'feeds = ["https://h.example/x"], backfill_days = inf'),
+        ["backfill_days: this must be a number that is not infinite"],
+    ),
+    "a feed at no port": (
+        plugged("rss", 'feeds = ["https://h.example:99999/x"]'),
+        ["options.feeds.0: this is no address (write one such as"],
+    ),
+    "a feed at a placeholder": (
+        plugged("rss", 'feeds = ["https://<host>/x"]'),
+        ["options.feeds.0: this address names no host that can be"],
+    ),
+    "a record's address with two schemes": (
+        config("https://crm", "http://https://crm"),
+        ["options.url: this address names no host that can be"],
+    ),
+    "an address of the hub with a wildcard": (
+        config("port = 9302", 'public_url = "https://*.example.com"'),
+        ["public_url: write a whole address"],
+    ),
+    "an address of the hub that is none": (
+        config("port = 9302", 'public_url = "https://300.1.1.1"'),
+        ["public_url: write a whole address"],
+    ),
+    "a host that is no address": (config("port = 9302", 'host = "256.1.1.1"'), [ALONE]),
+    "an instance with an account": (
+        plugged("mastodon", 'instance = "@me@m.example", public = true'),
+        ["options.instance: the address of an instance"],
+    ),
+    "an own account of two": (
+        plugged("mastodon", 'instance = "https://m.example", public = true, own_account = "acme,brand"'),
+        ["options.own_account: an account is acme, acme@mastodon.example"],
+    ),
+    "a type of notifications with a slip": (
+        plugged("mastodon", 'instance = "https://m.example", public = true, notification_types = ["mentions"]'),
+        ['notification_types.0: "mentions" is none of mention,'],
+    ),
+    "a network that is too narrow": (
+        config('"none"', '"none", networks = ["10.0.0.0/33"]'),
+        ["sources.shop.options.networks.0: this is no address and no network"],
+    ),
+    "a network of everybody": (
+        config('"none"', '"none", networks = ["0.0.0.0/0"]'),
+        ["sources.shop.options.networks.0: this is every address there is"],
+    ),
+    "no network at all": (config('"none"', '"none", networks = []'), ["options.networks: list one at least"]),
+    "a body's kind that is none": (
+        config('"none"', '"none", mapping = "m.toml"') | {"m.toml": '[fields]\nkind = { value = "tweet" }\n'},
+        ["fields.kind: 'tweet' is none of article, boost,"],
+    ),
+    "a body's mapping with a list of fields": (
+        config('"none"', '"none", mapping = "m.toml"') | {"m.toml": "fields = []\n"},
+        ["fields: this must be a table"],
+    ),
+    "files of a plugin that is none": (
+        plugged("file", 'path = "a.jsonl", as_plugin = "masto"'),
+        ["sources.x.options.as_plugin: masto: no installed package"],
+    ),
+    "files of files": (
+        plugged("file", 'path = "a.jsonl", as_plugin = "file"'),
+        ["sources.x.options.as_plugin: file itself reads for another plugin"],
+    ),
+    "an account's id of nothing": (
+        plugged("hubspot", 'token = { file = "s" }, portal_id = ""', "destinations") | {"s": "token"},
+        ["destinations.x.options.portal_id: this is empty"],
     ),
     "a pause below zero": (source('every = "-5m"'), [f"sources.shop.every: {LASTS}"]),
     "a pause that is no number": (source("every = nan"), [f"sources.shop.every: {LASTS}"]),
