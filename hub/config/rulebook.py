@@ -93,9 +93,21 @@ def default_mappings(folder: str) -> dict[str, MappingSpec]:
     return {one.name.removesuffix(".toml"): read_mapping(Path(str(one))) for one in found}
 
 
-def own_mappings(folder: Path) -> dict[str, MappingSpec]:
-    """Read the mappings of one folder of the user's, by name."""
-    return {file.stem: read_mapping(file) for file in sorted(folder.glob("*.toml"))} if folder.is_dir() else {}
+def own_mappings(folder: Path, found: list[Problem]) -> dict[str, MappingSpec]:
+    """Read the mappings of one folder of the user's, by name; what is wrong in some of them is added to `found`."""
+    specs: dict[str, MappingSpec] = {}
+    for file in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+        try:
+            specs[file.stem] = read_mapping(file)
+        except ConfigError as error:
+            found += error.problems
+    return specs
+
+
+def written_mappings(settings: Settings, destination: str) -> set[str]:
+    """Return the names of a destination's own mappings for which there is a file, whatever it says."""
+    root, plugin = settings.folder / settings.files.mappings, settings.destinations[destination].plugin
+    return {file.stem for name in (plugin, destination) for file in (root / name).glob("*.toml")}
 
 
 def files_digest(settings: Settings) -> str:

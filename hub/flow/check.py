@@ -7,12 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 from hub.books import read_book
 from hub.config.private import open_to_others
-from hub.config.secrets import read_secrets
 from hub.config.settings import InboundSection, Settings, unaddressed
 from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
 from hub.core.ledger import Lane
@@ -53,7 +51,6 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
     collect(found, partial(read_book, settings, registry))
     found += ways_back(settings, registry)
     found += unread(settings, registry)
-    found += unheard_alerts(settings)
     found += unaddressed(settings)
     # The rulebook asks for the same plugins, and knows no place in the file.
     placed = {one.message for one in found}
@@ -82,15 +79,6 @@ def readable_by_others(settings: Settings) -> Iterator[Problem]:
         mended = "700" if path.is_dir() else "600"
         message = f"other users of this machine have rights to it ({rights:o})"
         yield Problem(str(path), "", message, f"chmod {mended} {path} (the next start does so, if it is the hub's own)")
-
-
-def unheard_alerts(settings: Settings) -> Iterator[Problem]:
-    """Yield why alerts would be sent to no address: secrets that cannot be read, a library that is not there."""
-    if settings.alerts.urls and find_spec("apprise") is None:
-        yield Problem(str(settings.file), "alerts.urls", "alerts need 'apprise'", "pip install 'hubbub[alerts]'")
-    found: list[Problem] = []
-    collect(found, partial(read_secrets, settings, settings.alerts.urls, at="alerts.urls"))
-    yield from found
 
 
 def unread(settings: Settings, registry: Registry) -> Iterator[Problem]:

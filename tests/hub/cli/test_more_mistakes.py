@@ -134,7 +134,7 @@ TOLD: dict[str, Case] = {
     ),
     "[[destinations]]": (
         config("[destinations.crm]", "[[destinations]]"),
-        ["destinations: each of these has a name", "no destination"],
+        ["destinations: each of these has a name"],
     ),
     "a plugin with a slip": (
         config('plugin = "webhook"', 'plugin = "webhok"'),
@@ -335,6 +335,69 @@ TOLD: dict[str, Case] = {
     "an alert's address in the file": (
         more('[alerts]\nurls = ["mailto://a:b@c"]\n'),
         ["alerts.urls.0: a secret must not stand in this file"],
+    ),
+    "a number of Redis' database that is none": (
+        more('[redis]\nurl = "redis://h/abc"\n'),
+        ["redis.url: 'abc' is no number of a database"],
+    ),
+    "an address of Redis at no host": (more('[redis]\nurl = "redis:///0"\n'), ["redis.url: this names no host"]),
+    "an address of Redis at port 0": (more('[redis]\nurl = "redis://h:0"\n'), ["redis.url: 0 is no port"]),
+    "an option that Redis has not": (
+        more('[redis]\nurl = "redis://h?foo=1"\n'),
+        ["redis.url: an option behind ? is none of Redis"],
+    ),
+    "a socket of Redis without a path": (more('[redis]\nurl = "unix://"\n'), ["redis.url: this names no socket"]),
+    "a database that is another file": (
+        more('[database]\nurl = "sqlite:///rules.toml"\n'),
+        ["database.url: rules.toml is another file, no database"],
+    ),
+    "an option behind SQLite's file": (
+        more('[database]\nurl = "sqlite:///x.db?mode=ro"\n'),
+        ["database.url: SQLite takes no options behind a ?"],
+    ),
+    "an option that PostgreSQL has not": (
+        more('[database]\nurl = "postgresql://h/x?sslmod=require"\n'),
+        ["database.url: 'sslmod' is no option of PostgreSQL (did you mean sslmode?)"],
+    ),
+    "a database at no host that can be": (
+        more('[database]\nurl = "postgresql://h..x/y"\n'),
+        ["database.url: this names no host that can be"],
+    ),
+    "an alert's secret that is no address": (
+        more('[alerts]\nurls = [{ file = "a" }]\n') | {"a": "foo@bar"},
+        ["alerts.urls.0: what this leads to is no address that alerts can be sent to"],
+    ),
+    "a register of erasures that is a folder": (
+        more('[hub]\nerasures = "."\n'),
+        ["hub.erasures:"],
+    ),
+    "a look-alike twice": (
+        more('[sandbox]\nplugins = ["zendesk", "zendesk"]\n'),
+        ["sandbox.plugins.1: zendesk stands here twice"],
+    ),
+    "a look-alike beyond the last port": (
+        more('[sandbox]\nport = 65535\nplugins = ["zendesk", "hubspot"]\n'),
+        ["sandbox.port: 2 ports from here on are too many"],
+    ),
+    "the owner of a plugin that is not there": (
+        more('[plugins]\nzendsk = "hubbub"\n'),
+        ["plugins.zendsk: zendsk: there is no such plugin (did you mean 'zendesk'?)"],
+    ),
+    "mistakes in all places of a rule": (
+        {
+            "rules.toml": RULES.replace('"acme" in topics\'', "author.folowers > 3', '\"acmee\" in topics'").replace(
+                '"crm"', '"crmm"'
+            ),
+            "mappings/crm/a.toml": "",
+            "mappings/crm/b.toml": MAPPING.replace("display_name", "displayname"),
+        },
+        [
+            "unknown name author.folowers",
+            'there is no topic "acmee"',
+            "there is no destination crmm with a mapping (did you mean crm?)",
+            "mappings/crm/a.toml: `object` is missing",
+            "mappings/crm/b.toml: fields.name.from: unknown fact author.displayname",
+        ],
     ),
     # -------------------------------------------------------------------------------------------------- secrets
     "a secret of a number": (secret("{ env = 3 }"), ['secret: this names no variable (write { env = "NAME" })']),
@@ -578,6 +641,14 @@ NOTED: dict[str, Case] = {
     "a rule without an effect": (
         rules('deliver = [{ destination = "crm", mapping = "record" }]', ""),
         ['rule "all": this rule has no effect'],
+    ),
+    "a rule to a destination that is switched off": (
+        config("[destinations.crm]", "[destinations.crm]\nenabled = false"),
+        ['rule "all" deliver: crm is switched off: nothing is sent there'],
+    ),
+    "a rule without a condition": (
+        rules("""['"acme" in topics']""", "[]"),
+        ["this rule has no condition: each signal matches it"],
     ),
     "a folder of no destination": (
         {"mappings/crmm/person.toml": MAPPING},
