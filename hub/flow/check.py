@@ -11,7 +11,9 @@ from typing import Any
 
 from hub.books import read_book
 from hub.config.private import open_to_others
+from hub.config.references import read_address
 from hub.config.settings import InboundSection, Settings, unaddressed
+from hub.config.values import is_web
 from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
@@ -50,7 +52,7 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
             collect(found, partial(make_connector, settings, table, name, find))
     collect(found, partial(read_book, settings, registry))
     found += ways_back(settings, registry)
-    found += unread(settings, registry)
+    found += [*unread(settings, registry), *unproxied(settings)]
     found += unaddressed(settings)
     # The rulebook asks for the same plugins, and knows no place in the file.
     placed = {one.message for one in found}
@@ -79,6 +81,19 @@ def readable_by_others(settings: Settings) -> Iterator[Problem]:
         mended = "700" if path.is_dir() else "600"
         message = f"other users of this machine have rights to it ({rights:o})"
         yield Problem(str(path), "", message, f"chmod {mended} {path} (the next start does so, if it is the hub's own)")
+
+
+def unproxied(settings: Settings) -> Iterator[Problem]:
+    """Yield the proxies whose address stands in a secret that cannot be read, or that holds none."""
+    for table in ("sources", "destinations", "enrichers"):
+        for name, section in getattr(settings, table).items():
+            place = Problem(str(settings.file), f"{table}.{name}.proxy", "")
+            found: list[Problem] = []
+            address = collect(found, partial(read_address, section.proxy, place, settings.folder))
+            yield from found
+            if address and not is_web(address):
+                message = "what this leads to is no address of a plain forward proxy"
+                yield Problem(place.file, place.path, message, "such as http://proxy.example.com:3128")
 
 
 def unread(settings: Settings, registry: Registry) -> Iterator[Problem]:

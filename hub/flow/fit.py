@@ -246,6 +246,8 @@ def strays(settings: Settings, registry: Registry) -> Iterator[Problem]:
             and path.suffix.lower() in {".toml", ".tml", ".tom", ".txt", ".yaml", ".yml", ".json"}
         ):
             yield Problem(str(path), "", "it is not read as a mapping", f"name it {path.stem}.toml")
+    for path in sorted((settings.folder / settings.files.mappings).glob("*/*/**/*.toml")):
+        yield Problem(str(path), "", "mappings are not looked for so deep", "move it to mappings/DESTINATION/")
 
 
 def _own_mappings(settings: Settings) -> Iterable[tuple[str, Path]]:

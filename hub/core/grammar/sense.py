@@ -18,7 +18,7 @@ import msgspec
 
 from hub.core.grammar import calendar
 from hub.core.grammar.condition import Condition, ConditionFault, Token, evaluate, open_context, read_paths
-from hub.core.grammar.facts import LISTS, did_you_mean
+from hub.core.grammar.facts import LANGUAGES, LISTS, did_you_mean
 from hub.core.languages import KNOWN, base_language
 from hub.core.model import Author, ConversationState, Counts, Provenance, Rating, Signal
 
@@ -47,7 +47,6 @@ _METHODS: Mapping[str, Callable[[str, str], bool]] = {
     "matches": lambda word, pattern: bool(cel.compile("w.matches(p)").execute({"w": word, "p": pattern})),
 }
 """The questions about a part of a text, as each is asked of a word that it may be."""
-_LANGUAGES = frozenset({"signal.lang", "labels.language.value"})
 _ASKED = {"startsWith": "starts with", "endsWith": "ends with", "contains": "contains", "matches": "matches"}
 _MADE = frozenset({"timestamp", "duration"})
 _TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
@@ -389,7 +388,7 @@ def _never_said(one: Compared, kind: Kind) -> ConditionFault | None:
     plain: str | None = one.text
     if one.path == "signal.network":
         plain = one.text.lower()
-    elif one.path in _LANGUAGES:
+    elif one.path in LANGUAGES:
         plain = base_language(one.text)
     if plain == one.text:
         return None
@@ -400,10 +399,10 @@ def _never_said(one: Compared, kind: Kind) -> ConditionFault | None:
 
 def _never_has(one: Compared, kind: Kind) -> ConditionFault | None:
     """Refuse a part that no word has which the fact may be: `signal.lang.startsWith("fr-")`."""
-    words = kind.words or (sorted(KNOWN) if one.path in _LANGUAGES else ())
+    words = kind.words or (sorted(KNOWN) if one.path in LANGUAGES else ())
     if words and not any(_METHODS[one.operator](word, one.text) for word in words):
         told = f'no value of {one.path} {_ASKED[one.operator]} "{one.text}"'
-        plain = base_language(one.text.strip("^$.*-_ ")) if one.path in _LANGUAGES else None
+        plain = base_language(one.text.strip("^$.*-_ ")) if one.path in LANGUAGES else None
         return ConditionFault(told, _instead(one.path, plain, words))
     if one.path == "signal.network" and one.operator != "matches" and one.text != one.text.lower():
         return ConditionFault(
@@ -413,7 +412,7 @@ def _never_has(one: Compared, kind: Kind) -> ConditionFault | None:
 
 
 def _instead(path: str, plain: str | None, words: Sequence[str]) -> str:
-    if path in _LANGUAGES:
+    if path in LANGUAGES:
         return f'a language is two letters: write {path} == "{plain or "fr"}"'
     return f"known: {', '.join(sorted(words))}"
 

@@ -577,6 +577,63 @@ TOLD: dict[str, Case] = {
         mapping('from = "author.display_name"', 'template = "{{ author.handle | uper }}"'),
         ["No filter named 'uper'. (did you mean upper?)"],
     ),
+    "a field of a whole object": (
+        mapping('"author.display_name"', '"author"'),
+        [f"{FIELD}.from: author is a whole object (name one of its values"],
+    ),
+    "a table of words that are never said": (
+        mapping('"author.display_name"', '"labels.sentiment.value", table = { bad = "x" }'),
+        [f'{FIELD}.table: labels.sentiment.value is never "bad"'],
+    ),
+    "a table of languages with their countries": (
+        mapping('"author.display_name"', '"signal.lang", table = { "fr-FR" = "x" }'),
+        [f'{FIELD}.table: signal.lang is never "fr-FR" (write "fr")'],
+    ),
+    "steps without an end": (
+        mapping('"author.display_name"', '"author.followers", volatile = true, steps = [inf]'),
+        [f"{FIELD}.steps: they are no numbers"],
+    ),
+    "a template with single brackets": (
+        mapping('from = "author.display_name"', 'template = "by {author.handle}"'),
+        [f"{FIELD}.template: {{author.handle}} is text as it stands (write {{{{ author.handle }}}} for its value)"],
+    ),
+    "an empty template": (
+        mapping('from = "author.display_name"', 'template = ""'),
+        [f"{FIELD}.template: it is empty"],
+    ),
+    "a proxy in no variable": (
+        source('proxy = { env = "NOPE" }'),
+        ["sources.shop.proxy: the environment has no variable NOPE"],
+    ),
+    "a private key that is none": (
+        plugged(
+            "salesforce",
+            'instance_url = "https://n.my.salesforce.com", client_id = "x", username = "u", private_key_file = "no.pem"',
+            "destinations",
+        ),
+        ["destinations.x.options: private_key_file:"],
+    ),
+    "a page of Salesforce for people": (
+        plugged(
+            "salesforce",
+            'instance_url = "https://n.lightning.force.com", client_id = "x", client_secret = { file = "s" }',
+            "destinations",
+        )
+        | {"s": "secret"},
+        ["options.instance_url: this is the page for people"],
+    ),
+    "a zone of HubSpot's that is none": (
+        plugged("hubspot", 'token = { file = "s" }, time_zone = "Europe/Pari"', "destinations") | {"s": "token"},
+        ["options.time_zone: a zone by its name"],
+    ),
+    "a language that the model has not": (
+        plugged("flair", 'languages = ["xx"]', "enrichers"),
+        ['options.languages.0: "xx" is no language'],
+    ),
+    "a model that is not there": (
+        plugged("flair", 'model = "embeded"', "enrichers"),
+        ["there is no file embeded"],
+    ),
     "a required mapping with a slip": (
         {"rules.toml": OWN, OWN_FILE: 'requires = ["recrd"]\n' + MAPPING},
         ["requires: recrd is not there (did you mean record?)"],
