@@ -77,7 +77,7 @@ def _unlike(value: Any, field: FieldInfo) -> tuple[str, str] | None:
     if (
         isinstance(value, str)
         and not trimmed(value)
-        and kind in (str, str | None)
+        and "SecretStr" not in str(kind)
         and not isinstance(field.default, str)
     ):
         return "this is empty", "write something, or leave the key out"

@@ -356,7 +356,11 @@ _KINDS = {
     "finite_number": "this must be a number that is not infinite",
     "too_short": "list one at least",
 }
-_PATTERNS = {r"^[A-Z]{3}$": 'a currency is three capital letters, such as "EUR"'}
+_PATTERNS = {
+    r"^[A-Z]{3}$": 'a currency is three capital letters, such as "EUR"',
+    r"^\d+$": 'digits alone, in quotes, such as "1234567"',
+    r"^\S+$": "a word without spaces",
+}
 
 
 def load_settings(file: Path) -> Settings:
