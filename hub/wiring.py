@@ -153,7 +153,7 @@ def mapping_specs(
         specs = specs or absent.last(name)
     own = settings.folder / settings.files.mappings
     for folder in dict.fromkeys((own / plugin, own / name)):
-        specs.update(collect(found, partial(own_mappings, folder)) or {})
+        specs.update(own_mappings(folder, found))
     return specs
 
 

@@ -33,6 +33,7 @@ from hub.core.model import (
     Unread,
 )
 from hub.sdk.context import Context, Http, HttpResponse, Request, State
+from hub.sdk.paths import written_path
 from hub.sdk.rates import Limit, Usage
 from hub.sdk.traits import (
     Compliance,
@@ -49,7 +50,7 @@ from hub.sdk.traits import (
 
 def _from_folder(path: Path, info: ValidationInfo) -> Path:
     folder = (info.context or {}).get("folder")
-    return Path(folder) / path if folder else path
+    return Path(folder) / written_path(path) if folder else path
 
 
 ConfigPath = Annotated[Path, AfterValidator(_from_folder)]

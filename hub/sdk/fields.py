@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from hub.core.errors import TranslationError
 from hub.core.grammar.template import Template, source_faults
 from hub.core.keys import author_key, marked_author_key, signal_key, together
+from hub.core.languages import KNOWN, base_language
 from hub.core.model import Author, CanReply, Counts, Kind, Rating, RawItem, Signal, Translated, Visibility
 from hub.core.ratings import parse_rating
 from hub.sdk.attachments import attachments, left_out, pictures
@@ -241,6 +242,9 @@ def _shaped(rule: FieldRule, name: str, *, templates: bool) -> Read:
         raise ValueError(f'format {rule.format!r} is not known: leave it out, or write "html"')
     if rule.unless:
         steps_of(rule.unless)
+    if rule.limit is not None and rule.limit < 1:
+        raise ValueError(f"limit: {rule.limit} is no number of characters")
+    _refuse_strange_words(rule, name)
 
     def read(item: Doc, options: Mapping[str, str]) -> Any:
         value = inner(item, options)
@@ -256,6 +260,21 @@ def _shaped(rule: FieldRule, name: str, *, templates: bool) -> Read:
         return value[: rule.limit] if rule.limit and isinstance(value, str) else value
 
     return read
+
+
+WORDS = {"kind": KINDS | BOOSTS, "visibility": VISIBILITIES}
+"""What a field may say, of those that say one of few words."""
+
+
+def _refuse_strange_words(rule: FieldRule, name: str) -> None:
+    """Raise ValueError for a word that a field never is: it would count as the usual one without a word."""
+    if name == "rating" and rule.best is not None and rule.best == rule.worst:
+        raise ValueError(f"best and worst are both {rule.best:g}: a scale has two ends")
+    for word in (rule.value, rule.default, *(rule.table or {}).values()):
+        if name in WORDS and word is not None and str(word).lower() not in WORDS[name]:
+            raise ValueError(f"{word!r} is none of {', '.join(sorted(WORDS[name]))}")
+        if name == "lang" and isinstance(word, str) and base_language(word) not in KNOWN:
+            raise ValueError(f'{word!r} is no language: write its code, such as "en"')
 
 
 def _given(rule: FieldRule, name: str, *, templates: bool) -> Read:

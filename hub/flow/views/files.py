@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from hub.books import read_book
-from hub.config.rulebook import default_mappings, read_mapping, read_rules
-from hub.config.settings import Settings, load_settings, nameless, nearest, problems, read_toml
+from hub.config.rulebook import default_mappings, read_mapping
+from hub.config.settings import Settings, load_settings, nameless, problems, read_toml
 from hub.config.values import duration
 from hub.core.errors import ConfigError, Problem
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook
 from hub.flow.check import notes_of, problems_of
+from hub.flow.monitor.letters import unheard_alerts
 from hub.registry import Registry
-from hub.wiring import mapping_specs
 
+_NOWHERE = re.compile(r"there is no destination (\S*) with a mapping")
 UNREADABLE = ("the environment has no variable", "the secret's file cannot be read")
 
 
@@ -38,8 +40,7 @@ def all_problems(file: Path) -> list[Problem]:
     if known is None:
         return found
     registry = Registry(owners=known.plugins)
-    found += problems_of(known, registry)
-    found += _nowhere(known, registry, found)
+    found += [*problems_of(known, registry), *unheard_alerts(known)]
     return list(dict.fromkeys(one for one in found if not _follows(one, found)))
 
 
@@ -110,9 +111,11 @@ def read_what_can_be_read(file: Path) -> tuple[Settings | None, list[Problem]]:
 
 
 def _follows(problem: Problem, found: list[Problem]) -> bool:
-    """Return True if options do not fit together only because a secret among them could not be read."""
+    """Return True for what another mistake entails: a secret that could not be read, a destination that was left out."""
     inside = f"{problem.path}."
     is_whole = problem.path.endswith(".options")
+    if lost := _NOWHERE.match(problem.message):
+        return any(one.path == "destinations" or one.path.startswith(f"destinations.{lost[1]}.") for one in found)
     return is_whole and any(one.path.startswith(inside) and one.message.startswith(UNREADABLE) for one in found)
 
 
@@ -128,38 +131,3 @@ def _prune(raw: dict[str, Any], loc: tuple[int | str, ...]) -> None:
     if walked:
         table, name = walked[-1]
         table.pop(name, None)
-
-
-def _nowhere(known: Settings, registry: Registry, found: list[Problem]) -> Iterator[Problem]:
-    """Yield rules that deliver to what is not configured, if other errors kept the rules from being held against it."""
-    file = known.folder / known.files.rules
-    try:
-        rules = read_rules(file)
-    except ConfigError:
-        return
-    told = " ".join(one.message for one in found)
-    if "destinations" in {one.path for one in found}:  # not one of them could be read
-        return
-    specs = {name: mapping_specs(known, registry, name, []) for name in known.destinations}
-    for rule in rules:
-        for number, (name, mapping) in enumerate(((one.destination, one.mapping) for one in rule.deliver), 1):
-            place = f'rule "{rule.name}" deliver[{number}]'
-            if f"{name} has no mapping {mapping}" in told:
-                continue
-            if name not in specs:
-                yield Problem(
-                    str(file),
-                    place,
-                    f"there is no destination '{name}'",
-                    nearest(name, list(specs)) or "there are none",
-                )
-            elif specs[name] and mapping not in specs[name] and not _is_written(known, name, mapping):
-                yield Problem(
-                    str(file), place, f"{name} has no mapping '{mapping}'", nearest(mapping, list(specs[name]))
-                )
-
-
-def _is_written(known: Settings, name: str, mapping: str) -> bool:
-    """Return True if there is a file of the mapping: what is wrong in it has been told."""
-    root = known.folder / known.files.mappings
-    return any((root / folder / f"{mapping}.toml").exists() for folder in (name, known.destinations[name].plugin))

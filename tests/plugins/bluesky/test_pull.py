@@ -366,7 +366,7 @@ def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     ("handle", "origin"),
     [
         *((own, "hub") for own in ("ann.test", "did:plc:ann", "Ann.Test", "@ANN.test", " @ann.test")),
-        *((own, "source") for own in ("brand.test", "ann", "DID:PLC:ANN")),
+        *((own, "source") for own in ("brand.test", "ann.tes", "did:plc:ANN")),
     ],
 )
 def test_what_we_wrote_ourselves_is_marked(world: Xrpc, ctx: Context, handle: str, origin: str) -> None:
