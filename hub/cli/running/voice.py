@@ -199,7 +199,7 @@ class Start:
             case "a batch was read":
                 self._done += int(entry.get("items", 0))  # the other rows are what destinations told
                 self._signals += int(entry.get("signals", 0))  # likes, follows and what is said twice make none
-                self._left = max(self._left - int(entry.get("rows", 0)), 0)
+                self._left = max(self._left - int(entry.get("items", 0)), 0)
             case "a batch was sent":
                 self._sent += int(entry.get("delivered", 0))
                 self._sending = max(self._sending - int(entry.get("delivered", 0)), 0)
@@ -225,7 +225,7 @@ class Start:
         return f"almost ready: {seconds}" if self._done else f"starting: {seconds}"
 
     def _progress(self, entry: dict[str, Any]) -> str:
-        left = int(entry.get("rows", 0)) + int(entry.get("rows_held", 0))
+        left = int(entry.get("rows", 0)) + int(entry.get("rows_held", 0)) - int(entry.get("told", 0))
         self._left, self._sending = left, int(entry.get("due", 0)) + int(entry.get("held", 0))
         self.is_ready = bool(entry.get("over"))
         if not self.is_ready:

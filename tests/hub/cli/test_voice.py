@@ -92,7 +92,7 @@ START = [
     ("an enricher is being opened", {"enricher": "mood"}, "opening the model of 'mood' (up to a minute): 7 s"),
     (
         "progress",
-        {"rows": 100, "rows_held": 200, "due": 0, "held": 0, "over": False},
+        {"rows": 130, "rows_held": 200, "due": 0, "held": 0, "told": 30, "over": False},
         "opening the model of 'mood' (up to a minute), 300 items wait for it: 7 s",
     ),
     ("an enricher is open", {"enricher": "mood"}, "reading: 0 of 300 items, 0 records sent, 7 s"),
