@@ -12,7 +12,7 @@ from pydantic import AnyHttpUrl, Field, PrivateAttr, SecretStr, model_validator
 from hub import ConfigPath, Options
 from hub.sdk.fields import Fields
 from hub.sdk.signatures import Hmac, SharedSecret, StandardWebhook
-from plugins.webhook.translate import compile_reader
+from plugins.webhook.translate import NETWORK, compile_reader
 
 HUB256 = Hmac("x-hub-signature-256", encoding="hex", prefix="sha256=")  # WebSub, GitHub, Meta
 
@@ -43,6 +43,8 @@ class InboundOptions(Options):
     def _complete(self) -> Self:
         if self.scheme != "none" and not (self.secret and self.secret.get_secret_value().strip()):
             raise ValueError(f'scheme = "{self.scheme}" needs a secret: secret = {{ env = "NAME" }}')
+        if not NETWORK.fullmatch(self.network):
+            raise ValueError("network: a name has letters, digits, - and _ only, at most 31, such as my_shop")
         for one in self.networks:
             ip_network(one, strict=False)  # a ValueError names the text
         if self.scheme == "standard" and self.secret:

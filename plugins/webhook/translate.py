@@ -14,7 +14,7 @@ from hub.core.model import RawItem, Translated
 from hub.sdk.doc import Doc, load
 from hub.sdk.fields import FIELDS, Fields, translated
 
-_NETWORK = re.compile(r"[A-Za-z0-9_-]{1,31}")
+NETWORK = re.compile(r"[A-Za-z0-9_-]{1,31}")
 MOST_ITEMS = 10_000
 """Items of one body: 2 MB hold 300,000 empty ones, each of which would become a row."""
 USUAL: dict[str, tuple[str, ...]] = {
@@ -98,7 +98,7 @@ def translate(raw: RawItem, reader: Fields, *, network: str) -> Translated:
         raise TranslationError(f"the mapping cannot be applied: {error}") from None
     named = said.get("network")
     network = named if isinstance(named, str) else network
-    if not _NETWORK.fullmatch(network):
+    if not NETWORK.fullmatch(network):
         raise TranslationError(f"'{network[:40]}' is no name of a network (letters, digits, - and _, at most 31)")
     said.setdefault("author_handle", said.get("author_id"))
     return translated(said, raw, reader, network=network, own_ids=True)
