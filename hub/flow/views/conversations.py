@@ -12,10 +12,15 @@ from hub.store.conversations import VALUES
 
 
 def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any]:
-    """Return a conversation as people keep it at a destination, with its ticket's link: what was never set is null."""
+    """Return a conversation as people keep it at a destination: what was never set is null."""
     demand(actor, "conversations.see")
     row = hub.store.conversations.get(key) or {}
     found: dict[str, Any] = msgspec.to_builtins({name: row.get(name) for name in (*VALUES, "by", "updated_at")})
+    return {"key": key, **found}
+
+
+def ticket(hub: Hub, actor: Actor, key: str) -> str | None:
+    """Return the link of a conversation's ticket, None if it has none."""
+    demand(actor, "conversations.see")
     with hub.store.database.read() as conn:
-        tickets = hub.store.outbox.ticket_urls(conn, [key])
-    return {"key": key, **found, "url": tickets.get(key)}
+        return hub.store.outbox.ticket_urls(conn, [key]).get(key)
