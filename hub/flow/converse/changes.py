@@ -25,6 +25,7 @@ from hub.core.changes import (
     reply_text,
 )
 from hub.core.errors import ConfigError, Conflict, TranslationError
+from hub.core.grammar.words import counted
 from hub.core.keys import digest, signal_key
 from hub.core.ledger import Need
 from hub.core.model import Change, Planned, RawItem, Record, RemoteRef, Reply, Unread
@@ -138,8 +139,8 @@ def _hear_event(hub: Hub, row: InboxRow, heard: HeardRows) -> None:
         replace(row.item, payload=one.payload, external_id=sha256(one.payload).hexdigest(), realm="", revision="")
         for one in unread
     ]
-    rest = f", {len(unread)} parts that cannot be read" if unread else ""
-    heard.settled.append(Settled(row.id, "split", f"{len(changes)} changes{rest}"))
+    rest = f", {counted(len(unread), 'part')} not read" if unread else ""
+    heard.settled.append(Settled(row.id, "split", f"{counted(len(changes), 'change')}{rest}"))
 
 
 def change_items(changes: Iterable[Change], *, like: RawItem) -> list[RawItem]:
@@ -255,7 +256,11 @@ def _update(hub: Hub, conn: Connection, found: ChangeContext, values: Mapping[st
     by = f"{found.name}: {found.change.actor or found.change.actor_id or 'unknown'}"
     keys = _conversations(found.targets)
     changed = [key for key in keys if hub.store.conversations.put(conn, key, values, at=at, by=by)]
-    return f"{', '.join(values)} of {len(changed)} conversations" if changed else "nothing newer than what is known"
+    return (
+        f"{', '.join(values)} of {counted(len(changed), 'conversation')}"
+        if changed
+        else "nothing newer than what is known"
+    )
 
 
 def _conversations(targets: Iterable[str]) -> list[str]:

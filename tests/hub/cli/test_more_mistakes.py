@@ -100,6 +100,10 @@ TOLD: dict[str, Case] = {
         more('[redis]\nurl = { env = "NOT_THERE" }\n'),
         ["redis.url: the environment has no variable NOT_THERE"],
     ),
+    "a network's name with a space": (
+        config('scheme = "none"', 'scheme = "none", network = "my shop"'),
+        ["shop.options: network: a name has letters, digits, - and _ only"],
+    ),
     "a number in quotes": (config("9302", '"9302"'), [f"{NUMBER}, without quotes"]),
     "a number that is true": (config("9302", "true"), [NUMBER]),
     "a number with a fraction": (config("9302", "93.5"), [NUMBER]),

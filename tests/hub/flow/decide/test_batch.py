@@ -373,11 +373,15 @@ def test_boosts_count_on_what_they_boost_and_make_no_record(new_hub: NewHub) -> 
     assert (made.states(), shares(made, "1")) == ({"delivered": 1}, 2)
 
 
-def test_a_network_that_tells_how_often_a_post_was_boosted_is_believed(new_hub: NewHub) -> None:
+@pytest.mark.parametrize(("told", "counted"), [(7, 7), (1, 2), (0, 2)])
+def test_a_network_that_tells_how_often_a_post_was_boosted_is_believed_unless_more_boosts_are_there(
+    new_hub: NewHub, told: int, counted: int
+) -> None:
     made = new_hub()
-    made.say({"id": "1", "text": "acme", "shares": 7}, {"id": "2", "text": "acme", "kind": "repost", "of": "1"})
+    boosts = [{"id": str(n), "text": "acme", "kind": "repost", "of": "1", "by": f"b{n}"} for n in (2, 3)]
+    made.say({"id": "1", "text": "acme", "shares": told}, *boosts)
     made.run()
-    assert shares(made, "1") == 7
+    assert shares(made, "1") == counted
 
 
 def test_a_boost_says_nothing_of_the_mood_of_the_one_who_boosts(new_hub: NewHub) -> None:
