@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     CompoundSelect,
     Connection,
     Integer,
+    Select,
     Text,
     and_,
     bindparam,
@@ -27,15 +28,30 @@ from sqlalchemy import (
 )
 
 from hub.core.decide.trace import decode_trace, encode_trace, forget_last_word, forget_post, mark_of
+from hub.core.erasure import REMOVED, Traits, has_said, marks_of, spellings
 from hub.core.errors import Conflict
 from hub.core.ledger import IDLE, OPEN, RECORDS, STOPPABLE, WITHDRAWN, State
-from hub.core.model import Delivery, RawItem, Signal, Tombstone
+from hub.core.model import Author, Delivery, RawItem, Signal, Tombstone
 from hub.store.database import Database, among, chunks
 from hub.store.inbox import UNLABELLED
 from hub.store.ledger.moves import moving
 from hub.store.ledger.outbox import GONE
 from hub.store.residue import Scrubbed, scrub
-from hub.store.schema import UNFINISHED, attempts, audit, erasures, json_text, links, needs, of_kind, people, sightings
+from hub.store.schema import (
+    UNFINISHED,
+    alerts,
+    attempts,
+    audit,
+    connections,
+    cursors,
+    erasures,
+    json_text,
+    links,
+    needs,
+    of_kind,
+    people,
+    sightings,
+)
 from hub.store.schema import authors as A
 from hub.store.schema import deliveries as T
 from hub.store.schema import inbox as I
@@ -43,6 +59,7 @@ from hub.store.schema import signals as S
 from hub.store.schema import tombstones as D
 from hub.store.signals import ERASED
 
+UNREAD = ("failed", "quarantined", "ignored")  # states of raw rows that brought no signal
 DOUBTS = ("uncertain", "review", "lost")  # outcomes of attempts that leave the record in doubt
 _signal = msgspec.json.Decoder(Signal)
 
@@ -116,7 +133,9 @@ class Erasures:
         """Return stored reposts of the signals, which repeat their words; each with the key of what it repeats."""
         found: dict[str, str] = {}
         for part in chunks(keys):
-            held = select(sightings.c.raw_id).where(among(sightings.c.signal_key, part))
+            # One raw row may bring a post and its repost: it is the post's own then.
+            beside = select(sightings.c.raw_id).where(among(sightings.c.signal_key, part))
+            held = union_all(beside, select(S.c.raw_id).where(among(S.c.key, part)))
             for row in conn.execute(select(S.c.key, S.c.body).where(S.c.kind == "repost", S.c.raw_id.in_(held))):
                 quoted = _signal.decode(row.body).quotes
                 if quoted in part and row.key != quoted:
@@ -134,19 +153,26 @@ class Erasures:
         query = select(I.c.id).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
         return list(conn.scalars(query))
 
-    def naming(self, conn: Connection, marks: Sequence[str]) -> list[int]:
-        """Return raw rows that were read, or set aside, whose payload holds one of these. Reads all that is kept."""
-        told = [one.encode("utf-8", "replace") for one in marks]
-        if not told:
-            return []
-        found = or_(*(self._place_of(one) > 0 for one in told))
-        waiting = I.c.state.in_(("new", "leased", ERASED))
-        return list(conn.scalars(select(I.c.id).where(~waiting, found).order_by(I.c.id)))
+    def naming(self, conn: Connection, author: Author) -> list[int]:
+        """Return raw rows that were read, or set aside, whose payload names an author. Reads all that is kept."""
+        marks = [form for one in marks_of(author) for form in spellings(one)]
+        traits = Traits.of(author)
+        named = [form for one in traits.names or {traits.id} for form in _whole(one)]
+        found = set(conn.scalars(self._holding(I.c.id, marks))) if marks else set[int]()
+        for row in conn.execute(self._holding(I.c.id, named)).all() if named else ():
+            if row.id not in found:
+                kept = conn.execute(select(I.c.payload, I.c.state).where(I.c.id == row.id)).one()
+                if traits.are_in(bytes(kept.payload), is_alone=kept.state in UNREAD):
+                    found.add(row.id)
+        return sorted(found)
+
+    def _holding(self, column: ColumnElement[int], words: Sequence[str]) -> Select[int]:
+        found = or_(*(self._place_of(one.encode("utf-8", "replace")) > 0 for one in dict.fromkeys(words)))
+        return select(column).where(I.c.state.not_in(("new", "leased", ERASED)), found)
 
     def quoting(self, conn: Connection, words: Sequence[str]) -> list[int]:
         """Return deliveries, of any signal, of which a vendor's answer holds one of these words."""
-        told = [json_text(one)[1:-1] for one in words]
-        if not told:
+        if not words:
             return []
         rows = (
             *conn.execute(select(T.c.id, cast(T.c.error, Text)).where(T.c.error.is_not(None))),
@@ -154,7 +180,25 @@ class Erasures:
                 select(attempts.c.delivery_id, cast(attempts.c.error, Text)).where(attempts.c.error.is_not(None))
             ),
         )
-        return sorted({id_ for id_, error in rows if any(one in error for one in told)})
+        return sorted({id_ for id_, error in rows if has_said(error, words)})
+
+    def forget_asides(self, conn: Connection, words: Sequence[str], *, keys: Collection[str]) -> None:
+        """Redact what people, and those who refused a call, said beside the records, if it holds one of these words.
+
+        Also what people noted on a delivery because of these signals and authors.
+        """
+        noted = cast(audit.c.detail, Text).contains('"note":')
+        for row in conn.execute(select(audit.c.id, audit.c.detail).where(noted)).all():
+            about = select(T.c.signal_key, T.c.record_key).where(T.c.id.in_(row.detail.get("ids") or ()))
+            is_theirs = any(not set(one).isdisjoint(keys) for one in conn.execute(about).all())
+            if is_theirs or has_said(str(row.detail["note"]), words):
+                conn.execute(update(audit).where(audit.c.id == row.id).values(detail={**row.detail, "note": REMOVED}))
+        for told in (connections.c.reason, cursors.c.error, alerts.c.text):
+            for said in conn.scalars(select(told).where(told.is_not(None)).distinct()).all():
+                if has_said(said, words):
+                    kind = said.partition(":")[0]  # an error's class, which alerts go by
+                    bare = REMOVED if has_said(kind, words) else f"{kind}: {REMOVED}"
+                    conn.execute(update(told.table).where(told == said).values({told: bare}))
 
     def waiting_answers(self, conn: Connection, keys: Sequence[str]) -> list[int]:
         """Return replies to these signals that were not sent yet, and are not under way."""
@@ -378,7 +422,9 @@ class Erasures:
         with self.database.read() as conn:
             queries = (select(erasures.c.key).where(*asked, among(erasures.c.key, part)) for part in chunks(keys))
             whole = any(conn.execute(query.limit(1)).first() is not None for query in queries)
-        return scrub(self.database, (S, A, T, I, attempts, links, people, audit), whole=whole)
+        return scrub(
+            self.database, (S, A, T, I, attempts, links, people, audit, alerts, connections, cursors), whole=whole
+        )
 
     def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
         """Close erasures; what their tombstones knew of fields that were written is not needed any more."""
@@ -454,6 +500,13 @@ _RECEIPT = (
     T.c.remote_url,
     T.c.error,
 )
+
+
+def _whole(name: str) -> list[str]:
+    """Return how a payload writes a name as a whole value."""
+    numbers = [f":{name}", f": {name}"] if name.isdigit() else []
+    strings = [form for one in spellings(name) for form in (f'"{one}"', f'"@{one}"', f">{one}<")]
+    return [*strings, *numbers]
 
 
 def _signals_of(author: str) -> Any:
