@@ -14,6 +14,7 @@ from hub.cli import opened, show
 
 config = typer.Typer(no_args_is_help=True, help="The configuration.")
 db = typer.Typer(no_args_is_help=True, help="The database.")
+HIDDEN = "***"
 SECRET_WORDS = ("secret", "password", "token", "key", "credential")
 
 
@@ -87,15 +88,18 @@ def redacted(value: Any, name: str = "") -> Any:
     if isinstance(value, list):
         return [redacted(inner, name) for inner in value]
     if isinstance(value, str) and value and any(word in name.lower() for word in SECRET_WORDS):
-        return "***"
+        return HIDDEN
     return _without_password(value) if isinstance(value, str) and "://" in value else value
 
 
 def _without_password(url: str) -> str:
+    from hub.sdk.http.redaction import Redactor
+
     scheme, _, rest = url.partition("://")
     place, slash, path = rest.partition("/")
     user, at, host = place.rpartition("@")
-    return f"{scheme}://{user.partition(':')[0]}:***@{host}{slash}{path}" if at and ":" in user else url
+    place = f"{user.partition(':')[0]}:{HIDDEN}@{host}" if at and ":" in user else place
+    return f"{scheme}://{Redactor().redact(f'{place}{slash}{path}')}"
 
 
 @db.command()

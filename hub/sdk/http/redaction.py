@@ -20,11 +20,12 @@ _NAMES = (
     r"access_token|refresh_token|id_token|auth_token|token|api_?key|hapikey|client_secret|secret|password|passwd|passwort"
     r"|session_?id|signature|sig|assertion|code_verifier|accessJwt|refreshJwt"
 )
+_IN_ADDRESSES = r"key|api-key|auth|pass|pwd|access_key|[a-z0-9_-]{1,20}[_-](?:key|token|secret|signature)"
 _PATTERNS = (
     (re.compile(r"(?i)\b((?:proxy-)?authorization[\"']?\s*[:=]\s*[\"']?)[^\r\n\"',}]+"), r"\1" + HIDDEN),
     (re.compile(r"(?i)\b((?:set-)?cookie[\"']?\s*:\s*[\"']?)[^\r\n\"'}]+"), r"\1" + HIDDEN),
     (re.compile(r"(?i)\b(bearer|basic) +[a-z0-9._~+/=-]{4,}"), r"\1 " + HIDDEN),
-    (re.compile(rf"(?i)([?&;](?:{_NAMES})=)[^&#\s\"'<>]+"), r"\1" + HIDDEN),
+    (re.compile(rf"(?i)([?&;](?:{_NAMES}|{_IN_ADDRESSES})=)[^&#\s\"'<>]+"), r"\1" + HIDDEN),
     (re.compile(rf"(?i)([\"'](?:{_NAMES})[\"']\s*:\s*[\"'])[^\"'\r\n]+"), r"\1" + HIDDEN),
     (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,20}://)[^/\s@:]{1,200}:[^/\s@]{1,200}@"), r"\1" + HIDDEN + "@"),
 )

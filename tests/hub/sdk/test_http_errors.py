@@ -107,6 +107,8 @@ def test_a_known_secret_is_hidden_in_every_spelling(text: str) -> None:
         ("got Bearer eyJhbGciOiJI back", "got Bearer *** back"),
         ("https://x/y?access_token=abc&z=1#f", "https://x/y?access_token=***&z=1#f"),
         ("https://x/y?z=1&API_KEY=abc", "https://x/y?z=1&API_KEY=***"),
+        ("https://x/y?key=abc&pwd=def", "https://x/y?key=***&pwd=***"),
+        ("https://x/y?X-Amz-Signature=abc&sub_key=d", "https://x/y?X-Amz-Signature=***&sub_key=***"),
         ('{"refreshJwt": "abc", "did": "d"}', '{"refreshJwt": "***", "did": "d"}'),
         ("https://me:pw@host/x", "https://***@host/x"),
         ("Set-Cookie: sid=1; Path=/", "Set-Cookie: ***"),
