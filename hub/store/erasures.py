@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from threading import Event
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
-    ColumnElement,
     CompoundSelect,
     Connection,
-    Integer,
-    Select,
-    Text,
     and_,
     bindparam,
-    cast,
     delete,
     exists,
     func,
@@ -28,10 +24,9 @@ from sqlalchemy import (
 )
 
 from hub.core.decide.trace import decode_trace, encode_trace, forget_last_word, forget_post, mark_of
-from hub.core.erasure import REMOVED, Traits, has_said, marks_of, spellings
 from hub.core.errors import Conflict
 from hub.core.ledger import IDLE, OPEN, RECORDS, STOPPABLE, WITHDRAWN, State
-from hub.core.model import Author, Delivery, RawItem, Signal, Tombstone
+from hub.core.model import Delivery, RawItem, Signal, Tombstone
 from hub.store.database import Database, among, chunks
 from hub.store.inbox import UNLABELLED
 from hub.store.ledger.moves import moving
@@ -59,7 +54,6 @@ from hub.store.schema import signals as S
 from hub.store.schema import tombstones as D
 from hub.store.signals import ERASED
 
-UNREAD = ("failed", "quarantined", "ignored")  # states of raw rows that brought no signal
 DOUBTS = ("uncertain", "review", "lost")  # outcomes of attempts that leave the record in doubt
 _signal = msgspec.json.Decoder(Signal)
 
@@ -102,6 +96,7 @@ class Erasures:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._is_stained = Event()
 
     def sighted(self, conn: Connection, pairs: Sequence[tuple[str, int]], moved: Sequence[str]) -> None:
         """Note raw rows that hold a signal's text beside its own; `moved` are keys whose raw row is about to be another."""
@@ -153,53 +148,6 @@ class Erasures:
         query = select(I.c.id).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
         return list(conn.scalars(query))
 
-    def naming(self, conn: Connection, author: Author) -> list[int]:
-        """Return raw rows that were read, or set aside, whose payload names an author. Reads all that is kept."""
-        marks = [form for one in marks_of(author) for form in spellings(one)]
-        traits = Traits.of(author)
-        named = [form for one in traits.names or {traits.id} for form in _whole(one)]
-        found = set(conn.scalars(self._holding(I.c.id, marks))) if marks else set[int]()
-        for row in conn.execute(self._holding(I.c.id, named)).all() if named else ():
-            if row.id not in found:
-                kept = conn.execute(select(I.c.payload, I.c.state).where(I.c.id == row.id)).one()
-                if traits.are_in(bytes(kept.payload), is_alone=kept.state in UNREAD):
-                    found.add(row.id)
-        return sorted(found)
-
-    def _holding(self, column: ColumnElement[int], words: Sequence[str]) -> Select[int]:
-        found = or_(*(self._place_of(one.encode("utf-8", "replace")) > 0 for one in dict.fromkeys(words)))
-        return select(column).where(I.c.state.not_in(("new", "leased", ERASED)), found)
-
-    def quoting(self, conn: Connection, words: Sequence[str]) -> list[int]:
-        """Return deliveries, of any signal, of which a vendor's answer holds one of these words."""
-        if not words:
-            return []
-        rows = (
-            *conn.execute(select(T.c.id, cast(T.c.error, Text)).where(T.c.error.is_not(None))),
-            *conn.execute(
-                select(attempts.c.delivery_id, cast(attempts.c.error, Text)).where(attempts.c.error.is_not(None))
-            ),
-        )
-        return sorted({id_ for id_, error in rows if has_said(error, words)})
-
-    def forget_asides(self, conn: Connection, words: Sequence[str], *, keys: Collection[str]) -> None:
-        """Redact what people, and those who refused a call, said beside the records, if it holds one of these words.
-
-        Also what people noted on a delivery because of these signals and authors.
-        """
-        noted = cast(audit.c.detail, Text).contains('"note":')
-        for row in conn.execute(select(audit.c.id, audit.c.detail).where(noted)).all():
-            about = select(T.c.signal_key, T.c.record_key).where(T.c.id.in_(row.detail.get("ids") or ()))
-            is_theirs = any(not set(one).isdisjoint(keys) for one in conn.execute(about).all())
-            if is_theirs or has_said(str(row.detail["note"]), words):
-                conn.execute(update(audit).where(audit.c.id == row.id).values(detail={**row.detail, "note": REMOVED}))
-        for told in (connections.c.reason, cursors.c.error, alerts.c.text):
-            for said in conn.scalars(select(told).where(told.is_not(None)).distinct()).all():
-                if has_said(said, words):
-                    kind = said.partition(":")[0]  # an error's class, which alerts go by
-                    bare = REMOVED if has_said(kind, words) else f"{kind}: {REMOVED}"
-                    conn.execute(update(told.table).where(told == said).values({told: bare}))
-
     def waiting_answers(self, conn: Connection, keys: Sequence[str]) -> list[int]:
         """Return replies to these signals that were not sent yet, and are not under way."""
         found: list[int] = []
@@ -207,12 +155,6 @@ class Erasures:
             mine = T.c.operation == "reply", among(T.c.signal_key, part), T.c.first_sent_at.is_(None)
             found += conn.scalars(select(T.c.id).where(*mine, T.c.state.in_(STOPPABLE)))
         return found
-
-    def _place_of(self, mark: bytes) -> ColumnElement[int]:
-        given = literal(mark, I.c.payload.type)
-        if self.database.is_sqlite:
-            return func.instr(I.c.payload, given, type_=Integer)
-        return func.position(given.op("IN")(I.c.payload), type_=Integer)
 
     def _rows(self, key: str) -> CompoundSelect[Any]:
         own = select(S.c.raw_id).where(S.c.key == key)
@@ -382,6 +324,17 @@ class Erasures:
                 conn.execute(update(I).where(*body).values(payload=b""))
             conn.execute(update(I).where(among(I.c.id, part)).values(empty))
 
+    def blank_late(self, conn: Connection, ids: Sequence[int]) -> None:
+        """Empty raw rows that brought again what is gone; `wash` takes them out of the files."""
+        self.blank_raw(conn, ids)
+        if ids:
+            self._is_stained.set()
+
+    def wash(self) -> None:
+        """Take what came again out of the write-ahead log, or at the next call if others read now. Raises StoreUnavailable."""
+        if self._is_stained.is_set() and scrub(self.database, (), whole=False) == "clean":
+            self._is_stained.clear()
+
     def blank_ledger(self, conn: Connection, rows: Sequence[Sent]) -> None:
         """Take payloads and what vendors said of them out of the ledger; a failure keeps its class and code."""
         for part in chunks([row.id for row in rows]):
@@ -500,13 +453,6 @@ _RECEIPT = (
     T.c.remote_url,
     T.c.error,
 )
-
-
-def _whole(name: str) -> list[str]:
-    """Return how a payload writes a name as a whole value."""
-    numbers = [f":{name}", f": {name}"] if name.isdigit() else []
-    strings = [form for one in spellings(name) for form in (f'"{one}"', f'"@{one}"', f">{one}<")]
-    return [*strings, *numbers]
 
 
 def _signals_of(author: str) -> Any:

@@ -63,7 +63,7 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told:
     store.erasures.blank_raw(conn, told.naming)
     store.erasures.blank_errors(conn, told.quoting)
     if told.quotable:
-        store.erasures.forget_asides(conn, told.quotable, keys={*fall.said, *fall.people})
+        store.mentions.forget(conn, told.quotable, keys={*fall.said, *fall.people})
     forget_people(hub, conn, sorted(fall.people), fall.rows)
     _blank(hub, conn, fall)
     store.erasures.untell(conn, fall.relatives, fall.traces)

@@ -101,9 +101,9 @@ def ask_plugins(
         raws = {id_: raw for key in quoted for id_, raw in hub.store.erasures.seen(conn, key).items()}
         asked = [stone.key for stone in tombstones if stone.reason == "erasure"]
         authors = hub.store.signals.authors(conn, asked).values()
-        naming = sorted({id_ for one in authors for id_ in hub.store.erasures.naming(conn, one)})
+        naming = sorted({id_ for one in authors for id_ in hub.store.mentions.naming(conn, one)})
         marks = [mark for one in authors for mark in marks_of(one)]
-        quoting = hub.store.erasures.quoting(conn, quotable := _quotable(fall, asked, marks))
+        quoting = hub.store.mentions.quoting(conn, quotable := _quotable(fall, asked, marks))
     kinds = {_kind(row) for row in own if row.state == "review" and row.was_sent}
     words = {id_: _read(hub, raw) for id_, raw in raws.items()}
     return replace(

@@ -435,3 +435,17 @@ def test_what_a_vendor_answers_to_the_erasure_is_not_kept(make_world: MakeWorld)
     world.forget()
     assert leftovers(world.hub.store, WORDS["name"]) == []
     assert "not kept" in {str(one["error"]["message"])[-9:-1] for one in receipts(world.hub, HUB, EVE) if one["error"]}
+
+
+def test_what_comes_again_when_all_is_done_leaves_no_byte_either(make_world: MakeWorld) -> None:
+    world = make_world("webhook")
+    world.take(post(4711))
+    world.run()
+    world.forget()
+    world.take(
+        post(4711, edited_at="2026-01-03T03:04:05Z"),
+        {"id": "9", "type": "mention", "account": ACCOUNT, "status": post(4711)},
+    )
+    assert world.files_but(WORDS["text"], {"webhook"}) != set()
+    world.run()
+    assert {word: found for word in WORDS.values() if (found := world.files_but(word, {"webhook"}))} == {}
