@@ -63,8 +63,9 @@ class _Followed:
             if isinstance(error, ConnectorError):
                 self.hub.redact(self.name, error)
             self.error = f"{type(error).__name__}: {error}"
+            said = error.in_our_words() if isinstance(error, ConnectorError) else self.error
             self.asked = asked_for(getattr(error, "retry_after", None))
-            log.warning("a stream was lost", source=self.name, error=self.error)
+            log.warning("a stream was lost", source=self.name, error=said)
         else:
             self.error = f"bug: {tell(self.hub, self.name, error, event='a plugin failed to listen')}"
 

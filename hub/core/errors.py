@@ -133,6 +133,11 @@ class ConnectorError(HubError):
         self.code = code
         self.details = details or {}
 
+    def in_our_words(self) -> str:
+        """Return what a log may say: class and message; class and code if the other side answered, who may quote a person."""
+        kind = type(self).__name__
+        return f"{kind} {self.code}".strip() if self.details else f"{kind}: {self}"
+
 
 class Retryable(ConnectorError):
     """The other side could not do it now; the same request may succeed later."""

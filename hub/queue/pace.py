@@ -246,7 +246,8 @@ class RedisPaces(Paces):
 
         def read(redis: Redis) -> dict[str, UsageNote]:
             found: Any = redis.hgetall("pace-usage")
-            return {place.decode(): msgspec.json.decode(told, type=UsageNote) for place, told in found.items()}
+            told = ((place.decode("utf-8", "replace"), _noted(kept)) for place, kept in found.items())
+            return {place: note for place, note in told if note}
 
         return self._guarded(read, {})
 
@@ -273,6 +274,14 @@ class RedisPaces(Paces):
             return otherwise
         self._away_until = 0.0
         return done
+
+
+def _noted(kept: bytes) -> UsageNote | None:
+    """Decode a note; one that another version, or a stranger, wrote counts as none."""
+    try:
+        return msgspec.json.decode(kept, type=UsageNote)
+    except msgspec.DecodeError:
+        return None
 
 
 def _decoded(found: bytes | None) -> Stand:

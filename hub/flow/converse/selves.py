@@ -52,7 +52,7 @@ def meet(hub: Hub, name: str, destination: Destination[Any] | None) -> None:
         learn_self(hub, name)
     except ConnectorError as error:
         hub.redact(name, error)
-        log.warning("our own user there is unknown: changes wait", destination=name, error=str(error))
+        log.warning("our own user there is unknown: changes wait", destination=name, error=error.in_our_words())
     except BaseException as error:  # noqa: BLE001 - told, and asked again later
         tell(hub, name, error, event="a plugin failed to say who we are")
     else:

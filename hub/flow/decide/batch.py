@@ -35,6 +35,7 @@ def process(hub: Hub, *, slice_s: float = 5.0) -> int:
     while monotonic() < end and not hub.stopping.is_set():
         worked = process_batch(hub)
         if not worked:
+            hub.store.erasures.wash()
             return done
         done += worked
     hub.bell.ring("process")

@@ -33,8 +33,8 @@ class ErasureAnswers:
     """What raw rows say, by id; of which kinds of records a destination can be asked; and the destinations that take notes.
 
     `naming` are raw rows that name an author who asked to be erased, also those of others: likes, mentions;
-    `quoting` are deliveries of which a vendor's answer does so, or quotes the author. `requesters` are the destinations that keep
-    a user for each author of a ticket, who can be made nameless.
+    `quoting` are deliveries of which a vendor's answer does so, or quotes the author: it holds one of `quotable`.
+    `requesters` are the destinations that keep a user for each author of a ticket, who can be made nameless.
     `unable` says of each configured destination why it cannot be asked to take something back, "" if it can.
     """
 
@@ -45,6 +45,7 @@ class ErasureAnswers:
     unable: Mapping[str, str] = field(default_factory=dict)
     naming: Sequence[int] = ()
     quoting: Sequence[int] = ()
+    quotable: Sequence[str] = ()
 
     def with_batch(self, signals: Iterable[Signal]) -> ErasureAnswers:
         """Return the same with the words of a batch's own raw rows, which are stored in the same transaction."""
@@ -100,13 +101,19 @@ def ask_plugins(
         quoted = list({*stones.by_key, *beside}) if everything else quoted
         raws = {id_: raw for key in quoted for id_, raw in hub.store.erasures.seen(conn, key).items()}
         asked = [stone.key for stone in tombstones if stone.reason == "erasure"]
-        marks = [mark for one in hub.store.signals.authors(conn, asked).values() for mark in marks_of(one)]
-        naming = hub.store.erasures.naming(conn, marks)
-        quoting = hub.store.erasures.quoting(conn, _quotable(fall, asked, marks))
+        authors = hub.store.signals.authors(conn, asked).values()
+        naming = sorted({id_ for one in authors for id_ in hub.store.mentions.naming(conn, one)})
+        marks = [mark for one in authors for mark in marks_of(one)]
+        quoting = hub.store.mentions.quoting(conn, quotable := _quotable(fall, asked, marks))
     kinds = {_kind(row) for row in own if row.state == "review" and row.was_sent}
     words = {id_: _read(hub, raw) for id_, raw in raws.items()}
     return replace(
-        plain, words=words, naming=naming, quoting=quoting, findable={kind: _can_look_up(hub, kind) for kind in kinds}
+        plain,
+        words=words,
+        naming=naming,
+        quoting=quoting,
+        quotable=quotable,
+        findable={kind: _can_look_up(hub, kind) for kind in kinds},
     )
 
 

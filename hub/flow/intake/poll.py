@@ -129,11 +129,12 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
         if isinstance(failure, Unauthorised):
             hub.doubt("sources", name)
         error = f"{type(failure).__name__}: {failure}"
+        said = failure.in_our_words() if isinstance(failure, ConnectorError) else error
         if isinstance(failure, PartlyRefused):  # shown, while the others keep their pace; the source has logged it
-            log.info("a part of a poll was refused", source=name, error=error)
+            log.info("a part of a poll was refused", source=name, error=said)
         else:
             due_at = next_try(hub, name, failure)
-            log.warning("a poll failed", source=name, error=error)
+            log.warning("a poll failed", source=name, error=said)
     except BaseException as failure:  # noqa: BLE001 - told, and tried again later
         due_at, error = after_bug(hub, name), f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"
     hub.store.cursors.release(name, token, due_at=due_at, now=hub.now(), error=error)

@@ -87,8 +87,9 @@ def observe(hub: Hub, *, arrivals_known: bool) -> None:
 
     old, new = hub.store.alerts.change(step)
     were, are = ({key for key, kept in book.items() if kept.is_open} for book in (old, new))
+    told = {one.key: one.text.removesuffix(one.quoted).rstrip(": ") for one in found}
     for key in sorted(are - were):
-        log.warning("alert", key=key, severity=new[key].severity, text=new[key].text)
+        log.warning("alert", key=key, severity=new[key].severity, text=told.get(key, ""))
     for key in sorted(were - are):
         log.info("alert over", key=key)
 

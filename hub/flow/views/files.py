@@ -18,14 +18,38 @@ from hub.core.pipeline import Rulebook
 from hub.flow.check import notes_of, problems_of
 from hub.flow.monitor.letters import unheard_alerts
 from hub.registry import Registry
+from hub.sdk.http.redaction import HIDDEN, Redactor
 
+SECRET_WORDS = ("secret", "password", "token", "key", "credential")
 _NOWHERE = re.compile(r"there is no destination (\S*) with a mapping")
 UNREADABLE = ("the environment has no variable", "the secret's file cannot be read")
 
 
 def settings(file: Path) -> dict[str, Any]:
-    """Return a configuration with all its defaults as JSON values; secrets are references. Raises ConfigError."""
-    return load_settings(file).model_dump(mode="json")
+    """Return a configuration with all its defaults as JSON values; what looks like a secret is hidden. Raises ConfigError."""
+    found: dict[str, Any] = _redacted(load_settings(file).model_dump(mode="json"))
+    return found
+
+
+def _redacted(value: Any, name: str = "") -> Any:
+    """Return a value without what its name calls a secret; references to secrets stay readable."""
+    if isinstance(value, dict):
+        if len(value) == 1 and set(value) <= {"env", "file"}:
+            return value
+        return {key: _redacted(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_redacted(inner, name) for inner in value]
+    if isinstance(value, str) and value and any(word in name.lower() for word in SECRET_WORDS):
+        return HIDDEN
+    return _without_password(value) if isinstance(value, str) and "://" in value else value
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    user, at, host = place.rpartition("@")
+    place = f"{user.partition(':')[0]}:{HIDDEN}@{host}" if at and ":" in user else place
+    return f"{scheme}://{Redactor().redact(f'{place}{slash}{path}')}"
 
 
 def since(text: str, now: datetime) -> datetime:
