@@ -70,10 +70,16 @@ class Manifest(msgspec.Struct, frozen=True):
 @contextmanager
 def written(target: Path) -> Iterator[ZipFile]:
     """Open a backup to be written; it gets its name at the end, and an error leaves nothing. Raises FileThere, OSError."""
+    _refuse_over(target)
+    with whole_file(target, opener=private_opener) as raw:
+        with ZipFile(raw, "w", ZIP_DEFLATED) as archive:
+            yield archive
+        _refuse_over(target)
+
+
+def _refuse_over(target: Path) -> None:
     if target.exists():
         raise FileThere(f"{target} is there already: name another file, or a folder")
-    with whole_file(target, opener=private_opener) as raw, ZipFile(raw, "w", ZIP_DEFLATED) as archive:
-        yield archive
 
 
 @contextmanager

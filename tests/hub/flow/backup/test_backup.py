@@ -17,12 +17,13 @@ import msgspec
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
+from hub.config.durable import whole_file
 from hub.config.settings import Settings
 from hub.core.access import at_terminal
 from hub.core.errors import ConfigError, HubError, NewerDatabase
 from hub.core.keys import signal_key
 from hub.flow.actions import backups, erasures, people
-from hub.flow.backup.archive import FileThere, NoBackup
+from hub.flow.backup.archive import FileThere, NoBackup, written
 from hub.flow.backup.files import WITHHELD, without_secrets
 from hub.queue.embedded import AlreadyRunning, lock
 from hub.store.copies import NotEmpty, Summing
@@ -201,6 +202,20 @@ def test_it_has_a_name_of_the_time_in_a_folder_and_is_its_owners_only(made: Made
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_two_at_once_do_not_write_into_one_another(made: Made, tmp_path: Path) -> None:
+    with whole_file(tmp_path / "kept.zip") as out:
+        out.write(b"the first")
+        with pytest.raises(OSError, match="another process writes it"):
+            backups.make(made.hub, ANN, tmp_path / "kept.zip")
+    assert [path.read_bytes() for path in tmp_path.glob("kept.zip*")] == [b"the first"]
+
+
+def test_a_file_that_came_while_it_was_looked_for_is_not_written_over(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(FileThere), written(tmp_path / "kept.zip"):
+        (tmp_path / "kept.zip").write_bytes(b"another's")
+    assert [path.read_bytes() for path in tmp_path.glob("kept.zip*")] == [b"another's"]
+
+
 def test_nothing_is_written_over(made: Made, tmp_path: Path) -> None:
     (tmp_path / "there.zip").write_text("mine")
     with pytest.raises(FileThere):
@@ -335,7 +350,7 @@ ALTERED: dict[str, tuple[Callable[[dict[str, bytes]], dict[str, bytes]], str]] =
 }
 
 
-def _also(files: dict[str, bytes], **values: Any) -> dict[str, bytes]:
+def _also(files: dict[str, bytes], /, **values: Any) -> dict[str, bytes]:
     return {**files, "manifest.json": _manifest(**values)(files["manifest.json"])}
 
 
