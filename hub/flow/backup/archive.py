@@ -105,8 +105,8 @@ def _opened(file: Path) -> tuple[ZipFile, Manifest]:
         raise NoBackup(f"{file}: there is no such file") from None
     except IsADirectoryError:
         raise NoBackup(f"{file} is a folder: name the backup's file in it") from None
-    # RuntimeError: it is encrypted, or nested too deeply; NotImplementedError: packed in a way that no backup is.
-    except (BadZipFile, zlib.error, EOFError, KeyError, RuntimeError, NotImplementedError) as error:
+    # KeyError: a part is not in it; RuntimeError: it is encrypted, or packed in a way that no backup is.
+    except (BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:
         raise NoBackup(f"{file} is no whole backup of a hub: {' '.join(map(str, error.args))}") from None
     return archive, manifest
 
