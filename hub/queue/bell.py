@@ -30,6 +30,10 @@ SCHEMES = ("redis", "rediss", "unix")
 MUTE_S = 2.0  # after a time-out Redis is left alone for so long: each ring would wait for it
 
 
+CONFUSED = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What Redis' client ends with where something else answers at its port, or answers out of turn."""
+
+
 class BellAway(HubError):
     """Redis cannot be used now: no ring reaches a worker."""
 
@@ -115,6 +119,8 @@ class RedisBell(Bell):
             if isinstance(error, RedisTimeout | TimeoutError):
                 self._mute_until = time.monotonic() + MUTE_S
             raise BellAway(why(error)) from None
+        except CONFUSED as error:
+            raise BellAway(f"what answers there is no Redis: {why(error)}") from None
 
 
 def why(error: Exception) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from hub.config.logs import LateLogger
-from hub.queue.bell import checked, connect
+from hub.queue.bell import CONFUSED, checked, connect
 from hub.sdk.http.errors import retry_after
 from hub.sdk.http.pace import Pace, Slot, Stand, look, note, refuse, reserve
 from hub.sdk.http.usage import window_usage
@@ -267,7 +267,7 @@ class RedisPaces(Paces):
             return otherwise
         try:
             done: T = work(self._redis)
-        except (RedisError, OSError, msgspec.DecodeError) as error:
+        except (RedisError, OSError, msgspec.DecodeError, *CONFUSED) as error:
             if not self._away_until:
                 log.warning("no pace: Redis does not answer", error=str(error))
             self._away_until = time.monotonic() + AWAY_S

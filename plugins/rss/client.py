@@ -56,6 +56,11 @@ _PERSON = re.compile(
 )
 _LONGEST_NAME = 2_000
 _MARKUP = re.compile(rb"<!\[CDATA\[|[<>&\[\]]")
+_MOST_FIELD = 4_096
+_MOST_ATTRIBUTES = 256
+_TAG = re.compile(rb"<([A-Za-z_][\w:.-]*+)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*+")
+# Each entry, and each link in it, takes these over from what it stands in.
+_INHERITED = re.compile(rb"\bxml:(?:base|lang)\s*+=\s*+(?:\"[^\"]{500,}+\"|'[^']{500,}+')")
 # feedparser ends with these on documents that its authors did not think of.
 _GIVES_UP = (ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RecursionError)
 
@@ -89,7 +94,7 @@ def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
     found = read_json_feed(document, (headers or {}).get("content-type", "")) if _JSON.match(document) else None
     if found is None:
         found = _parse(document, headers or {})
-    feed = {name: value for name in _FEED_FIELDS if (value := found["feed"].get(name))}
+    feed = {name: value for name in _FEED_FIELDS if (value := found["feed"].get(name)) and _is_short(value)}
     reused = _reused_ids(found["entries"])
     payloads = []
     for entry in found["entries"]:
@@ -97,6 +102,11 @@ def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
         payloads.append(canonical({"entry": entry, "feed": feed, **marks}))
     ttl = _minutes(found["feed"].get("ttl"))
     return Document(tuple(payloads), found["version"], ttl, broken=found.get("broken", False))
+
+
+def _is_short(value: Any) -> bool:
+    """Return True if a field of the feed may be told with each entry: a long one in a small feed would fill the memory."""
+    return len(canonical({"": value})) <= _MOST_FIELD
 
 
 def _is_costly(document: bytes) -> bool:
@@ -135,7 +145,15 @@ def _bounded(document: bytes) -> bytes:
     if root and root.start() > _LONGEST_PROLOG:
         declaration = _DECLARATION.match(document)
         document = (declaration[0] if declaration else b"") + document[root.start() :]
+    document = _INHERITED.sub(b"", _TAG.sub(_few_attributes, document))
     return _without_long_names(_without_comments(document))
+
+
+def _few_attributes(tag: re.Match[bytes]) -> bytes:
+    """Return a tag without its attributes if it has more than any has: each is looked up in a list of all."""
+    if len(tag[0]) < _MOST_ATTRIBUTES or tag[0].count(b"=") <= _MOST_ATTRIBUTES:
+        return tag[0]
+    return b"<" + tag[1] + (b"/" if tag[0].endswith(b"/") else b"")
 
 
 def _without_comments(document: bytes) -> bytes:
