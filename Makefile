@@ -11,6 +11,10 @@ PARALLEL = --numprocesses=$(WORKERS) --dist=loadscope --no-loadscope-reorder
 # The client of Zendesk is GPL-3.0, so it is in no sum of extras: it is installed by its own name. `make run ZENPY=` leaves it out.
 ZENPY ?= zenpy>=2.0.56
 
+# pip would compile all modules of all packages, one after the other, which takes longer than all else that it does. For `make run` each is
+# compiled when it is first used, and kept; for tests, of which many begin at once, all are, on all cores.
+PIP = $(BIN)/python -P -m pip install --quiet --no-compile
+
 # Compiled modules and rewritten tests are kept: a test session, and each process that it starts, would compile them all anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -69,15 +73,16 @@ clean:
 
 $(VENV)/.base: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Hubbub needs Python 3.11 or newer: make run PYTHON=python3.12"; exit 1; }
-	$(call quietly,making an environment in $(VENV),{ test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); } && $(BIN)/python -P -m pip install --quiet --upgrade pip)
-	$(call quietly,installing PyTorch (about a minute),$(BIN)/python -P -m pip install --quiet $(TORCH))
+	$(call quietly,making an environment in $(VENV),{ test -x $(BIN)/python || $(PYTHON) -m venv $(VENV); } && $(PIP) --upgrade pip)
+	$(call quietly,installing PyTorch (about a minute),$(PIP) $(TORCH))
 	@touch $@
 
 $(VENV)/.run: $(VENV)/.base
 	@test -z '$(ZENPY)' || echo "hub: zenpy (GPL-3.0) comes along by its own name, for Zendesk; leave it out with: make run ZENPY="
-	$(call quietly,installing Hubbub and its connectors (about a minute),$(BIN)/python -P -m pip install --quiet -e '.[all]' $(if $(ZENPY),'$(ZENPY)'))
+	$(call quietly,installing Hubbub and its connectors (about a minute),$(PIP) -e '.[all]' $(if $(ZENPY),'$(ZENPY)'))
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	$(call quietly,installing the tools of development (about a minute),$(BIN)/python -P -m pip install --quiet -e '.[dev]')
+	$(call quietly,installing the tools of development (about a minute),$(PIP) -e '.[dev]')
+	$(call quietly,compiling,$(BIN)/python -P -m compileall -q -j 0 $(VENV)/lib || true)
 	@touch $@ $(VENV)/.run

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
 
-from hub.config.rulebook import files_digest, read_rules, read_topics
+from hub.config.rulebook import files_digest, read_rules, read_topics, written_mappings
 from hub.config.settings import Settings
 from hub.core.errors import ConfigError, Problem
 from hub.core.grammar.facts import did_you_mean
 from hub.core.mapping import CompiledMapping, compile_mapping
-from hub.core.pipeline import Rulebook, check_rulebook
+from hub.core.pipeline import Rulebook, check_rulebook, missing_target
 from hub.core.route import RuleSet, compile_rules, unknown_topics
 from hub.core.spec import MappingSpec, Rule, Topic
 from hub.core.topics import compile_topics
 from hub.registry import Registry
 from hub.store.activations import BookVersions
-from hub.wiring import Absent, collect, enricher_labels, labels_named, mapping_specs
+from hub.wiring import Absent, collect, enricher_labels, labels_named, mapping_specs, why_absent
 
 T = TypeVar("T")
 
@@ -41,18 +41,40 @@ def read_book(settings: Settings, registry: Registry, *, absent: Absent | None =
     rules = collect(found, lambda: compile_rules(read, file=str(rules_file), labels=labels))
     topics = collect(found, lambda: compile_topics(read_topics(topics_file)))
     mappings = _compile_mappings(specs, found, labels=labels)
+    # All at once: what is wrong in one condition hides no other mistake.
+    broken = {one.path for one in found}
+    if topics is not None:
+        names = [one.name for one in topics.topics]
+        found += (
+            one for one in unknown_topics(read, names, file=str(rules_file), but=broken) if one.path not in broken
+        )
+    if rules is not None:
+        found += _unknown_private(settings, rules)
     if found or rules is None or topics is None:
-        raise ConfigError(found)
-    found += unknown_topics(rules.rules, [one.name for one in topics.topics], file=str(rules_file))
-    found += _unknown_private(settings, rules)
-    if found:
-        raise ConfigError(found)
+        raise ConfigError([*found, *_nowhere(settings, registry, read, specs)])
     private = frozenset(settings.hub.private_rules)
     unknown = frozenset(absent.destinations) if absent is not None else frozenset[str]()
     book = Rulebook(rules, topics, mappings, private, settings.hub.uncertain_below, unknown)
     if unfit := check_rulebook(book, file=str(rules_file)):
         raise ConfigError(unfit)
     return book
+
+
+def _nowhere(
+    settings: Settings, registry: Registry, rules: Sequence[Rule], specs: Mapping[str, Mapping[str, MappingSpec]]
+) -> Iterator[Problem]:
+    """Yield the rules that deliver to what is not there, in a book that cannot be made; what may be there is left out."""
+    there = {name: {*own, *written_mappings(settings, name)} for name, own in specs.items()}
+    for name, section in settings.destinations.items():
+        if why_absent(registry, section.plugin) or collect([], partial(registry.destination, section.plugin)) is None:
+            del there[name]
+    unknown = {name for name in settings.destinations if name not in there}
+    for rule in rules:
+        for target in rule.deliver:
+            if target.destination not in unknown and target.mapping not in there.get(target.destination, ()):
+                places = [(destination, name) for destination, names in there.items() for name in names]
+                told = missing_target(target, places)
+                yield Problem(str(settings.folder / settings.files.rules), f'rule "{rule.name}" deliver', *told)
 
 
 def load_book(settings: Settings, active: BookVersions, contents: Mapping[str, str]) -> Rulebook:

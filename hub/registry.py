@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
+from hub.config.ctrl_c import is_persons
 from hub.config.logs import LateLogger
 from hub.core.errors import Problem, UnknownPlugin
 from hub.sdk import hookspecs
 from hub.sdk.connectors import Connector, Destination, Enricher, Source
+from hub.sdk.declared import misdeclared_class
 from hub.sdk.version import refusal
 
 if TYPE_CHECKING:
@@ -229,9 +231,9 @@ def _load(points: list[EntryPoint], owner: str = "") -> Plugin:
         loaded = _register(plugin, point.load(), folders)
     except ModuleNotFoundError as error:
         loaded = _quarantined(plugin, _missing(point, error))
-    except KeyboardInterrupt:  # this is the person at the terminal, not the plugin
-        raise
-    except BaseException as error:  # noqa: BLE001 - whatever a plugin does (sys.exit() too), everything else runs on
+    except BaseException as error:  # whatever a plugin does (sys.exit() too), everything else runs on
+        if is_persons(error):
+            raise
         loaded = _quarantined(plugin, f"{type(error).__name__}: {error}")
     if loaded.reason:
         _forget_modules(point, before)
@@ -295,6 +297,8 @@ def _named(found: Iterable[type[Any]], hook: str) -> dict[str, type[Any]]:
         if inspect.isabstract(cls):
             missing = ", ".join(sorted(getattr(cls, "__abstractmethods__", ())))
             raise TypeError(f"{cls.__name__} lacks {missing}")
+        if wrong := next(misdeclared_class(cls), ""):
+            raise TypeError(wrong)
         if absent := next((one for one in cls.libraries if find_spec(one) is None), None):
             raise ModuleNotFoundError(f"No module named {absent!r}", name=absent)
         named[cls.name] = cls

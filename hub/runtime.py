@@ -37,6 +37,7 @@ from hub.store import NewerDatabase, Store, StoreUnavailable, WrongRevision, ope
 from hub.wiring import (
     Absent,
     FailsToStart,
+    construct,
     has_files,
     make_connector,
     options_of,
@@ -237,7 +238,7 @@ class Hub:
             if dict(options) == dict(made.options):  # whole, they would differ by what an object keeps for itself
                 return False
             self._made[table, name] = started(
-                partial(type(made), options), self.settings, name, *secret_values(options)
+                partial(construct, type(made), options), self.settings, name, *secret_values(options)
             )
         except ConfigError as error:
             log.warning("secrets could not be read again", connection=name, error=str(error))

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hub.config.ctrl_c import is_persons
 from hub.config.rulebook import default_mappings, own_mappings
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings
@@ -16,6 +17,7 @@ from hub.core.errors import ConfigError, ConnectorError, Problem, UnknownPlugin
 from hub.core.spec import MappingSpec, Rule
 from hub.registry import Registry
 from hub.sdk.connectors import Connector, Options, Source
+from hub.sdk.declared import misdeclared
 from hub.sdk.http.redaction import Redactor
 
 C = TypeVar("C", bound=Connector[Any])
@@ -38,7 +40,15 @@ def make_connector(settings: Settings, table: str, name: str, find: Callable[[st
             [Problem(*place, f"{one.path}: {one.message}", one.hint) for one in error.problems]
         ) from error
     options = options_of(settings, table, name, cls)
-    return started(partial(cls, options), settings, f"{table}.{name}", *secret_values(options))
+    return started(partial(construct, cls, options), settings, f"{table}.{name}", *secret_values(options))
+
+
+def construct(cls: type[C], options: Options) -> C:
+    """Make a connector. Raises TypeError if the engine cannot use what it declares about itself."""
+    made = cls(options)
+    if wrong := "; ".join(misdeclared(made)):
+        raise TypeError(wrong)
+    return made
 
 
 def options_of(settings: Settings, table: str, name: str, cls: type[Connector[Any]]) -> Options:
@@ -64,7 +74,9 @@ def started(start: Callable[[], T], settings: Settings, at: str, *secrets: str) 
         return start()
     except ConfigError:
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - told by each that asks for the connection
+    except BaseException as error:  # told by each that asks for the connection
+        if is_persons(error):
+            raise
         bug = ConnectorError(f"its plugin fails to start: {type(error).__name__}: {error}")
         Redactor(secrets).redact_error(bug)
         raise FailsToStart([Problem(str(settings.file), at, str(bug), "this is a bug of the plugin")]) from None
@@ -141,7 +153,7 @@ def mapping_specs(
         specs = specs or absent.last(name)
     own = settings.folder / settings.files.mappings
     for folder in dict.fromkeys((own / plugin, own / name)):
-        specs.update(collect(found, partial(own_mappings, folder)) or {})
+        specs.update(own_mappings(folder, found))
     return specs
 
 

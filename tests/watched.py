@@ -17,8 +17,8 @@ C = TypeVar("C", bound=Connector[Any])
 _thread = threading.local()
 
 
-class CalledInTransaction(BaseException):
-    """A plugin was called while a transaction was open. No handler for a plugin's bugs catches it: the test fails."""
+class CalledInTransaction(KeyboardInterrupt):
+    """A plugin was called while a transaction was open. No handler for a plugin's bugs catches Ctrl-C: the tests end."""
 
 
 class WatchedRegistry(Registry):

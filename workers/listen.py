@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from hub.config.logs import LateLogger
 from hub.core.errors import ConnectorError, HubError
+from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.intake.poll import held, streaming_sources, take
 from hub.runtime import Hub
@@ -40,7 +41,7 @@ def _listen(hub: Hub, name: str, stop: threading.Event) -> None:
         followed = _Followed(hub, name)
         try:
             _follow(hub, name, stop, followed)
-        except Exception as error:  # noqa: BLE001 - told; the other streams run on
+        except BaseException as error:  # noqa: BLE001 - told; a plugin's exit would end this thread without a word
             followed.fail(error)
         pause = FIRST_PAUSE_S if followed.came else min(pause * 2, LONGEST_PAUSE_S)
         stop.wait(max(pause, min(followed.asked, LONGEST_PAUSE_S)))
@@ -56,14 +57,15 @@ class _Followed:
     error: str | None = None
     asked: float = 0.0
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Tell of a loss, or of a plugin's bug."""
         if isinstance(error, HubError):
             if isinstance(error, ConnectorError):
                 self.hub.redact(self.name, error)
             self.error = f"{type(error).__name__}: {error}"
-            self.asked = getattr(error, "retry_after", None) or 0.0
-            log.warning("a stream was lost", source=self.name, error=self.error)
+            said = error.in_our_words() if isinstance(error, ConnectorError) else self.error
+            self.asked = asked_for(getattr(error, "retry_after", None))
+            log.warning("a stream was lost", source=self.name, error=said)
         else:
             self.error = f"bug: {tell(self.hub, self.name, error, event='a plugin failed to listen')}"
 
@@ -83,7 +85,7 @@ def _follow(hub: Hub, name: str, stop: threading.Event, followed: _Followed) -> 
                 followed.came = True
                 if stop.is_set():
                     return
-    except Exception as error:  # noqa: BLE001 - told below, and the cursor says why it stands
+    except BaseException as error:  # noqa: BLE001 - told below, and the cursor says why it stands
         followed.fail(error)
     finally:
         hub.store.cursors.release(name, token, due_at=hub.now(), now=hub.now(), error=followed.error)

@@ -9,6 +9,7 @@ import typer
 
 from hub.cli import show
 from hub.cli.opened import me, opened, quieten
+from hub.core.grammar.words import counted
 
 if TYPE_CHECKING:
     from hub.flow.actions.backups import Manifest, Restored
@@ -26,7 +27,7 @@ def backup(
 
     with opened(context.obj) as hub:
         file, manifest = backups.make(hub, me(), target)
-    show.say(f"wrote {file}: {manifest.rows} rows of {len(manifest.tables)} tables, {len(manifest.files)} files")
+    show.say(f"wrote {file}: {_amount(manifest)}, {counted(len(manifest.files), 'file')}")
     _tell_secrets(manifest)
 
 
@@ -51,11 +52,13 @@ def restore(
     _tell(backups.restore(context.obj, file, me()))
 
 
+def _amount(manifest: Manifest) -> str:
+    return f"{counted(manifest.rows, 'row')} of {counted(len(manifest.tables), 'table')}"
+
+
 def _tell(done: Restored) -> None:
     manifest = done.manifest
-    show.say(
-        f"restored {manifest.rows} rows of {len(manifest.tables)} tables, each as it was at {show.cell(manifest.taken_at)} UTC"
-    )
+    show.say(f"restored {_amount(manifest)}, each as it was at {show.cell(manifest.taken_at)} UTC")
     for path in done.written:
         show.say(f"wrote {path}")
     for path in done.differing:
@@ -65,7 +68,7 @@ def _tell(done: Restored) -> None:
     for secret in done.absent_secrets:
         show.say(f"not here yet: {show.safe(secret)}", "yellow")
     if done.erased:
-        show.say(f"{done.erased} erasures that are newer than the backup were done again")
+        show.say(f"done again: {counted(done.erased, 'erasure')} newer than the backup")
     show.say(
         "nothing is sent yet: look around (`hub up`, `hub status`), be sure that the old hub is gone, then `hub resume`"
     )
@@ -82,8 +85,8 @@ def resume(context: typer.Context) -> None:
         return
     show.say("the hub sends again")
     if done.erased:
-        show.say(f"{done.erased} erasures that are newer than the backup were done again")
+        show.say(f"done again: {counted(done.erased, 'erasure')} newer than the backup")
     if done.doubtful:
         show.say(
-            f"{done.doubtful} deliveries may have been sent since the backup: each is looked up, or sent under its old key"
+            f"in doubt since the backup: {counted(done.doubtful, 'delivery')}, looked up or sent under the old key"
         )

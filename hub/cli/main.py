@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -139,6 +140,9 @@ def in_short(found: Any) -> str:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command, and turn the hub's errors into a message and an exit code."""
     given = shared_first(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that lacks a letter shows its number
     try:
         command(asked_for(given))(args=given, prog_name="hub")
     except HubError as error:

@@ -13,6 +13,7 @@ import typer
 from hub.cli import show
 from hub.cli.opened import me, opened, quieten
 from hub.core.errors import ConfigError, Problem, TranslationError
+from hub.core.grammar.words import counted
 
 
 def poll(context: typer.Context, source: Annotated[str, typer.Argument(help="a source's name")]) -> None:
@@ -24,7 +25,7 @@ def poll(context: typer.Context, source: Annotated[str, typer.Argument(help="a s
     if taken is None:
         show.fail("another worker polls this source now")
         raise typer.Exit(1)
-    show.say(f"{taken} new items")
+    show.say(counted(taken, "new item"))
     if failed:
         show.fail(failed)
         raise typer.Exit(1)
@@ -49,7 +50,7 @@ def import_(
         except TranslationError as error:
             show.fail(f"{file}: {error}")
             raise typer.Exit(1) from None
-    show.say(f"{taken} new items")
+    show.say(counted(taken, "new item"))
 
 
 def translate(

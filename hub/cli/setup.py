@@ -6,7 +6,7 @@ import json
 from importlib.resources import as_file
 from importlib.resources import files as resources
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -14,7 +14,6 @@ from hub.cli import opened, show
 
 config = typer.Typer(no_args_is_help=True, help="The configuration.")
 db = typer.Typer(no_args_is_help=True, help="The database.")
-SECRET_WORDS = ("secret", "password", "token", "key", "credential")
 
 
 def init(
@@ -74,28 +73,8 @@ def show_config(context: typer.Context, *, as_json: Annotated[bool, typer.Option
     """Show the configuration with all defaults; secrets are references, and anything that looks like one is hidden."""
     from hub.flow.views import files
 
-    value = redacted(files.settings(context.obj))
+    value = files.settings(context.obj)
     show.print_json([value] if as_json else value)
-
-
-def redacted(value: Any, name: str = "") -> Any:
-    """Return a value without what its name calls a secret; references to secrets stay readable."""
-    if isinstance(value, dict):
-        if len(value) == 1 and set(value) <= {"env", "file"}:
-            return value
-        return {key: redacted(inner, key) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [redacted(inner, name) for inner in value]
-    if isinstance(value, str) and value and any(word in name.lower() for word in SECRET_WORDS):
-        return "***"
-    return _without_password(value) if isinstance(value, str) and "://" in value else value
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.partition("://")
-    place, slash, path = rest.partition("/")
-    user, at, host = place.rpartition("@")
-    return f"{scheme}://{user.partition(':')[0]}:***@{host}{slash}{path}" if at and ":" in user else url
 
 
 @db.command()

@@ -49,7 +49,7 @@ def fail(message: str) -> None:
 def paint(text: str, style: str, stream: Any = None) -> str:
     """Return text in a colour, `bold` or `dim`, if the stream (standard output) is a terminal that wants colours."""
     stream = stream or sys.stdout
-    if not style or not stream.isatty() or "NO_COLOR" in os.environ:
+    if not style or not stream.isatty() or os.environ.get("NO_COLOR"):
         return text
     return typer.style(text, bold=True) if style == "bold" else _coloured(text, style)
 

@@ -13,6 +13,7 @@ import typer
 from hub.cli import show
 from hub.cli.opened import me, opened
 from hub.cli.signals import Json
+from hub.core.grammar.words import counted
 
 if TYPE_CHECKING:
     from hub.flow.views.status import Process, Status
@@ -49,7 +50,9 @@ def _print(found: Status) -> None:
     _part("processes", [_process(one) for one in found.processes], "nothing runs")
     backlog = [f"{one.lane}: {one.waiting} wait{_since(one.oldest, found.now)}" for one in found.backlog if one.waiting]
     if found.unlabelled:
-        backlog.append(f"{found.unlabelled} posts are labelled later: an enricher could not work on them")
+        backlog.append(
+            f"{counted(found.unlabelled, 'signal')} to be labelled later: an enricher could not work on what was said"
+        )
     _part("backlog", backlog, "nothing waits")
     _part("connections", [_connection(one) for one in found.connections], "none is configured")
     _part("rules", [_active(found)], "")
@@ -90,7 +93,7 @@ def _active(found: Status) -> str:
         "different": "; the files differ: `hub reload` activates them",
         "absent": "; files are not there",
     }
-    parts = f"rules {one.rules}, topics {one.topics}, {one.mappings} mappings"
+    parts = f"rules {one.rules}, topics {one.topics}, {counted(one.mappings, 'mapping')}"
     return f"activation {one.activation} of {show.cell(one.at)} UTC by {one.by}: {parts}{files[one.files]}"
 
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from hub.config.text import decoded
+from hub.config.text import contents, decoded
 from hub.core.errors import ConfigError, Problem
+from hub.core.signs import trimmed
+from hub.sdk.paths import written_path
 
 REFERENCES = ({"env"}, {"file"})
 
@@ -63,10 +65,8 @@ def look_up(value: Any, folder: Path, place: Problem, found: list[Problem]) -> A
         found.append(Problem(place.file, place.path, told, f'write {{ {kind} = "NAME" }}'))
         return None
     try:
-        # A pasted newline cannot stand in a header.
-        return (
-            _of_environment(name, place) if kind == "env" else _of_file(folder / Path(name).expanduser(), place)
-        ).strip()
+        # A pasted newline cannot stand in a header, and a joiner that a page was copied with is no part of a key.
+        return trimmed(_of_environment(name, place) if kind == "env" else _of_file(folder, name, place))
     except ConfigError as error:
         found += error.problems
         return None
@@ -76,18 +76,24 @@ def _of_environment(name: str, place: Problem) -> str:
     hint = f"export {name}=... before starting the hub"
     if name not in os.environ:
         raise ConfigError([Problem(place.file, place.path, f"the environment has no variable {name}", hint)])
-    if not os.environ[name].strip():
+    if not trimmed(os.environ[name]):
         raise ConfigError([Problem(place.file, place.path, f"the variable {name} is empty", hint)])
     return os.environ[name]
 
 
-def _of_file(file: Path, place: Problem) -> str:
+def _of_file(folder: Path, name: str, place: Problem) -> str:
+    try:
+        file = folder / written_path(Path(name))
+    except ValueError as error:
+        raise ConfigError([Problem(place.file, place.path, str(error), 'write { file = "PATH" }')]) from None
     hint = f"write the secret into {file}, as UTF-8"
     try:
-        text = decoded(file.read_bytes(), Problem(place.file, place.path, "", hint))
+        text = decoded(contents(file), Problem(place.file, place.path, "", hint))
     except OSError as error:
         told = f"the secret's file cannot be read: {error.strerror}"
         raise ConfigError([Problem(place.file, place.path, told, hint)]) from None
-    if not text.strip():
+    if not trimmed(text):
         raise ConfigError([Problem(place.file, place.path, "the secret's file is empty", hint)])
+    if "\x00" in text:
+        raise ConfigError([Problem(place.file, place.path, "the secret's file holds NUL characters", hint)])
     return text

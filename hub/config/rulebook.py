@@ -12,6 +12,7 @@ import msgspec
 
 from hub.config.misfits import misfit
 from hub.config.settings import Settings, read_toml
+from hub.config.text import contents
 from hub.core.errors import ConfigError, InvalidMapping, InvalidRule, Problem
 from hub.core.grammar.fold import fold
 from hub.core.spec import FieldSpec, MappingSpec, Rule, Topic
@@ -60,7 +61,7 @@ def _unmatched(topics: Sequence[Topic], file: str) -> Iterator[Problem]:
 
 def read_mapping(file: Path) -> MappingSpec:
     """Read a mapping file. Raises InvalidMapping that names the file and the field."""
-    return parse_mapping(read_toml(file), file=str(file))
+    return parse_mapping(read_toml(file, missing="if it is a link, it leads nowhere"), file=str(file))
 
 
 def parse_mapping(raw: Mapping[str, Any], *, file: str) -> MappingSpec:
@@ -92,9 +93,21 @@ def default_mappings(folder: str) -> dict[str, MappingSpec]:
     return {one.name.removesuffix(".toml"): read_mapping(Path(str(one))) for one in found}
 
 
-def own_mappings(folder: Path) -> dict[str, MappingSpec]:
-    """Read the mappings of one folder of the user's, by name."""
-    return {file.stem: read_mapping(file) for file in sorted(folder.glob("*.toml"))} if folder.is_dir() else {}
+def own_mappings(folder: Path, found: list[Problem]) -> dict[str, MappingSpec]:
+    """Read the mappings of one folder of the user's, by name; what is wrong in some of them is added to `found`."""
+    specs: dict[str, MappingSpec] = {}
+    for file in sorted(folder.glob("*.toml")) if folder.is_dir() else ():
+        try:
+            specs[file.stem] = read_mapping(file)
+        except ConfigError as error:
+            found += error.problems
+    return specs
+
+
+def written_mappings(settings: Settings, destination: str) -> set[str]:
+    """Return the names of a destination's own mappings for which there is a file, whatever it says."""
+    root, plugin = settings.folder / settings.files.mappings, settings.destinations[destination].plugin
+    return {file.stem for name in (plugin, destination) for file in (root / name).glob("*.toml")}
 
 
 def files_digest(settings: Settings) -> str:
@@ -108,7 +121,7 @@ def files_digest(settings: Settings) -> str:
     made = sha256()
     try:
         for path in named:
-            content = path.read_bytes()
+            content = contents(path)
             made.update(f"{path.name} {len(content)} ".encode() + content)
     except OSError:
         return ""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 
 from hub.config.references import REFERENCES, SecretReference, look_up
 from hub.config.settings import Settings, problems
 from hub.core.errors import ConfigError, Problem
+from hub.core.signs import trimmed
+from hub.sdk.addresses import web_parts
 from hub.sdk.connectors import Options
 from hub.sdk.http.redaction import address_secrets
 
@@ -48,6 +52,13 @@ def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, 
         for name, value in raw.items()
         if name in known and any(has_credentials(one) for one in (value if isinstance(value, list) else [value]))
     ]
+    found += [
+        Problem(file, f"{at}.{path}", *told)
+        for name, value in given.items()
+        if name in known
+        for path, one in _single(name, value)
+        if (told := _unlike(one, model.model_fields[name]))
+    ]
     try:
         options = model.model_validate(given, context={"folder": folder})
     except ValidationError as error:
@@ -58,6 +69,40 @@ def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, 
         raise ConfigError(found)
     options.hide(hidden)
     return options
+
+
+def _unlike(value: Any, field: FieldInfo) -> tuple[str, str] | None:
+    """Return what is wrong with a value that a plugin's model would bend into shape, or take as it is, and the way out."""
+    kind = field.annotation
+    if (
+        isinstance(value, str)
+        and not trimmed(value)
+        and "SecretStr" not in str(kind)
+        and not isinstance(field.default, str)
+    ):
+        return "this is empty", "write something, or leave the key out"
+    kinds = {one for one in (kind, *get_args(kind)) if one in {bool, int, float}}
+    if kinds == {bool} and not isinstance(value, bool | None):
+        return "this must be true or false", "without quotes"
+    if kinds and bool not in kinds and isinstance(value, str | bool):
+        return "this must be a number", "without quotes"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "this must be a number that is not infinite", "write a large one if that is meant"
+    # What has spaces is a question to a search, or the plugin says what it thinks of it.
+    if isinstance(value, str) and value.startswith(("http://", "https://")) and not any(map(str.isspace, value)):
+        try:
+            web_parts(value)
+        except ValueError as error:
+            said, _, way_out = str(error).partition(": ")
+            return said, way_out
+    return None
+
+
+def _single(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield a value, or each member of a list, with its place."""
+    if not isinstance(value, list):
+        yield name, value
+    yield from ((f"{name}.{index}", one) for index, one in enumerate(value if isinstance(value, list) else ()))
 
 
 def _looked_up(value: Any, folder: Path, place: Problem, into: tuple[list[Problem], list[str]]) -> Any:

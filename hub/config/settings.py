@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, Strict, ValidationError
 
 from hub.config.logs import Form, Level
 from hub.config.references import REFERENCES, SecretReference, read_address
@@ -30,6 +30,7 @@ from hub.config.values import (
     Place,
     Port,
     Rate,
+    Share,
     Span,
     Switch,
     WebAddress,
@@ -37,8 +38,8 @@ from hub.config.values import (
     proxy_address,
 )
 from hub.core.access import Role
-from hub.core.changes import ConversationState
 from hub.core.errors import ConfigError, Problem
+from hub.core.model import ConversationState
 
 Readers = Literal["all", "machine", "none"]
 
@@ -59,7 +60,7 @@ class HubSection(Section):
     data: Place = Path("data")
     erasures: str = ""
     languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("en", "de", "fr", "es", "it", "pt", "nl")
-    uncertain_below: float = Field(default=0.55, ge=0, le=1)
+    uncertain_below: Share = Field(default=0.55, ge=0)
     private_rules: tuple[str, ...] = ()
     keep_unread: Duration = timedelta(days=30)
 
@@ -182,7 +183,7 @@ class AlertsSection(Section):
     urls: tuple[SecretReference, ...] = ()
     cooldown: Duration = timedelta(hours=1)
     repeat: Lasting = timedelta(days=1)
-    quota: float = Field(default=0.8, gt=0, le=1)
+    quota: Share = Field(default=0.8, gt=0)
     dead_letters: Whole = Field(default=5, ge=1)
     silence: Lasting = timedelta(minutes=30)
 
@@ -194,7 +195,7 @@ class DeliverySection(Section):
     hold_for: Lasting = timedelta(hours=6)
 
 
-Price = Annotated[float, Field(ge=0)]
+Price = Annotated[float, Strict(), Field(ge=0, allow_inf_nan=False)]
 
 
 class PricesSection(Section):
@@ -358,9 +359,16 @@ _KINDS = {
     "model_type": "this must be a table, such as { key = ... }",
     "model_attributes_type": "this must be a table, such as { key = ... }",
     "string_type": "this must be a text, in quotes",
+    "path_type": "this must be a path, in quotes",
+    "float_type": "this must be a number, without quotes",
+    "finite_number": "this must be a number that is not infinite",
     "too_short": "list one at least",
 }
-_PATTERNS = {r"^[A-Z]{3}$": 'a currency is three capital letters, such as "EUR"'}
+_PATTERNS = {
+    r"^[A-Z]{3}$": 'a currency is three capital letters, such as "EUR"',
+    r"^\d+$": 'digits alone, in quotes, such as "1234567"',
+    r"^\S+$": "a word without spaces",
+}
 
 
 def load_settings(file: Path) -> Settings:

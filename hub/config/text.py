@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import re
+import stat
 from pathlib import Path
 
 from hub.core.errors import ConfigError, Problem
 
 _WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _WIDER = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+LARGEST = 16 << 20
+"""Bytes of a file that a person writes: what is larger is another file, or a device without an end."""
 _LINE = re.compile(r"\(at line (\d+), column (\d+)\)")
 _CURLY = re.compile("[\u2018\u2019\u201c\u201d\u00ab\u00bb]")
 
@@ -17,12 +21,29 @@ _CURLY = re.compile("[\u2018\u2019\u201c\u201d\u00ab\u00bb]")
 def read_text(file: Path, hint: str = "") -> str:
     """Return a file's text. Raises ConfigError that names the file, and what to do; `hint` if it is not there."""
     try:
-        content = file.read_bytes()
+        content = contents(file)
     except FileNotFoundError:
         raise ConfigError([Problem(str(file), "", "there is no such file", hint)]) from None
     except OSError as error:
-        raise ConfigError([Problem(str(file), "", f"it cannot be read: {error.strerror}")]) from None
+        way_out = (
+            f"let the hub's user read it: chmod u+r {file}"
+            if isinstance(error, PermissionError)
+            else "name a text file"
+        )
+        raise ConfigError([Problem(str(file), "", f"it cannot be read: {error.strerror}", way_out)]) from None
     return decoded(content, Problem(str(file), "", "", "save it as UTF-8"))
+
+
+def contents(file: Path) -> bytes:
+    """Return what a file holds, `LARGEST` bytes at most. Raises OSError; at once for what would be waited for, such as a pipe."""
+    mode = file.stat().st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        raise OSError(errno.EINVAL, "it is a pipe, not a file")
+    with file.open("rb") as opened:
+        found = opened.read(LARGEST + 1)
+    if len(found) > LARGEST:
+        raise OSError(errno.EFBIG, f"it is larger than {LARGEST >> 20} MB")
+    return found
 
 
 def decoded(content: bytes, place: Problem) -> str:
@@ -56,4 +77,4 @@ def syntax_hint(text: str, error: str) -> str:
     return "see https://toml.io for the syntax"
 
 
-__all__ = ["decoded", "read_text", "syntax_hint"]
+__all__ = ["contents", "decoded", "read_text", "syntax_hint"]

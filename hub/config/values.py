@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import timedelta
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -13,11 +13,14 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, Strict
 
 from hub.core.languages import KNOWN, base_language
+from hub.sdk.addresses import is_host, web_parts
+from hub.sdk.paths import written_path
 from hub.sdk.rates import Limit
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 _LONGEST = timedelta(days=36_500)
+_MOST = 2**31 - 1
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
 _HOST = re.compile(r"(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?", re.IGNORECASE)
 
@@ -51,6 +54,18 @@ def _pause(value: timedelta) -> timedelta:
 def _patience(value: timedelta) -> timedelta:
     if _lasting(value) > timedelta(hours=1):
         raise ValueError('an hour at most: "1h"')
+    return value
+
+
+def _span(value: timedelta) -> timedelta:
+    if not timedelta(milliseconds=100) <= value <= timedelta(hours=1):
+        raise ValueError('from "100ms" to "1h"')
+    return value
+
+
+def _countable(value: int) -> int:
+    if value > _MOST:
+        raise ValueError(f"this must be {_MOST} at most")
     return value
 
 
@@ -119,33 +134,22 @@ def proxy_address(value: str) -> str:
 def is_web(value: str) -> bool:
     """Return True for an http or https URL with a host and no odd characters."""
     try:
-        parts = urlsplit(value)
-        return (
-            bool(parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0)
-            and value.isprintable()
-            and " " not in value
-        )
-    except ValueError:  # a port that is no number
+        return bool(web_parts(value))
+    except ValueError:
         return False
 
 
 def host(value: str) -> str:
     """Take an address or a name to listen on, alone."""
-    try:
-        ip_address(value.strip("[]"))
-    except ValueError:
-        if not _HOST.fullmatch(value) or value.startswith("*"):
-            raise ValueError(
-                'write an address or a name alone, such as "127.0.0.1"; the port has a key of its own'
-            ) from None
-    return value.strip("[]")
+    plain = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    if not is_host(plain):
+        raise ValueError('write an address or a name alone, such as "127.0.0.1"; the port has a key of its own')
+    return plain
 
 
 def path(value: Path) -> Path:
-    """Take a path; `~` is the home of the person whose hub it is. Path("") is the folder itself: never meant."""
-    if value == Path():
-        raise ValueError("write a path")
-    return value.expanduser()
+    """Take a path; `~` is the home of the person whose hub it is."""
+    return written_path(value)
 
 
 def language(value: str) -> str:
@@ -167,10 +171,12 @@ Rate = Annotated[Limit, BeforeValidator(rate)]
 Name = Annotated[str, AfterValidator(name)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
 IpNetwork = Annotated[str, BeforeValidator(network)]
-Span = Annotated[timedelta, BeforeValidator(duration), Field(ge=timedelta(milliseconds=100), le=timedelta(hours=1))]
+Span = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_span)]
+"""A duration from a tenth of a second to an hour: how long a caller may take."""
 Host = Annotated[str, AfterValidator(host)]
 Place = Annotated[Path, AfterValidator(path)]
-Whole = Annotated[int, Strict()]
+Whole = Annotated[int, Strict(), AfterValidator(_countable)]
+Share = Annotated[float, Strict(), Field(le=1, allow_inf_nan=False)]
 Switch = Annotated[bool, Strict()]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 Language = Annotated[str, AfterValidator(language)]
@@ -191,6 +197,7 @@ __all__ = [
     "Place",
     "Port",
     "Rate",
+    "Share",
     "Span",
     "Switch",
     "WebAddress",

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from hub.core.model import Change
+from hub.core.model import Change, ConversationState
 from hub.core.normalise import clean_text
 
-ConversationState = Literal["open", "pending", "closed"]
 LONGEST_WORD = 200
 MOST_TAGS = 100
 

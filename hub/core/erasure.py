@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote
 
 import msgspec
 
@@ -18,6 +20,9 @@ _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _PIECE = re.compile(r'"((?:[^"\\]++|\\.)*+)(?:"(\s*+:)?|\\?\Z)|>([^<>]*+)<', re.DOTALL)
 """A name or a value in JSON (a name has a colon behind it), or a text in XML: also if the whole is broken."""
+_NUMBER = re.compile(r"[:\[,]\s*(\d+)(?=\s*[,}\]])")
+_ESCAPED_SIGN = re.compile(r"(?<!\\)\\u([0-9a-f]{4})")
+_AND = ("&amp;", "\\u0026")
 REMOVED = "(removed)"
 TELLING = 8  # characters: a shorter piece may be anybody's ("New", "ok"), so only the whole of it counts
 EXCERPT = 16
@@ -46,9 +51,47 @@ def marks_of(author: Author) -> tuple[str, ...]:
     """Return what names an account and no other, as networks write it: ids, addresses, handles; others may bear its name."""
     handles = (one for one in (author.handle, *author.handle_history) if one and re.search(r"[@.]", one.strip("@.")))
     told = (author.native_id, author.url, author.avatar_url, *handles)
-    found = [one for one in told if one and len(one) >= TELLING and not one.isdigit()]
-    # Some networks escape the slashes of JSON.
-    return tuple(dict.fromkeys([*found, *(one.replace("/", "\\/") for one in found)]))
+    return tuple(dict.fromkeys(one for one in told if one and len(one) >= TELLING and not one.isdigit()))
+
+
+def spellings(word: str) -> tuple[str, ...]:
+    """Return a word as payloads write it: plain, in small letters, in JSON (also all in ASCII), in XML, in URLs."""
+    plain = [word, word.lower()]
+    ascii_ = [json.dumps(one)[1:-1] for one in plain]
+    capital = [_ESCAPED_SIGN.sub(lambda sign: f"\\u{sign[1].upper()}", one) for one in ascii_]
+    escaped = [*(json.dumps(one, ensure_ascii=False)[1:-1] for one in plain), *ascii_, *capital]
+    # Some escape the slashes of JSON too, some what HTML would read.
+    escaped += [one.replace("/", "\\/") for one in escaped]
+    escaped += [_without_marks(one, sign) for one in escaped for sign in _AND]
+    urls = [quote(one, safe=safe, errors="replace") for one in plain for safe in ("", "/:@") if not one.isascii()]
+    return tuple(dict.fromkeys([*plain, *escaped, *(html.escape(one) for one in plain), *urls]))
+
+
+def _without_marks(text: str, sign: str) -> str:
+    return text.replace("&", sign).replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+class Traits(NamedTuple):
+    """What tells an account by whole values where no mark does: its id, names and handles. Each may also be another's."""
+
+    names: frozenset[str]
+    id: str
+
+    @classmethod
+    def of(cls, author: Author) -> Traits:
+        """Return the traits of an author."""
+        handles = (author.handle, *author.handle_history)
+        bare = (one.lstrip("@") for one in handles if one)
+        names = {one for one in (author.display_name, *bare) if one and len(one) >= SHORTEST}
+        return cls(frozenset(names), author.native_id)
+
+    def are_in(self, body: bytes, *, is_alone: bool) -> bool:
+        """Return True if what came holds two of them, telling enough together; `is_alone`: or the only one that there is."""
+        known = {one.casefold().lstrip("@") for one in (*self.names, self.id)}
+        found = known & {one.casefold().lstrip("@") for one in pieces_of(body.decode("utf-8", "replace"))}
+        if len(known) == 1:
+            return is_alone and found == known
+        return len(found) > 1 and sum(map(len, found)) >= TELLING
 
 
 def names_of(author: Author) -> tuple[str, ...]:
@@ -86,11 +129,25 @@ def is_quoting(body: bytes, words: Sequence[str], marks: Collection[str]) -> boo
     """Return True if what was sent, in whatever form, holds any of these words, or a mark: a key or a link as a whole."""
     text = body.decode("utf-8", "replace")
     told = [html.unescape(one) for one in (text, _unescaped(text))]
-    values = (value or content for value, colon, content in _PIECE.findall(text) if not colon)
-    pieces = {html.unescape(_unescaped(one)).strip() for one in values if one.strip()}
+    pieces = pieces_of(text)
     flat = [" ".join(one.split()) for one in told]
     found = (one in pieces or (len(one) >= TELLING and _stands_in(one, flat, pieces)) for one in words)
     return any(found) or any(re.search(rf"{re.escape(one)}(?!\w)", whole) for one in marks for whole in told)
+
+
+def pieces_of(text: str) -> set[str]:
+    """Return the values in JSON, numbers too, and the texts in XML, as they were before they were written so."""
+    values = (value or content for value, colon, content in _PIECE.findall(text) if not colon)
+    return {html.unescape(_unescaped(one)).strip() for one in values if one.strip()} | set(_NUMBER.findall(text))
+
+
+def has_said(told: str, words: Sequence[str]) -> bool:
+    """Return True if a text that quotes others holds one of these words, in whatever case, escaped as in JSON, HTML or URLs."""
+    forms = [told]
+    for plain in (_unescaped, _unescaped, html.unescape, unquote):
+        forms.append(plain(forms[-1]))
+    texts = {one.casefold() for one in forms}
+    return any(word.casefold() in text for word in words for text in texts)
 
 
 def _stands_in(said: str, told: Sequence[str], pieces: Collection[str]) -> bool:

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class HubError(Exception):
@@ -119,14 +119,30 @@ class ConnectorError(HubError):
     `details` goes into the attempt record: short, JSON-able, free of secrets (the guard has redacted it).
     """
 
+    code: str
+    details: dict[str, Any]
+
+    def __new__(cls, *given: object, **_named: object) -> Self:
+        """Give the error its defaults: a plugin's own class may not call the constructor below."""
+        made = super().__new__(cls, *given)
+        made.code, made.details = "", {}
+        return made
+
     def __init__(self, message: str = "", *, code: str = "", details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.details = details or {}
 
+    def in_our_words(self) -> str:
+        """Return what a log may say: class and message; class and code if the other side answered, who may quote a person."""
+        kind = type(self).__name__
+        return f"{kind} {self.code}".strip() if self.details else f"{kind}: {self}"
+
 
 class Retryable(ConnectorError):
     """The other side could not do it now; the same request may succeed later."""
+
+    retry_after: float | None = None
 
     def __init__(
         self,
@@ -151,6 +167,8 @@ class Unavailable(Retryable):
 class QuotaExhausted(ConnectorError):
     """A quota is used up until `until` (aware UTC); None lets the engine choose."""
 
+    until: datetime | None = None
+
     def __init__(
         self,
         message: str = "",
@@ -169,6 +187,8 @@ class Unauthorised(ConnectorError):
 
 class Rejected(ConnectorError):
     """The vendor refused this record; `field` names the culprit if it is known."""
+
+    field: str | None = None
 
     def __init__(
         self, message: str = "", *, field: str | None = None, code: str = "", details: dict[str, Any] | None = None

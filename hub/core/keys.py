@@ -10,6 +10,7 @@ from hashlib import sha256
 
 _SEPARATOR = "\x1f"
 _AUTHOR = "\x1eauthor"  # begins as no realm does
+_APART = "authors apart|"
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 # Two characters at a time: eight times as fast as base64.b32encode, and a batch makes thousands of keys.
 _PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
@@ -33,12 +34,32 @@ def author_key(network: str, native_id: str, realm: str = "") -> str:
     return signal_key(network, native_id, realm)
 
 
-def own_author_key(network: str, native_id: str, realm: str) -> str:
+def own_author_key(network: str, native_id: str, realm: str, *, by_name: bool = False) -> str:
     """Return the key of an author in a realm whose sender counts authors and posts each by itself: number 5 may be both.
 
     Without a realm it is `author_key`: the keys of databases of 0.2.0 stay.
     """
-    return f"{network}:{digest(_AUTHOR, realm, native_id)}" if realm else author_key(network, native_id)
+    return apart_author_key(network, native_id, realm, by_name=by_name) if realm else author_key(network, native_id)
+
+
+def apart_author_key(network: str, native_id: str, realm: str, *, by_name: bool = False) -> str:
+    """Return the key of an author where authors and posts have a name space each; `by_name` has one too: a visitor named 5."""
+    return f"{network}:{digest(_AUTHOR + ' name' * by_name, realm, native_id)}"
+
+
+def marked_author_key(network: str, native_id: str, realm: str, *, by_name: bool = False) -> str:
+    """Return the same in a realm that `apart` marks: no sender of a webhook source of the realm's name makes this key."""
+    return apart_author_key(network, native_id, apart(realm), by_name=by_name)
+
+
+def apart(realm: str) -> str:
+    """Return the realm of a raw item whose authors and posts have a name space each; sources of 0.2.0 have one for both."""
+    return _APART + realm
+
+
+def together(realm: str) -> tuple[str, bool]:
+    """Return the realm itself, and True if it was marked by `apart`."""
+    return realm.removeprefix(_APART), realm.startswith(_APART)
 
 
 def account_key(domain: str) -> str:

@@ -6,6 +6,8 @@ code and belongs into the destination's translate.
 
 from __future__ import annotations
 
+import math
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,10 +18,14 @@ import msgspec
 from msgspec import UNSET
 
 from hub.core.errors import InvalidMapping, Problem
-from hub.core.grammar.facts import merge, missing_name, skeleton
+from hub.core.grammar.facts import LANGUAGES, did_you_mean, leaf_hint, merge, missing_name, skeleton
 from hub.core.grammar.grapheme import cut
+from hub.core.languages import base_language
 from hub.core.spec import FieldSpec, MappingSpec, MappingTest, version_of
 
+_SINGLE = re.compile(
+    r"(?<!\{)\{\s*((?:signal|author|labels|person|account|conversation|stats|hub|rule)\.[\w.]+)\s*\}(?!\})"
+)
 Getter = Callable[[Mapping[str, Any]], Any]
 
 
@@ -141,6 +147,8 @@ MappingFault = tuple[str, str, str]
 def _head_faults(spec: MappingSpec, name: str) -> Iterator[MappingFault]:
     if not spec.object.strip():
         yield "object", "a mapping needs the destination's object", ""
+    if spec.key_field and not spec.key_field.strip():
+        yield "key_field", "it is empty", "name the field that holds the key, or leave it out"
     if not spec.fields:
         yield "fields", "a mapping needs at least one field", ""
     if spec.then is not None and spec.keyed_by != "conversation":
@@ -165,7 +173,7 @@ def _field_faults(spec: MappingSpec, tree: Mapping[str, Any]) -> Iterator[Mappin
     for name, how in spec.fields.items():
         for key, message, hint in _faults_of(how, tree):
             yield f"fields.{name}" + (f".{key}" if key else ""), message, hint
-        if not all(name.split(".")):
+        if not all(part.strip() for part in name.split(".")):
             yield f"fields.{name}", "an empty part in the field's name", ""
 
 
@@ -173,12 +181,33 @@ def _faults_of(how: FieldSpec, tree: Mapping[str, Any]) -> Iterator[MappingFault
     origins = [key for key, is_set in _origins(how) if is_set]
     if len(origins) != 1:
         yield "", f"has {' and '.join(origins)}" if origins else "has no value", "give one of from, value and template"
-    if how.from_ is not None and (missing := missing_name(tree, how.from_)):
-        yield "from", f"unknown fact {missing[0]}", missing[1]
+    if how.from_ is not None:
+        yield from _fact_faults(how.from_, how.table or {}, tree)
     if how.template is not None:
-        from hub.core.grammar.template import template_faults  # noqa: PLC0415 - who only looks at records compiles none
+        yield from _template_faults(how.template, tree)
+    yield from _shape_faults(how)
 
-        yield from (("template", message, hint) for message, hint in template_faults(how.template, tree))
+
+def _fact_faults(path: str, table: Mapping[str, Any], tree: Mapping[str, Any]) -> Iterator[MappingFault]:
+    if missing := missing_name(tree, path):
+        yield "from", f"unknown fact {missing[0]}", missing[1]
+    elif hint := leaf_hint(tree, path):
+        yield "from", f"{path} is {hint.partition(';')[0]}", hint.partition("; ")[2]
+    elif table:
+        yield from _dead_words(path, table)
+
+
+def _template_faults(template: str, tree: Mapping[str, Any]) -> Iterator[MappingFault]:
+    from hub.core.grammar.template import template_faults  # noqa: PLC0415 - who only looks at records compiles none
+
+    yield from (("template", message, hint) for message, hint in template_faults(template, tree))
+    if not template:
+        yield "template", "it is empty", "write something, or take the field out"
+    if single := _SINGLE.search(template):
+        yield "template", f"{single[0]} is text as it stands", f"write {{{{ {single[1]} }}}} for its value"
+
+
+def _shape_faults(how: FieldSpec) -> Iterator[MappingFault]:
     if how.table is not None and how.from_ is None:
         yield "table", "a table translates a fact", "add from"
     if how.html and how.template is None:
@@ -187,8 +216,23 @@ def _faults_of(how: FieldSpec, tree: Mapping[str, Any]) -> Iterator[MappingFault
         yield "limit", f"{how.limit} is no number of characters", ""
     if how.steps and not how.volatile:
         yield "steps", "steps say when a volatile number causes a write", "add volatile = true"
-    if list(how.steps) != sorted(set(how.steps)):
+    if not all(map(math.isfinite, how.steps)):
+        yield "steps", "they are no numbers", "write numbers that have an end"
+    elif list(how.steps) != sorted(set(how.steps)):
         yield "steps", "they do not rise", "write each number once, the smallest first"
+
+
+def _dead_words(path: str, table: Mapping[str, Any]) -> Iterator[MappingFault]:
+    """Yield the words of a table that the fact never is: they translate nothing."""
+    from hub.core.grammar.sense import kind_of  # noqa: PLC0415 - it brings the evaluator
+
+    kind = kind_of(path)
+    words = kind.words or (("true", "false") if kind.name == "truth" else ())
+    for word in table:
+        if words and word not in words:
+            yield "table", f'{path} is never "{word}"', did_you_mean(word, words)
+        elif path in LANGUAGES and base_language(word) != word:
+            yield "table", f'{path} is never "{word}"', f'write "{base_language(word) or "fr"}"'
 
 
 def _origins(how: FieldSpec) -> tuple[tuple[str, bool], ...]:

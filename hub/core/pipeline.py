@@ -6,7 +6,7 @@ give the same plan, so history can be explained, tried dry and replayed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -190,7 +190,7 @@ def plan(
 def check_rulebook(book: Rulebook, *, file: str = "rules.toml") -> list[Problem]:
     """Return what does not fit together: targets without a mapping, `requires` and `then` that name none or run in circles."""
     found = [
-        Problem(file, f'rule "{rule.name}" deliver', *_missing(book, target))
+        Problem(file, f'rule "{rule.name}" deliver', *missing_target(target, book.mappings))
         for rule in book.rules.rules
         for target in rule.deliver
         if (target.destination, target.mapping) not in book.mappings and target.destination not in book.absent
@@ -203,11 +203,12 @@ def check_rulebook(book: Rulebook, *, file: str = "rules.toml") -> list[Problem]
     return found
 
 
-def _missing(book: Rulebook, target: DeliverTo) -> tuple[str, str]:
-    names = [mapping for destination, mapping in book.mappings if destination == target.destination]
+def missing_target(target: DeliverTo, places: Collection[tuple[str, str]]) -> tuple[str, str]:
+    """Return what is wrong with a target that is none of these (destination, mapping), and the way out."""
+    names = [mapping for destination, mapping in places if destination == target.destination]
     if names:
         return f"{target.destination} has no mapping {target.mapping}", did_you_mean(target.mapping, names)
-    known = {destination for destination, _ in book.mappings}
+    known = {destination for destination, _ in places}
     hint = did_you_mean(target.destination, known) if known else "is it configured?"
     return f"there is no destination {target.destination} with a mapping", hint
 

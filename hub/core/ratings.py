@@ -12,28 +12,41 @@ MODEL = "rating"
 """The name of the model whose label is a review's own rating."""
 GOOD, BAD = 0.65, 0.35  # shares of the scale: four and five of five stars are good, one and two bad
 _NUMBER = r"\d{1,6}(?:[.,]\d{1,6})?"
+_STAR = r"(?:stars?|sterne?n?|étoiles?|estrellas?|estrelas?|stelle|stella|sterren|звезды?|звёзд|점|点|つ星)"
 _OF = re.compile(
-    rf"\A({_NUMBER})\s*(?:/|of|out of|von|sur|de|di|van|stars? (?:of|out of))\s*({_NUMBER})(?:\s*\w*)?\Z", re.IGNORECASE
+    rf"\A(?:[^\W\d]+:?\s+){{0,2}}({_NUMBER})\s*{_STAR}?\s*(?:/|of|out of|von|sur|de|di|van|su|av|af|uit|z|из|od|sobre)\s*"
+    rf"({_NUMBER})(?:\s*{_STAR})?\Z",
+    re.IGNORECASE,
 )
 _PERCENT = re.compile(rf"\A({_NUMBER})\s*%\Z")
-_PLAIN = re.compile(rf"\A(-?{_NUMBER})(?:\s*(?:stars?|sterne?|étoiles?|estrellas?|stelle?))?\Z", re.IGNORECASE)
-_FULL, _HALF, _EMPTY = "★⭐🌟", "⯨½", "☆✩"
+_PLAIN = re.compile(rf"\A(-?{_NUMBER})(?:\s*{_STAR})?\Z", re.IGNORECASE)
+_HALVED = re.compile(r"\A(\d{1,6}) ?(?:½| 1/2)\Z")
+_FULL, _HALF, _EMPTY = "★⭐🌟●", "⯨½", "☆✩○"
+_ONE_SIGN = re.compile(r"\A[★⭐🌟]\s*|\s*[★⭐🌟]\Z")
 _WORDS = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5}
+_WORD = re.compile(rf"\A({'|'.join(_WORDS)})(?:[ _]stars?)?\Z", re.IGNORECASE)
+_VALUES = ("value", "ratingValue", "rating_value", "rating", "stars", "starRating", "average", "score", "points")
+_BESTS = ("best", "bestRating", "max", "maximum", "scale", "outOf")
+_WORSTS = ("worst", "worstRating", "min", "minimum")
 
 
 def parse_rating(value: Any, best: Any = None, worst: Any = None) -> Rating | None:
     """Return a rating with its scale; None if the value is none, or lies outside the scale.
 
-    Takes numbers, "4", "4,5", "3/5", "8 of 10", "74 %", "★★★★☆", "FOUR", and objects with `value` (or `ratingValue`) and
-    `best`, `worst` as schema.org has them. Without a scale it is one to five.
+    Takes numbers, "4", "4,5", "4½", "3/5", "8 of 10", "74 %", "★★★★☆", "4★", "FOUR", and objects with `value` (or
+    `ratingValue`) and `best`, `worst` as schema.org has them. Without a scale it is one to five.
     """
     if isinstance(value, Mapping):
         return _of_object(value, best, worst)
     top, bottom = _number(best), _number(worst)
-    if isinstance(value, str) and (found := _OF.match(value.strip())):
-        value, top = found[1], _number(found[2])
-    elif isinstance(value, str) and (found := _PERCENT.match(value.strip())):
-        value, top, bottom = found[1], 100.0, 0.0
+    if isinstance(value, str):
+        value = _bare(value)
+        if found := _OF.match(value):
+            value, top = found[1], _number(found[2])
+        elif found := _PERCENT.match(value):
+            value, top, bottom = found[1], 100.0, 0.0
+        elif top is None and _is_drawn(value) and len(value) > 5:
+            top = float(len(value) if any(char in _EMPTY for char in value) else 10)
     number = _number(value)
     top = 5.0 if top is None else top
     bottom = (0.0 if top > 5 else 1.0) if bottom is None else bottom
@@ -83,12 +96,20 @@ def heard(signal: Signal, labels: Sequence[Label]) -> tuple[Label, ...]:
 
 
 def _of_object(value: Mapping[str, Any], best: Any, worst: Any) -> Rating | None:
-    inner = next(
-        (value[name] for name in ("value", "ratingValue", "rating", "stars", "average") if name in value), None
-    )
-    top = next((value[name] for name in ("best", "bestRating", "max", "scale") if name in value), best)
-    bottom = next((value[name] for name in ("worst", "worstRating", "min") if name in value), worst)
+    inner = next((value[name] for name in _VALUES if name in value), None)
+    top = next((value[name] for name in _BESTS if name in value), best)
+    bottom = next((value[name] for name in _WORSTS if name in value), worst)
     return None if isinstance(inner, Mapping) else parse_rating(inner, top, bottom)
+
+
+def _bare(text: str) -> str:
+    """Return a rating's text without the one star that stands beside its number."""
+    text = text.strip().replace("\ufe0f", "")
+    return _ONE_SIGN.sub("", text, count=1) if any(map(str.isdecimal, text)) else text
+
+
+def _is_drawn(text: str) -> bool:
+    return bool(text) and all(char in _FULL + _HALF + _EMPTY for char in text)
 
 
 def _number(value: Any) -> float | None:
@@ -98,10 +119,16 @@ def _number(value: Any) -> float | None:
         return float(value) if abs(value) < 1e6 else None  # NaN is not less, too
     if not isinstance(value, str):
         return None
-    text = value.strip().replace("\ufe0f", "")
-    if text and all(char in _FULL + _HALF + _EMPTY for char in text):
+    return _read(_bare(value))
+
+
+def _read(text: str) -> float | None:
+    """Return the number that a text without its scale names."""
+    if _is_drawn(text):
         return float(sum(char in _FULL for char in text)) + 0.5 * any(char in _HALF for char in text)
-    if text.lower() in _WORDS:
-        return float(_WORDS[text.lower()])
+    if found := _WORD.match(text):
+        return float(_WORDS[found[1].lower()])
+    if found := _HALVED.match(text):
+        return int(found[1]) + 0.5
     found = _PLAIN.match(text)
     return float(found[1].replace(",", ".")) if found else None

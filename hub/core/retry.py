@@ -76,7 +76,7 @@ RetryDecision = RetryAt | Park | Block | GiveUp | Doubt
 def decide(error: BaseException, *, attempt: int, now: datetime, jitter: float = 0.0) -> RetryDecision:
     """Decide about an error of the attempt with this number (from 1); `jitter` in [-1, 1] comes from outside.
 
-    Only ConnectorErrors have a meaning; anything else is a bug and becomes a dead letter that says so.
+    Only the classes below have a meaning; anything else is a bug, and what it leaves is in doubt.
     """
     match error:
         case Retryable():
@@ -90,7 +90,7 @@ def decide(error: BaseException, *, attempt: int, now: datetime, jitter: float =
         case Rejected():
             return GiveUp(f"{error.field}: {error}" if error.field else str(error))
         case _:
-            return GiveUp(f"bug: {type(error).__name__}: {error}")
+            return Doubt(f"bug: {type(error).__name__}: {error}")
 
 
 def _retry(error: Retryable, attempt: int, *, now: datetime, jitter: float) -> RetryDecision:
@@ -112,14 +112,16 @@ def _bounded(jitter: float) -> float:
 
 def parked_until(error: QuotaExhausted, now: datetime) -> datetime:
     """Return when to ask for a quota again: never at once (their clock is not ours), never after more than a month."""
-    return min(max(error.until or now + PARKED_FOR, now + SHORTEST_PARK), now + LONGEST_PARK)
+    named: object = error.until  # a plugin may have put there what it read
+    until = named if isinstance(named, datetime) and named.tzinfo is not None else now + PARKED_FOR
+    return min(max(until, now + SHORTEST_PARK), now + LONGEST_PARK)
 
 
-def asked_for(retry_after: float | None) -> float:
+def asked_for(retry_after: object) -> float:
     """Return the vendor's Retry-After in seconds: a floor of the back-off, capped; nonsense counts as nothing."""
-    if retry_after is None or not retry_after > 0:  # a NaN fails this comparison too
+    if not isinstance(retry_after, int | float) or not retry_after > 0:  # a NaN fails this comparison too
         return 0.0
-    return min(float(retry_after), LONGEST_WAIT)
+    return float(min(retry_after, LONGEST_WAIT))
 
 
 # ------------------------------------------------------------------------------------------------------- the breaker

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from importlib.util import find_spec
 from typing import Any
 
 from hub.books import read_book
 from hub.config.private import open_to_others
-from hub.config.secrets import read_secrets
+from hub.config.references import read_address
 from hub.config.settings import InboundSection, Settings, unaddressed
+from hub.config.values import is_web
 from hub.core.errors import ConfigError, ConnectorError, Problem, QuotaExhausted, Retryable
 from hub.core.ledger import Lane
 from hub.core.mapping import CompiledMapping
@@ -52,7 +52,7 @@ def problems_of(settings: Settings, registry: Registry) -> list[Problem]:
             collect(found, partial(make_connector, settings, table, name, find))
     collect(found, partial(read_book, settings, registry))
     found += ways_back(settings, registry)
-    found += unheard_alerts(settings)
+    found += [*unread(settings, registry), *unproxied(settings)]
     found += unaddressed(settings)
     # The rulebook asks for the same plugins, and knows no place in the file.
     placed = {one.message for one in found}
@@ -83,13 +83,30 @@ def readable_by_others(settings: Settings) -> Iterator[Problem]:
         yield Problem(str(path), "", message, f"chmod {mended} {path} (the next start does so, if it is the hub's own)")
 
 
-def unheard_alerts(settings: Settings) -> Iterator[Problem]:
-    """Yield why alerts would be sent to no address: secrets that cannot be read, a library that is not there."""
-    if settings.alerts.urls and find_spec("apprise") is None:
-        yield Problem(str(settings.file), "alerts.urls", "alerts need 'apprise'", "pip install 'hubbub[alerts]'")
-    found: list[Problem] = []
-    collect(found, partial(read_secrets, settings, settings.alerts.urls, at="alerts.urls"))
-    yield from found
+def unproxied(settings: Settings) -> Iterator[Problem]:
+    """Yield the proxies whose address stands in a secret that cannot be read, or that holds none."""
+    for table in ("sources", "destinations", "enrichers"):
+        for name, section in getattr(settings, table).items():
+            place = Problem(str(settings.file), f"{table}.{name}.proxy", "")
+            found: list[Problem] = []
+            address = collect(found, partial(read_address, section.proxy, place, settings.folder))
+            yield from found
+            if address and not is_web(address):
+                message = "what this leads to is no address of a plain forward proxy"
+                yield Problem(place.file, place.path, message, "such as http://proxy.example.com:3128")
+
+
+def unread(settings: Settings, registry: Registry) -> Iterator[Problem]:
+    """Yield the sources that read for a plugin that is none, or that itself reads for another."""
+    for name, section in settings.sources.items():
+        if not isinstance(reader := section.options.get("as_plugin"), str) or not reader:
+            continue
+        place = str(settings.file), f"sources.{name}.options.as_plugin"
+        found: list[Problem] = []
+        cls = collect(found, partial(registry.source, reader))
+        yield from (Problem(*place, f"{one.path}: {one.message}", one.hint) for one in found)
+        if cls and "as_plugin" in cls.capabilities:
+            yield Problem(*place, f"{reader} itself reads for another plugin", "name the plugin that knows the lines")
 
 
 def ways_back(settings: Settings, registry: Registry) -> Iterator[Problem]:
@@ -189,7 +206,7 @@ def _try(hub: Hub, name: str, attempt: Callable[[], str]) -> Tried:
     except ConnectorError as error:
         hub.redact(name, error)
         return Tried(name, fine=False, message=f"{type(error).__name__}: {error}{_again(error, hub.now())}")
-    except Exception as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
+    except BaseException as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
         return Tried(name, fine=False, message=f"bug: {tell(hub, name, error, event='a plugin failed its check')}")
 
 
@@ -212,7 +229,7 @@ def _try_mappings(hub: Hub, name: str, destination: Destination[Any]) -> Iterato
         hub.redact(name, error)
         yield Tried(name, fine=False, message=f"its fields cannot be read: {error}")
         return
-    except Exception as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
+    except BaseException as error:  # noqa: BLE001 - a plugin's bug is told like any other failure
         bug = tell(hub, name, error, event="a plugin failed to describe its fields")
         yield Tried(name, fine=False, message=f"its fields cannot be read: bug: {bug}")
         return

@@ -9,13 +9,15 @@ from pathlib import Path
 from hub.config.settings import FilesSection, Settings, nearest
 from hub.core.errors import ConfigError, Problem
 from hub.core.pipeline import Rulebook, in_use
-from hub.queue.bell import checked
+from hub.queue.bell import checked, connect
 from hub.registry import Registry
 from hub.store.database import parse_url
 
 LITTLE_MB = 100
 """With less free space than this, in MiB, posts will soon be refused."""
 _MIB = 1 << 20
+_PORTS = 65_536
+_SQLITE = b"SQLite format 3\x00"
 
 
 def misplaced(settings: Settings, registry: Registry) -> Iterator[Problem]:
@@ -24,6 +26,7 @@ def misplaced(settings: Settings, registry: Registry) -> Iterator[Problem]:
     yield from _bell(settings)
     yield from _prices(settings)
     yield from _sandboxes(settings, registry)
+    yield from _owners(settings, registry)
     yield from _mapping_files(settings)
 
 
@@ -42,20 +45,48 @@ def _places(settings: Settings) -> Iterator[Problem]:
     except ConfigError as error:
         yield from error.problems
         return
-    if url.get_backend_name() == "sqlite" and Path(url.database or "").is_dir():
-        yield Problem(
-            file,
-            "database.url",
-            f"{url.database} is a folder",
-            f"name a file in it: sqlite:///{url.database}/hubbub.db",
-        )
+    if settings.database.url and url.get_backend_name() == "sqlite":
+        yield from _database_file(file, Path(url.database or ""))
+    yield from _register(settings)
+
+
+def _database_file(file: str, path: Path) -> Iterator[Problem]:
+    """Yield why no database can be kept at this path."""
+    place, hint = (file, "database.url"), f"name another file: sqlite:///{path.parent / 'hubbub.db'}"
+    if path.is_dir():
+        yield Problem(*place, f"{path} is a folder", f"name a file in it: sqlite:///{path}/hubbub.db")
+    elif not _is_writable(path.parent):
+        yield Problem(*place, f"{path.parent} cannot be written to", hint)
+    elif path.is_file() and os.access(path, os.R_OK) and _begins(path) not in {b"", _SQLITE}:
+        yield Problem(*place, f"{path} is another file, no database", hint)
+
+
+def _begins(path: Path) -> bytes:
+    with path.open("rb") as opened:
+        return opened.read(len(_SQLITE))
+
+
+def _register(settings: Settings) -> Iterator[Problem]:
+    """Yield why the register of erasures cannot be kept where it shall be."""
+    path, place = settings.erasures, (str(settings.file), "hub.erasures")
+    if not settings.hub.erasures:
+        return
+    if path.is_dir() or not settings.hub.erasures.strip():
+        yield Problem(*place, f"{path} is a folder", f"name a file: {path / 'erasures.jsonl'}")
+    elif not _is_writable(path.parent) or (path.exists() and not os.access(path, os.W_OK)):
+        yield Problem(*place, f"{path} cannot be written to", "give the hub's user the right, or name another file")
+    elif path in {
+        settings.file.resolve(),
+        *(settings.folder / one for one in (settings.files.rules, settings.files.topics)),
+    }:
+        yield Problem(*place, f"{path} is another file of the hub", "name a file of its own: erasures.jsonl")
 
 
 def _bell(settings: Settings) -> Iterator[Problem]:
     """Yield what is wrong with the address of Redis, if one is written."""
     try:
         if settings.redis.url:
-            checked(settings.redis_url)
+            connect(checked(settings.redis_url))
     except ConfigError as error:
         yield from (Problem(str(settings.file), one.path, one.message, one.hint) for one in error.problems)
 
@@ -88,6 +119,8 @@ def _sandboxes(settings: Settings, registry: Registry) -> Iterator[Problem]:
     """Yield look-alikes that no plugin has, options of those that are not started, and ports that two would listen on."""
     wanted, file = settings.sandbox.plugins, str(settings.file)
     for number, name in enumerate(wanted):
+        if name in wanted[:number]:
+            yield Problem(file, f"sandbox.plugins.{number}", f"{name} stands here twice", "take one of the two out")
         if name not in registry.names:
             yield Problem(
                 file,
@@ -98,9 +131,19 @@ def _sandboxes(settings: Settings, registry: Registry) -> Iterator[Problem]:
     for name in settings.sandbox.options:
         if wanted and name not in wanted:
             yield Problem(file, f"sandbox.options.{name}", f"{name} is not started", nearest(name, list(wanted)))
+    if wanted and settings.sandbox.port + len(wanted) > _PORTS:
+        yield Problem(file, "sandbox.port", f"{len(wanted)} ports from here on are too many", "write a smaller number")
     if settings.sandbox.port <= settings.web.port < settings.sandbox.port + len(wanted):
         hint = f"they take {len(wanted)} ports from sandbox.port on"
         yield Problem(file, "web.port", "a look-alike listens on this port", hint)
+
+
+def _owners(settings: Settings, registry: Registry) -> Iterator[Problem]:
+    """Yield lines of `[plugins]` for plugins that no package provides."""
+    for name in settings.plugins:
+        if name not in registry.names:
+            hint = nearest(name, list(registry.names))
+            yield Problem(str(settings.file), f"plugins.{name}", f"{name}: there is no such plugin", hint)
 
 
 def _mapping_files(settings: Settings) -> Iterator[Problem]:
@@ -156,9 +199,26 @@ def unused(settings: Settings, book: Rulebook) -> Iterator[Problem]:
                 "no rule asks for this topic",
                 f'a condition asks for it so: "{topic.name}" in topics',
             )
+    yield from _switched_off(settings, book)
     for rule in book.rules.rules:
+        if not rule.when:
+            hint = """when = ['true'] says that this is meant"""
+            yield Problem(rules, f'rule "{rule.name}"', "this rule has no condition: each signal matches it", hint)
         if not (rule.deliver or rule.labels or rule.assign):
             yield Problem(rules, f'rule "{rule.name}"', "this rule has no effect", "add deliver, labels or assign")
+
+
+def _switched_off(settings: Settings, book: Rulebook) -> Iterator[Problem]:
+    """Yield rules whose records go to a destination that is switched off: they wait there."""
+    for rule in (one for one in book.rules.rules if one.enabled):
+        for name in dict.fromkeys(one.destination for one in rule.deliver):
+            if name in settings.destinations and not settings.destinations[name].enabled:
+                yield Problem(
+                    str(settings.folder / settings.files.rules),
+                    f'rule "{rule.name}" deliver',
+                    f"{name} is switched off: nothing is sent there",
+                    f"write enabled = true in [destinations.{name}], or enabled = false in the rule",
+                )
 
 
 def ambiguous(book: Rulebook) -> Iterator[Problem]:
@@ -186,6 +246,8 @@ def strays(settings: Settings, registry: Registry) -> Iterator[Problem]:
             and path.suffix.lower() in {".toml", ".tml", ".tom", ".txt", ".yaml", ".yml", ".json"}
         ):
             yield Problem(str(path), "", "it is not read as a mapping", f"name it {path.stem}.toml")
+    for path in sorted((settings.folder / settings.files.mappings).glob("*/*/**/*.toml")):
+        yield Problem(str(path), "", "mappings are not looked for so deep", "move it to mappings/DESTINATION/")
 
 
 def _own_mappings(settings: Settings) -> Iterable[tuple[str, Path]]:

@@ -12,10 +12,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from hub.config.logs import LateLogger
 from hub.core.errors import ConfigError, HubError, Problem
+from hub.sdk.addresses import is_host
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -27,6 +28,10 @@ CHECKED = "bell:checked"
 COALESCE_S = 15
 SCHEMES = ("redis", "rediss", "unix")
 MUTE_S = 2.0  # after a time-out Redis is left alone for so long: each ring would wait for it
+
+
+CONFUSED = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
+"""What Redis' client ends with where something else answers at its port, or answers out of turn."""
 
 
 class BellAway(HubError):
@@ -114,6 +119,8 @@ class RedisBell(Bell):
             if isinstance(error, RedisTimeout | TimeoutError):
                 self._mute_until = time.monotonic() + MUTE_S
             raise BellAway(why(error)) from None
+        except CONFUSED as error:
+            raise BellAway(f"what answers there is no Redis: {why(error)}") from None
 
 
 def why(error: Exception) -> str:
@@ -125,24 +132,47 @@ def connect(url: str, *, timeout: float | None = None) -> Redis:
     """Make a Redis client without retries of its own. Raises ConfigError if the URL is none of Redis."""
     from redis import Redis  # noqa: PLC0415 - see above
     from redis.backoff import NoBackoff  # noqa: PLC0415 - see above
+    from redis.exceptions import RedisError  # noqa: PLC0415 - see above
     from redis.retry import Retry  # noqa: PLC0415 - see above
 
     try:
-        return Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=timeout, socket_connect_timeout=timeout)
-    except ValueError as error:
-        raise _wrong_url(str(error).splitlines()[0]) from None
+        made = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=timeout, socket_connect_timeout=timeout)
+        made.connection_pool.make_connection()  # it asks nothing, and refuses an option that it does not know
+    except (ValueError, TypeError, RedisError) as error:
+        raise _wrong_url(f"an option behind ? is none of Redis: {str(error).splitlines()[0]}") from None
+    return made
 
 
 def checked(url: str) -> str:
     """Return a URL that may be one of Redis, without its client. Raises ConfigError if it is none."""
     try:
         parts = urlsplit(url)
-        _ = parts.port
+        port = parts.port
     except ValueError as error:
         raise _wrong_url(str(error)) from None
     if parts.scheme not in SCHEMES:
         raise _wrong_url(f"this is no address of Redis: it begins with none of {', '.join(SCHEMES)}")
+    if fault := _socket_fault(parts) if parts.scheme == "unix" else _host_fault(parts, port):
+        raise _wrong_url(fault)
     return url
+
+
+def _socket_fault(parts: SplitResult) -> str:
+    return "" if parts.path.strip("/") and not parts.hostname else "this names no socket: three slashes, and its path"
+
+
+def _host_fault(parts: SplitResult, port: int | None) -> str:
+    """Return what is wrong with the place of a server, "" if nothing is."""
+    if not is_host(parts.hostname or ""):
+        return "this names no host"
+    if port == 0:
+        return "0 is no port"
+    if parts.fragment:
+        return "what stands behind # is lost: a # in a password is written %23"
+    number = parts.path.strip("/")
+    return (
+        "" if not number or number.isdecimal() else f"'{number[:40]}' is no number of a database: they are 0, 1, 2 ..."
+    )
 
 
 def _wrong_url(message: str) -> ConfigError:

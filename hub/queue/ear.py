@@ -17,7 +17,7 @@ from redis.exceptions import RedisError, ResponseError
 from rq import Queue
 from rq.job import Job
 
-from hub.queue.bell import BellAway, connect, job_of, why
+from hub.queue.bell import CONFUSED, BellAway, connect, job_of, why
 
 log = structlog.get_logger(__name__)
 ANSWER_S = 1.0
@@ -50,6 +50,8 @@ class Ear:
             return self._read(*popped) if popped else None
         except (RedisError, OSError) as error:
             raise BellAway(why(error)) from None
+        except CONFUSED as error:
+            raise BellAway(f"what answers there is no Redis: {why(error)}") from None
 
     def close(self) -> None:
         """Close the connections to Redis."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from hub.config.logs import LateLogger
-from hub.queue.bell import checked, connect
+from hub.queue.bell import CONFUSED, checked, connect
 from hub.sdk.http.errors import retry_after
 from hub.sdk.http.pace import Pace, Slot, Stand, look, note, refuse, reserve
 from hub.sdk.http.usage import window_usage
@@ -246,7 +246,8 @@ class RedisPaces(Paces):
 
         def read(redis: Redis) -> dict[str, UsageNote]:
             found: Any = redis.hgetall("pace-usage")
-            return {place.decode(): msgspec.json.decode(told, type=UsageNote) for place, told in found.items()}
+            told = ((place.decode("utf-8", "replace"), _noted(kept)) for place, kept in found.items())
+            return {place: note for place, note in told if note}
 
         return self._guarded(read, {})
 
@@ -266,13 +267,21 @@ class RedisPaces(Paces):
             return otherwise
         try:
             done: T = work(self._redis)
-        except (RedisError, OSError, msgspec.DecodeError) as error:
+        except (RedisError, OSError, msgspec.DecodeError, *CONFUSED) as error:
             if not self._away_until:
                 log.warning("no pace: Redis does not answer", error=str(error))
             self._away_until = time.monotonic() + AWAY_S
             return otherwise
         self._away_until = 0.0
         return done
+
+
+def _noted(kept: bytes) -> UsageNote | None:
+    """Decode a note; one that another version, or a stranger, wrote counts as none."""
+    try:
+        return msgspec.json.decode(kept, type=UsageNote)
+    except msgspec.DecodeError:
+        return None
 
 
 def _decoded(found: bytes | None) -> Stand:

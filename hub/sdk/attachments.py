@@ -24,6 +24,8 @@ ADDRESSES = (
     "link",
     "image_url",
     "payload",
+    *("uri", "secure_url", "media_url_https", "media_url", "original", "large", "image", "file"),
+    *("preview_url", "thumbnail_url", "thumbnail"),
 )
 DESCRIPTIONS = ("alt", "alt_text", "description", "caption", "title", "name", "filename")
 TYPES = ("mime", "mime_type", "mimeType", "content_type", "contentType", "mimetype", "type", "kind", "media_type")
@@ -38,7 +40,11 @@ ENDINGS: Mapping[str, str] = {
     **dict.fromkeys(("mp4", "mov", "webm", "m4v", "avi", "mkv"), "video"),
     **dict.fromkeys(("mp3", "ogg", "oga", "wav", "m4a", "flac", "opus"), "audio"),
 }
-_PICTURE = re.compile(r"<img\b[^>]{0,2000}?\bsrc\s*=\s*[\"']?([^\"'\s>]{1,2000})", re.IGNORECASE)
+_SHOWN = re.compile(
+    r"<(img|video|audio|source)\b[^>]{0,2000}?\bsrc\s*=\s*(?:\"([^\"]{0,2000})\"|'([^']{0,2000})'|([^\"'\s>]{1,2000}))",
+    re.IGNORECASE,
+)
+_TAGS = {"img": ("image",), "video": ("video",), "audio": ("audio",)}
 
 
 def attachments(found: Iterable[Any]) -> tuple[tuple[Media, ...], int]:
@@ -53,16 +59,35 @@ def attachments(found: Iterable[Any]) -> tuple[tuple[Media, ...], int]:
     return tuple(kept.values()), left
 
 
-def pictures(html: str | None) -> tuple[Media, ...]:
-    """Return the pictures that HTML shows."""
-    found = [unescape(url) for url in _PICTURE.findall(html or "")[:MOST]]
-    return tuple(Media("image", url) for url in dict.fromkeys(found) if _is_web(url))
+def had(found: Iterable[Media | None]) -> tuple[tuple[Media, ...], str]:
+    """Return the attachments that have a web address, and what is to be told of those without, "" if there are none."""
+    each = list(found)
+    kept = tuple(one for one in each if one is not None)
+    return kept, left_out(len(each) - len(kept))
+
+
+def left_out(count: int) -> str:
+    """Return what is told of attachments that no signal holds, "" if there are none."""
+    return f"{count} of its attachments have no web address and were left out" if count else ""
+
+
+def pictures(html: str | None) -> tuple[tuple[Media, ...], int]:
+    """Return the pictures, films and sounds that HTML shows, and how many have no web address."""
+    found = [(tag.lower(), _whole(unescape("".join(places)))) for tag, *places in _SHOWN.findall(html or "")[:MOST]]
+    kept = {url: Media(_kind_of(url, _TAGS.get(tag, ())), url) for tag, url in reversed(found) if _is_web(url)}
+    return tuple(reversed(kept.values())), sum(not _is_web(url) for _, url in found)
+
+
+def _whole(address: str) -> str:
+    """Return an address with its scheme, which HTML may leave out."""
+    address = address.strip()
+    return f"https:{address}" if address.startswith("//") else address
 
 
 def _each(found: Iterable[Any]) -> Iterator[Any]:
     for one in found:
         if isinstance(one, list):
-            yield from one
+            yield from _each(one)
         elif one is not None and one not in ("", {}):
             yield one
 

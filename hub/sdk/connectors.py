@@ -33,6 +33,7 @@ from hub.core.model import (
     Unread,
 )
 from hub.sdk.context import Context, Http, HttpResponse, Request, State
+from hub.sdk.paths import written_path
 from hub.sdk.rates import Limit, Usage
 from hub.sdk.traits import (
     Compliance,
@@ -49,7 +50,7 @@ from hub.sdk.traits import (
 
 def _from_folder(path: Path, info: ValidationInfo) -> Path:
     folder = (info.context or {}).get("folder")
-    return Path(folder) / path if folder else path
+    return Path(folder) / written_path(path) if folder else path
 
 
 ConfigPath = Annotated[Path, AfterValidator(_from_folder)]
@@ -138,7 +139,7 @@ class Source(Connector[OptionsT]):
     can ask whether posts still exist sets `recheck_size` (posts a call) and has `recheck`; one that can like, hide or delete
     names these acts among its `capabilities` and has `act`. With `own_ids` the ids are those of each sender, not of a network
     that all share: a connection's name is its realm unless its option `realm` says otherwise, and what one connection
-    brought no other changes.
+    brought no other changes. `item_realm` is the realm of an item that is imported, for a source whose options name it.
     """
 
     network: ClassVar[str]
@@ -150,6 +151,11 @@ class Source(Connector[OptionsT]):
     reply_rules: ClassVar[ReplyRules | None] = None
     reply_idempotency: ClassVar[Idempotency] = NoIdempotency()
     recheck_size: ClassVar[int] = 0
+
+    @property
+    def item_realm(self) -> str:
+        """Return the realm of an item that comes alone; "" where the item or its document tells it."""
+        return ""
 
     @abstractmethod
     def translate(self, raw: RawItem) -> Translated | Ignored:

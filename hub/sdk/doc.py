@@ -21,7 +21,8 @@ from hub.sdk.text import clean, html_to_text, parse_time, safe_html
 
 DEEPEST = 8
 _LARGEST = 2**63 - 1
-_LARGEST_ID = 10**18
+LARGEST_ID = 2**63
+"""Ids of X and Discord are whole numbers of 63 bits; what is larger may come as a fraction, and two of those are alike."""
 _decode = msgspec.json.Decoder().decode
 
 
@@ -43,9 +44,9 @@ def load(payload: bytes, what: str = "the item") -> Any:
 
 
 def _load_slowly(payload: bytes, what: str) -> Any:
-    """Read what msgspec refuses and senders write: halves of surrogate pairs, NaN, a byte order mark."""
+    """Read what msgspec refuses and senders write: halves of surrogate pairs, bare tabs, NaN, a byte order mark."""
     try:
-        value = json.loads(payload)
+        value = json.loads(payload, strict=False)
         if b"\\ud" not in payload.lower():
             return value
         text = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
@@ -119,7 +120,7 @@ class Doc:
         value = self.get(path)
         if isinstance(value, str):
             return self.text(path) or ""
-        is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST_ID
+        is_number = isinstance(value, int) and not isinstance(value, bool) and abs(value) < LARGEST_ID
         return str(value) if is_number else ""
 
     def web(self, path: str, *others: str) -> str | None:
@@ -180,4 +181,4 @@ def _texts(values: list[Any]) -> Iterator[str]:
             yield found
 
 
-__all__ = ["DEEPEST", "Doc", "at", "load", "steps_of"]
+__all__ = ["DEEPEST", "LARGEST_ID", "Doc", "at", "load", "steps_of"]

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_args
+from typing import Any, Protocol, get_args
 from urllib.parse import quote
 
 import msgspec
 from jinja2 import TemplateError
+from msgspec.structs import replace
 
 from hub.core.errors import TranslationError
 from hub.core.grammar.template import Template, source_faults
-from hub.core.keys import author_key, own_author_key, signal_key
+from hub.core.keys import author_key, marked_author_key, signal_key, together
+from hub.core.languages import KNOWN, base_language
 from hub.core.model import Author, CanReply, Counts, Kind, Rating, RawItem, Signal, Translated, Visibility
 from hub.core.ratings import parse_rating
-from hub.sdk.attachments import attachments, pictures
-from hub.sdk.doc import Doc, at, steps_of
+from hub.sdk.attachments import attachments, left_out, pictures
+from hub.sdk.doc import LARGEST_ID, Doc, at, steps_of
 from hub.sdk.text import clean, html_to_text, parse_time, safe_html
 
 FIELDS = (
@@ -44,6 +46,7 @@ FIELDS = (
         "media",
         "visibility",
         "rating",
+        "rating_best",
         "likes",
         "replies",
         "shares",
@@ -53,12 +56,25 @@ FIELDS = (
     *("author_id", "author_handle", "author_name", "author_url", "author_followers", "author_verified"),
 )
 KINDS = frozenset(get_args(Kind))
-BOOSTS = frozenset(("repost", "share", "boost", "reblog", "retweet", "reshare"))
+BOOSTS = frozenset(("repost", "share", "boost", "reblog", "retweet", "reshare", "announce", "renote", "rt"))
 """Words for a post that only passes another's on."""
 VISIBILITIES = frozenset(get_args(Visibility))
 HOLE = re.compile(r"\{([\w.:-]+)\}")
 Read = Callable[[Doc, Mapping[str, str]], Any]
 """Reads a field of an item, with the connection's options at hand."""
+
+
+class KeyOfAuthor(Protocol):
+    """Makes the key of an author; `by_name` says that a name serves as the native id."""
+
+    def __call__(self, network: str, native_id: str, realm: str, *, by_name: bool = False) -> str:
+        """Return the key."""
+
+
+class NameOnly(str):
+    """What serves as the id of an author that has none."""
+
+    __slots__ = ()
 
 
 class FieldRule(msgspec.Struct, forbid_unknown_fields=True, frozen=True, rename={"from_": "from"}):
@@ -115,7 +131,7 @@ class Fields:
         """
         known = (*FIELDS, *(usual or ()))
         readers: dict[str, Read] = {
-            name: _every(paths) if name == "media" else _first(paths, objects=name == "rating")
+            name: _every(paths) if name == "media" else _first(paths, objects=name == "rating", ids=name == "author_id")
             for name, paths in (usual or {}).items()
         }
         for name, rule in rules.items():
@@ -140,14 +156,17 @@ class Fields:
                 values[name] = value
         return values
 
-    def rating(self, value: Any) -> Rating | None:
-        """Return a rating on its own scale, else on the rule's."""
+    def rating(self, value: Any, best: Any = None) -> Rating | None:
+        """Return a rating on its own scale, else on the rule's, else up to what the item says is `best`."""
         rule = self._rating
-        return parse_rating(value, rule and rule.best, rule and rule.worst)
+        return parse_rating(value, best if rule is None or rule.best is None else rule.best, rule and rule.worst)
 
 
-def _first(paths: Sequence[str], *, objects: bool = False) -> Read:
-    """Return the first of the usual paths that leads to a value, which is no object unless `objects` lets it be one."""
+def _first(paths: Sequence[str], *, objects: bool = False, ids: bool = False) -> Read:
+    """Return the first of the usual paths that leads to a value, which is no object unless `objects` lets it be one.
+
+    With `ids` all but the first path lead to names.
+    """
     # Most items lack most of the usual names: the first step is looked up before anything else is done.
     places = [(first, steps) for first, *steps in map(steps_of, paths)]
 
@@ -158,7 +177,7 @@ def _first(paths: Sequence[str], *, objects: bool = False) -> Read:
             if found is not None and steps:
                 found = at(found, steps)
             if found is not None and (objects or not isinstance(found, dict)):
-                return found
+                return NameOnly(found) if ids and isinstance(found, str) and (first, steps) != places[0] else found
         return None
 
     return read
@@ -181,10 +200,22 @@ def _compiled(rule: Any, name: str, *, templates: bool = False) -> Read:
         return _holes(rule, is_address=name.endswith("url")) if "{" in rule else _path(rule)
     if isinstance(rule, list):
         parts = [_compiled(one, name) for one in rule]
+        if name == "author_id":
+            parts[1:] = [_named(part) for part in parts[1:]]
         return lambda item, options: next(
             (found for part in parts if (found := part(item, options)) not in (None, "")), None
         )
     return _shaped(msgspec.convert(rule, FieldRule), name, templates=templates)
+
+
+def _named(part: Read) -> Read:
+    """Return a reader that marks what it reads as a name."""
+
+    def read(item: Doc, options: Mapping[str, str]) -> Any:
+        found = part(item, options)
+        return NameOnly(found) if isinstance(found, str) else found
+
+    return read
 
 
 def _path(path: str) -> Read:
@@ -211,6 +242,9 @@ def _shaped(rule: FieldRule, name: str, *, templates: bool) -> Read:
         raise ValueError(f'format {rule.format!r} is not known: leave it out, or write "html"')
     if rule.unless:
         steps_of(rule.unless)
+    if rule.limit is not None and rule.limit < 1:
+        raise ValueError(f"limit: {rule.limit} is no number of characters")
+    _refuse_strange_words(rule, name)
 
     def read(item: Doc, options: Mapping[str, str]) -> Any:
         value = inner(item, options)
@@ -226,6 +260,21 @@ def _shaped(rule: FieldRule, name: str, *, templates: bool) -> Read:
         return value[: rule.limit] if rule.limit and isinstance(value, str) else value
 
     return read
+
+
+WORDS = {"kind": KINDS | BOOSTS, "visibility": VISIBILITIES}
+"""What a field may say, of those that say one of few words."""
+
+
+def _refuse_strange_words(rule: FieldRule, name: str) -> None:
+    """Raise ValueError for a word that a field never is: it would count as the usual one without a word."""
+    if name == "rating" and rule.best is not None and rule.best == rule.worst:
+        raise ValueError(f"best and worst are both {rule.best:g}: a scale has two ends")
+    for word in (rule.value, rule.default, *(rule.table or {}).values()):
+        if name in WORDS and word is not None and str(word).lower() not in WORDS[name]:
+            raise ValueError(f"{word!r} is none of {', '.join(sorted(WORDS[name]))}")
+        if name == "lang" and isinstance(word, str) and base_language(word) not in KNOWN:
+            raise ValueError(f'{word!r} is no language: write its code, such as "en"')
 
 
 def _given(rule: FieldRule, name: str, *, templates: bool) -> Read:
@@ -248,11 +297,17 @@ def _given(rule: FieldRule, name: str, *, templates: bool) -> Read:
 
 
 def translate(raw: RawItem, fields: Fields, options: Mapping[str, str], *, network: str) -> Translated:
-    """Return one item that cannot be answered: a Signal with its Author. Raises TranslationError if id or text is missing."""
+    """Return one item that cannot be answered: a Signal with its Author. Raises TranslationError if id or text is missing.
+
+    Where the item's realm says so (`hub.core.keys.apart`), authors have keys apart from those of posts.
+    """
     said = fields.read(Doc.read(raw.payload), options)
     html = _text(said.get("html"))
     said["text"] = (html_to_text(html) if html else "") or said.get("text")
-    return translated(said, raw, fields, network=network, can_reply="no")
+    realm, is_apart = together(raw.realm)
+    key_of_author = marked_author_key if is_apart else None
+    raw = replace(raw, realm=realm)
+    return translated(said, raw, fields, network=network, can_reply="no", key_of_author=key_of_author)
 
 
 def translated(
@@ -262,18 +317,20 @@ def translated(
     *,
     network: str,
     can_reply: CanReply = "unknown",
-    own_ids: bool = False,
+    key_of_author: KeyOfAuthor | None = None,
 ) -> Translated:
-    """Return the Signal and the Author of what was read; `own_ids` as `Source.own_ids`.
+    """Return the Signal and the Author of what was read; without `key_of_author` authors and posts share a name space.
 
     Raises TranslationError if the id is missing, or all of text, html, title, rating and attachments.
     """
-    author = _author(said, network, raw.realm, make_key=own_author_key if own_ids else author_key)
+    author = _author(said, network, raw.realm, key_of_author)
     native_id, html = _text(said.get("native_id")), _text(said.get("html"))
     text = _text(said.get("text")) or (html_to_text(html) if html else None) or _text(said.get("title"))
     shown, left = attachments(_several(said["media"])) if "media" in said else ((), 0)
-    shown = shown if shown or text else pictures(html)
-    rating = fields.rating(said.get("rating"))
+    if not shown and not text:
+        shown, unseen = pictures(html)
+        left += unseen
+    rating = fields.rating(said.get("rating"), said.get("rating_best"))
     parent, thread = _text(said.get("in_reply_to")), _text(said.get("conversation"))
     kind, shared = _kind(_text(said.get("kind")), parent), _text(said.get("shared"))
     if kind == "repost" and not shared:
@@ -315,8 +372,7 @@ def translated(
         aliases=tuple([_alias(one, raw, network) for one in _several(said["aliases"])]) if "aliases" in said else (),
         parent_alias=_alias(said["parent_alias"], raw, network) if said.get("parent_alias") else None,
     )
-    told = f"{left} of its attachments have no web address and were left out" if left else ""
-    return Translated((signal,), (author,) if author else (), left_out=told)
+    return Translated((signal,), (author,) if author else (), left_out=left_out(left))
 
 
 def _kind(said: str | None, parent: str | None) -> Kind:
@@ -326,15 +382,13 @@ def _kind(said: str | None, parent: str | None) -> Kind:
     return word if word in KINDS else "reply" if parent else "post"  # type: ignore[return-value]  # just checked
 
 
-def _author(
-    said: Mapping[str, Any], network: str, realm: str, *, make_key: Callable[[str, str, str], str]
-) -> Author | None:
+def _author(said: Mapping[str, Any], network: str, realm: str, key_of: KeyOfAuthor | None) -> Author | None:
     native_id = _text(said.get("author_id"))
     if not native_id:
         return None
-    verified = said.get("author_verified")
+    verified, by_name = said.get("author_verified"), isinstance(said.get("author_id"), NameOnly)
     return Author(
-        key=make_key(network, native_id, realm),
+        key=key_of(network, native_id, realm, by_name=by_name) if key_of else author_key(network, native_id, realm),
         network=network,
         native_id=native_id,
         realm=realm,
@@ -372,8 +426,8 @@ def _text(value: Any) -> str | None:
         return clean(value) or None
     if value is None:
         return None
-    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 10**18
-    return str(value) if is_number else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST_ID
+    return str(value) if is_number and (isinstance(value, int) or abs(value) < 10**18) else None
 
 
 def _web(value: Any) -> str | None:

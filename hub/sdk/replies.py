@@ -11,6 +11,7 @@ from itertools import islice
 
 from hub.core.errors import Rejected, Uncertain
 from hub.core.grammar.grapheme import graphemes
+from hub.core.grammar.words import counted
 from hub.core.model import RemoteRef, Reply
 
 SKEW = timedelta(minutes=1)
@@ -51,7 +52,7 @@ class Length:
         """Raise Rejected (code "too_long") if the text is longer than `taker` takes: `most`, by default the network's own."""
         length, allowed = self.of(text), self.most if most is None else most
         if length > allowed:
-            told = f"the text has {length} characters, {taker} takes {allowed}"
+            told = f"the text has {counted(length, 'character')}, {taker} takes {allowed}"
             raise Rejected(told, field="text", code="too_long")
 
 

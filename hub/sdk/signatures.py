@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
+from hub.core.signs import trimmed
 from hub.sdk.context import Request
 from hub.sdk.text import parse_time
 
@@ -121,7 +122,7 @@ class StandardWebhook:
         except (binascii.Error, ValueError):
             raise ValueError("a Standard Webhooks secret is `whsec_` followed by base64") from None
         if not key:
-            raise ValueError("the secret is empty")
+            raise ValueError("the secret is empty: whsec_ and nothing behind it")
         return key
 
 
@@ -143,7 +144,7 @@ class SharedSecret:
 
 
 def _usable(secrets: Iterable[str]) -> list[str]:
-    return [secret for secret in secrets if secret.strip()]
+    return [secret for secret in secrets if trimmed(secret)]
 
 
 def _is_one_of(given: str, wanted: Iterable[str]) -> bool:

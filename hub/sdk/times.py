@@ -40,7 +40,7 @@ def parse_time(value: str | float | None) -> datetime | None:
     """Return a time as aware UTC, None if it is none.
 
     Reads ISO 8601 and its variants (weeks, days of the year), RFC 2822, seconds since 1970 (a number too large for seconds is
-    taken as milli-, micro- or nanoseconds), and what people and programs write in about twenty languages. Without a zone it
+    taken as milli-, micro- or nanoseconds), and what people and programs write in about forty languages. Without a zone it
     is UTC. Numbers with dots or hyphens have the day first, with slashes the year, the month if the clock has AM or PM, or what
     is above 12; other ones are no time, since half of their readers would be wrong. IST is India's, BST Britain's, CST America's.
     """
@@ -121,18 +121,33 @@ _CLOCK = re.compile(
 )
 _ZONE = re.compile(
     r" ?(?:([A-Z][A-Za-z]+(?:/[A-Za-z_+-]{1,30}){1,2})"
-    r"|(?:UTC?|GMT|Z)? ?([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?![0-9:])|([A-Z]{1,5})\b)"
+    r"|(?:UTC?|GMT|Z)? ?([+-])([0-9]{1,2})(?::?([0-9]{2}))?(?![0-9:])|([A-Z]{1,5}|[A-Za-z]{2,5})\b)"
 )
 _REMARK = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
 _MORNING = re.compile("上午|午前|오전")
 _EVENING = re.compile("下午|午後|오후")
 _YEAR_FIRST = re.compile(r"([0-9]{4}) ?([./年년-]) ?([0-9]{1,2}) ?(?:[./월月-]) ?([0-9]{1,2})(?![0-9])")
 _NUMBERS = re.compile(r"([0-9]{1,2})([./-]) ?([0-9]{1,2})\2 ?([0-9]{4}|[0-9]{2})(?![0-9])")
-_PIECES = re.compile(r"[0-9]+|[^\W\d_]+")
+_PIECES = re.compile(r"[0-9]+|[^\s0-9!-/:-@\[-`{-~\u060c\u3001\uff0c]+")
+# Danes, Finns, Italians and Indonesians write a dot in a clock.
+_DOTTED = re.compile(
+    r"(\b(?:klo|kl|ore|alle|pukul)\.? |(?<=[0-9]{4}) )([0-9]{1,2})\.([0-5][0-9])(?![0-9.])", re.IGNORECASE
+)
+_NUMBERED_MONTH = re.compile(
+    r"(?<![0-9])([0-9]{1,2})[ ,]+(?:(?:thang ?|th)([0-9]{1,2})|([0-9]{1,2}) ?[월月])[ ,]+([0-9]{4})(?![0-9])"
+)
+_THAI = re.compile("[\u0e00-\u0e7f]")
+_THAI_DOT = re.compile("(?<=[\u0e00-\u0e7f])[.](?=[\u0e00-\u0e7f])")
+_BUDDHIST_ERA = 543
+_LONG_ZONE = re.compile(
+    r"\b((?:(?:Central|Eastern|Western) European|Eastern|Central|Mountain|Pacific|Atlantic|British|Greenwich|Coordinated|Japan"
+    r"|Korean|India|Australian (?:Eastern|Central|Western)|New Zealand)(?: (?:Standard|Daylight|Summer|Mean|Universal))?) Time\b"
+)
 
 
 def _from_words(text: str) -> datetime | None:
     """Read a date and, if there is one, a clock and a zone; None if a part of the text means nothing."""
+    text = _LONG_ZONE.sub(_initials, _DOTTED.sub(r"\1\2:\3", text))
     remark = _REMARK.search(text)
     text = _REMARK.sub(" ", text)
     clock = _CLOCK.search(text)
@@ -143,6 +158,12 @@ def _from_words(text: str) -> datetime | None:
     half = "a" if _MORNING.search(text) else "p" if _EVENING.search(text) else (clock[7] or "")[:1].lower()
     date = _date(f"{text[: clock.start()]} {text[end:]}", month_first=bool(clock[7]))
     return _utc((date + _since_midnight(clock, half)).replace(tzinfo=zone)) if date else None
+
+
+def _initials(found: re.Match[str]) -> str:
+    """Return the usual short form of a zone's whole name."""
+    short = "".join([word[0] for word in found[1].split()]) + "T"
+    return "UTC" if short == "CUT" else short
 
 
 def _since_midnight(clock: re.Match[str], half: str) -> timedelta:
@@ -168,6 +189,9 @@ def _zone(text: str, at: int, remark: str) -> tuple[tzinfo, int]:
     if sign:
         offset = timedelta(hours=int(hours), minutes=int(minutes or 0))
         return timezone(-offset if sign == "-" else offset), found.end()
+    if name and not name.isupper():  # a word of another language, unless it is a zone's name
+        zone = _named(name.upper())
+        return (zone, found.end()) if zone else (UTC, at)
     return _named(place or name) or UTC, found.end()
 
 
@@ -182,7 +206,13 @@ def _date(text: str, *, month_first: bool) -> datetime | None:
         return datetime(int(found[1]), int(found[3]), int(found[4]))  # noqa: DTZ001 - its zone comes later
     if found := _NUMBERS.search(text):
         return _of_numbers(found, month_first=month_first)
-    return _of_month(_PIECES.findall(fold(text)))
+    folded = fold(text)
+    if found := _NUMBERED_MONTH.search(folded):
+        return datetime(int(found[4]), int(found[2] or found[3]), int(found[1]))  # noqa: DTZ001 - its zone comes later
+    if not _THAI.search(text):
+        return _of_month(_PIECES.findall(folded))
+    date = _of_month(_PIECES.findall(_THAI_DOT.sub("", folded)))
+    return date and date.replace(year=date.year - (_BUDDHIST_ERA if date.year > 2400 else 0))
 
 
 def _of_numbers(found: re.Match[str], *, month_first: bool) -> datetime | None:
@@ -195,11 +225,11 @@ def _of_numbers(found: re.Match[str], *, month_first: bool) -> datetime | None:
 
 
 def _of_month(pieces: list[str]) -> datetime | None:
-    """Read a date with its month's name; the first word may be a day of the week, which may look like a month (`mar.`)."""
+    """Read a date with its month's name; the first words may be a day of the week, which may look like a month (`mar.`)."""
     words = [piece for piece in pieces if not piece.isdecimal() and piece not in _FILLING]
     numbers = [piece for piece in pieces if piece.isdecimal()]
-    if len(words) == 2:
-        words = words[1:] if words[1] in _months() else words[:1]
+    if 2 <= len(words) <= 3:  # `segunda-feira` is two
+        words = words[-1:] if words[-1] in _months() else words[: len(words) - 1]
     if len(words) != 1 or len(numbers) != 2 or len(numbers[0]) == 3:
         return None
     day, year = reversed(numbers) if len(numbers[0]) == 4 else numbers
@@ -283,10 +313,31 @@ januari februari maret april mei juni juli agustus september oktober november de
 gener febrer marc abril maig juny juliol agost setembre octubre novembre desembre
 января февраля марта апреля мая июня июля августа сентября октября ноября декабря
 січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня
+януари февруари март април май юни юли август септември октомври ноември декември
+јануар фебруар март април мај јун јул август септембар октобар новембар децембар
+يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر
+ינואר פברואר מרץ אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר
+בינואר בפברואר במרץ באפריל במאי ביוני ביולי באוגוסט בספטמבר באוקטובר בנובמבר בדצמבר
+जनवरी फ़रवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर अक्टूबर नवंबर दिसंबर
+জানুয়ারি ফেব্রুয়ারি মার্চ এপ্রিল মে জুন জুলাই আগস্ট সেপ্টেম্বর অক্টোবর নভেম্বর ডিসেম্বর
+มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม
+一月 二月 三月 四月 五月 六月 七月 八月 九月 十月 十一月 十二月
 ιανουαριου φεβρουαριου μαρτιου απριλιου μαιου ιουνιου ιουλιου αυγουστου σεπτεμβριου οκτωβριου νοεμβριου δεκεμβριου
 """
-# Finnish beginnings are other languages' months.
+# Beginnings of these are other languages' months. In Croatian `listopada` is October: more people write it in Polish.
 _WHOLE = """
+มค กพ มีค เมย พค มิย กค สค กย ตค พย ธค
+sijecnja veljace ozujka travnja svibnja lipnja srpnja kolovoza rujna - studenoga prosinca
+januarja februarja marca aprila maja junija julija avgusta septembra oktobra novembra decembra
+januara februara marca aprila maja juna jula augusta septembra oktobra novembra decembra
+jan feb mar apr maj jun jul avg sep okt nov dec
+januar februar mart april maj jun jul avgust septembar oktobar novembar decembar
+jaanuar veebruar marts aprill mai juuni juuli august september oktoober november detsember
+sausio vasario kovo balandzio geguzes birzelio liepos rugpjucio rugsejo spalio lapkricio gruodzio
+janvaris februaris marts aprilis maijs junijs julijs augusts septembris oktobris novembris decembris
+januari februari mac april mei jun julai ogos september oktober november disember
+enero pebrero marso abril mayo hunyo hulyo agosto setyembre oktubre nobyembre disyembre
+xaneiro febreiro marzo abril maio xuno xullo agosto setembro outubro novembro decembro
 tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesakuuta heinakuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta
 """
 _SHORT = {"mrz": 3, "mrt": 3, "mrc": 3, "май": 5, "июнь": 6, "июль": 7}
@@ -300,7 +351,8 @@ def _months() -> dict[str, int]:
         for length in range(3, len(name)):
             found.setdefault(name[:length], set()).add(number)
     short = {beginning: min(numbers) for beginning, numbers in found.items() if len(numbers) == 1}
-    return short | {name: number for number, name in _numbered(_NAMES + _WHOLE)} | _SHORT
+    whole = {name: number for number, name in _numbered(_WHOLE + _NAMES) if name != "-"}
+    return short | whole | _SHORT
 
 
 def _numbered(names: str) -> Iterator[tuple[int, str]]:
@@ -310,38 +362,43 @@ def _numbered(names: str) -> Iterator[tuple[int, str]]:
 
 # Hours east of Greenwich. Of names that several places use, the one that RFC 2822 names, else the one with most people.
 _ZONES: dict[float, str] = {
-    0: "UTC GMT UT Z WET",
+    0: "UTC GMT UT Z WET GHST EGST",
+    -1: "CVT AZOT EGT",
     1: "WEST BST CET MET MEZ WAT",
     2: "CEST MEST MESZ EET OEZ CAT SAST",
     3: "EEST OESZ MSK TRT EAT IDT",
     3.5: "IRST",
-    4: "MSD GST SAMT",
-    4.5: "AFT",
-    5: "PKT UZT YEKT",
-    5.5: "IST",
+    4: "MSD GST SAMT GET AZT",
+    4.5: "AFT IRDT",
+    5: "PKT UZT YEKT TJT TMT MVT",
+    5.5: "IST SLST LKT",
     5.75: "NPT",
-    6: "BDT OMST",
+    6: "BDT OMST ALMT KGT BTT",
     6.5: "MMT",
-    7: "WIB ICT KRAT NOVT",
-    8: "WITA HKT SGT MYT PHT AWST IRKT ULAT",
-    9: "JST KST WIT YAKT",
+    7: "WIB ICT KRAT NOVT CXT HOVT",
+    8: "WITA HKT SGT MYT PHT AWST IRKT ULAT BNT CHOT",
+    9: "JST KST WIT YAKT PWT TLT",
     9.5: "ACST",
-    10: "AEST VLAT CHST",
-    10.5: "ACDT",
-    11: "AEDT MAGT",
-    12: "NZST PETT",
-    13: "NZDT",
-    -2: "BRST FNT",
-    -2.5: "NDT",
-    -3: "BRT ART UYT CLST ADT",
-    -3.5: "NST",
-    -4: "EDT AST CLT VET BOT AMT PYT",
-    -5: "EST CDT COT PET ECT",
-    -6: "CST MDT",
-    -7: "MST PDT",
-    -8: "PST AKDT",
-    -9: "AKST HDT",
-    -10: "HST",
+    10: "AEST VLAT CHST PGT",
+    10.5: "ACDT LHST",
+    11: "AEDT MAGT NFT SBT VUT LHDT",
+    12: "NZST PETT FJT WAKT",
+    12.75: "CHAST",
+    13: "NZDT TOT",
+    13.75: "CHADT",
+    14: "LINT",
+    -2: "BRST FNT WGT PMDT",
+    -2.5: "NDT HAT",
+    -3: "BRT ART UYT CLST ADT HAA GFT SRT FKT PMST AMST",
+    -3.5: "NST HNT",
+    -4: "EDT HAE AST HNA CLT VET BOT AMT PYT GYT",
+    -5: "EST HNE CDT HAC COT PET ECT EASST",
+    -6: "CST HNC MDT HAR EAST GALT",
+    -7: "MST HNR PDT HAP",
+    -8: "PST HNP AKDT HAY",
+    -9: "AKST HNY HDT HADT GAMT",
+    -9.5: "MART",
+    -10: "HST HAST CKT TAHT",
     -11: "SST",
 }
 _HOURS = {name: hours for hours, names in _ZONES.items() for name in names.split()}

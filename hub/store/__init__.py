@@ -25,6 +25,7 @@ from hub.store.ledger.deliveries import Deliveries
 from hub.store.ledger.held import HeldBack
 from hub.store.ledger.outbox import Outbox
 from hub.store.ledger.resends import Resends
+from hub.store.mentions import Mentions
 from hub.store.monitor.alerts import Alerts
 from hub.store.monitor.calls import Calls
 from hub.store.monitor.figures import Figures
@@ -53,6 +54,7 @@ class Store:
         self.audit = Audit(database)
         self.threads = Threads(database)
         self.erasures = Erasures(database)
+        self.mentions = Mentions(database)
         self.unread = UnreadRows(database)
         self.rechecks = Rechecks(database)
         self.alerts = Alerts(database)

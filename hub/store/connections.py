@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from hub.core.retry import ConnectionStanding
 from hub.sdk.connectors import State
 from hub.store.database import Database
-from hub.store.schema import connections, heartbeats, memories, versions
+from hub.store.schema import HELD, RESTORED, connections, heartbeats, memories, versions
 
 LEASE = timedelta(seconds=30)
 
@@ -90,9 +90,11 @@ class Connections:
             conn.execute(self.database.upsert(heartbeats, index=["name"], update=["at", "detail"]), [row])
 
     def beats(self, *, since: datetime) -> list[dict[str, Any]]:
-        """Return the processes that were alive since then."""
+        """Return the processes that were alive since then; signs of life that a backup brought along are none."""
         with self.database.read() as conn:
             query = select(heartbeats).where(heartbeats.c.at >= since).order_by(heartbeats.c.name)
+            if (of_backup := _backup_of(conn)) is not None:
+                query = query.where(heartbeats.c.at > of_backup)
             return [dict(row) for row in conn.execute(query).mappings()]
 
     def remember_versions(
@@ -119,6 +121,13 @@ class Connections:
         with self.database.read() as conn:
             row = conn.execute(select(versions).where(versions.c.hash == hash_)).mappings().first()
         return None if row is None else dict(row)
+
+
+def _backup_of(conn: Connection) -> datetime | None:
+    """Return when the backup was made that this database was restored from last, None if it was not."""
+    named = memories.c.name.in_([HELD["name"], RESTORED["name"]])
+    found = conn.scalars(select(memories.c.value).where(memories.c.connection == HELD["connection"], named))
+    return max((datetime.fromisoformat(one["taken_at"]) for one in found if one.get("taken_at")), default=None)
 
 
 def _standing(row: Any) -> ConnectionStanding:

@@ -26,6 +26,7 @@ from sqlalchemy import (
     table,
     text,
 )
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
 from sqlalchemy.types import TypeEngine
 
 from hub.core.errors import HubError
@@ -38,6 +39,12 @@ MOD = 1 << 128
 
 class NotEmpty(HubError):
     """There are rows in this database: nothing is written over them. Name an empty one."""
+
+    exit_code = 1
+
+
+class OddRow(HubError):
+    """A backup holds a row that no hub writes."""
 
     exit_code = 1
 
@@ -108,6 +115,12 @@ class Copies:
                 values[index] = None if values[index] is None else bool(values[index])
             yield encode(values)
 
+    def knows(self, revision: str) -> bool:
+        """Return True if a revision is one of this program's."""
+        from hub.store.migrations.run import revisions  # noqa: PLC0415 - Alembic is heavy
+
+        return revision in revisions()
+
     @contextmanager
     def filling(self, revision: str) -> Iterator[Connection]:
         """Make the tables of a revision in an empty database, and open the transaction that fills them: all of it or nothing.
@@ -130,13 +143,19 @@ class Copies:
         upgrade(conn)
 
     def add(self, conn: Connection, name: str, forms: Sequence[ColumnForm], lines: Iterable[bytes]) -> TableSum:
-        """Add rows to a table, each as `lines` yields it; returns their count and sum."""
+        """Add rows to a table, each as `lines` yields it; returns their count and sum. Raises OddRow."""
         target = table(name, *(column(form.name) for form in forms))
         waiting, summing = iter(lines), Summing()
         while page := list(islice(waiting, PAGE)):
             for line in page:
                 summing.add(line)
-            conn.execute(insert(target), [_values(forms, line) for line in page])
+            try:
+                conn.execute(insert(target), [_values(forms, line) for line in page])
+            except (ValueError, TypeError, IntegrityError, DataError, ProgrammingError) as error:
+                told = getattr(error, "orig", error)
+                raise OddRow(
+                    f"the table {name} of the backup has a row that no hub writes ({told}): nothing was restored"
+                ) from None
         return summing.result()
 
     def sum_of(self, conn: Connection, name: str, forms: Sequence[ColumnForm]) -> TableSum:
@@ -170,7 +189,7 @@ def _form(name: str, kind: TypeEngine[Any]) -> ColumnForm:
 def _values(forms: Sequence[ColumnForm], line: bytes) -> dict[str, Any]:
     row: list[Any] = msgspec.json.decode(line)
     return {
-        form.name: b64decode(value) if form.kind == "bytes" and value is not None else value
+        form.name: b64decode(value, validate=True) if form.kind == "bytes" and value is not None else value
         for form, value in zip(forms, row, strict=True)
     }
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -50,6 +51,8 @@ from sqlalchemy.types import TypeEngine
 
 from hub.config.private import close_to_others, make_private_folder
 from hub.core.errors import ConfigError, NewerDatabase, Problem, StoreUnavailable, WrongRevision
+from hub.core.grammar.facts import did_you_mean
+from hub.sdk.addresses import is_host
 from hub.store.schema import json_text, storable
 
 if TYPE_CHECKING:
@@ -237,6 +240,8 @@ def parse_url(url: str) -> URL:
         raise _wrong_url("SQLite has a file and no host", f"write three slashes: sqlite:///{parsed.host}")
     if parsed.database in (None, "", ":memory:"):
         raise _wrong_url("this names no file: each process would have a database of its own", "sqlite:///FILE")
+    if parsed.query:
+        raise _wrong_url("SQLite takes no options behind a ?", f"sqlite:///{parsed.database}")
     return parsed
 
 
@@ -246,7 +251,19 @@ def _postgresql(url: URL) -> URL:
         raise _wrong_url("this names no database", "write its name after the host: postgresql://USER@HOST/NAME")
     if url.port is not None and not 0 < url.port < 65536:
         raise _wrong_url(f"{url.port} is no port", "postgresql://USER@HOST:5432/NAME")
+    if url.host and not url.host.startswith("/") and not all(map(is_host, url.host.split(","))):
+        raise _wrong_url("this names no host that can be", "postgresql://USER@HOST/NAME")
+    if unknown := [name for name in url.query if name not in _options()]:
+        raise _wrong_url(f"'{unknown[0]}' is no option of PostgreSQL", did_you_mean(unknown[0], _options()))
     return url.set(drivername="postgresql+psycopg")
+
+
+@cache
+def _options() -> frozenset[str]:
+    """Return the options that an address of PostgreSQL may have."""
+    from psycopg.pq import Conninfo  # noqa: PLC0415 - who keeps to SQLite needs none
+
+    return frozenset(one.keyword.decode() for one in Conninfo.get_defaults())
 
 
 def _open_sqlite(url: URL) -> Database:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from threading import Event
 from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import (
-    ColumnElement,
     CompoundSelect,
     Connection,
-    Integer,
-    Text,
     and_,
     bindparam,
-    cast,
     delete,
     exists,
     func,
@@ -35,7 +32,21 @@ from hub.store.inbox import UNLABELLED
 from hub.store.ledger.moves import moving
 from hub.store.ledger.outbox import GONE
 from hub.store.residue import Scrubbed, scrub
-from hub.store.schema import UNFINISHED, attempts, audit, erasures, json_text, links, needs, of_kind, people, sightings
+from hub.store.schema import (
+    UNFINISHED,
+    alerts,
+    attempts,
+    audit,
+    connections,
+    cursors,
+    erasures,
+    json_text,
+    links,
+    needs,
+    of_kind,
+    people,
+    sightings,
+)
 from hub.store.schema import authors as A
 from hub.store.schema import deliveries as T
 from hub.store.schema import inbox as I
@@ -85,6 +96,7 @@ class Erasures:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self._is_stained = Event()
 
     def sighted(self, conn: Connection, pairs: Sequence[tuple[str, int]], moved: Sequence[str]) -> None:
         """Note raw rows that hold a signal's text beside its own; `moved` are keys whose raw row is about to be another."""
@@ -116,7 +128,9 @@ class Erasures:
         """Return stored reposts of the signals, which repeat their words; each with the key of what it repeats."""
         found: dict[str, str] = {}
         for part in chunks(keys):
-            held = select(sightings.c.raw_id).where(among(sightings.c.signal_key, part))
+            # One raw row may bring a post and its repost: it is the post's own then.
+            beside = select(sightings.c.raw_id).where(among(sightings.c.signal_key, part))
+            held = union_all(beside, select(S.c.raw_id).where(among(S.c.key, part)))
             for row in conn.execute(select(S.c.key, S.c.body).where(S.c.kind == "repost", S.c.raw_id.in_(held))):
                 quoted = _signal.decode(row.body).quotes
                 if quoted in part and row.key != quoted:
@@ -134,28 +148,6 @@ class Erasures:
         query = select(I.c.id).where(I.c.id.in_(self._rows(key)), I.c.state != ERASED).order_by(I.c.id)
         return list(conn.scalars(query))
 
-    def naming(self, conn: Connection, marks: Sequence[str]) -> list[int]:
-        """Return raw rows that were read, or set aside, whose payload holds one of these. Reads all that is kept."""
-        told = [one.encode("utf-8", "replace") for one in marks]
-        if not told:
-            return []
-        found = or_(*(self._place_of(one) > 0 for one in told))
-        waiting = I.c.state.in_(("new", "leased", ERASED))
-        return list(conn.scalars(select(I.c.id).where(~waiting, found).order_by(I.c.id)))
-
-    def quoting(self, conn: Connection, words: Sequence[str]) -> list[int]:
-        """Return deliveries, of any signal, of which a vendor's answer holds one of these words."""
-        told = [json_text(one)[1:-1] for one in words]
-        if not told:
-            return []
-        rows = (
-            *conn.execute(select(T.c.id, cast(T.c.error, Text)).where(T.c.error.is_not(None))),
-            *conn.execute(
-                select(attempts.c.delivery_id, cast(attempts.c.error, Text)).where(attempts.c.error.is_not(None))
-            ),
-        )
-        return sorted({id_ for id_, error in rows if any(one in error for one in told)})
-
     def waiting_answers(self, conn: Connection, keys: Sequence[str]) -> list[int]:
         """Return replies to these signals that were not sent yet, and are not under way."""
         found: list[int] = []
@@ -163,12 +155,6 @@ class Erasures:
             mine = T.c.operation == "reply", among(T.c.signal_key, part), T.c.first_sent_at.is_(None)
             found += conn.scalars(select(T.c.id).where(*mine, T.c.state.in_(STOPPABLE)))
         return found
-
-    def _place_of(self, mark: bytes) -> ColumnElement[int]:
-        given = literal(mark, I.c.payload.type)
-        if self.database.is_sqlite:
-            return func.instr(I.c.payload, given, type_=Integer)
-        return func.position(given.op("IN")(I.c.payload), type_=Integer)
 
     def _rows(self, key: str) -> CompoundSelect[Any]:
         own = select(S.c.raw_id).where(S.c.key == key)
@@ -338,6 +324,17 @@ class Erasures:
                 conn.execute(update(I).where(*body).values(payload=b""))
             conn.execute(update(I).where(among(I.c.id, part)).values(empty))
 
+    def blank_late(self, conn: Connection, ids: Sequence[int]) -> None:
+        """Empty raw rows that brought again what is gone; `wash` takes them out of the files."""
+        self.blank_raw(conn, ids)
+        if ids:
+            self._is_stained.set()
+
+    def wash(self) -> None:
+        """Take what came again out of the write-ahead log, or at the next call if others read now. Raises StoreUnavailable."""
+        if self._is_stained.is_set() and scrub(self.database, (), whole=False) == "clean":
+            self._is_stained.clear()
+
     def blank_ledger(self, conn: Connection, rows: Sequence[Sent]) -> None:
         """Take payloads and what vendors said of them out of the ledger; a failure keeps its class and code."""
         for part in chunks([row.id for row in rows]):
@@ -378,7 +375,9 @@ class Erasures:
         with self.database.read() as conn:
             queries = (select(erasures.c.key).where(*asked, among(erasures.c.key, part)) for part in chunks(keys))
             whole = any(conn.execute(query.limit(1)).first() is not None for query in queries)
-        return scrub(self.database, (S, A, T, I, attempts, links, people, audit), whole=whole)
+        return scrub(
+            self.database, (S, A, T, I, attempts, links, people, audit, alerts, connections, cursors), whole=whole
+        )
 
     def finish(self, conn: Connection, keys: Sequence[str], *, now: datetime) -> None:
         """Close erasures; what their tombstones knew of fields that were written is not needed any more."""

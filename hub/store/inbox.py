@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from sqlalchemy import Connection, and_, case, func, literal, select, text, upda
 
 from hub.core.access import EVERYTHING, Sight
 from hub.core.errors import LeaseLost
+from hub.core.keys import together
 from hub.core.model import RawItem
 from hub.store.database import Database, among, chunks, lease_token
 from hub.store.schema import inbox as T
@@ -55,6 +56,13 @@ class Settled(NamedTuple):
     due_at: datetime | None = None
 
 
+def _as_before(item: RawItem, old: Mapping[str, str]) -> RawItem:
+    realm, is_apart = together(item.realm)
+    if is_apart:
+        return replace(item, realm=realm)
+    return replace(item, realm=old[item.source]) if item.realm == item.source else item
+
+
 class Inbox:
     """Queries over raw rows."""
 
@@ -73,17 +81,13 @@ class Inbox:
             return self.database.add_new(own, T, rows)
 
     def _kept(self, items: list[RawItem]) -> list[RawItem]:
-        """Return items with the realm that their source had before a source's name became it: what is stored keeps its keys."""
-        if not any(item.realm == item.source for item in items):
+        """Return items with the realm that their source had before a release named or marked it: what is stored keeps its key."""
+        if not any(item.realm == item.source or together(item.realm)[1] for item in items):
             return items
         if self._realms is None:
             with self.database.read() as conn:
                 self._realms = {row.source: row.realm for row in conn.execute(select(R))}
-        old = self._realms
-        return [
-            replace(item, realm=old[item.source]) if item.realm == item.source and item.source in old else item
-            for item in items
-        ]
+        return [_as_before(item, self._realms) if item.source in self._realms else item for item in items]
 
     def claim(self, *, limit: int, now: datetime) -> tuple[str, list[InboxRow]]:
         """Lease up to `limit` due rows, oldest first; a row whose lease was lost twice comes alone. Return (token, rows).

@@ -198,7 +198,7 @@ class Signals:
     def shared(self, conn: Connection, boosted: Mapping[str, int], told: Mapping[str, int]) -> None:
         """Count new boosts on the stored signals that they boost (key to number).
 
-        `told` are the counts that networks gave just now: these include the boost.
+        `told` are the counts that networks gave in the same batch: these include the boosts, if they were asked for after them.
         """
         rows = [row for part in chunks(sorted(boosted)) for row in conn.execute(_BODY.where(among(S.c.key, part)))]
         for row in rows:
@@ -206,7 +206,8 @@ class Signals:
             if signal.state in GONE:
                 continue
             before = signal.counts.shares or 0
-            shares = max(before, told[row.key]) if row.key in told else before + boosted[row.key]
+            seen = boosted[row.key]
+            shares = max(before, told[row.key], seen) if row.key in told else before + seen
             counts = replace(signal.counts, shares=shares)
             conn.execute(update(S).where(S.c.key == row.key).values(body=json_text(replace(signal, counts=counts))))
 

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, MutableMapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
-from urllib.parse import urlsplit
 
 from hub.config.settings import Readers, is_loopback
 
 __all__ = ["LOOPBACK", "Networks", "Readers", "caller_of", "host_of", "is_local"]
 Scope = MutableMapping[str, Any]
 LOOPBACK = ("127.0.0.0/8", "::1/128")
-FORWARDED = frozenset(
-    (
-        *(b"forwarded", b"via", b"true-client-ip", b"cf-connecting-ip", b"cf-ray", b"fastly-client-ip", b"client-ip"),
-        *(b"x-real-ip", b"x-client-ip", b"x-cluster-client-ip", b"x-original-host", b"x-host", b"x-scheme"),
-        *(
-            b"x-original-forwarded-for",
-            b"x-amzn-trace-id",
-            b"x-cloud-trace-context",
-            b"x-appengine-user-ip",
-            b"x-proxyuser-ip",
-        ),
-    )
+_FORWARDED = re.compile(
+    rb"x-(?:forwarded|envoy-|azure-|vercel-|akamai-|arr-|nginx-proxy|varnish|proxy|rewrite-url|host$|scheme$|request-start|ssl-client)"
+    rb"|x-(?:original-(?:for|host|proto|url)|cloud-trace-context|amzn-trace-id|amz-cf-id|(?:auth-request|remote|webauth)-user)"
+    rb"|forwarded|via$|proxy-|cdn-loop|cf-|fastly-|tailscale-|ngrok-|akamai-|incap-|surrogate-capability|remote-user"
+    rb"|.*(?:client|connecting|real|user|socket)-?ip"
 )
-"""Headers that only a proxy sends, beside all that begin with x-forwarded or x-envoy."""
+"""Headers that only a proxy sends, a tunnel's end on this machine too, by how their names begin; and all that name an address."""
+_HOST = re.compile(r"(?:\[(?P<inner>[0-9A-Fa-f:.]+)\]|(?P<name>[^\s\[\]/?#@:\\]+))(?::[0-9]*)?")
 
 
 class Networks:
@@ -51,7 +45,7 @@ def read_address(text: str) -> IPv4Address | IPv6Address | None:
 
 def is_forwarded(scope: Scope) -> bool:
     """Return True if a header says that a proxy passed the request on."""
-    return any(name in FORWARDED or name.startswith((b"x-forwarded", b"x-envoy-")) for name, _ in scope["headers"])
+    return any(_FORWARDED.match(name) for name, _ in scope["headers"])
 
 
 def caller_of(scope: Scope, proxies: Networks) -> str:
@@ -89,7 +83,5 @@ def _peer(scope: Scope) -> str:
 
 def host_of(header: str) -> str:
     """Return the host in a Host header, lower case, without port, brackets and the root's dot; "" if it is none."""
-    try:
-        return (urlsplit(f"//{header}").hostname or "").removesuffix(".") if header.strip() == header else ""
-    except ValueError:
-        return ""
+    found = _HOST.fullmatch(header)
+    return (found["inner"] or found["name"]).lower().removesuffix(".") if found else ""

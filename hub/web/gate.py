@@ -18,7 +18,8 @@ from hub.web.limits import Limits
 GIVEN_AWAY = 20  # when all places are taken, a twentieth of them is freed at once: to look for one each time costs more
 FRESH_S = 0.25
 MOMENT_S = 0.02  # of many that come at once, those with a request at hand are known by then
-LAZY = frozenset({"idle", "drain", "header", "body", "unread"})
+TURNS = 3  # of the loop, in which all that has come is listened to: it may have been busy for longer than any moment
+LAZY = frozenset({"idle", "drain", "header", "body", "unread", "closing"})
 """What a connection may be at without a request that is being answered."""
 
 
@@ -72,18 +73,29 @@ class Gate:
             self.relieve()
         elif (self._crowding or len(self.seats) > self.limits.connections) and not self._relieving:
             self._relieving = True
-            loop.call_later(MOMENT_S, self.relieve)
+            loop.call_later(MOMENT_S, self._listen, loop)
         if not self._sweeping:
             self._sweeping = True
             loop.call_later(self.limits.sweep_s, self._sweep, loop)
 
-    def relieve(self) -> None:
-        """Give places away until there are as few connections as may be, of each client and of all."""
+    def _listen(self, loop: asyncio.AbstractEventLoop, turns: int = TURNS, came: float | None = None) -> None:
+        """Let the loop turn a few times, so that all who have come until now are listened to before some go."""
+        came = loop.time() if came is None else came
+        if turns:
+            loop.call_soon(self._listen, loop, turns - 1, came)
+        else:
+            self.relieve(came)
+
+    def relieve(self, came: float | None = None) -> None:
+        """Give places away until there are as few connections as may be, of each client and of all.
+
+        Those that came later than `came` stay for now; without it all may go, the newest last.
+        """
         self._relieving = False
         for address in self._crowding:
-            self._make_room(self._by_client.get(address, ()), self.limits.per_client, "connections of one client")
+            self._make_room(self._by_client.get(address, ()), self.limits.per_client, "connections of one client", came)
         self._crowding.clear()
-        self._make_room(self.seats, self.limits.connections, "connections")
+        self._make_room(self.seats, self.limits.connections, "connections", came)
 
     def leave(self, seat: Seat) -> None:
         """Take a connection's place back."""
@@ -94,18 +106,23 @@ class Gate:
         if not mine:
             self._by_client.pop(address, None)
 
-    def _make_room(self, crowd: Collection[Seat], most: int, of: str) -> None:
+    def _make_room(self, crowd: Collection[Seat], most: int, of: str, came: float | None) -> None:
         if len(crowd) <= most:
             return
         states = [(*seat.state(), seat) for seat in crowd]
-        # By age, whatever they are at; but one that has just come was not listened to yet.
-        fresh = monotonic() - FRESH_S
+        # First those that are closed already; then by age, whatever they are at. One that has just come was not listened to yet.
+        fresh = monotonic() - FRESH_S if came is None else came
         lazy = sorted(
-            ((state == "header" and since > fresh, since, seat) for state, since, seat in states if state in LAZY),
+            (
+                (state != "closing", state == "header" and since > fresh, since, seat)
+                for state, since, seat in states
+                if state in LAZY and (came is None or since <= came)
+            ),
             key=_age,
         )
-        gone = [seat for _, _, seat in lazy[: len(crowd) - most + most // GIVEN_AWAY]]
-        self.complaints.tell(f"too many {of}: the idlest are closed", open=len(crowd), closed=len(gone))
+        gone = [seat for *_, seat in lazy[: len(crowd) - most + most // GIVEN_AWAY]]
+        if gone:
+            self.complaints.tell(f"too many {of}: the idlest are closed", open=len(crowd), closed=len(gone))
         for seat in gone:
             self.leave(seat)
             seat.abort()
@@ -118,13 +135,15 @@ class Gate:
                 if state in ("header", "body", "unread"):
                     self.complaints.tell(f"a caller was too slow ({state})", client=_address(seat))
                 seat.end(state)
+        if not self._relieving:
+            self.relieve()
         self._sweeping = bool(self.seats)
         if self._sweeping:
             loop.call_later(self.limits.sweep_s, self._sweep, loop)
 
 
-def _age(one: tuple[bool, float, Seat]) -> tuple[bool, float]:
-    return one[:2]
+def _age(one: tuple[bool, bool, float, Seat]) -> tuple[bool, bool, float]:
+    return one[:3]
 
 
 def _address(seat: Seat) -> str:

@@ -21,11 +21,13 @@ import structlog
 
 from hub.core.errors import HubError, TooManyItems
 from hub.core.model import RawItem
+from hub.flow.bugs import tell
 from hub.flow.intake.poll import realm_of, usable_destination, usable_source
 from hub.flow.intake.tally import Tally
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Request, WebhookSource
 from hub.web.caller import LOOPBACK, Networks, caller_of, host_of
+from hub.web.complaints import Complaints
 from hub.web.limits import USUAL, Limits
 from hub.web.shield import is_address, own_hosts
 
@@ -51,6 +53,11 @@ def refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> Answer:
     return (status, f'{{"error": "{message}"}}'.encode(), list(headers))
 
 
+FAILED = refusal(
+    503,
+    "the connection's plugin fails to read this: send it again later",
+    (b"retry-after", b"60"),
+)
 UNMADE = refusal(
     503, "this connection is configured and cannot work now: its admin sees why; send it again", (b"retry-after", b"60")
 )
@@ -77,6 +84,7 @@ class InboundDoor:
         self.called: dict[str, Called] = called_connections(hub)
         self.writer = GroupWriter(hub)
         self.tally = Tally(hub)
+        self._complaints = Complaints()
         web = hub.settings.web
         self._hosts = own_hosts(web.host, hub.settings.public_url)
         self._public = urlsplit(hub.settings.public_url).netloc.lower()
@@ -106,6 +114,10 @@ class InboundDoor:
             status, body, headers = refused.answer
         except CutOff:
             return
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - told; a plugin's bug must not cost the sender's call
+            if self._complaints.passes(f"{name} {type(error).__name__}") is not None:
+                tell(self.hub, name, error, event="a plugin failed at the door")
+            status, body, headers = FAILED
         self.tally.count(name if status != 404 else "", status)  # strangers think of many names
         fixed = [(b"content-length", str(len(body)).encode())]
         if b"content-type" not in dict(headers):
@@ -141,10 +153,10 @@ class InboundDoor:
 
     async def _genuine(self, name: str, called: Called, request: Request) -> Called:
         """Return the connection with the secret that a call is signed by: its file may hold a new one. Raises Declined."""
-        if called.verify(request):
+        if called.verify(request) is True:  # a coroutine, or whatever else is taken for true, proves nothing
             return called
         renewed = await asyncio.to_thread(find_called, self.hub, name)
-        if renewed is None or renewed is called or not renewed.verify(request):
+        if renewed is None or renewed is called or renewed.verify(request) is not True:
             raise Declined(refusal(401, "the signature does not match, or its time is off"))
         self.called[name] = renewed
         return renewed
@@ -170,7 +182,7 @@ class InboundDoor:
             plugin=called.name,
             payload=request.body,
             received_at=request.received_at,
-            external_id=called.event_id(request) or sha256(request.body).hexdigest(),
+            external_id=_event_id(called, request) or sha256(request.body).hexdigest(),
             realm="" if isinstance(called, Destination) else realm_of(called, name),
         )
 
@@ -212,6 +224,14 @@ def _check_number(called: WebhookSource[Any], body: bytes) -> None:
         raise Declined((413, json.dumps({"error": str(error)}).encode(), [])) from None
     except Exception:  # noqa: BLE001 - the same is raised, and told, when the body is read
         return
+
+
+def _event_id(called: Called, request: Request) -> str:
+    """Return the sender's id of an event. Raises TypeError if it is no text: others wait for the same commit."""
+    given: Any = called.event_id(request)
+    if not isinstance(given, str):
+        raise TypeError(f"event_id gives a {type(given).__name__}, no str")
+    return given
 
 
 def largest_body(called: Called) -> int:

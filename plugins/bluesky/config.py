@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Self
-from urllib.parse import urlsplit
+from unicodedata import normalize
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from hub import Options
+from hub.core.grammar.fold import plain
+from hub.sdk.addresses import is_host, web_parts
 
 
 def _check_service(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if web_parts(url).query:
         raise ValueError("must be the http(s) URL of a PDS, such as https://bsky.social")
     return url.rstrip("/").removesuffix("/xrpc")
 
@@ -26,6 +27,26 @@ def _check_thread(uri: str) -> str:
     if found := _THREAD.fullmatch(uri):
         return f"at://{found[1]}/app.bsky.feed.post/{found[2]}"
     raise ValueError("must be a post: at://DID/app.bsky.feed.post/RKEY or https://bsky.app/profile/WHO/post/RKEY")
+
+
+# What people paste: a handle with its @, an address of a profile, an at-uri.
+_ACCOUNT = re.compile(r"(?:(?:https?://)?[^/@]+/profile/|at://|@)?([^/?#]+?)[./]*(?:[?#].*)?", re.IGNORECASE)
+
+
+def _plain_account(account: str) -> str:
+    text = normalize("NFKC", plain(account)).strip()  # the app copies handles with marks of direction
+    found = _ACCOUNT.fullmatch(text)
+    name = found[1] if found else text
+    return name if name.casefold().startswith("did:") else name.casefold()  # the letters of a DID count
+
+
+_DID = re.compile(r"did:[a-z]+:[\w.:%-]+")
+
+
+def _check_handle(text: str) -> str:
+    if not _DID.fullmatch(text) and not ("." in text and ":" not in text and is_host(text)):
+        raise ValueError("must be a handle alone, such as acme.bsky.social, or a DID")
+    return text
 
 
 Query = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
@@ -42,7 +63,7 @@ class BlueskyOptions(Options):
     service: Annotated[str, AfterValidator(_check_service)] = Field(
         default="https://bsky.social", description="URL of the account's PDS"
     )
-    handle: Annotated[str, StringConstraints(strip_whitespace=True, min_length=3)] = Field(
+    handle: Annotated[str, AfterValidator(_plain_account), AfterValidator(_check_handle)] = Field(
         description="Handle or DID of the account that reads; what it wrote is ours"
     )
     app_password: SecretStr = Field(description="An app password, not the account's own")

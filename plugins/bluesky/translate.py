@@ -29,6 +29,7 @@ from hub.core.model import (
     Tombstone,
     Translated,
 )
+from hub.sdk.attachments import had
 from hub.sdk.doc import Doc
 from hub.sdk.text import safe_html
 
@@ -63,7 +64,8 @@ def translate(raw: RawItem, own: str = "") -> Translated | Ignored:
     if _is_ours(did, handle, own={one for one in (own, raw.realm) if one}):
         signal = replace(signal, origin="hub")
     authors = (_author(view.doc("author"), did),) if did else ()
-    return _with_repost(item, Translated(signals=(signal,), authors=authors))
+    said = Translated(signals=(signal,), authors=authors, left_out=had(_media(view))[1])
+    return _with_repost(item, said)
 
 
 def _is_ours(did: str | None, handle: str | None, own: set[str]) -> bool:
@@ -169,7 +171,7 @@ def _signal(view: Doc, raw: RawItem) -> Signal:
         quotes=signal_key(NETWORK, quoted) if quoted else None,
         mentions=tuple(author_key(NETWORK, one) for one in mentions),
         hashtags=tuple(dict.fromkeys(_featured(record, "tag") + _strings(record, "tags"))),
-        media=tuple(_media(view, record, did)),
+        media=had(_media(view))[0],
         counts=Counts(*(view.count(f"{what}Count") for what in ("like", "reply", "repost", "quote"))),
         can_reply=_can_reply(view),
         state=_state(view),
@@ -282,36 +284,36 @@ def _state(view: Doc) -> SignalState:
     return "hidden" if hidden else "live"
 
 
-def _media(view: Doc, record: Doc, did: str | None) -> Iterator[Media]:
-    """Yield attachments as the server shows them, else out of the record (a notification holds nothing else)."""
-    shown = [view.doc("embed"), *view.docs("embeds")]
+def _media(view: Doc) -> list[Media | None]:
+    """Return attachments as the server shows them, else out of the record (a notification holds nothing else)."""
+    shown, did = [view.doc("embed"), *view.docs("embeds")], _did(view)
     found = [media for embed in shown for media in _embedded(embed, did)]
-    yield from found or _embedded(record.doc("embed"), did)
+    return found if any(found) else list(_embedded(_record(view).doc("embed"), did))
 
 
-def _embedded(embed: Doc, did: str | None) -> Iterator[Media]:
+def _embedded(embed: Doc, did: str | None) -> Iterator[Media | None]:
     match (embed.exact("$type") or "").removesuffix("#view"):
         case "app.bsky.embed.images" | "app.bsky.embed.gallery":
             yield from _files("image", embed.docs("images") or embed.docs("items"), did)
         case "app.bsky.embed.video":
             yield from _files("video", [embed], did)
         case "app.bsky.embed.external":
-            if url := embed.web("external.uri"):
-                yield Media(kind="link", url=url, alt=embed.exact("external.title"))
+            url = embed.web("external.uri")
+            yield Media(kind="link", url=url, alt=embed.exact("external.title")) if url else None
         case "app.bsky.embed.recordWithMedia":
             media = embed.doc("media")
             if "recordWithMedia" not in (media.exact("$type") or ""):  # else a hostile record nests for ever
                 yield from _embedded(media, did)
 
 
-def _files(kind: str, items: list[Doc], did: str | None) -> Iterator[Media]:
-    """Yield images or a video: if the view shows no URL, Bluesky's own CDN has the blob."""
+def _files(kind: str, items: list[Doc], did: str | None) -> Iterator[Media | None]:
+    """Yield images or a video, None for one without an address: if the view shows none, Bluesky's own CDN has the blob."""
     for item in items:
         blob = item.doc(kind)
         cid = blob.exact("ref.$link") or blob.exact("cid")  # blobs of 2022 hold the CID itself
         made = _CDN[kind].format(did=_path(did), cid=_path(cid)) if did and cid else None
-        if url := item.web("fullsize", "playlist") or made:
-            yield Media(kind=kind, url=url, alt=item.exact("alt"), mime=blob.exact("mimeType"))
+        url = item.web("fullsize", "playlist") or made
+        yield Media(kind=kind, url=url, alt=item.exact("alt"), mime=blob.exact("mimeType")) if url else None
 
 
 def _author(profile: Doc, did: str) -> Author:
@@ -356,4 +358,4 @@ def _with_repost(item: Doc, post: Translated) -> Translated:
         revision=reason.exact("cid") or "",
     )
     authors = {author.key: author for author in (_author(reason.doc("by"), did), *post.authors)}
-    return Translated(signals=(original, repost), authors=tuple(authors.values()))
+    return replace(post, signals=(original, repost), authors=tuple(authors.values()))

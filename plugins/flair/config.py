@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from hub import ConfigPath, Options
+from hub.core.languages import KNOWN, base_language
 
 EMBEDDED_SHA256 = "d7a9c16d770cece9b675144281680b80b11110e94683a8e01e89d4e6888db64a"
 
 # The languages of its training texts; for others it was not measured, and in other scripts its answers are noise.
 EMBEDDED_LANGUAGES = ("ar", "de", "en", "es", "fr", "hi", "it", "nl", "pt")
 
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+
+def _known(code: str) -> str:
+    if code not in KNOWN:
+        raise ValueError(f'"{code}" is no language: write its code of ISO 639-1, such as "en"')
+    return code
+
+
+Code = Annotated[str, AfterValidator(_known)]
 Sum = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")]
 
 
@@ -42,6 +51,13 @@ class FlairOptions(Options):
     )
     mask: bool = Field(default=True, description="Read user names as @user and links as http")
 
+    @field_validator("model")
+    @classmethod
+    def _is_there(cls, value: Path | str) -> Path | str:
+        if isinstance(value, Path) and not value.is_file():
+            raise ValueError(f'there is no file {value}: write "embedded", or the path of a flair file')
+        return value
+
     @property
     def embedded(self) -> bool:
         """True if the model of the package is meant."""
@@ -52,8 +68,9 @@ class FlairOptions(Options):
 
         `familiar` is its script.
         """
+        base = base_language(language)  # of three letters the first two may be another's: `esu` is no Spanish
         if self.languages is not None:
-            return not self.languages or not language or language[:2].lower() in self.languages
+            return not self.languages or not language or base in self.languages
         if not self.embedded:
             return True
-        return language[:2].lower() in EMBEDDED_LANGUAGES if language else familiar
+        return base in EMBEDDED_LANGUAGES if language else familiar

@@ -61,7 +61,7 @@ def read_file(path: Path) -> tuple[SourceFile, Fields]:
 def _text_of(path: Path) -> str:
     if path.stat().st_size > LARGEST_FILE:
         raise ValueError("it is larger than 64 KB")
-    return path.read_text("utf-8")
+    return path.read_text("utf-8-sig")
 
 
 def _refuse(complaints: Iterable[str]) -> None:

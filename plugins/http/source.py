@@ -10,6 +10,7 @@ from typing import ClassVar
 from hub import Compliance, ConfigError, Context, Limit, RawItem, Signal, Tombstone, Translated
 from hub.core.errors import Problem
 from hub.core.grammar.words import counted
+from hub.core.keys import apart
 from hub.sdk.doc import Doc
 from hub.sdk.fields import filled, translate
 from hub.sdk.streams import Stream, StreamsSource
@@ -86,13 +87,18 @@ class HttpSource(StreamsSource[HttpOptions]):
         yield self._stream(ctx)
 
     def _stream(self, ctx: Context) -> Stream:
-        return Endpoint(ctx, self.options).stream("items", self.realm)
+        return Endpoint(ctx, self.options).stream("items", self.item_realm)
 
     @property
     def realm(self) -> str:
         """Return what the file's native ids are unique within."""
         options = {f"options.{name}": value for name, value in self.options.values.items()}
         return filled(self.options.spec.source.realm, options) or ""
+
+    @property
+    def item_realm(self) -> str:
+        """Return the realm marked: any API may number posts and authors alike."""
+        return apart(self.realm)
 
     def identify(self, payload: bytes) -> tuple[str, str]:
         """Return the item's id and revision, by the file's paths."""

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field
 
 from hub import Options
+from hub.core.languages import KNOWN
 
-Code = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+
+def _known(code: str) -> str:
+    if code not in KNOWN:
+        raise ValueError(f'"{code}" is no language: write its code of ISO 639-1, such as "en"')
+    return code
+
+
+Code = Annotated[str, AfterValidator(_known)]
 
 
 class LanguageOptions(Options):

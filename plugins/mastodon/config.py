@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from hub import Options
+from hub.sdk.addresses import is_host, web_parts
 
 VISIBILITIES = ("public", "unlisted", "private", "direct")
 """Mastodon's words for who may see a status, the widest first."""
+NOTIFICATIONS = (
+    *(
+        "mention",
+        "status",
+        "reblog",
+        "favourite",
+        "poll",
+        "update",
+        "quote",
+        "quoted_update",
+        "reaction",
+        "emoji_reaction",
+    ),
+    *("follow", "follow_request", "move", "severed_relationships", "moderation_warning", "annual_report"),
+)
+"""Types of notifications; those of forks and of moderators hold a dot or a colon (admin.report, pleroma:report)."""
 
 
 def _instance(url: str) -> str:
     """Return the address without a path. Raises ValueError if it is none."""
     url = url.strip().rstrip("/")
-    parts = urlsplit(url if "://" in url else f"https://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path or parts.query:
+    parts = web_parts(url if "://" in url else f"https://{url}")
+    if parts.path or parts.query or parts.fragment or parts.username:
         raise ValueError("the address of an instance, like https://mastodon.example")
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -31,6 +47,25 @@ def _hashtag(name: str) -> str:
     return name
 
 
+def _account(text: str) -> str:
+    """Return an account without what is written around it. Raises ValueError if it can name none."""
+    name = text.strip().removeprefix("acct:").removeprefix("@")
+    user, at, server = name.partition("@")
+    if name.startswith(("https://", "http://")):
+        fits = bool(web_parts(name).path.strip("/"))
+    else:
+        fits = bool(re.fullmatch(r"[\w.-]+", user)) and is_host(server) == bool(at)
+    if not fits:
+        raise ValueError("an account is acme, acme@mastodon.example, its address or its id")
+    return name
+
+
+def _notification_type(word: str) -> str:
+    if word not in NOTIFICATIONS and not re.fullmatch(r"\w+[.:]\w+", word):
+        raise ValueError(f'"{word}" is none of {", ".join(NOTIFICATIONS)}')
+    return word
+
+
 class MastodonOptions(Options):
     """Which instance is asked, by which account, and for what."""
 
@@ -40,9 +75,13 @@ class MastodonOptions(Options):
     public: bool = Field(default=False, description="The federated timeline")
     local: bool = Field(default=False, description="The timeline of the instance's own accounts")
     notifications: bool = Field(default=False, description="Mentions of the account of the token")
-    notification_types: tuple[str, ...] = Field(default=("mention",), description="Types of notifications to ask for")
+    notification_types: tuple[Annotated[str, AfterValidator(_notification_type)], ...] = Field(
+        default=("mention",), min_length=1, description="Types of notifications to ask for"
+    )
     conversations: bool = Field(default=False, description="Direct conversations of the account of the token")
-    own_account: str | None = Field(default=None, description="Our account: acct, address or id; its posts are ours")
+    own_account: Annotated[str, AfterValidator(_account)] | None = Field(
+        default=None, description="Our account: acct, address or id; its posts are ours"
+    )
     reply_visibility: Literal["public", "unlisted", "private", "direct"] = Field(
         default="public", description="Who may see an answer at most; never more than may see the post"
     )

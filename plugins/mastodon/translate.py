@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from html import escape
 from typing import Literal
 from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from hub.core.errors import TranslationError
+from hub.core.grammar.fold import plain
 from hub.core.keys import author_key, signal_key
 from hub.core.model import (
     Author,
@@ -29,6 +31,7 @@ from hub.core.model import (
     Translated,
     Visibility,
 )
+from hub.sdk.attachments import had
 from hub.sdk.doc import Doc
 from hub.sdk.text import html_to_text, safe_html
 
@@ -44,10 +47,17 @@ _VISIBILITY: dict[str, Visibility] = {
     "list": "followers",
     "direct": "direct",
 }
+# What servers call it: Mastodon, Misskey and Akkoma; Mitra; Fedibird.
 _QUOTE_INLINE = re.compile(
-    r"<(p|span)\b[^<>]{0,300}\bclass=([\"'])[^<>\"']{0,300}\bquote-inline\b[^<>\"']{0,300}\2[^<>]{0,300}>"
+    r"<(p|span|div)\b[^<>]{0,300}\bclass=[\"']?[^<>\"']{0,300}(?<![\w-])(?:quote-inline|inline-quote|reference-link-inline)"
+    r"(?![\w-])[^<>]{0,300}>",
+    re.IGNORECASE,
 )
-_ADDRESS = re.compile(r"https?://([^/]+)/(?:@|users/)([^/@]+)")
+_QUOTE_LINE = (
+    r"(?:<br ?/?>\s*){{0,4}}(?:<span>\s*)?(?:RE|QT|RT): ?(?:</span>\s*)?"
+    r"<a\b[^<>]{{0,300}}\bhref=[\"'](?:{})[\"'][^<>]{{0,300}}>"
+)
+_ADDRESS = re.compile(r"(?:https?://)?([^/@]+)/(?:web/)?(?:@|users/)([^/@]+)(?:@([^/@]+))?")
 _ENCODED = re.compile(r"xn--[a-z0-9-]+")
 _MEDIA = {"image": "image", "gifv": "video", "video": "video", "audio": "audio"}
 
@@ -114,12 +124,13 @@ def _notification(entity: Doc, raw: RawItem, own: str | None) -> Translated | Ig
 
 def _status(status: Doc, raw: RawItem, own: str | None, *, kind: Kind | None = None) -> Translated:
     """Return the signal and author of a status; `kind` says how it came to us where that tells more than its form."""
-    uri, published = status.need("uri"), status.time("created_at")
+    uri, published = status.need("uri", "reblog.uri"), status.time("created_at")
     if published is None:
         raise TranslationError("a status without created_at")
     account = status.doc("account")
     author, native_id = _author(account), _native_id(status, uri)
     html, edited = _html(status), status.time("edited_at")
+    media, left_out = had(_media(status))
     signal = Signal(
         key=signal_key(NETWORK, native_id),
         network=NETWORK,
@@ -139,7 +150,7 @@ def _status(status: Doc, raw: RawItem, own: str | None, *, kind: Kind | None = N
         quotes=_quoted(status),
         mentions=tuple(author_key(NETWORK, url) for one in status.docs("mentions") if (url := one.text("url"))),
         hashtags=tuple(name for tag in status.docs("tags") if (name := tag.text("name"))),
-        media=tuple(_media(status)),
+        media=media,
         visibility=_VISIBILITY.get(str(status.get("visibility")), "direct"),
         counts=Counts(
             likes=status.count("favourites_count"),
@@ -152,21 +163,32 @@ def _status(status: Doc, raw: RawItem, own: str | None, *, kind: Kind | None = N
         aliases=tuple(_alias(status.id("id"), raw)),
         parent_alias=next(_alias(status.id("in_reply_to_id"), raw), None),
     )
-    return Translated((signal,), (author,))
+    return Translated((signal,), (author,), left_out=left_out)
+
+
+# Akkoma gives the quoted status itself, Pleroma as an extension, or its address only.
+_QUOTED = ("quote.quoted_status.uri", "quote.uri", "pleroma.quote.uri", "pleroma.quote_url")
+_QUOTES = (*_QUOTED, "quote.quoted_status.url", "quote.url", "pleroma.quote.url")
 
 
 def _html(status: Doc) -> str:
     """Return the content without the line that repeats a quoted post's address for servers that show no quotes."""
     html = status.exact("content") or ""
-    found = _QUOTE_INLINE.search(html) if _quoted(status) else None
-    end = _end_of(html, found[1], found.end()) if found else -1
+    if _is_boost(status) or not _quoted(status):
+        return html
+    found, name = _QUOTE_INLINE.search(html), ""
+    if found:
+        name = found[1]
+    elif addresses := [re.escape(escape(one)) for path in _QUOTES if (one := status.text(path))]:
+        found, name = re.search(_QUOTE_LINE.format("|".join(addresses)), html, re.IGNORECASE), "a"
+    end = _end_of(html, name, found.end()) if found else -1
     return html if found is None or end < 0 else html[: found.start()] + html[end:]
 
 
 def _end_of(html: str, name: str, at: int) -> int:
     """Return where an element ends that has begun before `at`, -1 if it does not; others of its name may stand in it."""
     depth = 1
-    for tag in re.finditer(rf"<(/?){name}\b[^<>]*>", html[at:]):
+    for tag in re.finditer(rf"<(/?){name}\b[^<>]*>", html[at:], re.IGNORECASE):
         depth += -1 if tag[1] else 1
         if depth == 0:
             return at + tag.end()
@@ -202,10 +224,7 @@ def _mentions(status: Doc, own: str | None) -> bool:
 
 def _quoted(status: Doc) -> str | None:
     """Return the key of the boosted or quoted status; a quote that is pending, refused or shallow names none."""
-    # Akkoma gives the quoted status itself, Pleroma as an extension, or its id only.
-    quotes = ("quote.quoted_status.uri", "quote.uri", "pleroma.quote.uri", "pleroma.quote_url")
-    paths = ("reblog.uri",) if status.doc("reblog") else quotes
-    uri = status.text(*paths)
+    uri = status.text(*("reblog.uri",) if _is_boost(status) else _QUOTED)
     return signal_key(NETWORK, uri) if uri else None
 
 
@@ -220,11 +239,14 @@ def _can_reply(status: Doc) -> CanReply:
     return "yes" if allowed & {"public", "me"} else "unknown"
 
 
-def _media(status: Doc) -> Iterator[Media]:
-    """Yield attachments; the preview card is left out: it appears only seconds after the post and would look like an edit."""
-    for entry in status.docs("media_attachments"):
-        if url := entry.web("url", "remote_url", "preview_url"):
-            yield Media(_MEDIA.get(str(entry.get("type")), "file"), url, entry.text("description"))
+def _media(status: Doc) -> list[Media | None]:
+    """Return attachments; the preview card is left out: it appears only seconds after the post and would look like an edit."""
+    return [_attachment(entry) for entry in status.docs("media_attachments")]
+
+
+def _attachment(entry: Doc) -> Media | None:
+    url = entry.web("url", "remote_url", "preview_url")
+    return Media(_MEDIA.get(str(entry.get("type")), "file"), url, entry.text("description")) if url else None
 
 
 def _author(account: Doc) -> Author:
@@ -257,7 +279,7 @@ def _handle(account: Doc) -> str | None:
 
 def _native_id(status: Doc, uri: str) -> str:
     """Return the status's `uri`; a boost that bears the boosted post's own (Pleroma, WordPress) is named by who boosts it."""
-    if status.text("reblog.uri") != uri:
+    if not _is_boost(status) or status.text("reblog.uri") not in (uri, None):
         return uri
     return f"{status.text('account.uri', 'account.url')}#boosts/{uri}"
 
@@ -266,14 +288,17 @@ def _is_own(account: Doc, own: str | None) -> bool:
     """Return True if an account is ours by its name, address or id, in whatever case: servers do not tell `Acme` from `acme`."""
     wanted = _name(own)
     address = _ADDRESS.fullmatch(wanted)
-    also = f"{address[2]}@{address[1]}" if address else wanted  # a mention bears no id of the account
+    # A mention bears no id of the account; a page may show an account of another server.
+    also = f"{address[2]}@{address[3] or address[1]}" if address else wanted
+    if address and address[3]:
+        wanted = also
     names = {_name(name) for name in (*(account.id(name) for name in ("acct", "uri", "url", "id")), _handle(account))}
     return bool(wanted) and not names.isdisjoint((wanted, also))
 
 
 def _name(value: str | None) -> str:
-    """Return a name as servers compare them: without case, and with the letters of its domain."""
-    name = normalize("NFC", (value or "").strip().removeprefix("@").rstrip("/").casefold())
+    """Return a name as servers compare them: without case and what cannot be seen, and with the letters of its domain."""
+    name = normalize("NFKC", plain(value or "")).strip().casefold().removeprefix("acct:").lstrip("@").rstrip("/.")
     return _ENCODED.sub(_decoded, name) if "xn--" in name else name
 
 

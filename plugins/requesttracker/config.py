@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator
@@ -30,7 +31,9 @@ class RequestTrackerOptions(Options):
     reopen_days: int | None = Field(
         default=30, ge=1, le=3650, description="A ticket closed for longer is not reopened: a new one refers to it"
     )
-    closed: tuple[str, ...] = Field(default=("resolved", "rejected"), description="The states that count as closed")
+    closed: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        default=("resolved", "rejected"), min_length=1, description="The states that count as closed"
+    )
     timeout: float = Field(default=60.0, gt=0, le=600, description="Seconds for one call")
 
     @field_validator("base_url")

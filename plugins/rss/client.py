@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html.entities import html5
+from html.entities import html5, name2codepoint
 from time import struct_time
 from typing import Any
 from urllib.parse import urljoin
@@ -38,10 +38,14 @@ _FEED_FIELDS = ("title", "title_detail", "link", "id", "language", "image")
 _REFERENCE = re.compile(rb"&(?:(#[0-9]+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]{1,31});)?")
 _NAMES = {name[:-1].encode(): text for name, text in html5.items() if name.endswith(";")}
 _XML_NAMES = frozenset((b"amp", b"lt", b"gt", b"quot", b"apos"))
+_HTML_4_NAMES = frozenset(map(str.encode, name2codepoint)) | _XML_NAMES
 _CODE = re.compile(rb"&#([xX][0-9a-fA-F]+|[0-9]+);")
 # Numbers that may be halves of a surrogate pair (D800 to DFFF), or lie beyond Unicode.
 _HALF = rb"&#(?:[xX]0*[dD][89a-fA-F][0-9a-fA-F]{2}|0*5[5-7][0-9]{3});"
-_SURROGATES = re.compile(_HALF + rb"(?:" + _HALF + rb")?|&#(?:[xX]0*[1-9a-fA-F][0-9a-fA-F]{5,}|0*[1-9][0-9]{6,});")
+_SURROGATES = re.compile(rb"(?:" + _HALF + rb")+|&#(?:[xX]0*[1-9a-fA-F][0-9a-fA-F]{5,}|0*[1-9][0-9]{6,});")
+# feedparser takes the semicolon away from what HTML 4 does not name: in a link, and in HTML (`R&D; more`).
+_UNNAMED = re.compile(rb"(&(?:amp;)?)([A-Za-z][A-Za-z0-9]{0,31});")
+_SEMICOLON = "\ufdd0"  # stands for no character
 _ROOT = re.compile(rb"<\w")
 _DECLARATION = re.compile(rb"\s{0,1000}<\?xml[^>]{0,300}\?>")
 _LONGEST_PROLOG = 16_384
@@ -52,6 +56,11 @@ _PERSON = re.compile(
 )
 _LONGEST_NAME = 2_000
 _MARKUP = re.compile(rb"<!\[CDATA\[|[<>&\[\]]")
+_MOST_FIELD = 4_096
+_MOST_ATTRIBUTES = 256
+_TAG = re.compile(rb"<([A-Za-z_][\w:.-]*+)(?:[^<>\"']|\"[^\"]*\"|'[^']*')*+")
+# Each entry, and each link in it, takes these over from what it stands in.
+_INHERITED = re.compile(rb"\bxml:(?:base|lang)\s*+=\s*+(?:\"[^\"]{500,}+\"|'[^']{500,}+')")
 # feedparser ends with these on documents that its authors did not think of.
 _GIVES_UP = (ValueError, LookupError, TypeError, AttributeError, AssertionError, ArithmeticError, RecursionError)
 
@@ -85,7 +94,7 @@ def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
     found = read_json_feed(document, (headers or {}).get("content-type", "")) if _JSON.match(document) else None
     if found is None:
         found = _parse(document, headers or {})
-    feed = {name: value for name in _FEED_FIELDS if (value := found["feed"].get(name))}
+    feed = {name: value for name in _FEED_FIELDS if (value := found["feed"].get(name)) and _is_short(value)}
     reused = _reused_ids(found["entries"])
     payloads = []
     for entry in found["entries"]:
@@ -93,6 +102,11 @@ def read(document: bytes, headers: Mapping[str, str] | None = None) -> Document:
         payloads.append(canonical({"entry": entry, "feed": feed, **marks}))
     ttl = _minutes(found["feed"].get("ttl"))
     return Document(tuple(payloads), found["version"], ttl, broken=found.get("broken", False))
+
+
+def _is_short(value: Any) -> bool:
+    """Return True if a field of the feed may be told with each entry: a long one in a small feed would fill the memory."""
+    return len(canonical({"": value})) <= _MOST_FIELD
 
 
 def _is_costly(document: bytes) -> bool:
@@ -131,7 +145,15 @@ def _bounded(document: bytes) -> bytes:
     if root and root.start() > _LONGEST_PROLOG:
         declaration = _DECLARATION.match(document)
         document = (declaration[0] if declaration else b"") + document[root.start() :]
+    document = _INHERITED.sub(b"", _TAG.sub(_few_attributes, document))
     return _without_long_names(_without_comments(document))
+
+
+def _few_attributes(tag: re.Match[bytes]) -> bytes:
+    """Return a tag without its attributes if it has more than any has: each is looked up in a list of all."""
+    if len(tag[0]) < _MOST_ATTRIBUTES or tag[0].count(b"=") <= _MOST_ATTRIBUTES:
+        return tag[0]
+    return b"<" + tag[1] + (b"/" if tag[0].endswith(b"/") else b"")
 
 
 def _without_comments(document: bytes) -> bytes:
@@ -185,7 +207,7 @@ def _mended(document: bytes) -> bytes:
         end = document.find(b"]]>", start)
         at = len(document) if end < 0 else end
         pieces.append(document[start:at])
-    return _SURROGATES.sub(_one_character, b"".join(pieces))
+    return _UNNAMED.sub(_kept_whole, _SURROGATES.sub(_one_character, b"".join(pieces)))
 
 
 def _reference(found: re.Match[bytes]) -> bytes:
@@ -199,12 +221,22 @@ def _reference(found: re.Match[bytes]) -> bytes:
     return b"".join([b"&#%d;" % ord(one) for one in _NAMES[name]]) if name in _NAMES else b"&amp;" + found[0][1:]
 
 
+def _kept_whole(found: re.Match[bytes]) -> bytes:
+    """Return a reference that feedparser would cut in the form that it keeps: by number, or without its semicolon for now."""
+    mark, name = found.groups()
+    if name in _HTML_4_NAMES:
+        return found[0]
+    if name in _NAMES:
+        return b"".join([mark + b"#%d;" % ord(one) for one in _NAMES[name]])
+    return mark + name + _SEMICOLON.encode()
+
+
 def _one_character(found: re.Match[bytes]) -> bytes:
-    """Return a reference that stands for a character: two halves of one are joined, what is none becomes U+FFFD."""
+    """Return references that stand for characters: two halves of one are joined, what is none becomes U+FFFD."""
     codes = [_code(one) for one in _CODE.findall(found[0])]
-    if len(codes) == 2 and codes[0] < 0xDC00 <= codes[1]:
-        return b"&#%d;" % (0x10000 + (codes[0] - 0xD800 << 10) + codes[1] - 0xDC00)
-    return b"".join(b"&#65533;" if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF else b"&#%d;" % code for code in codes)
+    halves = "".join([chr(code) if code <= 0x10FFFF else "\ufffd" for code in codes])
+    whole = halves.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return b"".join([b"&#%d;" % ord(one) for one in whole])
 
 
 def _code(number: bytes) -> int:
@@ -232,7 +264,9 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(entry) for name, entry in dict.items(value)}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
-    return value if value is None or isinstance(value, str | int | float) else str(value)
+    if isinstance(value, str):
+        return value.replace(_SEMICOLON, ";")
+    return value if value is None or isinstance(value, int | float) else str(value)
 
 
 def canonical(value: Json) -> bytes:
@@ -274,7 +308,9 @@ def read_json_feed(document: bytes, content_type: str = "") -> Json | None:
     if not text.startswith(b"{"):
         return None
     try:
-        feed = json.loads(text, parse_int=_whole_number)
+        feed = json.loads(
+            text, parse_int=_whole_number, strict=False
+        )  # a bare tab in one text is no reason to lose all
     except (ValueError, RecursionError):
         return None
     version, items = feed.get("version"), feed.get("items")

@@ -32,8 +32,8 @@ _LABELS = {
     "gb18030": "gb2312 gbk xgbk chinese csgb2312 csiso58gb231280 gb231280 isoir58 gb18030",
     "mac_roman": "macintosh mac xmacroman csmacintosh",
     "mac_cyrillic": "xmaccyrillic xmacukrainian",
-    "iso8859_8": "iso88598i iso88598e logical visual csiso88598i csiso88598e",
-    "iso8859_6": "iso88596i iso88596e csiso88596i csiso88596e",
+    "iso8859_8": "iso88598 iso88598i iso88598e logical visual csiso88598i csiso88598e",
+    "iso8859_6": "iso88596 iso88596i iso88596e csiso88596i csiso88596e",
     "koi8_r": "koi koi8 koi8r cskoi8r",
     "koi8_u": "koi8u koi8ru",
     "euc_jp": "eucjp xeucjp cseucpkdfmtjapanese",
@@ -45,10 +45,14 @@ _LABELS = {
         f"cp{number}": f"xcp{number} windows{number} cp{number}"
         for number in (1250, 1251, 1253, 1255, 1256, 1257, 1258)
     },
+    **{f"iso8859_{number}": f"iso8859{number}" for number in (2, 3, 4, 5, 10, 13, 14, 16)},
+    "iso8859_7": "iso88597 suneugreek",
+    "iso8859_15": "iso885915 csisolatin9",
 }
 _CODECS = {label: codec for codec, labels in _LABELS.items() for label in labels.split()}
 _CODECS["windows1252"], _CODECS["windows1254"] = "cp1252", "cp1254"
-_RICHER = {"euc_jp": "euc_jis_2004", "iso2022_jp": "iso2022_jp_2004", "big5hkscs": "cp950"}  # with vendors' characters
+_RICHER = {"big5hkscs": "cp950"}  # with vendors' characters
+_VENDORS = "hub_vendors"
 _OF_ONE_BYTE = re.compile(r"cp125\d|iso8859|mac_|koi8|cp874|cp866")
 
 
@@ -111,6 +115,47 @@ def _text(document: bytes, content_type: str) -> str:
 
 def _strictly(document: bytes, codec: str) -> str | None:
     try:
-        return document.decode(codec)
+        if codec == "utf-8":
+            return _utf8(document)
+        return document.decode(codec, _VENDORS)
     except (UnicodeError, LookupError):
         return None
+
+
+def _utf8(document: bytes) -> str:
+    """Read UTF-8, also with the halves of surrogate pairs that old databases and Java write as characters (CESU-8)."""
+    try:
+        return document.decode("utf-8")
+    except UnicodeDecodeError:
+        halves = document.decode("utf-8", "surrogatepass")
+        return halves.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _of_vendors(error: UnicodeError) -> tuple[str, int]:
+    """Return the character that browsers read where Python's codec knows none, and the place behind it. Raises `error`.
+
+    The rows of vendors in Japanese encodings (circled numbers, forms of kanji in names) are those of Shift_JIS.
+    """
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    at = error.start
+    found = bytes(byte & 0x7F for byte in error.object[at : at + 2])
+    if error.encoding in ("euc_jp", "iso2022_jp") and len(found) == 2 and min(found) > 0x20 and max(found) < 0x7F:
+        try:
+            return _shifted(*found).decode("cp932"), at + 2
+        except UnicodeDecodeError:
+            raise error from None
+    if error.encoding == "gb18030" and error.object[at] == 0x80:
+        return "\u20ac", at + 1
+    raise error
+
+
+def _shifted(row: int, cell: int) -> bytes:
+    """Return two bytes of JIS X 0208 as Shift_JIS writes them."""
+    pair, second = divmod(row - 0x21, 2)
+    lead = pair + (0x81 if pair < 0x1F else 0xC1)
+    place = cell - 0x21 + 94 * second
+    return bytes((lead, place + (0x40 if place < 0x3F else 0x41)))
+
+
+codecs.register_error(_VENDORS, _of_vendors)

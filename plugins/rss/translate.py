@@ -17,6 +17,7 @@ from hub.core.errors import TranslationError
 from hub.core.keys import author_key, signal_key
 from hub.core.model import Author, Counts, Media, Rating, RawItem, Signal, Translated
 from hub.core.ratings import parse_rating
+from hub.sdk.attachments import had
 from hub.sdk.doc import Doc, load
 from hub.sdk.text import clean
 
@@ -39,6 +40,7 @@ def translate(raw: RawItem) -> Translated:
     html, text = _body(entry)
     title = _title(entry)
     parent, rating = entry.text("thr_in-reply-to.ref"), _rating(entry)
+    media, told = had(_media(entry))
     parent_key = signal_key(NETWORK, parent, raw.realm) if parent else None
     signal = Signal(
         key=signal_key(NETWORK, native_id, raw.realm),
@@ -59,12 +61,12 @@ def translate(raw: RawItem) -> Translated:
         in_reply_to=parent_key,
         conversation_key=parent_key,
         hashtags=tuple(term for tag in entry.docs("tags") if (term := tag.text("term"))),
-        media=tuple(_media(entry)),
+        media=media,
         rating=rating,
         counts=Counts(replies=_count(entry.get("slash_comments")) or _count(entry.get("thr_total"))),
         can_reply="no",
     )
-    return Translated((signal,), (author,))
+    return Translated((signal,), (author,), left_out=told)
 
 
 def decode(payload: bytes) -> Json:
@@ -88,7 +90,9 @@ def native_id_of(document: Json) -> str:
 def content_of(document: Json) -> str:
     """Return what makes an entry's content, as one string: a change of anything else (counts, dates) is no update."""
     entry = Doc(document["entry"])
-    return json.dumps([_title(entry), _body(entry)[1], entry.text("link"), sorted(one.url for one in _media(entry))])
+    return json.dumps(
+        [_title(entry), _body(entry)[1], entry.text("link"), sorted(one.url for one in _media(entry) if one)]
+    )
 
 
 def published_of(document: Json) -> datetime | None:
@@ -130,8 +134,8 @@ def _language(entry: Doc, feed: Doc) -> str | None:
     return found.replace("_", "-") if found else None
 
 
-def _media(entry: Doc) -> Iterator[Media]:
-    """Yield enclosures, Media RSS and the entry's image, each address once."""
+def _media(entry: Doc) -> Iterator[Media | None]:
+    """Yield enclosures, Media RSS and the entry's image, each address once; None for one that is not in the web."""
     image = Doc({"type": "image/*"})
     found = [(link.get("href"), link) for link in entry.docs("links") if link.get("rel") == "enclosure"]
     found += [(part.get("url"), part) for part in entry.docs("media_content")]
@@ -140,7 +144,9 @@ def _media(entry: Doc) -> Iterator[Media]:
     seen = set()
     for address, part in found:
         url, mime = _web(address), part.text("type", "medium") or ""
-        if url and url not in seen:
+        if url is None and address:
+            yield None
+        elif url and url not in seen:
             seen.add(url)
             family = mime.partition("/")[0]
             kind = family if family in ("image", "video", "audio") else "file"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from hub import Options
+from hub import ConfigPath, Options
 
 OBJECTS = {
     "Social_Author__c": "Author_Key__c",
@@ -34,13 +33,13 @@ class SalesforceOptions(Options):
     client_id: str | None = Field(default=None, description="Consumer key of the External Client App")
     username: str | None = Field(default=None, description="JWT bearer: the integration user")
     private_key: SecretStr | None = Field(default=None, description="JWT bearer: the RSA key in PEM")
-    private_key_file: Path | None = Field(default=None, description="JWT bearer: the file that holds the RSA key")
+    private_key_file: ConfigPath | None = Field(default=None, description="JWT bearer: the file that holds the RSA key")
     client_secret: SecretStr | None = Field(default=None, description="Client credentials flow instead of JWT")
     access_token: SecretStr | None = Field(
         default=None, description="A token that nothing renews, for tests and the sandbox"
     )
     audience: str | None = Field(default=None, description="The JWT's aud if the org wants another than its URL")
-    objects: dict[Annotated[str, Field(pattern=NAME)], str] = Field(
+    objects: dict[Annotated[str, Field(pattern=NAME)], Annotated[str, Field(pattern=NAME)]] = Field(
         default_factory=lambda: dict(OBJECTS), description="Object = its external-id field"
     )
     duplicate_rules: Literal["obey", "save"] = Field(
@@ -64,6 +63,8 @@ class SalesforceOptions(Options):
         parts = urlsplit(value)
         if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
             raise ValueError("must be the org's My Domain URL, https://NAME.my.salesforce.com")
+        if (parts.hostname or "").endswith(".lightning.force.com"):
+            raise ValueError("this is the page for people; the API is at https://NAME.my.salesforce.com")
         if parts.path.strip("/") or parts.query or parts.username:
             raise ValueError("must end after the host: https://NAME.my.salesforce.com")
         return f"{parts.scheme}://{parts.netloc}"
@@ -76,9 +77,17 @@ class SalesforceOptions(Options):
             raise ValueError("give one of: username with private_key or private_key_file, client_secret, access_token")
         if jwt and not (self.username and (self.private_key is None) != (self.private_key_file is None)):
             raise ValueError("JWT bearer needs username and one of private_key, private_key_file")
+        if jwt and "PRIVATE KEY-----" not in self._key():
+            raise ValueError("private_key is no RSA key in PEM: it begins with -----BEGIN PRIVATE KEY-----")
         if self.access_token is None and not self.client_id:
             raise ValueError("client_id is missing: the consumer key of the External Client App")
         return self
+
+    def _key(self) -> str:
+        try:
+            return self.read_key()
+        except OSError as error:
+            raise ValueError(f"private_key_file: {self.private_key_file}: {error.strerror}") from None
 
     def read_key(self) -> str:
         """Return the private key as PEM, from its file where it stands in one. Raises OSError if that cannot be read."""

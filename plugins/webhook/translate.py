@@ -9,12 +9,12 @@ from typing import Any
 import msgspec
 
 from hub.core.errors import TooManyItems, TranslationError
-from hub.core.keys import digest
+from hub.core.keys import digest, own_author_key
 from hub.core.model import RawItem, Translated
 from hub.sdk.doc import Doc, load
 from hub.sdk.fields import FIELDS, Fields, translated
 
-_NETWORK = re.compile(r"[A-Za-z0-9_-]{1,31}")
+NETWORK = re.compile(r"[A-Za-z0-9_-]{1,31}")
 MOST_ITEMS = 10_000
 """Items of one body: 2 MB hold 300,000 empty ones, each of which would become a row."""
 USUAL: dict[str, tuple[str, ...]] = {
@@ -30,7 +30,28 @@ USUAL: dict[str, tuple[str, ...]] = {
     "updated_at": ("updated_at", "edited_at"),
     "in_reply_to": ("in_reply_to",),
     "shared": ("shared_id", "share_of", "repost_of", "shared.id"),
-    "rating": ("rating", "reviewRating", "stars"),
+    "rating": (
+        *(
+            "rating",
+            "reviewRating",
+            "review_rating",
+            "ratingValue",
+            "rating_value",
+            "star_rating",
+            "starRating",
+            "stars",
+        ),
+        "review.rating",
+    ),
+    "rating_best": (
+        "rating_best",
+        "bestRating",
+        "best_rating",
+        "max_rating",
+        "maxRating",
+        "rating_max",
+        "rating_scale",
+    ),
     "conversation": ("conversation_id", "thread_id"),
     "hashtags": ("hashtags", "tags"),
     "media": (
@@ -46,7 +67,8 @@ USUAL: dict[str, tuple[str, ...]] = {
             "pictures",
             "picture",
         ),
-        *("video", "videos", "video_url", "audio", "files", "file"),
+        *("video", "videos", "video_url", "audio", "audio_url", "files", "file", "file_url"),
+        *("gif", "sticker", "voice", "document", "documents", "media_url", "photo_url", "picture_url"),
     ),
     "visibility": ("visibility",),
     "author_id": ("author.id", "author.handle", "author.name", "author"),
@@ -69,6 +91,8 @@ def compile_reader(written: Mapping[str, Any]) -> Fields:
     Raises ValueError that names the field.
     """
     fields = written.get("fields", {})
+    if not isinstance(fields, Mapping):
+        raise ValueError("fields: this must be a table: write [fields]")  # noqa: TRY004 - what is wrong is a file
     unknown = [name for name in (*written, *fields) if name not in {"fields", *USUAL, *FIELDS}]
     if unknown:
         raise ValueError(
@@ -98,10 +122,10 @@ def translate(raw: RawItem, reader: Fields, *, network: str) -> Translated:
         raise TranslationError(f"the mapping cannot be applied: {error}") from None
     named = said.get("network")
     network = named if isinstance(named, str) else network
-    if not _NETWORK.fullmatch(network):
+    if not NETWORK.fullmatch(network):
         raise TranslationError(f"'{network[:40]}' is no name of a network (letters, digits, - and _, at most 31)")
     said.setdefault("author_handle", said.get("author_id"))
-    return translated(said, raw, reader, network=network, own_ids=True)
+    return translated(said, raw, reader, network=network, key_of_author=own_author_key)
 
 
 def batch_id(keys: list[str]) -> str:

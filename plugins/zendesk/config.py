@@ -28,7 +28,9 @@ class ZendeskOptions(Options):
     client_id: str | None = Field(default=None, description="The OAuth client's identifier")
     client_secret: SecretStr | None = Field(default=None, description="The OAuth client's secret")
     scope: str = Field(default="read write", description="The scope that is asked for with them")
-    email: str | None = Field(default=None, description="An agent's address, with api_token")
+    email: str | None = Field(
+        default=None, pattern=r"^[^@\s]+@[^@\s]+$", description="An agent's address, with api_token"
+    )
     api_token: SecretStr | None = Field(default=None, description="An API token; Zendesk ends them on 30 Apr 2027")
     base_url: str | None = Field(
         default=None, description="Origin of a local server instead of the account, for the sandbox"

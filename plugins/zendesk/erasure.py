@@ -29,6 +29,8 @@ SHORTEST = 8  # characters of a line that is in another comment hardly by chance
 SHOWN = 40  # characters of a name in the subjects of the mappings that ship
 _BLACK = "▇"
 _TAG = re.compile(r"(<[^<>]*>)")
+_PIECE = re.compile(r"\w+|\W")
+_BETWEEN = r"(?:<[^<>]*>)*"  # a link may begin or end within a passage
 _LINKED = re.compile(r"^<(?:a|img)\b", re.IGNORECASE)
 _NAMED = re.compile(
     r"^Author: (?P<name>.*?)(?: \((?P<handle>[^()\s]+)\))?(?:, [\d,]+ (?:follower|signal)s?\b.*)?$", re.MULTILINE
@@ -274,16 +276,16 @@ def blacken(html: str) -> str:
 
 
 def blacken_passages(html: str, passages: Sequence[str]) -> str:
-    """Return the HTML with these passages marked for redaction, and the links that hold one."""
+    """Return the HTML with these passages marked for redaction, and the links that hold one or stand within one."""
     written = sorted((escape(one, quote=False) for one in passages), key=len, reverse=True)
-    pattern = re.compile("|".join(map(re.escape, written)))
+    said = "|".join(_BETWEEN.join(map(re.escape, _PIECE.findall(one))) for one in written)
 
-    def mark(part: str) -> str:
-        if part.startswith("<"):
-            return _mark(part) if pattern.search(part) else part
-        return pattern.sub(lambda found: f"<redact>{found[0]}</redact>", part)
+    def mark(found: re.Match[str]) -> str:
+        if not found[1]:
+            return "".join(map(_mark, _TAG.split(found[0])))
+        return _mark(found[1]) if any(one in found[1] for one in written) else found[1]
 
-    return "".join(map(mark, _TAG.split(html)))
+    return re.sub(f"{_TAG.pattern}|{said}", mark, html)
 
 
 def _mark(part: str) -> str:

@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from hub.core.errors import HubError
 from hub.store import Store, open_store
-from hub.store.schema import inbox
+from hub.store.schema import EPOCH, cursors, inbox
 from tests.servers import descendants_of, is_alive
 
 DEADLINE_S = 150.0
@@ -99,6 +99,13 @@ class Demo:
         found = {row["source"]: row["due_at"] for row in store.cursors.list()}
         store.close()
         return found
+
+    def let_time_pass(self) -> None:
+        """Make each source due, as it is once the pause between two polls is over."""
+        store = self.store
+        with store.database.write() as conn:
+            conn.execute(update(cursors).values(due_at=EPOCH))
+        store.close()
 
     def answers(self) -> bool:
         """Whether the page's process and all look-alikes answer."""

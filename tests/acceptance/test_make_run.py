@@ -40,6 +40,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         made.seconds["first start"] = wait(demo.is_settled, demo.story)
         made.counts, first = demo.counts(), demo.written()
         finish(made, process)
+    demo.let_time_pass()
     before = demo.polled()
     with demo.up() as process:
         made.seconds["second start"] = wait(demo.answers, demo.story, 30)

@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
+from hub.core.keys import apart
 from hub.core.ledger import STATES
+from hub.core.model import RawItem
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, open_hub
 from hub.store import Store, open_store
 from tests.hub.cli.terminal import demo, run
+from tests.hub.store.given import NOON
 from tests.upgrade.conftest import FILLED
 from tests.upgrade.schema import describe
 
@@ -114,3 +117,25 @@ def test_the_sources_of_a_release_keep_the_realm_that_their_keys_were_made_in(up
     assert unnamed
     assert unnamed <= set(kept)
     assert set(kept.values()) == {""}
+
+
+BEFORE = (
+    # What files of `http` brought names its realm, unlike all else that the release stored.
+    "UPDATE inbox SET connection = 'blog', plugin = 'http', realm = 'b.example' WHERE id = (SELECT min(id) FROM inbox)",
+    """UPDATE signals SET source = 'shop', body = replace(replace(body, '"plugin":"mastodon"', '"plugin":"http"'), '"text":',
+    '"realm":"b.example","text":') WHERE network = 'mastodon'""",
+)
+
+
+def test_a_source_of_a_file_keeps_one_name_space_for_authors_and_posts_if_it_was_there(filled: str) -> None:
+    store = open_store(filled)
+    with store.database.engine.begin() as conn:
+        for statement in BEFORE:
+            conn.exec_driver_sql(statement)
+    store.database.migrate()
+    names = ("blog", "shop", "later")
+    store.inbox.add([RawItem(name, "http", b"1", NOON, f"new {name}", apart("b.example")) for name in names])
+    with store.database.read() as read:
+        rows = read.execute(text("SELECT connection, realm FROM inbox WHERE external_id LIKE 'new %'")).all()
+    store.close()
+    assert dict(map(tuple, rows)) == {"blog": "b.example", "shop": "b.example", "later": apart("b.example")}

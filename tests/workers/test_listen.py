@@ -26,7 +26,7 @@ from tests.servers import wait_for
 from workers import listen
 
 NewHub = Callable[..., Made]
-Part = Page | Exception | Callable[[], None]
+Part = Page | BaseException | Callable[[], None]
 
 
 class River(StreamingSource[Options]):
@@ -45,7 +45,7 @@ class River(StreamingSource[Options]):
         for part in cls.connections.pop(0) if cls.connections else []:
             if isinstance(part, Page):
                 yield part
-            elif isinstance(part, Exception):
+            elif isinstance(part, BaseException):
                 raise part
             else:
                 part()
@@ -109,8 +109,9 @@ def test_a_lost_stream_is_taken_up_where_the_cursor_stands(made: Made) -> None:
     assert (river(made).cursors, made.hub.store.inbox.counts()) == ([None, "p1", "p2"], {"new": 3})
 
 
-def test_a_plugins_bug_is_survived(made: Made) -> None:
-    with listening(made, [page("p1", 1), KeyError("bug")], [page("p2", 2)]):
+@pytest.mark.parametrize("bug", [KeyError("bug"), SystemExit(1), GeneratorExit()], ids=repr)
+def test_a_plugins_bug_is_survived(made: Made, bug: BaseException) -> None:
+    with listening(made, [page("p1", 1), bug], [page("p2", 2)]):
         wait_for(lambda: cursor(made).get("value") == "p2")
 
 

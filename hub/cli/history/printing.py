@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from hub.cli import show
+from hub.core.grammar.words import counted
 
 if TYPE_CHECKING:
     from hub.flow.views.history import Amount, Cost, Past, Report, Share
@@ -60,11 +61,11 @@ def _print_report(found: Report) -> None:
 
 
 def _summary(found: Report) -> str:
-    told = [f"{found.signals} signals, {found.otherwise} decided otherwise"]
+    told = [f"{counted(found.signals, 'signal')}, {found.otherwise:,} decided otherwise"]
     if found.left_out:
         told.append(f"{found.left_out} left out, since they are gone")
     if found.planned is not None:
-        told.append(f"{found.planned} deliveries planned")
+        told.append(f"{counted(found.planned, 'delivery')} planned")
     elif not found.differs:
         told.append("nothing differs")
     return "; ".join(told)

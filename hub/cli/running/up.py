@@ -21,6 +21,7 @@ from hub.config.interpreter import isolated_command, module_command, safe_enviro
 from hub.config.logs import FORM, LEVEL, Wanted, asked
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError, HubError, Problem, StoreUnavailable
+from hub.core.grammar.words import counted
 from hub.queue import embedded
 from hub.registry import Registry
 from hub.runtime import refuse_newer_database
@@ -111,8 +112,8 @@ class InHand:
         with contextlib.suppress(HubError), contextlib.closing(open_hub(self._file)) as hub:
             while True:
                 found = hub.store.figures.ahead(now=hub.now())
-                held = {"posts": found.rows_held, "deliveries": found.held}
-                self._said = " and ".join(f"{count:,} {name}" for name, count in held.items() if count)
+                held = {"item": found.rows_held, "delivery": found.held}
+                self._said = " and ".join(counted(count, name) for name, count in held.items() if count)
                 time.sleep(1.0)
 
 

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from hub.config.logs import Wanted, as_text, harmless
+from hub.core.grammar.words import counted
 
 LAST_WORDS = 6
 STRANGERS = frozenset({"redis", "sandbox"})
@@ -100,7 +101,7 @@ class CalmVoice(Voice):
         super().__init__(stream)
         self._page = page
         self._moves = os.environ.get("TERM", "") not in ("", "dumb")
-        self._colours = self._moves and "NO_COLOR" not in os.environ
+        self._colours = self._moves and not os.environ.get("NO_COLOR")
         self._start = Start()
         self._shown, self._stage = "", ""
         self._heard: dict[str, float] = {}
@@ -185,7 +186,7 @@ class Start:
         self.began = 0.0
         self.is_ready = False
         self._opening: list[str] = []
-        self._left, self._done, self._sent = 0, 0, 0
+        self._left, self._done, self._signals, self._sent = 0, 0, 0, 0
         self._sending = 0
 
     def note(self, entry: dict[str, Any]) -> str:
@@ -196,8 +197,9 @@ class Start:
             case "an enricher is open":
                 self._opening = [one for one in self._opening if one != entry.get("enricher")]
             case "a batch was read":
-                self._done += int(entry.get("posts", 0))  # the other rows are what destinations told
-                self._left = max(self._left - int(entry.get("rows", 0)), 0)
+                self._done += int(entry.get("items", 0))  # the other rows are what destinations told
+                self._signals += int(entry.get("signals", 0))  # likes, follows and what is said twice make none
+                self._left = max(self._left - int(entry.get("items", 0)), 0)
             case "a batch was sent":
                 self._sent += int(entry.get("delivered", 0))
                 self._sending = max(self._sending - int(entry.get("delivered", 0)), 0)
@@ -210,21 +212,28 @@ class Start:
         seconds = f"{max(now - self.began, 0):.0f} s"
         total = self._done + self._left
         if self._opening:
-            waiting = f", {self._left:,} posts wait for it" if self._left else ""
+            waiting = (
+                f", {counted(self._left, 'item')} {'waits' if self._left == 1 else 'wait'} for it" if self._left else ""
+            )
             return f"opening the model of '{self._opening[0]}' (up to a minute){waiting}: {seconds}"
         if self._left:
-            return f"reading: {self._done:,} of {total:,} posts, {self._sent:,} records sent, {seconds}"
+            return (
+                f"reading: {self._done:,} of {counted(total, 'item')}, {counted(self._sent, 'record')} sent, {seconds}"
+            )
         if self._sending:
-            return f"sending: {self._sent:,} records sent, {self._sending:,} to go, {seconds}"
+            return f"sending: {counted(self._sent, 'record')} sent, {self._sending:,} to go, {seconds}"
         return f"almost ready: {seconds}" if self._done else f"starting: {seconds}"
 
     def _progress(self, entry: dict[str, Any]) -> str:
-        left = int(entry.get("rows", 0)) + int(entry.get("rows_held", 0))
+        left = int(entry.get("rows", 0)) + int(entry.get("rows_held", 0)) - int(entry.get("told", 0))
         self._left, self._sending = left, int(entry.get("due", 0)) + int(entry.get("held", 0))
         self.is_ready = bool(entry.get("over"))
         if not self.is_ready:
             return ""
-        return f"ready: {self._done:,} posts read, {self._sent:,} records sent" if self._done else "ready"
+        if not self._done:
+            return "ready"
+        read = f"{counted(self._signals, 'signal')} from {counted(self._done, 'item')}"
+        return f"ready: {read}, {counted(self._sent, 'record')} sent"
 
 
 def choose(wanted: Wanted, page: str, stream: TextIO | None = None) -> Voice:

@@ -44,6 +44,8 @@ LISTS = frozenset(
         *("topics", "person.emails", "conversation.tags"),
     }
 )
+LANGUAGES = frozenset({"signal.lang", "labels.language.value"})
+"""Facts that are a language's code of two letters."""
 MADE_LATER = frozenset({"rule", "hub"})
 """Roots that only mappings may read: conditions come before them."""
 

@@ -199,6 +199,7 @@ _SAFE_TAGS = frozenset(
     )
 )
 _MAX_MARKS = 8_000
+_MAX_HTML = 400_000
 # What was made here needs no second look: a connector may make its HTML safe before the engine does.
 _MADE: dict[str, None] = {}
 _REMEMBERED = 1_000
@@ -216,13 +217,13 @@ def _whole(_: str, name: str, value: str) -> str | None:
 def safe_html(html: str) -> str:
     """Return HTML that may stand in our own pages: formatting and whole http(s) or mailto links only, nothing that loads or runs.
 
-    Links carry rel="nofollow noopener". With more than 8,000 tags and entities it comes back as escaped text: the HTML
-    parser takes quadratic time over deep nesting and over runs of entities.
+    Links carry rel="nofollow noopener". With more than 8,000 tags and entities, or 400,000 characters, it comes back as escaped
+    text: the HTML parser takes quadratic time over deep nesting and over runs of entities.
     """
     if html in _MADE:
         return html
     html = clean(html)
-    if html.count("<") + html.count("&") > _MAX_MARKS:
+    if len(html) > _MAX_HTML or html.count("<") + html.count("&") > _MAX_MARKS:
         return entities.escape(html_to_text(html))
     made = nh3.clean(
         html,

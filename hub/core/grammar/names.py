@@ -23,6 +23,8 @@ def _listed(*lines: str) -> frozenset[str]:
 
 
 _SHORTCODE = re.compile(r":[A-Za-z0-9_+-]+:")
+_VOWELS = frozenset("AEIOUY")
+_JOINTS = frozenset("&")  # signs that stand for a word
 _BRACKETED = re.compile(r"[(\[{（【〔「<][^()\[\]{}（）【】〔〕「」<>]*[)\]}）】〕」>]")
 _AFTER = re.compile(r"\s*(?:[|｜·•~＠]|//|\s[-–—/]\s|\s@\s?).*\Z")
 _PRONOUN = _listed(
@@ -46,12 +48,17 @@ _GENERATIONS = _listed(
 _PARTICLES = _listed(
     "van von vom zu zum zur de del della dello dei degli di da das do dos du des der den ter ten te la",
     "le las los el af av bin ibn ben bint abu al y e zur 't d' o' san santa st st. mac saint van't بن",
-    "ابن أبو ابو آل عبد",
+    "ابن أبو ابو آل عبد mc ó o ní uí nic",
 )
 _LINKS = frozenset({"y", "e", "i"})
+# What a father's name ends with in Russian, Ukrainian and Bulgarian: of three names the one that is no family name.
+_PATRONYMICS = ("ович", "евич", "ьич", "овна", "евна", "ична", "івна", "ївна", "йович")
+# Letters that are a person's name elsewhere are a company's form at the end and in capitals only: "Acme AG", not "Ab de Boer".
+_SHORT_FORMS = frozenset(("AG", "KG", "UG", "EG", "SA", "AB", "AS", "BV", "NV", "OY", "Oy", "KK", "Co", "CO"))
+_MARKS = str.maketrans(dict.fromkeys("™®©℠", " "))
 _COMPANY = _listed(
-    "gmbh ag kg ug ohg e.v. ev eg inc inc. llc ltd ltd. plc corp corp. co co. company limited sa s.a.",
-    "sas sarl srl s.r.l. spa s.p.a. bv b.v. nv n.v. oy ab as a/s aps pty kk 株式会社 有限会社 有限公司",
+    "gmbh ohg e.v. ev inc inc. llc ltd ltd. plc corp corp. co. company limited s.a.",
+    "sas sarl srl s.r.l. spa s.p.a. b.v. n.v. a/s aps pty 株式会社 有限会社 有限公司",
     "公司 주식회사 الشركة شركة bank banking news media magazine official support team care service",
     "services help helpdesk customer shop store club verein verband foundation stiftung institute",
     "institut university universität université hochschule school schule agency agentur studio studios",
@@ -97,23 +104,27 @@ def split_name(name: str | None) -> SplitName:
 
 def bare_name(name: str | None) -> str:
     """Return a display name without emoji, pronouns, what stands in brackets and what follows a bar."""
-    text = _lettered(normalize("NFKC", _SHORTCODE.sub(" ", name or "")))
+    text = _lettered(normalize("NFKC", _SHORTCODE.sub(" ", name or "").translate(_MARKS)))
     text = _PRONOUNS.sub(" ", _BRACKETED.sub(" ", text))
     short = _AFTER.sub("", text)
     text = short if any(map(str.isalpha, short)) else text
-    text = " ".join(text.strip(" \t,;:|/-–—·•*_~").split())
+    words = text.strip(" \t,;:|/-–—·•*_~<>&").split()
+    text = " ".join(word for word in words if any(map(str.isalnum, word)) or word in _JOINTS)
     return text if any(map(str.isalnum, text)) else ""
 
 
 def is_company(name: str | None) -> bool:
     """Return True if a name reads as a company's, a club's, a paper's or a desk's."""
-    words = (name or "").casefold().replace(",", " ").split()
-    return len(words) > 1 and (not _COMPANY.isdisjoint(words) or any("株式会社" in word for word in words))
+    words = (name or "").replace(",", " ").split()
+    plain = [word.casefold() for word in words]
+    if len(words) < 2:
+        return False
+    return words[-1] in _SHORT_FORMS or not _COMPANY.isdisjoint(plain) or any("株式会社" in word for word in plain)
 
 
 def _lettered(text: str) -> str:
     """Return a text without emoji, symbols, private characters, and joiners that join no letters."""
-    shown = (char if char in "|~" or category(char) not in _NO_LETTERS else " " for char in text)
+    shown = (char if char in "|~<>" or category(char) not in _NO_LETTERS else " " for char in text)
     return _LOOSE.sub("", "".join(shown))
 
 
@@ -129,6 +140,8 @@ def _may_be_a_person(name: str) -> bool:
     if any(char.isdigit() for char in name) or "@" in name or "#" in name or len(words) > _MOST_WORDS:
         return False
     if len(words) > 1 and words[0].casefold() in _ARTICLES and not words[0].islower():
+        return False
+    if words[-2:-1] == ["&"]:  # "Ben & Ann"
         return False
     # "Carnet de voyage", "Run Wren Run": a phrase, not a name.
     plain = [word for word in words if word.casefold() not in _PARTICLES and word.casefold() not in _DEGREES]
@@ -180,8 +193,10 @@ def _western(name: str) -> SplitName:
     words = [word for word in _untitled(name.replace(",", " ")).split() if word.casefold() not in _DEGREES]
     if not words:
         return SplitName("", name)
-    if len(words) > 1 and len(words[0]) > 2 and words[0].isupper() and not words[1].isupper():
+    if len(words) > 1 and _is_loud(words[0]) and not words[1].isupper():
         return SplitName(" ".join(words[1:]), words[0])  # "KIM Min-su"
+    if words[-1].casefold().endswith(_PATRONYMICS) and len(words) == 3:
+        return SplitName(" ".join(words[1:]), words[0])  # of two names it is a family's as well as a father's
     generation = len(words) > 2 and words[-1].casefold() in _GENERATIONS
     start = _family_start(words[:-1] if generation else words)
     return SplitName(" ".join(words[:start]), " ".join(words[start:]))
@@ -198,13 +213,22 @@ def _untitled(text: str) -> str:
     return " ".join(words)
 
 
+def _is_loud(word: str) -> bool:
+    """Return True for a word in capitals that is no initials, as "J.R.R." and "JRR" are."""
+    spoken = not word.isascii() or not _VOWELS.isdisjoint(word)
+    return len(word) > 2 and word.isupper() and "." not in word and spoken
+
+
 def _family_start(words: list[str]) -> int:
     """Return where the family name begins: at a particle, at a word in capitals, else at the last word."""
     if len(words) == 1:
         return 0
-    loud = [at for at, word in enumerate(words) if len(word) > 2 and word.isupper()]
+    loud = [at for at, word in enumerate(words) if _is_loud(word)]
     if len(loud) < len(words) and loud and loud[-1] == len(words) - 1:
-        return loud[0]  # "Jean DUPONT"
+        start = loud[0]
+        while start > 1 and words[start - 1].isupper() and words[start - 1].casefold() in _PARTICLES:
+            start -= 1
+        return start  # "Jean DUPONT", "Jean DE LA TOUR"
     for at, word in enumerate(words[:-1]):
         if word.casefold() in _PARTICLES and (at > 0 or word.islower()):
             joins = word.casefold() in _LINKS and at > 1

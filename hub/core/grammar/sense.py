@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 import types
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -18,9 +18,9 @@ import msgspec
 
 from hub.core.grammar import calendar
 from hub.core.grammar.condition import Condition, ConditionFault, Token, evaluate, open_context, read_paths
-from hub.core.grammar.facts import LISTS, did_you_mean
-from hub.core.languages import base_language
-from hub.core.model import Author, Counts, Provenance, Rating, Signal
+from hub.core.grammar.facts import LANGUAGES, LISTS, did_you_mean
+from hub.core.languages import KNOWN, base_language
+from hub.core.model import Author, ConversationState, Counts, Provenance, Rating, Signal
 
 _STRUCTS: Mapping[str, type[msgspec.Struct]] = {
     "signal.counts": Counts,
@@ -31,7 +31,8 @@ _STRUCTS: Mapping[str, type[msgspec.Struct]] = {
 }
 _NUMBERS = frozenset({"score", "confidence", "signals", "signals_30d", "followers", "stars"})
 _BOUNDS = {"score": (-1.0, 1.0), "confidence": (0.0, 1.0), "stars": (1.0, 5.0)}
-_PARTS = frozenset({"score", "confidence", "stars", *Rating.__struct_fields__})  # numbers with a fraction
+_PARTS = frozenset({"score", "confidence"})  # numbers with a fraction, beside those of a rating
+_DATE = re.compile(r"\d{4}(-(0\d|1[0-2])(-([0-2]\d|3[01])([T ]|$)|$)|$)")
 _TIMES = frozenset(
     {"signal.published_at", "signal.updated_at", "signal.observed_at", "person.last_at", "account.last_at"}
 )
@@ -39,8 +40,20 @@ _RESULTS = {**calendar.BOUNDS, "size": (0.0, math.inf)}
 _COUNTED = frozenset({"signal.counts", "author"})  # their numbers are counts
 _ORDER = frozenset({"<", ">", "<=", ">="})
 _COMPARE = _ORDER | {"==", "!="}
+_METHODS: Mapping[str, Callable[[str, str], bool]] = {
+    "startsWith": str.startswith,
+    "endsWith": str.endswith,
+    "contains": str.__contains__,
+    "matches": lambda word, pattern: bool(cel.compile("w.matches(p)").execute({"w": word, "p": pattern})),
+}
+"""The questions about a part of a text, as each is asked of a word that it may be."""
+_ASKED = {"startsWith": "starts with", "endsWith": "ends with", "contains": "contains", "matches": "matches"}
+_MADE = frozenset({"timestamp", "duration"})
 _TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
-_MOODS = ("positive", "neutral", "negative")
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "labels.sentiment.value": ("positive", "neutral", "negative"),
+    "conversation.state": get_args(ConversationState),
+}
 _SAMPLES: Mapping[str, Any] = {"number": 1, "text": "2026-01-01T00:00:00Z", "truth": True, "list": []}
 _WRITTEN = {"number": "a number", "text": "a text", "truth": "true or false", "list": "a list"}
 
@@ -58,7 +71,10 @@ class Kind(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """A fact beside a constant: `path operator "words"`, the constant's kind and its text."""
+    """A fact beside a constant: `path operator "words"`, the constant's kind and its text.
+
+    The operator is a comparison, "in" (the constant in a list), "in list" (the fact in one), or a method such as "startsWith".
+    """
 
     path: str
     operator: str
@@ -70,8 +86,8 @@ def kind_of(path: str) -> Kind:
     """Return what kind of value the fact at a dotted path is."""
     if path in LISTS:
         return Kind("list")
-    if path == "labels.sentiment.value":
-        return Kind("text", _MOODS)
+    if path in _WORDS:
+        return Kind("text", _WORDS[path])
     root, _, name = path.rpartition(".")
     if (struct := _STRUCTS.get(root)) and name != "stars":  # of a rating, reckoned
         hints = {one.name: one.type for one in msgspec.structs.fields(struct)}
@@ -98,7 +114,8 @@ def _of_type(hint: Any) -> Kind:
 def senseless(condition: Condition, tree: Mapping[str, Any]) -> list[ConditionFault]:
     """Return why a condition can never hold, or fails for every signal; empty if nothing speaks against it."""
     found = [fault for one in asked(condition.source, tree) if (fault := _unfit(one))]
-    found += _results_beyond(read_paths(condition.source, tree)[0])
+    tokens = read_paths(condition.source, tree)[0]
+    found += [*_results_beyond(tokens), *_unmade(tokens)]
     return list(dict.fromkeys(found)) or _fails(condition) or contradictions([condition.source], tree)
 
 
@@ -109,10 +126,12 @@ def contradictions(sources: Sequence[str], tree: Mapping[str, Any]) -> list[Cond
         if not _is_plain(source, tree):
             continue
         for one in asked(source, tree):
-            if one.operator in _ORDER | {"=="} and one.kind in {"number", "text"}:
+            if one.operator in _COMPARE | {"in list"} and one.kind:
                 wanted.setdefault(one.path, []).append(one)
     return [
-        ConditionFault(f"{path} cannot be {' and '.join(map(_clause, ones))} at once", "split it into two rules")
+        ConditionFault(
+            f"{path} cannot be {' and '.join(dict.fromkeys(map(_clause, ones)))} at once", "split it into two rules"
+        )
         for path, ones in wanted.items()
         if _is_empty(ones)
     ]
@@ -125,7 +144,8 @@ def _is_plain(source: str, tree: Mapping[str, Any]) -> bool:
 
 
 def _is_empty(ones: Sequence[Compared]) -> bool:
-    words = {one.text for one in ones if one.kind == "text" and one.operator == "=="}
+    if _is_no_word([one for one in ones if one.kind != "number"]):
+        return True
     low, high, open_low, open_high = -math.inf, math.inf, False, False
     for one in (one for one in ones if one.kind == "number"):
         value = _number(one.text)
@@ -133,7 +153,18 @@ def _is_empty(ones: Sequence[Compared]) -> bool:
             low, open_low = value, one.operator == ">" or (open_low and value == low)
         if one.operator in {"<", "<=", "=="} and value <= high:
             high, open_high = value, one.operator == "<" or (open_high and value == high)
-    return len(words) > 1 or low > high or (low == high and (open_low or open_high))
+    return low > high or (low == high and (open_low or open_high))
+
+
+def _is_no_word(ones: Sequence[Compared]) -> bool:
+    """Return True if no text (or truth) is all that is asked for; several lists count as one."""
+    asked = {
+        operator: {one.text for one in ones if one.operator == operator and one.kind}
+        for operator in ("==", "!=", "in list")
+    }
+    equal, listed = asked["=="], asked["in list"]
+    left = (equal & listed if listed else equal) if equal else listed
+    return len(equal) > 1 or (bool(equal or listed) and not left - asked["!="])
 
 
 def _number(text: str) -> float:
@@ -143,7 +174,9 @@ def _number(text: str) -> float:
 
 
 def _clause(one: Compared) -> str:
-    return _shown(one) if one.operator == "==" else f"{one.operator} {one.text}"
+    if one.operator in {"==", "in list"}:
+        return _shown(one)
+    return f"{one.operator} {_shown(one)}"
 
 
 def strangers(source: str, tree: Mapping[str, Any], topics: Collection[str]) -> list[ConditionFault]:
@@ -153,8 +186,13 @@ def strangers(source: str, tree: Mapping[str, Any], topics: Collection[str]) -> 
             f'there is no topic "{one.text}"', did_you_mean(one.text, topics) if topics else "define it in the topics"
         )
         for one in asked(source, tree)
-        if one.path == "topics" and one.kind == "text" and one.operator != "==" and one.text not in topics
+        if one.path == "topics" and one.kind == "text" and one.operator != "==" and not _is_among(one, topics)
     ]
+
+
+def _is_among(one: Compared, words: Collection[str]) -> bool:
+    asks = _METHODS.get(one.operator)
+    return any(asks(word, one.text) for word in words) if asks else one.text in words
 
 
 def asked(source: str, tree: Mapping[str, Any]) -> Iterator[Compared]:
@@ -179,15 +217,34 @@ def _after(path: str, tokens: list[Token], index: int) -> Iterator[Compared]:
     if operator and after < len(tokens) and tokens[after].text == "[":
         yield from _listed(path, tokens[after + 1 :])
     elif operator and after < len(tokens):
-        sign = "-" if tokens[after].text == "-" and after + 1 < len(tokens) else ""
-        at = after + len(sign)
-        if (constant := _constant(tokens[at])) and not _is_part(tokens, at, before=False):
-            yield Compared(path, operator, constant[0], sign + constant[1])
+        if constant := _signed(tokens, after):
+            yield Compared(path, operator, *constant)
+    elif one := _part_asked(tokens, index):
+        yield Compared(path, *one)
     elif [one.text for one in tokens[index + 1 : index + 4 : 2]] == [".", "("] and index + 8 < len(tokens):
         yield from _members(path, tokens, index)
 
 
+def _signed(tokens: list[Token], at: int) -> tuple[str, str] | None:
+    """Return the constant that begins at a token, with its sign, if it is compared by itself."""
+    sign = "-" if tokens[at].text == "-" and at + 1 < len(tokens) else ""
+    at += len(sign)
+    constant = _constant(tokens[at])
+    return None if not constant or _is_part(tokens, at, before=False) else (constant[0], sign + constant[1])
+
+
+def _part_asked(tokens: list[Token], index: int) -> tuple[str, str, str] | None:
+    """Return the method, kind and text of `.startsWith("x")` and its like after a token."""
+    following = tokens[index + 1 : index + 6]
+    if [one.text for one in following[:1] + following[2:3] + following[4:5]] != [".", "(", ")"]:
+        return None
+    constant = _constant(following[3])
+    return (following[1].text, *constant) if constant and following[1].text in _METHODS else None
+
+
 def _listed(path: str, tokens: list[Token]) -> Iterator[Compared]:
+    if tokens and tokens[0].text == "]":
+        yield Compared(path, "in list", "", "")
     for token in tokens:
         if token.text == "]":
             return
@@ -202,6 +259,10 @@ def _members(path: str, tokens: list[Token], index: int) -> Iterator[Compared]:
         operator, after = _operator(tokens, at + 1)
         if tokens[at].text == variable and operator == "==" and (constant := _constant(tokens[after])):
             yield Compared(path, "in", *constant)
+        elif tokens[at].text == variable and operator == "in" and tokens[after].text == "[":
+            yield from (one._replace(operator="in") for one in _listed(path, tokens[after + 1 :]))
+        elif tokens[at].text == variable and (one := _part_asked(tokens, at)):
+            yield Compared(path, *one)
         if tokens[at].text == ")":
             return
 
@@ -210,6 +271,11 @@ def _is_part(tokens: list[Token], index: int, *, before: bool = True) -> bool:
     """Return True if a sum or a product goes on before (or after) a token: then it is not compared by itself."""
     beside = index - 1 if before else index + 1
     return 0 <= beside < len(tokens) and tokens[beside].text in {"+", "-", "*", "/", "%"}
+
+
+def _is_sign(tokens: list[Token], index: int) -> bool:
+    """Return True if the token is the minus of a number that follows a comparison."""
+    return tokens[index].text == "-" and index > 0 and tokens[index - 1].text in {"<", ">", "=", "[", ","}
 
 
 def _operator(tokens: list[Token], index: int) -> tuple[str, int]:
@@ -238,21 +304,32 @@ def _unfit(one: Compared) -> ConditionFault | None:
     kind = kind_of(one.path)
     if kind.name == "list":
         return _unlisted(one)
+    if not one.kind:
+        return ConditionFault(f"{one.path} is in no empty list", "write what it may be between [ and ]")
     if one.operator == "in":  # `"x" in text`: the evaluator says what it thinks of that
         return None
     if kind.name and kind.name != one.kind:
         return ConditionFault(f"{one.path} is {_WRITTEN[kind.name]}, never {_shown(one)}", _way_out(kind))
-    if kind.name == "number":
-        return _beyond(one, kind)
-    return _never_said(one, kind) if one.kind == "text" else None
+    return _beyond(one, kind) if kind.name == "number" else _unsaid(one, kind)
+
+
+def _unsaid(one: Compared, kind: Kind) -> ConditionFault | None:
+    if one.kind != "text":
+        return None
+    return _never_has(one, kind) if one.operator in _METHODS else _never_said(one, kind)
 
 
 def _unlisted(one: Compared) -> ConditionFault | None:
     if one.operator in _COMPARE:
         told = f'write "{one.text}" in {one.path}' if one.kind == "text" else f"count it with size({one.path})"
         return ConditionFault(f"{one.path} is a list, never {one.text}", told)
-    if one.path == "signal.hashtags" and one.text.startswith("#"):
-        return ConditionFault("hashtags are kept without #", f'write "{one.text[1:]}" in signal.hashtags')
+    if one.path != "signal.hashtags" or one.kind != "text" or one.operator in {"contains", "endsWith", "matches"}:
+        return None
+    kept = one.text.lower().lstrip("#＃ ")
+    if kept != one.text:
+        return ConditionFault("hashtags are kept without # and in lower case", f'write "{kept}" in signal.hashtags')
+    if one.operator == "in" and re.search(r"\s", one.text):
+        return ConditionFault("a hashtag has no space", f'write "{"".join(one.text.split())}" in signal.hashtags')
     return None
 
 
@@ -265,16 +342,32 @@ def _beyond(one: Compared, kind: Kind) -> ConditionFault | None:
 
 def _results_beyond(tokens: list[Token]) -> Iterator[ConditionFault]:
     """Yield the sizes and the parts of times that are compared with a number that they never are."""
-    if any(_is_part(tokens, index) for index in range(len(tokens))):  # a sum is compared, not the part
-        return
+    if any(_is_part(tokens, index) and not _is_sign(tokens, index - 1) for index in range(len(tokens))):
+        return  # a sum is compared, not the part
     for index, token in enumerate(tokens[:-2]):
         bounds = _RESULTS.get(token.text)
         if bounds is None or tokens[index + 1].text != "(":
             continue
-        operator, after = _operator(tokens, _closing(tokens, index + 1) + 1)
-        if operator and after < len(tokens) and (constant := _constant(tokens[after])) and constant[0] == "number":
-            fault = _beyond(Compared(f"{token.text}()", operator, *constant), Kind("number", (), *bounds))
-            yield from [fault] if fault else ()
+        for one in _after(f"{token.text}()", tokens, _closing(tokens, index + 1)):
+            if one.operator in _COMPARE | {"in list"} and one.kind == "text":
+                yield ConditionFault(f"{one.path} is a number, never {_shown(one)}", _way_out(Kind("number")))
+            elif one.kind == "number" and (fault := _beyond(one, Kind("number", (), *bounds))):
+                yield fault
+
+
+def _unmade(tokens: list[Token]) -> Iterator[ConditionFault]:
+    """Yield the constant times and durations that are none: each is an error for every signal."""
+    for index, token in enumerate(tokens[:-3]):
+        if token.text not in _MADE or tokens[index + 1].text != "(" or tokens[index + 3].text != ")":
+            continue
+        try:
+            cel.compile(f"{token.text}({tokens[index + 2].text})").execute({})
+        except (ValueError, RuntimeError):
+            example = "2026-01-31T09:00:00Z" if token.text == "timestamp" else "36h"
+            if tokens[index + 2].kind == "string":
+                yield ConditionFault(
+                    f"{tokens[index + 2].text} is no {token.text}", f'such as {token.text}("{example}")'
+                )
 
 
 def _closing(tokens: list[Token], index: int) -> int:
@@ -291,18 +384,40 @@ def _never_said(one: Compared, kind: Kind) -> ConditionFault | None:
     """Refuse a text that the fact never is: another word, a language or a network as the hub does not write it."""
     if kind.words and one.text not in kind.words:
         return ConditionFault(f'{one.path} is never "{one.text}"', did_you_mean(one.text, kind.words))
-    if one.path in _TIMES and one.operator != "!=" and not re.match(r"\d{4}(-|$)", one.text):
+    if one.path in _TIMES and one.operator != "!=" and not _DATE.match(one.text):
         return ConditionFault(f'{one.path} is never "{one.text}"', 'a time is such as "2026-01-31T09:00:00Z"')
     plain: str | None = one.text
     if one.path == "signal.network":
         plain = one.text.lower()
-    elif one.path in {"signal.lang", "labels.language.value"}:
+    elif one.path in LANGUAGES:
         plain = base_language(one.text)
+    elif one.path == "author.handle":
+        plain = one.text.lstrip("@ ")
     if plain == one.text:
         return None
     return ConditionFault(
         f'{one.path} is never "{one.text}"', f'write "{plain}"' if plain else "write a code such as fr"
     )
+
+
+def _never_has(one: Compared, kind: Kind) -> ConditionFault | None:
+    """Refuse a part that no word has which the fact may be: `signal.lang.startsWith("fr-")`."""
+    words = kind.words or (sorted(KNOWN) if one.path in LANGUAGES else ())
+    if words and not any(_METHODS[one.operator](word, one.text) for word in words):
+        told = f'no value of {one.path} {_ASKED[one.operator]} "{one.text}"'
+        plain = base_language(one.text.strip("^$.*-_ ")) if one.path in LANGUAGES else None
+        return ConditionFault(told, _instead(one.path, plain, words))
+    if one.path == "signal.network" and one.operator != "matches" and one.text != one.text.lower():
+        return ConditionFault(
+            f'no value of {one.path} {_ASKED[one.operator]} "{one.text}"', f'write "{one.text.lower()}"'
+        )
+    return None
+
+
+def _instead(path: str, plain: str | None, words: Sequence[str]) -> str:
+    if path in LANGUAGES:
+        return f'a language is two letters: write {path} == "{plain or "fr"}"'
+    return f"known: {', '.join(sorted(words))}"
 
 
 def _is_beyond(one: Compared, kind: Kind) -> bool:
@@ -320,9 +435,15 @@ def _way_out(kind: Kind) -> str:
     return "write the text in quotes" if kind.name == "text" else f"compare it with {_WRITTEN[kind.name]}"
 
 
+_EXAMPLES = {"timestamp": 'timestamp("2026-01-31T09:00:00Z")', "duration": 'duration("36h")', "int": 'int("5")'}
+"""What the evaluator reads."""
+
+
 def _sample(path: str) -> Any:
     """Return a value of the kind of a fact; the evaluator tells whole numbers from others."""
-    return 0.5 if path.rpartition(".")[2] in _PARTS or "sentiment_" in path else _SAMPLES.get(kind_of(path).name)
+    root, _, name = path.rpartition(".")
+    is_part = name in _PARTS or root == "signal.rating" or "sentiment_" in name
+    return 0.5 if is_part else _SAMPLES.get(kind_of(path).name)
 
 
 def _fails(condition: Condition) -> list[ConditionFault]:
@@ -334,6 +455,9 @@ def _fails(condition: Condition) -> list[ConditionFault]:
     if re.search(r"[/%]\s*0+(?![\w.])", condition.source):
         return [ConditionFault("it divides by zero for every signal")]
     said = str(verdict)
+    for name, example in _EXAMPLES.items():
+        if f"Function '{name}' error" in said and re.search(rf"\b{name}\(\s*[\"']", condition.source):
+            return [ConditionFault(f"it fails for every signal: {name}() cannot read its text", f"write {example}")]
     if any(word in said for word in ("No such overload", "Unsupported operation", "Undefined variable or function")):
         kinds = ", ".join(f"{path} is {_WRITTEN[name]}" for path in condition.reads if (name := kind_of(path).name))
         return [ConditionFault("it fails for every signal: its parts are of kinds that do not go together", kinds)]

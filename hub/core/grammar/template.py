@@ -34,8 +34,10 @@ FILTERS = frozenset(
 METHODS = frozenset(
     {"lower", "upper", "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "title", "capitalize", "items"}
 )
-_WORK, _WALKED, _JOINED, _WEIGHED = "\x00work", "\x00walked", "\x00joined", "\x00weighed"  # names that no template has
+_WORK, _WALKED, _JOINED = "\x00work", "\x00walked", "\x00joined"  # names that no template has
+_WEIGHED, _COMPARED = "\x00weighed", "\x00compared"
 _MOST_DIGITS = 20
+_LOOKING = frozenset("== eq equalto != ne > gt greaterthan ge >= < lt lessthan <= le in".split())  # noqa: SIM905 - as above
 _TAG = re.compile(r"<[^<>]*>")
 
 
@@ -99,6 +101,10 @@ def _counted(node: nodes.Node) -> nodes.Node:
     _count_joins(node)
     if isinstance(node, nodes.Concat):
         return _filtered(nodes.List(node.nodes, lineno=node.lineno), _JOINED)
+    if isinstance(node, nodes.Compare):
+        node.expr = _filtered(node.expr, _COMPARED)
+        for operand in node.ops:
+            operand.expr = _filtered(operand.expr, _COMPARED)
     is_made = isinstance(node, nodes.List | nodes.Dict) or (isinstance(node, nodes.Tuple) and node.ctx == "load")
     if is_made and node.find(nodes.Name):
         return _filtered(node, _WEIGHED)
@@ -158,6 +164,25 @@ def _weighed(context: Context, value: Any) -> Any:
     return value
 
 
+@pass_context
+def _compared(context: Context, value: Any) -> Any:
+    """Filter of both sides of a comparison: to look into a text or a list again and again takes as long as to make it."""
+    _spend(context, _size(value))
+    return value
+
+
+def _measured_test(made: Any) -> Callable[..., Any]:
+    """Return a test, as `select` applies to each value, that counts what it looks through."""
+
+    @pass_context
+    @wraps(made)
+    def run(context: Context, value: Any, *arguments: Any) -> Any:
+        _spend(context, _size(value) + sum(map(_size, arguments)))
+        return made(value, *arguments)
+
+    return run
+
+
 def _measured(name: str, made: Any) -> Callable[..., Any]:
     """Return a filter that counts what goes in and what comes out; what multiplies is told beforehand."""
     passed = _PassArg.from_obj(made)
@@ -166,6 +191,8 @@ def _measured(name: str, made: Any) -> Callable[..., Any]:
     @pass_context
     @wraps(made)
     def run(context: Context, value: Any, *arguments: Any, **named: Any) -> Any:
+        if isinstance(value, range | Iterator):  # its length is known once it is a list
+            value = list(_steps(context, value, 1))
         _spend(context, foresee(value, *arguments, **named) if foresee else _size(value))
         before = {
             _PassArg.context: context,
@@ -235,7 +262,7 @@ _OWN_FILTERS: dict[str, Callable[..., Any]] = {
 """Filters of the hub's own: what people read (hub.core.grammar.words) and the parts of a name (hub.core.grammar.names)."""
 
 
-_COUNTING = {_WALKED: _walked, _JOINED: _joined, _WEIGHED: _weighed}
+_COUNTING = {_WALKED: _walked, _JOINED: _joined, _WEIGHED: _weighed, _COMPARED: _compared}
 
 
 @pass_context
@@ -250,8 +277,8 @@ def _environment(*, autoescape: bool, counting: bool) -> _Sandbox:
         autoescape=autoescape, finalize=_written if counting else _shown
     )
     filters = {name: made.filters[name] for name in FILTERS} | _OWN_FILTERS
-    measured = filters if counting else _FORESEEN
-    made.filters = filters | {name: _measured(name, filters[name]) for name in measured} | _COUNTING
+    made.filters = {name: _measured(name, one) for name, one in filters.items()} | _COUNTING
+    made.tests |= {name: _measured_test(made.tests[name]) for name in _LOOKING}
     made.globals = dict(_GLOBALS)
     return made
 
@@ -306,12 +333,22 @@ class Template:
 
 def template_faults(source: str, tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a template's source over facts of this tree, as (message with its line, hint)."""
-    yield from _faults(source, tree)
+    yield from _read_faults(source, tree)
 
 
 def source_faults(source: str) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a template's source whatever it is rendered over, as (message with its line, hint)."""
-    yield from _faults(source, None)
+    yield from _read_faults(source, None)
+
+
+def _read_faults(source: str, tree: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    try:
+        yield from list(_faults(source, tree))
+    except (RecursionError, SyntaxError, MemoryError):  # of Jinja's walks over the tree, and of Python's own parser
+        yield (
+            "it is nested too deeply",
+            "use fewer filters, brackets or blocks in each other: {% set %} gives a step a name",
+        )
 
 
 def _faults(source: str, tree: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:

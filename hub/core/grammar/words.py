@@ -6,11 +6,17 @@ import re
 
 from hub.core.grammar.grapheme import cut
 
-_LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
-_TAGS = re.compile(r"<[^<>]*>")
+_LINK = re.compile(
+    r"(?:\b[a-z][a-z0-9+.\-]{1,15}://|\bwww\.)[^\s()\[\]<>]+(?:\([^\s()]*\)[^\s()\[\]<>]*)*", re.IGNORECASE
+)
+_EMPTY = re.compile(r"\(\s*\)|\[\s*\]|<\s*>")
+_TAGS = re.compile(r"</?[A-Za-z!][^<>]*>")  # "2 < 3" begins none
 _MENTION = r"[@＠][\w.\-]+(?:@[\w.\-]+)?[:,]?"
-_SALAD = re.compile(rf"\A(?:(?:R[Tt]\s+)?{_MENTION}(?:\s+|\Z))+")
-_TAIL = re.compile(rf"(?:\s+(?:{_MENTION}|[#＃]\w+))+\s*\Z")
+_SALAD = re.compile(rf"\A(?:(?:R[Tt]\s+)?\.?{_MENTION}(?:\s+|\Z))+")
+_WORD = rf"\s+(?:{_MENTION}|[#＃]\w+)"
+_TAIL = re.compile(rf"(?:(?:\A|(?<=[.!?…。！？]))(?:{_WORD})+|(?:{_WORD}){{2,}})\s*\Z")
+_OPEN = " \t:,;(–—-"
+_READ = 4_000  # characters of a text; its gist is at the beginning
 _ENDS = " \t.,;:–—-…/|(«„“\"'"
 _NAMES = {
     "rss": "the feed",
@@ -23,6 +29,10 @@ _NAMES = {
     "stackexchange": "Stack Exchange",
     "wordpress": "WordPress",
     "tiktok": "TikTok",
+    "github": "GitHub",
+    "gitlab": "GitLab",
+    "whatsapp": "WhatsApp",
+    "peertube": "PeerTube",
 }
 _IRREGULAR = {"reply": "replies", "story": "stories", "person": "people", "has": "have", "is": "are"}
 
@@ -30,9 +40,11 @@ _IRREGULAR = {"reply": "replies", "story": "stories", "person": "people", "has":
 def gist(text: str, limit: int = 80) -> str:
     """Return the first words of a text on one line, cut between words at `limit` characters, with … where more follows.
 
-    Left out are links, the accounts that it begins with, and accounts and hashtags that it ends with. "" if nothing is left.
+    Left out are links, the accounts that it begins with, and the accounts and hashtags that follow its last sentence; a
+    single one that ends a sentence is part of it ("I hate #acme"). "" if nothing is left.
     """
-    line = " ".join(_LINK.sub(" ", _TAGS.sub(" ", text)).split())
+    text = _EMPTY.sub(" ", _LINK.sub("", _TAGS.sub(" ", text[:_READ])))
+    line = " ".join(text.split()).replace(" )", ")").rstrip(_OPEN)
     bare = _TAIL.sub("", f" {_SALAD.sub('', line)}").strip()
     if len(bare) <= limit:
         return bare
@@ -48,7 +60,7 @@ def counted(number: float | None, noun: str, plural: str = "") -> str:
     """Return a number with its noun, as in "1 signal", "2 replies", "12,000 followers"; "" for None."""
     if number is None:
         return ""
-    shown = f"{number:,}" if isinstance(number, int) else f"{number:,g}"
+    shown = f"{number:,}" if isinstance(number, int) else f"{number:,.2f}".rstrip("0").rstrip(".")
     return f"{shown} {noun if number == 1 else plural or plural_of(noun)}"
 
 
@@ -63,7 +75,7 @@ def plural_of(noun: str) -> str:
 
 def network_name(network: str | None) -> str:
     """Return a network's name as people write it."""
-    return _NAMES.get(network or "", (network or "a network").replace("_", " ").title())
+    return _NAMES.get(network, network.replace("_", " ").title()) if network else "a network"
 
 
 def stars(value: float | None, best: float | None = None, worst: float | None = None) -> str:
@@ -71,7 +83,7 @@ def stars(value: float | None, best: float | None = None, worst: float | None = 
     if value is None:
         return ""
     best = 5.0 if best is None else best
-    said = f"{value:g} of {best:g}"
+    said = f"{round(value, 2):g} of {best:g}"
     if best != 5 or not 0 <= value <= 5 or (worst is not None and worst not in (0, 1)):
         return said
     full = int(value)

@@ -14,7 +14,7 @@ from hub.config.failpoint import reached
 from hub.config.settings import Settings
 from hub.core.errors import WrongRevision
 from hub.flow.backup import files
-from hub.flow.backup.archive import FORMAT, MANIFEST, Manifest, TableEntry, table_file, written
+from hub.flow.backup.archive import FORMAT, MANIFEST, Manifest, TableEntry, file_file, table_file, written
 from hub.store import Connection, Store
 from hub.store.copies import Summing
 
@@ -77,7 +77,7 @@ def _write_files(settings: Settings, archive: ZipFile) -> _Files:
         if name == files.CONFIG:
             text, withheld = files.without_secrets(text)
             config = text
-        archive.writestr(_entry(f"files/{name}"), text)
+        archive.writestr(_entry(file_file(name)), text)
     return _Files(list(found), withheld, config)
 
 

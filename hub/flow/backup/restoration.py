@@ -13,11 +13,10 @@ from hub.config.durable import whole_file
 from hub.config.failpoint import reached
 from hub.config.settings import Settings, load_settings
 from hub.core.errors import ConfigError, NewerDatabase, Problem
-from hub.flow.backup.archive import Manifest, NoBackup, TableEntry, table_file
+from hub.flow.backup.archive import Manifest, NoBackup, compare, file_file, table_file
 from hub.flow.backup.files import CONFIG, WITHHELD, place_of
-from hub.store import Store
+from hub.store import Connection, Store
 from hub.store.audit import AuditEntry
-from hub.store.copies import TableSum
 from hub.store.database import HEAD
 from hub.store.hold import Holding
 
@@ -43,7 +42,7 @@ def restore_files(archive: ZipFile, manifest: Manifest, config: Path) -> tuple[l
         place = config if name == CONFIG else place_of(name, settings or load_settings(config))
         if place is None:
             raise NoBackup(f"the backup holds a file of a name that no backup has: {name}")
-        content = archive.read(f"files/{name}")
+        content = archive.read(file_file(name))
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
             with whole_file(place) as out:
@@ -73,27 +72,38 @@ def restore_rows(store: Store, backup: Backup, *, held: Holding, entry: AuditEnt
             f"the backup is of Hubbub {manifest.version} (revision {manifest.revision}), this program knows {HEAD}: "
             "install that version, or a later one, and restore again"
         )
+    if not store.copies.knows(manifest.revision):
+        raise NoBackup(f"the backup is of revision '{manifest.revision}', which no Hubbub has: nothing was restored")
     with store.copies.filling(manifest.revision) as conn:
+        _check_tables(store, conn, manifest)
         for name, table in manifest.tables.items():
             with backup.archive.open(table_file(name)) as lines:
                 read = store.copies.add(conn, name, table.columns, (line.rstrip(b"\n") for line in lines))
-            _compare(name, table, read, "is not what was written")
-            _compare(
-                name, table, store.copies.sum_of(conn, name, table.columns), "was not taken by the database as it is"
-            )
+            compare(name, table, read, "is not what was written")
+            found = store.copies.sum_of(conn, name, table.columns)
+            compare(name, table, found, "was not taken by the database as it is")
             reached("restore.table")
         store.copies.complete(conn)
         # In the same transaction: a hub that was restored is never seen without its hold.
         store.hold.begin(conn, held)
+        # What was ended or used since the backup must not open the door again.
+        store.sessions.end_everything(conn)
+        store.one_time_links.drop_all(conn)
         store.audit.note_in(conn, entry, now=now)
         reached("restore.held")
 
 
-def _compare(name: str, table: TableEntry, found: TableSum, what: str) -> None:
-    if found != TableSum(table.rows, table.sum):
-        raise NoBackup(
-            f"the table {name} of the backup {what} ({found.rows} of {table.rows} rows): nothing was restored"
-        )
+def _check_tables(store: Store, conn: Connection, manifest: Manifest) -> None:
+    """Raise NoBackup if a backup's tables are not those of its revision, or have other columns."""
+    there = {name: {form.name for form in forms} for name, forms in store.copies.forms(conn).items()}
+    for name in sorted(there.keys() - manifest.tables.keys()):
+        raise NoBackup(f"the backup lacks the table {name}: nothing was restored")
+    for name, entry in manifest.tables.items():
+        columns = [form.name for form in entry.columns]
+        if not set(columns) <= there.get(name, set()) or len(set(columns)) < len(columns):
+            raise NoBackup(
+                f"the table {name} of the backup is none of revision {manifest.revision}: nothing was restored"
+            )
 
 
 def absent_secrets(manifest: Manifest, folder: Path) -> Iterator[str]:

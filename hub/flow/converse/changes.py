@@ -25,6 +25,7 @@ from hub.core.changes import (
     reply_text,
 )
 from hub.core.errors import ConfigError, Conflict, TranslationError
+from hub.core.grammar.words import counted
 from hub.core.keys import digest, signal_key
 from hub.core.ledger import Need
 from hub.core.model import Change, Planned, RawItem, Record, RemoteRef, Reply, Unread
@@ -41,6 +42,7 @@ from hub.store import Connection
 from hub.store.conversations import SignalForReply
 from hub.store.inbox import InboxRow, Settled
 from hub.store.merges import winners_of
+from hub.store.schema import json_text
 
 log = LateLogger(__name__)
 AGAIN = timedelta(seconds=30)
@@ -104,7 +106,7 @@ def hear(hub: Hub, rows: Sequence[InboxRow]) -> HeardRows:
             _hear_row(hub, row, heard)
         except (TranslationError, ConfigError, msgspec.DecodeError) as error:
             heard.settled.append(Settled(row.id, "failed", clean_text(str(error))[:LONGEST_NOTE]))
-        except Exception as error:  # noqa: BLE001 - told; a plugin's bug must not stop the batch
+        except BaseException as error:  # noqa: BLE001 - told; a plugin's bug must not stop the batch
             bug = tell(hub, row.item.source, error, event="a plugin failed to parse", raw=row.id)
             heard.settled.append(Settled(row.id, "failed", clean_text(f"bug: {bug}")[:LONGEST_NOTE]))
     return heard
@@ -137,14 +139,14 @@ def _hear_event(hub: Hub, row: InboxRow, heard: HeardRows) -> None:
         replace(row.item, payload=one.payload, external_id=sha256(one.payload).hexdigest(), realm="", revision="")
         for one in unread
     ]
-    rest = f", {len(unread)} parts that cannot be read" if unread else ""
-    heard.settled.append(Settled(row.id, "split", f"{len(changes)} changes{rest}"))
+    rest = f", {counted(len(unread), 'part')} not read" if unread else ""
+    heard.settled.append(Settled(row.id, "split", f"{counted(len(changes), 'change')}{rest}"))
 
 
 def change_items(changes: Iterable[Change], *, like: RawItem) -> list[RawItem]:
     """Return changes as items of the inbox, told apart by their own ids."""
     return [
-        replace(like, payload=msgspec.json.encode(one), external_id=one.event_id, realm="", revision="")
+        replace(like, payload=json_text(one).encode(), external_id=one.event_id, realm="", revision="")
         for one in changes
     ]
 
@@ -254,7 +256,11 @@ def _update(hub: Hub, conn: Connection, found: ChangeContext, values: Mapping[st
     by = f"{found.name}: {found.change.actor or found.change.actor_id or 'unknown'}"
     keys = _conversations(found.targets)
     changed = [key for key in keys if hub.store.conversations.put(conn, key, values, at=at, by=by)]
-    return f"{', '.join(values)} of {len(changed)} conversations" if changed else "nothing newer than what is known"
+    return (
+        f"{', '.join(values)} of {counted(len(changed), 'conversation')}"
+        if changed
+        else "nothing newer than what is known"
+    )
 
 
 def _conversations(targets: Iterable[str]) -> list[str]:

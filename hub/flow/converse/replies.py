@@ -34,12 +34,20 @@ def make_reply(hub: Hub, conn: Connection, fields: Mapping[str, Any]) -> Reply |
 def refusal(hub: Hub, source: Source[Any], reply: Reply) -> str | None:
     """Return why a reply may not be sent; None if it may. What a plugin raises here is a reason too."""
     try:
-        length = source.measure(source.compose(reply))
+        length = _measured(source, reply)
     except ConnectorError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001 - told, and the agent reads that it was not posted
+    except BaseException as error:  # noqa: BLE001 - told, and the agent reads that it was not posted
         return f"bug: {tell(hub, source.name, error, event='a plugin failed to compose')}"
     return may_reply(reply.to, source.reply_rules, now=hub.now(), length=length)
+
+
+def _measured(source: Source[Any], reply: Reply) -> int:
+    """Return the length of the composed text. Raises TypeError if the plugin gives no number."""
+    length: Any = source.measure(source.compose(reply))
+    if not isinstance(length, int):
+        raise TypeError(f"measure gives a {type(length).__name__}, no int")
+    return length
 
 
 def lane_of(signal: Signal, source: str) -> str:

@@ -29,9 +29,11 @@ def known_self(hub: Hub, name: str) -> str | None:
 def learn_self(hub: Hub, name: str) -> str:
     """Ask a destination who we are there, and keep it; `hub check` does so too, since credentials may be another's by now."""
     ctx = hub.destination_context(name)
-    known = hub.destination(name).whoami(ctx)
-    ctx.state.set(SELF, known)
-    return known
+    known: Any = hub.destination(name).whoami(ctx)
+    if known is None:
+        raise TypeError("whoami gives None, no str")
+    ctx.state.set(SELF, str(known))
+    return str(known)
 
 
 def wants_self(hub: Hub, name: str, destination: Destination[Any] | None) -> bool:
@@ -50,8 +52,8 @@ def meet(hub: Hub, name: str, destination: Destination[Any] | None) -> None:
         learn_self(hub, name)
     except ConnectorError as error:
         hub.redact(name, error)
-        log.warning("our own user there is unknown: changes wait", destination=name, error=str(error))
-    except Exception as error:  # noqa: BLE001 - told, and asked again later
+        log.warning("our own user there is unknown: changes wait", destination=name, error=error.in_our_words())
+    except BaseException as error:  # noqa: BLE001 - told, and asked again later
         tell(hub, name, error, event="a plugin failed to say who we are")
     else:
         hub.bell.ring("process")

@@ -35,6 +35,7 @@ def process(hub: Hub, *, slice_s: float = 5.0) -> int:
     while monotonic() < end and not hub.stopping.is_set():
         worked = process_batch(hub)
         if not worked:
+            hub.store.erasures.wash()
             return done
         done += worked
     hub.bell.ring("process")
@@ -93,16 +94,18 @@ def _work(hub: Hub, token: str, rows: Sequence[InboxRow]) -> int:
         read = read_rows(hub, rows)
         lighten(hub, read.tombstones)
 
-        def step(overtaken: int) -> set[str]:
+        def step(overtaken: int) -> tuple[set[str], int]:
             asked = ask(hub, read, everything=overtaken > 0)
             decision = decide_batch(hub, read.signals, read.authors)
             reached("process.decided")
-            return {*write(hub, token, read, decision, asked=asked), *decision.destinations}
+            rung = write(hub, token, read, decision, asked=asked)
+            return {*rung, *decision.destinations}, len(decision.new)
 
         tired = f"a batch of {len(rows)} rows was overtaken each time: is another hub at work on this database?"
-        destinations = begin_again(step, tired=tired)
+        destinations, signals = begin_again(step, tired=tired)
         ring_outlets(hub, destinations)
         if read.heard.changes:
             ring_outlets(hub, outlets(hub))
-        log.info("a batch was read", rows=len(rows), posts=sum(row.form in ("item", "body") for row in rows))
+        items = sum(row.form in ("item", "body") for row in rows)
+        log.info("a batch was read", rows=len(rows), items=items, signals=signals)
         return len(rows)

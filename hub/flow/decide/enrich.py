@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec.structs import replace
 
+from hub.config.ctrl_c import is_persons
 from hub.config.logs import LateLogger
 from hub.core.errors import ConfigError
 from hub.core.model import Label, Signal
@@ -22,6 +25,7 @@ HURRIED = 1000
 """So many of the signals that wait for labels are taken up at a time."""
 OPENING = "opening"
 """Since when an enricher loads its models, in its memory; null when it is done."""
+_json, _labels = msgspec.json.Encoder(), msgspec.json.Decoder(tuple[Label, ...])
 
 
 class Enriched(NamedTuple):
@@ -101,21 +105,47 @@ def _run(hub: Hub, name: str, signals: Sequence[Signal]) -> Sequence[Labels | No
         return [None for _ in signals]
     try:
         labels = [tuple(given) for given in enricher.enrich(signals)]
-    except Exception as error:  # noqa: BLE001 - told; a model's bug must not stop the batch: find what it stumbles over
+    except BaseException as error:  # noqa: BLE001 - told; a model's bug must not stop the batch: find what it stumbles over
         tell(hub, name, error, event="an enricher failed")
         return [_alone(enricher, name, signal) for signal in signals]
     if len(labels) != len(signals):
         log.error("an enricher gave the wrong number of labels", enricher=name, got=len(labels), want=len(signals))
         return [None for _ in signals]
-    return labels
+    return [_sound(name, given, signal) for given, signal in zip(labels, signals, strict=True)]
 
 
 def _alone(enricher: Enricher[Any], name: str, signal: Signal) -> Labels | None:
     try:
-        return tuple(enricher.enrich([signal])[0])
-    except Exception:  # noqa: BLE001 - as above
+        return _sound(name, tuple(enricher.enrich([signal])[0]), signal)
+    except BaseException as error:  # as above
+        if is_persons(error):
+            raise
         log.warning("an enricher failed on a signal", enricher=name, signal=signal.key)
         return None
+
+
+def _sound(name: str, labels: Labels, signal: Signal) -> Labels | None:
+    """Return labels as they are if each is as its contract says, else None: what cannot be stored must not cost the post."""
+    try:
+        _labels.decode(_json.encode(labels))
+        wrong = next((wrong for one in labels if (wrong := _misfit_of(one))), "")
+    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError) as error:
+        wrong = str(error)
+    if not wrong:
+        return labels
+    log.error("an enricher gave labels that cannot be used", enricher=name, signal=signal.key, error=wrong)
+    return None
+
+
+def _misfit_of(label: Any) -> str:
+    """Return what is wrong with a label that has the form of one, "" if it can be used."""
+    if not isinstance(label, Label):
+        return f"a label is a {type(label).__name__}, no Label"
+    if not all(isinstance(text, str) for text in (label.name, label.value, label.model, label.version)):
+        return "name, value, model and version are str"
+    if label.by != "enricher":
+        return "only a person's correction is by a person"
+    return "" if all(isfinite(one or 0.0) for one in (label.score, label.confidence)) else "a number is not finite"
 
 
 def ready(hub: Hub, name: str) -> Enricher[Any] | None:
@@ -131,7 +161,7 @@ def ready(hub: Hub, name: str) -> Enricher[Any] | None:
         if hub.broken.put(place, str(error)):
             log.error("an enricher is quarantined: `hub check` says more", enricher=name, error=str(error))  # noqa: TRY400 - it says why
         return None
-    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
+    except BaseException as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
         hub.broken[place] = str(tell(hub, name, error, event="an enricher is quarantined: `hub check` says more"))
         return None
     hub.broken.heal(place)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from hub.config.logs import LateLogger
 from hub.core.errors import ConfigError, TranslationError, UnknownPlugin
+from hub.core.grammar.words import counted
 from hub.core.model import Author, Ignored, Provenance, RawItem, Signal, Tombstone, Translated
 from hub.core.normalise import clean_text, normalise, normalise_author
 from hub.flow.bugs import tell
@@ -53,7 +54,7 @@ def read_rows(hub: Hub, rows: Sequence[InboxRow]) -> ReadRows:
             read.settled.append(_without_plugin(hub, row, error))
         except (TranslationError, ConfigError) as error:
             read.settled.append(Settled(row.id, "failed", note(str(error))))
-        except Exception as error:  # noqa: BLE001 - told; a plugin's bug must not stop the batch
+        except BaseException as error:  # noqa: BLE001 - told; a plugin's bug must not stop the batch
             bug = tell(hub, row.item.source, error, event="a plugin failed to translate", raw=row.id)
             read.settled.append(Settled(row.id, "failed", note(f"bug: {bug}")))
     return read
@@ -85,7 +86,7 @@ def _read_row(hub: Hub, row: InboxRow, read: ReadRows) -> None:
         parts = source.parse(row.item.payload)
         if len(parts) != 1 or parts[0] != row.item.payload:
             read.parts += split(row.item, parts)
-            read.settled.append(Settled(row.id, "split", f"{len(parts)} items"))
+            read.settled.append(Settled(row.id, "split", counted(len(parts), "item")))
             return
     said = translate(source, row.item, row.id)
     if isinstance(said, Ignored):

@@ -100,7 +100,7 @@ def note_sightings(
     moved = [item.signal.key for item in decision.revised] + list(decision.refreshed)
     # A post that quotes what is gone, or that reads it once more, brings its text along.
     gone = hub.store.signals.tombstoned(conn, sorted({key for key, _ in others})) if others else frozenset[str]()
-    hub.store.erasures.blank_raw(conn, [*decision.late, *(raw_id for key, raw_id in others if key in gone)])
+    hub.store.erasures.blank_late(conn, [*decision.late, *(raw_id for key, raw_id in others if key in gone)])
     hub.store.erasures.sighted(conn, others, moved)
     seen = {one.key: one.provenance.source for one in judged if one.provenance}
     seen |= {one.key: one.provenance.source for one in signals if one.provenance and one.key in decision.refreshed}

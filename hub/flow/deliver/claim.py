@@ -40,6 +40,6 @@ def _ask(hub: Hub, name: str, outlet: Destination[Any], kind: tuple[str, str]) -
     """Return how many records of a kind an outlet takes at once; one if its plugin fails to tell, or tells of none."""
     try:
         return max(int(outlet.batch_size_of(*kind)), 1)
-    except Exception as error:  # noqa: BLE001 - told; one at a time is never too many
+    except BaseException as error:  # noqa: BLE001 - told; one at a time is never too many
         tell(hub, name, error, event="a plugin failed to tell its batch size", object=kind[0])
         return 1

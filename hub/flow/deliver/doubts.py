@@ -19,6 +19,7 @@ from hub.core.ledger import LookUp, Recognition, Resend, State, resolve
 from hub.core.model import Delivery
 from hub.core.retry import asked_for
 from hub.flow.bugs import tell
+from hub.flow.deliver.contract import misfit_of_ref
 from hub.flow.deliver.outcomes import describe_error, is_closed_door
 from hub.flow.deliver.outlets import outlet_context
 from hub.runtime import Hub
@@ -108,8 +109,11 @@ def _look_up(
         if isinstance(error, Retryable | QuotaExhausted | Unauthorised) or is_closed_door(error):
             return still_in_doubt(hub, delivery, error)
         return Settlement(delivery.id, "review", error=describe_error(error), burns=False)
-    except Exception as error:  # noqa: BLE001 - told, and left to a person
+    except BaseException as error:  # noqa: BLE001 - told, and left to a person
         bug = tell(hub, delivery.destination, error, event="a plugin failed to look up", delivery=delivery.id)
+        return Settlement(delivery.id, "review", error=describe_error(bug), burns=False)
+    if (misfit := misfit_of_ref(ref)) is not None:
+        bug = tell(hub, delivery.destination, misfit, event="a plugin failed to look up", delivery=delivery.id)
         return Settlement(delivery.id, "review", error=describe_error(bug), burns=False)
     errors.append(None)
     if ref is None:
@@ -132,7 +136,7 @@ def idempotency_of(hub: Hub, destination: Destination[Any], claim: Claim) -> Rec
     """Return a destination's idempotency class in the core's words; if its plugin fails to tell, it recognises nothing."""
     try:
         found = destination.idempotency_of(claim.object, claim.operation)
-    except Exception as error:  # noqa: BLE001 - told; a doubt is left to a person then
+    except BaseException as error:  # noqa: BLE001 - told; a doubt is left to a person then
         tell(hub, claim.destination, error, event="a plugin failed to tell its idempotency", object=claim.object)
         return ("none", None)
     match found:

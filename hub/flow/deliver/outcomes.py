@@ -43,6 +43,10 @@ def settle_one(hub: Hub, delivery: Delivery, outcome: Outcome) -> Settlement:
         **named(outcome.error),
     )
     error = describe_error(outcome.error)
+    if delivery.operation == "tombstone" and outcome.error.details:
+        # The answer may quote what the hub has forgotten already: nothing could find it here any more.
+        error |= {"message": f"{outcome.error.in_our_words()} (an answer about what is erased is not kept)"}
+        del error["details"]
     return Settlement(delivery.id, state, due_at, outcome.ref, error, settled.burns_attempt)
 
 

@@ -34,6 +34,7 @@ from hub.flow.bugs import Bug, tell
 from hub.flow.converse.selves import meet
 from hub.flow.decide.evened import link_tickets
 from hub.flow.deliver.claim import claim_batch
+from hub.flow.deliver.contract import Outcomes, misfit_of
 from hub.flow.deliver.doubts import Worked, idempotency_of, keep_doubt, resolve_doubts
 from hub.flow.deliver.outcomes import PAUSE, is_closed_door, settle_one
 from hub.flow.deliver.outlets import close_claim, open_outlet, outlet_context
@@ -204,19 +205,29 @@ def send(hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Del
 
     A bug leaves them in doubt: some may have landed before it.
     """
-    raised: ConnectorError = Uncertain("the plugin gave no outcome for this record")
-    outcomes: dict[int, Outcome] = {}
-    try:
-        ctx = outlet_context(hub, name)
-        outcomes = {one.delivery_id: one for one in destination.deliver(ctx, list(batch))}
-    except ConnectorError as error:
-        raised = error
-    except Exception as error:  # noqa: BLE001 - told, and kept as a doubt
-        raised = in_doubt_by(tell(hub, name, error, event=FAILED, deliveries=[one.id for one in batch]))
+    outcomes, raised = _given(hub, destination, name, batch)
     for delivery in batch:
         if delivery.id not in outcomes:
             outcomes[delivery.id] = Outcome(delivery.id, error=raised)
     return {id_: _told(hub, name, outcome) for id_, outcome in outcomes.items()}
+
+
+def _given(
+    hub: Hub, destination: Destination[Any], name: str, batch: Sequence[Delivery]
+) -> tuple[dict[int, Outcome], ConnectorError]:
+    """Return the outcomes that a plugin gave for these deliveries, and what counts for those that have none."""
+    ids = [one.id for one in batch]
+    outcomes = Outcomes(ids)
+    try:
+        for one in destination.deliver(outlet_context(hub, name), list(batch)):
+            outcomes.take(one)
+    except ConnectorError as error:
+        return outcomes.given, error
+    except BaseException as error:  # noqa: BLE001 - told, and kept as a doubt
+        return outcomes.given, in_doubt_by(tell(hub, name, error, event=FAILED, deliveries=ids))
+    if outcomes.misfit is not None:
+        return outcomes.given, in_doubt_by(tell(hub, name, outcomes.misfit, event=FAILED, deliveries=ids))
+    return outcomes.given, Uncertain("the plugin gave no outcome for this record")
 
 
 def in_doubt_by(bug: Bug) -> Uncertain:
@@ -225,13 +236,13 @@ def in_doubt_by(bug: Bug) -> Uncertain:
 
 
 def _told(hub: Hub, name: str, outcome: Outcome) -> Outcome:
-    """Return an outcome whose error may be stored; one that the engine does not know is a bug."""
-    given: Any = outcome.error
+    """Return an outcome that may be stored; one that the engine cannot use is a bug."""
+    given = outcome.error
+    tell_bug = partial(tell, hub, name, event=FAILED, deliveries=[outcome.delivery_id])
+    if (misfit := misfit_of(outcome)) is not None:
+        return Outcome(outcome.delivery_id, error=in_doubt_by(tell_bug(misfit)))
     if given is None:
         return outcome
-    tell_bug = partial(tell, hub, name, event=FAILED, deliveries=[outcome.delivery_id])
-    if not isinstance(given, ConnectorError):
-        return Outcome(outcome.delivery_id, error=in_doubt_by(tell_bug(given)))
     if isinstance(given.__cause__, Exception) and given.code == "bug":
         tell_bug(given.__cause__)
     hub.redact(name, given)

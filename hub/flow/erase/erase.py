@@ -62,6 +62,8 @@ def take_back(hub: Hub, conn: Connection, tombstones: Iterable[Tombstone], told:
     forget_quotes(hub, conn, said=fall.said, people=fall.people, words=words)
     store.erasures.blank_raw(conn, told.naming)
     store.erasures.blank_errors(conn, told.quoting)
+    if told.quotable:
+        store.mentions.forget(conn, told.quotable, keys={*fall.said, *fall.people})
     forget_people(hub, conn, sorted(fall.people), fall.rows)
     _blank(hub, conn, fall)
     store.erasures.untell(conn, fall.relatives, fall.traces)

@@ -57,7 +57,7 @@ def recheck_due(hub: Hub, lane: str, *, slice_s: float = SLICE_S) -> Checked | N
             hub.redact(name, failure)
         due_at, error = next_try(hub, lane, failure), f"{type(failure).__name__}: {failure}"
         log.warning("posts could not be looked for", source=name, error=type(failure).__name__)
-    except Exception as failure:  # noqa: BLE001 - told, and tried again later
+    except BaseException as failure:  # noqa: BLE001 - told, and tried again later
         due_at, error = after_bug(hub, lane), f"bug: {tell(hub, name, failure, event='a plugin failed to recheck')}"
     hub.store.cursors.release(lane, token, due_at=due_at, now=hub.now(), error=error)
     return done

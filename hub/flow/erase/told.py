@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from hub.config.ctrl_c import is_persons
 from hub.config.logs import LateLogger
 from hub.core.erasure import TELLING, marks_of, names_of, words_of
 from hub.core.errors import ConfigError, Conflict
@@ -32,8 +33,8 @@ class ErasureAnswers:
     """What raw rows say, by id; of which kinds of records a destination can be asked; and the destinations that take notes.
 
     `naming` are raw rows that name an author who asked to be erased, also those of others: likes, mentions;
-    `quoting` are deliveries of which a vendor's answer does so, or quotes the author. `requesters` are the destinations that keep
-    a user for each author of a ticket, who can be made nameless.
+    `quoting` are deliveries of which a vendor's answer does so, or quotes the author: it holds one of `quotable`.
+    `requesters` are the destinations that keep a user for each author of a ticket, who can be made nameless.
     `unable` says of each configured destination why it cannot be asked to take something back, "" if it can.
     """
 
@@ -44,6 +45,7 @@ class ErasureAnswers:
     unable: Mapping[str, str] = field(default_factory=dict)
     naming: Sequence[int] = ()
     quoting: Sequence[int] = ()
+    quotable: Sequence[str] = ()
 
     def with_batch(self, signals: Iterable[Signal]) -> ErasureAnswers:
         """Return the same with the words of a batch's own raw rows, which are stored in the same transaction."""
@@ -99,13 +101,19 @@ def ask_plugins(
         quoted = list({*stones.by_key, *beside}) if everything else quoted
         raws = {id_: raw for key in quoted for id_, raw in hub.store.erasures.seen(conn, key).items()}
         asked = [stone.key for stone in tombstones if stone.reason == "erasure"]
-        marks = [mark for one in hub.store.signals.authors(conn, asked).values() for mark in marks_of(one)]
-        naming = hub.store.erasures.naming(conn, marks)
-        quoting = hub.store.erasures.quoting(conn, _quotable(fall, asked, marks))
+        authors = hub.store.signals.authors(conn, asked).values()
+        naming = sorted({id_ for one in authors for id_ in hub.store.mentions.naming(conn, one)})
+        marks = [mark for one in authors for mark in marks_of(one)]
+        quoting = hub.store.mentions.quoting(conn, quotable := _quotable(fall, asked, marks))
     kinds = {_kind(row) for row in own if row.state == "review" and row.was_sent}
     words = {id_: _read(hub, raw) for id_, raw in raws.items()}
     return replace(
-        plain, words=words, naming=naming, quoting=quoting, findable={kind: _can_look_up(hub, kind) for kind in kinds}
+        plain,
+        words=words,
+        naming=naming,
+        quoting=quoting,
+        quotable=quotable,
+        findable={kind: _can_look_up(hub, kind) for kind in kinds},
     )
 
 
@@ -138,7 +146,9 @@ def _waiting(hub: Hub, conn: Connection, own: Iterable[Sent]) -> dict[str, None]
 def _read(hub: Hub, raw: RawItem) -> WordsByKey:
     try:
         said = hub.reader(raw.plugin, raw.source).translate(raw)
-    except Exception as error:  # noqa: BLE001 - a broken form said nothing that could be on the ticket
+    except BaseException as error:  # a broken form said nothing that could be on the ticket
+        if is_persons(error):
+            raise
         log.info("an earlier form of a post cannot be read", source=raw.source, error=type(error).__name__)
         return {}
     signals = said.signals if isinstance(said, Translated) else ()
@@ -167,7 +177,7 @@ def _can_look_up(hub: Hub, kind: RecordKind) -> bool:
         return isinstance(hub.destination(name).idempotency_of(object_, operation), Lookup | Native)
     except ConfigError:  # told when the destination is used
         return False
-    except Exception as error:  # noqa: BLE001 - told; a destination's bug must not keep a post from being erased
+    except BaseException as error:  # noqa: BLE001 - told; a destination's bug must not keep a post from being erased
         tell(hub, name, error, event="a plugin failed to tell its idempotency", object=object_)
         return False
 

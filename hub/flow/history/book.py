@@ -82,4 +82,4 @@ def _laid_over(
     """Yield the mappings of a folder for one destination: those of its plugin, then its own."""
     if folder is not None:
         for place in dict.fromkeys((folder / hub.settings.destinations[name].plugin, folder / name)):
-            yield place, collect(found, partial(own_mappings, place)) or {}
+            yield place, own_mappings(place, found)

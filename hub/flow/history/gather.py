@@ -89,7 +89,7 @@ class RawReader:
             said = None if source is None else translate(source, raw, stored.raw_id)
         except TranslationError as error:
             return self._unread(f"{raw.plugin}: {error}")
-        except Exception as error:  # noqa: BLE001 - told; a plugin's bug must not end a run over all history
+        except BaseException as error:  # noqa: BLE001 - told; a plugin's bug must not end a run over all history
             tell(self.hub, raw.source, error, event="a plugin failed to translate", raw=stored.raw_id)
             return self._unread(f"{raw.plugin}: bug: {type(error).__name__}")
         if said is None:

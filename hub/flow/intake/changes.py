@@ -44,7 +44,7 @@ def poll_changes(hub: Hub, cursor_name: str, *, early: bool = False) -> int | No
                 taken += _take(hub, name, page, token)
     except HubError as failure:  # the vendor's trouble, or the database's
         due_at, error = _failed(hub, cursor_name, failure), f"{type(failure).__name__}: {failure}"
-    except Exception as failure:  # noqa: BLE001 - told, and tried again later
+    except BaseException as failure:  # noqa: BLE001 - told, and tried again later
         due_at, error = (
             after_bug(hub, cursor_name),
             f"bug: {tell(hub, name, failure, event='a plugin failed to read changes')}",
@@ -54,11 +54,13 @@ def poll_changes(hub: Hub, cursor_name: str, *, early: bool = False) -> int | No
 
 
 def _failed(hub: Hub, cursor_name: str, failure: HubError) -> datetime:
+    said = str(failure)
     if isinstance(failure, ConnectorError):
         hub.redact(Lane.of_cursor(cursor_name).name, failure)
+        said = failure.in_our_words()
     if isinstance(failure, Unauthorised):
         hub.doubt("destinations", Lane.of_cursor(cursor_name).name)
-    log.warning("changes could not be read", destination=cursor_name, error=str(failure))
+    log.warning("changes could not be read", destination=cursor_name, error=said)
     return next_try(hub, cursor_name, failure)
 
 

@@ -86,7 +86,7 @@ def usable(hub: Hub, place: str, find: Callable[[str], T]) -> T | None:
     except ConfigError as error:
         _tell_broken(hub, place, str(error))
         return None
-    except Exception as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
+    except BaseException as error:  # noqa: BLE001 - told; whatever a plugin does, everything else runs on
         bug = tell(hub, place.partition(".")[2], error, event="a connection is quarantined: `hub check` says more")
         hub.broken.put(place, str(bug))
         return None
@@ -129,12 +129,13 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
         if isinstance(failure, Unauthorised):
             hub.doubt("sources", name)
         error = f"{type(failure).__name__}: {failure}"
+        said = failure.in_our_words() if isinstance(failure, ConnectorError) else error
         if isinstance(failure, PartlyRefused):  # shown, while the others keep their pace; the source has logged it
-            log.info("a part of a poll was refused", source=name, error=error)
+            log.info("a part of a poll was refused", source=name, error=said)
         else:
             due_at = next_try(hub, name, failure)
-            log.warning("a poll failed", source=name, error=error)
-    except Exception as failure:  # noqa: BLE001 - told, and tried again later
+            log.warning("a poll failed", source=name, error=said)
+    except BaseException as failure:  # noqa: BLE001 - told, and tried again later
         due_at, error = after_bug(hub, name), f"bug: {tell(hub, name, failure, event='a plugin failed to poll')}"
     hub.store.cursors.release(name, token, due_at=due_at, now=hub.now(), error=error)
     return taken
@@ -201,7 +202,7 @@ def _reader(hub: Hub, name: str) -> tuple[Source[Any], str]:
     """Return the source that reads what a source gives, with the realm of its items: one of files reads for another plugin."""
     source = hub.source(name)
     if "as_plugin" not in source.capabilities:
-        return source, realm_of(source, name) if source.own_ids else ""
+        return source, realm_of(source, name) if source.own_ids else source.item_realm
     reader = hub.reader(source.options.as_plugin, name)
     return reader, realm_of(reader, name, source.options.realm or None)
 

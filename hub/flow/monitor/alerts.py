@@ -40,11 +40,15 @@ Severity = Literal["warning", "critical"]
 
 
 class Alert(msgspec.Struct, frozen=True):
-    """Something that a person should know; the key stays the same while it lasts."""
+    """Something that a person should know; the key stays the same while it lasts.
+
+    `quoted` is the end of the text that is another's words, which no log may hold.
+    """
 
     key: str
     severity: Severity
     text: str
+    quoted: str = ""
 
 
 class Pause(msgspec.Struct, frozen=True):
@@ -131,11 +135,11 @@ def blocked(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     reasons = {pause.name: pause.reason for pause in snapshot.pauses}
     for name, count in snapshot.blocked.items():
         why = f": {reasons[name]}" if reasons.get(name) else ""
-        yield Alert(f"blocked:{name}", "critical", f"{name} is blocked, {_wait(count)}{why}")
+        yield Alert(f"blocked:{name}", "critical", f"{name} is blocked, {_wait(count)}{why}", why)
     for name, poll in snapshot.polls.items():
         if poll.error.startswith("Unauthorised"):
             key = name if "/" in name else f"sources/{name}"
-            yield Alert(f"blocked:{key}", "critical", f"{_polled(name)} is blocked: {poll.error}")
+            yield Alert(f"blocked:{key}", "critical", f"{_polled(name)} is blocked: {poll.error}", poll.error)
 
 
 def _polled(cursor: str) -> str:
@@ -151,7 +155,9 @@ def broken(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
     """Yield open breakers: the other side does not answer."""
     for pause in snapshot.pauses:
         if pause.state in ("open", "half-open"):
-            yield Alert(f"breaker:{pause.name}", "critical", f"{pause.name} does not answer: {pause.reason}")
+            yield Alert(
+                f"breaker:{pause.name}", "critical", f"{pause.name} does not answer: {pause.reason}", pause.reason
+            )
 
 
 def dying(snapshot: Snapshot, bounds: AlertsSection) -> Iterator[Alert]:
@@ -186,7 +192,7 @@ def failing(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:
         most = BUGS if poll.error.startswith("bug:") else FAILURES
         if poll.failures >= most and not poll.error.startswith("Unauthorised"):
             text = f"{_polled(name)} could not be read {poll.failures} times in a row: {poll.error}"
-            yield Alert(f"poll:{name}", "warning", text)
+            yield Alert(f"poll:{name}", "warning", text, poll.error)
 
 
 def refusing(snapshot: Snapshot, _: AlertsSection) -> Iterator[Alert]:

@@ -20,6 +20,14 @@ def send(urls: list[str], title: str, body: str) -> list[bool]:
     return [_tell(apprise.Apprise(), url, title, body) for url in urls]
 
 
+def is_address(url: str) -> bool:
+    """Return True if Apprise knows how to tell this URL; it is not called."""
+    import apprise  # noqa: PLC0415 - see above
+
+    logging.getLogger("apprise").disabled = True
+    return apprise.Apprise.instantiate(url, suppress_exceptions=True) is not None
+
+
 def _tell(teller: Any, url: str, title: str, body: str) -> bool:
     return bool(teller.add(url)) and bool(teller.notify(body=body, title=title))
 

@@ -30,7 +30,7 @@ class Pulse:
         self._name = f"{role}-{socket.gethostname()}-{os.getpid()}"
         self._since = hub.now()
         self._stop = threading.Event()
-        self._told: int | None = None
+        self._told: tuple[int | None, dict[str, str]] | None = None
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -40,7 +40,7 @@ class Pulse:
 
     def beat(self) -> None:
         """Note once that this process is alive, and what it runs."""
-        self._told = self._hub.activation
+        self._told = self._news()
         self._hub.store.connections.beat(self._name, self._role, now=self._hub.now(), detail=self._lived())
 
     def close(self) -> None:
@@ -55,13 +55,17 @@ class Pulse:
     def _lived(self, *, ended: bool = False) -> dict[str, Any]:
         return {**lived(self._since, ended=ended, broken=dict(self._hub.broken)), **running(self._hub)}
 
+    def _news(self) -> tuple[int | None, dict[str, str]]:
+        """Return what is told at once when it changes: what this process runs, and what it cannot have."""
+        return self._hub.activation, dict(self._hub.broken)
+
     def _run(self) -> None:
         left = 0.0
         while not self._stop.is_set():
             with contextlib.suppress(HubError):
                 if self._takes_up:
                     self._hub.take_up()
-                if left <= 0 or self._hub.activation != self._told:
+                if left <= 0 or self._news() != self._told:
                     self.beat()
                     left = BEAT_S
             left -= LOOK_S

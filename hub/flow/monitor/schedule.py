@@ -11,9 +11,10 @@ from hub.config.logs import LateLogger
 from hub.core.errors import Conflict, HubError
 from hub.flow.monitor.alerts import judge
 from hub.flow.monitor.held import open_valves
+from hub.flow.monitor.life import broken
 from hub.flow.monitor.notices import meet, settle, take
 from hub.flow.monitor.notify import message, tell
-from hub.flow.monitor.snapshot import look, why_unheard
+from hub.flow.monitor.snapshot import look, recent_beats, why_unheard
 from hub.runtime import Hub
 from hub.store.monitor.alerts import Book, Kept
 
@@ -43,11 +44,19 @@ def make_rounds(hub: Hub, stop: threading.Event) -> None:
 
 
 def _rest(hub: Hub, stop: threading.Event) -> None:
-    """Wait until the next round is due, or the bell goes away or is back: that is told at once."""
-    was, end = why_unheard(hub), monotonic() + EVERY_S
+    """Wait until the next round is due, or something changes that is told at once."""
+    was, end = urgent(hub), monotonic() + EVERY_S
     while not stop.wait(GLANCE_S) and monotonic() < end:
-        if bool(why_unheard(hub)) != bool(was):
+        if urgent(hub) != was:
             return
+
+
+def urgent(hub: Hub) -> tuple[bool, frozenset[str]]:
+    """Return what is told at once: True if the bell is away, and what a process cannot have, by place."""
+    absent = frozenset[str]()
+    with suppress(HubError):  # the next round tells that the database is away
+        absent = frozenset(broken(recent_beats(hub), hub.now()))
+    return bool(why_unheard(hub)), absent
 
 
 def make_round(hub: Hub) -> None:
@@ -78,8 +87,9 @@ def observe(hub: Hub, *, arrivals_known: bool) -> None:
 
     old, new = hub.store.alerts.change(step)
     were, are = ({key for key, kept in book.items() if kept.is_open} for book in (old, new))
+    told = {one.key: one.text.removesuffix(one.quoted).rstrip(": ") for one in found}
     for key in sorted(are - were):
-        log.warning("alert", key=key, severity=new[key].severity, text=new[key].text)
+        log.warning("alert", key=key, severity=new[key].severity, text=told.get(key, ""))
     for key in sorted(were - are):
         log.info("alert over", key=key)
 

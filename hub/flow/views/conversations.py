@@ -18,3 +18,10 @@ def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any]:
     row = (hub.store.conversations.get(key) if seen else None) or {}
     found: dict[str, Any] = msgspec.to_builtins({name: row.get(name) for name in (*VALUES, "by", "updated_at")})
     return {"key": key, **found}
+
+
+def ticket(hub: Hub, actor: Actor, key: str) -> str | None:
+    """Return the link of a conversation's ticket, None if it has none."""
+    demand(actor, "conversations.see")
+    with hub.store.database.read() as conn:
+        return hub.store.outbox.ticket_urls(conn, [key]).get(key)

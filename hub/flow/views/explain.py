@@ -81,15 +81,16 @@ def _labelling(kept: Trace) -> tuple[str, ...]:
 def _silent(book: Rulebook, rules: RuleSet, kept: Trace, deliveries: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
     """Return why matched rules have neither a record of this signal nor a note: the record is there, or a later post's counts."""
     told = {(one["destination"], one["mapping"]) for one in deliveries}
+    # a note begins with all places that it is about
+    noted = {place for note in kept.notes for place in note.partition(": ")[0].split(", ")}
     found: list[str] = []
     for target in [target for name in kept.matched if name in rules.by_name for target in rules.by_name[name].deliver]:
-        place = f"{target.destination}/{target.mapping}: "
+        place = f"{target.destination}/{target.mapping}"
         mapping = book.mappings.get((target.destination, target.mapping))
         after = (target.destination, (mapping.spec.then if mapping else None) or "")
-        if told.isdisjoint(((target.destination, target.mapping), after)) and not any(
-            note.startswith(place) for note in (*kept.notes, *found)
-        ):
-            found.append(f"{place}{_ALREADY}")
+        if told.isdisjoint(((target.destination, target.mapping), after)) and place not in noted:
+            found.append(f"{place}: {_ALREADY}")
+            noted.add(place)
     return tuple(found)
 
 

@@ -2,28 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from hub.books import read_book
-from hub.config.rulebook import default_mappings, read_mapping, read_rules
-from hub.config.settings import Settings, load_settings, nameless, nearest, problems, read_toml
+from hub.config.rulebook import default_mappings, read_mapping
+from hub.config.settings import Settings, load_settings, nameless, problems, read_toml
 from hub.config.values import duration
 from hub.core.errors import ConfigError, Problem
 from hub.core.mapping import CompiledMapping, compile_mapping
 from hub.core.pipeline import Rulebook
 from hub.flow.check import notes_of, problems_of
+from hub.flow.monitor.letters import unheard_alerts
 from hub.registry import Registry
-from hub.wiring import mapping_specs
+from hub.sdk.http.redaction import HIDDEN, Redactor
 
+SECRET_WORDS = ("secret", "password", "token", "key", "credential")
+_NOWHERE = re.compile(r"there is no destination (\S*) with a mapping")
 UNREADABLE = ("the environment has no variable", "the secret's file cannot be read")
 
 
 def settings(file: Path) -> dict[str, Any]:
-    """Return a configuration with all its defaults as JSON values; secrets are references. Raises ConfigError."""
-    return load_settings(file).model_dump(mode="json")
+    """Return a configuration with all its defaults as JSON values; what looks like a secret is hidden. Raises ConfigError."""
+    found: dict[str, Any] = _redacted(load_settings(file).model_dump(mode="json"))
+    return found
+
+
+def _redacted(value: Any, name: str = "") -> Any:
+    """Return a value without what its name calls a secret; references to secrets stay readable."""
+    if isinstance(value, dict):
+        if len(value) == 1 and set(value) <= {"env", "file"}:
+            return value
+        return {key: _redacted(inner, key) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_redacted(inner, name) for inner in value]
+    if isinstance(value, str) and value and any(word in name.lower() for word in SECRET_WORDS):
+        return HIDDEN
+    return _without_password(value) if isinstance(value, str) and "://" in value else value
+
+
+def _without_password(url: str) -> str:
+    scheme, _, rest = url.partition("://")
+    place, slash, path = rest.partition("/")
+    user, at, host = place.rpartition("@")
+    place = f"{user.partition(':')[0]}:{HIDDEN}@{host}" if at and ":" in user else place
+    return f"{scheme}://{Redactor().redact(f'{place}{slash}{path}')}"
 
 
 def since(text: str, now: datetime) -> datetime:
@@ -38,8 +64,7 @@ def all_problems(file: Path) -> list[Problem]:
     if known is None:
         return found
     registry = Registry(owners=known.plugins)
-    found += problems_of(known, registry)
-    found += _nowhere(known, registry, found)
+    found += [*problems_of(known, registry), *unheard_alerts(known)]
     return list(dict.fromkeys(one for one in found if not _follows(one, found)))
 
 
@@ -110,9 +135,11 @@ def read_what_can_be_read(file: Path) -> tuple[Settings | None, list[Problem]]:
 
 
 def _follows(problem: Problem, found: list[Problem]) -> bool:
-    """Return True if options do not fit together only because a secret among them could not be read."""
+    """Return True for what another mistake entails: a secret that could not be read, a destination that was left out."""
     inside = f"{problem.path}."
     is_whole = problem.path.endswith(".options")
+    if lost := _NOWHERE.match(problem.message):
+        return any(one.path == "destinations" or one.path.startswith(f"destinations.{lost[1]}.") for one in found)
     return is_whole and any(one.path.startswith(inside) and one.message.startswith(UNREADABLE) for one in found)
 
 
@@ -128,38 +155,3 @@ def _prune(raw: dict[str, Any], loc: tuple[int | str, ...]) -> None:
     if walked:
         table, name = walked[-1]
         table.pop(name, None)
-
-
-def _nowhere(known: Settings, registry: Registry, found: list[Problem]) -> Iterator[Problem]:
-    """Yield rules that deliver to what is not configured, if other errors kept the rules from being held against it."""
-    file = known.folder / known.files.rules
-    try:
-        rules = read_rules(file)
-    except ConfigError:
-        return
-    told = " ".join(one.message for one in found)
-    if "destinations" in {one.path for one in found}:  # not one of them could be read
-        return
-    specs = {name: mapping_specs(known, registry, name, []) for name in known.destinations}
-    for rule in rules:
-        for number, (name, mapping) in enumerate(((one.destination, one.mapping) for one in rule.deliver), 1):
-            place = f'rule "{rule.name}" deliver[{number}]'
-            if f"{name} has no mapping {mapping}" in told:
-                continue
-            if name not in specs:
-                yield Problem(
-                    str(file),
-                    place,
-                    f"there is no destination '{name}'",
-                    nearest(name, list(specs)) or "there are none",
-                )
-            elif specs[name] and mapping not in specs[name] and not _is_written(known, name, mapping):
-                yield Problem(
-                    str(file), place, f"{name} has no mapping '{mapping}'", nearest(mapping, list(specs[name]))
-                )
-
-
-def _is_written(known: Settings, name: str, mapping: str) -> bool:
-    """Return True if there is a file of the mapping: what is wrong in it has been told."""
-    root = known.folder / known.files.mappings
-    return any((root / folder / f"{mapping}.toml").exists() for folder in (name, known.destinations[name].plugin))

@@ -13,6 +13,7 @@ import msgspec
 
 from hub.core.access import Actor, demand
 from hub.core.errors import HubError
+from hub.core.grammar.words import counted
 from hub.flow.intake.poll import streaming_sources
 from hub.flow.monitor import life
 from hub.flow.monitor.snapshot import broken, recent_beats, why_unheard
@@ -102,7 +103,7 @@ def _poorer(hub: Hub, beats: list[life.Beat]) -> Iterator[Cause]:
     if why_unheard(hub):
         yield Cause("bell", "Redis cannot be used: workers ask the database every few seconds")
     if count := len(broken(hub, beats)):
-        yield Cause("plugin", f"{count} connections cannot work: `hub check` and the page say which")
+        yield Cause("plugin", f"{counted(count, 'connection')} cannot work: `hub check` and the page say which")
     since = hub.store.inbox.due_since(now=hub.now())
     if since is not None and hub.now() - since > LONG:
         yield Cause("waiting", f"what came in waits since {since:%Y-%m-%d %H:%M} UTC")

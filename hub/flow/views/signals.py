@@ -53,6 +53,7 @@ def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
     ids = [one["id"] for one in reversed(hub.store.outbox.recent(signal_key=row["key"], limit=DELIVERIES_SHOWN))]
     found["deliveries"] = [one for one in (deliveries.one(hub, actor, number) for number in ids) if one]
     found["conversation"] = conversations.one(hub, actor, row["conversation_key"])
+    found["ticket"] = conversations.ticket(hub, actor, row["conversation_key"])
     found["erasure"] = erasures.one(hub, actor, row["key"])
     return found
 

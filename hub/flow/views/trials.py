@@ -80,7 +80,7 @@ def _said(source: Any, payload: bytes, *, realm: str, now: datetime) -> Said:
         said = translate(source, raw_item(source, payload, source_name=source.name, now=now, realm=realm))
     except TranslationError as error:
         return str(error)
-    except Exception as error:  # noqa: BLE001 - a plugin's bug with one item must not keep the others from coming out
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's bug with one item must not keep the others from coming out
         return f"bug: {type(error).__name__}: {error}"
     if isinstance(said, Ignored):
         return []

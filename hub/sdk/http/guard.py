@@ -202,7 +202,7 @@ class Guard(Http):
             raise Rejected(_said(message, "not a request that can be sent", error), code="request") from error
         if self.pace:
             self.pace.tell(answer.status, answer.headers)
-        log.debug("%s: %s in %.3f s", self.redact(message.where), answer.status, self._clock() - began)
+        log.debug("%s: %s in %.3f s", self.redact(message.server), answer.status, self._clock() - began)
         return answer
 
     def _await_turn(self, message: Message) -> None:

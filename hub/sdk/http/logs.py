@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from hub.core.errors import ConnectorError
 from hub.sdk.http.redaction import Redactor
 
 
@@ -26,8 +27,13 @@ class ConnectionLog(logging.LoggerAdapter[logging.Logger]):
 
 def _line(msg: object, args: tuple[object, ...]) -> str:
     """Return a line with its values in their places; behind it where they do not fit."""
-    values = args[0] if len(args) == 1 and isinstance(args[0], Mapping) and args[0] else args
+    named = args[0] if len(args) == 1 and isinstance(args[0], Mapping) and args[0] else None
+    values = {name: _told(one) for name, one in named.items()} if named else tuple(_told(one) for one in args)
     try:
         return str(msg) % values if args else str(msg)
     except (TypeError, ValueError, KeyError):
         return f"{msg} {values}"
+
+
+def _told(value: object) -> object:
+    return value.in_our_words() if isinstance(value, ConnectorError) else value

@@ -37,10 +37,15 @@ class Message:
     content: bytes | None = None
 
     @property
+    def server(self) -> str:
+        """Method and host: what a log may say, since a path may name a person."""
+        port = "" if self.url.port is None else f":{self.url.port}"
+        return f"{self.method} {self.url.host}{port}"
+
+    @property
     def where(self) -> str:
         """Method, host and path, without the query, which may hold credentials."""
-        port = "" if self.url.port is None else f":{self.url.port}"
-        return f"{self.method} {self.url.host}{port}{self.url.path}"
+        return f"{self.server}{self.url.path}"
 
     def wire_headers(self) -> list[tuple[bytes, bytes]]:
         """Return all headers as bytes, with those that the guard sets."""

@@ -55,6 +55,10 @@ class OneTimeLinks:
         """Take a user's links away."""
         conn.execute(delete(L).where(L.c.user_id == user_id))
 
+    def drop_all(self, conn: Connection) -> None:
+        """Take all links away."""
+        conn.execute(delete(L))
+
 
 def _living(conn: Connection, token: str, now: datetime) -> OneTimeLink | None:
     columns = (L.c[name] for name in OneTimeLink._fields)

@@ -65,6 +65,10 @@ class Sessions:
         where = [S.c.user_id == user_id, *([S.c.id != beside] if beside is not None else [])]
         return conn.execute(delete(S).where(*where)).rowcount
 
+    def end_everything(self, conn: Connection) -> None:
+        """End all sessions of all users."""
+        conn.execute(delete(S))
+
     def end_of_provider(self, conn: Connection, issuer: str, *, subject: str | None, session: str | None) -> int:
         """End the sessions that a provider of identities ends: those of a subject, or one of its own sessions."""
         people = select(U.c.id).where(U.c.issuer == issuer, *([U.c.subject == subject] if subject else []))

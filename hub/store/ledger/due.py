@@ -149,8 +149,8 @@ def _is_free(row: Any) -> ColumnElement[bool]:
         provider.c.destination == _LANE,
         provider.c.provides == needs.c.need,
         provider.c.state.not_in(written_out(CLOSED)),
-        # A refused reply is told to its agent, who writes another: that one must not wait for it.
-        or_(provider.c.operation != "reply", provider.c.state != "dead"),
+        # A refused reply is told to its agent, who writes another: that one must not wait for it. Nor must what is taken back.
+        or_(and_(provider.c.operation != "reply", row.operation != "tombstone"), provider.c.state != "dead"),
         of=provider,
     )
     held = _first(needs.c.delivery_id == row.id, landed.is_(None), coming.is_not(None), of=needs)

@@ -15,10 +15,9 @@ from sqlalchemy import ColumnElement, Connection, func, insert, literal, select,
 from hub.core.ledger import IN_DEAD_END, State
 from hub.store.database import among, chunks
 from hub.store.ledger.moves import moving
-from hub.store.schema import Time, attempts, memories, signals
+from hub.store.schema import RESTORED, Time, attempts, memories, signals
 from hub.store.schema import deliveries as T
 
-PLACE = {"connection": "hub", "name": "restored"}
 MARK = "restored"
 CAUGHT_UP = timedelta(days=7)
 """How long after a restore the sources may still bring what the lost database had seen."""
@@ -34,7 +33,7 @@ class RestoreMark(msgspec.Struct, frozen=True):
 
 def restored(conn: Connection, *, now: datetime) -> RestoreMark | None:
     """Return the restore that new deliveries may have been sent before, None if there was none, or it is long ago."""
-    query = select(memories.c.value).where(*(memories.c[name] == value for name, value in PLACE.items()))
+    query = select(memories.c.value).where(*(memories.c[name] == value for name, value in RESTORED.items()))
     found = conn.scalar(query)
     made = None if found is None else msgspec.convert(found, RestoreMark)
     return made if made is not None and now < made.until + CAUGHT_UP else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 
@@ -21,6 +22,13 @@ def _config(conn: Connection | None = None) -> Config:
 
 def newest() -> str | None:
     """Return the newest revision that the scripts know."""
-    from alembic.script import ScriptDirectory  # noqa: PLC0415 - only a test asks
+    return _scripts().get_current_head()
 
-    return ScriptDirectory.from_config(_config()).get_current_head()
+
+def revisions() -> frozenset[str]:
+    """Return all revisions that the scripts know."""
+    return frozenset(script.revision for script in _scripts().walk_revisions())
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ColumnElement,
     Select,
+    TextClause,
     case,
     delete,
     func,
@@ -42,12 +44,16 @@ class Dead(NamedTuple):
 
 
 class ToBeDone(NamedTuple):
-    """What is to be done now: raw rows that wait and that are held by a worker, deliveries that are due and that are held."""
+    """What is to be done now: raw rows that wait and that are held by a worker, deliveries that are due and that are held.
+
+    `told` are those of the rows that destinations told: no items that anyone said.
+    """
 
     rows: int
     rows_held: int
     due: int
     held: int
+    told: int = 0
 
     def __bool__(self) -> bool:
         """Return True if anything is to be done."""
@@ -106,15 +112,20 @@ class Figures:
     def ahead(self, *, now: datetime, most: int = 10_000) -> ToBeDone:
         """Count what is to be done now, each up to `most`; marks of signals to be labelled wait for their enricher."""
         leased = text("state = 'leased'")  # written out, as above
-        chosen = (
-            select(inbox.c.id).where(_UNREAD),
-            select(inbox.c.id).where(leased),
-            select(T.c.id).where(DUE, T.c.due_at <= now),
-            select(T.c.id).where(leased),
-        )
         with self.database.read() as conn:
-            counts = [select(func.count()).select_from(one.limit(most).subquery()) for one in chosen]
-            return ToBeDone(*(conn.scalar(count) or 0 for count in counts))
+
+            def rows(where: TextClause) -> tuple[int, int]:
+                some = select(inbox.c.form).where(where).limit(most).subquery()
+                told = func.sum(case((some.c.form.in_(("event", "change")), 1), else_=0))
+                count, ours = conn.execute(select(func.count(), told).select_from(some)).one()
+                return count, ours or 0
+
+            def sends(*where: ColumnElement[bool] | TextClause) -> int:
+                some = select(T.c.id).where(*where).limit(most).subquery()
+                return conn.scalar(select(func.count()).select_from(some)) or 0
+
+            (new, told), (held, told_held) = rows(_UNREAD), rows(leased)
+            return ToBeDone(new, held, sends(DUE, T.c.due_at <= now), sends(leased), told + told_held)
 
     def attempts(self) -> dict[tuple[str, str], int]:
         """Count attempts by destination and outcome (those under way are left out); it reads the whole table."""

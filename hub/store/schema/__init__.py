@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.store.schema.accounts import keys, log_in_failures, one_time_links, sessions, users
-from hub.store.schema.connections import connections, cursors, heartbeats, memories
+from hub.store.schema.connections import HELD, RESTORED, connections, cursors, heartbeats, memories
 from hub.store.schema.conversations import aliases, conversations, merged, retired
 from hub.store.schema.erasures import UNFINISHED, erasures, rechecks
 from hub.store.schema.inbox import UNREAD_OF_DESTINATIONS, inbox, realms, sightings
@@ -32,8 +32,10 @@ __all__ = [
     "CONVERSATION_NEED",
     "DUE",
     "EPOCH",
+    "HELD",
     "MICROSECOND",
     "PEOPLES_NEED",
+    "RESTORED",
     "TROUBLED",
     "UNCLOSED",
     "UNFINISHED",

@@ -43,6 +43,12 @@ memories = Table(
     Column("value", Json),
 )
 
+HELD = {"connection": "hub", "name": "held"}
+"""Why nothing is sent now, in a memory of the hub's own: after a restore with the time of the backup."""
+
+RESTORED = {"connection": "hub", "name": "restored"}
+"""Which backup was restored last, since the hub sends again."""
+
 heartbeats = Table(
     "heartbeats",
     metadata,

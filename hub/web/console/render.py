@@ -71,7 +71,7 @@ def environment() -> Environment:
         loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     env.globals.update(MEANS=MEANS, FIELD=FIELD, link=link)
-    filters = (brief, utc, short, web_url, cut, visible, pretty, amount, score)
+    filters = (brief, utc, short, web_url, cut, visible, pretty, amount, score, agent)
     env.filters.update({one.__name__: one for one in filters})
     return env
 
@@ -124,6 +124,11 @@ def amount(number: int) -> str:
 def score(number: float | None) -> str:
     """Return a score with its sign, as -0.62 (with a true minus)."""
     return "" if number is None else f"{round(number, 2) + 0.0:+.2f}".replace("+0.00", "0.00").replace("-", "\u2212")
+
+
+def agent(name: str) -> str:
+    """Return a person at a desk by name: "agent 12" if the desk tells a number only."""
+    return f"agent {name}" if name.isdecimal() else name
 
 
 def link(path: str, **query: Any) -> str:

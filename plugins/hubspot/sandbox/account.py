@@ -49,7 +49,8 @@ class HubSpotSandbox(PortalPeople):
     def heading_of(self, object_: str, record: Mapping[str, Any]) -> str:
         """Return a record's name."""
         held = record.get("properties", {})
-        return str(held.get("name") or held.get("firstname") or held.get("email") or "")
+        names = " ".join(str(held[part]) for part in ("firstname", "lastname") if held.get(part))
+        return str(held.get("name") or names or held.get("email") or "")
 
     # --------------------------------------------------------------------------------------------------- refusals
 

@@ -76,7 +76,6 @@ TOLD: dict[str, list[tuple[str, str, str]]] = {
     ],
     "rule: destination unknown": [
         ('rules.toml: rule "all" deliver', "there is no destination crmm with a mapping", "did you mean crm?"),
-        ('rules.toml: rule "all" deliver[1]', "there is no destination 'crmm'", "did you mean 'crm'?"),
     ],
     "rule: mapping unknown": [('rules.toml: rule "all" deliver', "crm has no mapping recrod", "did you mean record?")],
     "rule: private_rules names none": [("config.toml: hub.private_rules", 'there is no rule "nope"', "known: all")],

@@ -108,9 +108,9 @@ def test_errors_of_all_files_are_told_at_once(cli: Cli, tmp_path: Path) -> None:
         "sources.a.plugin",
         "ABSENT_HERE",
         "signal.txt",
-        "'dsk'",
+        "no destination dsk",
         'rule "s" when[1]',
-        "'tickt'",
+        "no mapping tickt",
         "keyword",
     ]
     assert [word for word in told if word not in said.out] == []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from hatchling.builders.wheel import WheelBuilder
 from hub.cli.manual import manual, pages, title
 from tests.hub.cli.conftest import Cli
 from tests.material import ROOT
+from tests.servers import clean_environment
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,14 @@ def test_all_pages_are_listed_with_their_titles(cli: Cli) -> None:
 @pytest.mark.parametrize("name", ["operate/install", "docs/operate/install.md", "operate", "config.example.toml"])
 def test_a_page_is_printed(cli: Cli, name: str) -> None:
     assert cli("docs", name).out.startswith("# ")
+
+
+def test_a_terminal_that_lacks_a_letter_is_shown_its_number() -> None:
+    env = clean_environment() | {"PYTHONIOENCODING": "latin-1"}
+    told = subprocess.run(
+        [sys.executable, "-m", "hub.cli", "docs", "CHANGELOG"], env=env, capture_output=True, check=True
+    )
+    assert b"`L\\u2019Or\xe9al`" in told.stdout
 
 
 def test_a_page_that_is_not_there_is_told_with_the_nearest(cli: Cli) -> None:

@@ -46,6 +46,10 @@ def source(line: str) -> Files:
     return config("[sources.shop]\n", f"[sources.shop]\n{line}\n")
 
 
+def plugged(plugin: str, options: str, table: str = "sources") -> Files:
+    return {"config.toml": f'{CONFIG}[{table}.x]\nplugin = "{plugin}"\noptions = {{ {options} }}\n'}
+
+
 def secret(value: str) -> Files:
     return config('scheme = "none"', f'scheme = "hub256", secret = {value}')
 
@@ -96,6 +100,10 @@ TOLD: dict[str, Case] = {
         more('[redis]\nurl = { env = "NOT_THERE" }\n'),
         ["redis.url: the environment has no variable NOT_THERE"],
     ),
+    "a network's name with a space": (
+        config('scheme = "none"', 'scheme = "none", network = "my shop"'),
+        ["shop.options: network: a name has letters, digits, - and _ only"],
+    ),
     "a number in quotes": (config("9302", '"9302"'), [f"{NUMBER}, without quotes"]),
     "a number that is true": (config("9302", "true"), [NUMBER]),
     "a number with a fraction": (config("9302", "93.5"), [NUMBER]),
@@ -130,7 +138,7 @@ TOLD: dict[str, Case] = {
     ),
     "[[destinations]]": (
         config("[destinations.crm]", "[[destinations]]"),
-        ["destinations: each of these has a name", "no destination"],
+        ["destinations: each of these has a name"],
     ),
     "a plugin with a slip": (
         config('plugin = "webhook"', 'plugin = "webhok"'),
@@ -143,6 +151,80 @@ TOLD: dict[str, Case] = {
     "options as a list": (
         config('options = { scheme = "none" }', 'options = ["none"]'),
         ["options: this must be a table", "needs a secret"],
+    ),
+    "a text where a switch stands": (
+        plugged("rss", 'feeds = ["https://h.example/x"], updates = "no"'),
+        ["sources.x.options.updates: this must be true or false (without quotes)"],
+    ),
+    "a number in quotes, of a plugin": (
+        config('records"', 'records", batch = "5"'),
+        ["destinations.crm.options.batch: this must be a number (without quotes)"],
+    ),
+    "days without an end": (
+        plugged("rss", 'feeds = ["https://h.example/x"], backfill_days = inf'),
+        ["backfill_days: this must be a number that is not infinite"],
+    ),
+    "a feed at no port": (
+        plugged("rss", 'feeds = ["https://h.example:99999/x"]'),
+        ["options.feeds.0: this is no address (write one such as"],
+    ),
+    "a feed at a placeholder": (
+        plugged("rss", 'feeds = ["https://<host>/x"]'),
+        ["options.feeds.0: this address names no host that can be"],
+    ),
+    "a record's address with two schemes": (
+        config("https://crm", "http://https://crm"),
+        ["options.url: this address names no host that can be"],
+    ),
+    "an address of the hub with a wildcard": (
+        config("port = 9302", 'public_url = "https://*.example.com"'),
+        ["public_url: write a whole address"],
+    ),
+    "an address of the hub that is none": (
+        config("port = 9302", 'public_url = "https://300.1.1.1"'),
+        ["public_url: write a whole address"],
+    ),
+    "a host that is no address": (config("port = 9302", 'host = "256.1.1.1"'), [ALONE]),
+    "an instance with an account": (
+        plugged("mastodon", 'instance = "@me@m.example", public = true'),
+        ["options.instance: the address of an instance"],
+    ),
+    "an own account of two": (
+        plugged("mastodon", 'instance = "https://m.example", public = true, own_account = "acme,brand"'),
+        ["options.own_account: an account is acme, acme@mastodon.example"],
+    ),
+    "a type of notifications with a slip": (
+        plugged("mastodon", 'instance = "https://m.example", public = true, notification_types = ["mentions"]'),
+        ['notification_types.0: "mentions" is none of mention,'],
+    ),
+    "a network that is too narrow": (
+        config('"none"', '"none", networks = ["10.0.0.0/33"]'),
+        ["sources.shop.options.networks.0: this is no address and no network"],
+    ),
+    "a network of everybody": (
+        config('"none"', '"none", networks = ["0.0.0.0/0"]'),
+        ["sources.shop.options.networks.0: this is every address there is"],
+    ),
+    "no network at all": (config('"none"', '"none", networks = []'), ["options.networks: list one at least"]),
+    "a body's kind that is none": (
+        config('"none"', '"none", mapping = "m.toml"') | {"m.toml": '[fields]\nkind = { value = "tweet" }\n'},
+        ["fields.kind: 'tweet' is none of article, boost,"],
+    ),
+    "a body's mapping with a list of fields": (
+        config('"none"', '"none", mapping = "m.toml"') | {"m.toml": "fields = []\n"},
+        ["fields: this must be a table"],
+    ),
+    "files of a plugin that is none": (
+        plugged("file", 'path = "a.jsonl", as_plugin = "masto"'),
+        ["sources.x.options.as_plugin: masto: no installed package"],
+    ),
+    "files of files": (
+        plugged("file", 'path = "a.jsonl", as_plugin = "file"'),
+        ["sources.x.options.as_plugin: file itself reads for another plugin"],
+    ),
+    "an account's id of nothing": (
+        plugged("hubspot", 'token = { file = "s" }, portal_id = ""', "destinations") | {"s": "token"},
+        ["destinations.x.options.portal_id: this is empty"],
     ),
     "a pause below zero": (source('every = "-5m"'), [f"sources.shop.every: {LASTS}"]),
     "a pause that is no number": (source("every = nan"), [f"sources.shop.every: {LASTS}"]),
@@ -165,6 +247,31 @@ TOLD: dict[str, Case] = {
     "a share beyond 1": (
         more("[hub]\nuncertain_below = 55\n"),
         ["uncertain_below: this must be less than or equal to 1"],
+    ),
+    "data of a user who is not": (more('[hub]\ndata = "~nosuchuser/x"\n'), ["hub.data: this machine has no user"]),
+    "data in a variable": (more('[hub]\ndata = "${HOME}/data"\n'), ["hub.data: variables are not filled in here"]),
+    "data of spaces": (more('[hub]\ndata = " "\n'), ["hub.data: write a path"]),
+    "data as a number": (more("[hub]\ndata = 5\n"), ["hub.data: this must be a path, in quotes"]),
+    "a path with a sign that is not seen": (
+        more('[files]\nrules = "a\\u0000b"\n'),
+        ["files.rules: this path holds a sign that is not seen"],
+    ),
+    "rules that never end": (more('[files]\nrules = "/dev/zero"\n'), ["/dev/zero: it cannot be read: it is larger"]),
+    "a share in quotes": (
+        more('[hub]\nuncertain_below = "0.5"\n'),
+        ["uncertain_below: this must be a number, without quotes"],
+    ),
+    "a price without an end": (
+        more("[prices]\nsources = { shop = inf }\n"),
+        ["prices.sources.shop: this must be a number that is not infinite"],
+    ),
+    "a number beyond all numbers": (
+        more("[delivery]\nhold_most = 1_000_000_000_000_000_000_000\n"),
+        ["hold_most: this must be 2147483647 at most"],
+    ),
+    "a caller's patience of two hours": (
+        more('[callers]\nheader_within = "2h"\n'),
+        ['callers.header_within: from "100ms" to "1h"'],
     ),
     "data in no folder": (more('[hub]\ndata = ""\n'), ["hub.data: write a path"]),
     "too many workers": (
@@ -233,6 +340,69 @@ TOLD: dict[str, Case] = {
         more('[alerts]\nurls = ["mailto://a:b@c"]\n'),
         ["alerts.urls.0: a secret must not stand in this file"],
     ),
+    "a number of Redis' database that is none": (
+        more('[redis]\nurl = "redis://h/abc"\n'),
+        ["redis.url: 'abc' is no number of a database"],
+    ),
+    "an address of Redis at no host": (more('[redis]\nurl = "redis:///0"\n'), ["redis.url: this names no host"]),
+    "an address of Redis at port 0": (more('[redis]\nurl = "redis://h:0"\n'), ["redis.url: 0 is no port"]),
+    "an option that Redis has not": (
+        more('[redis]\nurl = "redis://h?foo=1"\n'),
+        ["redis.url: an option behind ? is none of Redis"],
+    ),
+    "a socket of Redis without a path": (more('[redis]\nurl = "unix://"\n'), ["redis.url: this names no socket"]),
+    "a database that is another file": (
+        more('[database]\nurl = "sqlite:///rules.toml"\n'),
+        ["database.url: rules.toml is another file, no database"],
+    ),
+    "an option behind SQLite's file": (
+        more('[database]\nurl = "sqlite:///x.db?mode=ro"\n'),
+        ["database.url: SQLite takes no options behind a ?"],
+    ),
+    "an option that PostgreSQL has not": (
+        more('[database]\nurl = "postgresql://h/x?sslmod=require"\n'),
+        ["database.url: 'sslmod' is no option of PostgreSQL (did you mean sslmode?)"],
+    ),
+    "a database at no host that can be": (
+        more('[database]\nurl = "postgresql://h..x/y"\n'),
+        ["database.url: this names no host that can be"],
+    ),
+    "an alert's secret that is no address": (
+        more('[alerts]\nurls = [{ file = "a" }]\n') | {"a": "foo@bar"},
+        ["alerts.urls.0: what this leads to is no address that alerts can be sent to"],
+    ),
+    "a register of erasures that is a folder": (
+        more('[hub]\nerasures = "."\n'),
+        ["hub.erasures:"],
+    ),
+    "a look-alike twice": (
+        more('[sandbox]\nplugins = ["zendesk", "zendesk"]\n'),
+        ["sandbox.plugins.1: zendesk stands here twice"],
+    ),
+    "a look-alike beyond the last port": (
+        more('[sandbox]\nport = 65535\nplugins = ["zendesk", "hubspot"]\n'),
+        ["sandbox.port: 2 ports from here on are too many"],
+    ),
+    "the owner of a plugin that is not there": (
+        more('[plugins]\nzendsk = "hubbub"\n'),
+        ["plugins.zendsk: zendsk: there is no such plugin (did you mean 'zendesk'?)"],
+    ),
+    "mistakes in all places of a rule": (
+        {
+            "rules.toml": RULES.replace('"acme" in topics\'', "author.folowers > 3', '\"acmee\" in topics'").replace(
+                '"crm"', '"crmm"'
+            ),
+            "mappings/crm/a.toml": "",
+            "mappings/crm/b.toml": MAPPING.replace("display_name", "displayname"),
+        },
+        [
+            "unknown name author.folowers",
+            'there is no topic "acmee"',
+            "there is no destination crmm with a mapping (did you mean crm?)",
+            "mappings/crm/a.toml: `object` is missing",
+            "mappings/crm/b.toml: fields.name.from: unknown fact author.displayname",
+        ],
+    ),
     # -------------------------------------------------------------------------------------------------- secrets
     "a secret of a number": (secret("{ env = 3 }"), ['secret: this names no variable (write { env = "NAME" })']),
     "a secret of no name": (secret('{ file = "" }'), ['secret: this names no file (write { file = "NAME" })']),
@@ -243,6 +413,19 @@ TOLD: dict[str, Case] = {
         ["the secret's file cannot be read: Is a directory"],
     ),
     "a secret's empty file": (secret('{ file = "s" }') | {"s": " \n"}, ["the secret's file is empty"]),
+    "a secret of signs that are not seen": (
+        secret('{ file = "s" }') | {"s": "\u200b\u2060\ufe0f\n"},
+        ["the secret's file is empty"],
+    ),
+    "a secret in UTF-16 without a mark": (
+        secret('{ file = "s" }') | {"s": "abc".encode("utf-16-le")},
+        ["the secret's file holds NUL characters"],
+    ),
+    "a secret that never ends": (secret('{ file = "/dev/zero" }'), ["cannot be read: it is larger than 16 MB"]),
+    "a secret of a user who is not": (
+        secret('{ file = "~nosuchuser/s" }'),
+        ["secret: this machine has no user nosuchuser: write the whole path"],
+    ),
     "a secret in UTF-16": (secret('{ file = "s" }') | {"s": "abc".encode("utf-16")}, ["it is UTF-16, not UTF-8"]),
     "a scheme without its secret": (config('"none"', '"hub256"'), ["needs a secret"]),
     # --------------------------------------------------------------------------------------------------- topics
@@ -331,12 +514,59 @@ TOLD: dict[str, Case] = {
     "a size below zero": (when("size(topics) < 0"), ["size() is 0 or more, never < 0"]),
     "a hashtag with its sign": (
         when("'#fail' in signal.hashtags"),
-        ['hashtags are kept without # (write "fail" in signal.hashtags)'],
+        ['hashtags are kept without # and in lower case (write "fail" in signal.hashtags)'],
     ),
     "a time in words": (
         when("signal.published_at > 'yesterday'"),
         ['signal.published_at is never "yesterday" (a time is such as "2026-01-31T09:00:00Z")'],
     ),
+    "a part of a language's tag": (
+        when("signal.lang.startsWith('fr-')"),
+        [
+            'no value of signal.lang starts with "fr-" (a language is two letters: write signal.lang == "fr")',
+        ],
+    ),
+    "a pattern that no kind fits": (
+        when("signal.kind.matches('dm|direct')"),
+        ['no value of signal.kind matches "dm|direct" (known: article,'],
+    ),
+    "a part of a network in capitals": (
+        when("signal.network.contains('Masto')"),
+        ['no value of signal.network contains "Masto" (write "masto")'],
+    ),
+    "a part of a topic that does not exist": (when("topics.exists(t, t.startsWith('zz'))"), ['there is no topic "zz"']),
+    "a list of topics that do not exist": (when("topics.exists(t, t in ['nope'])"), ['there is no topic "nope"']),
+    "a state of the vendor's": (
+        when("conversation.state == 'solved'"),
+        ['conversation.state is never "solved" (known: closed, open, pending)'],
+    ),
+    "an empty list": (when("signal.lang in []"), ["signal.lang is in no empty list"]),
+    "a word and not that word": (
+        when("signal.lang in ['fr', 'de'] && signal.lang == 'it'"),
+        ['signal.lang cannot be "fr" and "de" and "it" at once'],
+    ),
+    "a weekday by its name": (
+        when("timestamp(signal.published_at).getDayOfWeek() == 'Monday'"),
+        ['getDayOfWeek() is a number, never "Monday"'],
+    ),
+    "hours beyond the day in a list": (
+        when("timestamp(signal.published_at).getHours('Europe/Paris') in [24, 25]"),
+        ["getHours() is from 0 to 23, never 24", "getHours() is from 0 to 23, never 25"],
+    ),
+    "a time that is none": (
+        when("timestamp(signal.published_at) > timestamp('yesterday')"),
+        ["'yesterday' is no timestamp (such as timestamp("],
+    ),
+    "a duration of a day": (
+        when("timestamp(signal.observed_at) - timestamp(signal.published_at) > duration('1d')"),
+        ["'1d' is no duration (such as duration("],
+    ),
+    "a date that no calendar has": (
+        when("signal.published_at > '2026-99-99'"),
+        ['signal.published_at is never "2026-99-99"'],
+    ),
+    "a hashtag of two words": (when("'two words' in signal.hashtags"), ['write "twowords" in signal.hashtags']),
+    "a size below zero, with its sign": (when("size(signal.text) < -1"), ["size() is 0 or more, never < -1"]),
     "a pattern that is none": (when("signal.text.matches('(')"), ["bad pattern"]),
     # ------------------------------------------------------------------------------------------------- mappings
     "an empty mapping": ({"rules.toml": OWN, OWN_FILE: ""}, [f"{OWN_FILE}: `object` is missing"]),
@@ -350,6 +580,63 @@ TOLD: dict[str, Case] = {
     "a filter with a slip": (
         mapping('from = "author.display_name"', 'template = "{{ author.handle | uper }}"'),
         ["No filter named 'uper'. (did you mean upper?)"],
+    ),
+    "a field of a whole object": (
+        mapping('"author.display_name"', '"author"'),
+        [f"{FIELD}.from: author is a whole object (name one of its values"],
+    ),
+    "a table of words that are never said": (
+        mapping('"author.display_name"', '"labels.sentiment.value", table = { bad = "x" }'),
+        [f'{FIELD}.table: labels.sentiment.value is never "bad"'],
+    ),
+    "a table of languages with their countries": (
+        mapping('"author.display_name"', '"signal.lang", table = { "fr-FR" = "x" }'),
+        [f'{FIELD}.table: signal.lang is never "fr-FR" (write "fr")'],
+    ),
+    "steps without an end": (
+        mapping('"author.display_name"', '"author.followers", volatile = true, steps = [inf]'),
+        [f"{FIELD}.steps: they are no numbers"],
+    ),
+    "a template with single brackets": (
+        mapping('from = "author.display_name"', 'template = "by {author.handle}"'),
+        [f"{FIELD}.template: {{author.handle}} is text as it stands (write {{{{ author.handle }}}} for its value)"],
+    ),
+    "an empty template": (
+        mapping('from = "author.display_name"', 'template = ""'),
+        [f"{FIELD}.template: it is empty"],
+    ),
+    "a proxy in no variable": (
+        source('proxy = { env = "NOPE" }'),
+        ["sources.shop.proxy: the environment has no variable NOPE"],
+    ),
+    "a private key that is none": (
+        plugged(
+            "salesforce",
+            'instance_url = "https://n.my.salesforce.com", client_id = "x", username = "u", private_key_file = "no.pem"',
+            "destinations",
+        ),
+        ["destinations.x.options: private_key_file:"],
+    ),
+    "a page of Salesforce for people": (
+        plugged(
+            "salesforce",
+            'instance_url = "https://n.lightning.force.com", client_id = "x", client_secret = { file = "s" }',
+            "destinations",
+        )
+        | {"s": "secret"},
+        ["options.instance_url: this is the page for people"],
+    ),
+    "a zone of HubSpot's that is none": (
+        plugged("hubspot", 'token = { file = "s" }, time_zone = "Europe/Pari"', "destinations") | {"s": "token"},
+        ["options.time_zone: a zone by its name"],
+    ),
+    "a language that the model has not": (
+        plugged("flair", 'languages = ["xx"]', "enrichers"),
+        ['options.languages.0: "xx" is no language'],
+    ),
+    "a model that is not there": (
+        plugged("flair", 'model = "embeded"', "enrichers"),
+        ["there is no file embeded"],
     ),
     "a required mapping with a slip": (
         {"rules.toml": OWN, OWN_FILE: 'requires = ["recrd"]\n' + MAPPING},
@@ -416,6 +703,14 @@ NOTED: dict[str, Case] = {
         rules('deliver = [{ destination = "crm", mapping = "record" }]', ""),
         ['rule "all": this rule has no effect'],
     ),
+    "a rule to a destination that is switched off": (
+        config("[destinations.crm]", "[destinations.crm]\nenabled = false"),
+        ['rule "all" deliver: crm is switched off: nothing is sent there'],
+    ),
+    "a rule without a condition": (
+        rules("""['"acme" in topics']""", "[]"),
+        ["this rule has no condition: each signal matches it"],
+    ),
     "a folder of no destination": (
         {"mappings/crmm/person.toml": MAPPING},
         ["mappings/crmm: there is no destination of this name (did you mean 'crm'?)"],
@@ -452,6 +747,17 @@ def test_what_stands_for_home_is_understood(check: Check) -> None:
         "size(topics) > 1 && topics.size() < 3",
         "signal.published_at > '2026'",
         "author.followers >= 5 && author.followers <= 5",
+        "labels.sentiment.value.startsWith('neg')",
+        "labels.sentiment.value.matches('^(pos|neg)')",
+        "labels.language.value.startsWith('e')",
+        "signal.lang.matches('fr|de')",
+        "signal.lang in ['fr', 'de'] && signal.lang != 'de'",
+        "signal.kind != 'repost' && signal.kind != 'reply'",
+        "topics.exists(t, t.startsWith('ac'))",
+        "signal.published_at.startsWith('2026')",
+        "timestamp(signal.published_at) > timestamp('2026-01-01T00:00:00Z')",
+        "timestamp(signal.published_at).getDayOfWeek() in [0, 6]",
+        "author.followers - 5 < -1",
     ],
 )
 def test_a_condition_that_can_hold_is_taken(check: Check, condition: str) -> None:

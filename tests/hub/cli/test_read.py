@@ -130,7 +130,7 @@ def polled(tmp_path: Path, *items: Any) -> None:
 def test_poll_takes_what_is_new_once_and_needs_no_redis(cli: Cli, tmp_path: Path) -> None:
     polled(tmp_path, POST)
     cli("db", "upgrade")
-    assert [cli("poll", "posts").out.strip() for _ in range(2)] == ["1 new items", "0 new items"]
+    assert [cli("poll", "posts").out.strip() for _ in range(2)] == ["1 new item", "0 new items"]
 
 
 @pytest.mark.parametrize(("source", "code"), [("nobody", 2), ("hook", 1)])

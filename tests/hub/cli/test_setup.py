@@ -96,6 +96,8 @@ def test_config_show_fills_in_defaults_and_hides_secrets(cli: Cli, tmp_path: Pat
         '[sandbox]\ntoken = "hunter2"\n'
         '[destinations.desk]\nplugin = "zendesk"\n'
         'options = { subdomain = "x", token = "hunter2", client_secret = { env = "DESK" } }\n'
+        '[sources.news]\nplugin = "rss"\noptions = { feeds = ["https://x.example/f?a=1&token=hunter2",'
+        ' "https://x.example?key=hunter2", "https://x.example/f?feed_key=hunter2#top"] }\n'
     )
     said = cli("config", "show")
     assert "hunter2" not in said.out
@@ -103,6 +105,7 @@ def test_config_show_fills_in_defaults_and_hides_secrets(cli: Cli, tmp_path: Pat
     assert shown["database"]["url"] == "postgresql://hub:***@db.example/hub"
     assert shown["destinations"]["desk"]["options"]["client_secret"] == {"env": "DESK"}
     assert shown["web"]["port"] == 8600
+    assert shown["sources"]["news"]["options"]["feeds"][0] == "https://x.example/f?a=1&token=***"
 
 
 def test_config_show_as_json_is_one_array(cli: Cli, tmp_path: Path) -> None:

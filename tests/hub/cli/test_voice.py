@@ -92,12 +92,12 @@ START = [
     ("an enricher is being opened", {"enricher": "mood"}, "opening the model of 'mood' (up to a minute): 7 s"),
     (
         "progress",
-        {"rows": 100, "rows_held": 200, "due": 0, "held": 0, "over": False},
-        "opening the model of 'mood' (up to a minute), 300 posts wait for it: 7 s",
+        {"rows": 130, "rows_held": 200, "due": 0, "held": 0, "told": 30, "over": False},
+        "opening the model of 'mood' (up to a minute), 300 items wait for it: 7 s",
     ),
-    ("an enricher is open", {"enricher": "mood"}, "reading: 0 of 300 posts, 0 records sent, 7 s"),
-    ("a batch was read", {"rows": 200, "posts": 200}, "reading: 200 of 300 posts, 0 records sent, 7 s"),
-    ("a batch was sent", {"delivered": 40, "dead": 1}, "reading: 200 of 300 posts, 40 records sent, 7 s"),
+    ("an enricher is open", {"enricher": "mood"}, "reading: 0 of 300 items, 0 records sent, 7 s"),
+    ("a batch was read", {"rows": 200, "items": 200, "signals": 190}, "reading: 200 of 300 items, 0 records sent, 7 s"),
+    ("a batch was sent", {"delivered": 40, "dead": 1}, "reading: 200 of 300 items, 40 records sent, 7 s"),
     (
         "progress",
         {"rows": 0, "rows_held": 0, "due": 5, "held": 1, "over": False},
@@ -121,14 +121,14 @@ def test_a_start_shows_what_is_done_and_how_far_it_is(calm: Calm) -> None:
 def test_when_all_is_ready_one_line_stays_and_then_it_is_quiet(calm: Calm) -> None:
     voice, stream = calm()
     voice.look(1.0)
-    voice.hear("process", event("a batch was read", rows=400, posts=307))
+    voice.hear("process", event("a batch was read", rows=400, items=307, signals=299))
     voice.hear("deliver", event("a batch was sent", delivered=1106))
     voice.hear("scheduler", event("progress", rows=0, rows_held=0, due=0, held=0, over=True))
     before = len(stream.getvalue())
     for _ in range(1000):
         voice.hear("deliver", event("a batch was sent", delivered=1))
     voice.look(99.0)
-    assert f"hub: ready: 307 posts read, 1,106 records sent. The page: {PAGE}" in stream.getvalue()
+    assert f"hub: ready: 299 signals from 307 items, 1,106 records sent. The page: {PAGE}" in stream.getvalue()
     assert len(stream.getvalue()) == before
 
 
@@ -171,7 +171,7 @@ def test_what_redis_says_is_kept_back_until_it_ends(calm: Calm) -> None:
     assert voice.last_words("redis") == []
 
 
-@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
+@pytest.mark.parametrize(("env", "coloured"), [({}, True), ({"NO_COLOR": ""}, True), ({"NO_COLOR": "1"}, False)])
 def test_colours_are_left_out_where_they_are_not_wanted(calm: Calm, env: dict[str, str], coloured: bool) -> None:
     voice, stream = calm(**env)
     voice.look(1.0)

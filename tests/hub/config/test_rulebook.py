@@ -41,7 +41,7 @@ def test_a_file_that_is_not_there_is_an_error_and_an_empty_one_is_none(
 
 
 def test_own_mappings_may_be_absent(tmp_path: Path) -> None:
-    assert own_mappings(tmp_path / "absent") == {}
+    assert own_mappings(tmp_path / "absent", []) == {}
 
 
 WRONG_RULES = {
@@ -117,4 +117,4 @@ def test_a_destination_may_ship_no_mappings() -> None:
 def test_own_mappings_are_named_by_their_files(tmp_path: Path) -> None:
     (tmp_path / "note.toml").write_text('object = "x"\n[fields.a]\nvalue = 1')
     (tmp_path / "readme.md").write_text("no mapping")
-    assert list(own_mappings(tmp_path)) == ["note"]
+    assert list(own_mappings(tmp_path, [])) == ["note"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def test_a_secret_in_the_configuration_is_refused_and_not_repeated(tmp_path: Pat
     [
         ({"env": "ABSENT_HERE"}, "the environment has no variable ABSENT_HERE", "export ABSENT_HERE=..."),
         ({"file": "absent"}, "the secret's file cannot be read", "absent"),
-        ({"file": "."}, "the secret's file cannot be read", "write the secret into"),
+        ({"file": "."}, "write a path", "{ file"),
+        ({"file": "/"}, "the secret's file cannot be read", "write the secret into"),
         ({"env": "EMPTY_HERE"}, "the variable EMPTY_HERE is empty", "export EMPTY_HERE=..."),
         ({"file": "blank"}, "the secret's file is empty", "blank"),
         ({"file": "wide"}, "it is UTF-16", "wide"),
@@ -86,6 +88,28 @@ def test_a_reference_that_leads_nowhere_is_one_problem(
 def test_a_byte_order_mark_is_no_part_of_a_secret(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("hush", "utf-8-sig")
     assert read(tmp_path, token={"file": "token"}).token.get_secret_value() == "hush"
+
+
+@pytest.mark.parametrize(
+    "unseen", ["\u200b", "\u00ad", "\u2060", "\u200e", "\u2800", "\u3164", "\u180e", "\ufe0f", "\x07"]
+)
+def test_a_secret_of_signs_that_are_not_seen_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unseen: str
+) -> None:
+    monkeypatch.setenv("UNSEEN", unseen)
+    (told,) = problems(tmp_path, token={"env": "UNSEEN"})
+    assert told.message == "the variable UNSEEN is empty"
+
+
+def test_what_is_not_seen_around_a_secret_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("\u200babc\u200cdé\ufeff\r\n", "utf-8")
+    assert read(tmp_path, token={"file": "token"}).token.get_secret_value() == "abc\u200cdé"
+
+
+def test_a_secret_in_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "token")
+    (told,) = problems(tmp_path, token={"file": "token"})
+    assert told.message == "the secret's file cannot be read: it is a pipe, not a file"
 
 
 def test_all_problems_of_options_are_told_at_once(tmp_path: Path) -> None:

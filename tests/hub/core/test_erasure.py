@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from time import process_time
+from urllib.parse import quote
 
 import pytest
 
-from hub.core.erasure import changed_since, is_of_people, is_quoting, quoting, written_of
+from hub.core.erasure import (
+    Traits,
+    changed_since,
+    has_said,
+    is_of_people,
+    is_quoting,
+    quoting,
+    spellings,
+    written_of,
+)
+from hub.core.model import Author
 
 
 def test_a_link_goes_as_a_whole_and_others_that_begin_alike_stay() -> None:
@@ -82,3 +94,54 @@ def test_a_field_is_peoples_once_it_holds_other_words_than_were_first_written(
     held: dict[str, object], changed: tuple[str, ...]
 ) -> None:
     assert changed_since(WRITTEN, WRITTEN, held) == changed
+
+
+SPELT = "Jürgen & Söhne/Müß"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        SPELT,
+        SPELT.upper().replace("SS", "ß"),
+        json.dumps(SPELT),
+        json.dumps(json.dumps(SPELT)),
+        json.dumps(SPELT).replace("/", "\\/"),
+        SPELT.replace("&", "&amp;"),
+        "J&#252;rgen &amp; S&#xf6;hne/M&uuml;&szlig;",
+        quote(SPELT, safe=""),
+        quote(SPELT).lower(),
+    ],
+)
+def test_what_a_vendor_quotes_is_found_however_it_is_escaped(told: str) -> None:
+    assert has_said(f"no: {told}!", [SPELT])
+    assert not has_said(f"no: {told}!", ["Jürgen & Sohn"])
+
+
+def test_a_word_is_looked_for_in_each_spelling_of_payloads() -> None:
+    found = spellings("https://n.example/@Jü?a&b")
+    for one in (r"https:\/\/n.example\/@J\u00fc?a&b", r"J\u00FC?a\u0026b", "@jü?a&amp;b", "/@J%C3%BC%3Fa%26b"):
+        assert any(one in spelling for spelling in found), one
+    assert spellings("plain") == ("plain",)
+
+
+@pytest.mark.parametrize(
+    ("body", "is_alone", "holds"),
+    [
+        ('{"by": {"id": 77, "name": "Eva Q"}}', False, False),
+        ('{"by": {"id": 77, "name": "Eva Quist"}}', False, True),
+        ('{"by": {"id": "77", "name": "EVA QUIST"}}', False, True),
+        ("<by><id>77</id><name>Eva Quist</name></by>", False, True),
+        ('{"name": "Eva Quist", "likes": 770}', True, False),
+        ('{"Eva Quist": 1, "id": 77}', False, False),
+    ],
+)
+def test_two_whole_values_tell_an_author(body: str, *, is_alone: bool, holds: bool) -> None:
+    author = Author("lines:x", "lines", "77", display_name="Eva Quist")
+    assert Traits.of(author).are_in(body.encode(), is_alone=is_alone) is holds
+
+
+@pytest.mark.parametrize("is_alone", [True, False])
+def test_the_only_value_tells_an_author_where_nothing_else_was_read(*, is_alone: bool) -> None:
+    author = Author("lines:x", "lines", "Eva", display_name="Eva", handle="@eva")
+    assert Traits.of(author).are_in(b'{"by": "Eva"}', is_alone=is_alone) is is_alone

@@ -123,23 +123,23 @@ def test_times_are_iso_in_utc_with_z() -> None:
     assert make(F={"from": "signal.published_at"}) == {"F": "2026-05-04T10:11:12Z"}
 
 
-TABLE = {"mastodon": "Mastodon", "true": "Yes", "3": "three"}
+TABLE = {"mastodon": "Mastodon", "3": "three"}
 
 
 @pytest.mark.parametrize(
-    ("origin", "made"),
+    ("origin", "table", "made"),
     [
-        ("signal.network", "Mastodon"),
-        ("author.verified", "Yes"),
-        ("author.followers", "three"),
-        ("signal.text", "Other"),
-        ("signal.lang", "Other"),
-        ("topics", ["Mastodon"]),
+        ("signal.network", TABLE, "Mastodon"),
+        ("author.verified", {"true": "Yes"}, "Yes"),
+        ("author.followers", TABLE, "three"),
+        ("signal.text", TABLE, "Other"),
+        ("signal.lang", {"tlh": "Klingon"}, "Other"),
+        ("topics", TABLE, ["Mastodon"]),
     ],
 )
-def test_a_table_translates_and_the_default_fills_in(origin: str, made: Any) -> None:
+def test_a_table_translates_and_the_default_fills_in(origin: str, table: Any, made: Any) -> None:
     read = facts(signal(), author(verified=True, followers=3), [], topics=("mastodon", "x"))
-    assert make(read, F={"from": origin, "table": TABLE, "default": "Other"}) == {"F": made}
+    assert make(read, F={"from": origin, "table": table, "default": "Other"}) == {"F": made}
 
 
 def test_a_default_takes_the_place_of_null_without_a_table_too() -> None:

@@ -54,7 +54,9 @@ def test_a_very_long_text_is_cut_between_graphemes() -> None:
         ("ZH_Hant_TW", "zh"),
         ("iw", "he"),
         ("yue", "yue"),
-        *((tag, None) for tag in ("und", "zxx", "qme", "english", "x1", "en\n", "", None)),
+        *(("scr", "hr"), ("mol", "ro"), ("kmr", "ku"), ("als", "sq")),
+        *((tag, "en") for tag in (" en\n", "en, de", "en-US,en;q=0.9", "en_US.UTF-8", "en@euro")),
+        *((tag, None) for tag in ("und", "zxx", "qme", "english", "x1", "", None)),
     ],
 )
 def test_a_language_is_its_lower_case_base_or_none(tag: str | None, base: str | None) -> None:

@@ -30,6 +30,11 @@ GRUMPY = Label("sentiment", "negative", model="flair", score=-0.3, confidence=0.
         ("4 stars", Rating(4, 5, 1)),
         (0, Rating(0, 5, 0)),
         ({"value": 9, "best": 10}, Rating(9, 10, 0)),
+        ({"score": 4, "max": 5}, Rating(4, 5, 1)),
+        *((text, Rating(4, 5, 1)) for text in ("FOUR_STARS", "Four stars", "4★", "★ 4", "4 ⭐️", "4 点", "●●●●○")),
+        *((text, Rating(4, 5, 1)) for text in ("4 étoiles sur 5", "4 su 5", "4 из 5", "4 uit 5", "Rated 4 out of 5")),
+        *((text, Rating(4.5, 5, 1)) for text in ("4½", "4 1/2", "Rating: 4.5/5")),
+        ("★★★★★★★☆☆☆", Rating(7, 10, 0)),
         ({"@type": "Rating", "ratingValue": "3", "bestRating": "6", "worstRating": "1"}, Rating(3, 6, 1)),
     ],
 )

@@ -34,6 +34,12 @@ REFUSED = {
     "author.handle == 3": "author.handle is a text, never 3 (write the text in quotes)",
     "topics == 'acme'": 'topics is a list, never acme (write "acme" in topics)',
     "signal.kind == 'mentions'": 'signal.kind is never "mentions" (did you mean mention?)',
+    "'Acme' in signal.hashtags": 'hashtags are kept without # and in lower case (write "acme" in signal.hashtags)',
+    "author.handle == '@acme'": 'author.handle is never "@acme" (write "acme")',
+    "timestamp('2026-06-01') < timestamp(signal.published_at)": "it fails for every signal: timestamp() cannot read its text "
+    '(write timestamp("2026-01-31T09:00:00Z"))',
+    "duration('5 days') > duration('1h')": "it fails for every signal: duration() cannot read its text "
+    '(write duration("36h"))',
     "'follower' == signal.visibility": 'signal.visibility is never "follower" (did you mean followers?)',
     "labels.sentiment.value in ['bad']": 'labels.sentiment.value is never "bad"',
     "signal.lang == 'fr-FR'": 'signal.lang is never "fr-FR" (write "fr")',

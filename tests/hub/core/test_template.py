@@ -33,6 +33,13 @@ DOUBLED = {
     "given back": "{% set a = [signal.text] %}{% set b = ['x'] | map('\x00walked', -999999999) | list %}"
     + "{% set a = a + a %}" * 24
     + "{{ a | length }}",
+    "listed as text": "{{ signal.text" + " | list | string" * 8 + " }}",
+    "listed as text by what is no filter of lists": "{{ signal.text" + " | list | escape | list | lower" * 5 + " }}",
+    "between numbers": "{{ range(10000) | join(range(10000) | join(signal.text)) }}",
+    "between what comes one by one": "{{ signal.text | map('upper') | join(signal.text) }}",
+    "one text many times": "{{ range(10000) | map('default', signal.text) | map('list') | list }}",
+    "looked through": "{% for c in signal.text %}{% if 'yz' in signal.text %}x{% endif %}{% endfor %}",
+    "looked through as a test": "{{ signal.text | map('upper') | select('in', signal.text) | list | length }}",
     "mapped": "{{ signal.text | list | map('replace', 'x', signal.text) | list | length }}",
 }
 
@@ -45,6 +52,19 @@ def test_a_template_that_grows_without_end_is_stopped_while_it_runs(source: str,
     made = mapping(fields={"F": {"template": source, "html": html}}).apply(read)
     assert isinstance(made, MappingFailed)
     assert process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ signal.text" + " | trim" * 400 + " }}",
+        "{{ " + "(" * 200 + "signal.text" + ")" * 200 + " }}",
+        "{% if signal.text %}" * 150 + "x" + "{% endif %}" * 150,
+        "{{ 1" + " + 1" * 250 + " }}",
+    ],
+)
+def test_a_template_that_is_nested_too_deeply_is_refused(source: str) -> None:
+    assert [told for told, _ in template_faults(source, skeleton())] == ["it is nested too deeply"]
 
 
 @pytest.mark.parametrize(

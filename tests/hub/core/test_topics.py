@@ -49,9 +49,9 @@ def hits(keyword: str, text: str, *hashtags: str) -> bool:
         ("❤️", "❤"),
         ("👍", "👍🏽"),
         ("c++", "we write C++."),
-        *[("l'oréal", f"L{mark}Oréal a encore") for mark in "’‘‛ʼʻʹ′＇`´ˈ‵"],
+        *[("l'oréal", f"L{mark}Oréal a encore") for mark in "’‘‛ʼʻʹ′＇`´ˈ‵❛❜΄᾽᾿῾"],
         *[(f"l{mark}oréal", "L'Oréal a encore") for mark in "’ʼ′＇`´"],
-        *[("acme-pay", f"acme{mark}pay est en panne") for mark in "‐‑‒–—―−－﹣⁃"],
+        *[("acme-pay", f"acme{mark}pay est en panne") for mark in "‐‑‒–—―−－﹣⁃➖─⸗⹀゠\U00010ead"],
         ('the "new" acme', "the «new» acme"),
         ('the "new" acme', "the „new“ Acme™"),
         *[

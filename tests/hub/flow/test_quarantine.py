@@ -85,6 +85,16 @@ BROKEN: dict[str, str] = {
     "a library of an extra": WHOLE.replace('name = "toy"', 'name = "toy"\n    libraries = ("no_such_client",)'),
     "a constructor that raises": WHOLE.replace('name = "toy"', 'name = "toy"' + INIT.format(what="raise KeyError(1)")),
     "a constructor that ends": WHOLE.replace('name = "toy"', 'name = "toy"' + INIT.format(what="raise SystemExit")),
+    "options to inherit in no list": WHOLE.replace('name = "toy"', 'name = "toy"\n    inherits = None'),
+    "a library that is a text": WHOLE.replace('name = "toy"', 'name = "toy"\n    libraries = "toy"'),
+    "labels in one text": WHOLE.replace('("shine",)', '"shine"'),
+    "labels that are none": WHOLE.replace('("shine",)', "None"),
+    "a constructor that panics": WHOLE.replace(
+        'name = "toy"', 'name = "toy"' + INIT.format(what="raise type('Panic', (BaseException,), {})")
+    ),
+    "a constructor that keeps no options": WHOLE.replace('name = "toy"', 'name = "toy"' + INIT.format(what="pass")),
+    "hosts in one text": WHOLE.replace('name = "toy"', 'name = "toy"\n    egress_hosts = "toy.example"'),
+    "a property that raises": WHOLE.replace('name = "toy"', 'name = "toy"\n    limits = property(lambda self: 1 / 0)'),
     "options that are wrong": WHOLE.replace("word: str", "word: int"),
     "options that raise": WHOLE.replace("word: str", "@property\n    def model_fields(self): 1/0\n    word: int"),
 }

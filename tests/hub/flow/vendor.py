@@ -53,8 +53,8 @@ LANES = ("desk", "sources/talk")
 Mark = tuple[str, str, str]
 
 
-class Killed(BaseException):
-    """The worker ended here: nothing after this is done."""
+class Killed(KeyboardInterrupt):
+    """The worker ended here: nothing after this is done, as after Ctrl-C, which is no bug of a plugin."""
 
 
 @dataclass

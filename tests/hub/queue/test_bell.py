@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -14,7 +15,8 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from hub.core.errors import ConfigError
-from hub.queue.bell import COALESCE_S, RedisBell
+from hub.queue.bell import COALESCE_S, BellAway, RedisBell
+from hub.queue.ear import Ear
 from hub.queue.inprocess import InProcessBell
 from tests.servers import running_redis
 
@@ -112,6 +114,45 @@ def test_a_redis_that_does_not_answer_holds_a_ring_up_for_a_second_at_most() -> 
         begun = monotonic()
         RedisBell(f"redis://127.0.0.1:{mute.getsockname()[1]}/0").ring("process")
         assert monotonic() - begun < 1.5
+
+
+@contextmanager
+def answering(said: bytes) -> Iterator[str]:
+    """What answers everything with the same, as a web server on Redis' port does; yields its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    caller, _ = server.accept()
+                    with caller, suppress(OSError):
+                        while caller.recv(65536):
+                            caller.sendall(said)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+        server.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b":many\r\n" * 9,
+        b"*1\r\n" * 5000,
+        b"$-1\r\n" * 9,
+        b"*0\r\n" * 9,
+        b"+\xff\r\n" * 9,
+    ],
+)
+def test_what_is_no_redis_is_an_absent_one(said: bytes) -> None:
+    with answering(said) as url:
+        RedisBell(url).ring("process")
+        RedisBell(url).heard("process")
+        with closing(Ear(url, ["process"], longest_s=0.1)) as ear, pytest.raises(BellAway):
+            ear.listen()
 
 
 def test_a_redis_that_comes_back_is_heard_again(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from time import monotonic
 import pytest
 from redis import Redis
 
-from hub.queue.pace import LocalPaces, Paces, RedisPaces
+from hub.queue.pace import LocalPaces, Paces, RedisPaces, UsageNote
 from hub.sdk.http.pace import Slot
 from hub.sdk.rates import Limit, Usage
 from tests.logs import captured
@@ -233,9 +233,11 @@ def test_what_another_version_left_counts_as_nothing(url: str, seconds: Seconds)
     with Redis.from_url(url) as client:
         client.set("pace:crm", b"\x80not json")
         client.hset("pace-usage", "crm", "[]")
+        client.hset("pace-usage", b"\xff", b"\xff")
     paces = RedisPaces(url, seconds)
     assert paces.open("crm").reserve(2) == FREE
-    assert paces.usages() == {}
+    paces.keep("org", UsageNote(4800, 5000, None, seconds()))
+    assert paces.usages() == {"org": Usage(4800, 5000)}
 
 
 def test_a_pace_that_a_clock_left_which_was_set_back_holds_nothing(

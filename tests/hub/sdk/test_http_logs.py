@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from hub.core.errors import Rejected
 from hub.sdk.http.logs import ConnectionLog
 from hub.sdk.http.redaction import Redactor
 
@@ -37,6 +38,14 @@ def test_no_line_holds_a_secret(caplog: pytest.LogCaptureFixture, line: tuple[An
     told = written(caplog, *line).getMessage()
     assert "***" in told
     assert not any(one in told for one in (SECRET, "abcdefgh"))
+
+
+@pytest.mark.parametrize("line", [("no: %s",), ("no: %(why)s",)])
+def test_no_line_holds_what_a_vendor_answered(caplog: pytest.LogCaptureFixture, line: tuple[str]) -> None:
+    error = Rejected("we do not know Eve Quist", code="404", details={"status": 404})
+    told = written(caplog, *line, {"why": error} if "why" in line[0] else error).getMessage()
+    assert told == "no: Rejected 404"
+    assert written(caplog, "no: %s", Rejected("not JSON")).getMessage() == "no: Rejected: not JSON"
 
 
 def test_a_line_names_its_connection_and_keeps_what_is_no_secret(caplog: pytest.LogCaptureFixture) -> None:

@@ -85,7 +85,7 @@ def test_milliseconds_and_texts_are_stamps_too() -> None:
         assert scheme.is_genuine(request(x_sig=scheme.sign(stamp.encode() + BODY, "k"), x_at=stamp), "k")
 
 
-@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0"])
+@pytest.mark.parametrize("blank", ["", " ", "\t\n", "\u00a0", "\u200b", "\ufeff\u2060", "\u3164", "\ufe0f"])
 @pytest.mark.parametrize("scheme", SCHEMES, ids=lambda scheme: type(scheme).__name__)
 def test_a_blank_secret_makes_nothing_genuine(scheme: Any, blank: str) -> None:
     signed = [request(), slack(secret=blank), request(x_sig=Hmac("x-sig").sign(BODY, blank), x_secret=blank)]

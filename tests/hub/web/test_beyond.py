@@ -113,6 +113,17 @@ def test_an_open_console_is_open(new_hub: NewHub) -> None:
         {"x_envoy_external_address": "1.2.3.4"},
         {"via": "1.1 nginx"},
         {"cf_connecting_ip": "1.2.3.4"},
+        {"cf_connecting_ipv6": "::1"},
+        {"cdn_loop": "cloudflare"},
+        {"fly_client_ip": "1.2.3.4"},
+        {"x_azure_clientip": "1.2.3.4"},
+        {"x_original_url": "/"},
+        {"x_vercel_forwarded_for": "1.2.3.4"},
+        {"tailscale_user_login": "ana@example.com"},
+        {"ngrok_trace_id": "1"},
+        {"wl_proxy_client_ip": "1.2.3.4"},
+        {"x_varnish": "1"},
+        {"remote_user": "ana"},
         {"host": "hub.example"},
         {"host": "10.0.0.5"},
         {"host": ""},
@@ -121,6 +132,13 @@ def test_an_open_console_is_open(new_hub: NewHub) -> None:
 def test_what_a_proxy_passes_on_does_not_come_from_this_machine(headers: dict[str, str]) -> None:
     assert is_local(scope(), bound="127.0.0.1")
     assert not is_local(scope(**headers), bound="127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "name", ["user_agent", "x_amz_sns_message_type", "x_requested_with", "x_hub_signature_256", "x_request_id"]
+)
+def test_what_any_caller_sends_tells_of_no_proxy(name: str) -> None:
+    assert is_local(scope(**{name: "1"}), bound="127.0.0.1")
 
 
 def test_a_request_in_the_first_version_of_http_may_be_a_proxys() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -109,6 +110,39 @@ def test_a_plugin_that_raises_what_it_likes_stops_no_other_door(store: Store, tm
     knocker.hub.source = stumble  # type: ignore[method-assign]
     knocker.door = InboundDoor(knocker.hub)
     assert knocker.knock(BODY, headers=signed(BODY))[0] == 503
+
+
+def exits(*_: object) -> Any:
+    raise SystemExit(1)
+
+
+async def later(*_: object) -> bool:
+    return True
+
+
+BUGS_AT_THE_DOOR: dict[str, tuple[str, Callable[..., Any], int]] = {
+    "a check of the signature that raises": ("verify", lambda _: {}["x"], 503),
+    "a check of the signature that ends": ("verify", exits, 503),
+    "a check of the signature that is a text": ("verify", lambda _: "no", 401),
+    "an id that raises": ("event_id", exits, 503),
+    "an id that is a number": ("event_id", lambda _: 7, 503),
+    "an id that is nothing": ("event_id", lambda _: None, 503),
+}
+
+
+@pytest.mark.parametrize("case", BUGS_AT_THE_DOOR)
+def test_a_plugins_bug_with_a_call_is_answered_and_nothing_is_stored(tmp_path: Path, case: str) -> None:
+    knocker = Knocker(FakeStore(untouched), tmp_path)
+    name, bug, status = BUGS_AT_THE_DOOR[case]
+    setattr(knocker.door.called["shop"], name, bug)
+    assert knocker.knock(BODY, headers=signed(BODY))[0] == status
+
+
+@pytest.mark.filterwarnings("ignore:coroutine 'later' was never awaited")
+def test_a_check_of_the_signature_that_is_async_lets_nobody_in(tmp_path: Path) -> None:
+    knocker = Knocker(FakeStore(untouched), tmp_path)
+    knocker.door.called["shop"].verify = later  # type: ignore[method-assign, assignment]  # a plugin's bug
+    assert knocker.knock(BODY, headers=signed(BODY))[0] == 401
 
 
 OPEN: dict[str, Any] = {"scheme": "none"}

@@ -14,7 +14,7 @@ from hub.core.model import Author, RemoteRef
 from hub.flow.monitor.life import lived
 from hub.store import StoreUnavailable
 from tests.hub.web.browser import Browser
-from tests.hubs import Made, Mood
+from tests.hubs import NOON, Made, Mood
 
 NewHub = Callable[..., Made]
 HOSTILE = '<script>alert(1)</script> acme "><img src=x onerror=alert(2)> {{7*7}} \u202eevil'
@@ -125,6 +125,18 @@ def test_one_signal_explains_each_condition_with_what_it_read(new_hub: NewHub) -
         "author.followers",
     ):
         assert piece in page
+
+
+@pytest.mark.parametrize(("told", "shown"), [("12", "agent 12"), ("agnes", "agnes"), ("team-red", "team-red")])
+def test_an_assignee_that_the_desk_tells_by_a_number_is_an_agent(new_hub: NewHub, told: str, shown: str) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme"})
+    made.run()
+    key = signal_key("lines", "1")
+    with made.hub.store.database.write() as conn:
+        made.hub.store.conversations.assign(conn, {key: told}, now=NOON)
+    page = Browser(made).get(f"/signals/{key}").text
+    assert f">{shown}<" in page.partition("assigned to")[2][:200]
 
 
 def test_one_signal_shows_its_raw_item_with_nothing_hidden(new_hub: NewHub) -> None:
@@ -256,5 +268,27 @@ def test_the_page_says_that_a_model_is_opened_and_how_many_posts_wait_for_it(
     monkeypatch.setattr(Mood, "load", lambda _: seen.append(Browser(made).get("/").text))
     made.run()
     assert "mood</bdi> opens its model, since" in seen[0]
-    assert "1 post waits for it; they appear here by themselves." in seen[0]
+    assert "1 item waits for it; they appear here by themselves." in seen[0]
     assert "opens its model" not in Browser(made).get("/").text
+
+
+def test_an_attempt_without_an_error_leaves_its_cell_empty_so_that_no_column_is_shown(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.say({"id": "1", "text": "acme"})
+    made.run()
+    browser = Browser(made)
+    paths = ("/deliveries", "/deliveries/1", f"/signals/{signal_key('lines', '1')}")
+    assert ['<td class="reason"></td>' in browser.get(path).text for path in paths] == [True] * 3
+
+
+def test_a_signal_leads_to_the_ticket_of_its_conversation_before_a_state_was_told(new_hub: NewHub) -> None:
+    made = new_hub()
+    made.memo.answer = staticmethod(lambda _: RemoteRef("r-7", "https://desk.example/r/7"))  # type: ignore[assignment]  # a function in a class
+    made.say({"id": "1", "text": "acme"})
+    made.run()
+    path, browser = f"/signals/{signal_key('lines', '1')}", Browser(made)
+    assert "no ticket was opened" in browser.get(path).text
+    with made.hub.store.database.write() as conn:
+        conn.exec_driver_sql("UPDATE deliveries SET operation = 'create'")
+    assert "nothing was told of its state yet" in browser.get(path).text
+    assert 'href="https://desk.example/r/7"' in browser.get(path).text.partition("conversation-title")[2]

@@ -48,6 +48,8 @@ def test_a_foreign_host_gets_no_page(new_hub: NewHub) -> None:
         ("evil.example:8600", 421),
         ("127.0.0.1.evil.example", 421),
         ("localhost@evil.example", 421),
+        ("evil.example@localhost", 421),
+        ("[::1].evil.example", 421),
         ("10.0.0.5", 421),
     ],
 )
@@ -70,7 +72,21 @@ def test_bound_to_all_addresses_any_address_is_answered_and_no_name() -> None:
 
 @pytest.mark.parametrize(
     ("header", "host"),
-    [("a.b:80", "a.b"), ("a.b.", "a.b"), ("[::1]:8", "::1"), ("", ""), (" a", ""), ("[::1", ""), ("a\\@b", "b")],
+    [
+        ("a.b:80", "a.b"),
+        ("a.b.", "a.b"),
+        ("[::1]:8", "::1"),
+        ("", ""),
+        (" a", ""),
+        ("[::1", ""),
+        ("a\\@b", ""),
+        ("a@b", ""),
+        ("a/b", ""),
+        ("a?", ""),
+        ("a:b", ""),
+        ("[::1]a", ""),
+        ("::1", ""),
+    ],
 )
 def test_a_host_is_read_from_its_header(header: str, host: str) -> None:
     assert host_of(header) == host

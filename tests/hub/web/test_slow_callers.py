@@ -149,6 +149,8 @@ CROWD: list[tuple[str, bytes]] = [
     ("half a header", HEAD),
     ("half a body", HEAD + b"Content-Length: 1000\r\n\r\na"),
     ("idle", KEPT),
+    ("no HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    ("whole requests", b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
 ]
 
 
@@ -198,14 +200,14 @@ class FakeSeat:
         self.is_gone = True
 
 
-def crowd(new_gate: Callable[..., Gate], *seats: FakeSeat) -> list[bool]:
-    """Which of these connections are gone after all came, in this order."""
+def crowd(new_gate: Callable[..., Gate], *seats: FakeSeat, came: float | None = None) -> list[bool]:
+    """Which of these connections are gone after all came, in this order, and the server listened to those before `came`."""
     loop = asyncio.new_event_loop()
     gate = new_gate()
     for seat in seats:
         gate.admit(seat, loop)
     loop.close()
-    gate.relieve()
+    gate.relieve(came)
     return [seat.is_gone for seat in seats]
 
 
@@ -237,6 +239,16 @@ def test_the_one_that_has_been_without_a_whole_request_for_longest_goes(small_ga
 def test_when_all_others_are_being_answered_the_new_one_goes(small_gate: Callable[..., Gate]) -> None:
     busy = [FakeSeat(f"192.0.2.{number}", "busy") for number in range(3)]
     assert crowd(small_gate, *busy, FakeSeat("192.0.2.4")) == [False, False, False, True]
+
+
+def test_one_that_is_closed_already_goes_before_those_that_wait(small_gate: Callable[..., Gate]) -> None:
+    seats = [FakeSeat("192.0.2.1", "body", 3.0), FakeSeat("192.0.2.2", "closing", 9.0), FakeSeat("192.0.2.3", "busy")]
+    assert crowd(small_gate, *seats, FakeSeat("192.0.2.4", since=5.0)) == [False, True, False, False]
+
+
+def test_one_that_was_not_listened_to_stays_until_it_is(small_gate: Callable[..., Gate]) -> None:
+    busy = [FakeSeat(f"192.0.2.{number}", "busy") for number in range(3)]
+    assert crowd(small_gate, *busy, FakeSeat("192.0.2.4", since=5.0), came=4.0) == [False, False, False, False]
 
 
 @pytest.mark.parametrize(("files", "connections"), [(256, 160), (1024, 832), (65_536, 1000), (64, 16)])

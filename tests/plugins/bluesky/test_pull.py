@@ -366,7 +366,7 @@ def test_wrong_options_are_refused(options: dict[str, Any]) -> None:
     ("handle", "origin"),
     [
         *((own, "hub") for own in ("ann.test", "did:plc:ann", "Ann.Test", "@ANN.test", " @ann.test")),
-        *((own, "source") for own in ("brand.test", "ann", "DID:PLC:ANN")),
+        *((own, "source") for own in ("brand.test", "ann.tes", "did:plc:ANN")),
     ],
 )
 def test_what_we_wrote_ourselves_is_marked(world: Xrpc, ctx: Context, handle: str, origin: str) -> None:
@@ -401,3 +401,18 @@ def test_only_the_service_and_bluesky_can_be_reached() -> None:
 
 def test_a_token_of_the_fake_can_be_read() -> None:
     assert jwt(1).count(".") == 2
+
+
+@pytest.mark.parametrize(
+    ("written", "handle"),
+    [
+        ("@Brand.test", "brand.test"),
+        ("\u202abrand.test\u202c", "brand.test"),
+        ("https://bsky.app/profile/brand.test", "brand.test"),
+        ("at://did:plc:aBc", "did:plc:aBc"),
+        ("me@mail.test", "me@mail.test"),
+    ],
+)
+def test_a_handle_is_taken_as_people_paste_it(written: str, handle: str) -> None:
+    options = BlueskySource.Options.model_validate({"handle": written, "app_password": "x"})
+    assert options.handle == handle

@@ -223,6 +223,13 @@ def test_media_come_from_the_view_or_from_the_record(more: Any, kind: str, url: 
     assert [(one.kind, one.url, one.alt) for one in found] == [(kind, url, alt)]
 
 
+def test_a_picture_without_an_address_is_told() -> None:
+    embed = {"$type": "app.bsky.embed.images", "images": [{"alt": "x", "image": {}}]}
+    found = read(view(record=record(embed=embed)))
+    assert isinstance(found, Translated)
+    assert (found.signals[0].media, found.left_out.split()[0]) == ((), "1")
+
+
 def test_counts_are_unknown_unless_given() -> None:
     found = signal(view(likeCount=0, replyCount=3, repostCount=True, quoteCount="7")).counts
     assert (found.likes, found.replies, found.shares, found.quotes) == (0, 3, None, None)

@@ -145,7 +145,7 @@ def test_what_cannot_be_judged_gets_no_label(embedded: FlairEnricher, text: str)
 
 
 @pytest.mark.parametrize(
-    ("lang", "labelled"), [("en", True), ("pt-BR", True), (None, True), ("pl", False), ("ja", False)]
+    ("lang", "labelled"), [("en", True), ("pt-BR", True), (None, True), ("pl", False), ("ja", False), ("esu", False)]
 )
 def test_only_languages_of_the_model_are_labelled(embedded: FlairEnricher, lang: str | None, labelled: bool) -> None:
     assert (label(embedded, "super ok", lang) is not None) is labelled

@@ -95,8 +95,11 @@ def test_checking_a_connection_opens_nothing(bomb: Path, mark: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "absent.pt").touch()
+    gone = enricher(model=str(tmp_path / "absent.pt"), sha256="0" * 64)
+    (tmp_path / "absent.pt").unlink()
     with pytest.raises(Rejected, match=r"absent\.pt.*No such file") as caught:
-        enricher(model=str(tmp_path / "absent.pt"), sha256="0" * 64).load()
+        gone.load()
     assert caught.value.field == "model"
 
 

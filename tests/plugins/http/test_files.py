@@ -9,8 +9,10 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from msgspec.structs import replace
 
 from hub import HttpResponse, Page, Rating, RawItem, Signal, Translated, signal_key
+from hub.core.keys import apart, marked_author_key
 from hub.testkit.fakes import answer
 from plugins.http.config import SHIPPED, shipped
 from plugins.http.source import HttpSource
@@ -123,7 +125,7 @@ def test_an_edited_question_is_a_revision_of_the_same() -> None:
 
 def test_a_deleted_user_has_a_name_only() -> None:
     (signal,) = heard("stackexchange", {"items": [question(1, owner={"display_name": "ghost"})]})
-    assert signal.author_key == signal_key("stackexchange", "ghost", "stackoverflow")
+    assert signal.author_key == marked_author_key("stackexchange", "ghost", "stackoverflow", by_name=True)
 
 
 def test_questions_that_are_left_out_of_a_batch_are_gone() -> None:
@@ -171,8 +173,28 @@ def test_an_answer_to_a_comment_names_it() -> None:
 
 def test_a_visitor_is_known_by_name_and_a_member_by_number() -> None:
     visitor, member = heard("wordpress", [comment(1), comment(2, author=7, author_name="Ann")])
-    assert visitor.author_key == signal_key("wordpress", "Vera & Co", "blog.example.com")
-    assert member.author_key == signal_key("wordpress", "7", "blog.example.com")
+    assert visitor.author_key == marked_author_key("wordpress", "Vera & Co", "blog.example.com", by_name=True)
+    assert member.author_key == marked_author_key("wordpress", "7", "blog.example.com")
+
+
+def test_a_comment_its_author_and_a_visitor_of_one_number_are_three() -> None:
+    member, visitor = heard("wordpress", [comment(7, author=7), comment(2, author_name="7")])
+    assert len({member.key, member.author_key, visitor.author_key}) == 3
+
+
+@pytest.mark.parametrize("name", list(GIVEN))
+def test_an_imported_item_has_the_realm_of_one_that_is_polled(name: str) -> None:
+    what = shipped_source(name)
+    assert what.item_realm == apart(what.realm)
+
+
+def test_an_item_of_a_source_of_an_earlier_release_keeps_its_keys() -> None:
+    what = shipped_source("wordpress")
+    (page,) = what.pull(
+        ctx(replying([comment(1, author=7)], answer(400, {"code": "rest_comment_invalid_page_number"}))), None
+    )
+    (signal,) = what.translate(replace(page.items[0], realm=what.realm)).signals
+    assert signal.author_key == signal_key("wordpress", "7", "blog.example.com")
 
 
 def test_comments_of_two_sites_share_no_key() -> None:

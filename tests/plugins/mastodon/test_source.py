@@ -278,3 +278,9 @@ def test_before_a_boost_comes_what_it_boosts_with_its_counts() -> None:
     items = [json.loads(one.payload) for page in pages for one in page.items]
     assert [one["id"] for one in items] == ["77", boost["id"]]
     assert items[0]["reblogs_count"] == 9
+
+
+@pytest.mark.parametrize("written", ["acct:acme@m.example", "@acme@m.example", " acme@m.example "])
+def test_our_account_is_read_as_people_copy_it(written: str) -> None:
+    options = MastodonOptions(instance="https://m.example", public=True, own_account=written)
+    assert options.own_account == "acme@m.example"

@@ -429,6 +429,14 @@ def test_two_accounts_that_boost_one_post_make_two_signals() -> None:
     assert len(boosts | {said(post)[0].key}) == 3
 
 
+@pytest.mark.parametrize("uri", ["", None, status("1")["uri"]])
+@pytest.mark.parametrize("inner", [status("1"), {}, {"id": "1", "content": "<p>Post</p>"}])
+def test_a_boost_never_has_the_key_of_what_may_be_the_post(uri: str | None, inner: dict[str, Any]) -> None:
+    if uri or inner.get("uri"):
+        boost = said({**status("2", reblog=inner), "uri": uri})[0]
+        assert (boost.kind, boost.key == said(status("1"))[0].key) == ("repost", False)
+
+
 def test_a_boost_with_a_uri_of_its_own_keeps_it() -> None:
     assert said(status("2", reblog=status("1")))[0].native_id == status("2")["uri"]
 
@@ -461,6 +469,11 @@ QUOTED = {"id": "7", "uri": "https://o.example/7"}
         '<p dir="auto" class="x quote-inline y">RE: <a href="https://o.example/7">o</a></p>',
         "<p class='quote-inline'>RE: o</p>",
         '<span class="quote-inline"><br/>RE: <a><span class="invisible">https://</span>o</a></span>',
+        "<DIV CLASS=quote-inline>RE: <div>o</div></DIV>",
+        '<p class="inline-quote">RE: <a href="https://o.example/7">o</a></p>',
+        '<p class="reference-link-inline">QT: o</p>',
+        'RE: <a href="https://o.example/7">https://o.example/7</a>',
+        '<br><br/><span>RE: </span><a class="u-url" href="https://o.example/7" rel="nofollow">o</a>',
     ],
 )
 @pytest.mark.parametrize(
@@ -469,6 +482,19 @@ QUOTED = {"id": "7", "uri": "https://o.example/7"}
 def test_every_servers_way_to_quote_is_read(line: str, quote: dict[str, Any]) -> None:
     signal = signal_of(content=f"{line}<p>my words</p>", **quote)
     assert (signal.kind, signal.text, signal.quotes) == ("quote", "my words", signal_key("mastodon", QUOTED["uri"]))
+
+
+def test_a_link_to_something_else_behind_re_is_the_authors() -> None:
+    content = '<p>RE: <a href="https://o.example/8">o</a> my words</p>'
+    assert signal_of(content=content, quote=QUOTED).text == "RE: o my words"
+
+
+def test_an_attachment_without_an_address_is_told() -> None:
+    found = translated(
+        raw(status("1", media_attachments=[{"type": "image", "url": None}, {"url": "https://m.example/a"}]))
+    )
+    assert [one.url for one in found.signals[0].media] == ["https://m.example/a"]
+    assert found.left_out == "1 of its attachments have no web address and were left out"
 
 
 def test_a_line_that_never_ends_takes_no_words_and_no_time() -> None:
@@ -480,6 +506,18 @@ def test_a_line_that_never_ends_takes_no_words_and_no_time() -> None:
 )
 def test_a_domain_is_the_same_in_its_letters_and_as_it_is_sent(own: str) -> None:
     account = {"uri": "https://xn--mnchen-3ya.example/users/a", "url": "https://xn--mnchen-3ya.example/@a", "acct": "a"}
+    assert said(status("1", account=account), own)[0].origin == "hub"
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        *("acct:acme@shop.example", "＠Acme@shop.example", "@acme@shop.example.", "\u200e@acme@shop.example\u200e"),
+        *("shop.example/@acme", "https://shop.example/web/@acme", "https://m.example/@acme@shop.example"),
+    ],
+)
+def test_our_account_is_known_as_people_paste_its_name(own: str) -> None:
+    account = {"uri": "https://shop.example/users/7", "url": "https://shop.example/@Acme", "acct": "Acme@shop.example"}
     assert said(status("1", account=account), own)[0].origin == "hub"
 
 

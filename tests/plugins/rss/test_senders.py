@@ -79,6 +79,7 @@ TITLE = "<rss><channel><item><title>{}</title><guid>1</guid></item></channel></r
         ("a &#x1F600; b", "a 😀 b"),
         ("a &#xD83D;&#xDE00; b", "a 😀 b"),
         ("a &#xDE00; b", "a \ufffd b"),
+        ("a &#xD83D;&#xD83D;&#xDE00; b", "a \ufffd😀 b"),
         ("a &#1114112; b", "a \ufffd b"),
         (f"a &#{'9' * 5000}; b", "a \ufffd b"),
         ("<![CDATA[R&D]]>", "R&D"),
@@ -103,6 +104,50 @@ def test_characters_of_vendors_are_kept(name: str, text: str) -> None:
     written = f'<?xml version="1.0" encoding="{name}"?>' + TITLE.format(text)
     payload = read(written.encode(wider[name])).payloads[0]
     assert translate(RawItem("r", "rss", payload, START, "1")).signals[0].title == text
+
+
+@pytest.mark.parametrize(
+    ("label", "written"),
+    [
+        ("euc-jp", b"\xad\xa1\xfc\xe2\xf9\xf5"),
+        ("iso-2022-jp", b"\x1b$B-!|byu\x1b(B"),
+        ("shift_jis", b"\x87\x40\xee\xe0\xed\x95"),
+    ],
+)
+def test_the_kanji_of_a_name_that_only_vendors_have_are_those(label: str, written: bytes) -> None:
+    begin, end = TITLE.split("{}")
+    document = f'<?xml version="1.0" encoding="{label}"?>{begin}'.encode() + written + end.encode()
+    assert one(document).title == "①髙﨑"
+
+
+@pytest.mark.parametrize(
+    ("label", "written", "title"),
+    [
+        ("gbk", b"5 \x80", "5 €"),
+        ("utf-8", b"\xed\xa0\xbd\xed\xb8\x80 \xed\xa0\xbd", "😀 \ufffd"),
+        ("iso88592", b"\xae", "Ž"),
+        ("csisolatin9", b"\xa4", "€"),
+    ],
+)
+def test_bytes_that_python_refuses_are_read_as_browsers_do(label: str, written: bytes, title: str) -> None:
+    begin, end = TITLE.split("{}")
+    assert one(f'<?xml version="1.0" encoding="{label}"?>{begin}'.encode() + written + end.encode()).title == title
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ("R&D; more", "R&D; more"),
+        ("<![CDATA[R&D; more]]>", "R&D; more"),
+        ("&amp;check; done", "✓ done"),
+        ("<![CDATA[&check; done &hellip;]]>", "✓ done …"),
+    ],
+)
+def test_a_semicolon_behind_a_name_that_html_4_lacks_stays(written: str, text: str) -> None:
+    signal = one(
+        rss(f"<item><guid>1</guid><link>https://a.example/?x&b;c</link><description>{written}</description></item>")
+    )
+    assert (signal.text, signal.url) == (text, "https://a.example/?x&b;c")
 
 
 def test_a_document_of_ampersands_takes_no_longer_than_its_length() -> None:
@@ -211,3 +256,16 @@ def test_a_json_feed_is_read_in_its_encoding_and_with_any_number(codec: str) -> 
     items = '[{"id": 5, "content_text": "é", "x": NaN, "y": ' + "9" * 5000 + "}]"
     document = f'{{"version": "https://jsonfeed.org/version/1.1", "title": "F", "items": {items}}}'.encode(codec)
     assert one(document, content_type=f"application/json; charset={codec}").text == "é"
+
+
+def test_a_bare_tab_in_one_text_of_a_json_feed_loses_no_entry() -> None:
+    items = b'[{"id": 1, "content_text": "a\tb\x01"}]'
+    assert one(b'{"version": "https://jsonfeed.org/version/1.1", "items": ' + items + b"}").text == "a\tb"
+
+
+def test_an_enclosure_that_is_not_in_the_web_is_told() -> None:
+    (payload,) = read(
+        rss('<item><guid>1</guid><title>t</title><enclosure url="ftp://a.example/x.mp3"/></item>')
+    ).payloads
+    found = translate(RawItem("r", "rss", payload, START, "1"))
+    assert (found.signals[0].media, found.left_out.split()[0]) == ((), "1")

@@ -364,6 +364,29 @@ def test_a_comment_that_never_ends_hides_no_other_entry() -> None:
     assert [signal.title for signal, _ in said(rss(broken + item("c")))] == ["b", "c"]
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        rss(*(item(str(number)) for number in range(300))).replace(b"News", b"N" * 20_000),
+        rss(*(item(str(number)) for number in range(300))).replace(
+            b"<rss", b"<rss xml:lang='" + b"l" * 20_000 + b"'", 1
+        ),
+        ATOM.replace(b"<entry>", b"<entry><content>a</content>" * 300).replace(
+            b"<feed", b'<feed xml:base="https://x/' + b"b" * 20_000 + b'/"', 1
+        ),
+        json.dumps(
+            {
+                "version": "https://jsonfeed.org/version/1",
+                "icon": "https://x/" + "i" * 20_000,
+                "items": [{"id": str(number)} for number in range(300)],
+            }
+        ).encode(),
+    ],
+)
+def test_what_a_feed_says_once_is_not_kept_with_each_of_its_entries(document: bytes) -> None:
+    assert 0 < sum(map(len, read(document).payloads)) < 20 * len(document)
+
+
 def test_entities_that_multiply_are_not_followed() -> None:
     names = "abcdefghij"
     nested = "".join(f'<!ENTITY {name} "{f"&{before};" * 10}">' for before, name in pairwise(names))
@@ -388,6 +411,7 @@ def test_elements_nested_ten_thousand_deep_break_nothing() -> None:
         ("", f"<dc:creator><![CDATA[<b>{'a.' * 30_000}]]></dc:creator>"),
         ("", f'<description>&lt;p style="{"url(" * 15_000}"&gt;x&lt;/p&gt;</description>'),
         ("", f"<pubDate>{' ' * 60_000}</pubDate>"),
+        ("", "<category " + " ".join(f'a{number}="x>"' for number in range(10_000)) + ">x</category>"),
     ],
 )
 def test_what_feedparser_reads_in_quadratic_time_does_not_reach_it(before: str, inside: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from hub.core.errors import TranslationError
-from hub.core.model import Media, RawItem, Translated
+from hub.core.model import Media, Rating, RawItem, Translated
 from hub.sdk.attachments import MOST
 from tests.plugins.webhook.given import NOW, inbound
 
@@ -34,11 +34,22 @@ def said(**body: Any) -> Translated:
         {"text": "", "photos": [PICTURE, PICTURE]},
         {"text": None, "files": [{"content_type": "image/jpeg", "href": PICTURE}]},
         {"html": f'<p><img alt="" src="{PICTURE}"></p>'},
+        {"html": f'<img src="{PICTURE.removeprefix("https:")}">'},
+        {"media": [[PICTURE]]},
+        {"media": [{"media_url_https": PICTURE}]},
+        {"media": [{"type": "photo", "thumbnail": {"url": PICTURE}}]},
+        {"sticker": {"url": PICTURE}},
     ],
 )
 def test_a_message_that_is_only_a_picture_is_a_signal_with_it(body: dict[str, Any]) -> None:
     (signal,) = said(**body).signals
     assert (signal.text, [(one.kind, one.url) for one in signal.media]) == ("", [("image", PICTURE)])
+
+
+def test_a_film_in_html_and_a_picture_of_a_mail_are_not_lost() -> None:
+    found = said(html='<video src="https://cdn.example/a"></video><img src="cid:1">')
+    assert [(one.kind, one.url) for one in found.signals[0].media] == [("video", "https://cdn.example/a")]
+    assert found.left_out.startswith("1 of its attachments")
 
 
 def test_the_address_of_a_picture_in_html_is_read_as_a_browser_reads_it() -> None:
@@ -73,6 +84,11 @@ def test_a_flood_of_attachments_is_counted() -> None:
     assert (len(found.signals[0].media), found.left_out.split()[0]) == (MOST, "5")
 
 
+@pytest.mark.parametrize("best", ["rating_best", "max_rating", "bestRating"])
+def test_the_best_of_a_scale_may_stand_beside_the_rating(best: str) -> None:
+    assert said(rating=3, **{best: 10}).signals[0].rating == Rating(3, 10, 0)
+
+
 def test_a_review_of_stars_alone_is_kept() -> None:
     reader = {"fields": {"rating": {"from": "stars"}}}
     raw = RawItem("shop", "webhook", b'{"id": "1", "stars": 2}', NOW, "1", "shop")
@@ -88,3 +104,8 @@ def test_a_review_of_stars_alone_is_kept() -> None:
 def test_what_says_nothing_at_all_is_no_message(body: dict[str, Any]) -> None:
     with pytest.raises(TranslationError, match="text"):
         said(**body)
+
+
+def test_an_author_known_by_a_name_is_none_whose_number_it_is() -> None:
+    keys = {said(text="a", author={field: "7"}).authors[0].key for field in ("id", "handle", "name")}
+    assert len(keys) == 2

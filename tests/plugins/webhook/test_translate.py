@@ -71,6 +71,7 @@ def test_a_short_body_leaves_the_rest_unknown() -> None:
         ({"counts": {"likes": -1, "views": 2**60, "replies": True}}, "counts", Counts()),
         ({"hashtags": "a b"}, "hashtags", ()),
         ({"id": 1.5}, "native_id", "1.5"),
+        ({"id": 1234567890123456789}, "native_id", "1234567890123456789"),
     ],
 )
 def test_odd_values_do_no_harm(change: dict[str, Any], field: str, value: Any) -> None:
@@ -263,7 +264,7 @@ def test_the_usual_names_fill_a_rating_with_its_scale(said: dict[str, Any], rati
     assert signal.rating == rating
 
 
-@pytest.mark.parametrize("word", ["share", "boost", "retweet", "Repost"])
+@pytest.mark.parametrize("word", ["share", "boost", "retweet", "Repost", "Announce", "renote"])
 def test_a_share_is_a_boost_of_the_post_that_it_names(word: str) -> None:
     signal, _ = read(inbound(), {"id": 2, "text": "x", "network": "shop", "kind": word, "shared_id": 1})
     assert (signal.kind, signal.quotes) == ("repost", signal_key("shop", "1"))

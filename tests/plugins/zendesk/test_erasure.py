@@ -226,6 +226,14 @@ def test_blackened_html_shows_nothing_but_blocks(text: str) -> None:
         ("<p>1 &lt; 2 again</p>", ["1 < 2"], "<p><redact>1 &lt; 2</redact> again</p>"),
         ('<p title="x"><a href="long line">x</a>', ["long line"], '<p title="x"><a href="long line" redact>x</a>'),
         ("ab abc", ["ab", "abc"], "<redact>ab</redact> <redact>abc</redact>"),
+        (
+            '<p>see <a href="https://x.example/1">https://x.example/1</a> now</p>',
+            ["see https://x.example/1 now"],
+            (
+                '<p><redact>see </redact><a href="https://x.example/1" redact><redact>https://x.example/1</redact></a>'
+                "<redact> now</redact></p>"
+            ),
+        ),
     ],
 )
 def test_passages_are_marked_in_the_text_and_not_in_tags(html: str, passages: list[str], marked: str) -> None:

@@ -10,12 +10,13 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-# A signal's JSON leaves an empty realm out, and quotes inside of a text are escaped.
+# A signal's JSON leaves an empty realm out, and quotes inside of a text are escaped. Of files of `http` a source that is
+# listed keeps one name space for authors and posts, whatever realm they name.
 OLD_SOURCES = """
     INSERT INTO realms (source, realm)
-    SELECT connection, '' FROM inbox WHERE realm = ''
+    SELECT connection, '' FROM inbox WHERE realm = '' OR plugin = 'http'
     UNION
-    SELECT source, '' FROM signals WHERE source <> '' AND body NOT LIKE '%"realm":%'
+    SELECT source, '' FROM signals WHERE source <> '' AND (body NOT LIKE '%"realm":%' OR body LIKE '%"plugin":"http"%')
 """
 
 

@@ -17,7 +17,7 @@ _STYLE = """
 body { max-width: 72rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.1rem; margin-top: 2rem; } a { color: inherit; }
 table { width: 100%; } td, th { vertical-align: top; } th { color: var(--soft); font-weight: 500; }
-td { overflow-wrap: anywhere; white-space: pre-wrap; }
+td { overflow-wrap: anywhere; white-space: pre-wrap; } td:first-child { overflow-wrap: normal; }
 """
 
 

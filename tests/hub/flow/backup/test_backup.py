@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import subprocess
 import sys
@@ -16,15 +17,16 @@ import msgspec
 import pytest
 from sqlalchemy import create_engine, inspect, text
 
+from hub.config.durable import whole_file
 from hub.config.settings import Settings
 from hub.core.access import at_terminal
 from hub.core.errors import ConfigError, HubError, NewerDatabase
 from hub.core.keys import signal_key
 from hub.flow.actions import backups, erasures, people
-from hub.flow.backup.archive import FileThere, NoBackup
+from hub.flow.backup.archive import FileThere, NoBackup, written
 from hub.flow.backup.files import WITHHELD, without_secrets
 from hub.queue.embedded import AlreadyRunning, lock
-from hub.store.copies import NotEmpty
+from hub.store.copies import NotEmpty, Summing
 from hub.store.database import HEAD
 from tests.databases import Databases, Postgres, migrate
 from tests.hubs import Made, make_hub
@@ -200,6 +202,20 @@ def test_it_has_a_name_of_the_time_in_a_folder_and_is_its_owners_only(made: Made
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_two_at_once_do_not_write_into_one_another(made: Made, tmp_path: Path) -> None:
+    with whole_file(tmp_path / "kept.zip") as out:
+        out.write(b"the first")
+        with pytest.raises(OSError, match="another process writes it"):
+            backups.make(made.hub, ANN, tmp_path / "kept.zip")
+    assert [path.read_bytes() for path in tmp_path.glob("kept.zip*")] == [b"the first"]
+
+
+def test_a_file_that_came_while_it_was_looked_for_is_not_written_over(made: Made, tmp_path: Path) -> None:
+    with pytest.raises(FileThere), written(tmp_path / "kept.zip"):
+        (tmp_path / "kept.zip").write_bytes(b"another's")
+    assert [path.read_bytes() for path in tmp_path.glob("kept.zip*")] == [b"another's"]
+
+
 def test_nothing_is_written_over(made: Made, tmp_path: Path) -> None:
     (tmp_path / "there.zip").write_text("mine")
     with pytest.raises(FileThere):
@@ -273,17 +289,101 @@ def _manifest(**values: Any) -> Callable[[bytes], bytes]:
     return lambda raw: msgspec.json.encode({**msgspec.json.decode(raw), **values})
 
 
+def _signed(change: Callable[[bytes], bytes]) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
+    """A change of the people's rows that the manifest bears out."""
+
+    def run(files: dict[str, bytes]) -> dict[str, bytes]:
+        rows, manifest, summing = change(files[PEOPLE]), msgspec.json.decode(files["manifest.json"]), Summing()
+        for line in rows.splitlines():
+            summing.add(line)
+        manifest["tables"]["people"] |= summing.result()._asdict()
+        return {**files, PEOPLE: rows, "manifest.json": msgspec.json.encode(manifest)}
+
+    return run
+
+
+def _table(**tables: Any) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
+    """Other tables in the manifest, with the people's rows; None: the table is not in it."""
+
+    def run(files: dict[str, bytes]) -> dict[str, bytes]:
+        manifest = msgspec.json.decode(files["manifest.json"])
+        changed = {
+            **manifest["tables"],
+            **{name: manifest["tables"]["people"] | values for name, values in tables.items()},
+        }
+        added = {f"database/{name}.jsonl": files[PEOPLE] for name in tables}
+        return {**files, **added, "manifest.json": msgspec.json.encode({**manifest, "tables": changed})}
+
+    return run
+
+
+def _without(name: str) -> Callable[[dict[str, bytes]], dict[str, bytes]]:
+    return lambda files: {one: content for one, content in files.items() if one != name}
+
+
+def _unlisted(files: dict[str, bytes]) -> dict[str, bytes]:
+    manifest = msgspec.json.decode(files["manifest.json"])
+    del manifest["tables"]["signals"]
+    return {**files, "manifest.json": msgspec.json.encode(manifest)}
+
+
+PEOPLE = "database/people.jsonl"
+ALTERED: dict[str, tuple[Callable[[dict[str, bytes]], dict[str, bytes]], str]] = {
+    "a table is gone": (_without(PEOPLE), "no whole backup .*people"),
+    "a table is gone from the manifest": (_unlisted, "lacks the table signals"),
+    "a file is gone": (_without("files/config.toml"), "no whole backup .*config.toml"),
+    "a file leads out of the folder": (
+        lambda files: _also({**files, "files/mappings/../../x.toml": b""}, files=["mappings/../../x.toml"]),
+        "no backup has",
+    ),
+    "a table that no hub has": (_table(strange={}), "strange .* none of revision"),
+    "a column that no hub has": (_table(people={"columns": [{"name": "x"}]}), "people .* none of revision"),
+    "a row is no list": (_signed(lambda raw: b"7\n" + raw), "people .* no hub writes"),
+    "a row is too short": (_signed(lambda raw: b"[1]\n" + raw), "people .* no hub writes"),
+    "a row is no JSON": (_signed(lambda raw: b"{oops\n" + raw), "people .* no hub writes"),
+    "a row is there twice": (_signed(lambda raw: raw + raw), "people .* no hub writes"),
+    "a revision between two": (lambda files: _also(files, revision="0000"), "which no Hubbub has"),
+    "no revision": (lambda files: _also(files, revision=""), "which no Hubbub has"),
+    "a step instead of a revision": (lambda files: _also(files, revision="+1"), "which no Hubbub has"),
+    "a manifest nested too deeply": (lambda files: {**files, "manifest.json": b"[" * 100_000}, "no manifest"),
+    "a time without a zone": (lambda files: _also(files, taken_at="2026-01-01T00:00:00"), "no manifest"),
+}
+
+
+def _also(files: dict[str, bytes], /, **values: Any) -> dict[str, bytes]:
+    return {**files, "manifest.json": _manifest(**values)(files["manifest.json"])}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_what_was_altered_is_told_and_nothing_is_restored(backup: Path, place: Place, what: str) -> None:
+    alter, said = ALTERED[what]
+    with ZipFile(backup) as old:
+        files = alter({name: old.read(name) for name in old.namelist()})
+    with ZipFile(backup.with_name("altered.zip"), "w") as out:
+        for name, content in files.items():
+            out.writestr(name, content)
+    with pytest.raises(HubError, match=said):
+        place.restore(backup.with_name("altered.zip"))
+    assert not (place.config.parent / "data" / "hubbub.db").exists() or not any(contents(place.url).values())
+
+
+@pytest.mark.parametrize(("at", "mark"), [(6, 1), (8, 99)])
+def test_a_backup_that_was_packed_otherwise_is_told(backup: Path, place: Place, at: int, mark: int) -> None:
+    """Marked as encrypted, and as of a compression that is unknown."""
+    raw = bytearray(backup.read_bytes())
+    for sign, further in ((b"PK\x03\x04", 0), (b"PK\x01\x02", 2)):
+        for found in re.finditer(sign, raw):
+            raw[found.start() + at + further] = mark
+    backup.write_bytes(raw)
+    with pytest.raises(NoBackup, match="no whole backup"):
+        place.restore(backup)
+
+
 DAMAGE: dict[str, tuple[str, Callable[[bytes], bytes], type[HubError], str]] = {
     "a row is missing": ("database/signals.jsonl", lambda raw: raw.partition(b"\n")[2], NoBackup, "signals"),
     "a row has changed": ("database/people.jsonl", lambda raw: raw.replace(b"Ada", b"Bob"), NoBackup, "people"),
     "it is of a later form": ("manifest.json", _manifest(format=99), NoBackup, "newer Hubbub"),
     "it is of a later revision": ("manifest.json", _manifest(revision="9999"), NewerDatabase, "install that version"),
-    "a file leads out of the folder": (
-        "manifest.json",
-        _manifest(files=["mappings/../../x.toml"]),
-        NoBackup,
-        "no backup has",
-    ),
 }
 
 

@@ -17,6 +17,7 @@ from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver
 from hub.flow.erase.register import note
 from hub.flow.monitor.schedule import observe
+from hub.flow.monitor.snapshot import recent_beats
 from hub.flow.sweep import ring_due
 from hub.sdk.connectors import Idempotency, Lookup, NoIdempotency
 from hub.store.hold import Holding
@@ -72,6 +73,20 @@ def test_a_held_hub_is_an_alert(new_hub: NewHub) -> None:
     made = waiting(new_hub, SEARCH)
     observe(made.hub, arrivals_known=True)
     assert "sending" in {kept.key for kept in made.hub.store.alerts.all() if kept.is_open}
+
+
+@pytest.mark.parametrize("is_resumed", [False, True], ids=["held", "sending"])
+def test_a_sign_of_life_that_the_backup_brought_is_none(new_hub: NewHub, is_resumed: bool) -> None:
+    made = new_hub()
+    made.hub.store.connections.beat("process-old", "process", now=made.clock())
+    taken_at = made.clock()
+    made.clock.pass_(seconds=5)
+    with made.hub.store.database.write() as conn:
+        made.hub.store.hold.begin(conn, Holding(made.clock(), "restored", taken_at))
+    if is_resumed:
+        backups.resume(made.hub, ANN)
+    made.hub.store.connections.beat("process-new", "process", now=made.clock())
+    assert [one.name for one in recent_beats(made.hub)] == ["process-new"]
 
 
 def test_what_was_sent_since_the_backup_is_found_and_not_sent_again(new_hub: NewHub) -> None:

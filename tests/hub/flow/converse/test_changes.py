@@ -16,6 +16,7 @@ from hub.core.access import HUB
 from hub.core.errors import TranslationError, Unavailable
 from hub.core.keys import signal_key
 from hub.core.model import Change, RawItem, RemoteRef, Unread
+from hub.flow.converse.changes import change_items
 from hub.flow.converse.selves import known_self
 from hub.flow.decide.batch import process
 from hub.flow.deliver.send import deliver
@@ -134,6 +135,19 @@ def test_the_batch_asks_no_destination_who_we_are(new_stage: NewStage, monkeypat
 def test_the_sweep_rings_for_a_destination_that_is_not_known_yet(new_stage: NewStage) -> None:
     stage = new_stage()
     assert ("deliver", "desk") in due_lanes(stage.hub)
+    deliver(stage.hub, "desk")
+    assert ("deliver", "desk") not in due_lanes(stage.hub)
+
+
+def test_half_a_character_in_a_change_holds_up_no_page() -> None:
+    like = RawItem("desk", "desk", b"", NOON, "")
+    (item,) = change_items([Change("reply", "ticket", "1", "e", text="we look \ud83d into it")], like=like)
+    assert msgspec.json.decode(item.payload, type=Change).text == "we look \ufffd into it"
+
+
+def test_a_destination_that_says_nothing_is_asked_once_a_minute(new_stage: NewStage) -> None:
+    stage = new_stage()
+    stage.desk.whoami = lambda *_: None  # type: ignore[method-assign, assignment]  # a plugin's bug
     deliver(stage.hub, "desk")
     assert ("deliver", "desk") not in due_lanes(stage.hub)
 

@@ -39,6 +39,16 @@ def test_a_public_reply_is_posted_once_and_its_link_is_noted(new_stage: NewStage
     assert stage.notes() == ["Posted on Lines: https://talk.example/post-1"]
 
 
+@pytest.mark.parametrize("length", ["5", None, 5.5], ids=repr)
+def test_a_length_that_is_no_number_is_a_reason_that_the_agent_reads(new_stage: NewStage, length: object) -> None:
+    stage = new_stage()
+    stage.talk.measure = lambda *_: length  # type: ignore[method-assign, assignment]  # a plugin's bug
+    stage.say(POST)
+    stage.answer()
+    (note,) = stage.notes()
+    assert "measure gives a" in note
+
+
 def test_a_reply_is_a_row_of_the_ledger_below_the_signal_that_it_answers(new_stage: NewStage) -> None:
     stage = new_stage()
     stage.say(POST)

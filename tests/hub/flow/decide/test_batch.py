@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import update
 
 from hub.core.errors import ConfigError, Conflict, HubError, LeaseLost, Overtaken
@@ -182,6 +186,45 @@ def test_an_enricher_may_give_its_labels_in_any_sequence(new_hub: NewHub, monkey
     assert [one.fields["mood"] for batch in made.memo.got for one in batch] == ["positive"]
 
 
+def exits() -> object:
+    raise SystemExit(2)
+
+
+FINE = Label("sentiment", "positive", "mood", 1.0, 0.9, "1")
+USELESS: dict[str, Callable[[], Any]] = {
+    "an exit": exits,
+    "nothing": lambda: None,
+    "a word": lambda: "positive",
+    "one label, not in a tuple": lambda: FINE,
+    "a mapping": lambda: ({"name": "sentiment"},),
+    "a value that is null": lambda: (replace(FINE, value=None),),
+    "a value that is a number": lambda: (replace(FINE, value=1),),
+    "a value in bytes": lambda: (replace(FINE, value=b"positive"),),
+    "a value that no database takes": lambda: (replace(FINE, value="\ud800"),),
+    "a score as a text": lambda: (replace(FINE, score="1.0"),),
+    "a score of another library": lambda: (replace(FINE, score=Decimal(1)),),
+    "a score that is no number": lambda: (replace(FINE, score=math.nan),),
+    "a confidence without bounds": lambda: (replace(FINE, confidence=math.inf),),
+    "no model": lambda: (replace(FINE, model=None),),
+    "a person's word": lambda: (replace(FINE, by="person"),),
+}
+"""What an enricher gives for one text of two."""
+
+
+@pytest.mark.parametrize("case", USELESS)
+def test_labels_that_are_not_as_their_contract_says_cost_no_post(
+    new_hub: NewHub, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    made = new_hub()
+    monkeypatch.setattr(
+        Mood, "enrich", lambda _, said: [USELESS[case]() if "odd" in one.text else (FINE,) for one in said]
+    )
+    made.say({"id": "1", "text": "acme odd"}, {"id": "2", "text": "acme"})
+    made.run()
+    fields = sorted((one.fields for batch in made.memo.got for one in batch), key=lambda one: one["text"])
+    assert fields == [{"text": "acme", "mood": "positive"}, {"text": "acme odd"}]
+
+
 def test_an_enricher_for_topics_only_is_spared_the_rest(new_hub: NewHub, monkeypatch: pytest.MonkeyPatch) -> None:
     made, seen = new_hub(), list[str]()
     section = made.hub.settings.enrichers["mood"].model_copy(update={"topics_only": True})
@@ -330,11 +373,15 @@ def test_boosts_count_on_what_they_boost_and_make_no_record(new_hub: NewHub) -> 
     assert (made.states(), shares(made, "1")) == ({"delivered": 1}, 2)
 
 
-def test_a_network_that_tells_how_often_a_post_was_boosted_is_believed(new_hub: NewHub) -> None:
+@pytest.mark.parametrize(("told", "counted"), [(7, 7), (1, 2), (0, 2)])
+def test_a_network_that_tells_how_often_a_post_was_boosted_is_believed_unless_more_boosts_are_there(
+    new_hub: NewHub, told: int, counted: int
+) -> None:
     made = new_hub()
-    made.say({"id": "1", "text": "acme", "shares": 7}, {"id": "2", "text": "acme", "kind": "repost", "of": "1"})
+    boosts = [{"id": str(n), "text": "acme", "kind": "repost", "of": "1", "by": f"b{n}"} for n in (2, 3)]
+    made.say({"id": "1", "text": "acme", "shares": told}, *boosts)
     made.run()
-    assert shares(made, "1") == 7
+    assert shares(made, "1") == counted
 
 
 def test_a_boost_says_nothing_of_the_mood_of_the_one_who_boosts(new_hub: NewHub) -> None:

@@ -120,6 +120,32 @@ def test_a_new_post_does_not_change_the_face_of_another_sources_author(new_town:
     assert town.author(author_key("mastodon", "5")).display_name == "Ana"
 
 
+def test_a_sender_whose_source_has_the_name_of_a_site_changes_nothing_of_it(new_town: NewTown) -> None:
+    site = {
+        "plugin": "http",
+        "options": {"file": "stackexchange", "given": {"site": "stackoverflow", "tagged": "acme"}},
+    }
+    town = new_town(site=site, stackoverflow={"plugin": "webhook", "options": OPEN})
+    question = {
+        "question_id": 1,
+        "title": "acme?",
+        "body": "<p>fine</p>",
+        "owner": {"user_id": 5, "display_name": "Ana"},
+    }
+    raw = RawItem(
+        "site", "http", json.dumps(question).encode(), town.hub.now(), "1", town.hub.source("site").item_realm
+    )
+    town.hub.store.inbox.add([raw])
+    process(town.hub, slice_s=30)
+    before = town.posts()
+    said = {"network": "stackexchange", "id": "stackoverflow/1", "text": "acme is a fraud"}
+    town.say("stackoverflow", **said, author={"id": "5", "name": "Eve"})
+    town.say("stackoverflow", **{**said, "id": "2"}, author={"id": "5", "name": "Eve"})
+    assert town.posts().items() > before.items()
+    (author,) = {row["signal"].author_key for row in town.hub.store.signals.recent() if row["source"] == "site"}
+    assert town.author(author).display_name == "Ana"
+
+
 def test_a_sender_renames_its_own_author(new_town: NewTown) -> None:
     town = new_town()
     town.say("plain", id="9", text="acme is fine", author={"id": "5", "name": "Ana"})

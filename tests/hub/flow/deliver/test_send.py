@@ -28,7 +28,7 @@ from hub.flow.deliver.send import deliver, deliver_batch
 from hub.sdk.connectors import Idempotency, Lookup, Native, NoIdempotency, Outcome, Upsert
 from hub.sdk.context import Context
 from hub.store.ledger.deliveries import Settlement
-from tests.hubs import Made, Memo
+from tests.hubs import NOON, Made, Memo
 from tests.logs import captured
 
 NewHub = Callable[..., Made]
@@ -204,6 +204,122 @@ def test_the_record_that_raises_is_set_aside_and_the_others_land(new_hub: NewHub
     assert "KeyError: 'poison'" in rows[2]["error"]["message"]
     if isinstance(kind, Lookup):
         assert set(written.values()) == {1}  # what landed before the bug was found, not written again
+
+
+class Panic(BaseException):
+    """As what a library in another language raises."""
+
+
+class Own(Rejected):
+    """A plugin's own class, which does not call the constructor above."""
+
+    def __init__(self) -> None:
+        pass
+
+
+class Mute(Exception):
+    """Its text is one more bug."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+MISFITS: dict[str, Callable[[Delivery], object]] = {
+    "nothing": lambda _: None,
+    "no outcome": lambda _: "ok",
+    "an id that is no number": lambda one: Outcome([one.id]),  # type: ignore[arg-type]
+    "a reference that is a text": lambda one: Outcome(one.id, ref="77"),  # type: ignore[arg-type]
+    "a reference with a number": lambda one: Outcome(one.id, ref=RemoteRef(77)),  # type: ignore[arg-type]
+    "a reference without an id": lambda one: Outcome(one.id, ref=RemoteRef(None)),  # type: ignore[arg-type]
+    "a link that is none": lambda one: Outcome(one.id, ref=RemoteRef("77", url=7)),  # type: ignore[arg-type]
+    "an error that is a text": lambda one: Outcome(one.id, error="no"),  # type: ignore[arg-type]
+    "an error that is a class": lambda one: Outcome(one.id, error=Rejected),  # type: ignore[arg-type]
+    "an error that says nothing": lambda one: Outcome(one.id, error=ConnectorError("odd")),
+    "an exit": lambda one: Outcome(one.id, error=SystemExit(1)),  # type: ignore[arg-type]
+    "what is left in numbers": lambda one: Outcome(one.id, left=(1,)),  # type: ignore[arg-type]
+    "what is left in one text": lambda one: Outcome(one.id, left="it"),  # type: ignore[arg-type]
+    "what has moved as a list": lambda one: Outcome(one.id, moved=[1]),  # type: ignore[arg-type]
+    "what has moved to a text": lambda one: Outcome(one.id, moved={"author": "7"}),  # type: ignore[dict-item]
+    "an exit that is raised": lambda _: raise_(SystemExit(3)),
+    "an end that is raised": lambda _: raise_(GeneratorExit()),
+    "a panic that is raised": lambda _: raise_(Panic()),
+    "an error without a text": lambda _: raise_(Mute()),
+    "an error without a meaning": lambda _: raise_(ConnectorError("odd")),
+}
+"""What a plugin answers for one record of three."""
+
+
+def raise_(error: BaseException) -> object:
+    raise error
+
+
+def answering_for_the_second(made: Made, answer: Callable[[Delivery], object]) -> None:
+    def deliver(_self: Memo, _ctx: Context, batch: Sequence[Delivery]) -> list[object]:
+        fine = Outcome.delivered
+        return [answer(one) if one.fields["text"] == "acme 2" else fine(one, RemoteRef("r")) for one in batch]
+
+    made.memo.deliver = deliver  # type: ignore[method-assign, assignment]  # a plugin's bug
+    made.say(*({"id": str(number), "text": f"acme {number}"} for number in (1, 2, 3)))
+    made.run()
+    made.clock.pass_(minutes=2)
+    made.run()
+
+
+def states_in_order(made: Made) -> list[str]:
+    return [row["state"] for row in sorted(made.hub.store.outbox.recent(), key=itemgetter("id"))]
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_an_answer_that_is_not_as_its_contract_says_is_a_bug_of_its_record_only(new_hub: NewHub, case: str) -> None:
+    made = new_hub()
+    answering_for_the_second(made, MISFITS[case])
+    assert states_in_order(made) == ["delivered", "review", "delivered"]
+
+
+ODDLY_MADE: dict[str, tuple[ConnectorError, str]] = {
+    "seconds as a text": (RateLimited(retry_after="120"), "parked"),  # type: ignore[arg-type]
+    "seconds as a time": (RateLimited(retry_after=NOON), "parked"),  # type: ignore[arg-type]
+    "a time without a zone": (QuotaExhausted(until=NOON.replace(tzinfo=None)), "parked"),
+    "a time as a text": (QuotaExhausted(until="tomorrow"), "parked"),  # type: ignore[arg-type]
+    "a code that is a number": (Rejected(code=400), "dead"),  # type: ignore[arg-type]
+    "a field that is a list": (Rejected(field=["a"]), "dead"),  # type: ignore[arg-type]
+    "details that are no JSON": (Rejected(details={"a": object()}), "dead"),
+    "details that are a text": (Rejected(details="no"), "dead"),  # type: ignore[arg-type]
+    "an own class": (Own(), "dead"),
+}
+
+
+@pytest.mark.parametrize("case", ODDLY_MADE)
+def test_an_error_that_is_oddly_made_keeps_its_meaning(new_hub: NewHub, case: str) -> None:
+    made = new_hub()
+    error, state = ODDLY_MADE[case]
+    answering_for_the_second(made, lambda one: Outcome.failed(one, error))
+    assert states_in_order(made) == ["delivered", state, "delivered"]
+
+
+def test_two_outcomes_that_differ_leave_their_record_to_a_person(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    both = [Outcome.delivered, lambda one: Outcome.failed(one, Rejected("no"))]
+    made.memo.deliver = lambda _self, _ctx, batch: [each(one) for one in batch for each in both]  # type: ignore[method-assign, assignment, misc]  # a plugin's bug
+    made.run()
+    assert made.states() == {"review": 1}
+
+
+def test_an_outcome_of_another_delivery_pauses_nothing(new_hub: NewHub) -> None:
+    made = started(new_hub)
+    stranger = Outcome(99, error=Unauthorised("no"))
+    made.memo.deliver = lambda _self, _ctx, batch: [*map(Outcome.delivered, batch), stranger]  # type: ignore[method-assign, assignment, misc]  # a plugin's bug
+    made.run()
+    assert (made.states(), made.hub.store.connections.standing("memo").state) == ({"delivered": 1}, "ok")
+
+
+@pytest.mark.parametrize("found", ["77", RemoteRef(77)], ids=["a text", "a number"])  # type: ignore[arg-type]
+def test_a_look_up_that_finds_something_else_than_a_reference_is_a_persons(new_hub: NewHub, found: object) -> None:
+    made = started(new_hub, idempotency=Lookup(timedelta(0)))
+    made.memo.raises = Uncertain()
+    made.memo.lookup = lambda *_: found  # type: ignore[method-assign, assignment]  # a plugin's bug
+    made.run()
+    assert made.states() == {"review": 1}
 
 
 def test_a_bug_at_a_destination_that_recognises_nothing_leaves_the_batch_to_a_person(new_hub: NewHub) -> None:

@@ -27,6 +27,7 @@ from hub.flow.views.erasures import receipts, status
 from hub.queue.inprocess import InProcessBell
 from hub.runtime import Hub, system_clock
 from hub.store import open_store
+from hub.store.audit import AuditEntry
 from hub.testkit.sandbox import RunningSandbox, SandboxOptions, serve
 from tests.databases import Databases
 from tests.hub.flow.erase.test_erase import leftovers
@@ -89,6 +90,13 @@ url = "{database}"
 plugin = "mastodon"
 enabled = false
 options = {{ instance = "https://m.example", token = {{ env = "ERASE_TOKEN" }}, public = true }}
+[sources.hook]
+plugin = "webhook"
+options = {{ scheme = "none" }}
+[sources.sky]
+plugin = "bluesky"
+enabled = false
+options = {{ handle = "acme.example", app_password = {{ env = "ERASE_TOKEN" }} }}
 [enrichers.sentiment]
 plugin = "lexicon"
 """
@@ -120,11 +128,11 @@ class World:
         store = open_store(settings.database_url)
         self.hub = Hub(settings, store, InProcessBell(), WatchedRegistry(), system_clock, jitter=lambda: 0.0)
 
-    def take(self, *entities: Mapping[str, Any]) -> None:
+    def take(self, *entities: Mapping[str, Any], name: str = "masto", write: Callable[[Any], str] = json.dumps) -> None:
         """Raw items come in as the source would have them."""
-        source = self.hub.source("masto")
-        payloads = [json.dumps(one).encode() for one in entities]
-        raws = [raw_item(source, one, source_name="masto", now=self.hub.now(), realm="m.example") for one in payloads]
+        source, realm = self.hub.source(name), "m.example" if name == "masto" else ""
+        payloads = [write(one).encode() for one in entities]
+        raws = [raw_item(source, one, source_name=name, now=self.hub.now(), realm=realm) for one in payloads]
         self.hub.store.inbox.add(raws)
 
     def run(self) -> None:
@@ -134,13 +142,13 @@ class World:
             while deliver(self.hub, name, slice_s=60):
                 pass
 
-    def forget(self) -> None:
+    def forget(self, key: str = EVE) -> None:
         """Erase Eve, until it counts as done."""
-        erase(self.hub, HUB, EVE)
+        erase(self.hub, HUB, key)
         self.run()
         while finish(self.hub):
             pass
-        state = status(self.hub, HUB, EVE)
+        state = status(self.hub, HUB, key)
         assert state is not None
         assert state["finished_at"] is not None
 
@@ -332,3 +340,112 @@ def test_users_that_desks_made_are_nameless_and_a_person_is_told_what_is_left(ma
     told = {one["destination"]: one["error"] for one in receipts(world.hub, HUB, EVE) if one["object"] == "requester"}
     assert told["zendesk"] is None
     assert "shredder" in told["requesttracker"]["note"]
+
+
+def plainly(entity: Any) -> str:
+    return json.dumps(entity, ensure_ascii=False)
+
+
+def in_capitals(entity: Any) -> str:
+    return json.dumps(entity).replace("\\u00fc", "\\u00FC").replace("\\u00df", "\\u00DF")
+
+
+def with_slashes(entity: Any) -> str:
+    return json.dumps(entity).replace("/", "\\/")
+
+
+@pytest.mark.parametrize("write", [plainly, json.dumps, in_capitals, with_slashes])
+@pytest.mark.parametrize(
+    "author",
+    [
+        {"id": 77, "name": "Jürgen Müß", "handle": "jmü"},
+        {"id": "u-1", "name": "Jürgen Müß", "handle": "@jmü", "url": "https://n.example/profil/jürgen?a=1&b=2"},
+        {"id": "jürgen@müller.example", "name": "Jürgen Müß"},
+        {"name": "Jürgen Müß"},
+        "Jürgen Müß",
+    ],
+    ids=["number", "address", "mail", "name", "text"],
+)
+def test_what_could_not_be_read_of_an_author_goes_however_it_is_written(
+    make_world: MakeWorld, author: Any, write: Callable[[Any], str]
+) -> None:
+    world = make_world("webhook")
+    said = {"author": author, "created_at": "2026-01-02T03:04:05Z"}
+    world.take({**said, "id": "1", "text": "alles in Scherben"}, name="hook", write=write)
+    world.take({**said, "id": "2"}, {**said, "id": "3", "network": "no name"}, name="hook", write=write)
+    world.run()
+    assert world.hub.store.inbox.counts()["failed"] == 2
+    world.forget(world.hub.store.signals.recent(limit=1)[0]["author_key"])
+    words = ("Jürgen", "jmü", write("Jürgen")[1:-1], write("jürgen")[1:-1])
+    assert {word: found for word in words if (found := leftovers(world.hub.store, word))} == {}
+
+
+def test_who_shares_but_a_name_with_the_erased_loses_nothing(make_world: MakeWorld) -> None:
+    world = make_world("webhook")
+    for id_, name in ((2, "Ann"), (1, "public")):
+        said = {"id": f"{id_}1", "author": {"id": id_, "name": name}, "visibility": "public"}
+        world.take({**said, "text": "hello"}, {**said, "id": f"{id_}2"}, name="hook")
+        world.run()
+    world.forget(world.hub.store.signals.recent(limit=1)[0]["author_key"])
+    assert leftovers(world.hub.store, '"Ann"').count("inbox.payload") == 2
+
+
+def test_a_repost_that_came_with_the_post_goes_too(make_world: MakeWorld) -> None:
+    world, did = make_world("webhook"), "did:plc:evq"
+    post = {
+        "uri": f"at://{did}/app.bsky.feed.post/1",
+        "cid": "c1",
+        "author": {"did": did, "handle": "evq.example"},
+        "record": {"$type": "app.bsky.feed.post", "text": WORDS["text"], "createdAt": "2026-01-02T03:04:05Z"},
+        "indexedAt": "2026-01-02T03:04:05Z",
+    }
+    reason = {
+        "$type": "app.bsky.feed.defs#reasonRepost",
+        "by": {"did": "did:plc:bo", "handle": "bo.example"},
+        "uri": "at://did:plc:bo/app.bsky.feed.repost/3",
+    }
+    world.take(post, name="sky")
+    world.run()
+    world.take({"post": post, "reason": reason}, name="sky")
+    world.run()
+    world.forget(author_key("bluesky", did))
+    assert leftovers(world.hub.store, WORDS["text"]) == []
+
+
+def test_what_people_noted_and_a_vendor_said_beside_the_records_goes_too(make_world: MakeWorld) -> None:
+    world = make_world("zendesk")
+    world.take(post(4711))
+    process(world.hub, slice_s=60)
+    store, now = world.hub.store, world.hub.now()
+    with store.database.write() as conn:
+        for detail in ({"ids": [1], "note": "Mrs. Quist has called"}, {"note": f"{WORDS['name']} has called"}):
+            store.audit.note_in(conn, AuditEntry("refuse", "sources/masto", "kim", detail), now=now)
+    store.connections.pause("zendesk", reason=f"who is {WORDS['name']}?", until=now, now=now)
+    assert {"audit.detail", "connections.reason"} <= set(leftovers(store, WORDS["surname"]))
+    world.forget()
+    assert leftovers(store, "Quist") == []
+
+
+def test_what_a_vendor_answers_to_the_erasure_is_not_kept(make_world: MakeWorld) -> None:
+    world = make_world("webhook")
+    world.take(post(4711))
+    world.run()
+    fault = {"match": {"write": True}, "times": 9, "status": 422, "body": {"message": f"but {WORDS['name']}"}}
+    world.vendors["webhook"].sandbox.faults.set([fault])
+    world.forget()
+    assert leftovers(world.hub.store, WORDS["name"]) == []
+    assert "not kept" in {str(one["error"]["message"])[-9:-1] for one in receipts(world.hub, HUB, EVE) if one["error"]}
+
+
+def test_what_comes_again_when_all_is_done_leaves_no_byte_either(make_world: MakeWorld) -> None:
+    world = make_world("webhook")
+    world.take(post(4711))
+    world.run()
+    world.forget()
+    world.take(
+        post(4711, edited_at="2026-01-03T03:04:05Z"),
+        {"id": "9", "type": "mention", "account": ACCOUNT, "status": post(4711)},
+    )
+    assert world.files_but(WORDS["text"], {"webhook"}) != set()
+    world.run()
+    assert {word: found for word in WORDS.values() if (found := world.files_but(word, {"webhook"}))} == {}

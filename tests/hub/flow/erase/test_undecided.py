@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import delete, update
+from sqlalchemy import delete, insert, select, update
 
 from hub.core.access import HUB
 from hub.core.errors import Conflict, ConnectorError, Rejected, Unavailable, Uncertain
@@ -21,7 +21,7 @@ from hub.flow.monitor.alerts import judge
 from hub.flow.monitor.snapshot import look
 from hub.flow.views.erasures import receipts
 from hub.sdk.connectors import Idempotency, Lookup, Native, NoIdempotency, Upsert
-from hub.store.schema import deliveries, refs
+from hub.store.schema import deliveries, needs, refs
 from tests.hub.flow.erase.test_erase import able, leftovers, states, taken_back
 from tests.hubs import Made
 
@@ -111,6 +111,20 @@ def test_a_record_without_a_reference_is_taken_back_all_the_same(new_hub: NewHub
     forget(made)
     assert [one.ref for one in taken_back(made)] == [None]
     assert states(made) == {"create": "delivered", "tombstone": "delivered"}
+
+
+def test_what_is_taken_back_waits_for_no_record_that_is_dead(new_hub: NewHub) -> None:
+    made = able(new_hub(mapping="ticket"))
+    made.say(POST)
+    made.run()
+    forget(made)
+    with made.hub.store.database.write() as conn:
+        (gone,) = conn.scalars(select(deliveries.c.id).where(deliveries.c.operation == "tombstone"))
+        conn.execute(update(deliveries).where(deliveries.c.id == gone).values(state="pending"))
+        conn.execute(update(deliveries).where(deliveries.c.id != gone).values(state="dead", provides="author:person:x"))
+        conn.execute(insert(needs).values(delivery_id=gone, need="author:person:x"))
+    made.run()
+    assert states(made) == {"create": "dead", "tombstone": "delivered"}
 
 
 @pytest.mark.parametrize("first", [Rejected("no"), Unavailable("later")])

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from time import sleep
+from time import monotonic, sleep
+
+import pytest
 
 from hub.flow.monitor.life import read_beat
 from hub.flow.monitor.pulse import Pulse
+from hub.flow.monitor.schedule import urgent
 from tests.hubs import NOON, Made
 
 
@@ -36,3 +39,25 @@ def test_a_calm_end_is_its_last_word_also_while_it_beats(new_hub: Callable[..., 
             thread.join(5)
     (row,) = made.hub.store.connections.beats(since=NOON - timedelta(minutes=1))
     assert read_beat(row).has_ended
+
+
+@pytest.mark.parametrize("is_healed", [False, True], ids=["broken", "healed"])
+def test_what_a_process_cannot_have_is_told_within_moments(new_hub: Callable[..., Made], is_healed: bool) -> None:
+    made = new_hub()
+    if is_healed:
+        made.hub.broken.put("enrichers.language", "no room for its files")
+    pulse = Pulse(made.hub, "process")
+    pulse.start()
+    await_(lambda: made.hub.store.connections.beats(since=NOON) != [])
+    was = urgent(made.hub)
+    made.hub.broken.heal("enrichers.language") if is_healed else made.hub.broken.put("enrichers.language", "no room")
+    await_(lambda: urgent(made.hub) != was)
+    pulse.close()
+
+
+def await_(holds: Callable[[], bool]) -> None:
+    """Wait a few seconds at most, far less than it is to the next beat."""
+    end = monotonic() + 6
+    while not holds():
+        assert monotonic() < end
+        sleep(0.05)

@@ -236,6 +236,15 @@ def test_an_explanation_names_deliveries_oldest_first_and_why_some_were_not_made
     )
 
 
+def test_several_targets_that_one_reason_keeps_back_have_that_reason_alone(new_hub: NewHub) -> None:
+    targets = ", ".join(f'{{ destination = "memo", mapping = "{name}" }}' for name in ("said", "note"))
+    made = new_hub(mapping="said", rules=f'[[rule]]\nname = "all"\nwhen = ["true"]\ndeliver = [{targets}]\n')
+    say(made, {"id": "1", "text": "acme, in private", "visibility": "direct"})
+    explanation = explain(made.hub, HUB, signal_key("lines", "1"))
+    assert explanation is not None
+    assert [note.partition(":")[0] for note in explanation.notes] == ["memo/said, memo/note"]
+
+
 COMBINED = list(
     product(("upsert", "create", "comment"), ("signal", "author", "conversation", "person"), ("comment", None))
 )
