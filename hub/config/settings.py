@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, Strict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    Strict,
+    ValidationError,
+    model_validator,
+)
 
 from hub.config.logs import Form, Level
 from hub.config.references import REFERENCES, SecretReference, read_address
@@ -120,12 +129,18 @@ def _proxy(value: Any) -> str | SecretReference:
     return proxy_address(found) if isinstance(found, str) else found
 
 
+def _secret(value: Any) -> str | SecretReference:
+    """Take a reference to a secret, or nothing."""
+    return "" if value == "" else SecretReference.model_validate(value)
+
+
 def _shown(value: str | SecretReference) -> str | dict[str, str]:
     """Return an address as it is written in the file."""
     return value if isinstance(value, str) else value.written
 
 
 Address = Annotated[str | SecretReference, PlainValidator(_address), PlainSerializer(_shown)]
+Secret = Annotated[str | SecretReference, PlainValidator(_secret), PlainSerializer(_shown)]
 ProxyPlace = Annotated[str | SecretReference, PlainValidator(_proxy), PlainSerializer(_shown)]
 
 
@@ -133,6 +148,31 @@ class AccountsSection(Section):
     """`[accounts]`: `second_factor` names the roles that log in with an authenticator's code too."""
 
     second_factor: tuple[Role, ...] = ()
+
+
+class OidcSection(Section):
+    """`[oidc]`: a provider of identities (OpenID Connect) at which people log in too.
+
+    `roles` says which of its groups have which role; without one a person does not come in. `groups_claim` is the claim that
+    names them. `title` is what the button says.
+    """
+
+    issuer: WebAddress = ""
+    client_id: str = ""
+    client_secret: Secret = ""
+    scope: str = "openid profile email groups"
+    groups_claim: str = "groups"
+    roles: Mapping[str, Role] = {}
+    title: str = "Log in with your company's account"
+    allow_private: AllowPrivate = False
+
+    @model_validator(mode="after")
+    def _whole(self) -> OidcSection:
+        if self.issuer and not self.client_id:
+            raise ValueError("client_id is missing: the provider gives it when the hub is registered there")
+        if self.issuer and not self.roles:
+            raise ValueError('roles is missing: name a group and its role, such as roles = { admins = "admin" }')
+        return self
 
 
 class DatabaseSection(Section):
@@ -261,6 +301,7 @@ class Settings(Section):
     web: WebSection = WebSection()
     callers: CallersSection = CallersSection()
     accounts: AccountsSection = AccountsSection()
+    oidc: OidcSection = OidcSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
     log: LogSection = LogSection()

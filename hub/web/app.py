@@ -22,6 +22,7 @@ from hub.web.console.admin import make_admin
 from hub.web.console.entrance import make_entrance
 from hub.web.console.own import make_own
 from hub.web.console.pages import make_pages
+from hub.web.console.provider import make_provider
 from hub.web.console.render import FOLDER, Renderer
 from hub.web.failures import RETRY_AFTER_S, answer_failures
 from hub.web.inbound import PREFIX, InboundDoor, Receive, Scope, Send
@@ -63,6 +64,7 @@ class WebApp:
 
     def _close(self) -> None:
         self.door.close()
+        self.serving.provider.close()
 
 
 def shielded(pages: FastAPI, serving: Serving) -> Shield:
@@ -132,6 +134,7 @@ def add_pages(api: FastAPI, serving: Serving) -> None:
     ):
         api.include_router(routes, dependencies=behind)
     api.include_router(make_entrance(serving, renderer))
+    api.include_router(make_provider(serving))
     add_description(api, behind)
     api.mount("/static", StaticFiles(directory=FOLDER / "static"), name="static")
     answer_failures(api, renderer)

@@ -16,6 +16,7 @@ class Cookies:
         self.is_secure = urlsplit(public_url).scheme == "https"
         prefix = "__Host-" if self.is_secure else ""
         self.session, self.forms = f"{prefix}hub_session", f"{prefix}hub_forms"
+        self.begun = f"{prefix}hub_begun"
 
     def give_session(self, response: Response, token: str) -> None:
         """Set the session's cookie. Lax: a link from a CRM opens the page; forms are guarded by their token and origin."""
@@ -27,6 +28,16 @@ class Cookies:
     def take_session(self, response: Response) -> None:
         """Take the session's cookie away."""
         response.delete_cookie(self.session, path="/", secure=self.is_secure, httponly=True, samesite="lax")
+
+    def give_begun(self, response: Response, text: str) -> None:
+        """Keep what a log-in at a provider needs when the browser comes back: for ten minutes. Lax: it comes from elsewhere."""
+        response.set_cookie(
+            self.begun, text, max_age=600, httponly=True, samesite="lax", secure=self.is_secure, path="/"
+        )
+
+    def take_begun(self, response: Response) -> None:
+        """Take that away."""
+        response.delete_cookie(self.begun, path="/", secure=self.is_secure, httponly=True, samesite="lax")
 
     def give_nonce(self, response: Response, nonce: str) -> None:
         """Set the forms' cookie: never sent along from another site, never read by a script."""

@@ -16,6 +16,7 @@ from hub.core.access import NotAllowed
 from hub.core.accounts import BadAccount
 from hub.core.errors import HubError, Overtaken, StoreUnavailable
 from hub.flow.accounts.onetime import DeadLink
+from hub.flow.accounts.provider import ProviderTrouble
 from hub.flow.actions.keys import UnknownKey
 from hub.flow.actions.users import LastAdmin
 from hub.flow.views.users import UnknownUser
@@ -34,6 +35,7 @@ SAID: Mapping[type[Exception], int] = {
     BadAccount: 422,
     LastAdmin: 422,
     DeadLink: 410,
+    ProviderTrouble: 502,
     UnknownUser: 404,
     UnknownKey: 404,
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 from hub.core.access import API, Actor, Sight
 from hub.flow.accounts.entrance import has_users
+from hub.flow.accounts.provider import Provider
 from hub.flow.views import health
 from hub.flow.views.readiness import readiness
 from hub.runtime import Hub
@@ -26,6 +27,7 @@ class Serving:
     forms: Forms
     cookies: Cookies
     proxies: Networks
+    provider: Provider
     readiness: KeptReadiness
 
     def __init__(self, hub: Hub) -> None:
@@ -33,6 +35,8 @@ class Serving:
 
     def serve(self, hub: Hub) -> None:
         """Serve this hub from now on."""
+        if "provider" in self.__dict__:
+            self.provider.close()
         self.hub = hub
         self._totals: dict[Sight, Counters] = {}
         self._slow = Counters(partial(health.slow_figures, hub, API))
@@ -40,6 +44,7 @@ class Serving:
         self.forms = Forms(hub.settings.public_url, self.cookies)
         self.proxies = Networks((*LOOPBACK, *hub.settings.web.proxies))
         self.readiness = KeptReadiness(partial(readiness, hub, API))
+        self.provider = Provider(hub)
         self._has_users = False
 
     def counters(self, actor: Actor) -> dict[str, Any]:

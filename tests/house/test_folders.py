@@ -27,6 +27,7 @@ NOT_PLUGINS = {
     "postgres": "a database driver",
     "alerts": "Apprise, which tells people",
     "metrics": "the format of Prometheus",
+    "oidc": "the tokens of a provider of identities",
     "all": "the sum",
     "dev": "tools",
 }

@@ -14,8 +14,7 @@ from hub.store.conversations import VALUES
 def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any]:
     """Return a conversation as people keep it at a destination: what was never set is null."""
     demand(actor, "conversations.see")
-    seen = actor.sight.is_whole or hub.store.signals.recent(limit=1, sight=actor.sight, conversation_key=key)
-    row = (hub.store.conversations.get(key) if seen else None) or {}
+    row = (hub.store.conversations.get(key) if _sees(hub, actor, key) else None) or {}
     found: dict[str, Any] = msgspec.to_builtins({name: row.get(name) for name in (*VALUES, "by", "updated_at")})
     return {"key": key, **found}
 
@@ -23,5 +22,13 @@ def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any]:
 def ticket(hub: Hub, actor: Actor, key: str) -> str | None:
     """Return the link of a conversation's ticket, None if it has none."""
     demand(actor, "conversations.see")
+    if not _sees(hub, actor, key):
+        return None
     with hub.store.database.read() as conn:
         return hub.store.outbox.ticket_urls(conn, [key]).get(key)
+
+
+def _sees(hub: Hub, actor: Actor, key: str) -> bool:
+    """Return True if an actor sees a signal of a conversation."""
+    sight = actor.sight
+    return sight.is_whole or bool(hub.store.signals.recent(limit=1, sight=sight, conversation_key=key))

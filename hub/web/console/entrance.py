@@ -13,6 +13,7 @@ from hub.core.accounts import BadAccount, OpenSession
 from hub.core.errors import HubError
 from hub.flow.accounts.entrance import Entered, TooManyTries, WrongCode, WrongLogIn, enter, give_code, log_in, log_out
 from hub.flow.accounts.onetime import link_of, use_link
+from hub.flow.accounts.provider import ProviderTrouble
 from hub.web.asker import browser_of, known_session
 from hub.web.console.render import Renderer, link
 from hub.web.serving import Serving
@@ -39,7 +40,7 @@ def add_log_in(routes: APIRouter, serving: Serving, renderer: Renderer) -> None:
         session = known_session(serving, request)
         if session is not None:
             return _go(link("/login/code", next=own_path(next)) if session.waits_for_code else own_path(next))
-        return renderer.show(request, "login.html", {"next": own_path(next), "has_users": serving.has_users()})
+        return renderer.show(request, "login.html", log_in_values(serving, own_path(next)))
 
     @routes.post("/login")
     def come_in(request: Request, form: Form = b"") -> Response:
@@ -49,7 +50,7 @@ def add_log_in(routes: APIRouter, serving: Serving, renderer: Renderer) -> None:
         try:
             entered = log_in(serving.hub, name, fields.get("password", ""), browser_of(serving, request))
         except (WrongLogIn, TooManyTries) as error:
-            values = {"next": onward, "has_users": True, "name": name, "error": str(error)}
+            values = {**log_in_values(serving, onward), "name": name, "error": str(error)}
             return _refused(renderer.show(request, "login.html", values, status=_status(error)), error)
         return _in(serving, entered, link("/login/code", next=onward) if entered.waits_for_code else onward)
 
@@ -60,7 +61,7 @@ def add_log_in(routes: APIRouter, serving: Serving, renderer: Renderer) -> None:
         if session is not None:
             _read(serving, request, form, session)
             log_out(serving.hub, session)
-        response = _go("/login")
+        response = _go(_after(serving, session))
         serving.cookies.take_session(response)
         return response
 
@@ -123,6 +124,22 @@ def typed_twice(fields: Mapping[str, str]) -> str:
     if fields.get("password", "") != fields.get("again", ""):
         raise BadAccount("the two passwords differ: type the same twice")
     return fields.get("password", "")
+
+
+def log_in_values(serving: Serving, onward: str) -> dict[str, object]:
+    """Return what the page of the log-in shows."""
+    provider = serving.hub.settings.oidc.title if serving.provider.is_there else ""
+    return {"next": onward, "has_users": serving.has_users(), "provider": provider}
+
+
+def _after(serving: Serving, session: OpenSession | None) -> str:
+    """Return where a log-out leads: to the provider, if that is where the person logged in and it ends sessions."""
+    if session is None or session.user.issuer is None or not serving.provider.is_there:
+        return "/login"
+    try:
+        return serving.provider.end_address() or "/login"
+    except ProviderTrouble:
+        return "/login"
 
 
 def own_path(text: str) -> str:

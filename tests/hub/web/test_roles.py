@@ -18,7 +18,18 @@ from tests.hub.web.browser import Browser
 from tests.hubs import Made
 
 NewHub = Callable[..., Made]
-OPEN = {"/healthz", "/readyz", "/login", "/login/code", "/logout", "/welcome/{token}", "/static"}
+OPEN = {
+    "/healthz",
+    "/readyz",
+    "/login",
+    "/login/code",
+    "/logout",
+    "/welcome/{token}",
+    "/static",
+    "/login/oidc",
+    "/login/oidc/back",
+    "/login/oidc/ended",
+}
 """What stands before the log-in."""
 FOREIGN, PRIVATE = "wombat gazette acme", "between us: acme quokka"
 TELLTALE = re.compile("wombat|gazette|other-source|zoe", re.IGNORECASE)
