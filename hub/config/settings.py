@@ -13,17 +13,15 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
-    PlainSerializer,
-    PlainValidator,
     Strict,
     ValidationError,
-    model_validator,
 )
 
 from hub.config.logs import Form, Level
-from hub.config.references import REFERENCES, SecretReference, read_address
+from hub.config.people import AccountsSection, DemoSection, OidcSection
+from hub.config.references import SecretReference, read_address
+from hub.config.section import Address, ProxyPlace, Section
 from hub.config.text import read_text, syntax_hint
 from hub.config.values import (
     AllowPrivate,
@@ -44,19 +42,11 @@ from hub.config.values import (
     Switch,
     WebAddress,
     Whole,
-    proxy_address,
 )
-from hub.core.access import Role
 from hub.core.errors import ConfigError, Problem
 from hub.core.model import ConversationState
 
 Readers = Literal["all", "machine", "none"]
-
-
-class Section(BaseModel):
-    """A table of the file: an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class HubSection(Section):
@@ -112,67 +102,6 @@ class WebSection(Section):
     console: Literal["auto", "local", "open"] = "auto"
     proxies: tuple[IpNetwork, ...] = ()
     max_waiting_mb: Whole = Field(default=32, ge=1)
-
-
-def _address(value: Any) -> str | SecretReference:
-    """Take an address, or a reference to a secret that holds one."""
-    if isinstance(value, Mapping) and set(value) in REFERENCES and all(value.values()):
-        return SecretReference.model_validate(value)
-    if not isinstance(value, str | SecretReference):
-        raise ValueError('write the address as text, or { env = "NAME" } or { file = "path" }')  # noqa: TRY004 - pydantic's way
-    return value
-
-
-def _proxy(value: Any) -> str | SecretReference:
-    """Take a forward proxy's address, or a reference to a secret that holds one."""
-    found = _address(value)
-    return proxy_address(found) if isinstance(found, str) else found
-
-
-def _secret(value: Any) -> str | SecretReference:
-    """Take a reference to a secret, or nothing."""
-    return "" if value == "" else SecretReference.model_validate(value)
-
-
-def _shown(value: str | SecretReference) -> str | dict[str, str]:
-    """Return an address as it is written in the file."""
-    return value if isinstance(value, str) else value.written
-
-
-Address = Annotated[str | SecretReference, PlainValidator(_address), PlainSerializer(_shown)]
-Secret = Annotated[str | SecretReference, PlainValidator(_secret), PlainSerializer(_shown)]
-ProxyPlace = Annotated[str | SecretReference, PlainValidator(_proxy), PlainSerializer(_shown)]
-
-
-class AccountsSection(Section):
-    """`[accounts]`: `second_factor` names the roles that log in with an authenticator's code too."""
-
-    second_factor: tuple[Role, ...] = ()
-
-
-class OidcSection(Section):
-    """`[oidc]`: a provider of identities (OpenID Connect) at which people log in too.
-
-    `roles` says which of its groups have which role; without one a person does not come in. `groups_claim` is the claim that
-    names them. `title` is what the button says.
-    """
-
-    issuer: WebAddress = ""
-    client_id: str = ""
-    client_secret: Secret = ""
-    scope: str = "openid profile email groups"
-    groups_claim: str = "groups"
-    roles: Mapping[str, Role] = {}
-    title: str = "Log in with your company's account"
-    allow_private: AllowPrivate = False
-
-    @model_validator(mode="after")
-    def _whole(self) -> OidcSection:
-        if self.issuer and not self.client_id:
-            raise ValueError("client_id is missing: the provider gives it when the hub is registered there")
-        if self.issuer and not self.roles:
-            raise ValueError('roles is missing: name a group and its role, such as roles = { admins = "admin" }')
-        return self
 
 
 class DatabaseSection(Section):
@@ -302,6 +231,7 @@ class Settings(Section):
     callers: CallersSection = CallersSection()
     accounts: AccountsSection = AccountsSection()
     oidc: OidcSection = OidcSection()
+    demo: DemoSection = DemoSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
     log: LogSection = LogSection()

@@ -20,7 +20,7 @@ from hub.web.complaints import Complaints
 from hub.web.console.actions import make_actions
 from hub.web.console.admin import make_admin
 from hub.web.console.entrance import make_entrance
-from hub.web.console.own import make_own
+from hub.web.console.own import make_demo, make_own
 from hub.web.console.pages import make_pages
 from hub.web.console.provider import make_provider
 from hub.web.console.render import FOLDER, Renderer
@@ -130,6 +130,7 @@ def add_pages(api: FastAPI, serving: Serving) -> None:
         make_pages(serving, renderer),
         make_actions(serving),
         make_own(serving, renderer),
+        make_demo(serving),
         make_admin(serving, renderer),
     ):
         api.include_router(routes, dependencies=behind)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 from fastapi import HTTPException, Request
 from starlette.requests import HTTPConnection
 
-from hub.core.access import API, CONSOLE, Actor, NotAllowed
-from hub.core.accounts import OpenSession
+from hub.core.access import API, CONSOLE, Actor, Door, NotAllowed
+from hub.core.accounts import OpenSession, User
 from hub.core.errors import HubError
 from hub.flow.accounts.entrance import Browser, key_of, session_of
 from hub.web.caller import caller_of
@@ -33,10 +33,15 @@ class SetUpFirst(HubError):
 
 
 class Asker(NamedTuple):
-    """The one that asks; `session` is None for a program, and for this machine as long as there are no users."""
+    """The one that asks; `user` and `session` are None for this machine as long as there are no users, `session` for a program.
+
+    `people` are those of the demo that one may be instead.
+    """
 
     actor: Actor
+    user: User | None = None
     session: OpenSession | None = None
+    people: tuple[User, ...] = ()
 
 
 def asker(request: HTTPConnection) -> Asker:
@@ -67,7 +72,11 @@ def _find(serving: Serving, request: Request) -> Asker:
         return _by_key(serving, key)
     if session := known_session(serving, request):
         _demand_whole(serving, session, request.url.path, is_program=is_program)
-        return Asker(session.user.actor("api" if is_program else "console"), session)
+        return Asker(session.user.actor(_door(is_program)), session.user, session)
+    if people := serving.people(request.scope):
+        wanted = request.cookies.get(serving.cookies.persona, "")
+        user = next((one for one in people if one.name == wanted), people[0])
+        return Asker(user.actor(_door(is_program)), user, None, people)
     if serving.has_users():
         if is_program:
             raise HTTPException(401, "send an API key: Authorization: Bearer hub_...", {"www-authenticate": "Bearer"})
@@ -80,7 +89,11 @@ def _by_key(serving: Serving, text: str) -> Asker:
     if found is None:
         challenge = 'Bearer error="invalid_token"'
         raise HTTPException(401, "this API key is unknown, revoked or over", {"www-authenticate": challenge})
-    return Asker(found.user.actor("api", frozenset(found.scopes)))
+    return Asker(found.user.actor("api", frozenset(found.scopes)), found.user)
+
+
+def _door(is_program: bool) -> Door:
+    return "api" if is_program else "console"
 
 
 def known_session(serving: Serving, request: HTTPConnection) -> OpenSession | None:

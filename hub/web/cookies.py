@@ -16,7 +16,7 @@ class Cookies:
         self.is_secure = urlsplit(public_url).scheme == "https"
         prefix = "__Host-" if self.is_secure else ""
         self.session, self.forms = f"{prefix}hub_session", f"{prefix}hub_forms"
-        self.begun = f"{prefix}hub_begun"
+        self.begun, self.persona = f"{prefix}hub_begun", "hub_persona"
 
     def give_session(self, response: Response, token: str) -> None:
         """Set the session's cookie. Lax: a link from a CRM opens the page; forms are guarded by their token and origin."""

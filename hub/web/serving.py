@@ -6,12 +6,14 @@ from functools import partial
 from typing import Any
 
 from hub.core.access import API, Actor, Sight
+from hub.core.accounts import User
+from hub.flow.accounts.demo import is_demo, people_of
 from hub.flow.accounts.entrance import has_users
 from hub.flow.accounts.provider import Provider
 from hub.flow.views import health
 from hub.flow.views.readiness import readiness
 from hub.runtime import Hub
-from hub.web.caller import LOOPBACK, Networks
+from hub.web.caller import LOOPBACK, Networks, Scope, is_local
 from hub.web.cookies import Cookies
 from hub.web.counters import Counters
 from hub.web.forms import Forms
@@ -46,6 +48,14 @@ class Serving:
         self.readiness = KeptReadiness(partial(readiness, hub, API))
         self.provider = Provider(hub)
         self._has_users = False
+        self._people: tuple[User, ...] = ()
+
+    def people(self, scope: Scope) -> tuple[User, ...]:
+        """Return the people of the demo for a caller at this machine, none for all others."""
+        if not is_demo(self.hub.settings) or not is_local(scope, bound=self.hub.settings.web.host):
+            return ()
+        self._people = self._people or tuple(people_of(self.hub))
+        return self._people
 
     def counters(self, actor: Actor) -> dict[str, Any]:
         """Return the totals that an actor sees; those of one sight are counted once for all that have it."""

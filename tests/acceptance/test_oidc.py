@@ -11,7 +11,7 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 
-from hub.config.settings import OidcSection
+from hub.config.people import OidcSection
 from hub.core.accounts import User
 from hub.runtime import system_clock
 from tests.acceptance.servers import Server

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hub.cli.opened import me
 from hub.core.errors import ConfigError, HubError, NewerDatabase
+from hub.flow.accounts.demo import people_of
 from hub.flow.accounts.onetime import first_link
 from hub.flow.activation import activate_or_keep
 from hub.runtime import open_hub, set_up_logging
@@ -23,7 +24,8 @@ def main(arguments: list[str]) -> int:
         with closing(open_hub(Path(arguments[0]), migrate=True)) as hub:
             if kept := activate_or_keep(hub, me()):
                 tell(kept)
-            if link := first_link(hub):
+            # The demo's people need no log-in.
+            if not people_of(hub) and (link := first_link(hub)):
                 tell(f"no user yet: become the admin within 30 minutes at {link}")
             if held := hub.store.hold.get():
                 tell(f"NOTHING IS SENT: {held.why}")

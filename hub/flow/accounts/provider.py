@@ -17,9 +17,9 @@ import msgspec
 from msgspec.structs import replace
 
 from hub.config.logs import LateLogger
+from hub.config.people import OidcSection
 from hub.config.references import SecretReference
 from hub.config.secrets import read_secrets
-from hub.config.settings import OidcSection
 from hub.core.access import ROLES, Role
 from hub.core.accounts import BadAccount, User, fold_name
 from hub.core.errors import Conflict, ConnectorError, HubError

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Body, HTTPException, Request, Response
 from fastapi.responses import RedirectResponse
 
 from hub.core.accounts import KEY_SCOPES, BadAccount
@@ -32,6 +32,23 @@ SAID = {
 }
 LIVES = {"30": 30, "90": 90, "365": 365}
 """How many days a key may live, as the form names them."""
+
+
+def make_demo(serving: Serving) -> APIRouter:
+    """Make the route by which one is another person of the demo."""
+    routes = APIRouter(include_in_schema=False, default_response_class=Response)
+
+    @routes.post("/demo/be")
+    def be(request: Request, form: Form = b"") -> Response:
+        """Be another person of the demo from now on."""
+        name = serving.forms.read(request, form).get("name", "")
+        if name not in [one.name for one in asker(request).people]:
+            raise HTTPException(404, "There is no such person in this demo.")
+        response = RedirectResponse("/", 303)
+        response.set_cookie(serving.cookies.persona, name, httponly=True, samesite="strict", path="/")
+        return response
+
+    return routes
 
 
 def make_own(serving: Serving, renderer: Renderer) -> APIRouter:

@@ -51,10 +51,10 @@ class Renderer:
     def show(self, request: Request, name: str, values: Mapping[str, Any], *, status: int = 200) -> Response:
         """Return a page; 304 if the browser has it already."""
         forms, found = self.serving.forms, getattr(request.state, "asker", None)
-        me = found.session.user if found is not None and found.session is not None else None
+        me, people = (found.user, found.people) if found is not None else (None, ())
         menu = menu_of(found.actor) if found is not None else ()
         page = environment().get_template(name)
-        body = page.render(values, token=forms.token(request), status=status, me=me, menu=menu).encode(
+        body = page.render(values, token=forms.token(request), status=status, me=me, people=people, menu=menu).encode(
             "utf-8", "replace"
         )
         etag = f'"{sha256(body).hexdigest()[:32]}"'

@@ -32,7 +32,7 @@ OPEN = {
 }
 """What stands before the log-in."""
 FOREIGN, PRIVATE = "wombat gazette acme", "between us: acme quokka"
-TELLTALE = re.compile("wombat|gazette|other-source|zoe", re.IGNORECASE)
+TELLTALE = re.compile("wombat|gazette|other-source|zoe_quill", re.IGNORECASE)
 SECRET = re.compile("quokka", re.IGNORECASE)
 NAMED = re.compile(r"Ana Smith|@?ana_smith|ana@mail\.example|555 0199 22", re.IGNORECASE)
 TEXT = "acme: call me at 555 0199 22 or ana@mail.example, says Ana Smith"
@@ -59,7 +59,7 @@ def made(new_hub: NewHub) -> Made:
     made = new_hub()
     author = {"by": "ana_smith", "named": "Ana Smith"}
     made.say({"id": "1", "text": TEXT, **author}, {"id": "2", "text": PRIVATE, "visibility": "direct", **author})
-    made.say({"id": "3", "text": FOREIGN, "by": "zoe"}, {"broken": "wombat"}, source="other-source")
+    made.say({"id": "3", "text": FOREIGN, "by": "zoe_quill"}, {"broken": "wombat"}, source="other-source")
     made.run()
     return made
 

@@ -15,7 +15,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from hub.config.settings import OidcSection
+from hub.config.people import OidcSection
 from hub.core.accounts import BadAccount
 from hub.core.errors import Unavailable
 from hub.flow.accounts.entrance import session_of
