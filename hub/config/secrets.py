@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, SecretStr, ValidationError
@@ -71,6 +71,12 @@ def read_options(model: type[Options], raw: Mapping[str, Any], *, folder: Path, 
     return options
 
 
+def _takes(field: FieldInfo, word: str) -> bool:
+    """Return True if a field names this very word among those that it takes."""
+    kinds = (field.annotation, *get_args(field.annotation))
+    return any(get_origin(one) is Literal and word in get_args(one) for one in kinds)
+
+
 def _unlike(value: Any, field: FieldInfo) -> tuple[str, str] | None:
     """Return what is wrong with a value that a plugin's model would bend into shape, or take as it is, and the way out."""
     kind = field.annotation
@@ -79,6 +85,7 @@ def _unlike(value: Any, field: FieldInfo) -> tuple[str, str] | None:
         and not trimmed(value)
         and "SecretStr" not in str(kind)
         and not isinstance(field.default, str)
+        and not _takes(field, value)
     ):
         return "this is empty", "write something, or leave the key out"
     kinds = {one for one in (kind, *get_args(kind)) if one in {bool, int, float}}

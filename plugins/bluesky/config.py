@@ -44,7 +44,9 @@ _DID = re.compile(r"did:[a-z]+:[\w.:%-]+")
 
 
 def _check_handle(text: str) -> str:
-    if not _DID.fullmatch(text) and not ("." in text and ":" not in text and is_host(text)):
+    is_mail = "@" in text.strip("@")  # the log-in takes one too; what is ours is known by the account's DID then
+    host = text.rpartition("@")[2] if is_mail else text
+    if not _DID.fullmatch(text) and not ("." in host and ":" not in host and is_host(host)):
         raise ValueError("must be a handle alone, such as acme.bsky.social, or a DID")
     return text
 

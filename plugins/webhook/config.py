@@ -65,8 +65,9 @@ class InboundOptions(Options):
     max_body: int = Field(
         default=2 * 1024 * 1024, ge=1024, le=256 * 1024 * 1024, description="Bytes; a larger request is refused"
     )
-    realm: Annotated[str, AfterValidator(_realm)] | None = Field(
-        default=None, description="Tells apart senders that give the same ids; without it the source's name does"
+    realm: Literal[""] | Annotated[str, AfterValidator(_realm)] | None = Field(
+        default=None,
+        description='Tells apart senders that give the same ids; without it the source\'s name does; "": none is needed',
     )
     network: Annotated[str, AfterValidator(_network_name)] = Field(
         default="webhook", description="The network if a body names none"

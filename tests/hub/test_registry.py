@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import distributions
@@ -159,8 +160,14 @@ def test_a_broken_plugin_harms_no_other(shelf: Shelf, case: str) -> None:
 
 def test_ctrl_c_during_an_import_is_the_persons_not_the_plugins(shelf: Shelf) -> None:
     shelf.install("raise KeyboardInterrupt")
-    with pytest.raises(KeyboardInterrupt):
-        shelf.registry().load("toy")
+    kept = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell starts what is in the background without it
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            shelf.registry().load("toy")
+    finally:
+        signal.signal(signal.SIGINT, kept)
 
 
 def test_a_missing_extra_says_what_to_install(shelf: Shelf) -> None:

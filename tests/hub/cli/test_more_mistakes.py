@@ -102,7 +102,7 @@ TOLD: dict[str, Case] = {
     ),
     "a network's name with a space": (
         config('scheme = "none"', 'scheme = "none", network = "my shop"'),
-        ["shop.options: network: a name has letters, digits, - and _ only"],
+        ["shop.options.network: a network's name is letters, digits, - and _, at most 31"],
     ),
     "a number in quotes": (config("9302", '"9302"'), [f"{NUMBER}, without quotes"]),
     "a number that is true": (config("9302", "true"), [NUMBER]),
@@ -208,7 +208,7 @@ TOLD: dict[str, Case] = {
     "no network at all": (config('"none"', '"none", networks = []'), ["options.networks: list one at least"]),
     "a body's kind that is none": (
         config('"none"', '"none", mapping = "m.toml"') | {"m.toml": '[fields]\nkind = { value = "tweet" }\n'},
-        ["fields.kind: 'tweet' is none of article, boost,"],
+        ["fields.kind: 'tweet' is none of announce, article, boost,"],
     ),
     "a body's mapping with a list of fields": (
         config('"none"', '"none", mapping = "m.toml"') | {"m.toml": "fields = []\n"},

@@ -10,6 +10,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from pydantic import ValidationError
 
 from hub import HttpResponse, RateLimited, Rejected, Unauthorised, Unavailable, Uncertain
 from hub.testkit.fakes import START, FakeClock, FakeHttp, answer, context
@@ -59,11 +60,17 @@ def test_a_private_key_may_stand_in_a_file(tmp_path: Path) -> None:
     assert http.requests[1].headers["authorization"] == "Bearer t1"
 
 
-@pytest.mark.parametrize("key", ["", "no key", PEM.replace("M", "N", 40)])
-def test_a_broken_private_key_is_a_matter_of_credentials_and_is_not_shown(key: str) -> None:
+def test_a_broken_private_key_is_a_matter_of_credentials_and_is_not_shown() -> None:
     with pytest.raises(Unauthorised) as found:
-        org_of(FakeHttp(), jwt_options(private_key=key)).call("GET", "limits")
+        org_of(FakeHttp(), jwt_options(private_key=PEM.replace("M", "N", 40))).call("GET", "limits")
     assert "PRIVATE" not in str(found.value)
+
+
+@pytest.mark.parametrize("key", ["", "no key", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj"])
+def test_what_is_no_private_key_is_refused_before_the_start_and_not_shown(key: str) -> None:
+    with pytest.raises(ValidationError, match="no RSA key in PEM") as found:
+        jwt_options(private_key=key)
+    assert not key or key not in str(found.value.errors(include_input=False))
 
 
 def test_a_token_is_minted_once_for_many_calls() -> None:
