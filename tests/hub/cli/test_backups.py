@@ -66,7 +66,8 @@ def old(world: World, tmp_path: Path) -> Path:
     copytree(world.folder, tmp_path / "old")
     with closing(connect(tmp_path / "old" / "data" / "hubbub.db")) as database:
         database.executescript(
-            "DROP TABLE activations; DROP TABLE calls; DROP TABLE realms; "
+            "DROP TABLE activations; DROP TABLE calls; DROP TABLE realms; DROP TABLE sessions; DROP TABLE api_keys; "
+            "DROP TABLE one_time_links; DROP TABLE log_in_failures; DROP TABLE users; "
             "UPDATE alembic_version SET version_num = '0001';"
         )
     return tmp_path / "old" / "config.toml"
