@@ -567,6 +567,35 @@ TOLD: dict[str, Case] = {
     ),
     "a hashtag of two words": (when("'two words' in signal.hashtags"), ['write "twowords" in signal.hashtags']),
     "a size below zero, with its sign": (when("size(signal.text) < -1"), ["size() is 0 or more, never < -1"]),
+    "a truth that is false too": (
+        when("author.verified && !author.verified"),
+        ["author.verified cannot be true and false at once (split it into two rules)"],
+    ),
+    "a value beside none": (
+        when("signal.lang == null", "signal.lang == 'fr'"),
+        ['when: signal.lang cannot be null and "fr" at once'],
+    ),
+    "a topic of none": (
+        when("size(topics) == 0 && 'acme' in topics"),
+        ["size(topics) cannot be 0 and >= 1 at once"],
+    ),
+    "alternatives of which none can be": (
+        when("author.followers in [-1] || (author.is_bot && author.is_bot == false)"),
+        ["author.followers is never -1", "author.is_bot cannot be true and false at once"],
+    ),
+    "a part of a count": (when("author.followers == 1.5"), ["author.followers is never 1.5"]),
+    "a year without its century": (
+        when("timestamp(signal.published_at).getFullYear() == 26"),
+        ["getFullYear() is from 1000 to 9999, never 26"],
+    ),
+    "an hour in quotes before its time": (
+        when("'9' == timestamp(signal.published_at).getHours()"),
+        ['getHours() is never "9"'],
+    ),
+    "a mood of a person as a number": (
+        when("person.sentiment_now < 0"),
+        ["person.sentiment_now is a text, never 0"],
+    ),
     "a pattern that is none": (when("signal.text.matches('(')"), ["bad pattern"]),
     # ------------------------------------------------------------------------------------------------- mappings
     "an empty mapping": ({"rules.toml": OWN, OWN_FILE: ""}, [f"{OWN_FILE}: `object` is missing"]),
@@ -758,6 +787,24 @@ def test_what_stands_for_home_is_understood(check: Check) -> None:
         "timestamp(signal.published_at) > timestamp('2026-01-01T00:00:00Z')",
         "timestamp(signal.published_at).getDayOfWeek() in [0, 6]",
         "author.followers - 5 < -1",
+        "person.sentiment_now == 'negative' && account.sentiment_now != 'positive'",
+        "author.verified != true && !(author.verified == true)",
+        "author.verified == null || !author.verified",
+        "author.followers > 5 && author.followers < 7",
+        "author.followers > 1e30",
+        "labels.sentiment.score > -0.5 && labels.sentiment.score < -0.4",
+        "labels.sentiment.confidence > 0.99 && labels.sentiment.confidence < 1",
+        "signal.lang == null || signal.lang == 'fr'",
+        "(author.is_bot && author.followers > 5) || (!author.is_bot && author.followers < 5)",
+        "'acme' in topics && size(topics) == 1",
+        "!('acme' in topics) && size(topics) == 0",
+        "signal.text.contains('a') && !signal.text.contains('b')",
+        "author.is_bot == !author.verified",
+        "author.is_bot ? author.verified : !author.verified",
+        "signal.published_at > '2026-01-01' && signal.published_at < '2026-01-02'",
+        "timestamp(signal.published_at).getFullYear() - 2000 == 26",
+        "!(signal.lang in ['fr', 'de']) && signal.lang != null",
+        "author.followers != 5 && author.followers >= 5",
     ],
 )
 def test_a_condition_that_can_hold_is_taken(check: Check, condition: str) -> None:
