@@ -130,6 +130,10 @@ class Registry:
         dist = next((point.dist for point in self._points.get(name, ()) if point.dist), None)
         return (dist.name, dist.version) if dist else ("", "")
 
+    def providers(self, name: str) -> tuple[str, ...]:
+        """Return all distributions that provide a plugin, without loading it."""
+        return tuple(sorted({_owner(point) for point in self._points.get(name, ())}))
+
     def load(self, name: str) -> Plugin:
         """Load a plugin by name; a broken one comes back with its reason. Raises UnknownPlugin if no package provides it."""
         if name not in self._points and self._is_due(name) and self._given is None:

@@ -38,6 +38,7 @@ _DATE = re.compile(r"\d{4}(-(0\d|1[0-2])(-([0-2]\d|3[01])([T ]|$)|$)|$)")
 _TIMES = frozenset(
     {"signal.published_at", "signal.updated_at", "signal.observed_at", "person.last_at", "account.last_at"}
 )
+_NETWORKS = frozenset({"signal.network", "author.network", "person.last_network", "account.last_network"})
 _RESULTS = {**calendar.BOUNDS, "size": (0.0, math.inf)}
 _PART = re.compile(r"\A(?:size\(|timestamp\(.*\)\.(?P<part>get[A-Z]\w*)\()")
 _COUNTED = frozenset({"signal.counts", "author"})  # their numbers are counts
@@ -198,6 +199,12 @@ def asked(source: str, tree: Mapping[str, Any]) -> Iterator[Compared]:
 
 def _after(path: str, tokens: list[Token], index: int) -> Iterator[Compared]:
     """Yield what follows a fact: `== "x"`, `in ["x", "y"]`, `.exists(t, t == "x")`."""
+    following = tokens[index + 1 : index + 4]
+    if path in LISTS and [one.kind for one in following] == ["mark", "number", "mark"] and following[0].text == "[":
+        # a member by its place: what is asked of it is asked of the list's members
+        found = [one for one in _after(path, tokens, index + 3) if one.operator in {"==", "in list", *_METHODS}]
+        yield from (one if one.operator in _METHODS else one._replace(operator="in") for one in found)
+        return
     operator, after = _operator(tokens, index + 1)
     if operator and after < len(tokens) and tokens[after].text == "[":
         yield from _listed(path, tokens[after + 1 :])
@@ -308,6 +315,8 @@ def _unlisted(one: Compared) -> ConditionFault | None:
     if one.operator in _COMPARE:
         told = f'write "{one.text}" in {one.path}' if one.kind == "text" else f"count it with size({one.path})"
         return ConditionFault(f"{one.path} is a list, never {one.text}", told)
+    if one.path in {"signal.mentions", "author.handle_history"}:
+        return _unnamed(one)
     if one.path != "signal.hashtags" or one.kind != "text" or one.operator in {"contains", "endsWith", "matches"}:
         return None
     kept = one.text.lower().lstrip("#＃ ")
@@ -315,6 +324,18 @@ def _unlisted(one: Compared) -> ConditionFault | None:
         return ConditionFault("hashtags are kept without # and in lower case", f'write "{kept}" in signal.hashtags')
     if one.operator == "in" and re.search(r"\s", one.text):
         return ConditionFault("a hashtag has no space", f'write "{"".join(one.text.split())}" in signal.hashtags')
+    return None
+
+
+def _unnamed(one: Compared) -> ConditionFault | None:
+    """Refuse a handle with its @, and one where keys stand."""
+    if one.kind != "text" or one.operator not in {"in", "startsWith"}:
+        return None
+    if one.path == "signal.mentions" and one.operator == "in" and ":" not in one.text:
+        hint = 'a condition for posts that mention the brand: signal.kind == "mention"'
+        return ConditionFault(f'mentions are keys of authors, never "{one.text}"', hint)
+    if one.path == "author.handle_history" and one.text.startswith("@"):
+        return ConditionFault(f'handles are kept without @, never "{one.text}"', f'write "{one.text.lstrip("@")}"')
     return None
 
 
@@ -372,8 +393,8 @@ def _never_said(one: Compared, kind: Kind) -> ConditionFault | None:
     if one.path in _TIMES and one.operator != "!=" and not _DATE.match(one.text):
         return ConditionFault(f'{one.path} is never "{one.text}"', 'a time is such as "2026-01-31T09:00:00Z"')
     plain: str | None = one.text
-    if one.path == "signal.network":
-        plain = one.text.lower()
+    if one.path in _NETWORKS:
+        plain = one.text.lower().strip()
     elif one.path in LANGUAGES:
         plain = base_language(one.text)
     elif one.path == "author.handle":
@@ -392,7 +413,12 @@ def _never_has(one: Compared, kind: Kind) -> ConditionFault | None:
         told = f'no value of {one.path} {_ASKED[one.operator]} "{one.text}"'
         plain = base_language(one.text.strip("^$.*-_ ")) if one.path in LANGUAGES else None
         return ConditionFault(told, _instead(one.path, plain, words))
-    if one.path == "signal.network" and one.operator != "matches" and one.text != one.text.lower():
+    if one.path == "author.handle" and one.text.startswith(
+        {"startsWith": "@", "matches": "^@"}.get(one.operator, "\n")
+    ):
+        told = f'no value of {one.path} {_ASKED[one.operator]} "{one.text}"'
+        return ConditionFault(told, "handles are kept without @: leave it out")
+    if one.path in _NETWORKS and one.operator != "matches" and one.text != one.text.lower():
         return ConditionFault(
             f'no value of {one.path} {_ASKED[one.operator]} "{one.text}"', f'write "{one.text.lower()}"'
         )
