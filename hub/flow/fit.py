@@ -46,7 +46,8 @@ def _places(settings: Settings) -> Iterator[Problem]:
     except ConfigError as error:
         yield from error.problems
         return
-    if url.get_backend_name() == "sqlite":
+    # Of the usual place in the data folder only what lies there can be wrong: the folder is told above.
+    if url.get_backend_name() == "sqlite" and (settings.database.url or Path(url.database or "").is_file()):
         yield from _database_file(file, Path(url.database or ""))
     yield from _register(settings)
 

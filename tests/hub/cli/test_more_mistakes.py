@@ -910,6 +910,9 @@ def test_a_template_that_writes_text_is_taken(check: Check, template: str) -> No
         "timestamp(signal.published_at).getFullYear() - 2000 == 26",
         "!(signal.lang in ['fr', 'de']) && signal.lang != null",
         "author.followers != 5 && author.followers >= 5",
+        "author.followers in [1, 2, 3] && author.followers > 2",
+        "(timestamp(signal.observed_at) - timestamp(signal.published_at)).getHours() > 48",
+        "signal.title == '' || signal.title == null",
     ],
 )
 def test_a_condition_that_can_hold_is_taken(check: Check, condition: str) -> None:
