@@ -44,6 +44,8 @@ PREFIX = "/in/"
 JSON = b"application/json"
 PATIENCE_S = 4.0
 """How long a sender waits for the disk: many give up after five seconds, and do not know then what became of it."""
+DOUBT_S = 1.0
+"""How long after a refused signature a secret's file is not looked into for the next one."""
 MANY = 16 * 1024
 """Bytes of a body from which on its items are counted: less cannot hold very many."""
 
@@ -85,6 +87,7 @@ class InboundDoor:
         self.writer = GroupWriter(hub)
         self.tally = Tally(hub)
         self._complaints = Complaints()
+        self._doubted: dict[str, float] = {}
         web = hub.settings.web
         self._hosts = own_hosts(web.host, hub.settings.public_url)
         self._public = urlsplit(hub.settings.public_url).netloc.lower()
@@ -127,7 +130,7 @@ class InboundDoor:
 
     async def answer(self, name: str, scope: Scope, receive: Receive) -> Answer:
         """Return what to say to a request; signature before anything else is done with the body. Raises Declined or CutOff."""
-        called = self.called.get(name) or await self._find(name)
+        called = await self._current(name)
         if scope["method"] != "POST":
             return (405, b'{"error": "POST"}', [(b"allow", b"POST")])
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
@@ -140,6 +143,19 @@ class InboundDoor:
         form, thanks = ("event", thank(called, request)) if isinstance(called, Destination) else ("body", ACCEPTED)
         answer = await self.writer.add(self._item(name, called, request), form=form)
         return thanks if answer is ACCEPTED else answer
+
+    async def _current(self, name: str) -> Called:
+        """Return a connection with the secret that holds now: one that was taken back must not open the door any longer."""
+        called = self.called.get(name)
+        if called is None:
+            return await self._find(name)
+        place = _table(called), name
+        if self.hub.is_doubtful(*place):
+            await asyncio.to_thread(find_called, self.hub, name)
+        made = self.hub.made(*place)
+        if made is not None and made is not called and isinstance(made, type(called)):
+            called = self.called[name] = made
+        return called
 
     async def _find(self, name: str) -> Called:
         """Return a connection that could not be made before, if it can be by now: its quarantine says when. Raises Declined."""
@@ -155,6 +171,11 @@ class InboundDoor:
         """Return the connection with the secret that a call is signed by: its file may hold a new one. Raises Declined."""
         if called.verify(request) is True:  # a coroutine, or whatever else is taken for true, proves nothing
             return called
+        if (
+            monotonic() - self._doubted.get(name, -DOUBT_S) >= DOUBT_S
+        ):  # a stranger must not have files read all the time
+            self._doubted[name] = monotonic()
+            self.hub.doubt(_table(called), name)
         renewed = await asyncio.to_thread(find_called, self.hub, name)
         if renewed is None or renewed is called or renewed.verify(request) is not True:
             raise Declined(refusal(401, "the signature does not match, or its time is off"))
@@ -199,6 +220,10 @@ def called_connections(hub: Hub) -> dict[str, Called]:
         if called is not None:
             found[name] = called
     return found
+
+
+def _table(called: Called) -> str:
+    return "destinations" if isinstance(called, Destination) else "sources"
 
 
 def find_called(hub: Hub, name: str) -> Called | None:
