@@ -74,7 +74,8 @@ class Hub:
     `sizes` holds how many records an outlet takes at once, by its name, then (object, operation), as its plugin said.
     `broken` holds why connections cannot be had now, by place (`destinations.NAME`), `absent` the plugins without which the book
     was made, `renewed` the connections (table, name) whose secrets have changed and of which nothing has been freed yet,
-    `tried_completing` the activation, the plugins that could be had again and the files' digest of the last try with them.
+    `calls` since when plugins are called, by place, `tried_completing` the activation, the plugins that could be had again and
+    the files' digest of the last try with them.
     """
 
     settings: Settings
@@ -93,6 +94,7 @@ class Hub:
     looked_ahead_at: datetime | None = None
     activation: int | None = None
     refused_activation: int | None = None
+    calls: dict[str, datetime] = field(default_factory=dict)
     tried_completing: tuple[int | None, frozenset[str], str] | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
