@@ -26,10 +26,10 @@ from hub.flow.intake.poll import realm_of, usable_destination, usable_source
 from hub.flow.intake.tally import Tally
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Request, WebhookSource
-from hub.web.caller import LOOPBACK, Networks, caller_of, host_of
+from hub.web.caller import LOOPBACK, Networks, caller_of
 from hub.web.complaints import Complaints
 from hub.web.limits import USUAL, Limits
-from hub.web.shield import is_address, own_hosts
+from hub.web.shield import is_foreign_page, own_hosts
 
 log = structlog.get_logger(__name__)
 Scope = MutableMapping[str, Any]
@@ -55,11 +55,7 @@ def refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> Answer:
     return (status, f'{{"error": "{message}"}}'.encode(), list(headers))
 
 
-FAILED = refusal(
-    503,
-    "the connection's plugin fails to read this: send it again later",
-    (b"retry-after", b"60"),
-)
+FAILED = refusal(503, "the connection's plugin fails to read this: send it again later", (b"retry-after", b"60"))
 UNMADE = refusal(
     503, "this connection is configured and cannot work now: its admin sees why; send it again", (b"retry-after", b"60")
 )
@@ -262,22 +258,6 @@ def _event_id(called: Called, request: Request) -> str:
 def largest_body(called: Called) -> int:
     """Return how many bytes a call may hold."""
     return int(getattr(called.options, "max_body", called.max_body))
-
-
-def is_foreign_page(headers: Mapping[str, str], hosts: frozenset[str], public: str = "") -> bool:
-    """Return True if a page of another site sends a request, by what its browser says, or asks by a name that is not ours.
-
-    A browser names the origin with every POST; a name that is made to point here (DNS rebinding) shows in Host.
-    """
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return True
-    given, origin = headers.get("host"), headers.get("origin")
-    if given is None:
-        return origin is not None
-    host = host_of(given)
-    if host not in hosts and not is_address(host):
-        return True
-    return origin is not None and origin.partition("://")[2].lower() not in {given.lower(), public}
 
 
 def thank(destination: Destination[Any], request: Request) -> Answer:
