@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from hub.core.errors import UnknownPlugin
-from hub.flow.views.files import all_notes
+from hub.flow.views.files import all_notes, plugins_of
 from hub.flow.views.trials import labelled
 from hub.registry import AGAIN_S, Registry
 from hub.sdk.version import API_VERSION
@@ -284,6 +284,17 @@ def test_a_hook_may_yield_its_classes(shelf: Shelf) -> None:
     head = "from hub import hookimpl\nfrom plugins.requesttracker.destination import RequestTrackerDestination as It\n"
     shelf.install(head + "@hookimpl\ndef register_destinations():\n    yield It\n", plugin="requesttracker")
     assert shelf.registry().load("requesttracker").kinds == ("destination",)
+
+
+def test_lists_of_plugins_ask_it_too_and_a_configuration_with_errors_names_none(shelf: Shelf) -> None:
+    shelf.install("raise SystemExit", dist="one")
+    shelf.install(WHOLE, dist="two")
+    file = shelf.folder / "config.toml"
+    file.write_text('[plugins]\ntoy = "two"\n')
+    reasons = [plugins_of(file).load("toy").reason]
+    file.write_text("[plugins\n")
+    reasons.append(plugins_of(file).load("toy").reason[:21])
+    assert reasons == ["", "several distributions"]
 
 
 def test_a_distribution_that_does_not_provide_what_it_is_named_for_is_told(shelf: Shelf) -> None:
