@@ -26,10 +26,10 @@ from hub.flow.intake.poll import realm_of, usable_destination, usable_source
 from hub.flow.intake.tally import Tally
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Request, WebhookSource
-from hub.web.caller import LOOPBACK, Networks, caller_of, host_of
+from hub.web.caller import LOOPBACK, Networks, caller_of
 from hub.web.complaints import Complaints
 from hub.web.limits import USUAL, Limits
-from hub.web.shield import is_address, own_hosts
+from hub.web.shield import is_foreign_page, own_hosts
 
 log = structlog.get_logger(__name__)
 Scope = MutableMapping[str, Any]
@@ -44,6 +44,8 @@ PREFIX = "/in/"
 JSON = b"application/json"
 PATIENCE_S = 4.0
 """How long a sender waits for the disk: many give up after five seconds, and do not know then what became of it."""
+DOUBT_S = 1.0
+"""How long after a refused signature a secret's file is not looked into for the next one."""
 MANY = 16 * 1024
 """Bytes of a body from which on its items are counted: less cannot hold very many."""
 
@@ -53,11 +55,7 @@ def refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> Answer:
     return (status, f'{{"error": "{message}"}}'.encode(), list(headers))
 
 
-FAILED = refusal(
-    503,
-    "the connection's plugin fails to read this: send it again later",
-    (b"retry-after", b"60"),
-)
+FAILED = refusal(503, "the connection's plugin fails to read this: send it again later", (b"retry-after", b"60"))
 UNMADE = refusal(
     503, "this connection is configured and cannot work now: its admin sees why; send it again", (b"retry-after", b"60")
 )
@@ -85,6 +83,7 @@ class InboundDoor:
         self.writer = GroupWriter(hub)
         self.tally = Tally(hub)
         self._complaints = Complaints()
+        self._doubted: dict[str, float] = {}
         web = hub.settings.web
         self._hosts = own_hosts(web.host, hub.settings.public_url)
         self._public = urlsplit(hub.settings.public_url).netloc.lower()
@@ -127,7 +126,7 @@ class InboundDoor:
 
     async def answer(self, name: str, scope: Scope, receive: Receive) -> Answer:
         """Return what to say to a request; signature before anything else is done with the body. Raises Declined or CutOff."""
-        called = self.called.get(name) or await self._find(name)
+        called = await self._current(name)
         if scope["method"] != "POST":
             return (405, b'{"error": "POST"}', [(b"allow", b"POST")])
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
@@ -140,6 +139,19 @@ class InboundDoor:
         form, thanks = ("event", thank(called, request)) if isinstance(called, Destination) else ("body", ACCEPTED)
         answer = await self.writer.add(self._item(name, called, request), form=form)
         return thanks if answer is ACCEPTED else answer
+
+    async def _current(self, name: str) -> Called:
+        """Return a connection with the secret that holds now: one that was taken back must not open the door any longer."""
+        called = self.called.get(name)
+        if called is None:
+            return await self._find(name)
+        place = _table(called), name
+        if self.hub.is_doubtful(*place):
+            await asyncio.to_thread(find_called, self.hub, name)
+        made = self.hub.made(*place)
+        if made is not None and made is not called and isinstance(made, type(called)):
+            called = self.called[name] = made
+        return called
 
     async def _find(self, name: str) -> Called:
         """Return a connection that could not be made before, if it can be by now: its quarantine says when. Raises Declined."""
@@ -155,6 +167,11 @@ class InboundDoor:
         """Return the connection with the secret that a call is signed by: its file may hold a new one. Raises Declined."""
         if called.verify(request) is True:  # a coroutine, or whatever else is taken for true, proves nothing
             return called
+        if (
+            monotonic() - self._doubted.get(name, -DOUBT_S) >= DOUBT_S
+        ):  # a stranger must not have files read all the time
+            self._doubted[name] = monotonic()
+            self.hub.doubt(_table(called), name)
         renewed = await asyncio.to_thread(find_called, self.hub, name)
         if renewed is None or renewed is called or renewed.verify(request) is not True:
             raise Declined(refusal(401, "the signature does not match, or its time is off"))
@@ -201,6 +218,10 @@ def called_connections(hub: Hub) -> dict[str, Called]:
     return found
 
 
+def _table(called: Called) -> str:
+    return "destinations" if isinstance(called, Destination) else "sources"
+
+
 def find_called(hub: Hub, name: str) -> Called | None:
     """Return the connection that is called by this name; None if there is none, or it cannot be made."""
     source = usable_source(hub, name) if name in hub.settings.sources else None
@@ -237,22 +258,6 @@ def _event_id(called: Called, request: Request) -> str:
 def largest_body(called: Called) -> int:
     """Return how many bytes a call may hold."""
     return int(getattr(called.options, "max_body", called.max_body))
-
-
-def is_foreign_page(headers: Mapping[str, str], hosts: frozenset[str], public: str = "") -> bool:
-    """Return True if a page of another site sends a request, by what its browser says, or asks by a name that is not ours.
-
-    A browser names the origin with every POST; a name that is made to point here (DNS rebinding) shows in Host.
-    """
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return True
-    given, origin = headers.get("host"), headers.get("origin")
-    if given is None:
-        return origin is not None
-    host = host_of(given)
-    if host not in hosts and not is_address(host):
-        return True
-    return origin is not None and origin.partition("://")[2].lower() not in {given.lower(), public}
 
 
 def thank(destination: Destination[Any], request: Request) -> Answer:
