@@ -259,6 +259,10 @@ class Hub:
         """Return True if a connection's secrets are to be read again when it is used next."""
         return self._read_at.get((table, name), math.inf) <= time.monotonic()
 
+    def settled(self, place: tuple[str, str]) -> Connector[Any] | None:
+        """Return a connection as it was made last; None if it was not yet, or its secrets are to be read again first."""
+        return self._made.get(place) if self._read_at.get(place, math.inf) > time.monotonic() else None
+
     def made(self, table: str, name: str) -> Connector[Any] | None:
         """Return a connection as it was made last, None if it was not yet; nothing is read and nothing made."""
         return self._made.get((table, name))
