@@ -99,7 +99,7 @@ class HeldProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         limits = self.gate.limits
-        if self.reading and (self.barren > limits.header_bytes or len(self.headers) > limits.headers):
+        if self.reading and (self.barren > limits.header_bytes or len(self.headers or ()) > limits.headers):
             self.refuse(431)
         elif self.drained > limits.linger_bytes:
             self.close()
