@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ FIRST_PARTY = "hubbub"
 AGAIN_S = 30.0
 """How long what cannot be had is left alone before it is tried again."""
 
+_ENTRY = re.compile(r"[\w.]+\s*(:\s*[\w.]+\s*)?(\[.*\]\s*)?")
 C = TypeVar("C", bound=Connector[Any])
 log = LateLogger(__name__)
 
@@ -127,8 +129,12 @@ class Registry:
 
     def provider(self, name: str) -> tuple[str, str]:
         """Return the distribution that provides a plugin and its version, without loading it; ("", "") if there is none."""
-        dist = next((point.dist for point in self._points.get(name, ()) if point.dist), None)
-        return (dist.name, dist.version) if dist else ("", "")
+        point = next((point for point in self._points.get(name, ()) if point.dist), None)
+        return (_owner(point), _version(point)) if point else ("", "")
+
+    def providers(self, name: str) -> tuple[str, ...]:
+        """Return all distributions that provide a plugin, without loading it."""
+        return tuple(sorted({_owner(point) for point in self._points.get(name, ())}))
 
     def load(self, name: str) -> Plugin:
         """Load a plugin by name; a broken one comes back with its reason. Raises UnknownPlugin if no package provides it."""
@@ -209,21 +215,37 @@ def _by_name(points: Iterable[EntryPoint]) -> dict[str, list[EntryPoint]]:
 
 
 def _owner(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "?"
+    """Return the name of the distribution that an entry point is of; "?" if its metadata is not there, or names none."""
+    return (point.dist and point.dist.name) or "?"
+
+
+def _version(point: EntryPoint) -> str:
+    return (point.dist and point.dist.version) or "?"
+
+
+def _module(point: EntryPoint) -> str:
+    """Return the module that an entry point names; `point.module` raises for what is no such name."""
+    return re.split(r"[:\[]", point.value)[0].strip()
+
+
+def _plain(distribution: str) -> str:
+    """Return a distribution's name as pip compares it: capitals, dashes, dots and underscores tell no two apart."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def _load(points: list[EntryPoint], owner: str = "") -> Plugin:
-    known = {_owner(one): one for one in reversed(points)}
-    point = known.get(owner or FIRST_PARTY, points[0])
-    others = tuple(sorted(set(known) - {_owner(point)}))
-    plugin = Plugin(point.name, _owner(point), point.dist.version if point.dist else "?", point.module, others=others)
-    if owner and owner not in known:
-        return _quarantined(
-            plugin, f"[plugins] names '{owner}', which does not provide it; it is in: {', '.join(sorted(known))}"
-        )
-    if others and _owner(point) not in (owner, FIRST_PARTY):
+    known = {_plain(_owner(one)): one for one in reversed(points)}
+    point = known.get(_plain(owner) or FIRST_PARTY, points[0])
+    others = tuple(sorted({_owner(one) for one in known.values()} - {_owner(point)}))
+    plugin = Plugin(point.name, _owner(point), _version(point), _module(point), others=others)
+    names = ", ".join(sorted((plugin.distribution, *others)))
+    if owner and _plain(owner) not in known:
+        return _quarantined(plugin, f"[plugins] names '{owner}', which does not provide it; it is in: {names}")
+    if others and _plain(_owner(point)) not in (_plain(owner), FIRST_PARTY):
         way_out = f'name one of them: [plugins] {point.name} = "{_owner(point)}"'
-        return _quarantined(plugin, f"several distributions provide it: {', '.join(sorted(known))}; {way_out}")
+        return _quarantined(plugin, f"several distributions provide it: {names}; {way_out}")
+    if not _ENTRY.fullmatch(point.value):
+        return _quarantined(plugin, f"its entry point is {point.value!r}, and must be MODULE or MODULE:NAME")
     folders: dict[str, str] = {}
     before = set(sys.modules)
     importlib.invalidate_caches()
@@ -242,7 +264,8 @@ def _load(points: list[EntryPoint], owner: str = "") -> Plugin:
 
 def _forget_modules(point: EntryPoint, before: set[str]) -> None:
     """Forget the plugin's own modules that a failed load has imported: the next try reads them as they are then."""
-    package = point.module.rpartition(".")[0] or point.module
+    module = _module(point)
+    package = module.rpartition(".")[0] or module
     for name in set(sys.modules) - before:
         if name == package or name.startswith(f"{package}."):
             del sys.modules[name]
@@ -272,7 +295,8 @@ def _register(plugin: Plugin, module: object, folders: dict[str, str]) -> Plugin
             if inspect.iscoroutinefunction(implementation.function):
                 return _quarantined(plugin, f"the hook {caller.name} is async; hooks are sync")
             found: Any = implementation.function()
-            if caller.name == "register_destinations" and isinstance(found, Iterable):
+            found = tuple(found) if isinstance(found, Iterable) else found  # a generator gives its classes once
+            if caller.name == "register_destinations" and isinstance(found, tuple):
                 folders.update(
                     {one.name: one.mappings for one in found if hasattr(one, "name") and hasattr(one, "mappings")}
                 )
@@ -307,6 +331,8 @@ def _named(found: Iterable[type[Any]], hook: str) -> dict[str, type[Any]]:
 
 def _missing(point: EntryPoint, error: ModuleNotFoundError) -> str:
     """Name the extra to install: the distribution's own requirements tell."""
+    if f"{_module(point)}.".startswith(f"{error.name}."):
+        return f"its entry point names the module '{_module(point)}', which {_owner(point)} does not bring"
     dist = point.dist
     extra = f"[{point.name}]" if dist and point.name in (dist.metadata.get_all("Provides-Extra") or []) else ""
     name = dist.name if dist else point.name

@@ -74,7 +74,8 @@ class Hub:
     `sizes` holds how many records an outlet takes at once, by its name, then (object, operation), as its plugin said.
     `broken` holds why connections cannot be had now, by place (`destinations.NAME`), `absent` the plugins without which the book
     was made, `renewed` the connections (table, name) whose secrets have changed and of which nothing has been freed yet,
-    `tried_completing` the activation, the plugins that could be had again and the files' digest of the last try with them.
+    `calls` since when plugins are called, by place, `tried_completing` the activation, the plugins that could be had again and
+    the files' digest of the last try with them.
     """
 
     settings: Settings
@@ -93,11 +94,13 @@ class Hub:
     looked_ahead_at: datetime | None = None
     activation: int | None = None
     refused_activation: int | None = None
+    calls: dict[str, datetime] = field(default_factory=dict)
     tried_completing: tuple[int | None, frozenset[str], str] | None = None
     _guards: dict[str, Guard] = field(default_factory=dict)
     _made: dict[tuple[str, str], Connector[Any]] = field(default_factory=dict)
     renewed: set[tuple[str, str]] = field(default_factory=set)
     _read_at: dict[tuple[str, str], float] = field(default_factory=dict)
+    _proxies: dict[str, str] = field(default_factory=dict)
 
     def now(self) -> datetime:
         """Return the time now, aware UTC."""
@@ -235,11 +238,13 @@ class Hub:
         self._read_at[table, name] = time.monotonic() + REREAD_S
         try:
             options = options_of(self.settings, table, name, type(made))
-            if dict(options) == dict(made.options):  # whole, they would differ by what an object keeps for itself
+            is_same = dict(options) == dict(made.options)  # whole, they would differ by what an object keeps for itself
+            if is_same and not self._has_new_proxy(place_of(name, made), getattr(self.settings, table)[name]):
                 return False
-            self._made[table, name] = started(
-                partial(construct, type(made), options), self.settings, name, *secret_values(options)
-            )
+            if not is_same:
+                self._made[table, name] = started(
+                    partial(construct, type(made), options), self.settings, name, *secret_values(options)
+                )
         except ConfigError as error:
             log.warning("secrets could not be read again", connection=name, error=str(error))
             return False
@@ -249,6 +254,18 @@ class Hub:
         self.renewed.add((table, name))
         log.info("a connection has new secrets", connection=name)
         return True
+
+    def is_doubtful(self, table: str, name: str) -> bool:
+        """Return True if a connection's secrets are to be read again when it is used next."""
+        return self._read_at.get((table, name), math.inf) <= time.monotonic()
+
+    def settled(self, place: tuple[str, str]) -> Connector[Any] | None:
+        """Return a connection as it was made last; None if it was not yet, or its secrets are to be read again first."""
+        return self._made.get(place) if self._read_at.get(place, math.inf) > time.monotonic() else None
+
+    def made(self, table: str, name: str) -> Connector[Any] | None:
+        """Return a connection as it was made last, None if it was not yet; nothing is read and nothing made."""
+        return self._made.get((table, name))
 
     def doubt(self, table: str, name: str) -> None:
         """Read a connection's secrets again when it is used next: they were refused."""
@@ -265,9 +282,7 @@ class Hub:
         from hub.sdk.http import open_guard  # noqa: PLC0415 - a command that only looks asks for no page
 
         if place not in self._guards:
-            proxy = read_address(
-                section.proxy, Problem(str(self.settings.file), f"the proxy of {place}", ""), self.settings.folder
-            )
+            proxy = self._proxies[place] = self._proxy(place, section)
             guard = self._guards[place] = open_guard(
                 connector.egress(),
                 allow_private=section.allow_private,
@@ -280,15 +295,19 @@ class Hub:
             guard.pace = self.paces.open(place, limits=limits, usage=connector.usage, throttled=connector.is_throttled)
         return self._guards[place]
 
+    def _proxy(self, place: str, section: ConnectionSection) -> str:
+        """Read the address of a connection's proxy. Raises ConfigError."""
+        told = Problem(str(self.settings.file), f"the proxy of {place}", "")
+        return read_address(section.proxy, told, self.settings.folder)
+
+    def _has_new_proxy(self, place: str, section: ConnectionSection) -> bool:
+        return place in self._guards and self._proxy(place, section) != self._proxies.get(place)
+
     def _connector(
         self, table: str, name: str, sections: Mapping[str, ConnectionSection], find: Callable[[str], type[C]]
     ) -> C:
         made = self._made.get((table, name))
-        if (
-            made is not None
-            and self._read_at.get((table, name), math.inf) <= time.monotonic()
-            and self.reread(table, name)
-        ):
+        if made is not None and self.is_doubtful(table, name) and self.reread(table, name):
             made = self._made[table, name]
         if made is None:
             if name not in sections:
@@ -301,7 +320,7 @@ class Hub:
             except FailsToStart:
                 self.registry.forget(sections[name].plugin)
                 raise
-            if has_files(sections[name].options):
+            if has_files(sections[name]):
                 self._read_at[table, name] = time.monotonic() + REREAD_S
         return made  # type: ignore[return-value]  # the key's table tells the class
 

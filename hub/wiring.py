@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from hub.config.ctrl_c import is_persons
+from hub.config.references import SecretReference
 from hub.config.rulebook import default_mappings, own_mappings
 from hub.config.secrets import read_options, secret_values
 from hub.config.settings import ConnectionSection, Settings
@@ -62,10 +63,11 @@ def options_of(settings: Settings, table: str, name: str, cls: type[Connector[An
     return started(read, settings, at)
 
 
-def has_files(options: Mapping[str, Any]) -> bool:
-    """Return True if a secret among raw options stands in a file: it may change while the hub runs."""
-    members = (one for value in options.values() for one in (value if isinstance(value, list) else [value]))
-    return any(isinstance(one, Mapping) and set(one) == {"file"} for one in members)
+def has_files(section: ConnectionSection) -> bool:
+    """Return True if a secret of a connection stands in a file, its proxy's too: it may change while the hub runs."""
+    members = (one for value in section.options.values() for one in (value if isinstance(value, list) else [value]))
+    is_in_file = isinstance(section.proxy, SecretReference) and bool(section.proxy.file)
+    return is_in_file or any(isinstance(one, Mapping) and set(one) == {"file"} for one in members)
 
 
 def started(start: Callable[[], T], settings: Settings, at: str, *secrets: str) -> T:

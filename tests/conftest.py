@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from time import monotonic
@@ -21,6 +22,11 @@ from tests.postgres import find_programs, postgres
 # How quick an example is says nothing of the program on a machine that others use too.
 settings.register_profile("hubbub", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("hubbub")
+
+
+def pytest_runtest_setup() -> None:
+    """Begin each test with Python's own answer to Ctrl-C: parts that ran in this process answer it otherwise."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def backup(
     context: typer.Context,
-    target: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="a new file, or a folder that is there")],
+    target: Annotated[str, typer.Argument(metavar="FILE|FOLDER", help="a new file, or a folder that is there")],
 ) -> None:
     """Write all that the hub knows into one file, while it runs.
 
@@ -26,9 +26,16 @@ def backup(
     from hub.flow.actions import backups
 
     with opened(context.obj) as hub:
-        file, manifest = backups.make(hub, me(), target)
+        # A path would lose the slash by which a folder is told from a file.
+        file, manifest = backups.make(
+            hub, me(), Path(target, "backup.zip") if _is_absent_folder(target) else Path(target)
+        )
     show.say(f"wrote {file}: {_amount(manifest)}, {counted(len(manifest.files), 'file')}")
     _tell_secrets(manifest)
+
+
+def _is_absent_folder(target: str) -> bool:
+    return target.endswith("/") and not Path(target).is_dir()
 
 
 def _tell_secrets(manifest: Manifest) -> None:

@@ -7,6 +7,9 @@ import os
 import stat
 from pathlib import Path
 
+from hub.config.logs import LateLogger
+
+log = LateLogger(__name__)
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
@@ -26,6 +29,8 @@ def close_to_others(path: Path) -> None:
         found = path.stat()
         if found.st_uid == os.getuid() and found.st_mode & OTHERS:
             path.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+            if stat.S_ISDIR(found.st_mode):
+                log.warning("a folder was open to other users of this machine; it is closed now", folder=str(path))
 
 
 def private_opener(path: str, flags: int) -> int:

@@ -28,7 +28,6 @@ from hub.config.values import (
     Currency,
     Duration,
     Host,
-    IpNetwork,
     Language,
     Lasting,
     Name,
@@ -36,6 +35,7 @@ from hub.config.values import (
     Pause,
     Place,
     Port,
+    ProxyNetwork,
     Rate,
     Share,
     Span,
@@ -100,7 +100,7 @@ class WebSection(Section):
     port: Port = 8600
     public_url: WebAddress = ""
     console: Literal["auto", "local", "open"] = "auto"
-    proxies: tuple[IpNetwork, ...] = ()
+    proxies: tuple[ProxyNetwork, ...] = ()
     max_waiting_mb: Whole = Field(default=32, ge=1)
 
 

@@ -105,6 +105,15 @@ def network(value: Any) -> Any:
     return value
 
 
+def proxy_network(value: Any) -> Any:
+    """Check that text is an address or a network, and not all of them: then no address in a header would be a caller's."""
+    if ip_network(network(value), strict=False).prefixlen == 0:
+        raise ValueError(
+            "this is every address there is, and then no caller has one: name the proxy's address or network"
+        )
+    return value
+
+
 def _is_network(text: str) -> bool:
     try:
         ip_network(text, strict=False)
@@ -170,7 +179,7 @@ Patience = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_patie
 Rate = Annotated[Limit, BeforeValidator(rate)]
 Name = Annotated[str, AfterValidator(name)]
 WebAddress = Annotated[str, AfterValidator(web_address)]
-IpNetwork = Annotated[str, BeforeValidator(network)]
+ProxyNetwork = Annotated[str, BeforeValidator(proxy_network)]
 Span = Annotated[timedelta, BeforeValidator(duration), AfterValidator(_span)]
 """A duration from a tenth of a second to an hour: how long a caller may take."""
 Host = Annotated[str, AfterValidator(host)]
@@ -188,7 +197,6 @@ __all__ = [
     "Currency",
     "Duration",
     "Host",
-    "IpNetwork",
     "Language",
     "Lasting",
     "Name",
@@ -196,6 +204,7 @@ __all__ = [
     "Pause",
     "Place",
     "Port",
+    "ProxyNetwork",
     "Rate",
     "Share",
     "Span",

@@ -75,7 +75,7 @@ def compile_rules(rules: Sequence[Rule], *, file: str = "rules.toml", labels: It
     compiled: list[CompiledRule] = []
     seen: set[str] = set()
     for rule in rules:
-        conditions = []
+        conditions, told = [], len(problems)
         for number, source in enumerate(rule.when, 1):
             outcome = compile_condition(source, tree, variables)
             faults = senseless(outcome, tree) if isinstance(outcome, Condition) else outcome
@@ -83,7 +83,7 @@ def compile_rules(rules: Sequence[Rule], *, file: str = "rules.toml", labels: It
             problems += [Problem(file, where, fault.message, fault.hint) for fault in faults]
             if isinstance(outcome, Condition):
                 conditions.append(outcome)
-        if len(conditions) > 1:
+        if len(conditions) > 1 and len(problems) == told:
             faults = contradictions([one.source for one in conditions], tree)
             problems += [Problem(file, f'rule "{rule.name}" when', *fault) for fault in faults]
         problems += _misnamed(rule, seen, file)

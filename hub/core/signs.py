@@ -8,6 +8,8 @@ _UNSEEN = frozenset({"Cc", "Cf", "Cn", "Zs", "Zl", "Zp"})
 _BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and marks by their category, which show nothing."""
 
+_ASCII_UNSEEN = "".join(map(chr, (*range(33), 127)))
+
 
 def is_seen(sign: str) -> bool:
     """Return True if a sign stands for itself on paper; a variation selector or a lone accent does not."""
@@ -16,6 +18,8 @@ def is_seen(sign: str) -> bool:
 
 def trimmed(text: str) -> str:
     """Return a text without what is not seen at either end; "" if nothing in it is seen."""
+    if text.isascii():
+        return text.strip(_ASCII_UNSEEN)
     if not any(map(is_seen, text)):
         return ""
     start, end = 0, len(text)

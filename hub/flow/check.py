@@ -22,6 +22,7 @@ from hub.core.retry import asked_for
 from hub.flow.bugs import tell
 from hub.flow.converse.selves import learn_self
 from hub.flow.fit import ambiguous, misplaced, strays, unheard, unused
+from hub.flow.remarks import remarks
 from hub.flow.samples import value_misfits
 from hub.queue.bell import BellAway
 from hub.registry import Registry
@@ -70,6 +71,7 @@ def notes_of(settings: Settings, registry: Registry) -> list[Problem]:
         *unused(settings, book),
         *unheard(settings, book),
         *ambiguous(book),
+        *remarks(settings, registry, book),
         *readable_by_others(settings),
     ]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from hub.config.settings import FilesSection, Settings, nearest
 from hub.core.errors import ConfigError, Problem
 from hub.core.pipeline import Rulebook, in_use
 from hub.queue.bell import checked, connect
-from hub.registry import Registry
+from hub.registry import Plugin, Registry
 from hub.store.database import parse_url
 
 LITTLE_MB = 100
@@ -45,7 +46,8 @@ def _places(settings: Settings) -> Iterator[Problem]:
     except ConfigError as error:
         yield from error.problems
         return
-    if settings.database.url and url.get_backend_name() == "sqlite":
+    # Of the usual place in the data folder only what lies there can be wrong: the folder is told above.
+    if url.get_backend_name() == "sqlite" and (settings.database.url or Path(url.database or "").is_file()):
         yield from _database_file(file, Path(url.database or ""))
     yield from _register(settings)
 
@@ -58,7 +60,8 @@ def _database_file(file: str, path: Path) -> Iterator[Problem]:
     elif not _is_writable(path.parent):
         yield Problem(*place, f"{path.parent} cannot be written to", hint)
     elif path.is_file() and os.access(path, os.R_OK) and _begins(path) not in {b"", _SQLITE}:
-        yield Problem(*place, f"{path} is another file, no database", hint)
+        other = path.with_name(f"new-{path.name}")
+        yield Problem(*place, f"{path} is another file, no database", f"put it away, or write sqlite:///{other}")
 
 
 def _begins(path: Path) -> bytes:
@@ -128,6 +131,9 @@ def _sandboxes(settings: Settings, registry: Registry) -> Iterator[Problem]:
                 f"{name}: there is no such plugin",
                 nearest(name, list(registry.names)),
             )
+        elif not _has_look_alike(registry.load(name)):
+            message = f"{name} has no look-alike"
+            yield Problem(file, f"sandbox.plugins.{number}", message, "take it out")
     for name in settings.sandbox.options:
         if wanted and name not in wanted:
             yield Problem(file, f"sandbox.options.{name}", f"{name} is not started", nearest(name, list(wanted)))
@@ -138,12 +144,24 @@ def _sandboxes(settings: Settings, registry: Registry) -> Iterator[Problem]:
         yield Problem(file, "web.port", "a look-alike listens on this port", hint)
 
 
+def _has_look_alike(plugin: Plugin) -> bool:
+    """Return True if a plugin ships a look-alike, or if that cannot be told since it does not load."""
+    looks_like = any(one.sandbox for one in plugin.destinations.values()) or any(
+        one.sandbox for one in plugin.sources.values()
+    )
+    beside = f"{plugin.module.rpartition('.')[0]}.sandbox"
+    return bool(plugin.reason or looks_like or (beside[0] != "." and find_spec(beside)))
+
+
 def _owners(settings: Settings, registry: Registry) -> Iterator[Problem]:
-    """Yield lines of `[plugins]` for plugins that no package provides."""
-    for name in settings.plugins:
+    """Yield lines of `[plugins]` for plugins that no package provides, or another than the one that is named."""
+    for name, owner in settings.plugins.items():
         if name not in registry.names:
             hint = nearest(name, list(registry.names))
             yield Problem(str(settings.file), f"plugins.{name}", f"{name}: there is no such plugin", hint)
+        elif owner not in (there := registry.providers(name)):
+            message = f"'{owner}' does not provide it"
+            yield Problem(str(settings.file), f"plugins.{name}", message, f"it is in: {', '.join(there)}")
 
 
 def _mapping_files(settings: Settings) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ learnt from the first dead letter. So the mapping is applied to samples that spa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, get_args
 
@@ -50,7 +50,7 @@ def misfit(value: Any, field: FieldInfo) -> str:
     if field.type in _TAKES:
         fits, wanted = _TAKES[field.type]
         return "" if fits(value) else f"takes {wanted}, the mapping gives {_shown(value)}"
-    if field.values and isinstance(value, str) and value not in field.values:
+    if field.values and isinstance(value, str) and not _is_chosen(value, field.values):
         choices = ", ".join(field.values[:12])
         return f"takes one of {choices}, the mapping gives {_shown(value)}: add it there, or use table and default"
     if field.max_length and isinstance(value, str) and len(value) > field.max_length:
@@ -59,6 +59,11 @@ def misfit(value: Any, field: FieldInfo) -> str:
         )
         return f"takes {field.max_length} characters, the mapping gives up to {len(value)}: {cure}"
     return ""
+
+
+def _is_chosen(value: str, choices: Collection[str]) -> bool:
+    """Return True if a text is a choice, or several with a semicolon between them, as fields of many choices take them."""
+    return value in choices or all(one.strip() in choices for one in value.split(";"))
 
 
 def samples() -> Iterator[dict[str, Any]]:
@@ -165,6 +170,10 @@ def _is_number(value: Any) -> bool:
     return True
 
 
+def _is_whole(value: Any) -> bool:
+    return _is_number(value) and float(value).is_integer()
+
+
 def _is_time(value: Any) -> bool:
     if isinstance(value, bool):
         return False
@@ -176,7 +185,7 @@ def _is_time(value: Any) -> bool:
 
 _TAKES = {
     "number": (_is_number, "a number"),
-    "integer": (_is_number, "a whole number"),
+    "integer": (_is_whole, "a whole number"),
     "boolean": (lambda value: isinstance(value, bool) or value in ("true", "false"), "true or false"),
     "datetime": (_is_time, "a time"),
     "date": (

@@ -7,6 +7,7 @@ with the first ring: a command that only looks needs neither.
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from rq import Queue
 
 log = LateLogger(__name__)
+_DECODES = re.compile(r"(?:^|&)decode_responses=(?!(?:0|f|false|n|no)?(?:&|$))", re.IGNORECASE)
 STEPS = ("process", "deliver", "poll")
 CHECKED = "bell:checked"
 COALESCE_S = 15
@@ -150,6 +152,8 @@ def checked(url: str) -> str:
         port = parts.port
     except ValueError as error:
         raise _wrong_url(str(error)) from None
+    if _DECODES.search(parts.query):
+        raise _wrong_url("decode_responses makes texts of the jobs, which are bytes: leave it out")
     if parts.scheme not in SCHEMES:
         raise _wrong_url(f"this is no address of Redis: it begins with none of {', '.join(SCHEMES)}")
     if fault := _socket_fault(parts) if parts.scheme == "unix" else _host_fault(parts, port):

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, text, update
 
 from hub.store.database import Database
 from hub.store.schema import activations, versions
+
+ACTIVATIONS_LOCK = 0x48554246  # any number that no other program on this database uses
 
 
 class BookVersions(msgspec.Struct, frozen=True):
@@ -65,6 +67,11 @@ class Activations:
         with self.database.read() as conn:
             row = conn.execute(select(activations).order_by(activations.c.id.desc()).limit(1)).first()
         return None if row is None else Activation(row.id, row.at, row.actor, msgspec.convert(row.book, BookVersions))
+
+    def take_turns(self, conn: Connection) -> None:
+        """Lock out other activations for the rest of the transaction: the files that were read last are in force."""
+        if not self.database.is_sqlite:  # SQLite has one writer anyway
+            conn.execute(text("SELECT pg_advisory_xact_lock(:this)"), {"this": ACTIVATIONS_LOCK})
 
     def add(self, conn: Connection, book: BookVersions, *, actor: str, now: datetime) -> int:
         """Let these versions be in force from now on, in the caller's transaction; returns the activation's number."""

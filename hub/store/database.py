@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import socket
 import sqlite3
@@ -255,7 +256,30 @@ def _postgresql(url: URL) -> URL:
         raise _wrong_url("this names no host that can be", "postgresql://USER@HOST/NAME")
     if unknown := [name for name in url.query if name not in _options()]:
         raise _wrong_url(f"'{unknown[0]}' is no option of PostgreSQL", did_you_mean(unknown[0], _options()))
+    for name, value in url.query.items():
+        if not _fits(name, value):
+            told = ", ".join(_CHOICES.get(name, ("a whole number",)))
+            raise _wrong_url(f"{name} is never what is written here", f"known: {told}")
     return url.set(drivername="postgresql+psycopg")
+
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "sslmode": ("disable", "allow", "prefer", "require", "verify-ca", "verify-full"),
+    "channel_binding": ("disable", "prefer", "require"),
+    "gssencmode": ("disable", "prefer", "require"),
+    "target_session_attrs": ("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+}
+_NUMBERS = frozenset(
+    {"connect_timeout", "keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout"}
+)
+
+
+def _fits(name: str, value: str | tuple[str, ...]) -> bool:
+    """Return True if PostgreSQL's client takes an option's value, as far as that can be told without connecting."""
+    last = value if isinstance(value, str) else value[-1]
+    if name in _NUMBERS:
+        return bool(re.fullmatch(r"\s*[+-]?\d+\s*", last))
+    return last in _CHOICES.get(name, (last,))
 
 
 @cache
@@ -277,6 +301,15 @@ def _open_sqlite(url: URL) -> Database:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)
+
+
+def _is_sqlite(file: Path) -> bool:
+    """Return True if a file is one of SQLite, or has no content yet."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(16) in {b"", b"SQLite format 3\x00"}
+    except OSError:  # SQLite says why
+        return True
 
 
 def _refuse_newer(found: str | None) -> None:
@@ -401,6 +434,8 @@ def holder_is_gone(token: str) -> bool:
 def _prepare_sqlite(dbapi: Any, _record: Any) -> None:
     dbapi.isolation_level = None
     (_, _, file), *_others = dbapi.execute("PRAGMA database_list").fetchall()
+    if file and not _is_sqlite(Path(file)):
+        raise sqlite3.DatabaseError(f"{file} is not a database: put it away, or name another in database.url")
     for ending in ("", "-wal", "-shm") if file else ():
         # SQLite gives the log and the index beside a new file the file's own rights.
         close_to_others(Path(f"{file}{ending}"))

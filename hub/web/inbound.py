@@ -12,6 +12,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from functools import cache
 from hashlib import sha256
 from time import monotonic
 from typing import Any, NamedTuple
@@ -26,10 +27,10 @@ from hub.flow.intake.poll import realm_of, usable_destination, usable_source
 from hub.flow.intake.tally import Tally
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Request, WebhookSource
-from hub.web.caller import LOOPBACK, Networks, caller_of, host_of
+from hub.web.caller import LOOPBACK, Networks, caller_of
 from hub.web.complaints import Complaints
 from hub.web.limits import USUAL, Limits
-from hub.web.shield import is_address, own_hosts
+from hub.web.shield import is_foreign_page, own_hosts
 
 log = structlog.get_logger(__name__)
 Scope = MutableMapping[str, Any]
@@ -44,6 +45,8 @@ PREFIX = "/in/"
 JSON = b"application/json"
 PATIENCE_S = 4.0
 """How long a sender waits for the disk: many give up after five seconds, and do not know then what became of it."""
+DOUBT_S = 1.0
+"""How long after a refused signature a secret's file is not looked into for the next one."""
 MANY = 16 * 1024
 """Bytes of a body from which on its items are counted: less cannot hold very many."""
 
@@ -53,11 +56,7 @@ def refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> Answer:
     return (status, f'{{"error": "{message}"}}'.encode(), list(headers))
 
 
-FAILED = refusal(
-    503,
-    "the connection's plugin fails to read this: send it again later",
-    (b"retry-after", b"60"),
-)
+FAILED = refusal(503, "the connection's plugin fails to read this: send it again later", (b"retry-after", b"60"))
 UNMADE = refusal(
     503, "this connection is configured and cannot work now: its admin sees why; send it again", (b"retry-after", b"60")
 )
@@ -85,6 +84,7 @@ class InboundDoor:
         self.writer = GroupWriter(hub)
         self.tally = Tally(hub)
         self._complaints = Complaints()
+        self._doubted: dict[str, float] = {}
         web = hub.settings.web
         self._hosts = own_hosts(web.host, hub.settings.public_url)
         self._public = urlsplit(hub.settings.public_url).netloc.lower()
@@ -127,19 +127,41 @@ class InboundDoor:
 
     async def answer(self, name: str, scope: Scope, receive: Receive) -> Answer:
         """Return what to say to a request; signature before anything else is done with the body. Raises Declined or CutOff."""
-        called = self.called.get(name) or await self._find(name)
+        called = self._current(name) or await self._renewed(name)
         if scope["method"] != "POST":
             return (405, b'{"error": "POST"}', [(b"allow", b"POST")])
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
         self._check_place(called, scope, headers)
         body = await self._unverified.read(headers, receive, largest_body(called))
         request = Request("POST", self._url(scope), headers, body, self.hub.now())
-        called = await self._genuine(name, called, request)
-        if isinstance(called, WebhookSource) and len(body) > MANY:
+        if called.verify(request) is not True:  # a coroutine, or whatever else is taken for true, proves nothing
+            called = await self._genuine(name, called, request)
+        if len(body) > MANY and isinstance(called, WebhookSource):
             await asyncio.to_thread(_check_number, called, body)
-        form, thanks = ("event", thank(called, request)) if isinstance(called, Destination) else ("body", ACCEPTED)
+        is_event = _is_destination(type(called))
+        form, thanks = ("event", thank(called, request)) if is_event else ("body", ACCEPTED)  # type: ignore[arg-type]  # one then
         answer = await self.writer.add(self._item(name, called, request), form=form)
         return thanks if answer is ACCEPTED else answer
+
+    def _current(self, name: str) -> Called | None:
+        """Return a connection with the secret that holds now; None if that is to be looked up, or it is not known yet."""
+        called = self.called.get(name)
+        if called is None:
+            return None
+        return called if self.hub.settled((_table(called), name)) is called else None
+
+    async def _renewed(self, name: str) -> Called:
+        """Look a connection up: a secret that was taken back must not open the door any longer. Raises Declined."""
+        called = self.called.get(name)
+        if called is None:
+            return await self._find(name)
+        place = _table(called), name
+        if self.hub.is_doubtful(*place):
+            await asyncio.to_thread(find_called, self.hub, name)
+        made = self.hub.made(*place)
+        if made is not None and made is not called and isinstance(made, type(called)):
+            called = self.called[name] = made
+        return called
 
     async def _find(self, name: str) -> Called:
         """Return a connection that could not be made before, if it can be by now: its quarantine says when. Raises Declined."""
@@ -153,8 +175,10 @@ class InboundDoor:
 
     async def _genuine(self, name: str, called: Called, request: Request) -> Called:
         """Return the connection with the secret that a call is signed by: its file may hold a new one. Raises Declined."""
-        if called.verify(request) is True:  # a coroutine, or whatever else is taken for true, proves nothing
-            return called
+        # A stranger must not have files read all the time.
+        if monotonic() - self._doubted.get(name, -DOUBT_S) >= DOUBT_S:
+            self._doubted[name] = monotonic()
+            self.hub.doubt(_table(called), name)
         renewed = await asyncio.to_thread(find_called, self.hub, name)
         if renewed is None or renewed is called or renewed.verify(request) is not True:
             raise Declined(refusal(401, "the signature does not match, or its time is off"))
@@ -163,7 +187,7 @@ class InboundDoor:
 
     def _check_place(self, called: Called, scope: Scope, headers: MutableMapping[str, str]) -> None:
         """Refuse calls without a signature from other places than the configuration names, and from pages. Raises Declined."""
-        networks = called.open_to() if isinstance(called, WebhookSource) else None
+        networks = None if _is_destination(type(called)) else called.open_to()  # type: ignore[union-attr]  # a source then
         if networks is None:
             return
         if is_foreign_page(headers, self._hosts, self._public):
@@ -183,7 +207,7 @@ class InboundDoor:
             payload=request.body,
             received_at=request.received_at,
             external_id=_event_id(called, request) or sha256(request.body).hexdigest(),
-            realm="" if isinstance(called, Destination) else realm_of(called, name),
+            realm="" if _is_destination(type(called)) else realm_of(called, name),  # type: ignore[arg-type]  # a source then
         )
 
     def _url(self, scope: Scope) -> str:
@@ -199,6 +223,16 @@ def called_connections(hub: Hub) -> dict[str, Called]:
         if called is not None:
             found[name] = called
     return found
+
+
+@cache
+def _is_destination(kind: type) -> bool:
+    """Return True for a destination's class: an abstract class takes long to ask, and each call would."""
+    return issubclass(kind, Destination)
+
+
+def _table(called: Called) -> str:
+    return "destinations" if _is_destination(type(called)) else "sources"
 
 
 def find_called(hub: Hub, name: str) -> Called | None:
@@ -239,26 +273,14 @@ def largest_body(called: Called) -> int:
     return int(getattr(called.options, "max_body", called.max_body))
 
 
-def is_foreign_page(headers: Mapping[str, str], hosts: frozenset[str], public: str = "") -> bool:
-    """Return True if a page of another site sends a request, by what its browser says, or asks by a name that is not ours.
-
-    A browser names the origin with every POST; a name that is made to point here (DNS rebinding) shows in Host.
-    """
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
-        return True
-    given, origin = headers.get("host"), headers.get("origin")
-    if given is None:
-        return origin is not None
-    host = host_of(given)
-    if host not in hosts and not is_address(host):
-        return True
-    return origin is not None and origin.partition("://")[2].lower() not in {given.lower(), public}
-
-
 def thank(destination: Destination[Any], request: Request) -> Answer:
     """Return what a vendor wants to hear once its request is stored."""
     kind, body = destination.acknowledge(request)
     return (200, body, [(b"content-type", kind.encode("latin-1"))])
+
+
+def _too_large(limit: int) -> Declined:
+    return Declined(refusal(413, f"the body is larger than {limit} bytes"))
 
 
 class Unverified:
@@ -274,17 +296,25 @@ class Unverified:
 
         Raises Declined once it is larger than `limit`, whatever its header claims, and CutOff if it was cut off.
         """
-        too_large = Declined(refusal(413, f"the body is larger than {limit} bytes"))
         declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit:
-            raise too_large
-        reading = Incoming(asyncio.current_task())
+            raise _too_large(limit)
+        message = await receive()
+        first: bytes = message.get("body", b"")
+        if message["type"] == "http.disconnect":
+            raise CutOff
+        if len(first) > limit:
+            raise _too_large(limit)
+        if not message.get("more_body", False):  # as most bodies come: nothing of it is held while the rest is awaited
+            return first
+        reading = Incoming(asyncio.current_task(), first)
         self._readings[reading] = None
         try:
+            self._make_room(reading)
             while await reading.next(receive):
                 self._make_room(reading)
                 if reading.size > limit:
-                    raise too_large
+                    raise _too_large(limit)
             return b"".join(reading.parts)
         finally:
             self.held -= reading.counted
@@ -306,9 +336,9 @@ class Unverified:
 class Incoming:
     """One body that is being read."""
 
-    def __init__(self, task: asyncio.Task[Any] | None) -> None:
-        self.parts: list[bytes] = []
-        self.size = self.counted = 0
+    def __init__(self, task: asyncio.Task[Any] | None, first: bytes) -> None:
+        self.parts = [first]
+        self.size, self.counted = len(first), 0
         self._task = task
         self._is_given_up = False
         self._more = True

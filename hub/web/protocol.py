@@ -29,7 +29,7 @@ class HeldProtocol(HttpToolsProtocol):
         self.since = self.loop.time()
         self.unread_since: float | None = None
         self.closing_since: float | None = None
-        self.barren = self.weight = self.count = self.drained = 0
+        self.barren = self.received = self.latest = self.drained = 0
         self.status = 400
         self.gate.admit(self, self.loop)
 
@@ -92,13 +92,16 @@ class HeldProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Read on, as long as what comes is worth it: a header that stays small, and not too much of a refused body."""
         self.barren += len(data)
+        self.latest = len(data)
+        self.received += self.latest
         self.begins = self.reading != "body"  # the first request that begins in here has all of it
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self.reading and self.barren > self.gate.limits.header_bytes:
+        limits = self.gate.limits
+        if self.reading and (self.barren > limits.header_bytes or len(self.headers or ()) > limits.headers):
             self.refuse(431)
-        elif self.drained > self.gate.limits.linger_bytes:
+        elif self.drained > limits.linger_bytes:
             self.close()
 
     def on_message_begin(self) -> None:
@@ -106,20 +109,10 @@ class HeldProtocol(HttpToolsProtocol):
         super().on_message_begin()
         if self.reading != "header":
             self.reading, self.since = "header", self.loop.time()
-        self.weight = self.count = self.drained = 0
+        self.drained = 0
         self.barren = self.barren if self.begins else 0
+        self.received = self.latest
         self.begins = False
-
-    def on_url(self, url: bytes) -> None:
-        """Take a part of the address."""
-        self._weigh(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer: those count too."""
-        self.count += 1
-        self._weigh(len(name) + len(value))
-        super().on_header(name, value)
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body, or let it fall if it was refused."""
@@ -132,11 +125,13 @@ class HeldProtocol(HttpToolsProtocol):
         """Begin the body."""
         if len(self.pipeline) >= self.gate.limits.pipelined:
             raise Oversized
+        self._weigh()
         super().on_headers_complete()
         self.reading, self.since, self.barren = "body", self.loop.time(), 0
 
     def on_message_complete(self) -> None:
         """End a request."""
+        self._weigh()  # with the trailers
         super().on_message_complete()
         self.reading, self.since, self.barren = "", self.loop.time(), 0
 
@@ -145,9 +140,12 @@ class HeldProtocol(HttpToolsProtocol):
         self.since = self.loop.time()
         super().on_response_complete()
 
-    def _weigh(self, size: int) -> None:
-        self.weight += size
-        if self.weight > self.gate.limits.header_bytes or self.count > self.gate.limits.headers:
+    def _weigh(self) -> None:
+        """Raise Oversized for too large a header, or too many; what came is small if no more than a header's size did."""
+        limits, size = self.gate.limits, 0
+        if self.received > limits.header_bytes:
+            size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > limits.header_bytes or len(self.headers) > limits.headers:
             self.status = 431
             raise Oversized
 

@@ -132,3 +132,19 @@ def dressed(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]
     given = list(headers)
     said = {name.lower() for name, _ in given}
     return [*given, *(one for one in HEADERS if one[0] not in said)]
+
+
+def is_foreign_page(headers: Mapping[str, str], hosts: frozenset[str], public: str = "") -> bool:
+    """Return True if a page of another site sends a request, by what its browser says, or asks by a name that is not ours.
+
+    A browser names the origin with every POST; a name that is made to point here (DNS rebinding) shows in Host.
+    """
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return True
+    given, origin = headers.get("host"), headers.get("origin")
+    if given is None:
+        return origin is not None
+    host = host_of(given)
+    if host not in hosts and not is_address(host):
+        return True
+    return origin is not None and origin.partition("://")[2].lower() not in {given.lower(), public}

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from hub.core.errors import UnknownPlugin
-from hub.flow.views.files import all_notes
+from hub.flow.views.files import all_notes, plugins_of
 from hub.flow.views.trials import labelled
 from hub.registry import AGAIN_S, Registry
 from hub.sdk.version import API_VERSION
@@ -250,6 +250,58 @@ def test_views_of_files_ask_the_distribution_that_the_configuration_names(shelf:
     (shelf.folder / "topics.toml").touch()
     assert "this rule has no effect" in [one.message for one in all_notes(file)]
     assert [number for number, _ in labelled(file, b'{"text": "fine"}')] == [1]
+
+
+@pytest.mark.parametrize("named", ["acme_toys", "Acme.Toys", "ACME-TOYS", "acme--toys"])
+def test_a_distribution_is_named_in_any_form_that_pip_takes(shelf: Shelf, named: str) -> None:
+    shelf.install("raise SystemExit", dist="hubbub")
+    shelf.install(WHOLE, dist="acme-toys")
+    plugin = shelf.registry(owners={"toy": named}).load("toy")
+    assert (plugin.distribution, plugin.reason) == ("acme-toys", "")
+
+
+MISFITS = {
+    "not a module": "its entry point is 'not a module', and must be MODULE or MODULE:NAME",
+    "": "its entry point is '', and must be MODULE or MODULE:NAME",
+    "os:path:join": "its entry point is 'os:path:join', and must be MODULE or MODULE:NAME",
+    "toys/plugin.py": "its entry point is 'toys/plugin.py', and must be MODULE or MODULE:NAME",
+    "no_such.module": "its entry point names the module 'no_such.module', which toybox does not bring",
+    "os:nothing": "AttributeError: module 'os' has no attribute 'nothing'",
+    ".relative": "TypeError: the 'package' argument",
+}
+
+
+@pytest.mark.parametrize("value", MISFITS)
+def test_an_entry_point_that_does_not_fit_is_told_and_harms_no_other(shelf: Shelf, value: str) -> None:
+    shelf.install(WHOLE)
+    (shelf.folder / "toybox-1.2.dist-info" / "entry_points.txt").write_text(f"[hub.plugins]\ntoy = {value}\n")
+    registry = shelf.registry()
+    assert registry.load("toy").reason.startswith(MISFITS[value])
+    registry.forget("toy")
+
+
+def test_a_distribution_without_metadata_provides_nothing_that_another_does(shelf: Shelf) -> None:
+    shelf.install(WHOLE, dist="hubbub")
+    shelf.install("raise SystemExit", dist="bare")
+    (shelf.folder / "bare-1.2.dist-info" / "METADATA").unlink()
+    assert (shelf.registry().load("toy").reason, shelf.registry().provider("toy")[0] != "") == ("", True)
+
+
+def test_a_hook_may_yield_its_classes(shelf: Shelf) -> None:
+    head = "from hub import hookimpl\nfrom plugins.requesttracker.destination import RequestTrackerDestination as It\n"
+    shelf.install(head + "@hookimpl\ndef register_destinations():\n    yield It\n", plugin="requesttracker")
+    assert shelf.registry().load("requesttracker").kinds == ("destination",)
+
+
+def test_lists_of_plugins_ask_it_too_and_a_configuration_with_errors_names_none(shelf: Shelf) -> None:
+    shelf.install("raise SystemExit", dist="one")
+    shelf.install(WHOLE, dist="two")
+    file = shelf.folder / "config.toml"
+    file.write_text('[plugins]\ntoy = "two"\n')
+    reasons = [plugins_of(file).load("toy").reason]
+    file.write_text("[plugins\n")
+    reasons.append(plugins_of(file).load("toy").reason[:21])
+    assert reasons == ["", "several distributions"]
 
 
 def test_a_distribution_that_does_not_provide_what_it_is_named_for_is_told(shelf: Shelf) -> None:

@@ -24,12 +24,12 @@ OPTIONS = {"name": "option", "type": "type", "default": "default", "about": "tex
 
 
 @app.command("list")
-def list_(*, as_json: Json = False) -> None:
+def list_(context: typer.Context, *, as_json: Json = False) -> None:
     """All installed plugins: what they offer, how good they say they are, and why one is quarantined."""
-    from hub.registry import Registry
+    from hub.flow.views.files import plugins_of
 
     quieten("ERROR")  # why a plugin is quarantined stands in the table
-    registry = Registry()
+    registry = plugins_of(context.obj)
     rows = [_row(registry.load(name)) for name in registry.names]
     columns = {"name": "name", "offers": "offers", "tier": "tier", "items": "items", "distribution": "from"}
     columns |= {"version": "version", "state": "state", "reason": "reason"}
@@ -61,13 +61,15 @@ def _claims(plugin: Plugin) -> tuple[Claims, str]:
 
 
 @app.command("show")
-def show_(name: Annotated[str, typer.Argument(help="a plugin's name")], *, as_json: Json = False) -> None:
+def show_(
+    context: typer.Context, name: Annotated[str, typer.Argument(help="a plugin's name")], *, as_json: Json = False
+) -> None:
     """One plugin: what it declares (hosts, limits, duties), its options, and the rules of quality."""
     from hub.cli.plugins.description import classes_of, described
-    from hub.registry import Registry
+    from hub.flow.views.files import plugins_of
 
     quieten("ERROR")
-    plugin = Registry().load(name)
+    plugin = plugins_of(context.obj).load(name)
     if plugin.reason:
         show.fail(f"{name} is quarantined: {plugin.reason}")
         raise typer.Exit(1)

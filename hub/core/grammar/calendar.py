@@ -27,6 +27,7 @@ _PARTS: Mapping[str, Callable[[datetime], int]] = {
     "Milliseconds": lambda at: at.microsecond // 1000,
 }
 BOUNDS: Mapping[str, tuple[float, float]] = {
+    "getFullYear": (1000, 9999),
     "getMonth": (0, 11),
     "getDate": (1, 31),
     "getDayOfMonth": (0, 30),
@@ -37,7 +38,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "getSeconds": (0, 60),
     "getMilliseconds": (0, 999),
 }
-"""The least and the largest number that each may be; a year is any."""
+"""The least and the largest number that each may be; a year has its century."""
 METHODS = frozenset(f"get{part}" for part in _PARTS)
 _OFFSET = re.compile(r"([+-]?)(\d\d):(\d\d)")
 

@@ -6,6 +6,7 @@ for every signal, in silence. So it is refused when it is read.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import types
@@ -19,6 +20,7 @@ import msgspec
 from hub.core.grammar import calendar
 from hub.core.grammar.condition import Condition, ConditionFault, Token, evaluate, open_context, read_paths
 from hub.core.grammar.facts import LANGUAGES, LISTS, did_you_mean
+from hub.core.grammar.logic import Ask, Closed, Domain, closed
 from hub.core.languages import KNOWN, base_language
 from hub.core.model import Author, ConversationState, Counts, Provenance, Rating, Signal
 
@@ -36,7 +38,9 @@ _DATE = re.compile(r"\d{4}(-(0\d|1[0-2])(-([0-2]\d|3[01])([T ]|$)|$)|$)")
 _TIMES = frozenset(
     {"signal.published_at", "signal.updated_at", "signal.observed_at", "person.last_at", "account.last_at"}
 )
+_NETWORKS = frozenset({"signal.network", "author.network", "person.last_network", "account.last_network"})
 _RESULTS = {**calendar.BOUNDS, "size": (0.0, math.inf)}
+_PART = re.compile(r"\A(?:size\(|timestamp\(.*\)\.(?P<part>get[A-Z]\w*)\()")
 _COUNTED = frozenset({"signal.counts", "author"})  # their numbers are counts
 _ORDER = frozenset({"<", ">", "<=", ">="})
 _COMPARE = _ORDER | {"==", "!="}
@@ -51,7 +55,9 @@ _ASKED = {"startsWith": "starts with", "endsWith": "ends with", "contains": "con
 _MADE = frozenset({"timestamp", "duration"})
 _TURNED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    "labels.sentiment.value": ("positive", "neutral", "negative"),
+    **dict.fromkeys(
+        ("labels.sentiment.value", "person.sentiment_now", "account.sentiment_now"), ("positive", "neutral", "negative")
+    ),
     "conversation.state": get_args(ConversationState),
 }
 _SAMPLES: Mapping[str, Any] = {"number": 1, "text": "2026-01-01T00:00:00Z", "truth": True, "list": []}
@@ -120,51 +126,31 @@ def senseless(condition: Condition, tree: Mapping[str, Any]) -> list[ConditionFa
 
 
 def contradictions(sources: Sequence[str], tree: Mapping[str, Any]) -> list[ConditionFault]:
-    """Return the facts that conditions which must all hold ask to be two things at once, as `x > 10 && x < 5` does."""
-    wanted: dict[str, list[Compared]] = {}
-    for source in sources:
-        if not _is_plain(source, tree):
-            continue
-        for one in asked(source, tree):
-            if one.operator in _COMPARE | {"in list"} and one.kind:
-                wanted.setdefault(one.path, []).append(one)
-    return [
-        ConditionFault(
-            f"{path} cannot be {' and '.join(dict.fromkeys(map(_clause, ones)))} at once", "split it into two rules"
-        )
-        for path, ones in wanted.items()
-        if _is_empty(ones)
-    ]
+    """Return what conditions which must all hold ask of one fact and it can never be at once, as `x > 10 && x < 5` does."""
+    return [_excluded(one) for one in closed(sources, tree, _domain)]
 
 
-def _is_plain(source: str, tree: Mapping[str, Any]) -> bool:
-    """Return True if all comparisons of a condition must hold: nothing is negated, an alternative, or said of list members."""
-    texts = {token.text for token in read_paths(source, tree)[0]}
-    return not texts & {"|", "?", "exists", "all", "exists_one", "filter", "map"} and not re.search(r"!(?!=)", source)
+def _excluded(one: Closed) -> ConditionFault:
+    clauses = list(dict.fromkeys(_asking(ask) for ask in one.asks))
+    if not one.asks[0].kind:
+        return ConditionFault(f"{one.thing} cannot hold and not hold at once", "split it into two rules")
+    if len(clauses) == 1:
+        return ConditionFault(f"{one.thing} is never {clauses[0]}", "no signal matches this: ask for what can be")
+    return ConditionFault(f"{one.thing} cannot be {' and '.join(clauses)} at once", "split it into two rules")
 
 
-def _is_empty(ones: Sequence[Compared]) -> bool:
-    if _is_no_word([one for one in ones if one.kind != "number"]):
-        return True
-    low, high, open_low, open_high = -math.inf, math.inf, False, False
-    for one in (one for one in ones if one.kind == "number"):
-        value = _number(one.text)
-        if one.operator in {">", ">=", "=="} and value >= low:
-            low, open_low = value, one.operator == ">" or (open_low and value == low)
-        if one.operator in {"<", "<=", "=="} and value <= high:
-            high, open_high = value, one.operator == "<" or (open_high and value == high)
-    return low > high or (low == high and (open_low or open_high))
+def _asking(ask: Ask) -> str:
+    named = ask.value if isinstance(ask.value, tuple) else (ask.value,)
+    shown = " and ".join(f"{one:g}" if isinstance(one, float) else json.dumps(one, ensure_ascii=False) for one in named)
+    return shown if ask.operator in {"==", "in", "is"} else f"{ask.operator} {shown}"
 
 
-def _is_no_word(ones: Sequence[Compared]) -> bool:
-    """Return True if no text (or truth) is all that is asked for; several lists count as one."""
-    asked = {
-        operator: {one.text for one in ones if one.operator == operator and one.kind}
-        for operator in ("==", "!=", "in list")
-    }
-    equal, listed = asked["=="], asked["in list"]
-    left = (equal & listed if listed else equal) if equal else listed
-    return len(equal) > 1 or (bool(equal or listed) and not left - asked["!="])
+def _domain(thing: str) -> Domain:
+    """Return what a fact, its size or a part of its time can be."""
+    if found := _PART.search(thing):
+        return Domain("number", (), *_RESULTS.get(found["part"] or "size", (-math.inf, math.inf)), whole=True)
+    kind = kind_of(thing)
+    return Domain(kind.name, kind.words, kind.low, kind.high, whole=kind.name == "number" and not _is_parted(thing))
 
 
 def _number(text: str) -> float:
@@ -213,6 +199,12 @@ def asked(source: str, tree: Mapping[str, Any]) -> Iterator[Compared]:
 
 def _after(path: str, tokens: list[Token], index: int) -> Iterator[Compared]:
     """Yield what follows a fact: `== "x"`, `in ["x", "y"]`, `.exists(t, t == "x")`."""
+    following = tokens[index + 1 : index + 4]
+    if path in LISTS and [one.kind for one in following] == ["mark", "number", "mark"] and following[0].text == "[":
+        # a member by its place: what is asked of it is asked of the list's members
+        found = [one for one in _after(path, tokens, index + 3) if one.operator in {"==", "in list", *_METHODS}]
+        yield from (one if one.operator in _METHODS else one._replace(operator="in") for one in found)
+        return
     operator, after = _operator(tokens, index + 1)
     if operator and after < len(tokens) and tokens[after].text == "[":
         yield from _listed(path, tokens[after + 1 :])
@@ -323,6 +315,8 @@ def _unlisted(one: Compared) -> ConditionFault | None:
     if one.operator in _COMPARE:
         told = f'write "{one.text}" in {one.path}' if one.kind == "text" else f"count it with size({one.path})"
         return ConditionFault(f"{one.path} is a list, never {one.text}", told)
+    if one.path in {"signal.mentions", "author.handle_history"}:
+        return _unnamed(one)
     if one.path != "signal.hashtags" or one.kind != "text" or one.operator in {"contains", "endsWith", "matches"}:
         return None
     kept = one.text.lower().lstrip("#＃ ")
@@ -330,6 +324,18 @@ def _unlisted(one: Compared) -> ConditionFault | None:
         return ConditionFault("hashtags are kept without # and in lower case", f'write "{kept}" in signal.hashtags')
     if one.operator == "in" and re.search(r"\s", one.text):
         return ConditionFault("a hashtag has no space", f'write "{"".join(one.text.split())}" in signal.hashtags')
+    return None
+
+
+def _unnamed(one: Compared) -> ConditionFault | None:
+    """Refuse a handle with its @, and one where keys stand."""
+    if one.kind != "text" or one.operator not in {"in", "startsWith"}:
+        return None
+    if one.path == "signal.mentions" and one.operator == "in" and ":" not in one.text:
+        hint = 'a condition for posts that mention the brand: signal.kind == "mention"'
+        return ConditionFault(f'mentions are keys of authors, never "{one.text}"', hint)
+    if one.path == "author.handle_history" and one.text.startswith("@"):
+        return ConditionFault(f'handles are kept without @, never "{one.text}"', f'write "{one.text.lstrip("@")}"')
     return None
 
 
@@ -387,8 +393,8 @@ def _never_said(one: Compared, kind: Kind) -> ConditionFault | None:
     if one.path in _TIMES and one.operator != "!=" and not _DATE.match(one.text):
         return ConditionFault(f'{one.path} is never "{one.text}"', 'a time is such as "2026-01-31T09:00:00Z"')
     plain: str | None = one.text
-    if one.path == "signal.network":
-        plain = one.text.lower()
+    if one.path in _NETWORKS:
+        plain = one.text.lower().strip()
     elif one.path in LANGUAGES:
         plain = base_language(one.text)
     elif one.path == "author.handle":
@@ -407,7 +413,12 @@ def _never_has(one: Compared, kind: Kind) -> ConditionFault | None:
         told = f'no value of {one.path} {_ASKED[one.operator]} "{one.text}"'
         plain = base_language(one.text.strip("^$.*-_ ")) if one.path in LANGUAGES else None
         return ConditionFault(told, _instead(one.path, plain, words))
-    if one.path == "signal.network" and one.operator != "matches" and one.text != one.text.lower():
+    if one.path == "author.handle" and one.text.startswith(
+        {"startsWith": "@", "matches": "^@"}.get(one.operator, "\n")
+    ):
+        told = f'no value of {one.path} {_ASKED[one.operator]} "{one.text}"'
+        return ConditionFault(told, "handles are kept without @: leave it out")
+    if one.path in _NETWORKS and one.operator != "matches" and one.text != one.text.lower():
         return ConditionFault(
             f'no value of {one.path} {_ASKED[one.operator]} "{one.text}"', f'write "{one.text.lower()}"'
         )
@@ -421,8 +432,9 @@ def _instead(path: str, plain: str | None, words: Sequence[str]) -> str:
 
 
 def _is_beyond(one: Compared, kind: Kind) -> bool:
-    bound = Compared(one.path, ">=", "number", str(kind.low)), Compared(one.path, "<=", "number", str(kind.high))
-    return _is_empty([one._replace(operator="==") if one.operator == "in list" else one, *bound])
+    value = _number(one.text)
+    outside = {"<": value <= kind.low, ">": value >= kind.high, "<=": value < kind.low, ">=": value > kind.high}
+    return outside.get(one.operator, not kind.low <= value <= kind.high)
 
 
 def _shown(one: Compared) -> str:
@@ -441,9 +453,14 @@ _EXAMPLES = {"timestamp": 'timestamp("2026-01-31T09:00:00Z")', "duration": 'dura
 
 def _sample(path: str) -> Any:
     """Return a value of the kind of a fact; the evaluator tells whole numbers from others."""
+    kind = kind_of(path)
+    return 0.5 if kind.name == "number" and _is_parted(path) else _SAMPLES.get(kind.name)
+
+
+def _is_parted(path: str) -> bool:
+    """Return True if a number may have a fraction."""
     root, _, name = path.rpartition(".")
-    is_part = name in _PARTS or root == "signal.rating" or "sentiment_" in name
-    return 0.5 if is_part else _SAMPLES.get(kind_of(path).name)
+    return name in _PARTS or root == "signal.rating" or "sentiment_" in name
 
 
 def _fails(condition: Condition) -> list[ConditionFault]:

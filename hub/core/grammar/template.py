@@ -19,7 +19,7 @@ from jinja2.runtime import Context, markup_join, str_join
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import _PassArg
 
-from hub.core.grammar.facts import did_you_mean, missing_name
+from hub.core.grammar.facts import did_you_mean, leaf_hint, missing_name
 from hub.core.grammar.names import is_company, split_name
 from hub.core.grammar.words import counted, gist, network_name, stars
 
@@ -33,6 +33,9 @@ FILTERS = frozenset(
 )
 METHODS = frozenset(
     {"lower", "upper", "strip", "lstrip", "rstrip", "startswith", "endswith", "split", "title", "capitalize", "items"}
+)
+_OF_TEXT = frozenset(
+    {"upper", "lower", "title", "capitalize", "trim", "truncate", "e", "escape", "default", "d", "plain", "gist"}
 )
 _WORK, _WALKED, _JOINED = "\x00work", "\x00walked", "\x00joined"  # names that no template has
 _WEIGHED, _COMPARED = "\x00weighed", "\x00compared"
@@ -364,6 +367,7 @@ def _faults(source: str, tree: Mapping[str, Any] | None) -> Iterator[tuple[str, 
         return
     if tree is not None:
         yield from _unknown_facts(parsed, tree)
+        yield from _unprintable(parsed, tree)
     yield from _unsafe_calls(parsed)
     yield from _deep_loops(parsed)
     for node in parsed.find_all(
@@ -385,6 +389,33 @@ def _unknown_facts(parsed: nodes.Template, tree: Mapping[str, Any]) -> Iterator[
         missing = missing_name(tree, above if last in METHODS and above else path)
         if missing and missing_name(tree, path):
             yield f"line {line}: unknown fact {missing[0]}", missing[1]
+
+
+def _unprintable(parsed: nodes.Template, tree: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield what is no text to write: whole objects, and methods that are not called."""
+    own = {name.name for name in parsed.find_all(nodes.Name) if name.ctx != "load"}
+    for expression in (one for output in parsed.find_all(nodes.Output) for one in output.nodes):
+        for node in _printed(expression):
+            path, root = _path(node)
+            if root is None or root.name in own or missing_name(tree, root.name):
+                continue
+            above, _, last = path.rpartition(".")
+            if missing_name(tree, path) is None and (hint := leaf_hint(tree, path)):
+                yield f"line {node.lineno}: {path} is {hint.partition(';')[0]}", hint.partition("; ")[2]
+            elif last in METHODS and above and isinstance(node, nodes.Getattr) and missing_name(tree, path):
+                yield f"line {node.lineno}: .{last} is not called", f"write {path}()"
+
+
+def _printed(node: nodes.Node) -> Iterator[nodes.Node]:
+    """Yield the expressions whose values are written as they are."""
+    if isinstance(node, nodes.CondExpr):
+        yield from (part for one in (node.expr1, node.expr2) if one for part in _printed(one))
+    elif isinstance(node, nodes.Concat):
+        yield from (part for one in node.nodes for part in _printed(one))
+    elif isinstance(node, nodes.Filter) and node.node and node.name in _OF_TEXT:
+        yield from _printed(node.node)
+    else:
+        yield node
 
 
 def _path(node: nodes.Node) -> tuple[str, nodes.Name | None]:
@@ -410,6 +441,9 @@ def _unsafe_calls(parsed: nodes.Template) -> Iterator[tuple[str, str]]:
                 yield f"line {call.lineno}: .{call.node.attr}() is not allowed", did_you_mean(call.node.attr, METHODS)
         elif not _is_range(call):
             yield f"line {call.lineno}: only range() and methods of text can be called", ""
+    for division in parsed.find_all((nodes.Div, nodes.FloorDiv, nodes.Mod)):
+        if isinstance(division.right, nodes.Const) and division.right.value == 0:
+            yield f"line {division.lineno}: it divides by zero", ""
     for power in parsed.find_all(nodes.Pow):
         yield f"line {power.lineno}: ** is not allowed", ""
 

@@ -12,15 +12,15 @@ from hub.core.model import Basis, IdentityLink, Person, RemoteRef
 from hub.flow.actions.doing import Doing, doing
 from hub.flow.conflicts import begin_again
 from hub.flow.decide.read import answering
-from hub.flow.decide.restate import restate
+from hub.flow.decide.restate import Kin, restate
 from hub.flow.lanes import ring_outlets
 from hub.flow.views.people import find
 from hub.runtime import Hub
 from hub.store import Connection
 from hub.store.references import Reference
 
-Restate = Callable[[Connection, Person], list[str]]
-"""Plan a person's records as they stand now; returns their destinations."""
+Restate = Callable[[Connection, Kin], list[str]]
+"""Plan the records of a person and an account as they stand now; returns their destinations."""
 
 
 class NoPlace(HubError):
@@ -51,12 +51,23 @@ def add(hub: Hub, actor: Actor, name: str, **values: Any) -> Person:
 
 
 def change(hub: Hub, actor: Actor, key: str, **values: Any) -> Person:
-    """Change fields of a person. Raises UnknownPerson, and NoAccount if a company has no domain."""
+    """Change fields of a person. Raises UnknownPerson, and NoAccount if a company has no domain.
+
+    Records of the account that it leaves are sent again at once, without what was known by this person.
+    """
+    demand(actor, "people.change")
     known = find(hub, actor, key)
-    with doing(hub, actor, "people.change") as act:
+
+    def part(act: Doing, again: Restate) -> list[str]:
+        before = hub.store.people.get(known.key, conn=act.conn) or known
         person = hub.store.people.change(known.key, conn=act.conn, **values)
-        act.note("person changed", person.key, **{field: getattr(person, field) for field in values})
-    return person
+        told = _left(act, again, before.account_key, person.account_key)
+        said = {field: getattr(person, field) for field in values}
+        act.note("person changed", person.key, **said, corrected=told or None)
+        return told
+
+    _parted(hub, actor, "people.change", part)
+    return find(hub, actor, known.key)
 
 
 def link(hub: Hub, actor: Actor, author_key: str, key: str, *, ground: Ground) -> Person:
@@ -92,7 +103,7 @@ def unlink(hub: Hub, actor: Actor, author_key: str) -> None:
             act.note("unlink", author_key)
             return []
         hub.store.references.part(act.conn, author_key, person.key)
-        told = again(act.conn, person)
+        told = again(act.conn, Kin.of(person))
         act.note("unlink", author_key, person=person.key, corrected=told or None)
         return told
 
@@ -100,12 +111,21 @@ def unlink(hub: Hub, actor: Actor, author_key: str) -> None:
 
 
 def merge(hub: Hub, actor: Actor, loser: str, winner: str) -> tuple[str, str]:
-    """Let one person take another's place; `unmerge` undoes it. Returns both keys. Raises UnknownPerson or NotLinked."""
-    lost, won = find(hub, actor, loser).key, find(hub, actor, winner).key
-    with doing(hub, actor, "people.merge") as act:
-        hub.store.people.merge(lost, won, conn=act.conn)
-        act.note("merge", lost, into=won)
-    return lost, won
+    """Let one person take another's place; `unmerge` undoes it. Returns both keys. Raises UnknownPerson or NotLinked.
+
+    Records of the account that the one brings no words to any more are sent again at once.
+    """
+    demand(actor, "people.merge")
+    lost, won = find(hub, actor, loser), find(hub, actor, winner)
+
+    def part(act: Doing, again: Restate) -> list[str]:
+        hub.store.people.merge(lost.key, won.key, conn=act.conn)
+        told = _left(act, again, lost.account_key, won.account_key)
+        act.note("merge", lost.key, into=won.key, corrected=told or None)
+        return told
+
+    _parted(hub, actor, "people.merge", part)
+    return lost.key, won.key
 
 
 def unmerge(hub: Hub, actor: Actor, key: str) -> Person:
@@ -119,7 +139,7 @@ def unmerge(hub: Hub, actor: Actor, key: str) -> Person:
     def part(act: Doing, again: Restate) -> list[str]:
         winner = hub.store.people.unmerge(person.key, conn=act.conn)
         other = hub.store.people.get(winner, conn=act.conn)
-        told = again(act.conn, other) if other else []
+        told = again(act.conn, Kin.of(other)) if other else []
         act.note("unmerge", person.key, of=winner, corrected=told or None)
         return told
 
@@ -146,8 +166,13 @@ def unref(hub: Hub, actor: Actor, key: str, place: RecordPlace) -> Reference:
     return one
 
 
+def _left(act: Doing, again: Restate, old: str | None, new: str | None) -> list[str]:
+    """Plan the records of an account that a person has left; returns their destinations."""
+    return again(act.conn, Kin(account=old)) if old and old != new else []
+
+
 def _parted(hub: Hub, actor: Actor, action: str, part: Callable[[Doing, Restate], list[str]]) -> None:
-    """Take a link or a merge apart, with the records that tell of it, and ring for their destinations.
+    """Take a link, a merge or a company away, with the records that tell of it, and ring for their destinations.
 
     It is begun again if one of the records was planned or sent in between. Rules that cannot be read stop no parting: records
     are right again with the next signal then.
@@ -166,11 +191,11 @@ def _parted(hub: Hub, actor: Actor, action: str, part: Callable[[Doing, Restate]
     ring_outlets(hub, told)
 
 
-def _restate(hub: Hub, lanes: Mapping[str, list[str]], conn: Connection, person: Person) -> list[str]:
-    return restate(hub, conn, person, lanes=lanes)
+def _restate(hub: Hub, lanes: Mapping[str, list[str]], conn: Connection, kin: Kin) -> list[str]:
+    return restate(hub, conn, kin, lanes=lanes)
 
 
-def _leave(_conn: Connection, _person: Person) -> list[str]:
+def _leave(_conn: Connection, _kin: Kin) -> list[str]:
     return []
 
 

@@ -32,6 +32,10 @@ class FileThere(HubError):
     """There is a file of this name already: nothing is written over it."""
 
 
+class NoFolder(HubError):
+    """There is no folder to write the file into."""
+
+
 class TableEntry(msgspec.Struct, frozen=True):
     """A table: its columns, how many rows, and their sum."""
 
@@ -69,8 +73,13 @@ class Manifest(msgspec.Struct, frozen=True):
 
 @contextmanager
 def written(target: Path) -> Iterator[ZipFile]:
-    """Open a backup to be written; it gets its name at the end, and an error leaves nothing. Raises FileThere, OSError."""
+    """Open a backup to be written; it gets its name at the end, and an error leaves nothing.
+
+    Raises FileThere, NoFolder, OSError.
+    """
     _refuse_over(target)
+    if not target.parent.is_dir():
+        raise NoFolder(f"there is no folder {target.parent}: make it, or name one that is there")
     with whole_file(target, opener=private_opener) as raw:
         with ZipFile(raw, "w", ZIP_DEFLATED) as archive:
             yield archive

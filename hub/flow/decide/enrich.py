@@ -15,6 +15,7 @@ from hub.config.logs import LateLogger
 from hub.core.errors import ConfigError
 from hub.core.model import Label, Signal
 from hub.flow.bugs import tell
+from hub.flow.calls import calling
 from hub.runtime import Hub
 from hub.sdk.connectors import Enricher, State
 
@@ -104,7 +105,8 @@ def _run(hub: Hub, name: str, signals: Sequence[Signal]) -> Sequence[Labels | No
     if enricher is None:
         return [None for _ in signals]
     try:
-        labels = [tuple(given) for given in enricher.enrich(signals)]
+        with calling(hub, f"enrichers.{name}"):
+            labels = [tuple(given) for given in enricher.enrich(signals)]
     except BaseException as error:  # noqa: BLE001 - told; a model's bug must not stop the batch: find what it stumbles over
         tell(hub, name, error, event="an enricher failed")
         return [_alone(enricher, name, signal) for signal in signals]

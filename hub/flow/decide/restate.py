@@ -1,8 +1,9 @@
-"""A person's and its account's records told again after a link is gone, from what is stored and without a plugin."""
+"""Records of people and accounts told again once a link, a merge or a company is gone: from what is stored, without a plugin."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -26,27 +27,39 @@ MOST_SIGNALS = 50
 OF_RULES = "rule:"
 
 
-def restate(hub: Hub, conn: Connection, person: Person, *, lanes: Mapping[str, list[str]]) -> list[str]:
-    """Plan the records of a person and its account as they stand now, where a destination has them; returns the destinations.
+class Kin(NamedTuple):
+    """A person, an account or both, by their keys, whose records are told again."""
+
+    person: str | None = None
+    account: str | None = None
+
+    @classmethod
+    def of(cls, person: Person) -> Kin:
+        """Return a person and its account."""
+        return cls(person.key, person.account_key)
+
+
+def restate(hub: Hub, conn: Connection, kin: Kin, *, lanes: Mapping[str, list[str]]) -> list[str]:
+    """Plan the records of a person and an account as they stand now, where a destination has them; returns the destinations.
 
     Nothing new is made. `lanes` are those of `answering`. Raises Conflict if one of the records is being planned or sent.
     """
-    keys = [key for key in (person.key, person.account_key) if key]
+    keys = [key for key in kin if key]
     rows = {_place(row): row for row in hub.store.erasures.sent(conn, [], kin=keys) if row.operation == "upsert"}
     # What is another's record by now, or was never made, must not be made here.
     there = {(one.destination, one.object, one.key) for one in hub.store.references.of(keys, conn=conn)}
     rows = {place: row for place, row in rows.items() if place in there or row.state in OPEN}
     if not rows:
         return []
-    again = _decided(hub, conn, person, lanes)
+    again = _decided(hub, conn, kin, lanes)
     planned = [item for place, row in rows.items() if (item := _restated(hub, row, again.get(place)))]
     hub.store.outbox.plan(conn, planned, now=hub.now())
     return list(dict.fromkeys(item.record.destination for item in planned))
 
 
-def _decided(hub: Hub, conn: Connection, person: Person, lanes: Mapping[str, list[str]]) -> dict[Place, Planned]:
+def _decided(hub: Hub, conn: Connection, kin: Kin, lanes: Mapping[str, list[str]]) -> dict[Place, Planned]:
     """Return what the newest signals of all who are linked to the person, or speak for its account, make now."""
-    signals = _spoken(hub, conn, person)[-MOST_SIGNALS:]
+    signals = _spoken(hub, conn, kin)[-MOST_SIGNALS:]
     found = hub.store.signals.labels_of(conn, [one.key for one in signals])
     labels = [[one for one in found.get(said.key, ()) if not one.model.startswith(OF_RULES)] for said in signals]
     known, book = known_in(hub, conn, signals, [], lanes=lanes), hub.book
@@ -56,10 +69,10 @@ def _decided(hub: Hub, conn: Connection, person: Person, lanes: Mapping[str, lis
     return {(one.record.destination, one.record.object, one.record.key): one for one in made}
 
 
-def _spoken(hub: Hub, conn: Connection, person: Person) -> list[Signal]:
-    accounts = [person.account_key] if person.account_key else []
+def _spoken(hub: Hub, conn: Connection, kin: Kin) -> list[Signal]:
+    accounts, alone = [kin.account] if kin.account else [], [kin.person] if kin.person else []
     staff = [key for keys in hub.store.people.of_accounts(conn, accounts).values() for key in keys]
-    families = hub.store.people.families(conn, list(dict.fromkeys([person.key, *staff])))
+    families = hub.store.people.families(conn, list(dict.fromkeys([*alone, *staff])))
     authors = list(dict.fromkeys(author for mine in families.values() for author in mine))
     return last_words(authors, hub.store.people.newest(conn, authors))
 

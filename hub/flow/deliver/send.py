@@ -31,6 +31,7 @@ from hub.core.retry import (
     parked_until,
 )
 from hub.flow.bugs import Bug, tell
+from hub.flow.calls import calling
 from hub.flow.converse.selves import meet
 from hub.flow.decide.evened import link_tickets
 from hub.flow.deliver.claim import claim_batch
@@ -40,7 +41,7 @@ from hub.flow.deliver.outcomes import PAUSE, is_closed_door, settle_one
 from hub.flow.deliver.outlets import close_claim, open_outlet, outlet_context
 from hub.flow.erase.forgotten import NO_READER, end_forgotten, forgotten, lost_its_ticket, needless
 from hub.flow.intake.poll import usable_destination
-from hub.flow.lanes import outlet_works, ring_outlets
+from hub.flow.lanes import outlet_works, place_of_outlet, ring_outlets
 from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Outcome
@@ -219,8 +220,9 @@ def _given(
     ids = [one.id for one in batch]
     outcomes = Outcomes(ids)
     try:
-        for one in destination.deliver(outlet_context(hub, name), list(batch)):
-            outcomes.take(one)
+        with calling(hub, place_of_outlet(name)):
+            for one in destination.deliver(outlet_context(hub, name), list(batch)):
+                outcomes.take(one)
     except ConnectorError as error:
         return outcomes.given, error
     except BaseException as error:  # noqa: BLE001 - told, and kept as a doubt

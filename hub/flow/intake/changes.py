@@ -9,6 +9,7 @@ from hub.core.errors import ConnectorError, HubError, Unauthorised
 from hub.core.ledger import Lane
 from hub.core.model import RawItem
 from hub.flow.bugs import tell
+from hub.flow.calls import calling
 from hub.flow.converse.changes import change_items
 from hub.flow.converse.selves import meet
 from hub.flow.intake.poll import after_bug, held, next_try, usable_destination
@@ -38,10 +39,11 @@ def poll_changes(hub: Hub, cursor_name: str, *, early: bool = False) -> int | No
     token, cursor = leased
     due_at, error = hub.now() + destination.every, None
     try:
-        with held(hub, cursor_name, token):
+        with held(hub, cursor_name, token), calling(hub, f"destinations.{name}") as came_back:
             meet(hub, name, destination)
             for page in destination.changes(hub.destination_context(name), cursor):
                 taken += _take(hub, name, page, token)
+                came_back()
     except HubError as failure:  # the vendor's trouble, or the database's
         due_at, error = _failed(hub, cursor_name, failure), f"{type(failure).__name__}: {failure}"
     except BaseException as failure:  # noqa: BLE001 - told, and tried again later

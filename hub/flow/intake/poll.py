@@ -27,6 +27,7 @@ from hub.core.errors import (
 from hub.core.model import RawItem
 from hub.core.retry import asked_for, parked_until
 from hub.flow.bugs import tell
+from hub.flow.calls import calling
 from hub.flow.lease import kept
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Page, PollingSource, Source, StreamingSource
@@ -120,9 +121,10 @@ def poll(hub: Hub, name: str, *, early: bool = False) -> int | None:
     token, cursor = leased
     due_at, error, taken = hub.now() + interval_of(hub, name), None, 0
     try:
-        with held(hub, name, token):
+        with held(hub, name, token), calling(hub, f"sources.{name}") as came_back:
             for page in source.pull(hub.source_context(name), cursor):
                 taken += take(hub, name, page, token)
+                came_back()
     except HubError as failure:  # the network's trouble, or the database's
         if isinstance(failure, ConnectorError):
             hub.redact(name, failure)

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from hub.core.errors import HubError
+from hub.flow.calls import hanging
 from hub.flow.monitor.life import lived
 from hub.runtime import Hub
 
@@ -53,11 +54,14 @@ class Pulse:
             self._hub.store.connections.beat(self._name, self._role, now=self._hub.now(), detail=detail)
 
     def _lived(self, *, ended: bool = False) -> dict[str, Any]:
-        return {**lived(self._since, ended=ended, broken=dict(self._hub.broken)), **running(self._hub)}
+        return {**lived(self._since, ended=ended, broken=self._broken()), **running(self._hub)}
 
     def _news(self) -> tuple[int | None, dict[str, str]]:
         """Return what is told at once when it changes: what this process runs, and what it cannot have."""
-        return self._hub.activation, dict(self._hub.broken)
+        return self._hub.activation, self._broken()
+
+    def _broken(self) -> dict[str, str]:
+        return {**hanging(self._hub), **self._hub.broken}
 
     def _run(self) -> None:
         left = 0.0

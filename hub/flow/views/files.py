@@ -18,6 +18,7 @@ from hub.core.pipeline import Rulebook
 from hub.flow.check import notes_of, problems_of
 from hub.flow.monitor.letters import unheard_alerts
 from hub.registry import Registry
+from hub.runtime import find_config
 from hub.sdk.http.redaction import HIDDEN, Redactor
 
 SECRET_WORDS = ("secret", "password", "token", "key", "credential")
@@ -66,6 +67,15 @@ def all_problems(file: Path) -> list[Problem]:
     registry = Registry(owners=known.plugins)
     found += [*problems_of(known, registry), *unheard_alerts(known)]
     return list(dict.fromkeys(one for one in found if not _follows(one, found)))
+
+
+def plugins_of(given: Path | None) -> Registry:
+    """Return the plugins, from the distributions that a configuration names; one that is missing or has errors names none."""
+    file = find_config(given)
+    try:
+        return Registry(owners=load_settings(file).plugins if file.exists() else None)
+    except ConfigError:
+        return Registry()
 
 
 def all_notes(file: Path) -> list[Problem]:

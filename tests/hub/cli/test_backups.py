@@ -49,8 +49,9 @@ def test_resume_lets_it_send_and_is_audited(restored: Path, cli: Cli) -> None:
     ("words", "code", "told"),
     [
         (["restore", "absent.zip"], 1, "there is no such file"),
+        (["backup", "absent/"], 1, "there is no folder absent: make it"),
         (["restore", "."], 1, "is a folder"),
-        (["backup", "no/such/folder/x.zip"], 1, "No such file or directory"),
+        (["backup", "no/such/folder/x.zip"], 1, "there is no folder no/such/folder: make it"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_a_line(

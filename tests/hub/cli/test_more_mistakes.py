@@ -355,6 +355,10 @@ TOLD: dict[str, Case] = {
         more('[database]\nurl = "sqlite:///rules.toml"\n'),
         ["database.url: rules.toml is another file, no database"],
     ),
+    "a file in the place of the database": (
+        {"data/hubbub.db": "junk " * 100},
+        ["data/hubbub.db is another file, no database"],
+    ),
     "an option behind SQLite's file": (
         more('[database]\nurl = "sqlite:///x.db?mode=ro"\n'),
         ["database.url: SQLite takes no options behind a ?"],
@@ -567,6 +571,49 @@ TOLD: dict[str, Case] = {
     ),
     "a hashtag of two words": (when("'two words' in signal.hashtags"), ['write "twowords" in signal.hashtags']),
     "a size below zero, with its sign": (when("size(signal.text) < -1"), ["size() is 0 or more, never < -1"]),
+    "a truth that is false too": (
+        when("author.verified && !author.verified"),
+        ["author.verified cannot be true and false at once (split it into two rules)"],
+    ),
+    "a value beside none": (
+        when("signal.lang == null", "signal.lang == 'fr'"),
+        ['when: signal.lang cannot be null and "fr" at once'],
+    ),
+    "a topic of none": (
+        when("size(topics) == 0 && 'acme' in topics"),
+        ["size(topics) cannot be 0 and >= 1 at once"],
+    ),
+    "alternatives of which none can be": (
+        when("author.followers in [-1] || (author.is_bot && author.is_bot == false)"),
+        ["author.followers is never -1", "author.is_bot cannot be true and false at once"],
+    ),
+    "a part of a count": (when("author.followers == 1.5"), ["author.followers is never 1.5"]),
+    "a year without its century": (
+        when("timestamp(signal.published_at).getFullYear() == 26"),
+        ["getFullYear() is from 1000 to 9999, never 26"],
+    ),
+    "an hour in quotes before its time": (
+        when("'9' == timestamp(signal.published_at).getHours()"),
+        ['getHours() is never "9"'],
+    ),
+    "a mood of a person as a number": (
+        when("person.sentiment_now < 0"),
+        ["person.sentiment_now is a text, never 0"],
+    ),
+    "a topic by its place that does not exist": (when("topics[0] == 'zz'"), ['there is no topic "zz"']),
+    "a hashtag by its place with its sign": (when("signal.hashtags[0] == '#x'"), ["hashtags are kept without #"]),
+    "a handle that begins with @": (
+        when("author.handle.startsWith('@')"),
+        ['no value of author.handle starts with "@" (handles are kept without @'],
+    ),
+    "a handle among the mentions": (
+        when("'@acme' in signal.mentions"),
+        ['mentions are keys of authors, never "@acme"'],
+    ),
+    "a person's network in capitals": (
+        when("person.last_network == 'Bluesky'"),
+        ['person.last_network is never "Bluesky" (write "bluesky")'],
+    ),
     "a pattern that is none": (when("signal.text.matches('(')"), ["bad pattern"]),
     # ------------------------------------------------------------------------------------------------- mappings
     "an empty mapping": ({"rules.toml": OWN, OWN_FILE: ""}, [f"{OWN_FILE}: `object` is missing"]),
@@ -637,6 +684,38 @@ TOLD: dict[str, Case] = {
     "a model that is not there": (
         plugged("flair", 'model = "embeded"', "enrichers"),
         ["there is no file embeded"],
+    ),
+    "a template of a whole object": (
+        mapping('from = "author.display_name"', 'template = "by {{ author | upper }}"'),
+        [f"{FIELD}.template: line 1: author is a whole object"],
+    ),
+    "a template that divides by zero": (
+        mapping('from = "author.display_name"', 'template = "{{ author.followers / 0 }}"'),
+        [f"{FIELD}.template: line 1: it divides by zero"],
+    ),
+    "a method that is not called": (
+        mapping('from = "author.display_name"', 'template = "{{ author.handle.lower }}"'),
+        [f"{FIELD}.template: line 1: .lower is not called (write author.handle.lower())"],
+    ),
+    "proxies that are all there are": (
+        config("port = 9302", 'port = 9302\nproxies = ["0.0.0.0/0"]'),
+        ["web.proxies.0: this is every address there is"],
+    ),
+    "a way of PostgreSQL's that is none": (
+        more('[database]\nurl = "postgresql://h/x?sslmode=maybe"\n'),
+        ["sslmode is never what is written here (known: disable, allow"],
+    ),
+    "an option of Redis that breaks the jobs": (
+        more('[redis]\nurl = "redis://h?decode_responses=true"\n'),
+        ["redis.url: decode_responses makes texts of the jobs"],
+    ),
+    "a look-alike of a plugin that has none": (
+        more('[sandbox]\nplugins = ["rss"]\n'),
+        ["sandbox.plugins.0: rss has no look-alike"],
+    ),
+    "an owner that does not provide the plugin": (
+        more('[plugins]\nzendesk = "no-such-dist"\n'),
+        ["plugins.zendesk: 'no-such-dist' does not provide it (it is in: hubbub)"],
     ),
     "a required mapping with a slip": (
         {"rules.toml": OWN, OWN_FILE: 'requires = ["recrd"]\n' + MAPPING},
@@ -715,6 +794,38 @@ NOTED: dict[str, Case] = {
         {"mappings/crmm/person.toml": MAPPING},
         ["mappings/crmm: there is no destination of this name (did you mean 'crm'?)"],
     ),
+    "a feed twice": (
+        plugged("rss", 'feeds = ["https://h.example/x", "https://h.example/x/"]'),
+        ['options.feeds: "https://h.example/x" stands here twice'],
+    ),
+    "a target twice": (
+        rules('mapping = "record" }', 'mapping = "record" }, { destination = "crm", mapping = "record" }'),
+        ['rule "all" deliver: "crm/record" stands here twice'],
+    ),
+    "a keyword that is a pattern": (
+        topics('[[topic]]\nname = "acme"\nkeywords = ["acme.*"]\n'),
+        ['keywords[1]: "acme.*" is found as it stands: a keyword is no pattern'],
+    ),
+    "a keyword that is a search": (
+        topics('[[topic]]\nname = "acme"\nkeywords = ["acme AND shop"]\n'),
+        ['"acme AND shop" is one phrase: AND is a word of it'],
+    ),
+    "a source that is not there": (
+        when("'acme' in topics", "signal.provenance.source == 'Shop'"),
+        ["when[2]: there is no source \"Shop\": no new post has it (did you mean 'shop'?)"],
+    ),
+    "a file that is not there": (
+        plugged("file", 'path = "nope/*.jsonl", as_plugin = "rss"'),
+        ["there is no file nope/*.jsonl: nothing is read until there is"],
+    ),
+    "a mapping whose own test fails": (
+        {
+            "rules.toml": OWN,
+            OWN_FILE: MAPPING
+            + '[[test]]\nname = "one"\ngiven = { author = { display_name = "a" } }\nexpect = { name = "b" }\n',
+        },
+        ['its own test "one" fails (`hub mappings test` shows what it gives)'],
+    ),
     "a mapping of another ending": (
         {"mappings/crm/person.TOML": MAPPING},
         ["it is not read as a mapping (name it person.toml)"],
@@ -735,9 +846,32 @@ def test_what_stands_for_home_is_understood(check: Check) -> None:
 
 
 @pytest.mark.parametrize(
+    "word", ["C++", "AT&T", "M&M's", "AC/DC", "acme.com", "(acme)", "A$AP", "rock and roll", "50%"]
+)
+def test_a_keyword_with_signs_of_its_own_is_taken_without_a_word(check: Check, word: str) -> None:
+    assert check(topics(f'[[topic]]\nname = "acme"\nkeywords = ["{word}"]\n')) == []
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ author.handle.lower() }}{{ topics }}{{ author.followers / 2 }}",
+        "{% set author = 'x' %}{{ author }}",
+        "{% for name, value in signal.counts.items() %}{{ name }}{{ value }}{% endfor %}",
+    ],
+)
+def test_a_template_that_writes_text_is_taken(check: Check, template: str) -> None:
+    files = mapping('from = "author.display_name"', f'template = "{template}"')
+    assert [line for fine, line in check(files) if not fine] == []
+
+
+@pytest.mark.parametrize(
     "condition",
     [
         "false",
+        "topics[0] == 'acme' && signal.hashtags[0] == 'x'",
+        "author.handle.contains('@') && author.handle.matches('.*@x')",
+        "'mastodon:abc' in signal.mentions",
         "author.followers - 5 < 0",
         "2.0 * labels.sentiment.score < -1.5",
         "author.followers > 10 || author.followers < 5",
@@ -758,6 +892,27 @@ def test_what_stands_for_home_is_understood(check: Check) -> None:
         "timestamp(signal.published_at) > timestamp('2026-01-01T00:00:00Z')",
         "timestamp(signal.published_at).getDayOfWeek() in [0, 6]",
         "author.followers - 5 < -1",
+        "person.sentiment_now == 'negative' && account.sentiment_now != 'positive'",
+        "author.verified != true && !(author.verified == true)",
+        "author.verified == null || !author.verified",
+        "author.followers > 5 && author.followers < 7",
+        "author.followers > 1e30",
+        "labels.sentiment.score > -0.5 && labels.sentiment.score < -0.4",
+        "labels.sentiment.confidence > 0.99 && labels.sentiment.confidence < 1",
+        "signal.lang == null || signal.lang == 'fr'",
+        "(author.is_bot && author.followers > 5) || (!author.is_bot && author.followers < 5)",
+        "'acme' in topics && size(topics) == 1",
+        "!('acme' in topics) && size(topics) == 0",
+        "signal.text.contains('a') && !signal.text.contains('b')",
+        "author.is_bot == !author.verified",
+        "author.is_bot ? author.verified : !author.verified",
+        "signal.published_at > '2026-01-01' && signal.published_at < '2026-01-02'",
+        "timestamp(signal.published_at).getFullYear() - 2000 == 26",
+        "!(signal.lang in ['fr', 'de']) && signal.lang != null",
+        "author.followers != 5 && author.followers >= 5",
+        "author.followers in [1, 2, 3] && author.followers > 2",
+        "(timestamp(signal.observed_at) - timestamp(signal.published_at)).getHours() > 48",
+        "signal.title == '' || signal.title == null",
     ],
 )
 def test_a_condition_that_can_hold_is_taken(check: Check, condition: str) -> None:

@@ -54,6 +54,15 @@ def test_the_database_and_what_sqlite_puts_beside_it_are_closed_to_others(
     assert found == dict.fromkeys(("hub.db", "hub.db-wal", "hub.db-shm"), 0o600)
 
 
+def test_a_folder_that_was_open_is_told_once_when_it_is_closed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    tmp_path.chmod(0o755)
+    for _ in range(2):
+        make_private_folder(tmp_path)
+    assert caplog.text.count("a folder was open to other users of this machine; it is closed now") == 1
+
+
 def test_a_folder_that_is_made_for_the_database_is_closed_to_others(tmp_path: Path, generous: None) -> None:
     open_store(f"sqlite:///{tmp_path / 'new' / 'hub.db'}").close()
     assert mode(tmp_path / "new") == 0o700

@@ -30,7 +30,7 @@ REFUSED = {
     "true and false": "and is no word of conditions (write && instead of and)",
     "author.followers > '3'": 'author.followers is a number, never "3" (write the number without quotes)',
     "author.followers == -0x10": "author.followers is 0 or more, never -0x10",
-    "author.followers > 0x1Fu && author.followers < 10": "author.followers cannot be > 0x1Fu and < 10 at once",
+    "author.followers > 0x1Fu && author.followers < 10": "author.followers cannot be > 31 and < 10 at once",
     "author.handle == 3": "author.handle is a text, never 3 (write the text in quotes)",
     "topics == 'acme'": 'topics is a list, never acme (write "acme" in topics)',
     "signal.kind == 'mentions'": 'signal.kind is never "mentions" (did you mean mention?)',

@@ -30,6 +30,12 @@ def told(how: FieldSpec, **field: Any) -> list[str]:
         (FieldSpec(from_="author.verified"), {"type": "datetime"}, "takes a time"),
         (FieldSpec(from_="signal.text"), {"type": "number"}, "takes a number, the mapping gives 'ww"),
         (FieldSpec(from_="author.verified"), {"type": "integer"}, "takes a whole number, the mapping gives True"),
+        (
+            FieldSpec(from_="labels.sentiment.score"),
+            {"type": "integer"},
+            "takes a whole number, the mapping gives -0.5",
+        ),
+        (FieldSpec(template="a;c"), {"values": ("a", "b")}, "takes one of a, b, the mapping gives 'a;c'"),
         (FieldSpec(from_="author.followers"), {"type": "boolean"}, "takes true or false, the mapping gives 1200"),
         (
             FieldSpec(from_="signal.text"),
@@ -58,6 +64,8 @@ def test_a_value_that_a_field_does_not_take_is_told(how: FieldSpec, field: dict[
 @pytest.mark.parametrize(
     ("how", "field"),
     [
+        (FieldSpec(template="a;b"), {"values": ("a", "b")}),
+        (FieldSpec(from_="signal.rating.value"), {"type": "integer"}),
         (FieldSpec(template="{{ signal.published_at[:10] }}"), {"type": "date"}),
         (AT, {"type": "datetime"}),
         (STARS, {"type": "number"}),

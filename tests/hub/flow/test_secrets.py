@@ -10,6 +10,7 @@ import pytest
 from pydantic import PrivateAttr, SecretStr
 
 from hub import runtime
+from hub.config.references import SecretReference
 from hub.core.access import HUB
 from hub.core.errors import Unauthorised
 from hub.core.model import Delivery
@@ -159,3 +160,15 @@ def test_the_old_secret_and_the_new_are_both_redacted_where_they_are_used(vault:
     error = Unauthorised("second-s3cret was refused")
     vault.hub.redact("memo", error)
     assert "s3cret" not in str(error)
+
+
+def test_a_proxys_new_password_is_taken_up(vault: Vault, tmp_path: Path) -> None:
+    vault.write("right")
+    (tmp_path / "proxy").write_text("http://hub:old@127.0.0.1:9")
+    section = vault.hub.settings.destinations["memo"].model_copy(update={"proxy": SecretReference(file="proxy")})
+    vault.hub.settings = vault.hub.settings.model_copy(update={"destinations": {"memo": section}})
+    before = vault.hub.destination_context("memo").http
+    (tmp_path / "proxy").write_text("http://hub:new@127.0.0.1:9")
+    vault.time_passes()
+    assert vault.hub.destination_context("memo").http is not before
+    assert vault.hub.renewed == {("destinations", "memo")}

@@ -195,7 +195,7 @@ def test_postgresql_compiles_no_query(postgres_store: Store) -> None:
 def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "hub.db").write_bytes(b"no database at all " * 100)
     store = open_store(f"sqlite:///{tmp_path / 'hub.db'}")
-    with pytest.raises(StoreUnavailable, match="not a database"):
+    with pytest.raises(StoreUnavailable, match=r"hub\.db is not a database: put it away"):
         store.database.check_revision()
     store.close()
 

@@ -90,6 +90,33 @@ def test_a_secret_that_is_new_in_its_file_is_taken_without_a_restart(store: Stor
     assert knocker.knock(BODY, headers=signed(BODY))[0] == 401
 
 
+def test_a_secret_that_was_taken_back_opens_the_door_no_longer(store: Store, tmp_path: Path) -> None:
+    knocker = Knocker(store, tmp_path)
+    (tmp_path / "secret").write_text(NEWER)
+    knocker.hub._read_at = dict.fromkeys(knocker.hub._read_at, 0.0)  # the pause between two looks has passed
+    assert knocker.knock(BODY, headers=signed(BODY))[0] == 401
+
+
+def test_it_does_not_either_if_another_part_of_the_process_has_read_the_file(store: Store, tmp_path: Path) -> None:
+    knocker = Knocker(store, tmp_path)
+    (tmp_path / "secret").write_text(NEWER)
+    assert knocker.hub.reread("sources", "shop")
+    assert knocker.knock(BODY, headers=signed(BODY))[0] == 401
+
+
+def test_the_first_call_with_a_new_secret_need_not_wait_for_the_next_look(store: Store, tmp_path: Path) -> None:
+    knocker = Knocker(store, tmp_path)
+    (tmp_path / "secret").write_text(NEWER)
+    assert knocker.knock(BODY, headers=signed(BODY, secret=NEWER))[0] == 202
+
+
+def test_calls_that_are_not_genuine_have_the_file_read_once_a_second_only(tmp_path: Path) -> None:
+    knocker = Knocker(FakeStore(untouched), tmp_path)
+    assert knocker.knock(BODY)[0] == 401
+    (tmp_path / "secret").write_text(NEWER)
+    assert knocker.knock(BODY, headers=signed(BODY, secret=NEWER))[0] == 401
+
+
 def test_a_source_is_not_made_again_for_each_call(tmp_path: Path) -> None:
     knocker = Unmakeable(FakeStore(untouched), tmp_path)
     knocker.knock(BODY)

@@ -94,6 +94,13 @@ def test_a_header_that_is_too_large_is_refused(served: Served, said: bytes) -> N
     assert found.startswith(b"HTTP/1.1 431 ") or not found
 
 
+def test_empty_lines_before_a_request_are_no_fault(served: Served) -> None:
+    caller = served.connect(b"\r\n")
+    sleep(0.05)
+    caller.sendall(b"\r\n" + HEAD + b"Content-Length: 0\r\n\r\n")
+    assert answer(caller).startswith(b"HTTP/1.1 2")
+
+
 def test_trailers_count_as_headers(served: Served) -> None:
     caller = served.connect(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
     for _ in range(4):

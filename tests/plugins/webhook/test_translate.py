@@ -155,7 +155,8 @@ def test_a_required_field_that_is_missing_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "template", ["{{ a.b.c.d }}", "{{ 1 / 0 }}", "{{ ''.__class__.__mro__ }}", "{{ range(1000000000) }}"]
+    "template",
+    ["{{ a.b.c.d }}", "{{ 1 / (text|length - 2) }}", "{{ ''.__class__.__mro__ }}", "{{ range(1000000000) }}"],
 )
 def test_a_template_that_fails_is_told_as_such(tmp_path: Path, template: str) -> None:
     source = inbound(tmp_path, f'[fields.text]\ntemplate = "{template}"\n')

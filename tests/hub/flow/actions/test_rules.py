@@ -90,6 +90,25 @@ def test_what_is_active_decides_as_what_was_read(made: Made, twin: Hub) -> None:
     }
 
 
+def test_of_two_activations_at_once_the_newer_files_hold(
+    made: Made, twin: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    activate(made.hub, ANN)
+    read, newer = made.hub.read_files, OTHER.replace('"brand"', '"newer"')
+
+    def overtaken() -> object:
+        monkeypatch.setattr(made.hub, "read_files", read)
+        found = made.hub.read_files()
+        rules_of(made).write_text(newer)
+        activate(twin, ANN)
+        return found
+
+    monkeypatch.setattr(made.hub, "read_files", overtaken)
+    rules_of(made).write_text(OTHER)
+    assert (activate(made.hub, ANN).changed, made.hub.take_up()) == ((), True)
+    assert [one.name for one in made.hub.book.rules.rules] == ["newer"]
+
+
 @pytest.mark.parametrize("text", [HALF, None, '[[rule]]\nname = "r"\nwhen = ["signal.txt == 1"]\n'])
 def test_a_file_with_errors_is_refused_and_what_is_active_stays(made: Made, text: str | None) -> None:
     begin(made.hub)

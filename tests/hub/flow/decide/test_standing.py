@@ -328,6 +328,43 @@ def test_a_merge_that_is_undone_leaves_the_winner_what_is_its_own(made: Made) ->
     assert (last.record_key, values(last)["sentiment_now"], values(last)["signals_30d"]) == (ada, "positive", 1)
 
 
+@pytest.mark.parametrize("domain", ["new.example", ""])
+def test_who_leaves_a_company_leaves_its_records_at_once(made: Made, domain: str) -> None:
+    key = person(made, "here")
+    person(made, "there", name="Colleague")
+    say(made, "1", "there", "I love it", followers=5)
+    say(made, "2", "here", "I hate it", followers=20)
+    deeds.change(made.hub, HUB, key, company_domain=domain)
+    made.run()
+    last = got(made, "company")[-1]
+    assert (last.record_key, last.ref is not None) == (account_key("example.com"), True)
+    assert (values(last)["signals_30d"], values(last)["last_url"]) == (1, "https://lines.example/1")
+
+
+def test_who_is_merged_into_a_person_of_another_company_leaves_its_records_at_once(made: Made) -> None:
+    twin = person(made, "here", domain="old.example")
+    ada = person(made, "there")
+    say(made, "1", "here", "I hate it", followers=20)
+    deeds.merge(made.hub, HUB, twin, ada)
+    made.run()
+    last = got(made, "company")[-1]
+    assert (last.record_key, set(values(last).values())) == (account_key("old.example"), {""})
+
+
+def test_merges_of_merges_are_undone_one_by_one(made: Made) -> None:
+    one, two, three = (person(made, name, domain=None, name=name) for name in ("one", "two", "three"))
+    deeds.merge(made.hub, HUB, one, two)
+    deeds.merge(made.hub, HUB, two, three)
+    for number, (writer, text) in enumerate([("three", "I love it"), ("two", "fine"), ("one", "I hate it")]):
+        say(made, str(number), writer, text)
+    counts = [values(got(made)[-1])["signals_30d"]]
+    for merged in (one, two):
+        deeds.unmerge(made.hub, HUB, merged)
+        made.run()
+        counts.append([values(told)["signals_30d"] for told in got(made) if told.record_key == three][-1])
+    assert counts == [3, 2, 1]
+
+
 def test_rules_that_cannot_be_read_stop_no_parting(made: Made) -> None:
     person(made, "here")
     say(made, "1", "here", "I hate it")
