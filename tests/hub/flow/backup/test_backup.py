@@ -22,13 +22,15 @@ from hub.config.settings import Settings
 from hub.core.access import at_terminal
 from hub.core.errors import ConfigError, HubError, NewerDatabase
 from hub.core.keys import signal_key
-from hub.flow.actions import backups, erasures, people
+from hub.flow.accounts import entrance
+from hub.flow.actions import backups, erasures, keys, people, users
 from hub.flow.backup.archive import FileThere, NoBackup, written
 from hub.flow.backup.files import WITHHELD, without_secrets
 from hub.queue.embedded import AlreadyRunning, lock
 from hub.store.copies import NotEmpty, Summing
 from hub.store.database import HEAD
 from tests.databases import Databases, Postgres, migrate
+from tests.hub.flow.accounts.people import HERE, make_user
 from tests.hubs import Made, make_hub
 from tests.servers import clean_environment
 
@@ -147,6 +149,21 @@ def test_a_restore_has_every_row_of_every_table(
     before, after = contents(database_url), contents(new.url)
     assert sum(map(len, before.values())) > 150
     assert without_marks(after) == without_marks(before)
+
+
+def test_users_and_keys_come_back_and_no_session_and_no_link_do(made: Made, place: Place, tmp_path: Path) -> None:
+    bea = make_user(made.hub)
+    entrance.enter(made.hub, bea, HERE, by="test")
+    keys.make(made.hub, bea.actor("console"), "nightly", ["export"])
+    users.reset(made.hub, ANN, "bea")
+    place.restore(backups.make(made.hub, ANN, tmp_path / "kept.zip")[0])
+    found = contents(place.url)
+    assert {name: len(found[name]) for name in ("users", "api_keys", "sessions", "one_time_links")} == {
+        "users": 1,
+        "api_keys": 1,
+        "sessions": 0,
+        "one_time_links": 0,
+    }
 
 
 def test_a_restored_postgresql_goes_on_behind_the_ids_that_it_has(
