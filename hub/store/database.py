@@ -303,15 +303,6 @@ def _open_sqlite(url: URL) -> Database:
     return Database(engine)
 
 
-def _is_sqlite(file: Path) -> bool:
-    """Return True if a file is one of SQLite, or has no content yet."""
-    try:
-        with file.open("rb") as opened:
-            return opened.read(16) in {b"", b"SQLite format 3\x00"}
-    except OSError:  # SQLite says why
-        return True
-
-
 def _refuse_newer(found: str | None) -> None:
     if found is not None and found > HEAD:
         raise NewerDatabase(
@@ -434,14 +425,18 @@ def holder_is_gone(token: str) -> bool:
 def _prepare_sqlite(dbapi: Any, _record: Any) -> None:
     dbapi.isolation_level = None
     (_, _, file), *_others = dbapi.execute("PRAGMA database_list").fetchall()
-    if file and not _is_sqlite(Path(file)):
-        raise sqlite3.DatabaseError(f"{file} is not a database: put it away, or name another in database.url")
     for ending in ("", "-wal", "-shm") if file else ():
         # SQLite gives the log and the index beside a new file the file's own rights.
         close_to_others(Path(f"{file}{ending}"))
-    for pragma in PRAGMAS:
-        with contextlib.closing(dbapi.cursor()) as cursor:
-            _execute_patiently(cursor, f"PRAGMA {pragma}")
+    try:
+        for pragma in PRAGMAS:
+            with contextlib.closing(dbapi.cursor()) as cursor:
+                _execute_patiently(cursor, f"PRAGMA {pragma}")
+    except sqlite3.DatabaseError as error:
+        # SQLite says it, the file is not looked into: a process loses all its locks on a file when it closes any handle to it.
+        if "not a database" not in str(error):
+            raise
+        raise sqlite3.DatabaseError(f"{file} is not a database: put it away, or name another in database.url") from None
 
 
 def _prepare_postgres(dbapi: Any, _record: Any) -> None:

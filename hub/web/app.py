@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from hub.runtime import Hub
 from hub.web import api as json_api
 from hub.web.asker import entry
+from hub.web.bodies import Receive
 from hub.web.complaints import Complaints
 from hub.web.console.actions import make_actions
 from hub.web.console.admin import make_admin
@@ -25,7 +26,7 @@ from hub.web.console.pages import make_pages
 from hub.web.console.provider import make_provider
 from hub.web.console.render import FOLDER, Renderer
 from hub.web.failures import RETRY_AFTER_S, answer_failures
-from hub.web.inbound import PREFIX, InboundDoor, Receive, Scope, Send
+from hub.web.inbound import PREFIX, InboundDoor, Scope, Send
 from hub.web.limits import USUAL, Limits
 from hub.web.metrics import make_metrics
 from hub.web.serving import Serving

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import cache
 from hashlib import sha256
 from time import monotonic
@@ -27,6 +27,7 @@ from hub.flow.intake.poll import realm_of, usable_destination, usable_source
 from hub.flow.intake.tally import Tally
 from hub.runtime import Hub
 from hub.sdk.connectors import Destination, Request, WebhookSource
+from hub.web.bodies import BUSY, Answer, CutOff, Declined, Receive, Unverified, refusal
 from hub.web.caller import LOOPBACK, Networks, caller_of
 from hub.web.complaints import Complaints
 from hub.web.limits import USUAL, Limits
@@ -34,13 +35,10 @@ from hub.web.shield import is_foreign_page, own_hosts
 
 log = structlog.get_logger(__name__)
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-Answer = tuple[int, bytes, list[tuple[bytes, bytes]]]
 Called = WebhookSource[Any] | Destination[Any]
 
 ACCEPTED: Answer = (202, b"", [])
-BUSY: Answer = (503, b'{"error": "busy, or the database cannot take it now: send it again"}', [(b"retry-after", b"5")])
 PREFIX = "/in/"
 JSON = b"application/json"
 PATIENCE_S = 4.0
@@ -51,28 +49,11 @@ MANY = 16 * 1024
 """Bytes of a body from which on its items are counted: less cannot hold very many."""
 
 
-def refusal(status: int, message: str, *headers: tuple[bytes, bytes]) -> Answer:
-    """Return an answer that says why."""
-    return (status, f'{{"error": "{message}"}}'.encode(), list(headers))
-
-
 FAILED = refusal(503, "the connection's plugin fails to read this: send it again later", (b"retry-after", b"60"))
 UNMADE = refusal(
     503, "this connection is configured and cannot work now: its admin sees why; send it again", (b"retry-after", b"60")
 )
 UNKNOWN = refusal(404, "no webhook source has this name, and no destination that calls")
-
-
-class Declined(Exception):
-    """A call is not taken."""
-
-    def __init__(self, answer: Answer) -> None:
-        super().__init__(answer[0])
-        self.answer = answer
-
-
-class CutOff(Exception):
-    """The caller went away in the middle of its call."""
 
 
 class InboundDoor:
@@ -277,99 +258,6 @@ def thank(destination: Destination[Any], request: Request) -> Answer:
     """Return what a vendor wants to hear once its request is stored."""
     kind, body = destination.acknowledge(request)
     return (200, body, [(b"content-type", kind.encode("latin-1"))])
-
-
-def _too_large(limit: int) -> Declined:
-    return Declined(refusal(413, f"the body is larger than {limit} bytes"))
-
-
-class Unverified:
-    """Bodies whose signature is not checked yet: if they hold too much, the one that has taken longest is given up."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.held = 0
-        self._readings: dict[Incoming, None] = {}
-
-    async def read(self, headers: Mapping[str, str], receive: Receive, limit: int) -> bytes:
-        """Return the whole body.
-
-        Raises Declined once it is larger than `limit`, whatever its header claims, and CutOff if it was cut off.
-        """
-        declared = headers.get("content-length", "")
-        if declared.isdigit() and int(declared) > limit:
-            raise _too_large(limit)
-        message = await receive()
-        first: bytes = message.get("body", b"")
-        if message["type"] == "http.disconnect":
-            raise CutOff
-        if len(first) > limit:
-            raise _too_large(limit)
-        if not message.get("more_body", False):  # as most bodies come: nothing of it is held while the rest is awaited
-            return first
-        reading = Incoming(asyncio.current_task(), first)
-        self._readings[reading] = None
-        try:
-            self._make_room(reading)
-            while await reading.next(receive):
-                self._make_room(reading)
-                if reading.size > limit:
-                    raise _too_large(limit)
-            return b"".join(reading.parts)
-        finally:
-            self.held -= reading.counted
-            self._readings.pop(reading, None)
-
-    def _make_room(self, reading: Incoming) -> None:
-        self.held += reading.size - reading.counted
-        reading.counted = reading.size
-        while self.held > self.most:
-            oldest = next(iter(self._readings))
-            if oldest is reading:
-                raise Declined(BUSY)
-            self.held -= oldest.counted
-            oldest.counted = 0
-            self._readings.pop(oldest)
-            oldest.give_up()
-
-
-class Incoming:
-    """One body that is being read."""
-
-    def __init__(self, task: asyncio.Task[Any] | None, first: bytes) -> None:
-        self.parts = [first]
-        self.size, self.counted = len(first), 0
-        self._task = task
-        self._is_given_up = False
-        self._more = True
-
-    async def next(self, receive: Receive) -> bool:
-        """Take the next part; False if there is no more. Raises CutOff, or Declined if it was given up."""
-        if not self._more:
-            return False
-        try:
-            message = await receive()
-        except asyncio.CancelledError:
-            if not self._is_given_up or self._task is None:
-                raise
-            self._task.uncancel()
-            raise Declined(BUSY) from None
-        if self._is_given_up:
-            raise Declined(BUSY)
-        if message["type"] == "http.disconnect":
-            raise CutOff
-        part = message.get("body", b"")
-        self.size += len(part)
-        self.parts.append(part)
-        self._more = message.get("more_body", False)
-        return True
-
-    def give_up(self) -> None:
-        """End the reading: its place is needed."""
-        self._is_given_up = True
-        self.parts.clear()
-        if self._task is not None:
-            self._task.cancel()
 
 
 class Waiting(NamedTuple):

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.servers
 
 HERE = ROOT / "tests/third_party"
 FAULTS = {
-    "absent": "No module named 'hubbub_broken.no_such_module'|needs 'hubbub_broken.no_such_module'",
+    "absent": "its entry point names the module 'hubbub_broken.no_such_module', which",
     "needy": "needs 'a_library_that_nobody_has': pip install 'hubbub-broken[needy]'",
     "raising": "RuntimeError: the licence server did not answer",
     "waiting": "the hook register_sources is async",

@@ -15,7 +15,8 @@ import pytest
 
 from hub.flow.monitor.snapshot import here
 from hub.store import Store
-from hub.web.inbound import BUSY, CutOff, Declined, GroupWriter, InboundDoor, Unverified
+from hub.web.bodies import BUSY, CutOff, Declined, Unverified
+from hub.web.inbound import GroupWriter, InboundDoor
 from hub.web.limits import Limits
 from tests.hub.web.test_inbound import BODY, FakeStore, Knocker, assert_opened, signed, untouched
 from tests.logs import captured
