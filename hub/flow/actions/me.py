@@ -106,9 +106,11 @@ def choose(hub: Hub, actor: Actor, choices: Mapping[str, object], *, full_name: 
     """Change the own name in full, language, zone, and if single keys are commands. Raises BadAccount."""
     demand(actor, "me.choose")
     user = own(hub, actor)
-    kept = {**user.choices, **_choices(choices)}
-    named = replace(user, choices=kept, full_name=(full_name or "").strip()[:100] or user.full_name)
+    wanted = _choices(choices)
     with doing(hub, actor, "me.choose") as act:
+        user = hub.store.users.get(user.id, conn=act.conn) or user  # what others changed in between stays
+        kept = {**user.choices, **wanted}
+        named = replace(user, choices=kept, full_name=(full_name or "").strip()[:100] or user.full_name)
         changed = hub.store.users.change(act.conn, named)
         if changed != user:
             act.note("choices", user.name, **kept)

@@ -156,6 +156,11 @@ def test_a_log_out_ends_the_session_at_the_hub(made: Made) -> None:
     assert browser.get("/").status_code == 303
 
 
+def test_another_site_takes_no_session_away(made: Made) -> None:
+    answer = Browser(made).post("/logout", {}, origin="https://evil.example")  # without the cookie, which is Lax
+    assert "set-cookie" not in answer.headers
+
+
 def test_a_second_factor_stands_between(made: Made) -> None:
     browser, _ = come_in(made)
     page = browser.get("/me/second-factor").text
