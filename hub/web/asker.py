@@ -122,5 +122,6 @@ def _bearer(request: Request) -> str:
 
 
 def browser_of(serving: Serving, request: Request) -> Browser:
-    """Return where a person logs in from."""
-    return Browser(caller_of(request.scope, serving.proxies) or "unknown", request.headers.get("user-agent", ""))
+    """Return where a person logs in from: what passes on an address that cannot be trusted counts itself."""
+    peer = request.client.host if request.client else "unknown"
+    return Browser(caller_of(request.scope, serving.proxies) or peer, request.headers.get("user-agent", ""))
