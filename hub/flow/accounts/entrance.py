@@ -75,6 +75,20 @@ def log_in(hub: Hub, name: str, password: str, browser: Browser) -> Entered:
     return enter(hub, user, browser, by="password", kept=kept, subjects=subjects)
 
 
+def prove(hub: Hub, user: User, password: str) -> bool:
+    """Return True if this is the user's password: asked of one who is in, with the log-in's limits. Raises TooManyTries."""
+    subjects = [(digest("own password", user.name), FREE_BY_ACCOUNT)]
+    _refuse_barred(hub, subjects)
+    right = verify_password(password, hub.store.users.proofs(user.id).password)
+    with hub.store.database.write() as conn:
+        _refuse_barred(hub, subjects, conn=conn)
+        if right:
+            hub.store.log_in_failures.forget(conn, subjects[0][0])
+        else:
+            _count_in(hub, conn, subjects, user.name)
+    return right
+
+
 def enter(
     hub: Hub,
     user: User,
