@@ -136,8 +136,8 @@ def add_second_factor(routes: APIRouter, serving: Serving, renderer: Renderer) -
         secret = fields.get("secret", "")
         try:
             given = fields.get("code", "")
-            more = {"password": fields.get("password", ""), "session": _session(request)}
-            fresh = me.set_up_code(serving.hub, actor(request), secret, given, **more)
+            password, here = fields.get("password", ""), _session(request)
+            fresh = me.set_up_code(serving.hub, actor(request), secret, given, password=password, session=here)
         except (WrongCode, BadAccount) as error:
             again = secret if codes.is_secret(secret) else codes.new_secret()
             return page(request, again, status=422, error=str(error))
