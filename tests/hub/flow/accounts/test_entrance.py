@@ -214,6 +214,7 @@ def test_a_log_in_under_way_ends_with_the_sessions(new_hub: NewHub, monkeypatch:
     from hub.flow.accounts import entrance
 
     def slow(given: str, kept: str | None) -> bool:
+        monkeypatch.setattr(entrance, "verify_password", verify_password)
         if end == "close":
             users.disable(hub, ada.actor("console"), "bea")
         else:
