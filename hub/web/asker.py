@@ -106,8 +106,10 @@ def _demand_whole(serving: Serving, session: OpenSession, path: str, *, is_progr
     """Raise if a second factor is still to come, or still to be set up."""
     if session.waits_for_code:
         raise CodeFirst
-    must = session.user.role in serving.hub.settings.accounts.second_factor
-    if must and not session.user.has_code and session.user.issuer is None and path != SECOND_FACTOR:
+    user = session.user
+    by_password = user.issuer is None or user.has_password  # a link gives one to those of a provider too
+    must = by_password and user.role in serving.hub.settings.accounts.second_factor
+    if must and not user.has_code and path != SECOND_FACTOR:
         if is_program:
             raise NotAllowed(str(SetUpFirst()))
         raise SetUpFirst
@@ -120,5 +122,6 @@ def _bearer(request: Request) -> str:
 
 
 def browser_of(serving: Serving, request: Request) -> Browser:
-    """Return where a person logs in from."""
-    return Browser(caller_of(request.scope, serving.proxies) or "unknown", request.headers.get("user-agent", ""))
+    """Return where a person logs in from: what passes on an address that cannot be trusted counts itself."""
+    peer = request.client.host if request.client else "unknown"
+    return Browser(caller_of(request.scope, serving.proxies) or peer, request.headers.get("user-agent", ""))

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from hub.core.access import NotAllowed
 from hub.core.accounts import BadAccount
 from hub.core.errors import HubError, Overtaken, StoreUnavailable
+from hub.flow.accounts.entrance import TooManyTries, WrongLogIn
 from hub.flow.accounts.onetime import DeadLink
 from hub.flow.accounts.provider import ProviderTrouble
 from hub.flow.actions.keys import UnknownKey
@@ -32,8 +33,10 @@ Say = Callable[[Request, int, str], Response]
 
 SAID: Mapping[type[Exception], int] = {
     NotAllowed: 403,
+    WrongLogIn: 401,
     BadAccount: 422,
     LastAdmin: 422,
+    TooManyTries: 429,
     DeadLink: 410,
     ProviderTrouble: 502,
     UnknownUser: 404,
@@ -102,7 +105,7 @@ def add_of_the_hub(api: FastAPI, say: Say) -> None:
     """Register what the hub cannot do, now or at all."""
 
     def unavailable(request: Request, error: Exception) -> Response:
-        log.warning("it could not be done now", path=request.url.path, error=str(error))
+        log.warning("it could not be done now", path=_logged(request), error=str(error))
         response = say(request, 503, str(error))
         response.headers["retry-after"] = str(RETRY_AFTER_S)
         return response
@@ -112,8 +115,14 @@ def add_of_the_hub(api: FastAPI, say: Say) -> None:
 
     @api.exception_handler(HubError)
     def failed(request: Request, error: HubError) -> Response:
-        log.error("the page could not be made", path=request.url.path, error=str(error))
+        log.error("the page could not be made", path=_logged(request), error=str(error))
         return say(request, 500, str(error))
+
+
+def _logged(request: Request) -> str:
+    """Return the path for the log, without the token of a link that still works."""
+    path = request.url.path
+    return "/welcome/..." if path.startswith("/welcome/") else path
 
 
 def _told(error: dict[str, object]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from hub.flow.accounts.tokens import new_recovery_code, recovery_digest
@@ -10,6 +11,7 @@ from hub.store.accounts.users import Proofs
 STEP_S = 30
 RECOVERY_CODES = 10
 ISSUER = "Hubbub"
+_SECRET = re.compile("[A-Z2-7]{32}")
 
 
 def new_secret() -> str:
@@ -17,6 +19,11 @@ def new_secret() -> str:
     import pyotp  # noqa: PLC0415 - who sets a second factor up needs it, and nothing else does
 
     return pyotp.random_base32()
+
+
+def is_secret(text: str) -> bool:
+    """Return True if a text is one that `new_secret` may have made."""
+    return _SECRET.fullmatch(text) is not None
 
 
 def address_of(secret: str, *, name: str, place: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import NamedTuple
 
 from hub.core.accounts import CODE_WITHIN, LONGEST, ApiKey, BadAccount, OpenSession, User, fold_name
@@ -70,7 +72,21 @@ def log_in(hub: Hub, name: str, password: str, browser: Browser) -> Entered:
     if not verify_password(password, kept) or user is None or user.disabled_at is not None:
         _count(hub, subjects, folded if user else "")
         raise WrongLogIn
-    return enter(hub, user, browser, by="password", forget=subjects[:1])
+    return enter(hub, user, browser, by="password", kept=kept, subjects=subjects)
+
+
+def prove(hub: Hub, user: User, password: str) -> bool:
+    """Return True if this is the user's password: asked of one who is in, with the log-in's limits. Raises TooManyTries."""
+    subjects = [(digest("own password", user.name), FREE_BY_ACCOUNT)]
+    _refuse_barred(hub, subjects)
+    right = verify_password(password, hub.store.users.proofs(user.id).password)
+    with hub.store.database.write() as conn:
+        _refuse_barred(hub, subjects, conn=conn)
+        if right:
+            hub.store.log_in_failures.forget(conn, subjects[0][0])
+        else:
+            _count_in(hub, conn, subjects, user.name)
+    return right
 
 
 def enter(
@@ -80,33 +96,47 @@ def enter(
     *,
     by: str,
     provider_session: str | None = None,
-    forget: list[tuple[str, int]] | None = None,
+    kept: str | None = None,
+    subjects: Sequence[tuple[str, int]] = (),
 ) -> Entered:
     """Begin a session of a user who is known by now; `by` says how, for the audit log.
 
-    A second factor is asked for after a password, not after a provider of identities, which asks for its own.
+    A second factor is asked for after a password, not after a provider of identities, which asks for its own. `kept` is the
+    hash that the password was held against, `subjects` what failures are counted for. Raises WrongLogIn if the account was
+    closed or another password chosen since, and TooManyTries if others that were under way have failed since.
     """
     now, token = hub.now(), new_token()
-    waits = user.has_code and by == "password"
-    until = now + (CODE_WITHIN if waits else LONGEST)
-    made = NewSession(
-        token=digest_of(token),
-        user_id=user.id,
-        form_token=new_token(),
-        waits_for_code=waits,
-        made_at=now,
-        until=until,
-        address=browser.address[:64],
-        browser=browser.name[:300],
-        provider_session=provider_session,
-    )
     with hub.store.database.write() as conn:
+        user = _as_now(hub, conn, user, kept)
+        _refuse_barred(hub, subjects, conn=conn)
+        waits = user.has_code and by == "password"
+        made = NewSession(
+            token=digest_of(token),
+            user_id=user.id,
+            form_token=new_token(),
+            waits_for_code=waits,
+            made_at=now,
+            until=now + (CODE_WITHIN if waits else LONGEST),
+            address=browser.address[:64],
+            browser=browser.name[:300],
+            provider_session=provider_session,
+        )
         hub.store.sessions.add(conn, made)
-        for subject, _ in forget or ():
+        for subject, _ in subjects[:1]:
             hub.store.log_in_failures.forget(conn, subject)
         if not waits:
             _arrive(hub, conn, user, browser, by=by)
     return Entered(token, user, waits)
+
+
+def _as_now(hub: Hub, conn: Connection, user: User, kept: str | None) -> User:
+    """Return a user as it is by now, locked: what ends all sessions ends a log-in that is under way too. Raises WrongLogIn."""
+    found = hub.store.users.get(user.id, conn=conn)
+    if found is None or found.disabled_at is not None:
+        raise WrongLogIn
+    if kept is not None and hub.store.users.proofs(user.id, conn=conn).password != kept:
+        raise WrongLogIn
+    return found
 
 
 def give_code(hub: Hub, session: OpenSession, code: str, browser: Browser) -> Entered:
@@ -115,7 +145,9 @@ def give_code(hub: Hub, session: OpenSession, code: str, browser: Browser) -> En
     subjects = [(digest("code", user.name), FREE_BY_ACCOUNT)]
     _refuse_barred(hub, subjects)
     with hub.store.database.write() as conn:
-        left = codes.spend(hub.store.users.proofs(user.id, conn=conn), code, now=now)
+        proofs = hub.store.users.proofs(user.id, conn=conn)
+        _refuse_barred(hub, subjects, conn=conn)  # again, now that those before are through
+        left = codes.spend(proofs, code, now=now)
         if left is not None and hub.store.sessions.end(conn, session.id, user_id=user.id):
             hub.store.users.prove(conn, user.id, totp_step=left.totp_step, recovery=list(left.recovery))
             made = NewSession(
@@ -132,7 +164,7 @@ def give_code(hub: Hub, session: OpenSession, code: str, browser: Browser) -> En
             hub.store.log_in_failures.forget(conn, subjects[0][0])
             _arrive(hub, conn, user, browser, by="password and code")
             return Entered(token, user, waits_for_code=False)
-    _count(hub, subjects, user.name)
+        _count_in(hub, conn, subjects, user.name)
     raise WrongCode
 
 
@@ -178,26 +210,45 @@ def _subjects(hub: Hub, name: str, user: User | None, browser: Browser) -> list[
     One who guesses an account's password from elsewhere must not bar its owner: the owner's own address is counted apart.
     """
     now = hub.now()
+    here = _network(browser.address)
     known = user is not None and any(
-        one.address == browser.address and not one.is_over(now) for one in hub.store.sessions.of_user(user.id)
+        _network(one.address) == here and not one.is_over(now) and not one.waits_for_code
+        for one in hub.store.sessions.of_user(user.id)
     )
-    account = digest("account", name, browser.address if known else "")
-    return [(account, FREE_BY_ACCOUNT), (digest("address", browser.address), FREE_BY_ADDRESS)]
+    account = digest("account", name, here if known else "")
+    return [(account, FREE_BY_ACCOUNT), (digest("address", here), FREE_BY_ADDRESS)]
 
 
-def _refuse_barred(hub: Hub, subjects: list[tuple[str, int]]) -> None:
-    until = hub.store.log_in_failures.barred_until([one for one, _ in subjects], now=hub.now())
+def _network(address: str) -> str:
+    """Return what one caller has of addresses: an IPv4 address, of IPv6 the whole /64 that a line is given."""
+    try:
+        found = ip_address(address.strip().strip("[]").partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
+    return str(found)
+
+
+def _refuse_barred(hub: Hub, subjects: Sequence[tuple[str, int]], *, conn: Connection | None = None) -> None:
+    until = hub.store.log_in_failures.barred_until([one for one, _ in subjects], now=hub.now(), conn=conn)
     if until is not None:
         raise TooManyTries(_seconds(until - hub.now()))
 
 
 def _count(hub: Hub, subjects: list[tuple[str, int]], name: str) -> None:
-    """Count a failure; it is audited if it was for an account that there is."""
+    """Count a failure. Raises TooManyTries if the bar came down while it was under way: it must not tell right from wrong."""
     with hub.store.database.write() as conn:
-        for subject, free in subjects:
-            hub.store.log_in_failures.count(conn, subject, free=free, now=hub.now())
-        if name:
-            hub.store.audit.note_in(conn, AuditEntry("log in failed", name, name), now=hub.now())
+        _refuse_barred(hub, subjects, conn=conn)
+        _count_in(hub, conn, subjects, name)
+
+
+def _count_in(hub: Hub, conn: Connection, subjects: Sequence[tuple[str, int]], name: str) -> None:
+    """Count a failure; it is audited if it was for an account that there is."""
+    for subject, free in subjects:
+        hub.store.log_in_failures.count(conn, subject, free=free, now=hub.now())
+    if name:
+        hub.store.audit.note_in(conn, AuditEntry("log in failed", name, name), now=hub.now())
 
 
 def _seconds(span: timedelta) -> int:

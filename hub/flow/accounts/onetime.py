@@ -63,6 +63,8 @@ def use_link(hub: Hub, token: str, password: str, *, name: str = "", full_name: 
     with hub.store.database.write() as conn:
         if hub.store.one_time_links.use(conn, digest_of(token), now=now) is None:
             raise DeadLink
+        if user is None and hub.store.users.there_are(conn=conn):
+            raise DeadLink  # made while the password was hashed
         if user is None:
             user = _make_admin(hub, conn, User(0, chosen, full_name.strip() or chosen, "admin", now), kept)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from functools import cache
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 if TYPE_CHECKING:
     from pwdlib import PasswordHash
@@ -16,14 +17,19 @@ _NO_PASSWORD = "no password is this text, since it is longer than one may be" * 
 def hash_password(password: str) -> str:
     """Return the hash of a password."""
     with _ROOM:
-        return _hashes().hash(password)
+        return _hashes().hash(_plain(password))
 
 
 def verify_password(password: str, kept: str | None) -> bool:
     """Return True if a password is the one of a hash; without a hash it takes as long, so that no name is told by time."""
     with _ROOM:
-        right = _hashes().verify(password, kept or _dummy())
+        right = _hashes().verify(_plain(password), kept or _dummy())
     return right and kept is not None
+
+
+def _plain(password: str) -> str:
+    """Return a password in one spelling: keyboards differ in how they send an accented letter (NIST SP 800-63B: NFKC)."""
+    return normalize("NFKC", password)
 
 
 @cache

@@ -39,6 +39,10 @@ NEEDS = "the log-in at a provider needs 'joserfc': pip install 'hubbub[oidc]'"
 KEPT_S = 3600.0
 """How long the provider's description and keys are kept."""
 LEEWAY_S = 60
+LOGOUT_WITHIN_S = 300 + LEEWAY_S
+"""A logout token that is older ends nothing: it may have been kept, to be sent again."""
+FRESH_S = 60.0
+"""Keys that were asked for so lately are not asked for again: who sends bad tokens must not make the hub ask."""
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 LOGGED_OUT = "http://schemas.openid.net/event/backchannel-logout"
 
@@ -99,7 +103,7 @@ class Provider:
         if self.section.groups_claim not in claims:
             claims = {**self._told_of(claims["sub"], tokens), **claims}
         user = meet(self.hub, self.section, claims)
-        return enter(self.hub, user, browser, by=self.section.issuer, provider_session=claims.get("sid"))
+        return enter(self.hub, user, browser, by=self.section.issuer, provider_session=_text(claims.get("sid")))
 
     def end_address(self) -> str | None:
         """Return the address at which the session at the provider ends too, None if it has none."""
@@ -111,9 +115,10 @@ class Provider:
     def end_sessions(self, logout_token: str) -> int:
         """End the sessions that the provider says are over; returns how many. Raises ProviderTrouble for a token that is none."""
         claims = self._claims(logout_token)
-        if LOGGED_OUT not in (claims.get("events") or {}) or "nonce" in claims:
+        events, age_s = claims.get("events"), self.hub.now().timestamp() - claims["iat"]
+        if not isinstance(events, dict) or LOGGED_OUT not in events or "nonce" in claims or age_s > LOGOUT_WITHIN_S:
             raise ProviderTrouble
-        subject, session = claims.get("sub"), claims.get("sid")
+        subject, session = _text(claims.get("sub")), _text(claims.get("sid"))
         if not (subject or session):
             raise ProviderTrouble
         with self.hub.store.database.write() as conn:
@@ -167,7 +172,7 @@ class Provider:
             wanted |= {"sub": {"essential": True}, "exp": {"essential": True}}
             wanted["nonce"] = {"essential": True, "value": nonce}
         try:
-            found = jwt.decode(token, self._keys(), algorithms=ALGORITHMS)
+            found = self._decoded(token)
             checks = jwt.JWTClaimsRegistry(now=int(self.hub.now().timestamp()), leeway=LEEWAY_S, **wanted)
             checks.validate(found.claims)
         except (JoseError, ValueError) as error:
@@ -177,6 +182,23 @@ class Provider:
         if isinstance(audience, list) and len(audience) > 1 and found.claims.get("azp") != self.section.client_id:
             raise ProviderTrouble
         return dict(found.claims)
+
+    def _decoded(self, token: str) -> Any:
+        """Return a token whose signature is right; the keys are asked for again if it is not, since a provider changes them."""
+        from joserfc import jwt  # noqa: PLC0415 - an extra
+        from joserfc.errors import JoseError  # noqa: PLC0415 - an extra
+
+        try:
+            return jwt.decode(token, self._keys(), algorithms=ALGORITHMS)
+        except (JoseError, ValueError):
+            if self._age_s("keys") < FRESH_S:
+                raise
+            self._kept.pop("keys", None)
+        return jwt.decode(token, self._keys(), algorithms=ALGORITHMS)
+
+    def _age_s(self, name: str) -> float:
+        kept = self._kept.get(name)
+        return 0.0 if kept is None else time.monotonic() + KEPT_S - kept[0]
 
     def _keys(self) -> Any:
         from joserfc.jwk import KeySet  # noqa: PLC0415 - an extra
@@ -261,6 +283,7 @@ def meet(hub: Hub, section: OidcSection, claims: Mapping[str, Any]) -> User:
     """Return the user of these claims, made at the first log-in; the role follows the groups at each. Raises BadAccount."""
     role = role_of(section.roles, claims.get(section.groups_claim))
     if role is None:
+        _end_sessions(hub, section.issuer, str(claims["sub"]))
         raise BadAccount("none of your groups has a role here: ask an admin to name one in oidc.roles")
     subject = str(claims["sub"])
     with hub.store.database.write() as conn:
@@ -274,6 +297,16 @@ def meet(hub: Hub, section: OidcSection, claims: Mapping[str, Any]) -> User:
             hub.store.sessions.end_all(conn, user.id)
             _note(hub, conn, "user changed", user)
     return user
+
+
+def _end_sessions(hub: Hub, issuer: str, subject: str) -> None:
+    """End the sessions of a person whose groups have no role any more."""
+    with hub.store.database.write() as conn:
+        hub.store.sessions.end_of_provider(conn, issuer, subject=subject, session=None)
+
+
+def _text(claim: Any) -> str | None:
+    return claim if isinstance(claim, str) and claim else None
 
 
 def role_of(roles: Mapping[str, Role], groups: Any) -> Role | None:

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from hub.core.access import Actor, NotAllowed, demand
 from hub.core.accounts import BadAccount, User, check_password
 from hub.flow.accounts import codes
-from hub.flow.accounts.entrance import WrongCode
-from hub.flow.accounts.passwords import hash_password, verify_password
+from hub.flow.accounts.entrance import WrongCode, prove
+from hub.flow.accounts.passwords import hash_password
 from hub.flow.accounts.tokens import recovery_digest
 from hub.flow.actions.doing import doing
 from hub.flow.views.users import own
@@ -37,13 +37,20 @@ def choose_password(hub: Hub, actor: Actor, old: str, new: str, *, session: int 
         act.note("password", user.name, sessions_ended=ended)
 
 
-def set_up_code(hub: Hub, actor: Actor, secret: str, code: str, *, session: int | None = None) -> list[str]:
+def set_up_code(
+    hub: Hub, actor: Actor, secret: str, code: str, *, password: str = "", session: int | None = None
+) -> list[str]:
     """Let an authenticator be the second factor from now on; returns recovery codes, which are shown once.
 
-    `code` proves that the authenticator has the secret. All other sessions end. Raises WrongCode.
+    `code` proves that the authenticator has the secret; `password` is asked for where it takes another one's place, as it is to
+    take that one away. All other sessions end. Raises WrongCode, WrongPassword, TooManyTries.
     """
     demand(actor, "me.set_up_code")
     user = own(hub, actor)
+    if not codes.is_secret(secret):
+        raise WrongCode
+    if user.has_code:
+        _prove(hub, user, password)
     step = codes.step_of(secret, code, now=hub.now())
     if step is None:
         raise WrongCode
@@ -106,9 +113,11 @@ def choose(hub: Hub, actor: Actor, choices: Mapping[str, object], *, full_name: 
     """Change the own name in full, language, zone, and if single keys are commands. Raises BadAccount."""
     demand(actor, "me.choose")
     user = own(hub, actor)
-    kept = {**user.choices, **_choices(choices)}
-    named = replace(user, choices=kept, full_name=(full_name or "").strip()[:100] or user.full_name)
+    wanted = _choices(choices)
     with doing(hub, actor, "me.choose") as act:
+        user = hub.store.users.get(user.id, conn=act.conn) or user  # what others changed in between stays
+        kept = {**user.choices, **wanted}
+        named = replace(user, choices=kept, full_name=(full_name or "").strip()[:100] or user.full_name)
         changed = hub.store.users.change(act.conn, named)
         if changed != user:
             act.note("choices", user.name, **kept)
@@ -116,7 +125,7 @@ def choose(hub: Hub, actor: Actor, choices: Mapping[str, object], *, full_name: 
 
 
 def _prove(hub: Hub, user: User, password: str) -> None:
-    if not verify_password(password, hub.store.users.proofs(user.id).password):
+    if not prove(hub, user, password):
         raise WrongPassword
 
 

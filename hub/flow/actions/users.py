@@ -48,6 +48,7 @@ def invite(hub: Hub, actor: Actor, who: NewUser, rights: Rights) -> tuple[User, 
             user = hub.store.users.add(act.conn, _with(fresh, rights))
         except Conflict:
             raise BadAccount(f"there is a user {fresh.name} already") from None
+        hub.store.one_time_links.drop(act.conn, None)  # the first admin's: there is a user now
         token = make_link(hub, act.conn, actor, "invite", user=user)
         act.note("invite", user.name, **_told(rights))
     return user, address_of(hub, token)
@@ -59,8 +60,7 @@ def change(hub: Hub, actor: Actor, name: str, rights: Rights) -> User:
     _check(hub, rights)
     user = find(hub, actor, name)
     with doing(hub, actor, "users.change") as act:
-        if rights.role != "admin":
-            _keep_an_admin(act, user)
+        user = _locked(act, user, stays=rights.role == "admin")
         changed = hub.store.users.change(act.conn, _with(user, rights))
         if changed != user:
             hub.store.sessions.end_all(act.conn, user.id)
@@ -74,7 +74,7 @@ def disable(hub: Hub, actor: Actor, name: str) -> User:
     demand(actor, "users.disable")
     user = find(hub, actor, name)
     with doing(hub, actor, "users.disable") as act:
-        _keep_an_admin(act, user)
+        user = _locked(act, user, stays=False)
         closed = hub.store.users.change(act.conn, replace(user, disabled_at=user.disabled_at or hub.now()))
         hub.store.sessions.end_all(act.conn, user.id)
         hub.store.one_time_links.drop(act.conn, user.id)
@@ -87,6 +87,7 @@ def enable(hub: Hub, actor: Actor, name: str) -> User:
     demand(actor, "users.enable")
     user = find(hub, actor, name)
     with doing(hub, actor, "users.enable") as act:
+        user = _locked(act, user, stays=True)
         opened = hub.store.users.change(act.conn, replace(user, disabled_at=None))
         act.note("user enabled", user.name)
     return opened
@@ -134,8 +135,10 @@ def _told(rights: Rights) -> dict[str, object]:
     return {**said, "drafts_only": rights.drafts_only or None}
 
 
-def _keep_an_admin(act: Doing, user: User) -> None:
-    """Raise LastAdmin if no admin would be left who can come in."""
-    is_one = user.role == "admin" and user.disabled_at is None
-    if is_one and not act.hub.store.users.count_admins(act.conn, beside=user.id):
+def _locked(act: Doing, user: User, *, stays: bool) -> User:
+    """Return a user as it is now, locked. Raises LastAdmin if it does not stay and no admin would be left who can come in."""
+    others = act.hub.store.users.count_admins(act.conn, beside=user.id)  # first, so that all lock in one order
+    now = act.hub.store.users.get(user.id, conn=act.conn) or user
+    if not stays and now.role == "admin" and now.disabled_at is None and not others:
         raise LastAdmin
+    return now

@@ -20,11 +20,20 @@ class LogInFailures:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def barred_until(self, subjects: Sequence[str], *, now: datetime) -> datetime | None:
-        """Return until when none of these may try again, None if they may now."""
-        with self.database.read() as conn:
-            until: datetime | None = conn.scalar(select(func.max(F.c.until)).where(F.c.subject.in_(subjects)))
+    def barred_until(
+        self, subjects: Sequence[str], *, now: datetime, conn: Connection | None = None
+    ) -> datetime | None:
+        """Return until when none of these may try again, None if they may now; locked if in a transaction of the caller's."""
+        if conn is not None:
+            for subject in subjects:  # in the caller's order, and each is there to be locked
+                self._lock(conn, subject, now)
+        with self.database.read() if conn is None else self.database.within(conn) as within:
+            until: datetime | None = within.scalar(select(func.max(F.c.until)).where(F.c.subject.in_(subjects)))
         return until if until is not None and until > now else None
+
+    def _lock(self, conn: Connection, subject: str, now: datetime) -> None:
+        self.database.add_new(conn, F, [{"subject": subject, "count": 0, "last_at": now, "until": now}])
+        conn.execute(select(F.c.subject).where(F.c.subject == subject).with_for_update())
 
     def count(self, conn: Connection, subject: str, *, free: int, now: datetime) -> None:
         """Count a failure: the first `free` cost nothing, each further one twice as long a pause, up to a quarter of an hour."""

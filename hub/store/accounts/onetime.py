@@ -51,9 +51,9 @@ class OneTimeLinks:
             rows = conn.execute(select(L.c.user_id, L.c.until).where(L.c.until > now, L.c.user_id.is_not(None)))
             return {row.user_id: row.until for row in rows}
 
-    def drop(self, conn: Connection, user_id: int) -> None:
-        """Take a user's links away."""
-        conn.execute(delete(L).where(L.c.user_id == user_id))
+    def drop(self, conn: Connection, user_id: int | None) -> None:
+        """Take a user's links away; None: the first admin's."""
+        conn.execute(delete(L).where(L.c.user_id.is_(None) if user_id is None else L.c.user_id == user_id))
 
     def drop_all(self, conn: Connection) -> None:
         """Take all links away."""

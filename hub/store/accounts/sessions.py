@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, or_, select, update
 
 from hub.core.accounts import IDLE, OpenSession
 from hub.store.accounts.users import user_of
@@ -70,9 +70,15 @@ class Sessions:
         conn.execute(delete(S))
 
     def end_of_provider(self, conn: Connection, issuer: str, *, subject: str | None, session: str | None) -> int:
-        """End the sessions that a provider of identities ends: those of a subject, or one of its own sessions."""
+        """End the sessions that a provider of identities ends: those of a subject, or one of its own sessions.
+
+        Of a subject those end too that the provider gave no session's name: it may be the one.
+        """
         people = select(U.c.id).where(U.c.issuer == issuer, *([U.c.subject == subject] if subject else []))
-        where = [S.c.user_id.in_(people), *([S.c.provider_session == session] if session else [])]
+        where: list[ColumnElement[bool]] = [S.c.user_id.in_(people)]
+        if session:
+            named = S.c.provider_session == session
+            where.append(or_(named, S.c.provider_session.is_(None)) if subject else named)
         return conn.execute(delete(S).where(*where)).rowcount
 
     def sweep(self, *, now: datetime) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from hub.core.accounts import User
 from hub.core.errors import Conflict
@@ -32,10 +32,10 @@ class Users:
     def __init__(self, database: Database) -> None:
         self.database = database
 
-    def there_are(self) -> bool:
+    def there_are(self, *, conn: Connection | None = None) -> bool:
         """Return True if there is a user: the hub is behind a log-in then."""
-        with self.database.read() as conn:
-            return conn.execute(select(U.c.id).limit(1)).first() is not None
+        with self.database.read() if conn is None else self.database.within(conn) as within:
+            return within.execute(select(U.c.id).limit(1)).first() is not None
 
     def add(self, conn: Connection, user: User, proofs: Proofs = NO_PROOFS, *, subject: str | None = None) -> User:
         """Add a user; returns it with its number. Raises Conflict if the name is taken."""
@@ -56,7 +56,7 @@ class Users:
         return self._one(conn, int(number))
 
     def get(self, number: int, *, conn: Connection | None = None) -> User | None:
-        """Return a user by its number, None if there is none."""
+        """Return a user by its number, None if there is none; locked if in a transaction of the caller's."""
         return self._find(U.c.id == number, conn)
 
     def named(self, name: str, *, conn: Connection | None = None) -> User | None:
@@ -94,9 +94,14 @@ class Users:
         conn.execute(update(U).where(U.c.id == number).values(seen_at=now))
 
     def count_admins(self, conn: Connection, *, beside: int) -> int:
-        """Return how many other admins may come in; the rows are locked, so that two cannot leave none."""
-        admins = select(U.c.id).where(U.c.role == "admin", U.c.disabled_at.is_(None)).with_for_update()
-        return sum(row.id != beside for row in conn.execute(admins))
+        """Return how many other admins can come in; the rows are locked, so that two cannot leave none.
+
+        One who was invited and has chosen no password yet cannot.
+        """
+        can_come = or_(U.c.password.is_not(None), U.c.issuer.is_not(None))
+        admins = select(U.c.id, can_come.label("can_come")).where(U.c.role == "admin", U.c.disabled_at.is_(None))
+        rows = conn.execute(admins.order_by(U.c.id).with_for_update())
+        return sum(row.id != beside and bool(row.can_come) for row in rows)
 
     def counts(self) -> dict[str, int]:
         """Return how many users there are, by role."""
@@ -109,7 +114,8 @@ class Users:
 
     def _find(self, where: Any, conn: Connection | None) -> User | None:
         with self.database.read() if conn is None else self.database.within(conn) as within:
-            row = within.execute(select(U).where(where)).first()
+            query = select(U).where(where)
+            row = within.execute(query if conn is None else query.with_for_update()).first()
         return None if row is None else user_of(row)
 
 

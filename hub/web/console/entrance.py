@@ -58,9 +58,10 @@ def add_log_in(routes: APIRouter, serving: Serving, renderer: Renderer) -> None:
     def leave(request: Request, form: Form = b"") -> Response:
         """End the session."""
         session = known_session(serving, request)
-        if session is not None:
-            _read(serving, request, form, session)
-            log_out(serving.hub, session)
+        if session is None:  # a page of another site sends no cookie along: it must not take one away either
+            return _go("/login")
+        _read(serving, request, form, session)
+        log_out(serving.hub, session)
         response = _go(_after(serving, session))
         serving.cookies.take_session(response)
         return response

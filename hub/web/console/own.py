@@ -136,9 +136,11 @@ def add_second_factor(routes: APIRouter, serving: Serving, renderer: Renderer) -
         secret = fields.get("secret", "")
         try:
             given = fields.get("code", "")
-            fresh = me.set_up_code(serving.hub, actor(request), secret, given, session=_session(request))
-        except WrongCode as error:
-            return page(request, secret, status=422, error=str(error))
+            password, here = fields.get("password", ""), _session(request)
+            fresh = me.set_up_code(serving.hub, actor(request), secret, given, password=password, session=here)
+        except (WrongCode, BadAccount) as error:
+            again = secret if codes.is_secret(secret) else codes.new_secret()
+            return page(request, again, status=422, error=str(error))
         return renderer.show(request, "recovery.html", {"codes": fresh})
 
     @routes.post("/recovery")

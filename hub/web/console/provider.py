@@ -15,6 +15,8 @@ from hub.web.console.entrance import own_path
 from hub.web.serving import Serving
 
 Form = Annotated[bytes, Body(media_type="application/x-www-form-urlencoded")]
+LONGEST_ONWARD = 800
+"""A browser keeps a cookie of 4 kB: a log-in with a longer address to go on to ends at the first page."""
 _begun = msgspec.json.Decoder(Begun)
 
 
@@ -25,7 +27,7 @@ def make_provider(serving: Serving) -> APIRouter:
     @routes.get("")
     def go(next: str = "/") -> Response:  # noqa: A002 - the parameter's name in the address
         """Lead to the provider."""
-        url, begun = known(serving).begin(own_path(next))
+        url, begun = known(serving).begin(own_path(next) if len(next) <= LONGEST_ONWARD else "/")
         response = RedirectResponse(url, 303)
         serving.cookies.give_begun(response, msgspec.json.encode(begun).hex())
         return response

@@ -90,7 +90,9 @@ def test_a_start_is_one_status_then_one_line_and_ctrl_c_ends_it(start: Start) ->
     hub.shows("hub: ready. The page: http://127.0.0.1:")
     assert "{" not in hub.seen
     assert "WARNING" not in hub.seen
-    assert len([line for line in hub.seen.split("\n") if line.strip()]) == 7  # the first admin's link, where people go, ready
+    assert (
+        len([line for line in hub.seen.split("\n") if line.strip()]) == 7
+    )  # the first admin's link, where people go, ready
     hub.press(CTRL_C)
     assert hub.ends() == 0
     assert hub.read().rstrip().endswith("hub: stopped")

@@ -156,6 +156,11 @@ def test_a_log_out_ends_the_session_at_the_hub(made: Made) -> None:
     assert browser.get("/").status_code == 303
 
 
+def test_another_site_takes_no_session_away(made: Made) -> None:
+    answer = Browser(made).post("/logout", {}, origin="https://evil.example")  # without the cookie, which is Lax
+    assert "set-cookie" not in answer.headers
+
+
 def test_a_second_factor_stands_between(made: Made) -> None:
     browser, _ = come_in(made)
     page = browser.get("/me/second-factor").text
@@ -172,6 +177,32 @@ def test_a_second_factor_stands_between(made: Made) -> None:
     done = fresh.press("/login/code", "/login/code", code=totp.at(made.clock()), next="/deliveries")
     assert (done.status_code, done.headers["location"]) == (303, "/deliveries")
     assert fresh.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("secret", ["!", "", "A" * 5000, "A", "\u00e9" * 32])
+def test_a_secret_that_is_none_is_refused_and_another_one_shown(made: Made, secret: str) -> None:
+    answer = come_in(made)[0].press("/me", "/me/second-factor", secret=secret, code="123456")
+    assert answer.status_code == 422
+    assert re.search(r'name="secret" value="[A-Z2-7]{32}"', answer.text)
+
+
+def test_an_authenticator_takes_anothers_place_by_the_password_alone(made: Made) -> None:
+    browser, _ = come_in(made)
+    first, second = "A" * 32, "B" * 32
+    assert (
+        browser.press("/me", "/me/second-factor", secret=first, code=pyotp.TOTP(first).at(made.clock())).status_code
+        == 200
+    )
+    fields = {"secret": second, "code": pyotp.TOTP(second).at(made.clock())}
+    assert browser.press("/me", "/me/second-factor", **fields).status_code == 422
+    assert browser.press("/me", "/me/second-factor", **fields, password=PASSWORD).status_code == 200
+
+
+def test_the_own_password_cannot_be_guessed_by_who_holds_the_session(made: Made) -> None:
+    browser, _ = come_in(made)
+    for _ in range(5):
+        browser.press("/me", "/me/recovery", password="no")
+    assert browser.press("/me", "/me/recovery", password=PASSWORD).status_code == 429
 
 
 def test_a_role_that_must_have_a_second_factor_sets_it_up_first(made: Made) -> None:

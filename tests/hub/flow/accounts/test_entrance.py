@@ -24,6 +24,7 @@ from hub.flow.accounts.entrance import (
     session_of,
     sweep,
 )
+from hub.flow.accounts.passwords import hash_password, verify_password
 from hub.flow.accounts.tokens import recovery_digest
 from hub.flow.actions import keys, me, users
 from hub.runtime import Hub
@@ -176,6 +177,58 @@ def test_an_unknown_name_is_limited_as_a_known_one(new_hub: NewHub) -> None:
     fail(hub, 5, name="bob")
     with pytest.raises(TooManyTries):
         log_in(hub, "bob", "no", HERE)
+
+
+def test_the_addresses_of_one_line_count_as_one(new_hub: NewHub) -> None:
+    hub = new_hub().hub
+    make_user(hub)
+    for number in range(20):
+        fail(hub, 1, name=f"user{number}", browser=Browser(f"2001:db8:0:1::{number:x}", ""))
+    with pytest.raises(TooManyTries):
+        log_in(hub, "bea", PASSWORD, Browser("2001:db8:0:1:ffff::1", ""))
+    assert log_in(hub, "bea", PASSWORD, Browser("2001:db8:0:2::1", ""))
+
+
+@pytest.mark.parametrize("password", ["wrong", PASSWORD])
+def test_guesses_at_once_tell_no_more_than_one_by_one(
+    new_hub: NewHub, monkeypatch: pytest.MonkeyPatch, password: str
+) -> None:
+    hub = new_hub().hub
+    make_user(hub)
+    from hub.flow.accounts import entrance
+
+    def slow(given: str, kept: str | None) -> bool:
+        monkeypatch.setattr(entrance, "verify_password", verify_password)
+        fail(hub, 5, browser=THERE)  # while this one is under way
+        return verify_password(given, kept)
+
+    monkeypatch.setattr(entrance, "verify_password", slow)
+    with pytest.raises(TooManyTries):
+        log_in(hub, "bea", password, HERE)
+
+
+@pytest.mark.parametrize("end", ["close", "password"])
+def test_a_log_in_under_way_ends_with_the_sessions(new_hub: NewHub, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    hub = new_hub().hub
+    ada, bea = make_user(hub, "ada", "admin"), make_user(hub)
+    from hub.flow.accounts import entrance
+
+    def slow(given: str, kept: str | None) -> bool:
+        monkeypatch.setattr(entrance, "verify_password", verify_password)
+        if end == "close":
+            users.disable(hub, ada.actor("console"), "bea")
+        else:
+            me.choose_password(hub, bea.actor("console"), PASSWORD, "eight brown owls sleep")
+        return verify_password(given, kept)
+
+    monkeypatch.setattr(entrance, "verify_password", slow)
+    with pytest.raises(WrongLogIn):
+        log_in(hub, "bea", PASSWORD, HERE)
+    assert not hub.store.sessions.of_user(bea.id)
+
+
+def test_a_password_is_known_however_the_keyboard_sends_its_accents() -> None:
+    assert verify_password("le caf\u00e9 est servi", hash_password("le cafe\u0301 est servi"))
 
 
 # ----------------------------------------------------------------------------------------------------------- sessions

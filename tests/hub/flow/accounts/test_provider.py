@@ -204,6 +204,24 @@ def test_a_role_follows_the_groups_at_each_log_in_and_ends_older_sessions(stage:
     assert found.user.role == "admin"
 
 
+def test_who_has_no_role_any_more_is_logged_out(stage: Stage) -> None:
+    first = stage.finish(stage.claims())
+    with pytest.raises(BadAccount, match="role"):
+        stage.finish(stage.claims(groups=[]))
+    assert session_of(stage.made.hub, first.token) is None
+
+
+def test_keys_that_the_provider_changed_are_asked_for_again_and_not_at_every_bad_token(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage.finish(stage.claims())
+    stage.answers["keys"] = {"keys": [other_key().as_dict(private=False)]}
+    with pytest.raises(ProviderTrouble):
+        stage.finish(stage.claims(), signer=other_key())
+    monkeypatch.setattr(stage.provider, "_age_s", lambda _: 61.0)
+    assert stage.finish(stage.claims(), signer=other_key())
+
+
 def test_a_closed_account_stays_closed(stage: Stage) -> None:
     stage.finish(stage.claims())
     users.disable(stage.made.hub, ADMIN, "bea")
@@ -264,6 +282,20 @@ def test_the_provider_ends_one_session_or_all_of_a_person(stage: Stage) -> None:
     assert stage.provider.end_sessions(logout(stage, sid=None, sub="s-1")) == 1
 
 
+def test_a_session_that_the_provider_gave_no_name_ends_with_its_person(stage: Stage) -> None:
+    token = stage.finish(stage.claims()).token
+    assert stage.provider.end_sessions(logout(stage, sub="s-1")) == 1
+    assert session_of(stage.made.hub, token) is None
+
+
+@pytest.mark.parametrize(
+    "token", ["", ".", "..", "a.b.c", "e30.e30.e30", "\ufffd" * 9, "bnVsbA.bnVsbA.bnVsbA", "W10.W10.W10"]
+)
+def test_what_is_no_token_is_told_so(stage: Stage, token: str) -> None:
+    with pytest.raises(ProviderTrouble):
+        stage.provider.end_sessions(token)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -273,6 +305,10 @@ def test_the_provider_ends_one_session_or_all_of_a_person(stage: Stage) -> None:
         {"sid": None},
         {"aud": "another"},
         {"iss": "https://evil.example"},
+        {"events": 7},
+        {"events": LOGGED_OUT},
+        {"sid": 7},
+        {"iat": 1},
     ],
 )
 def test_what_is_no_logout_token_ends_nothing(stage: Stage, wrong: dict[str, Any]) -> None:

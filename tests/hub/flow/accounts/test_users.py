@@ -13,6 +13,7 @@ from hub.core.accounts import KEY_SCOPES, LIVES, BadAccount, check_password, fol
 from hub.flow.accounts import codes
 from hub.flow.accounts.entrance import WrongLogIn, enter, log_in, session_of
 from hub.flow.accounts.onetime import DeadLink, first_link, link_of, use_link
+from hub.flow.accounts.tokens import digest_of
 from hub.flow.actions import keys, me, users
 from hub.flow.actions.me import WrongPassword
 from hub.flow.actions.users import LastAdmin, NewUser, Rights
@@ -265,3 +266,30 @@ def test_a_password_may_be_a_sentence_in_any_script() -> None:
 
 def test_a_link_lives_longer_the_less_it_opens() -> None:
     assert LIVES["first"] < LIVES["reset"] < LIVES["invite"] <= timedelta(days=7)
+
+
+def test_an_invited_admin_is_none_who_can_come_in(new_hub: NewHub) -> None:
+    hub = new_hub().hub
+    make_user(hub, "ada", "admin")
+    invited(hub, "admin")
+    with pytest.raises(LastAdmin):
+        users.disable(hub, ADMIN, "ada")
+
+
+def test_a_choice_under_way_brings_no_lost_right_back(new_hub: NewHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = new_hub().hub
+    bea = make_user(hub)
+    users.disable(hub, ADMIN, "bea")
+    monkeypatch.setattr(me, "own", lambda *_: bea)  # as it was read before the account was closed
+    me.choose(hub, bea.actor("console"), {"language": "fr"})
+    found = hub.store.users.named("bea")
+    assert found is not None
+    assert (found.disabled_at is not None, found.choices["language"]) == (True, "fr")
+
+
+def test_the_first_admins_link_dies_with_an_invitation(new_hub: NewHub) -> None:
+    hub = new_hub().hub
+    token = token_of(first_link(hub))
+    invited(hub)
+    with hub.store.database.write() as conn:
+        assert hub.store.one_time_links.use(conn, digest_of(token), now=hub.now()) is None

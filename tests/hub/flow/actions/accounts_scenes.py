@@ -51,7 +51,7 @@ def upon(act: Callable[[Hub, Actor], object]) -> Callable[[NewHub, object], tupl
 
 def set_up(hub: Hub, actor: Actor) -> object:
     secret = codes.new_secret()
-    return me.set_up_code(hub, actor, secret, pyotp.TOTP(secret).at(hub.now()))
+    return me.set_up_code(hub, actor, secret, pyotp.TOTP(secret).at(hub.now()), password=PASSWORD)
 
 
 def revoke(new_hub: NewHub, _: object) -> tuple[Hub, Act]:
