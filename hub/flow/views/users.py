@@ -51,10 +51,10 @@ def sessions(hub: Hub, actor: Actor) -> list[OpenSession]:
 
 def keys(hub: Hub, actor: Actor, *, all_: bool = False) -> list[ApiKey]:
     """Return the actor's own keys, or all; all are an admin's to see."""
-    demand(actor, "me.see")
     if all_:
         demand(actor, "keys.revoke_any")
         return hub.store.keys.all()
+    demand(actor, "me.see")
     return hub.store.keys.all(actor.user) if actor.user is not None else []
 
 

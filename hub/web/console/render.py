@@ -42,6 +42,10 @@ MEANS: Mapping[str, str] = {
 assert set(MEANS) == set(STATES)
 
 
+SECRETIVE = frozenset({"key.html", "link.html", "recovery.html", "second_factor.html", "welcome.html"})
+"""Pages that show a secret once: no browser keeps them."""
+
+
 class Renderer:
     """Render the templates; the forms of the hub that is served put their token into those that hold a form."""
 
@@ -60,6 +64,8 @@ class Renderer:
         etag = f'"{sha256(body).hexdigest()[:32]}"'
         same = status == 200 and request.headers.get("if-none-match") == etag
         response = Response(b"" if same else body, 304 if same else status, {"etag": etag}, "text/html; charset=utf-8")
+        if name in SECRETIVE:
+            response.headers["cache-control"] = "no-store"
         forms.give(request, response)
         return response
 

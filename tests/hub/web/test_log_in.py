@@ -9,7 +9,8 @@ import httpx
 import pyotp
 import pytest
 
-from hub.core.access import Actor
+from hub.core.access import Actor, NotAllowed
+from hub.flow.accounts import entrance
 from hub.flow.accounts.onetime import first_link
 from hub.flow.actions import keys, users
 from hub.flow.actions.users import NewUser, Rights
@@ -285,3 +286,21 @@ def test_a_key_is_shown_once(made: Made) -> None:
     assert text[0] not in browser.get("/me").text
     assert text[0][:8] in browser.get("/me").text
     assert browser.get("/api/signals", authorization=f"Bearer {text[0]}").status_code == 200
+
+
+def test_a_key_makes_no_way_in_that_would_outlive_it(made: Made) -> None:
+    ada = make_user(made.hub, "ada", "admin")
+    text = keys.make(made.hub, ada.actor("console"), "x", ["admin"])
+    found = entrance.key_of(made.hub, text)
+    assert found is not None
+    program = found.user.actor("api", frozenset(found.scopes))
+    with pytest.raises(NotAllowed, match="no key may"):
+        keys.make(made.hub, program, "another", ["admin"])
+    with pytest.raises(NotAllowed, match="no key may"):
+        users.reset(made.hub, program, "ada")
+
+
+def test_a_page_that_shows_a_secret_is_kept_by_no_browser(made: Made) -> None:
+    browser, _ = come_in(made)
+    shown = browser.press("/me", "/me/keys", name="nightly", scope="export", days="30")
+    assert [one.headers["cache-control"] for one in (shown, browser.get("/me"))] == ["no-store", "private, no-cache"]
