@@ -28,13 +28,14 @@ GONE_KEYS = frozenset(
     }
 )
 """Fields that name a person or lead to one, whatever stands in them."""
-_MAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,256}@[\w-]+(?:\.[\w-]+)+")
-_MENTION = re.compile(r"(?<![\w@/*])@[\w][\w.-]*(?:@[\w-]+(?:\.[\w-]+)+)?")
+_MAIL = re.compile(r"(?<![\w.+@-])[\w.+-]{1,256}@[\w-]+(?:\.[\w-]+)+")
+_MENTION = re.compile(r"(?<![\w@/*])@[\w][\w.-]*(?:@[\w-]+(?:\.[\w-]+)+)?(?!\*)")
 _LINK = re.compile(r"\bhttps?://\S+", re.IGNORECASE)
 _DATE = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}"
+    r"(?<![\w./-])(?:\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
+    r"|\d{1,2}[./]\d{1,2}[./]\d{2,4})(?![\w/-]|\.\d)"
 )
-_NUMBER = re.compile(r"(?<!\w)[+#]?\(?\w*\d\w*(?:[ ./()-]{1,2}\w*\d\w*)*\)?")
+_NUMBER = re.compile(r"(?<!\w)[+#]?\(?(?:\w{1,8}-){0,3}\w*\d\w*(?:[ ./()-]{1,2}\w*\d\w*)*\)?(?:-\w{1,8}){0,3}")
 _DIGITS = 5
 
 
