@@ -139,9 +139,9 @@ def mask_author(author: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def as_seen(sight: Sight, value: Any, author: Mapping[str, Any] | None = None) -> Any:
-    """Return a value of plain types as a sight shows it: masked, if names are not to be seen; `author` is the one it is about."""
-    return value if sight.names else mask_all(value, names_of(author))
+def as_seen(sight: Sight, value: Any, names: Iterable[str] = ()) -> Any:
+    """Return a value of plain types as a sight shows it: masked, if names are not to be seen; `names` are those to be found."""
+    return value if sight.names else mask_all(value, names)
 
 
 def names_of(*people: Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -239,7 +239,9 @@ _QUOTES = "\"'"
 def _pattern(names: tuple[str, ...]) -> re.Pattern[str] | None:
     """Return what finds these names however they are written; None if there is none."""
     every = sorted({form for name in names for form in _forms(name)}, key=lambda one: (-len(one), one))
-    plain, unspaced, prefixed = [], [], []
+    plain: list[str] = []
+    unspaced: list[str] = []
+    prefixed: list[str] = []
     for one in every:
         kind = unspaced if _UNSPACED.search(one) else prefixed if _PREFIXED.search(one) else plain
         # A short word is a name only as it is written: Li, not li.

@@ -277,8 +277,8 @@ def test_what_a_rule_read_is_hidden_by_its_name() -> None:
 
 
 def test_who_may_see_names_sees_the_same_value() -> None:
-    assert as_seen(Sight(), SIGNAL, ANA) is SIGNAL
-    assert as_seen(Sight(names=False), SIGNAL, ANA)["text"] == "A. B.: ***"
+    assert as_seen(Sight(), SIGNAL, NAMES) is SIGNAL
+    assert as_seen(Sight(names=False), SIGNAL, NAMES)["text"] == "A. B.: ***"
 
 
 @pytest.mark.parametrize(
