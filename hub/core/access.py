@@ -169,7 +169,8 @@ SCOPED: Mapping[str, frozenset[str]] = {
 
 def may(actor: Actor, action: str, scope: Scope = WHOLE) -> bool:
     """Return True if an actor may do an action of the table within a scope."""
-    return actor.role in TABLE[action] and _is_scoped(actor, action) and actor.sight.sees(scope)
+    able = actor.role in TABLE[action] and not _is_for_others(actor, action)
+    return able and _is_scoped(actor, action) and actor.sight.sees(scope)
 
 
 def demand(actor: Actor, action: str, scope: Scope = WHOLE) -> None:
@@ -177,6 +178,8 @@ def demand(actor: Actor, action: str, scope: Scope = WHOLE) -> None:
     if actor.role not in TABLE[action]:
         able = ", ".join(role for role in ROLES if role in TABLE[action])
         raise NotAllowed(f"{actor.name} ({actor.role}) may not do this ({action}): ask one who is {able}")
+    if _is_for_others(actor, action):
+        raise NotAllowed(f"{actor.name} writes drafts ({action}): another one lets replies out")
     if not _is_scoped(actor, action):
         able = ", ".join(one for one, actions in SCOPED.items() if action in actions)
         way_out = f"it needs the scope {able}" if able else "no key may, log in for that"
@@ -184,6 +187,10 @@ def demand(actor: Actor, action: str, scope: Scope = WHOLE) -> None:
     if not actor.sight.sees(scope):
         hidden = " of ".join(name for name in (scope.brand, scope.source) if name)
         raise NotAllowed(f"{actor.name} may not see {hidden} ({action}): ask an admin for a wider sight")
+
+
+def _is_for_others(actor: Actor, action: str) -> bool:
+    return actor.drafts_only and action == "replies.approve"
 
 
 def _is_scoped(actor: Actor, action: str) -> bool:

@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from hub.core.access import EVERYTHING, Sight
 from hub.core.decide.trace import decode_trace, encode_trace, forget_last_word, forget_post, mark_of
 from hub.core.errors import Conflict
 from hub.core.ledger import IDLE, OPEN, RECORDS, STOPPABLE, WITHDRAWN, State
@@ -52,6 +53,7 @@ from hub.store.schema import deliveries as T
 from hub.store.schema import inbox as I
 from hub.store.schema import signals as S
 from hub.store.schema import tombstones as D
+from hub.store.sight import seen_deliveries
 from hub.store.signals import ERASED
 
 DOUBTS = ("uncertain", "review", "lost")  # outcomes of attempts that leave the record in doubt
@@ -386,13 +388,15 @@ class Erasures:
             conn.execute(update(T).where(*asked).values(once=[]))
             conn.execute(update(erasures).where(among(erasures.c.key, part)).values(finished_at=now))
 
-    def receipts(self, key: str) -> list[dict[str, Any]]:
+    def receipts(self, key: str, *, sight: Sight = EVERYTHING) -> list[dict[str, Any]]:
         """Return what was asked of the destinations because a signal or an author is gone, oldest first."""
         # One list of keys: with two conditions PostgreSQL reads the whole ledger.
         mine = T.c.signal_key.in_(union_all(select(literal(key)), _signals_of(key)))
         asked = or_(T.c.operation == "tombstone", T.c.stable.startswith(f"{ERASED}:"))
         with self.database.read() as conn:
-            rows = conn.execute(select(*_RECEIPT).where(mine, asked).order_by(T.c.id)).mappings()
+            rows = conn.execute(
+                select(*_RECEIPT).where(mine, asked, *seen_deliveries(sight)).order_by(T.c.id)
+            ).mappings()
             return [dict(row) for row in rows]
 
     def status(self, key: str) -> dict[str, Any] | None:

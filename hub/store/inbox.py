@@ -165,11 +165,13 @@ class Inbox:
         with self.database.read() as conn:
             return conn.execute(self._due(now).with_only_columns(T.c.due_at).limit(1)).scalar()
 
-    def retry(self, ids: Sequence[int] | None, *, now: datetime, conn: Connection | None = None) -> int:
-        """Take failed and quarantined rows up again, all of them if `ids` is None; return how many."""
+    def retry(
+        self, ids: Sequence[int] | None, *, now: datetime, conn: Connection | None = None, sight: Sight = EVERYTHING
+    ) -> int:
+        """Take failed and quarantined rows up again that are seen, all of them if `ids` is None; return how many."""
         failed = T.c.state.in_(("failed", "quarantined"))
         wanted = failed if ids is None else and_(failed, among(T.c.id, ids))
-        again = update(T).where(wanted).values(state="new", losses=0, note=None, due_at=now)
+        again = update(T).where(wanted, *seen_items(sight)).values(state="new", losses=0, note=None, due_at=now)
         with self.database.within(conn) as within:
             return within.execute(again).rowcount
 

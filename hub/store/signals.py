@@ -273,6 +273,16 @@ class Signals:
         rows = (row for part in chunks(keys) for row in conn.execute(_KNOWN.where(among(A.c.key, part))))
         return {row.key: _author.decode(row.body) for row in rows}
 
+    def authors_near(self, conn: Connection, keys: Sequence[str]) -> dict[str, list[str]]:
+        """Return the keys of those who said each signal, what it answers or repeats, and what its conversation began with."""
+        told = [json_value(S.c.body, name) for name in ("in_reply_to", "quotes")]
+        query = select(S.c.key, S.c.key, S.c.conversation_key, *told)
+        near = {row[0]: row[1:] for part in chunks(keys) for row in conn.execute(query.where(among(S.c.key, part)))}
+        every = list({key for found in near.values() for key in found if key})
+        said = select(S.c.key, S.c.author_key).where(S.c.author_key.is_not(None))
+        by = {row[0]: row[1] for part in chunks(every) for row in conn.execute(said.where(among(S.c.key, part)))}
+        return {key: [by[one] for one in found if one in by] for key, found in near.items()}
+
     def labels_of(self, conn: Connection, keys: Sequence[str]) -> dict[str, list[Label]]:
         """Return labels of signals by key."""
         found: dict[str, list[Label]] = {}

@@ -28,7 +28,9 @@ def retry(hub: Hub, actor: Actor, wanted: Letters, *, ids: Sequence[int] | None 
         done = sum(
             hub.store.outbox.retry(part, now=hub.now(), conn=act.conn) for part in chunks([row["id"] for row in rows])
         )
-        touched = {wanted.destination, *(row["destination"] for row in rows)}
+        # Who sees a part ends the pause only of what is seen to wait.
+        asked = {wanted.destination} if actor.sight.is_whole else set()
+        touched = asked | {row["destination"] for row in rows}
         names = [name for name in outlets(hub) if name in touched]
         resumed = [name for name in names if hub.store.connections.resume(name, now=hub.now(), conn=act.conn)]
         _note(act, wanted, rows, words=("retry", "approve"), named=bool(ids), resumed=resumed or None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hub.core.access import Actor, Scope, demand
+from hub.core.access import Actor, NotAllowed, Scope, demand
 from hub.core.model import Tombstone
 from hub.flow.actions.doing import doing, note
 from hub.flow.erase import recheck as again
@@ -21,10 +21,14 @@ def erase(hub: Hub, actor: Actor, key: str) -> str:
 
     It cannot be undone. The register has it first, so that a restore cannot undo it either. The audit entry is written with
     the first change: much is erased in several transactions. Raises NothingToErase, RegisterUnavailable, and Overtaken if
-    what is to be erased is being sent each time.
+    what is to be erased is being sent each time, and NotAllowed for an author if not all sources are seen.
     """
     demand(actor, "erasures.erase")
     known, now = find(hub, actor, key), hub.now()
+    if not actor.sight.is_whole and hub.store.signals.get(known, sight=actor.sight) is None:
+        raise NotAllowed(
+            f"{actor.name} sees a part of the hub, and an author is erased as a whole: ask one who sees all"
+        )
     with hub.store.database.read() as conn:
         theirs = hub.store.erasures.of_authors(conn, [known])
     register.note(hub, known, now, *theirs)

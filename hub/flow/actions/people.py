@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-from hub.core.access import Actor, demand
+from hub.core.access import Actor, NotAllowed, demand
 from hub.core.errors import ConfigError, HubError
 from hub.core.model import Basis, IdentityLink, Person, RemoteRef
 from hub.flow.actions.doing import Doing, doing
@@ -76,6 +76,7 @@ def link(hub: Hub, actor: Actor, author_key: str, key: str, *, ground: Ground) -
     Raises UnknownPerson, and NotLinked if the ground is none, or the author is linked already.
     """
     demand(actor, "people.link")
+    _demand_author(hub, actor, author_key)
     person, places = find(hub, actor, key), _by_person(hub)
     made = IdentityLink(
         author_key, person.key, cast(Basis, ground.basis), ground.evidence, actor.name, hub.now(), ground.confidence
@@ -95,6 +96,7 @@ def unlink(hub: Hub, actor: Actor, author_key: str) -> None:
     Records of the person and its account are sent again at once, without what was known by this author.
     """
     demand(actor, "people.unlink")
+    _demand_author(hub, actor, author_key)
 
     def part(act: Doing, again: Restate) -> list[str]:
         person = hub.store.people.behind(act.conn, [author_key]).get(author_key)
@@ -164,6 +166,12 @@ def unref(hub: Hub, actor: Actor, key: str, place: RecordPlace) -> Reference:
         hub.store.references.drop(one, conn=act.conn)
         act.note("unref", one.key, **place._asdict())
     return one
+
+
+def _demand_author(hub: Hub, actor: Actor, key: str) -> None:
+    """Raise NotAllowed if an actor who sees a part sees nothing by this author: one that is hidden is told as one that is not."""
+    if not actor.sight.is_whole and not hub.store.signals.recent(limit=1, sight=actor.sight, author_key=key):
+        raise NotAllowed(f"{actor.name} sees nothing by {key}")
 
 
 def _left(act: Doing, again: Restate, old: str | None, new: str | None) -> list[str]:

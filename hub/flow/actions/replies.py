@@ -51,8 +51,8 @@ def refuse(hub: Hub, actor: Actor, ids: Sequence[int], *, note: str) -> int:
 
 
 def _lanes(act: Doing, ids: Sequence[int]) -> dict[int, str]:
-    """Return the lane of each reply. Raises NotWaiting if one of them does not wait for approval."""
-    rows = act.hub.store.outbox.matching(["approval"], ids=ids, conn=act.conn)
+    """Return the lane of each reply. Raises NotWaiting if one of them does not wait for approval, or is not seen."""
+    rows = act.hub.store.outbox.matching(["approval"], ids=ids, conn=act.conn, sight=act.actor.sight)
     found = {int(row["id"]): str(row["destination"]) for row in rows}
     if missing := [str(number) for number in ids if number not in found]:
         raise NotWaiting(

@@ -21,9 +21,9 @@ class Polled(NamedTuple):
 
 
 def retry(hub: Hub, actor: Actor, ids: Sequence[int] | None = None) -> int:
-    """Take up raw items again that could not be translated, all of them without `ids`; returns how many."""
+    """Take up raw items again that could not be translated and are seen, all of them without `ids`; returns how many."""
     with doing(hub, actor, "signals.retry") as act:
-        done = hub.store.inbox.retry(ids, now=hub.now(), conn=act.conn)
+        done = hub.store.inbox.retry(ids, now=hub.now(), conn=act.conn, sight=actor.sight)
         if done:
             act.note("retry signals", "signals", count=done, ids=list(ids) if ids else None)
     hub.bell.ring("process")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hub.core.access import Actor, Scope, demand
+from hub.core.ledger import Lane
 from hub.flow import lanes
 from hub.runtime import Hub
 
@@ -26,6 +27,7 @@ def can_recheck(hub: Hub, actor: Actor, source: str) -> bool:
 
 
 def outlets(hub: Hub, actor: Actor) -> list[str]:
-    """Return all names that deliveries go to: destinations, and `sources/NAME` for replies."""
+    """Return all names that deliveries go to: destinations, and `sources/NAME` for replies of sources that the actor sees."""
     demand(actor, "connectors.see")
-    return lanes.outlets(hub)
+    hidden = {str(Lane("reply", name)) for name in hub.settings.sources if not actor.sight.sees(Scope(name))}
+    return [name for name in lanes.outlets(hub) if name not in hidden]

@@ -20,12 +20,12 @@ def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any]:
 
 
 def ticket(hub: Hub, actor: Actor, key: str) -> str | None:
-    """Return the link of a conversation's ticket, None if it has none."""
+    """Return the link of a conversation's ticket, None if it has none that a signal opened which the actor sees."""
     demand(actor, "conversations.see")
     if not _sees(hub, actor, key):
         return None
     with hub.store.database.read() as conn:
-        return hub.store.outbox.ticket_urls(conn, [key]).get(key)
+        return hub.store.outbox.ticket_urls(conn, [key], sight=actor.sight).get(key)
 
 
 def _sees(hub: Hub, actor: Actor, key: str) -> bool:

@@ -12,6 +12,7 @@ import msgspec
 from hub.core.access import Actor, Sight, demand, may
 from hub.core.ledger import DISCARDABLE, RETRYABLE, RETRYABLE_TOGETHER, State, in_order
 from hub.core.reading.mask import as_seen
+from hub.flow.views.names import names_near
 from hub.runtime import Hub
 from hub.store import Connection
 
@@ -45,7 +46,7 @@ def page(hub: Hub, actor: Actor, **wanted: Any) -> Rows:
     `wanted` holds `limit`, `before` or `after`, and filters: `state`, `destination`, `object`, `signal_key`.
     """
     demand(actor, "deliveries.see")
-    return [as_seen(actor.sight, _dated(row)) for row in hub.store.outbox.recent(sight=actor.sight, **wanted)]
+    return _seen(hub, actor, [_dated(row) for row in hub.store.outbox.recent(sight=actor.sight, **wanted)])
 
 
 def recent(hub: Hub, actor: Actor, *, signal: str | None = None, **wanted: Any) -> Rows:
@@ -54,7 +55,7 @@ def recent(hub: Hub, actor: Actor, *, signal: str | None = None, **wanted: Any) 
     whole = hub.store.signals.get(signal, sight=actor.sight) if signal is not None else None
     key = str(whole["key"]) if whole else signal
     rows = hub.store.outbox.recent(signal_key=key, sight=actor.sight, **wanted)
-    return [as_seen(actor.sight, shown_delivery(row)) for row in rows]
+    return _seen(hub, actor, [shown_delivery(row) for row in rows])
 
 
 def one(hub: Hub, actor: Actor, number: int) -> dict[str, Any] | None:
@@ -70,8 +71,7 @@ def one(hub: Hub, actor: Actor, number: int) -> dict[str, Any] | None:
     words = ("replies.approve", "replies.refuse") if row["state"] == "approval" else _WORDS
     for name, states, word in zip(("may_retry", "may_discard"), (RETRYABLE, DISCARDABLE), words, strict=True):
         found[name] = row["state"] in states and may(actor, word)
-    shown: dict[str, Any] = as_seen(actor.sight, found, _author_of(hub, actor, row))
-    return shown
+    return _seen(hub, actor, [found])[0]
 
 
 def stored(hub: Hub, actor: Actor, number: int) -> dict[str, Any] | None:
@@ -81,8 +81,7 @@ def stored(hub: Hub, actor: Actor, number: int) -> dict[str, Any] | None:
     if row is None:
         return None
     found = msgspec.to_builtins({**row, **shown_delivery(row)})
-    shown: dict[str, Any] = as_seen(actor.sight, found, _author_of(hub, actor, row))
-    return shown
+    return _seen(hub, actor, [found])[0]
 
 
 def retryable(hub: Hub, actor: Actor, wanted: Letters, ids: Sequence[int] | None = None) -> Rows:
@@ -152,13 +151,10 @@ def _marks(error: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(str((error or {}).get(name, "")) for name in ("code", "field", "class"))
 
 
-def _author_of(hub: Hub, actor: Actor, row: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return the author of the signal that caused a delivery, for one who may not see the names; else None."""
-    if actor.sight.names or row["signal_key"] is None:
-        return None
-    whole = hub.store.signals.get(row["signal_key"])
-    found: dict[str, Any] | None = msgspec.to_builtins(whole["author"]) if whole else None
-    return found
+def _seen(hub: Hub, actor: Actor, found: Sequence[dict[str, Any]]) -> Rows:
+    """Return deliveries as an actor sees them: without the names that stand near their signals, if it may not know those."""
+    names = names_near(hub, actor, [one["signal"] for one in found])
+    return [as_seen(actor.sight, one, names.get(one["signal"], ())) for one in found]
 
 
 def _dated(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,8 @@ import msgspec
 
 from hub.core.access import Actor, demand
 from hub.core.errors import HubError
+from hub.core.reading.mask import as_seen
+from hub.flow.views.names import names_near
 from hub.runtime import Hub
 
 
@@ -49,10 +51,13 @@ def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
 
 
 def receipts(hub: Hub, actor: Actor, key: str) -> list[dict[str, Any]]:
-    """Return what each destination was asked because a signal or an author is gone, and what came of it, oldest first."""
+    """Return what each destination was asked because a signal or an author is gone, and what came of it, oldest first.
+
+    Of an author's signals only those that the actor sees are told of.
+    """
     demand(actor, "erasures.see")
     found: list[dict[str, Any]] = []
-    rows = hub.store.erasures.receipts(key) if _sees(hub, actor, key) else []
+    rows = hub.store.erasures.receipts(key, sight=actor.sight) if _sees(hub, actor, key) else []
     undecided = {one.id: one.head for one in hub.store.held.undecided([row["id"] for row in rows])}
     for row in rows:
         remote = {"id": row["remote_id"], "url": row["remote_url"]} if row["remote_id"] else None
@@ -60,7 +65,8 @@ def receipts(hub: Hub, actor: Actor, key: str) -> list[dict[str, Any]]:
         signal = {"signal": row["signal_key"], "record": row["record_key"], "remote": remote}
         signal["waits_for"] = undecided.get(row["id"])
         found.append(msgspec.to_builtins({name: row[name] for name in names} | signal))
-    return found
+    called = names_near(hub, actor, [one["signal"] for one in found])
+    return [as_seen(actor.sight, one, called.get(one["signal"], ())) for one in found]
 
 
 def _sees(hub: Hub, actor: Actor, key: str) -> bool:

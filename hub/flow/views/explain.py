@@ -7,19 +7,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
-from hub.core.access import Actor, demand
+from hub.core.access import Actor, Sight, demand
 from hub.core.decide.judgement import facts_then
 from hub.core.decide.trace import Trace
 from hub.core.pipeline import Rulebook
 from hub.core.reading.mask import as_seen
 from hub.core.route import RuleSet, compile_rules
-from hub.core.spec import Rule, RuleTrace
+from hub.core.spec import ConditionTrace, Rule, RuleTrace
 from hub.flow.views.deliveries import shown_delivery
+from hub.flow.views.names import names_near
 from hub.runtime import Hub
 from hub.store.history import History
 from hub.store.signals import ERASED
 
+_LAST = re.compile(r"^(?:person|account)\.(?:last_|open_)")
 _LABEL = re.compile(r"\blabels\s*\.\s*(\w+)")
 
 
@@ -65,10 +68,22 @@ def explain(hub: Hub, actor: Actor, key: str) -> Explanation | None:
         topics_version=kept.topics,
         notes=(*gone, *_labelling(kept), *kept.notes, *unsaid, *unkept),
     )
+    found = replace(found, rules=_read_by(actor.sight, found.rules))
     if actor.sight.names:
         return found
-    seen = as_seen(actor.sight, msgspec.to_builtins(found), msgspec.to_builtins(row["author"]))
-    return msgspec.convert(seen, Explanation)
+    names = names_near(hub, actor, [row["key"]]).get(row["key"], ())
+    return msgspec.convert(as_seen(actor.sight, msgspec.to_builtins(found), names), Explanation)
+
+
+def _read_by(sight: Sight, traces: tuple[RuleTrace, ...]) -> tuple[RuleTrace, ...]:
+    """Return the traces without what may be of another source, or of a direct message: a person's and an account's last words."""
+    if sight.is_whole:
+        return traces
+    return tuple(replace(one, conditions=tuple(_blinded(part) for part in one.conditions)) for one in traces)
+
+
+def _blinded(one: ConditionTrace) -> ConditionTrace:
+    return replace(one, read={path: None if _LAST.search(path) else value for path, value in one.read.items()})
 
 
 def _labelling(kept: Trace) -> tuple[str, ...]:

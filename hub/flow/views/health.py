@@ -9,6 +9,7 @@ import msgspec
 
 from hub.core.access import Actor, NotAllowed, Scope, demand
 from hub.core.ledger import Lane
+from hub.core.reading.mask import as_seen
 from hub.flow.lanes import outlets
 from hub.flow.monitor import life, snapshot
 from hub.flow.monitor.alerts import MOST_REFUSED
@@ -48,7 +49,12 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
     now = hub.now()
     known = {*hub.settings.sources, *outlets(hub), *(str(Lane("changes", name)) for name in hub.settings.destinations)}
     paused = [
-        {"connection": one["name"], "reason": one["reason"], "since": one["at"], "until": one["paused_until"]}
+        {
+            "connection": one["name"],
+            "reason": _words(actor, one["reason"]),
+            "since": one["at"],
+            "until": one["paused_until"],
+        }
         for one in hub.store.connections.pauses(now=now)
         if one["name"] in known and not _hides(hub, actor, one["name"])
     ]
@@ -61,7 +67,9 @@ def health(hub: Hub, actor: Actor) -> dict[str, Any]:
     failing += _without_plugin(hub)
     beats = snapshot.recent_beats(hub)
     failing += _broken(hub, beats, {row["source"] for row in failing})
-    failing = [row for row in failing if not _hides(hub, actor, row["source"])]
+    failing = [
+        {**row, "error": _words(actor, row["error"])} for row in failing if not _hides(hub, actor, row["source"])
+    ]
     runs = ("name", "role", "at", "version", "activation")
     living = [{name: getattr(one, name) for name in runs} for one in life.living(beats, now)]
     held = hub.store.hold.get()
@@ -116,7 +124,8 @@ def alerts(hub: Hub, actor: Actor) -> list[dict[str, Any]]:
     """Return the alerts that are open, the oldest first."""
     demand(actor, "alerts.see")
     shown = snapshot.shown_alerts(hub.store.alerts.all())
-    return [one for one in shown if not _hides(hub, actor, one["key"].partition(":")[2])]
+    seen = [one for one in shown if not _hides(hub, actor, one["key"].partition(":")[2])]
+    return [{**one, "text": _words(actor, one["text"])} for one in seen]
 
 
 def figures(hub: Hub, actor: Actor) -> MetricValues:
@@ -139,7 +148,12 @@ def _demand_whole(actor: Actor) -> None:
         )
 
 
+def _words(actor: Actor, text: str | None) -> Any:
+    """Return what another side said as the actor may read it: it may quote an address or a number."""
+    return as_seen(actor.sight, text)
+
+
 def _hides(hub: Hub, actor: Actor, name: str) -> bool:
     """Return True if a connection is, or answers at, a source that the actor does not see."""
-    source = name.rpartition("/")[2] if name.startswith("sources/") else name
+    source = name.rpartition("/")[2]
     return source in hub.settings.sources and not actor.sight.sees(Scope(source))

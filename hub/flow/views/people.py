@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from hub.core.access import Actor, demand
 from hub.core.errors import HubError
 from hub.core.model import Person
-from hub.core.reading.mask import as_seen, mask_address, mask_name
+from hub.core.reading.mask import as_seen, mask_address, mask_name, names_of
 from hub.runtime import Hub
 from hub.store.references import Reference
 
@@ -50,9 +50,10 @@ def one(hub: Hub, actor: Actor, key: str) -> KnownPerson:
     """Return a person by key or its beginning, with links and records. Raises UnknownPerson."""
     person = _find(hub, actor, key)
     links = hub.store.people.links_of(person_key=person.key, sight=actor.sight)
-    shown = [as_seen(actor.sight, msgspec.to_builtins(link), _called(person)) for link in links]
+    names = names_of(msgspec.to_builtins(person))
+    shown = [as_seen(actor.sight, msgspec.to_builtins(link), names) for link in links]
     found = hub.store.references.of([one for one in (person.key, person.account_key) if one])
-    return KnownPerson(_shown(actor, person), shown, [_record(one) for one in found])
+    return KnownPerson(_shown(actor, person), shown, [as_seen(actor.sight, _record(one)) for one in found])
 
 
 def _shown(actor: Actor, person: Person) -> Person:
@@ -61,10 +62,6 @@ def _shown(actor: Actor, person: Person) -> Person:
         return person
     emails = tuple(mask_address(one) for one in person.emails)
     return replace(person, display_name=mask_name(person.display_name), emails=emails)
-
-
-def _called(person: Person) -> dict[str, Any]:
-    return {"display_name": person.display_name}
 
 
 def _record(one: Reference) -> dict[str, str | None]:

@@ -13,6 +13,7 @@ from hub.core.grammar.facts import facts
 from hub.core.reading.mask import as_seen
 from hub.flow.views import conversations, deliveries, erasures
 from hub.flow.views.deliveries import shown_delivery
+from hub.flow.views.names import names_near
 from hub.runtime import Hub
 from hub.store.signals import SignalFilter
 
@@ -26,7 +27,7 @@ def page(hub: Hub, actor: Actor, wanted: SignalFilter) -> list[dict[str, Any]]:
     demand(actor, "signals.see")
     rows = hub.store.signals.page(wanted._replace(sight=actor.sight))
     found = hub.store.outbox.of_signals([row["key"] for row in rows])
-    shown = [_seen(actor, _shown(hub, row, found.get(row["key"], []))) for row in rows]
+    shown = _seen(hub, actor, [_shown(hub, row, found.get(row["key"], [])) for row in rows])
     return shown if actor.sight.names or wanted.text is None else [one for one in shown if _says(one, wanted.text)]
 
 
@@ -34,7 +35,7 @@ def recent(hub: Hub, actor: Actor, *, limit: int, **wanted: Any) -> list[dict[st
     """Return the newest signals without their deliveries; `wanted` names a network, a source, or whether a rule matched."""
     demand(actor, "signals.see", Scope(wanted.get("source")))
     rows = hub.store.signals.recent(limit=limit, sight=actor.sight, **wanted)
-    return [_seen(actor, _known(row)) for row in rows]
+    return _seen(hub, actor, [_known(row) for row in rows])
 
 
 def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
@@ -46,7 +47,7 @@ def one(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
     row = _found(hub, actor, key)
     if row is None:
         return None
-    found = _seen(actor, _shown(hub, row, []))
+    (found,) = _seen(hub, actor, [_shown(hub, row, [])])
     found["versions"] = {"rules": row["trace"].rules, "topics": row["trace"].topics}
     found["raw"] = raw(hub, actor, row["raw_id"]) if may(actor, "raws.see") else None
     found["explanation"], found["unexplained"] = _explained(hub, actor, row["key"])
@@ -64,7 +65,7 @@ def stored(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
     if row is None:
         return None
     if not may(actor, "raws.see"):
-        return {**_seen(actor, _known(row)), "raw": None}
+        return {**_seen(hub, actor, [_known(row)])[0], "raw": None}
     item = hub.store.inbox.get([row["raw_id"]]).get(row["raw_id"])
     return {**_known(row), "raw": item.payload.decode("utf-8", "replace") if item else None}
 
@@ -98,9 +99,9 @@ def _found(hub: Hub, actor: Actor, key: str) -> dict[str, Any] | None:
     return hub.store.signals.get(key, sight=actor.sight)
 
 
-def _seen(actor: Actor, found: dict[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = as_seen(actor.sight, found, found["author"])
-    return shown
+def _seen(hub: Hub, actor: Actor, found: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    names = names_near(hub, actor, [one["key"] for one in found])
+    return [as_seen(actor.sight, one, names.get(one["key"], ())) for one in found]
 
 
 def _says(shown: Mapping[str, Any], text: str) -> bool:

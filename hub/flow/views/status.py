@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from hub.config.rulebook import files_digest
-from hub.core.access import Actor, demand
+from hub.core.access import Actor, NotAllowed, demand
 from hub.core.ledger import Lane
 from hub.flow.lanes import outlet_works
 from hub.flow.monitor import life, snapshot
@@ -108,8 +108,10 @@ class Status(msgspec.Struct, frozen=True):
 
 
 def status(hub: Hub, actor: Actor) -> Status:
-    """Return how the hub does now; only small indexes are read."""
+    """Return how the hub does now; only small indexes are read. It is of the whole hub. Raises NotAllowed for who sees a part."""
     demand(actor, "health.see")
+    if not actor.sight.is_whole:
+        raise NotAllowed(f"this is of the whole hub, and {actor.name} sees a part of it")
     now, beats = hub.now(), snapshot.recent_beats(hub)
     held = hub.store.hold.get()
     current = hub.store.activations.current()

@@ -44,9 +44,13 @@ class Outbox:
                 found.setdefault(key, {})[destination] = signal_key or ""
         return found
 
-    def ticket_urls(self, conn: Connection, conversation_keys: Sequence[str]) -> dict[str, str]:
+    def ticket_urls(
+        self, conn: Connection, conversation_keys: Sequence[str], *, sight: Sight = EVERYTHING
+    ) -> dict[str, str]:
         """Return the link of each conversation's ticket, for those that have one with a link (the first that was opened)."""
-        query = select(T.c.record_key, T.c.remote_url).where(T.c.operation == "create", T.c.remote_url.is_not(None))
+        query = select(T.c.record_key, T.c.remote_url).where(
+            T.c.operation == "create", T.c.remote_url.is_not(None), *seen_deliveries(sight)
+        )
         found: dict[str, str] = {}
         for part in chunks(conversation_keys):
             for key, url in conn.execute(query.where(among(T.c.record_key, part)).order_by(T.c.id)):
