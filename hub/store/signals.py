@@ -245,6 +245,12 @@ class Signals:
         with self.database.read() as conn:
             return self._whole(conn, query if before is None else query.where(S.c.id < before))
 
+    def is_seen(self, sight: Sight, **wanted: str) -> bool:
+        """Return True if a signal with these values is in sight; `wanted` filters by column (key, author_key, ...)."""
+        named = (S.c[name] == value for name, value in wanted.items())
+        with self.database.read() as conn:
+            return bool(conn.scalar(select(exists().where(*named, *seen_signals(sight)))))
+
     def page(self, wanted: SignalFilter) -> list[dict[str, Any]]:
         """Return one page of signals, whole."""
         order = S.c.id.desc() if wanted.after is None else S.c.id

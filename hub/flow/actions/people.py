@@ -170,7 +170,7 @@ def unref(hub: Hub, actor: Actor, key: str, place: RecordPlace) -> Reference:
 
 def _demand_author(hub: Hub, actor: Actor, key: str) -> None:
     """Raise NotAllowed if an actor who sees a part sees nothing by this author: one that is hidden is told as one that is not."""
-    if not actor.sight.is_whole and not hub.store.signals.recent(limit=1, sight=actor.sight, author_key=key):
+    if not actor.sight.is_whole and not hub.store.signals.is_seen(actor.sight, author_key=key):
         raise NotAllowed(f"{actor.name} sees nothing by {key}")
 
 

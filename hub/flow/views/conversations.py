@@ -31,4 +31,4 @@ def ticket(hub: Hub, actor: Actor, key: str) -> str | None:
 def _sees(hub: Hub, actor: Actor, key: str) -> bool:
     """Return True if an actor sees a signal of a conversation."""
     sight = actor.sight
-    return sight.is_whole or bool(hub.store.signals.recent(limit=1, sight=sight, conversation_key=key))
+    return sight.is_whole or hub.store.signals.is_seen(sight, conversation_key=key)

@@ -71,9 +71,5 @@ def receipts(hub: Hub, actor: Actor, key: str) -> list[dict[str, Any]]:
 
 def _sees(hub: Hub, actor: Actor, key: str) -> bool:
     """Return True if an actor sees a signal of this key, or one by the author of this key."""
-    if actor.sight.is_whole:
-        return True
-    sight = actor.sight
-    return bool(
-        hub.store.signals.get(key, sight=sight) or hub.store.signals.recent(limit=1, sight=sight, author_key=key)
-    )
+    sight, signals = actor.sight, hub.store.signals
+    return sight.is_whole or signals.is_seen(sight, key=key) or signals.is_seen(sight, author_key=key)
