@@ -123,6 +123,20 @@ def test_no_role_reads_of_a_source_that_it_does_not_see(made: Made, role: Role) 
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_the_same_pages_tell_a_role_that_sees_all_sources_of_each(made: Made, role: Role) -> None:
+    """What the walk above does not find is there to be found."""
+    make_user(made.hub, "adm", "admin")
+    browser = logged_in(made, role, sources=None)
+    told = set()
+    for method, path in paths_of(browser):
+        if method == "GET" and path != "/static":
+            told |= {path} if TELLTALE.search(browser.get(filled(path, made, foreign=True)).text) else set()
+    assert {"/", "/signals/{key}", "/deliveries/{number}", "/api/deliveries/{number}"} <= told
+    assert {"/api/signals", "/api/signals/{key}", "/api/explain/{key}"} <= told
+    assert told.issuperset({"/failed", "/failed/{number}"}) is (role in ("agent", "manager", "admin"))
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_direct_messages_and_names_are_for_those_who_may(made: Made, role: Role) -> None:
     make_user(made.hub, "adm", "admin")
     browser = logged_in(made, role, sources=None)
